@@ -1,0 +1,46 @@
+// Command protodeps writes the third-party .proto files that proto/ imports.
+//
+// Their sources are the descriptors inside the Go modules that the server
+// links anyway, so go.sum pins them and generation needs no registry of protos.
+//
+// Usage: go run ./scripts/protodeps DIR
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	"github.com/jhump/protoreflect/desc"
+	"github.com/jhump/protoreflect/desc/protoprint"
+	"google.golang.org/genproto/googleapis/api/annotations"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+func main() {
+	if len(os.Args) != 2 {
+		fmt.Fprintln(os.Stderr, "usage: protodeps DIR")
+		os.Exit(2)
+	}
+	if err := write(os.Args[1]); err != nil {
+		fmt.Fprintln(os.Stderr, "protodeps:", err)
+		os.Exit(1)
+	}
+}
+
+func write(dir string) error {
+	var files []*desc.FileDescriptor
+	for _, f := range []protoreflect.FileDescriptor{
+		validate.File_buf_validate_validate_proto,
+		annotations.File_google_api_annotations_proto,
+		annotations.File_google_api_http_proto,
+	} {
+		wrapped, err := desc.WrapFile(f)
+		if err != nil {
+			return fmt.Errorf("wrap %s: %w", f.Path(), err)
+		}
+		files = append(files, wrapped)
+	}
+	printer := protoprint.Printer{Compact: true}
+	return printer.PrintProtosToFileSystem(files, dir)
+}
