@@ -1,0 +1,59 @@
+import datetime
+
+from google.protobuf import duration_pb2 as _duration_pb2
+from modelgateway.v1 import common_pb2 as _common_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class SynthesizeRequest(_message.Message):
+    __slots__ = ("text", "phonemes", "speaker", "speed", "volume", "noise_scale", "noise_w", "sentence_silence", "model", "routing")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    PHONEMES_FIELD_NUMBER: _ClassVar[int]
+    SPEAKER_FIELD_NUMBER: _ClassVar[int]
+    SPEED_FIELD_NUMBER: _ClassVar[int]
+    VOLUME_FIELD_NUMBER: _ClassVar[int]
+    NOISE_SCALE_FIELD_NUMBER: _ClassVar[int]
+    NOISE_W_FIELD_NUMBER: _ClassVar[int]
+    SENTENCE_SILENCE_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    ROUTING_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    phonemes: str
+    speaker: str
+    speed: float
+    volume: float
+    noise_scale: float
+    noise_w: float
+    sentence_silence: _duration_pb2.Duration
+    model: str
+    routing: _common_pb2.Routing
+    def __init__(self, text: _Optional[str] = ..., phonemes: _Optional[str] = ..., speaker: _Optional[str] = ..., speed: _Optional[float] = ..., volume: _Optional[float] = ..., noise_scale: _Optional[float] = ..., noise_w: _Optional[float] = ..., sentence_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., model: _Optional[str] = ..., routing: _Optional[_Union[_common_pb2.Routing, _Mapping]] = ...) -> None: ...
+
+class SpokenWord(_message.Message):
+    __slots__ = ("text", "start", "end")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    start: _duration_pb2.Duration
+    end: _duration_pb2.Duration
+    def __init__(self, text: _Optional[str] = ..., start: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., end: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class SynthesizeResponse(_message.Message):
+    __slots__ = ("audio", "sample_rate_hertz", "sentence", "words", "served_by")
+    AUDIO_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_RATE_HERTZ_FIELD_NUMBER: _ClassVar[int]
+    SENTENCE_FIELD_NUMBER: _ClassVar[int]
+    WORDS_FIELD_NUMBER: _ClassVar[int]
+    SERVED_BY_FIELD_NUMBER: _ClassVar[int]
+    audio: bytes
+    sample_rate_hertz: int
+    sentence: str
+    words: _containers.RepeatedCompositeFieldContainer[SpokenWord]
+    served_by: _common_pb2.ServedBy
+    def __init__(self, audio: _Optional[bytes] = ..., sample_rate_hertz: _Optional[int] = ..., sentence: _Optional[str] = ..., words: _Optional[_Iterable[_Union[SpokenWord, _Mapping]]] = ..., served_by: _Optional[_Union[_common_pb2.ServedBy, _Mapping]] = ...) -> None: ...
