@@ -1,0 +1,247 @@
+// Package errs is the one vocabulary of failures, shared by the gateway and its
+// engines. An *Error knows its reason; the reason fixes the gRPC code and
+// whether a retry helps. Errors become gRPC statuses here and nowhere else:
+// grpc-go calls GRPCStatus when a handler returns one, in the worker as in the
+// gateway, and From turns a received status back into an *Error.
+package errs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/protoadapt"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+)
+
+// Domain is the ErrorInfo domain of every error.
+const Domain = "modelgateway"
+
+// reasonPrefix is what the enum's value names have before the public reason.
+const reasonPrefix = "ERROR_REASON_"
+
+// Reason says why a call failed.
+type Reason = gatewayv1.ErrorReason
+
+// The reasons, without the generated prefix.
+const (
+	InvalidRequest     = gatewayv1.ErrorReason_ERROR_REASON_INVALID_REQUEST
+	ConfigNotFirst     = gatewayv1.ErrorReason_ERROR_REASON_CONFIG_NOT_FIRST
+	AudioUnreadable    = gatewayv1.ErrorReason_ERROR_REASON_AUDIO_UNREADABLE
+	ModelNotFound      = gatewayv1.ErrorReason_ERROR_REASON_MODEL_NOT_FOUND
+	TaskUnknown        = gatewayv1.ErrorReason_ERROR_REASON_TASK_UNKNOWN
+	ModelExceedsBudget = gatewayv1.ErrorReason_ERROR_REASON_MODEL_EXCEEDS_BUDGET
+	ModelFileMissing   = gatewayv1.ErrorReason_ERROR_REASON_MODEL_FILE_MISSING
+	ModelFileInvalid   = gatewayv1.ErrorReason_ERROR_REASON_MODEL_FILE_INVALID
+	EngineUnavailable  = gatewayv1.ErrorReason_ERROR_REASON_ENGINE_UNAVAILABLE
+	MemoryBusy         = gatewayv1.ErrorReason_ERROR_REASON_MEMORY_BUSY
+	QueueFull          = gatewayv1.ErrorReason_ERROR_REASON_QUEUE_FULL
+	RateLimited        = gatewayv1.ErrorReason_ERROR_REASON_RATE_LIMITED
+	EngineCrashed      = gatewayv1.ErrorReason_ERROR_REASON_ENGINE_CRASHED
+	LoadCooldown       = gatewayv1.ErrorReason_ERROR_REASON_LOAD_COOLDOWN
+	Draining           = gatewayv1.ErrorReason_ERROR_REASON_DRAINING
+	DeadlineExceeded   = gatewayv1.ErrorReason_ERROR_REASON_DEADLINE_EXCEEDED
+	Unauthenticated    = gatewayv1.ErrorReason_ERROR_REASON_UNAUTHENTICATED
+	Forbidden          = gatewayv1.ErrorReason_ERROR_REASON_FORBIDDEN
+	Internal           = gatewayv1.ErrorReason_ERROR_REASON_INTERNAL
+	Cancelled          = gatewayv1.ErrorReason_ERROR_REASON_CANCELLED
+)
+
+// Code returns the gRPC code of a reason.
+func Code(r Reason) codes.Code {
+	switch r {
+	case InvalidRequest, ConfigNotFirst, AudioUnreadable:
+		return codes.InvalidArgument
+	case ModelNotFound, TaskUnknown:
+		return codes.NotFound
+	case ModelExceedsBudget, ModelFileMissing, ModelFileInvalid, EngineUnavailable:
+		return codes.FailedPrecondition
+	case MemoryBusy, QueueFull, RateLimited:
+		return codes.ResourceExhausted
+	case EngineCrashed, LoadCooldown, Draining:
+		return codes.Unavailable
+	case DeadlineExceeded:
+		return codes.DeadlineExceeded
+	case Unauthenticated:
+		return codes.Unauthenticated
+	case Forbidden:
+		return codes.PermissionDenied
+	case Cancelled:
+		return codes.Canceled
+	default:
+		return codes.Internal
+	}
+}
+
+// Retryable tells whether the same call can succeed later without a change.
+func Retryable(r Reason) bool {
+	c := Code(r)
+	return c == codes.ResourceExhausted || c == codes.Unavailable
+}
+
+// defaultRetryDelay is advised where the cause knows no better time.
+const defaultRetryDelay = time.Second
+
+// Error is a failure with a reason. It is immutable: the With methods return
+// copies.
+type Error struct {
+	reason     Reason
+	message    string
+	retryAfter time.Duration
+	metadata   map[string]string
+	cause      error
+}
+
+// New makes an error. The message tells a person what happened and what to do
+// about it; it is sent to clients, so it names no path or text that they did
+// not give.
+func New(reason Reason, format string, args ...any) *Error {
+	return &Error{reason: reason, message: fmt.Sprintf(format, args...)}
+}
+
+// WithCause keeps the error that this one was made from, for errors.Is and
+// logs. It is not sent.
+func (e *Error) WithCause(err error) *Error {
+	c := *e
+	c.cause = err
+	return &c
+}
+
+// WithRetryAfter advises when to try again.
+func (e *Error) WithRetryAfter(d time.Duration) *Error {
+	c := *e
+	c.retryAfter = d
+	return &c
+}
+
+// With adds a key to the ErrorInfo metadata, e.g. "model".
+func (e *Error) With(key, value string) *Error {
+	c := *e
+	c.metadata = maps.Clone(e.metadata)
+	if c.metadata == nil {
+		c.metadata = map[string]string{}
+	}
+	c.metadata[key] = value
+	return &c
+}
+
+// Reason returns why the call failed.
+func (e *Error) Reason() Reason { return e.reason }
+
+// Message returns the text for people.
+func (e *Error) Message() string { return e.message }
+
+// Metadata returns a copy of the ErrorInfo metadata.
+func (e *Error) Metadata() map[string]string { return maps.Clone(e.metadata) }
+
+// RetryAfter returns when to try again; 0 if a retry does not help.
+func (e *Error) RetryAfter() time.Duration {
+	if e.retryAfter > 0 || !Retryable(e.reason) {
+		return e.retryAfter
+	}
+	return defaultRetryDelay
+}
+
+// Error implements error.
+func (e *Error) Error() string { return ReasonName(e.reason) + ": " + e.message }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.cause }
+
+// GRPCStatus is called by grpc-go when a handler returns the error.
+func (e *Error) GRPCStatus() *status.Status {
+	details := []protoadapt.MessageV1{&errdetails.ErrorInfo{
+		Reason:   ReasonName(e.reason),
+		Domain:   Domain,
+		Metadata: e.metadata,
+	}}
+	if d := e.RetryAfter(); d > 0 {
+		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(d)})
+	}
+	st := status.New(Code(e.reason), e.message)
+	if withDetails, err := st.WithDetails(details...); err == nil {
+		return withDetails
+	}
+	return st
+}
+
+// ReasonName returns the public name, e.g. "MODEL_NOT_FOUND".
+func ReasonName(r Reason) string { return strings.TrimPrefix(r.String(), reasonPrefix) }
+
+// ReasonOf returns the reason of any error, as From does; 0 for nil.
+func ReasonOf(err error) Reason {
+	if err == nil {
+		return gatewayv1.ErrorReason_ERROR_REASON_UNSPECIFIED
+	}
+	return From(err).reason
+}
+
+// From turns any error into an *Error: one of ours anywhere in the chain as it
+// is, a gRPC status by its ErrorInfo, a context's end by its kind. What nobody
+// typed is INTERNAL. From(nil) is nil.
+func From(err error) *Error {
+	if err == nil {
+		return nil
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return New(DeadlineExceeded, "the deadline passed").WithCause(err)
+	}
+	if errors.Is(err, context.Canceled) {
+		return New(Cancelled, "the call was cancelled").WithCause(err)
+	}
+	if st, ok := status.FromError(err); ok {
+		return fromStatus(st).WithCause(err)
+	}
+	return New(Internal, "%s", err.Error()).WithCause(err)
+}
+
+func fromStatus(st *status.Status) *Error {
+	e := New(reasonOfCode(st.Code()), "%s", st.Message())
+	for _, d := range st.Details() {
+		switch d := d.(type) {
+		case *errdetails.ErrorInfo:
+			if v, ok := gatewayv1.ErrorReason_value[reasonPrefix+d.GetReason()]; ok && d.GetDomain() == Domain {
+				e.reason = Reason(v)
+				e.metadata = d.GetMetadata()
+			}
+		case *errdetails.RetryInfo:
+			e.retryAfter = d.GetRetryDelay().AsDuration()
+		}
+	}
+	return e
+}
+
+// reasonOfCode is for statuses that carry no reason of ours: grpc-go's own and
+// those of engines written by others.
+func reasonOfCode(c codes.Code) Reason {
+	switch c {
+	case codes.InvalidArgument, codes.OutOfRange:
+		return InvalidRequest
+	case codes.DeadlineExceeded:
+		return DeadlineExceeded
+	case codes.Canceled:
+		return Cancelled
+	case codes.Unimplemented:
+		return EngineUnavailable
+	case codes.Unavailable:
+		return EngineCrashed
+	case codes.Unauthenticated:
+		return Unauthenticated
+	case codes.PermissionDenied:
+		return Forbidden
+	default:
+		return Internal
+	}
+}
