@@ -1,0 +1,135 @@
+package engines
+
+import (
+	"encoding/json"
+	"errors"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/agext/levenshtein"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/lexilingo/modelgateway/engines/errs"
+)
+
+// DecodeParameters fills into, a pointer to a struct with json tags, from a
+// model's parameters. Fields that are not named keep their values, so set the
+// defaults first. A key that the struct does not have is INVALID_REQUEST and
+// names the nearest one that it has; so is a value of the wrong type. Nested
+// structs are checked alike.
+func DecodeParameters(parameters *structpb.Struct, into any) error {
+	v := reflect.ValueOf(into)
+	if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
+		return errs.New(errs.Internal, "parameters are decoded into a struct, not into %T", into)
+	}
+	if parameters == nil {
+		return nil
+	}
+	if err := checkKeys(parameters, v.Elem().Type(), ""); err != nil {
+		return err
+	}
+	data, err := parameters.MarshalJSON()
+	if err != nil {
+		return errs.New(errs.InvalidRequest, "the parameters cannot be read: %v", err).WithCause(err)
+	}
+	err = json.Unmarshal(data, into)
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		return errs.New(errs.InvalidRequest, "parameter %q must be %s, not %s",
+			wrong.Field, kindName(wrong.Type), wrong.Value).With("parameter", wrong.Field).WithCause(err)
+	}
+	if err != nil {
+		return errs.New(errs.InvalidRequest, "the parameters cannot be used: %v", err).WithCause(err)
+	}
+	return nil
+}
+
+// checkKeys finds keys that t has no field for; prefix is the path to t.
+func checkKeys(s *structpb.Struct, t reflect.Type, prefix string) error {
+	fields := map[string]reflect.Type{}
+	collectFields(t, fields)
+	for _, key := range slices.Sorted(maps.Keys(s.GetFields())) {
+		field, ok := fields[key]
+		if !ok {
+			return unknownKey(prefix, key, slices.Sorted(maps.Keys(fields)))
+		}
+		if nested := s.GetFields()[key].GetStructValue(); nested != nil && field.Kind() == reflect.Struct {
+			if err := checkKeys(nested, field, prefix+key+"."); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// collectFields maps the json names of t's fields to their types, pointers
+// removed; embedded structs add theirs.
+func collectFields(t reflect.Type, fields map[string]reflect.Type) {
+	for f := range fieldsOf(t) {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		ft := f.Type
+		if ft.Kind() == reflect.Pointer {
+			ft = ft.Elem()
+		}
+		switch {
+		case name == "-" || !f.IsExported() && !f.Anonymous:
+		case name == "" && f.Anonymous && ft.Kind() == reflect.Struct:
+			collectFields(ft, fields)
+		case name == "":
+			fields[f.Name] = ft
+		default:
+			fields[name] = ft
+		}
+	}
+}
+
+func fieldsOf(t reflect.Type) func(yield func(reflect.StructField) bool) {
+	return func(yield func(reflect.StructField) bool) {
+		for i := range t.NumField() {
+			if !yield(t.Field(i)) {
+				return
+			}
+		}
+	}
+}
+
+func unknownKey(prefix, key string, known []string) error {
+	e := func(format string, args ...any) error {
+		return errs.New(errs.InvalidRequest, format, args...).With("parameter", prefix+key)
+	}
+	if len(known) == 0 {
+		return e("unknown parameter %q; this engine has none there", prefix+key)
+	}
+	nearest := slices.MaxFunc(known, func(a, b string) int {
+		// Compared in thousandths, so that equal similarities stay equal.
+		return similarity(key, a) - similarity(key, b)
+	})
+	if similarity(key, nearest) >= 500 {
+		return e("unknown parameter %q; did you mean %q?", prefix+key, prefix+nearest)
+	}
+	return e("unknown parameter %q; there are %s", prefix+key, strings.Join(known, ", "))
+}
+
+func similarity(a, b string) int {
+	return int(1000 * levenshtein.Similarity(strings.ToLower(a), b, nil))
+}
+
+// kindName says what a Go type is to somebody who writes YAML.
+func kindName(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.String:
+		return "a text"
+	case reflect.Float32, reflect.Float64:
+		return "a number"
+	case reflect.Slice, reflect.Array:
+		return "a list"
+	case reflect.Struct, reflect.Map:
+		return "a mapping"
+	default:
+		return "a whole number in the range of " + t.String()
+	}
+}

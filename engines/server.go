@@ -1,0 +1,250 @@
+package engines
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/lexilingo/modelgateway/engines/errs"
+	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
+)
+
+// errStopping is the cause of contexts that end because the process does.
+var errStopping = errors.New("the engine is stopping")
+
+// server is the worker's side of modelgateway.engine.v1.Engine around one
+// Engine. It holds the order of calls, so that engines need not.
+type server struct {
+	enginev1.UnimplementedEngineServer
+
+	engine Engine
+	log    *slog.Logger
+	work   *WorkCounter
+	active atomic.Int32
+
+	// life ends when the process begins to stop; calls are cancelled by it.
+	life context.Context
+	stop context.CancelCauseFunc
+
+	// calls counts loads and runs under way; joined only under mu while life
+	// goes on, so that shutdown can wait for it.
+	calls sync.WaitGroup
+
+	mu      sync.Mutex
+	began   bool          // Load was called
+	watched bool          // Watch was called
+	model   Model         // nil until loaded
+	name    string        // of the model, in the configuration
+	slots   chan struct{} // one entry for each run under way
+}
+
+func newServer(e Engine, log *slog.Logger) *server {
+	life, stop := context.WithCancelCause(context.Background())
+	return &server{engine: e, log: log, work: newWorkCounter(), life: life, stop: stop}
+}
+
+// Describe implements enginev1.EngineServer.
+func (s *server) Describe(context.Context, *enginev1.DescribeRequest) (*enginev1.DescribeResponse, error) {
+	d := s.engine.Describe()
+	return &enginev1.DescribeResponse{
+		Name:      d.Name,
+		Version:   d.Version,
+		Tasks:     d.Tasks,
+		Libraries: d.Libraries,
+		Devices:   d.Devices,
+	}, nil
+}
+
+// Load implements enginev1.EngineServer.
+func (s *server) Load(req *enginev1.LoadRequest, stream enginev1.Engine_LoadServer) (err error) {
+	if err := s.beginLoad(); err != nil {
+		return err
+	}
+	defer s.calls.Done()
+	defer s.recovered("Load", &err)
+	ctx, cancel := s.callContext(stream.Context())
+	defer cancel()
+
+	progress := &loadProgress{send: stream.Send, work: s.work}
+	model, err := s.engine.Load(ctx, LoadOptions{
+		ModelName:      req.GetModelName(),
+		Path:           req.GetPath(),
+		Device:         req.GetDevice(),
+		Threads:        max(1, int(req.GetThreadCount())),
+		MaxConcurrency: max(1, int(req.GetMaxConcurrency())),
+		Parameters:     req.GetParameters(),
+		Report:         progress.report,
+		Work:           s.work,
+	})
+	progress.end()
+	switch {
+	case err == nil && model == nil:
+		err = errs.New(errs.Internal, "the engine loaded nothing and did not say why")
+	case err == nil && ctx.Err() != nil:
+		// The library could not be stopped; nobody wants the model any more.
+		err = errors.Join(ctx.Err(), model.Close())
+	}
+	if err != nil {
+		return s.callError(stream.Context(), err)
+	}
+	s.mu.Lock()
+	s.model, s.name = model, req.GetModelName()
+	s.slots = make(chan struct{}, max(1, int(req.GetMaxConcurrency())))
+	s.mu.Unlock()
+	return stream.Send(&enginev1.LoadResponse{
+		Progress:    1,
+		Ready:       true,
+		Description: model.Description(),
+		Tasks:       fewerTasks(s.engine.Describe().Tasks, model),
+	})
+}
+
+// beginLoad lets the first Load in and counts it as a call.
+func (s *server) beginLoad() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.life.Err() != nil {
+		return stoppingError()
+	}
+	if s.began {
+		return errs.New(errs.EngineUnavailable, "a worker loads one model, once; start another worker")
+	}
+	s.began = true
+	s.calls.Add(1)
+	return nil
+}
+
+// fewerTasks returns the tasks that the model implements, or nil if they are
+// all of the engine's.
+func fewerTasks(engine []enginev1.Task, model Model) []enginev1.Task {
+	var tasks []enginev1.Task
+	for _, t := range engine {
+		if implements(model, t) {
+			tasks = append(tasks, t)
+		}
+	}
+	if slices.Equal(tasks, engine) {
+		return nil
+	}
+	return tasks
+}
+
+// callContext is a call's context that also ends with the process's life.
+func (s *server) callContext(parent context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(parent)
+	unhook := context.AfterFunc(s.life, func() { cancel(errStopping) })
+	return ctx, func() { unhook(); cancel(nil) }
+}
+
+// callError gives a handler's failure its type: the caller's own cancellation
+// first, then the end of the process, then what the handler said.
+func (s *server) callError(caller context.Context, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case caller.Err() != nil:
+		return errs.From(caller.Err())
+	case s.life.Err() != nil && errs.ReasonOf(err) == errs.Cancelled:
+		return stoppingError()
+	default:
+		return errs.From(err)
+	}
+}
+
+func stoppingError() error {
+	return errs.New(errs.Draining, "the engine is stopping")
+}
+
+// recovered turns a panic in a handler into INTERNAL for that call: the other
+// calls of the model go on. What was panicked with is logged only if the Go
+// runtime made it, since an engine's own words could hold a user's.
+func (s *server) recovered(call string, err *error) {
+	r := recover()
+	if r == nil {
+		return
+	}
+	what := fmt.Sprintf("%T", r)
+	if re, ok := r.(runtime.Error); ok {
+		what = re.Error()
+	}
+	s.log.Error("panic in the engine", "call", call, "panic", what, "stack", string(debug.Stack()))
+	*err = errs.New(errs.Internal, "the engine failed in %s; its log has the stack", call)
+}
+
+// shutdown cancels the calls under way, waits for them, and closes the model;
+// all within the bound. It returns false if the bound was reached.
+func (s *server) shutdown(bound time.Duration) bool {
+	s.stop(errStopping)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		// Past this lock no call begins any more, since life has ended.
+		s.mu.Lock()
+		s.mu.Unlock() //nolint:staticcheck // a barrier
+		s.calls.Wait()
+		s.closeModel()
+	}()
+	select {
+	case <-done:
+		return true
+	case <-time.After(bound):
+		return false
+	}
+}
+
+func (s *server) closeModel() {
+	if s.model == nil {
+		return
+	}
+	var err error
+	defer func() {
+		if err != nil {
+			s.log.Warn("the model did not close well", "error", err)
+		}
+	}()
+	defer s.recovered("Close", &err)
+	err = s.model.Close()
+}
+
+// progressInterval is the least time between two reports on one stream.
+const progressInterval = 100 * time.Millisecond
+
+// loadProgress sends a load's progress; it may be called from any goroutine,
+// also after the load, when it does nothing.
+type loadProgress struct {
+	send func(*enginev1.LoadResponse) error
+	work *WorkCounter
+
+	mu       sync.Mutex
+	ended    bool
+	fraction float64
+	sent     time.Time
+}
+
+func (p *loadProgress) report(fraction float64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ended || !(fraction > p.fraction) { // also false for NaN
+		return
+	}
+	p.fraction = min(fraction, 1)
+	p.work.Add(1)
+	if now := time.Now(); now.Sub(p.sent) >= progressInterval {
+		p.sent = now
+		// A failed send means that the caller is gone; the context says so too.
+		_ = p.send(&enginev1.LoadResponse{Progress: float32(p.fraction)})
+	}
+}
+
+func (p *loadProgress) end() {
+	p.mu.Lock()
+	p.ended = true
+	p.mu.Unlock()
+}
