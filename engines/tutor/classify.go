@@ -1,0 +1,199 @@
+package tutor
+
+import (
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/agext/levenshtein"
+
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+)
+
+// The error types, without the generated prefix.
+const (
+	unspecified = gatewayv1.GrammarErrorType_GRAMMAR_ERROR_TYPE_UNSPECIFIED
+	agreement   = gatewayv1.GrammarErrorType_GRAMMAR_ERROR_TYPE_AGREEMENT
+	verbTense   = gatewayv1.GrammarErrorType_GRAMMAR_ERROR_TYPE_VERB_TENSE
+	article     = gatewayv1.GrammarErrorType_GRAMMAR_ERROR_TYPE_ARTICLE
+	preposition = gatewayv1.GrammarErrorType_GRAMMAR_ERROR_TYPE_PREPOSITION
+	nounNumber  = gatewayv1.GrammarErrorType_GRAMMAR_ERROR_TYPE_NOUN_NUMBER
+	wordOrder   = gatewayv1.GrammarErrorType_GRAMMAR_ERROR_TYPE_WORD_ORDER
+	wordChoice  = gatewayv1.GrammarErrorType_GRAMMAR_ERROR_TYPE_WORD_CHOICE
+	spelling    = gatewayv1.GrammarErrorType_GRAMMAR_ERROR_TYPE_SPELLING
+	punctuation = gatewayv1.GrammarErrorType_GRAMMAR_ERROR_TYPE_PUNCTUATION
+	missingWord = gatewayv1.GrammarErrorType_GRAMMAR_ERROR_TYPE_MISSING_WORD
+	extraWord   = gatewayv1.GrammarErrorType_GRAMMAR_ERROR_TYPE_EXTRA_WORD
+)
+
+// Misspelt words differ by at most this much.
+const (
+	maxSpellingDistance = 2
+	maxSpellingShare    = 3 // one letter in three
+)
+
+// classify recognises common mistakes in the edit itself. sure is true where
+// the pattern leaves no doubt.
+func classify(e edit, tokens []token) (kind gatewayv1.GrammarErrorType, sure bool) {
+	from, to := words(tokens[e.start:e.end]), words(e.replacement)
+	if e.kind == wordOrder {
+		return wordOrder, true
+	}
+	if slices.Equal(from, to) || strings.Join(from, "") == strings.Join(to, "") && len(from) == len(to) {
+		return punctuation, true
+	}
+	if len(from) > 1 && sameBag(from, to) {
+		return wordOrder, true
+	}
+	switch {
+	case allIn(articles, from) && allIn(articles, to):
+		return article, false
+	case allIn(prepositions, from) && allIn(prepositions, to):
+		return preposition, false
+	case len(from) == 0:
+		return missingWord, false
+	case len(to) == 0:
+		return extraWord, false
+	case len(from) == 1 && len(to) == 1:
+		return classifyWord(from[0], to[0], wordBefore(tokens, e.start)), false
+	case strings.Join(from, "") == strings.Join(to, ""):
+		return spelling, false // "every day" and "everyday"
+	}
+	return unspecified, false
+}
+
+// classifyWord compares one word with one word.
+func classifyWord(from, to, before string) gatewayv1.GrammarErrorType {
+	switch {
+	case len(from) > maxWordBytes || len(to) > maxWordBytes:
+		return unspecified
+	case together(agreeing, from, to):
+		return agreement
+	case together(confusable, from, to):
+		return wordChoice
+	case together(plurals, from, to):
+		return nounNumber
+	case addsS(from, to) || addsS(to, from):
+		return classifyS(from, to, before)
+	case sameVerb(from, to):
+		return verbTense
+	case regularForms(from, to):
+		return verbTense
+	case misspelt(from, to):
+		return spelling
+	case inAny(agreeing, from) || inAny(agreeing, to) || prepositions[from] || prepositions[to]:
+		return unspecified
+	case levenshtein.Similarity(from, to, nil) < similarWords:
+		return wordChoice
+	}
+	return unspecified
+}
+
+// classifyS tells a verb's third person from a plural by the word before: "he
+// go" against "two book". Where that does not tell, neither does this.
+func classifyS(from, to, before string) gatewayv1.GrammarErrorType {
+	switch {
+	case subjects[before]:
+		return agreement
+	case quantifiers[before] || articles[before]:
+		return nounNumber
+	case inAny(irregularVerbs, from) || inAny(irregularVerbs, to):
+		return agreement
+	}
+	return unspecified
+}
+
+// addsS tells whether longer is base with a regular -s ending.
+func addsS(base, longer string) bool {
+	if longer == base+"s" || longer == base+"es" {
+		return true
+	}
+	stem, ok := strings.CutSuffix(base, "y")
+	return ok && longer == stem+"ies"
+}
+
+// regularForms tells whether two words are forms of one regular verb: work,
+// works, worked, working. Plain -s is left to addsS.
+func regularForms(a, b string) bool {
+	return a != b && len(stem(a)) >= 2 && stem(a) == stem(b)
+}
+
+// stem takes off a regular verb ending, crudely but alike for all forms.
+func stem(w string) string {
+	for _, ending := range []string{"ing", "ied", "ies", "ed", "es", "s"} {
+		s, ok := strings.CutSuffix(w, ending)
+		if !ok || len(s) < 2 {
+			continue
+		}
+		if ending == "ied" || ending == "ies" {
+			return s
+		}
+		return reduce(s)
+	}
+	return reduce(w)
+}
+
+// reduce undoes the spelling changes before an ending: stopp → stop, lik(e),
+// stud(y).
+func reduce(s string) string {
+	if n := len(s); n > 3 && s[n-1] == s[n-2] {
+		return s[:n-1]
+	}
+	if t, ok := strings.CutSuffix(s, "e"); ok {
+		return t
+	}
+	if t, ok := strings.CutSuffix(s, "y"); ok {
+		return t
+	}
+	return s
+}
+
+func misspelt(from, to string) bool {
+	d := levenshtein.Distance(from, to, nil)
+	if isSwap(from, to) {
+		d = 1
+	}
+	return d <= maxSpellingDistance && d*maxSpellingShare <= max(utf8.RuneCountInString(to), maxSpellingShare) &&
+		!prepositions[from] && !articles[from] && !inAny(agreeing, from)
+}
+
+// isSwap tells whether two neighbouring letters changed places: "freind".
+func isSwap(a, b string) bool {
+	ra, rb := []rune(a), []rune(b)
+	if len(ra) != len(rb) {
+		return false
+	}
+	for i := 0; i+1 < len(ra); i++ {
+		if ra[i] != rb[i] {
+			return ra[i] == rb[i+1] && ra[i+1] == rb[i] && slices.Equal(ra[i+2:], rb[i+2:])
+		}
+	}
+	return false
+}
+
+// wordBefore returns the word before token i, lower-cased; "" at a sentence's
+// beginning.
+func wordBefore(tokens []token, i int) string {
+	for i--; i >= 0; i-- {
+		if tokens[i].word {
+			return strings.ToLower(tokens[i].key)
+		}
+		if !tokens[i].space {
+			return ""
+		}
+	}
+	return ""
+}
+
+func sameBag(a, b []string) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
+}
+
+func allIn(set map[string]bool, words []string) bool {
+	for _, w := range words {
+		if !set[w] {
+			return false
+		}
+	}
+	return true
+}

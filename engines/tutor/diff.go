@@ -1,0 +1,234 @@
+package tutor
+
+import (
+	"slices"
+	"time"
+
+	"github.com/agext/levenshtein"
+	"github.com/sergi/go-diff/diffmatchpatch"
+
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+)
+
+// edit replaces the tokens [start, end) of the original.
+type edit struct {
+	start, end  int
+	replacement []token
+	kind        gatewayv1.GrammarErrorType
+	explanation string
+}
+
+// diffLimit bounds the search for the shortest difference; past it the edits
+// are coarser and still exact.
+const diffLimit = time.Second
+
+// surrogates is the first code point that a Go string cannot hold, and
+// surrogateCount how many there are.
+const (
+	surrogates     = 0xD800
+	surrogateCount = 0x800
+)
+
+// Two words are taken for forms of one if they are at least similarWords alike;
+// longer ones than maxWordBytes are no words, and not worth comparing.
+const (
+	similarWords = 0.5
+	maxWordBytes = 160
+)
+
+func (e edit) insertion() bool { return e.start == e.end }
+func (e edit) deletion() bool  { return len(e.replacement) == 0 }
+
+func (e edit) proto(tokens []token) *gatewayv1.GrammarEdit {
+	start, end := 0, 0
+	if e.start < len(tokens) {
+		start = tokens[e.start].start
+	} else if len(tokens) > 0 {
+		start = tokens[len(tokens)-1].end
+	}
+	end = start
+	if e.end > e.start {
+		end = tokens[e.end-1].end
+	}
+	return &gatewayv1.GrammarEdit{
+		StartOffset: int32(start),
+		EndOffset:   int32(end),
+		Original:    join(tokens[e.start:e.end]),
+		Replacement: join(e.replacement),
+		ErrorType:   e.kind,
+		Explanation: e.explanation,
+	}
+}
+
+// compare returns the edits that make b of a, in order of place.
+func compare(a, b []token) []edit {
+	symbols := map[string]rune{}
+	differ := diffmatchpatch.New()
+	differ.DiffTimeout = diffLimit
+	diffs := differ.DiffMainRunes(encode(a, symbols), encode(b, symbols), false)
+
+	var edits []edit
+	var current *edit
+	i, j := 0, 0
+	for _, d := range diffs {
+		n := len([]rune(d.Text))
+		if d.Type == diffmatchpatch.DiffEqual {
+			current = nil
+			i, j = i+n, j+n
+			continue
+		}
+		if current == nil {
+			edits = append(edits, edit{start: i, end: i})
+			current = &edits[len(edits)-1]
+		}
+		if d.Type == diffmatchpatch.DiffDelete {
+			i += n
+			current.end = i
+		} else {
+			current.replacement = append(slices.Clone(current.replacement), b[j:j+n]...)
+			j += n
+		}
+	}
+	var refined []edit
+	for _, e := range edits {
+		refined = append(refined, split(e, a)...)
+	}
+	for n := range refined {
+		limit := len(a)
+		if n+1 < len(refined) {
+			limit = refined[n+1].start
+		}
+		refined[n] = slide(refined[n], a, limit)
+	}
+	return refined
+}
+
+// encode gives every distinct token a code point of its own, so that a
+// character diff compares tokens.
+func encode(tokens []token, symbols map[string]rune) []rune {
+	out := make([]rune, len(tokens))
+	for i, t := range tokens {
+		r, ok := symbols[t.key]
+		if !ok {
+			r = rune(len(symbols) + 1)
+			if r >= surrogates {
+				r += surrogateCount
+			}
+			symbols[t.key] = r
+		}
+		out[i] = r
+	}
+	return out
+}
+
+// split parts "goes" → "go to" into a changed word and an inserted one, and
+// "depends of" → "depend" likewise, so that each mistake is an edit of its own.
+func split(e edit, a []token) []edit {
+	original := a[e.start:e.end]
+	switch {
+	case len(original) == 1 && original[0].word && len(e.replacement) > 1:
+		last := len(e.replacement) - 1
+		if alike(original[0], e.replacement[0]) {
+			return []edit{
+				{start: e.start, end: e.end, replacement: e.replacement[:1]},
+				{start: e.end, end: e.end, replacement: e.replacement[1:]},
+			}
+		}
+		if alike(original[0], e.replacement[last]) {
+			return []edit{
+				{start: e.start, end: e.start, replacement: e.replacement[:last]},
+				{start: e.start, end: e.end, replacement: e.replacement[last:]},
+			}
+		}
+	case len(e.replacement) == 1 && e.replacement[0].word && len(original) > 1:
+		if alike(original[0], e.replacement[0]) {
+			return []edit{
+				{start: e.start, end: e.start + 1, replacement: e.replacement},
+				{start: e.start + 1, end: e.end},
+			}
+		}
+		if alike(original[len(original)-1], e.replacement[0]) {
+			return []edit{
+				{start: e.start, end: e.end - 1},
+				{start: e.end - 1, end: e.end, replacement: e.replacement},
+			}
+		}
+	}
+	return []edit{e}
+}
+
+func alike(a, b token) bool {
+	if !a.word || !b.word || len(a.key) > maxWordBytes || len(b.key) > maxWordBytes {
+		return false
+	}
+	return levenshtein.Similarity(a.key, b.key, nil) >= similarWords || sameVerb(a.key, b.key)
+}
+
+// slide moves an inserted or deleted " word" past the space that follows, where
+// that changes nothing: "word " before the next word reads better.
+func slide(e edit, a []token, limit int) edit {
+	if e.end >= limit || !a[e.end].space {
+		return e
+	}
+	next := a[e.end]
+	switch {
+	case e.insertion() && e.replacement[0].space && e.replacement[0].key == next.key:
+		e.replacement = append(slices.Clone(e.replacement[1:]), e.replacement[0])
+		// What follows the edit is now the space that was inserted; the one
+		// that stands before it is the original's.
+		e.start, e.end = e.start+1, e.end+1
+	case e.deletion() && a[e.start].space && a[e.start].key == next.key && a[e.start].text == next.text:
+		e.start, e.end = e.start+1, e.end+1
+	}
+	return e
+}
+
+// maxMoveGap is the most tokens between the two ends of a move.
+const maxMoveGap = 12
+
+// mergeMoves turns a deletion and an insertion of the same words close by into
+// one edit: the words are in the wrong order.
+func mergeMoves(edits []edit, a []token) []edit {
+	var out []edit
+	for i := 0; i < len(edits); i++ {
+		if i+1 == len(edits) || !isMove(edits[i], edits[i+1], a) {
+			out = append(out, edits[i])
+			continue
+		}
+		first, second := edits[i], edits[i+1]
+		moved := edit{start: first.start, end: second.end, kind: gatewayv1.GrammarErrorType_GRAMMAR_ERROR_TYPE_WORD_ORDER}
+		moved.replacement = slices.Concat(first.replacement, a[first.end:second.start], second.replacement)
+		out = append(out, trim(moved, a))
+		i++
+	}
+	return out
+}
+
+func isMove(first, second edit, a []token) bool {
+	if second.start-first.end > maxMoveGap {
+		return false
+	}
+	switch {
+	case first.deletion() && second.insertion():
+		return sameWords(a[first.start:first.end], second.replacement)
+	case first.insertion() && second.deletion():
+		return sameWords(first.replacement, a[second.start:second.end])
+	}
+	return false
+}
+
+func sameWords(a, b []token) bool {
+	wa, wb := words(a), words(b)
+	return len(wa) > 0 && slices.Equal(wa, wb)
+}
+
+// trim drops equal tokens at both ends of an edit.
+func trim(e edit, a []token) edit {
+	for e.start < e.end && len(e.replacement) > 0 && a[e.start].key == e.replacement[0].key {
+		e.start, e.replacement = e.start+1, e.replacement[1:]
+	}
+	for e.start < e.end && len(e.replacement) > 0 && a[e.end-1].key == e.replacement[len(e.replacement)-1].key {
+		e.end, e.replacement = e.end-1, e.replacement[:len(e.replacement)-1]
+	}
+	return e
+}

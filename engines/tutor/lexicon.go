@@ -1,0 +1,89 @@
+package tutor
+
+import (
+	"slices"
+	"strings"
+)
+
+// The closed word classes and irregular forms that the patterns of classify
+// know. They are constants in all but name: nothing writes to them.
+var (
+	articles     = set("a an the")
+	prepositions = set("about above across after against along among around as at before behind below between by during for from in inside into near of off on onto out over since through to towards under until up upon with within without")
+	subjects     = set("i you he she it we they who that which there")
+	quantifiers  = set("two three four five six seven eight nine ten many several few some all both these those this that each every one much any more most other another no my your his her its our their")
+
+	// agreeing are present (or past) forms that differ in person or number only.
+	agreeing = groups(
+		"am is are", "isn't aren't", "was were", "wasn't weren't",
+		"do does", "don't doesn't", "have has", "haven't hasn't",
+		"this these", "that those", "himself herself itself themselves",
+	)
+	confusable = groups(
+		"their there they're", "then than", "its it's", "your you're", "to too two", "lose loose",
+		"advice advise", "affect effect", "quiet quite", "were where", "who whose whom", "many much",
+		"few little", "fewer less", "say tell", "speak talk", "see watch look", "good well", "make do",
+	)
+	plurals = groups(
+		"child children", "man men", "woman women", "person people", "foot feet", "tooth teeth",
+		"mouse mice", "goose geese", "knife knives", "wife wives", "life lives", "leaf leaves",
+		"half halves", "shelf shelves", "wolf wolves", "childs children", "mans men", "peoples people",
+		"informations information", "advices advice", "homeworks homework", "furnitures furniture",
+		"equipments equipment", "knowledges knowledge", "luggages luggage", "moneys money",
+	)
+	irregularVerbs = groups(
+		"be am is are was were been being isn't aren't wasn't weren't",
+		"do does did done doing don't doesn't didn't", "have has had having haven't hasn't hadn't",
+		"go goes went gone going", "come comes came coming", "see sees saw seen seeing",
+		"eat eats ate eaten eating", "drink drinks drank drunk drinking", "take takes took taken taking",
+		"make makes made making", "give gives gave given giving", "get gets got gotten getting",
+		"know knows knew known knowing", "think thinks thought thinking", "say says said saying",
+		"tell tells told telling", "write writes wrote written writing", "read reads reading",
+		"speak speaks spoke spoken speaking", "buy buys bought buying", "bring brings brought bringing",
+		"teach teaches taught teaching", "catch catches caught catching", "find finds found finding",
+		"feel feels felt feeling", "leave leaves left leaving", "meet meets met meeting",
+		"keep keeps kept keeping", "sleep sleeps slept sleeping", "spend spends spent spending",
+		"send sends sent sending", "build builds built building", "lend lends lent lending",
+		"lose loses lost losing", "run runs ran running", "sit sits sat sitting",
+		"begin begins began begun beginning", "sing sings sang sung singing", "swim swims swam swum swimming",
+		"drive drives drove driven driving", "ride rides rode ridden riding", "choose chooses chose chosen choosing",
+		"break breaks broke broken breaking", "forget forgets forgot forgotten forgetting",
+		"wear wears wore worn wearing", "grow grows grew grown growing", "fly flies flew flown flying",
+		"draw draws drew drawn drawing", "throw throws threw thrown throwing", "fall falls fell fallen falling",
+		"become becomes became becoming", "understand understands understood understanding",
+		"stand stands stood standing", "hear hears heard hearing", "win wins won winning",
+		"pay pays paid paying", "sell sells sold selling", "hold holds held holding",
+		"can could", "will would won't wouldn't", "shall should", "may might",
+	)
+)
+
+func set(list string) map[string]bool {
+	out := map[string]bool{}
+	for _, w := range strings.Fields(list) {
+		out[w] = true
+	}
+	return out
+}
+
+// groups maps each word to the groups that it is in.
+func groups(lists ...string) map[string][]int {
+	out := map[string][]int{}
+	for i, list := range lists {
+		for _, w := range strings.Fields(list) {
+			out[w] = append(out[w], i)
+		}
+	}
+	return out
+}
+
+// together tells whether two words are in one group.
+func together(groups map[string][]int, a, b string) bool {
+	return slices.ContainsFunc(groups[a], func(g int) bool { return slices.Contains(groups[b], g) })
+}
+
+func inAny(groups map[string][]int, w string) bool { return len(groups[w]) > 0 }
+
+// sameVerb tells whether two words are forms of one irregular verb.
+func sameVerb(a, b string) bool {
+	return together(irregularVerbs, strings.ToLower(a), strings.ToLower(b))
+}

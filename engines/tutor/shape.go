@@ -1,0 +1,128 @@
+package tutor
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"google.golang.org/protobuf/proto"
+)
+
+// Limits of an answer, in characters. They are generous for honest answers and
+// end a model that repeats itself.
+const (
+	maxNotes            = 16
+	maxNoteWords        = 80  // "wrong" and "right"
+	maxNoteExplanation  = 240 // a sentence or two
+	noteFrame           = 80  // keys, quotes and type of one note
+	correctedExtra      = 32  // what a correction may add to the shortest text
+	typePrefix          = "GRAMMAR_ERROR_TYPE_"
+	repetitionsPerBlock = 50
+)
+
+// correctedLimit returns the most characters of a corrected text: half as many
+// again as the text has, and a few more.
+func correctedLimit(text string) int {
+	n := utf8.RuneCountInString(strings.TrimSpace(text))
+	return n + n/2 + correctedExtra
+}
+
+// notesLimit returns the most notes: one for every second word.
+func notesLimit(text string) int {
+	return min(maxNotes, 2+len(strings.Fields(text))/2)
+}
+
+// GrammarSampling returns how the tokens of a Grammar answer are chosen: the
+// request's own options over greedy decoding without penalties (a correction
+// repeats most of the text, and penalties would forbid that). Its max_tokens is
+// an upper bound only: the shape ends the answer long before.
+func GrammarSampling(req *gatewayv1.GrammarRequest) *gatewayv1.SamplingOptions {
+	limit := correctedLimit(req.GetText()) + notesLimit(req.GetText())*(2*maxNoteWords+maxNoteExplanation+noteFrame)
+	opts := &gatewayv1.SamplingOptions{
+		Temperature:      proto.Float32(0),
+		RepeatPenalty:    proto.Float32(1),
+		PresencePenalty:  proto.Float32(0),
+		FrequencyPenalty: proto.Float32(0),
+		MaxTokens:        proto.Int32(int32(limit)),
+	}
+	proto.Merge(opts, req.GetSampling())
+	opts.Stop = nil // a stop string would cut the JSON
+	return opts
+}
+
+// GrammarGBNF returns llama.cpp's grammar of a Grammar answer to this request:
+// compact JSON with its keys in a fixed order, a corrected text that is not
+// blank, error types from the API's enum, and every length bounded, so that
+// generation always ends.
+func GrammarGBNF(req *gatewayv1.GrammarRequest) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "root ::= \"{\\\"corrected\\\":\\\"\" first %s \"\\\",\\\"notes\\\":[\" notes? \"]}\"\n",
+		atMost("char", "block", correctedLimit(req.GetText())-1))
+	fmt.Fprintf(&b, "notes ::= note (\",\" note){0,%d}\n", notesLimit(req.GetText())-1)
+	fmt.Fprintf(&b, "note ::= \"{\\\"wrong\\\":\\\"\" char{0,%d} \"\\\",\\\"right\\\":\\\"\" char{0,%d} \"\\\",\\\"type\\\":\\\"\" type \"\\\",\\\"explanation\\\":\\\"\" char{1,%d} \"\\\"}\"\n",
+		maxNoteWords, maxNoteWords, maxNoteExplanation)
+	quoted := make([]string, 0, len(errorTypeNames()))
+	for _, name := range errorTypeNames() {
+		quoted = append(quoted, `"`+name+`"`)
+	}
+	fmt.Fprintf(&b, "type ::= %s\n", strings.Join(quoted, " | "))
+	fmt.Fprintf(&b, "block ::= char{%d}\n", repetitionsPerBlock)
+	b.WriteString("first ::= [^\"\\\\\\x00-\\x20\\x7F] | \"\\\\\" [\"\\\\]\n")
+	b.WriteString("char ::= [^\"\\\\\\x00-\\x1F\\x7F] | \"\\\\\" [\"\\\\nrt]\n")
+	return b.String()
+}
+
+// atMost writes "at most n of rule" by whole blocks and a rest, because
+// llama.cpp refuses rules that repeat thousands of times.
+func atMost(rule, block string, n int) string {
+	blocks := n / repetitionsPerBlock
+	if blocks == 0 {
+		return fmt.Sprintf("%s{0,%d}", rule, n)
+	}
+	return fmt.Sprintf("%s{0,%d} %s{0,%d}", block, blocks, rule, repetitionsPerBlock-1)
+}
+
+// GrammarSchema returns the JSON schema of a Grammar answer to this request, for
+// engines that take one. Bounds are those of GrammarGBNF.
+func GrammarSchema(req *gatewayv1.GrammarRequest) map[string]any {
+	types := make([]any, 0, len(errorTypeNames()))
+	for _, name := range errorTypeNames() {
+		types = append(types, name)
+	}
+	str := func(minimum, maximum int) map[string]any {
+		return map[string]any{"type": "string", "minLength": minimum, "maxLength": maximum}
+	}
+	note := map[string]any{
+		"type": "object",
+		"properties": map[string]any{
+			"wrong":       str(0, maxNoteWords),
+			"right":       str(0, maxNoteWords),
+			"type":        map[string]any{"type": "string", "enum": types},
+			"explanation": str(1, maxNoteExplanation),
+		},
+		"required":             []any{"wrong", "right", "type", "explanation"},
+		"propertyOrdering":     []any{"wrong", "right", "type", "explanation"},
+		"additionalProperties": false,
+	}
+	return map[string]any{
+		"type": "object",
+		"properties": map[string]any{
+			"corrected": str(1, correctedLimit(req.GetText())),
+			"notes":     map[string]any{"type": "array", "items": note, "maxItems": notesLimit(req.GetText())},
+		},
+		"required":             []any{"corrected", "notes"},
+		"propertyOrdering":     []any{"corrected", "notes"},
+		"additionalProperties": false,
+	}
+}
+
+// errorTypeNames returns the API's error types without their prefix, in order.
+func errorTypeNames() []string {
+	values := gatewayv1.GrammarErrorType(0).Descriptor().Values()
+	names := make([]string, 0, values.Len())
+	for i := 1; i < values.Len(); i++ {
+		names = append(names, strings.TrimPrefix(string(values.Get(i).Name()), typePrefix))
+	}
+	return names
+}
