@@ -30,6 +30,7 @@ const (
 const (
 	maxSpellingDistance = 2
 	maxSpellingShare    = 3 // one letter in three
+	maxLooseWords       = 3 // more than that missing is not a missing word
 )
 
 // classify recognises common mistakes in the edit itself. sure is true where
@@ -50,9 +51,9 @@ func classify(e edit, tokens []token) (kind gatewayv1.GrammarErrorType, sure boo
 		return article, false
 	case allIn(prepositions, from) && allIn(prepositions, to):
 		return preposition, false
-	case len(from) == 0:
+	case len(from) == 0 && len(to) <= maxLooseWords:
 		return missingWord, false
-	case len(to) == 0:
+	case len(to) == 0 && len(from) <= maxLooseWords:
 		return extraWord, false
 	case len(from) == 1 && len(to) == 1:
 		return classifyWord(from[0], to[0], wordBefore(tokens, e.start)), false
