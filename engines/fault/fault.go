@@ -1,0 +1,222 @@
+// Package fault is a test engine: it misbehaves on demand, and otherwise does
+// every task in the cheapest way that has a meaning. Tests of the gateway's
+// lifecycle and API, and benchmarks that need an engine which costs nothing,
+// run it as a real worker process. It is in no default configuration.
+//
+// A model's parameters say how it behaves (see Parameters); a Chat whose last
+// message is "fault: {…}" overrides RunParameters for that call; Invoke has
+// methods for the rest. Faults before the handshake are arguments of the
+// program (see BeforeServe).
+package fault
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/lexilingo/modelgateway/engines"
+	"github.com/lexilingo/modelgateway/engines/errs"
+	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+)
+
+// Parameters are the settings of a fault model, from the configuration.
+type Parameters struct {
+	// LoadMilliseconds is how long a load takes.
+	LoadMilliseconds int `json:"load_ms"`
+	// LoadSilent makes a slow load report no progress.
+	LoadSilent bool `json:"load_silent"`
+	// LoadFault is what goes wrong at the end of the load: "" (nothing),
+	// "crash" (SIGABRT), "exit" (code 3), "hang" (for ever, deaf to
+	// cancellation), "panic", or "error" (of LoadErrorReason).
+	LoadFault string `json:"load_fault"`
+	// LoadErrorReason is a reason's name; MODEL_FILE_INVALID by default.
+	LoadErrorReason string `json:"load_error_reason"`
+	// AllocateBytes are allocated and touched during the load, whatever the
+	// configuration declares.
+	AllocateBytes int64 `json:"allocate_bytes"`
+	// LeakBytesPerSecond are allocated and touched from the load on.
+	LeakBytesPerSecond int64 `json:"leak_bytes_per_second"`
+	// IgnoreSIGTERM makes the process deaf to SIGTERM.
+	IgnoreSIGTERM bool `json:"ignore_sigterm"`
+	// CloseMilliseconds is how long Close takes.
+	CloseMilliseconds int `json:"close_ms"`
+	// SpawnChild starts a child process that holds the worker's standard
+	// output and error and never ends by itself.
+	SpawnChild bool `json:"spawn_child"`
+
+	RunParameters
+}
+
+// RunParameters are the settings of one Chat.
+type RunParameters struct {
+	// Text is what the answer is made of, word by word, again and again.
+	Text string `json:"text"`
+	// TokenCount is the length of the answer; Text's by default.
+	TokenCount int `json:"token_count"`
+	// TokenIntervalMicroseconds is the pace; 0 is as fast as it goes.
+	TokenIntervalMicroseconds int `json:"token_interval_us"`
+	// Fault is what goes wrong after FaultAfterTokens: "" (nothing), "crash"
+	// (SIGABRT), "exit" (code 3), "hang" (deaf to cancellation), "stall" (no
+	// progress until cancelled), "panic", "error", "flood_log", "flood_stdout"
+	// or "flood_response" (all three until cancelled).
+	Fault string `json:"fault"`
+	// FaultAfterTokens is when.
+	FaultAfterTokens int `json:"fault_after_tokens"`
+}
+
+// defaultText is what the engine says if it is not told what to say.
+const defaultText = "The quick brown fox jumps over the lazy dog. "
+
+// Engine makes fault models.
+type Engine struct{}
+
+var _ engines.Engine = Engine{}
+
+// New returns the engine.
+func New() Engine { return Engine{} }
+
+// Describe implements engines.Engine.
+func (Engine) Describe() engines.Description {
+	return engines.Description{
+		Name:    "fault",
+		Version: "1.0.0",
+		Tasks: []enginev1.Task{
+			enginev1.Task_TASK_CHAT,
+			enginev1.Task_TASK_GRAMMAR,
+			enginev1.Task_TASK_RESPOND,
+			enginev1.Task_TASK_EXPLAIN_VIETNAMESE,
+			enginev1.Task_TASK_TRANSCRIBE,
+			enginev1.Task_TASK_SYNTHESIZE,
+			enginev1.Task_TASK_PRONUNCIATION,
+			enginev1.Task_TASK_INVOKE,
+		},
+		Devices: []string{"cpu"},
+	}
+}
+
+// Load implements engines.Engine.
+func (Engine) Load(ctx context.Context, opts engines.LoadOptions) (engines.Model, error) {
+	p := Parameters{RunParameters: RunParameters{Text: defaultText}}
+	if err := engines.DecodeParameters(opts.Parameters, &p); err != nil {
+		return nil, err
+	}
+	if err := checkDevice(opts.Device); err != nil {
+		return nil, err
+	}
+	if err := checkFile(opts.Path); err != nil {
+		return nil, err
+	}
+	if p.IgnoreSIGTERM {
+		signal.Ignore(syscall.SIGTERM)
+	}
+	slog.Info("loading", "load_ms", p.LoadMilliseconds, "allocate_bytes", p.AllocateBytes)
+	m := newModel(p, opts.Work)
+	if err := m.load(ctx, opts.Report); err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	return m, nil
+}
+
+func checkDevice(device string) error {
+	switch device {
+	case "", "auto", "cpu":
+		return nil
+	}
+	return errs.New(errs.EngineUnavailable, "device %q is not here; there is cpu", device)
+}
+
+// checkFile refuses what a real engine would: a file that is missing, cannot
+// be read, is empty, or starts with "corrupt". No path is fine.
+func checkFile(path string) error {
+	if path == "" {
+		return nil
+	}
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return errs.New(errs.ModelFileMissing, "the model's file does not exist").WithCause(err)
+	}
+	if err != nil {
+		return errs.New(errs.ModelFileInvalid, "the model's file cannot be read").WithCause(err)
+	}
+	defer f.Close()
+	head := make([]byte, len("corrupt"))
+	n, err := f.Read(head)
+	if n == 0 || err != nil || bytes.Equal(head, []byte("corrupt")) {
+		return errs.New(errs.ModelFileInvalid, "the model's file is not a model").WithCause(err)
+	}
+	return nil
+}
+
+// load spends the time, takes the memory, and then goes wrong if it shall.
+func (m *model) load(ctx context.Context, report func(float64)) error {
+	const step = 10 * time.Millisecond
+	total := time.Duration(m.params.LoadMilliseconds) * time.Millisecond
+	for spent := time.Duration(0); spent < total; spent += step {
+		if err := pause(ctx, step); err != nil {
+			return err
+		}
+		if !m.params.LoadSilent {
+			report(0.5 * float64(spent) / float64(total))
+		}
+	}
+	grown := func(f float64) {
+		if !m.params.LoadSilent {
+			report(0.5 + 0.5*f)
+		}
+	}
+	if err := m.memory.grow(ctx, m.params.AllocateBytes, grown); err != nil {
+		return err
+	}
+	if m.params.SpawnChild {
+		if _, err := spawnChild(); err != nil {
+			return err
+		}
+	}
+	if err := m.loadFault(); err != nil {
+		return err
+	}
+	if m.params.LeakBytesPerSecond > 0 {
+		m.background.Go(func() { m.memory.leak(m.life, m.params.LeakBytesPerSecond) })
+	}
+	return nil
+}
+
+func (m *model) loadFault() error {
+	switch m.params.LoadFault {
+	case "":
+		return nil
+	case "error":
+		return errs.New(reasonNamed(m.params.LoadErrorReason), "the load fails as it was told to")
+	default:
+		return misbehave(m.params.LoadFault)
+	}
+}
+
+func reasonNamed(name string) errs.Reason {
+	if v, ok := gatewayv1.ErrorReason_value["ERROR_REASON_"+name]; ok {
+		return errs.Reason(v)
+	}
+	return errs.ModelFileInvalid
+}
+
+// pause waits, or returns the context's error as soon as it ends.
+func pause(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
