@@ -1,0 +1,149 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+var modelName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
+
+// check tells everything that is wrong. explicit are the tasks that the user
+// routed.
+func (c *Config) check(explicit map[string]Task) error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	c.checkListen(bad)
+	if c.MaxMemoryMB < 1 {
+		bad("max_memory_mb is %d: it must be at least 1", c.MaxMemoryMB)
+	}
+	if c.CPUThreads < 1 {
+		bad("cpu_threads is %d: it must be at least 1, or 0 for as many as there are", c.CPUThreads)
+	}
+	if c.DrainTimeout < 0 {
+		bad("drain_timeout is %s: it must not be negative", c.DrainTimeout)
+	}
+	oneOf(bad, "device", c.Device, "auto", "cpu", "cuda", "mps")
+	oneOf(bad, "log.level", c.Log.Level, "debug", "info", "warn", "error")
+	oneOf(bad, "log.format", c.Log.Format, "auto", "json", "text")
+	c.checkLimits(bad)
+	c.checkEngines(bad)
+	for _, name := range c.ModelOrder {
+		c.checkModel(bad, name, c.Models[name])
+	}
+	c.checkTasks(bad, explicit)
+	return errors.Join(errs...)
+}
+
+type complain = func(format string, args ...any)
+
+func oneOf(bad complain, key, value string, known ...string) {
+	if !slices.Contains(known, value) {
+		bad("%s is %q: it must be one of %s%s", key, value, strings.Join(known, ", "), suggestion(value, known))
+	}
+}
+
+// checkListen refuses to serve the network to anyone by accident.
+func (c *Config) checkListen(bad complain) {
+	for _, l := range []struct{ key, address string }{{"grpc_listen", c.GRPCListen}, {"http_listen", c.HTTPListen}} {
+		network, addr := SplitListen(l.address)
+		if _, _, err := net.SplitHostPort(addr); network == "tcp" && err != nil {
+			bad("%s is %q: it must be host:port or unix:/path", l.key, l.address)
+			continue
+		}
+		if !loopback(l.address) && !c.authenticates() && !c.AllowUnauthenticated {
+			bad("%s is %q, which other machines can reach, and no authentication is configured: "+
+				"use 127.0.0.1, or say allow_unauthenticated: true (--allow-unauthenticated) if something in front authenticates", l.key, l.address)
+		}
+	}
+}
+
+// authenticates tells whether callers must prove who they are. Nothing in the
+// configuration asks for that yet.
+func (c *Config) authenticates() bool { return false }
+
+func (c *Config) checkLimits(bad complain) {
+	if c.Limits.MaxRequestMB < 1 || c.Limits.MaxRequestMB > 1024 {
+		bad("limits.max_request_mb is %d: it must be 1 to 1024", c.Limits.MaxRequestMB)
+	}
+	if c.Limits.MaxConcurrentStreams < 1 {
+		bad("limits.max_concurrent_streams must be at least 1")
+	}
+	if c.Limits.MaxConnectionAge < 0 {
+		bad("limits.max_connection_age is %s: it must not be negative", c.Limits.MaxConnectionAge)
+	}
+	if c.Limits.MaxHeaderKB < 4 || c.Limits.MaxHeaderKB > 1024 {
+		bad("limits.max_header_kb is %d: it must be 4 to 1024", c.Limits.MaxHeaderKB)
+	}
+	for _, origin := range c.CORS.AllowedOrigins {
+		if u, err := url.Parse(origin); origin != "*" && (err != nil || u.Scheme == "" || u.Host == "" || u.Path != "") {
+			bad("cors.allowed_origins has %q: it must be like https://app.example.org, or *", origin)
+		}
+	}
+}
+
+func (c *Config) checkEngines(bad complain) {
+	for _, name := range slices.Sorted(maps.Keys(c.Engines)) {
+		if len(c.Engines[name].Command) == 0 || c.Engines[name].Command[0] == "" {
+			bad("engines.%s has no command", name)
+		}
+	}
+}
+
+func (c *Config) checkModel(bad complain, name string, m Model) {
+	key := "models." + name
+	if !modelName.MatchString(name) {
+		bad("%s: a model's name has 1 to 128 letters, digits, dots, dashes and underscores, and begins with a letter or digit", key)
+	}
+	known := slices.Sorted(maps.Keys(c.Engines))
+	if m.Engine == "" {
+		bad("%s has no engine", key)
+	} else if _, ok := c.Engines[m.Engine]; !ok {
+		bad("%s: no engine %q is configured%s", key, m.Engine, suggestion(m.Engine, known))
+	}
+	if m.Path == "" && !c.Engines[m.Engine].Cloud && c.Engines[m.Engine].Command != nil {
+		bad("%s has no path", key)
+	}
+	oneOf(bad, key+".priority", string(m.Priority), "low", "normal", "high", "critical")
+	for _, n := range []struct {
+		field string
+		value int64
+	}{
+		{"memory_mb", m.MemoryMB}, {"threads", int64(m.Threads)}, {"max_concurrency", int64(m.MaxConcurrency)},
+		{"queue", int64(m.Queue)}, {"idle_timeout", int64(*m.IdleTimeout)}, {"progress_timeout", int64(m.ProgressTimeout)},
+	} {
+		if n.value < 0 {
+			bad("%s.%s must not be negative", key, n.field)
+		}
+	}
+}
+
+func (c *Config) checkTasks(bad complain, explicit map[string]Task) {
+	for _, name := range slices.Sorted(maps.Keys(c.Tasks)) {
+		task := c.Tasks[name]
+		if !c.builtinTask(name) && task.Method == "" {
+			known := append(BuiltinTasks(), slices.Sorted(maps.Keys(Aliases()))...)
+			bad("tasks.%s: a task type of your own needs a method%s", name, suggestion(name, known))
+		}
+		for _, model := range task.Candidates() {
+			if _, ok := c.Models[model]; !ok {
+				bad("tasks.%s: no model %q is configured%s", name, model, suggestion(model, c.ModelOrder))
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(explicit)) {
+		if len(explicit[name].Candidates()) == 0 {
+			bad("tasks.%s names no model", name)
+		}
+	}
+}
+
+func (c *Config) builtinTask(name string) bool {
+	_, alias := Aliases()[name]
+	return alias || slices.Contains(BuiltinTasks(), name)
+}

@@ -1,0 +1,230 @@
+package config
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// load reads a configuration as a process in dir would, on a big machine.
+func load(t *testing.T, yaml string, environ []string, flags Overrides) (*Config, error) {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	src := Source{Environ: environ, Flags: flags, Machine: func() Machine {
+		return Machine{MemoryBytes: 64 << 30, Threads: 4}
+	}}
+	if yaml != "" {
+		src.File = "gateway.yaml"
+		write(t, src.File, yaml)
+	}
+	return Load(src)
+}
+
+func write(t *testing.T, name, content string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestDefaultsAreTheOriginalsTable(t *testing.T) {
+	cfg, err := load(t, "", nil, Overrides{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.MaxMemoryMB != 8000 || cfg.GRPCListen != "127.0.0.1:50051" || cfg.HTTPListen != "127.0.0.1:8001" {
+		t.Errorf("budget %d, gRPC %s, HTTP %s", cfg.MaxMemoryMB, cfg.GRPCListen, cfg.HTTPListen)
+	}
+	rows := map[string]struct {
+		mb       int64
+		priority Priority
+		idle     time.Duration
+	}{
+		"qwen":    {256, "critical", 10 * time.Minute}, // the starter, not the 3500 MB of Qwen3-1.7B
+		"whisper": {500, "normal", 5 * time.Minute},
+		"piper":   {100, "normal", 5 * time.Minute},
+		"hubert":  {2000, "low", 3 * time.Minute},
+		"gemini":  {10, "high", 30 * time.Minute},
+	}
+	for name, want := range rows {
+		m := cfg.Models[name]
+		if m.MemoryMB != want.mb || m.Priority != want.priority || *m.IdleTimeout != want.idle {
+			t.Errorf("%s: %d MB, %s, %s", name, m.MemoryMB, m.Priority, *m.IdleTimeout)
+		}
+	}
+	if want := []string{"qwen", "whisper", "piper", "hubert", "gemini"}; !slices.Equal(cfg.ModelOrder, want) {
+		t.Errorf("order %v", cfg.ModelOrder)
+	}
+	routes := map[string]string{
+		"chat": "qwen", "grammar": "qwen", "response": "qwen", "stt": "whisper", "transcribe": "whisper",
+		"tts": "piper", "synthesize": "piper", "pronunciation": "hubert", "explain_vi": "gemini", "vietnamese": "gemini",
+	}
+	for task, model := range routes {
+		if got := cfg.Tasks[task].Primary; got != model {
+			t.Errorf("%s goes to %q, want %q", task, got, model)
+		}
+	}
+	if len(cfg.Tasks) != len(routes) {
+		t.Errorf("tasks %v", slices.Sorted(maps.Keys(cfg.Tasks)))
+	}
+	if cfg.Models["gemini"].Absent == "" {
+		t.Error("gemini is served without a key")
+	}
+}
+
+func TestEveryLayerIsAboveTheOneBefore(t *testing.T) {
+	file := "max_memory_mb: 1000\ngrpc_listen: 127.0.0.1:1\nhttp_listen: 127.0.0.1:2\ndevice: cuda\n"
+	listen := "127.0.0.1:3"
+	cfg, err := load(t, file,
+		[]string{"MAX_MEMORY_MB=2000", "MODELGATEWAY_GRPC_LISTEN=127.0.0.1:9", "GEMINI_API_KEY=k"},
+		Overrides{GRPCListen: &listen})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.MaxMemoryMB != 2000 || cfg.GRPCListen != "127.0.0.1:3" || cfg.HTTPListen != "127.0.0.1:2" || cfg.Device != "cuda" {
+		t.Errorf("%d %s %s %s", cfg.MaxMemoryMB, cfg.GRPCListen, cfg.HTTPListen, cfg.Device)
+	}
+	if cfg.Models["gemini"].Absent != "" {
+		t.Error("gemini is absent although there is a key")
+	}
+}
+
+func TestErrorsNameThePlaceAndTheRemedy(t *testing.T) {
+	cases := map[string]struct {
+		yaml string
+		env  []string
+		want []string
+	}{
+		"misspelt key":       {"max_memry_mb: 1\n", nil, []string{`gateway.yaml:1:1: unknown key "max_memry_mb"`, `"max_memory_mb"`}},
+		"misspelt deep key":  {"models:\n  a:\n    engine: llama\n    path: x\n    priorty: low\n", nil, []string{"gateway.yaml:5:5", `"priority"`}},
+		"two at once":        {"lgo: {}\nlimits:\n  max_header: 1\n", nil, []string{"gateway.yaml:1:1", "gateway.yaml:3:3"}},
+		"wrong type":         {"max_memory_mb: lots\n", nil, []string{"gateway.yaml", "[1:16]"}},
+		"broken YAML":        {"a: [1\n", nil, []string{"gateway.yaml"}},
+		"unknown engine":     {"models: {a: {engine: lama, path: x}}\n", nil, []string{"models.a", `"llama"`}},
+		"no path":            {"models: {a: {engine: llama}}\n", nil, []string{"models.a has no path"}},
+		"unknown model":      {"tasks: {chat: {primary: qwne}}\n", nil, []string{"tasks.chat", `"qwen"`}},
+		"task without model": {"tasks: {chat: {}}\n", nil, []string{"tasks.chat names no model"}},
+		"own task":           {"tasks: {chatt: {primary: qwen}}\n", nil, []string{"tasks.chatt", `"chat"`}},
+		"priority":           {"models: {a: {engine: llama, path: x, priority: hihg}}\n", nil, []string{`"high"`}},
+		"open address":       {"grpc_listen: 0.0.0.0:50051\n", nil, []string{"grpc_listen", "allow_unauthenticated"}},
+		"all addresses":      {"http_listen: :8001\n", nil, []string{"http_listen", "allow_unauthenticated"}},
+		"bad address":        {"http_listen: here\n", nil, []string{"http_listen", "host:port"}},
+		"environment":        {"", []string{"MAX_MEMORY_MB=8G"}, []string{"MAX_MEMORY_MB", `"8G"`}},
+		"device":             {"", []string{"MODEL_DEVICE=gpu"}, []string{"device", `"gpu"`, "cuda"}},
+		"no memory":          {"max_memory_mb: 0\n", nil, []string{"max_memory_mb"}},
+		"origin":             {"cors: {allowed_origins: [app.example.org]}\n", nil, []string{"cors.allowed_origins"}},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			_, err := load(t, c.yaml, c.env, Overrides{})
+			if err == nil {
+				t.Fatal("no error")
+			}
+			for _, want := range c.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%q is not in: %v", want, err)
+				}
+			}
+		})
+	}
+}
+
+func TestOpenAddressIsPossibleWhenAskedFor(t *testing.T) {
+	yes := true
+	for name, src := range map[string]struct {
+		yaml  string
+		flags Overrides
+	}{
+		"file":   {"grpc_listen: 0.0.0.0:50051\nallow_unauthenticated: true\n", Overrides{}},
+		"flag":   {"grpc_listen: 0.0.0.0:50051\n", Overrides{AllowUnauthenticated: &yes}},
+		"unix":   {"grpc_listen: unix:/run/x.sock\n", Overrides{}},
+		"ipv6":   {"grpc_listen: \"[::1]:50051\"\n", Overrides{}},
+		"loop 2": {"grpc_listen: localhost:0\n", Overrides{}},
+	} {
+		if _, err := load(t, src.yaml, nil, src.flags); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestModelsOfAFileReplaceTheBuiltInOnes(t *testing.T) {
+	cfg, err := load(t, `
+models:
+  big: {engine: llama, path: /m/big.gguf, tasks: [chat, translate]}
+  small: {engine: llama, path: /m/small.gguf, tasks: [chat]}
+engines:
+  mine: {command: [python3, engine.py]}
+tasks:
+  translate: {primary: small, method: translate}
+`, nil, Overrides{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(cfg.ModelOrder, []string{"big", "small"}) || len(cfg.Models) != 2 {
+		t.Errorf("models %v", cfg.ModelOrder)
+	}
+	if got := cfg.Tasks["chat"].Candidates(); !slices.Equal(got, []string{"big", "small"}) {
+		t.Errorf("chat goes to %v", got)
+	}
+	if got := cfg.Tasks["translate"].Candidates(); !slices.Equal(got, []string{"small", "big"}) {
+		t.Errorf("translate goes to %v", got)
+	}
+	if _, ok := cfg.Tasks["stt"]; ok {
+		t.Error("stt is routed although no model is left for it")
+	}
+	if _, ok := cfg.Engines["llama"]; !ok {
+		t.Error("the built-in engines are gone")
+	}
+	if m := cfg.Models["big"]; m.MaxConcurrency != 4 || m.Queue != 256 || *m.IdleTimeout != 5*time.Minute || m.Threads != 4 {
+		t.Errorf("defaults of a model: %+v", m)
+	}
+	if got := cfg.ModelTasks("small"); !slices.Equal(got, []string{"chat", "translate"}) {
+		t.Errorf("tasks of small: %v", got)
+	}
+}
+
+func TestBudgetIsWhatTheMachineHas(t *testing.T) {
+	cfg, err := Load(Source{Machine: func() Machine { return Machine{MemoryBytes: 2 << 30, Threads: 1} }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.MaxMemoryMB != 2048 || len(cfg.Warnings) != 1 || !strings.Contains(cfg.Warnings[0], "2048") {
+		t.Errorf("budget %d, warnings %q", cfg.MaxMemoryMB, cfg.Warnings)
+	}
+}
+
+func TestMemoryLimitIsTheSmallestThatBinds(t *testing.T) {
+	root := t.TempDir()
+	write(t, filepath.Join(root, "proc/meminfo"), "MemTotal:       8388608 kB\nMemFree: 1 kB\n")
+	if got := memoryLimit(root); got != 8<<30 {
+		t.Errorf("without cgroups %d", got)
+	}
+	write(t, filepath.Join(root, "proc/self/cgroup"), "0::/a/b\n")
+	write(t, filepath.Join(root, "sys/fs/cgroup/a/b/memory.max"), "max\n")
+	write(t, filepath.Join(root, "sys/fs/cgroup/a/memory.max"), "1073741824\n")
+	if got := memoryLimit(root); got != 1<<30 {
+		t.Errorf("with a parent's limit %d", got)
+	}
+	write(t, filepath.Join(root, "proc/self/cgroup"), "5:memory:/x\n2:cpu:/y\n")
+	write(t, filepath.Join(root, "sys/fs/cgroup/memory/x/memory.limit_in_bytes"), "536870912\n")
+	if got := memoryLimit(root); got != 512<<20 {
+		t.Errorf("with cgroups of version 1 %d", got)
+	}
+}
+
+func TestUnknownVariablesWarn(t *testing.T) {
+	cfg, err := load(t, "", []string{"MODELGATEWAY_GRPC_LISTN=x", "MODELGATEWAY_SERVICE_HOST=10.0.0.1", "MODELGATEWAY_PORT=tcp://x"}, Overrides{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(cfg.Warnings) != 1 || !strings.Contains(cfg.Warnings[0], "MODELGATEWAY_GRPC_LISTEN") {
+		t.Errorf("warnings %q", cfg.Warnings)
+	}
+}

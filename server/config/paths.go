@@ -1,0 +1,202 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// StarterScheme begins the paths of models that ship with the program.
+const StarterScheme = "starter:"
+
+// StarterDir is where the shipped models are unpacked.
+func (c *Config) StarterDir() string { return filepath.Join(c.StateDir, "starter") }
+
+// UsesStarter tells whether a model that ships is configured.
+func (c *Config) UsesStarter() bool {
+	for _, m := range c.Models {
+		if strings.HasPrefix(m.Path, StarterScheme) {
+			return true
+		}
+	}
+	return false
+}
+
+// applyModelEnv applies the original's variables about single models. The
+// model's own name is what the original called it.
+func (c *Config) applyModelEnv(env *modelEnv) error {
+	edits := []struct {
+		model, variables string
+		path             func() (string, error)
+	}{
+		{"qwen", "QWEN_MODEL_PATH, QWEN_MODEL_ID", func() (string, error) { return c.qwenPath(env) }},
+		{"whisper", "WHISPER_MODEL_PATH, WHISPER_MODEL_SIZE", func() (string, error) { return c.whisperPath(env), nil }},
+		{"piper", "PIPER_MODEL_PATH, PIPER_VOICE", func() (string, error) { return c.piperPath(env), nil }},
+		{"hubert", "HUBERT_MODEL_ID", func() (string, error) { return hubName(env.hubertID), nil }},
+	}
+	for _, e := range edits {
+		path, err := e.path()
+		if err != nil {
+			return fmt.Errorf("environment variable %s: %w", e.variables, err)
+		}
+		if path == "" {
+			continue
+		}
+		model, ok := c.Models[e.model]
+		if !ok {
+			c.Warnings = append(c.Warnings, fmt.Sprintf("environment variables %s: no model %q is configured", e.variables, e.model))
+			continue
+		}
+		if strings.HasPrefix(model.Path, StarterScheme) {
+			// What was said of the starter does not hold for another file.
+			model.Note = ""
+			model.MemoryMB = 0
+		}
+		model.Path = path
+		c.Models[e.model] = model
+	}
+	return nil
+}
+
+// qwenPath prefers a path that exists to a name, and a name to a path that does
+// not exist: the original's example sets both, and downloaded what was missing.
+func (c *Config) qwenPath(env *modelEnv) (string, error) {
+	if env.qwenPath != "" {
+		if _, err := os.Stat(c.absolute(env.qwenPath)); err == nil || env.qwenID == "" {
+			return env.qwenPath, nil
+		}
+	}
+	if env.qwenID == "" {
+		return "", nil
+	}
+	found := c.findByName(hubName(env.qwenID), ".gguf")
+	switch {
+	case len(found) == 1:
+		return found[0], nil
+	case len(found) > 1:
+		return "", fmt.Errorf("%d files in %s fit %q: %s; name one by QWEN_MODEL_PATH",
+			len(found), c.ModelsDir, env.qwenID, strings.Join(baseNames(found), ", "))
+	case env.qwenPath != "":
+		return env.qwenPath, nil
+	}
+	return hubName(env.qwenID) + ".gguf", nil
+}
+
+func (c *Config) whisperPath(env *modelEnv) string {
+	size := env.whisperSize
+	if size == "" {
+		size = "base"
+	}
+	file := "ggml-" + size + ".bin"
+	switch {
+	case env.whisperPath != "":
+		if isDir(c.absolute(env.whisperPath)) {
+			return filepath.Join(c.absolute(env.whisperPath), file)
+		}
+		return env.whisperPath
+	case env.whisperSize != "":
+		return filepath.Join("whisper", file)
+	}
+	return ""
+}
+
+func (c *Config) piperPath(env *modelEnv) string {
+	if env.piperPath != "" {
+		if env.piperVoice != "" && isDir(c.absolute(env.piperPath)) {
+			return filepath.Join(c.absolute(env.piperPath), env.piperVoice+".onnx")
+		}
+		return env.piperPath
+	}
+	if env.piperVoice != "" {
+		return filepath.Join("piper", env.piperVoice+".onnx")
+	}
+	return ""
+}
+
+// resolvePaths makes every model's path absolute, and of a folder with one
+// GGUF file, that file.
+func (c *Config) resolvePaths() {
+	for name, m := range c.Models {
+		if m.Path == "" {
+			continue
+		}
+		if file, ok := strings.CutPrefix(m.Path, StarterScheme); ok {
+			m.ResolvedPath = filepath.Join(c.StarterDir(), filepath.Base(file))
+		} else {
+			m.ResolvedPath = c.absolute(m.Path)
+		}
+		if m.Engine == "llama" && isDir(m.ResolvedPath) {
+			if files, _ := filepath.Glob(filepath.Join(m.ResolvedPath, "*.gguf")); len(files) == 1 {
+				m.ResolvedPath = files[0]
+			}
+		}
+		c.Models[name] = m
+	}
+}
+
+// absolute resolves a path against the models directory, or, where only that
+// exists, against the working directory, as the original did.
+func (c *Config) absolute(path string) string {
+	if filepath.IsAbs(path) {
+		return filepath.Clean(path)
+	}
+	inModels, err := filepath.Abs(filepath.Join(c.ModelsDir, path))
+	if err != nil {
+		return path
+	}
+	if _, err := os.Stat(inModels); err == nil {
+		return inModels
+	}
+	if here, err := filepath.Abs(path); err == nil {
+		if _, err := os.Stat(here); err == nil {
+			return here
+		}
+	}
+	return inModels
+}
+
+// findByName lists the files of the models directory whose name is the given
+// one, or goes on after it with other than a letter or digit, as
+// "Qwen3-1.7B-Q8_0.gguf" does after "Qwen3-1.7B". An exact match is alone.
+func (c *Config) findByName(name, extension string) []string {
+	var found []string
+	for _, pattern := range []string{"*" + extension, filepath.Join("*", "*"+extension)} {
+		files, _ := filepath.Glob(filepath.Join(c.ModelsDir, pattern))
+		for _, file := range files {
+			base := strings.ToLower(strings.TrimSuffix(filepath.Base(file), extension))
+			rest, ok := strings.CutPrefix(base, strings.ToLower(name))
+			if !ok || rest != "" && !strings.ContainsRune("-_.", rune(rest[0])) {
+				continue
+			}
+			abs, err := filepath.Abs(file)
+			if err != nil {
+				continue
+			}
+			if rest == "" {
+				return []string{abs}
+			}
+			found = append(found, abs)
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+// hubName is the last part of a hub's model name: "Qwen3-1.7B" of
+// "Qwen/Qwen3-1.7B".
+func hubName(id string) string { return id[strings.LastIndex(id, "/")+1:] }
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+func baseNames(paths []string) []string {
+	names := make([]string, len(paths))
+	for i, p := range paths {
+		names[i] = filepath.Base(p)
+	}
+	return names
+}

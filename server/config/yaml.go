@@ -1,0 +1,128 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/agext/levenshtein"
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+)
+
+// decode reads YAML into cfg, whose present values stand where the text says
+// nothing. name is for messages. models is the order of the models, nil if the
+// text has none.
+func decode(name string, text []byte, cfg *Config) (models []string, err error) {
+	file, err := parser.ParseBytes(text, 0)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %s", name, yaml.FormatError(err, false, true))
+	}
+	if len(file.Docs) > 1 {
+		return nil, fmt.Errorf("%s: more than one YAML document", name)
+	}
+	if len(file.Docs) == 0 || file.Docs[0].Body == nil {
+		return nil, nil
+	}
+	body := file.Docs[0].Body
+	if err := errors.Join(unknownKeys(name, body, reflect.TypeFor[Config]())...); err != nil {
+		return nil, err
+	}
+	if err := yaml.UnmarshalWithOptions(text, cfg, yaml.Strict()); err != nil {
+		return nil, fmt.Errorf("%s: %s", name, yaml.FormatError(err, false, true))
+	}
+	for _, entry := range entries(body) {
+		if keyOf(entry) == "models" {
+			models = []string{}
+			for _, m := range entries(entry.Value) {
+				models = append(models, keyOf(m))
+			}
+		}
+	}
+	return models, nil
+}
+
+// unknownKeys walks a document beside the type that it fills, and complains of
+// every key that the type does not have. goccy's strict mode stops at the first
+// and knows no better one.
+func unknownKeys(name string, node ast.Node, t reflect.Type) []error {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	var errs []error
+	for _, entry := range entries(node) {
+		switch t.Kind() {
+		case reflect.Struct:
+			fields := yamlFields(t)
+			field, ok := fields[keyOf(entry)]
+			if !ok {
+				errs = append(errs, unknownKey(name, entry, fields))
+				continue
+			}
+			errs = append(errs, unknownKeys(name, entry.Value, field)...)
+		case reflect.Map:
+			errs = append(errs, unknownKeys(name, entry.Value, t.Elem())...)
+		}
+	}
+	return errs
+}
+
+func unknownKey(name string, entry *ast.MappingValueNode, fields map[string]reflect.Type) error {
+	known := make([]string, 0, len(fields))
+	for k := range fields {
+		known = append(known, k)
+	}
+	pos := entry.Key.GetToken().Position
+	return fmt.Errorf("%s:%d:%d: unknown key %q%s", name, pos.Line, pos.Column, keyOf(entry), suggestion(keyOf(entry), known))
+}
+
+// suggestion names the known word nearest to the given one, if one is near.
+func suggestion(word string, known []string) string {
+	best, bestDistance := "", len(word)/2+2
+	for _, k := range known {
+		d := levenshtein.Distance(word, k, nil)
+		if d < bestDistance || d == bestDistance && k < best {
+			best, bestDistance = k, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf("; did you mean %q?", best)
+}
+
+func yamlFields(t reflect.Type) map[string]reflect.Type {
+	fields := map[string]reflect.Type{}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		key, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		if key != "" && key != "-" {
+			fields[key] = f.Type
+		}
+	}
+	return fields
+}
+
+// entries returns a mapping's entries, none for other nodes.
+func entries(node ast.Node) []*ast.MappingValueNode {
+	switch n := node.(type) {
+	case *ast.MappingNode:
+		return n.Values
+	case *ast.MappingValueNode:
+		return []*ast.MappingValueNode{n}
+	case *ast.AnchorNode:
+		return entries(n.Value)
+	case *ast.TagNode:
+		return entries(n.Value)
+	}
+	return nil
+}
+
+func keyOf(entry *ast.MappingValueNode) string {
+	if s, ok := entry.Key.(*ast.StringNode); ok {
+		return s.Value
+	}
+	return entry.Key.GetToken().Value
+}
