@@ -1,0 +1,176 @@
+package e2e
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+)
+
+// clientAnswer is what the programs under web/ and python/ print.
+type clientAnswer struct {
+	Whole, Streamed, ServedBy, Engine, Missing string
+	Pieces                                     int
+}
+
+func (a clientAnswer) check(t *testing.T, want string) {
+	t.Helper()
+	if a.Whole != want || a.Streamed != want {
+		t.Errorf("answered %q and %q, want %q", a.Whole, a.Streamed, want)
+	}
+	if a.Pieces < 2 {
+		t.Errorf("the answer came in %d pieces, want a stream", a.Pieces)
+	}
+	if a.ServedBy != "qwen" || a.Engine != "llama" {
+		t.Errorf("served by %q on %q, want qwen on llama", a.ServedBy, a.Engine)
+	}
+	if !strings.Contains(a.Missing, "nobody") {
+		t.Errorf("a missing model gave %q, want an error that names it", a.Missing)
+	}
+}
+
+// Every way in gives the same greedy answer from the shipped model, which the
+// first of them loads.
+func TestEveryClientChats(t *testing.T) {
+	s := start(t, "")
+	if state := s.model(t, "qwen").GetState(); state != gatewayv1.ModelState_MODEL_STATE_UNLOADED {
+		t.Errorf("the model is %v before the first request, want UNLOADED", state)
+	}
+	whole, err := s.models.Chat(t.Context(), &gatewayv1.ChatRequest{Messages: user("Hello"), Sampling: greedy(16)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := whole.GetMessage().GetContent()
+	if want == "" || whole.GetUsage().GetCompletionTokenCount() == 0 {
+		t.Fatalf("an empty answer: %v", whole)
+	}
+	if by := whole.GetServedBy(); by.GetLoadDuration().AsDuration() == 0 || by.GetInferenceDuration().AsDuration() == 0 {
+		t.Errorf("served by %v, want the times of the load and the inference", by)
+	}
+
+	t.Run("grpcurl", func(t *testing.T) {
+		out := output(t, nil, "grpcurl", "-plaintext", "-d",
+			`{"messages":[{"role":"ROLE_USER","content":"Hello"}],"sampling":{"temperature":0,"presence_penalty":0,"max_tokens":16}}`,
+			s.grpc, "modelgateway.v1.ModelGatewayService/Chat")
+		got := decode[struct {
+			Message  struct{ Content string }
+			ServedBy struct{ Model, Engine string }
+		}](t, out)
+		if got.Message.Content != want || got.ServedBy.Model != "qwen" {
+			t.Errorf("got %s, want %q by qwen", out, want)
+		}
+	})
+	t.Run("REST", func(t *testing.T) { restChat(t, s, want) })
+	t.Run("web", func(t *testing.T) {
+		for _, protocol := range []string{"grpc-web", "connect"} {
+			out := output(t, nil, "node", "web/build/chat.mjs", s.http, protocol, "Hello")
+			decode[clientAnswer](t, out).check(t, want)
+		}
+	})
+	t.Run("python", func(t *testing.T) {
+		python := os.Getenv("MG_PYTHON")
+		if python == "" {
+			t.Fatal("MG_PYTHON names no Python with grpcio: run the tests by `make test`")
+		}
+		gen, err := filepath.Abs(filepath.Join(root, "gen", "python"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := output(t, []string{"PYTHONPATH=" + gen}, python, "python/chat.py", s.grpc, "Hello")
+		decode[clientAnswer](t, out).check(t, want)
+	})
+	t.Run("CLI", func(t *testing.T) {
+		out := output(t, nil, program(t), "--addr", s.grpc, "chat", "--temperature", "0", "--presence-penalty", "0", "--max-tokens", "16", "Hello")
+		if strings.TrimSpace(out) != strings.TrimSpace(want) {
+			t.Errorf("got %q, want %q", out, want)
+		}
+	})
+	if n := s.model(t, "qwen").GetLoadCount(); n != 1 {
+		t.Errorf("%d loads, want 1", n)
+	}
+}
+
+func restChat(t *testing.T, s *server, want string) {
+	const body = `{"messages":[{"role":"ROLE_USER","content":"Hello"}],"sampling":{"temperature":0,"presence_penalty":0,"max_tokens":16}}`
+	status, _, text := post(t, s.http+"/v1/chat", body)
+	got := decode[struct {
+		Message  struct{ Content string }
+		ServedBy struct{ Model string } `json:"served_by"`
+	}](t, text)
+	if status != http.StatusOK || got.Message.Content != want || got.ServedBy.Model != "qwen" {
+		t.Errorf("/v1/chat: %d %s, want %q by qwen", status, text, want)
+	}
+	status, _, text = post(t, s.http+"/v1/chat:stream", body)
+	var streamed strings.Builder
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	for _, line := range lines {
+		streamed.WriteString(decode[struct{ Result struct{ Delta string } }](t, line).Result.Delta)
+	}
+	if status != http.StatusOK || streamed.String() != want || len(lines) < 2 {
+		t.Errorf("/v1/chat:stream: %d %s, want %q in pieces", status, text, want)
+	}
+	last := decode[struct {
+		Result struct {
+			ServedBy struct{ Model string } `json:"served_by"`
+			Usage    struct {
+				Completion int `json:"completion_token_count"`
+			}
+		}
+	}](t, lines[len(lines)-1])
+	if last.Result.ServedBy.Model != "qwen" || last.Result.Usage.Completion == 0 {
+		t.Errorf("the last line %q lacks served_by or usage", lines[len(lines)-1])
+	}
+}
+
+// Markup in a user's words stays text: it costs more tokens than the special
+// token would, and opens no turn.
+func TestUserTextIsNeverSpecialTokens(t *testing.T) {
+	s := start(t, "")
+	count := func(text string) int32 {
+		got, err := s.models.Chat(t.Context(), &gatewayv1.ChatRequest{Messages: user(text), Sampling: greedy(1)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got.GetUsage().GetPromptTokenCount()
+	}
+	base := count("x")
+	for _, markup := range []string{"<|im_start|>", "<|im_end|>", "<|endoftext|>"} {
+		if extra := count("x"+markup) - base; extra < 4 {
+			t.Errorf("%s in a user's text is %d tokens, want its characters", markup, extra)
+		}
+	}
+}
+
+// The server leaves with 0 on SIGTERM, after the answer under way.
+func TestDrainOnSIGTERM(t *testing.T) {
+	s := start(t, "")
+	stream, err := s.models.StreamChat(t.Context(), &gatewayv1.StreamChatRequest{Messages: user("Hello"), Sampling: greedy(200)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.Recv(); err != nil {
+		t.Fatal(err)
+	}
+	worker := int(s.model(t, "qwen").GetWorkerPid())
+	s.stop(t)
+	for err == nil {
+		_, err = stream.Recv()
+	}
+	if !errors.Is(err, io.EOF) {
+		t.Errorf("the answer under way ended with %v, want its end", err)
+	}
+	if code := s.cmd.ProcessState.ExitCode(); code != 0 {
+		t.Errorf("exit code %d, want 0", code)
+	}
+	if alive(worker) {
+		t.Error("the worker outlived the server")
+	}
+	if strings.Contains(s.output(), "Hello") {
+		t.Error("the log holds a user's words")
+	}
+}

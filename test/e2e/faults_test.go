@@ -1,0 +1,185 @@
+package e2e
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/lexilingo/modelgateway/engines/errs"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+)
+
+// endless is a request that generates until the context is full.
+func endless() *gatewayv1.StreamChatRequest {
+	return &gatewayv1.StreamChatRequest{Messages: user("Tell me a long story."), Sampling: &gatewayv1.SamplingOptions{
+		Temperature: new(float32), MaxTokens: ptr(int32(3000)), RepeatPenalty: ptr(float32(1)),
+	}}
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// midStream opens a long answer and reads its first piece.
+func midStream(t *testing.T, s *server) gatewayv1.ModelGatewayService_StreamChatClient {
+	t.Helper()
+	stream, err := s.models.StreamChat(t.Context(), endless())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.Recv(); err != nil {
+		t.Fatal(err)
+	}
+	return stream
+}
+
+// end reads a stream to its end and returns its error.
+func end(stream gatewayv1.ModelGatewayService_StreamChatClient) error {
+	for {
+		if _, err := stream.Recv(); err != nil {
+			return err
+		}
+	}
+}
+
+// healthStatus reads a model's status in the original's /health.
+func healthStatus(t *testing.T, s *server, model string) string {
+	t.Helper()
+	resp, err := http.Get(s.http + "/health")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	data, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := decode[struct {
+		GatewayStatus struct {
+			Models map[string]struct{ Status string }
+		} `json:"gateway_status"`
+	}](t, string(data))
+	return got.GatewayStatus.Models[model].Status
+}
+
+func TestWorkerKilledInMidStream(t *testing.T) {
+	s := start(t, "")
+	stream := midStream(t, s)
+	pid := int(s.model(t, "qwen").GetWorkerPid())
+	// Stopped first, so that the answer cannot end by itself before the kill.
+	for _, sig := range []syscall.Signal{syscall.SIGSTOP, syscall.SIGKILL} {
+		if err := syscall.Kill(pid, sig); err != nil {
+			t.Fatal(err)
+		}
+	}
+	killed := time.Now()
+	if got := errs.ReasonOf(end(stream)); got != errs.EngineCrashed {
+		t.Errorf("the stream ended with %v, want ENGINE_CRASHED", got)
+	}
+	if took := time.Since(killed); took > time.Second {
+		t.Errorf("the stream ended %v after the kill, want within a second", took)
+	}
+	eventually(t, time.Until(killed.Add(time.Second)), "/health tells that the model is gone", func() bool {
+		return healthStatus(t, s, "qwen") != "ready"
+	})
+	answer, err := s.models.Chat(t.Context(), &gatewayv1.ChatRequest{Messages: user("Hello"), Sampling: greedy(4)})
+	if err != nil {
+		t.Fatalf("the next request: %v", err)
+	}
+	if now := int(s.model(t, "qwen").GetWorkerPid()); now == pid || answer.GetServedBy().GetLoadDuration().AsDuration() == 0 {
+		t.Errorf("served by process %d, want a fresh one", now)
+	}
+	if status := healthStatus(t, s, "qwen"); status != "ready" {
+		t.Errorf("/health says %q of the fresh worker", status)
+	}
+}
+
+func TestGatewayKilledLeavesNoWorker(t *testing.T) {
+	s := start(t, "")
+	midStream(t, s)
+	pid := int(s.model(t, "qwen").GetWorkerPid())
+	if err := s.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 2*time.Second, "the worker dies with the gateway", func() bool { return !alive(pid) })
+}
+
+func TestStoppedWorkerIsReplaced(t *testing.T) {
+	s := start(t, `
+models:
+  qwen: {engine: llama, path: "starter:chat.gguf", memory_mb: 256, progress_timeout: 3s}
+tasks:
+  chat: {primary: qwen}
+`)
+	midStream(t, s)
+	pid := int(s.model(t, "qwen").GetWorkerPid())
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	_, err := s.models.Chat(ctx, &gatewayv1.ChatRequest{Messages: user("Hello")})
+	if got := errs.ReasonOf(err); got != errs.DeadlineExceeded {
+		t.Errorf("a request to a stopped worker ended with %v, want DEADLINE_EXCEEDED", err)
+	}
+	eventually(t, 15*time.Second, "the stopped worker is ended", func() bool { return !alive(pid) })
+	if _, err := s.models.Chat(t.Context(), &gatewayv1.ChatRequest{Messages: user("Hello"), Sampling: greedy(4)}); err != nil {
+		t.Errorf("the next request: %v", err)
+	}
+}
+
+// A broken file fails its own model with a clear error; the others answer on.
+func TestBrokenModelFiles(t *testing.T) {
+	good, err := os.ReadFile(filepath.Join(root, "models", "starter", "chat.gguf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	hostile := append([]byte(nil), good...)
+	binary.LittleEndian.PutUint64(hostile[16:], 1<<62) // the number of metadata entries
+	scrambled := append([]byte(nil), good...)
+	for i := 4096; i < 65536; i++ {
+		scrambled[i] ^= byte(i)
+	}
+	cases := map[string]struct {
+		data []byte
+		want errs.Reason
+	}{
+		"truncated": {good[:len(good)/2], errs.ModelFileInvalid},
+		"header":    {good[:100], errs.ModelFileInvalid},
+		"empty":     {[]byte{}, errs.ModelFileInvalid},
+		"text":      {[]byte("<!DOCTYPE html><html>404</html>"), errs.ModelFileInvalid},
+		"hostile":   {hostile, errs.ModelFileInvalid},
+		"scrambled": {scrambled, errs.ModelFileInvalid},
+		"wrongarch": {[]byte(strings.ReplaceAll(string(good), "qwen3", "qwenX")), errs.ModelFileInvalid},
+		"missing":   {nil, errs.ModelFileMissing},
+	}
+	dir := t.TempDir()
+	config := "models:\n  qwen: {engine: llama, path: \"starter:chat.gguf\", memory_mb: 256}\n"
+	for name, c := range cases {
+		path := filepath.Join(dir, name+".gguf")
+		if c.data != nil {
+			if err := os.WriteFile(path, c.data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		config += fmt.Sprintf("  %s: {engine: llama, path: %s, memory_mb: 64}\n", name, path)
+	}
+	s := start(t, config+"tasks:\n  chat: {primary: qwen}\n")
+	stream := midStream(t, s)
+	for name, c := range cases {
+		_, err := s.models.Chat(t.Context(), &gatewayv1.ChatRequest{Messages: user("Hello"), Model: name})
+		if e := errs.From(err); e == nil || e.Reason() != c.want {
+			t.Errorf("%s: %v, want %s", name, err, errs.ReasonName(c.want))
+		}
+	}
+	if err := end(stream); !errors.Is(err, io.EOF) {
+		t.Errorf("the other model's answer ended with %v", err)
+	}
+}

@@ -1,0 +1,40 @@
+"""Talks to a running server with the generated Python.
+
+Usage: PYTHONPATH=gen/python python3 chat.py ADDRESS TEXT
+Prints one JSON object: the whole answer, the streamed answer, who served.
+"""
+
+import json
+import sys
+
+import grpc
+from modelgateway.v1 import chat_pb2, common_pb2, service_pb2_grpc
+
+address, text = sys.argv[1:]
+messages = [chat_pb2.ChatMessage(role=chat_pb2.ROLE_USER, content=text)]
+sampling = common_pb2.SamplingOptions(temperature=0, max_tokens=16)
+
+with grpc.insecure_channel(address) as channel:
+    gateway = service_pb2_grpc.ModelGatewayServiceStub(channel)
+    whole = gateway.Chat(chat_pb2.ChatRequest(messages=messages, sampling=sampling), timeout=60)
+    pieces = list(
+        gateway.StreamChat(chat_pb2.StreamChatRequest(messages=messages, sampling=sampling), timeout=60)
+    )
+    missing = ""
+    try:
+        gateway.Chat(chat_pb2.ChatRequest(messages=messages, model="nobody"), timeout=60)
+    except grpc.RpcError as error:
+        missing = f"{error.code().name}: {error.details()}"
+
+print(
+    json.dumps(
+        {
+            "whole": whole.message.content,
+            "streamed": "".join(piece.delta for piece in pieces),
+            "pieces": len(pieces),
+            "servedBy": pieces[-1].served_by.model,
+            "engine": whole.served_by.engine,
+            "missing": missing,
+        }
+    )
+)
