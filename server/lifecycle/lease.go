@@ -1,0 +1,251 @@
+package lifecycle
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/lexilingo/modelgateway/engines/errs"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/worker"
+)
+
+// Lease is the right to use a model. While it is held the model is not evicted,
+// neither by idle time nor by pressure. It must be released, before the end of
+// its request is signalled to the caller.
+type Lease struct {
+	mgr     *Manager
+	proc    *process
+	worker  worker.Worker
+	arrived time.Time
+	granted time.Time
+	load    time.Duration
+	once    sync.Once
+
+	done  chan struct{}
+	cause atomic.Pointer[errs.Error]
+
+	// paused and released are the owner's.
+	paused, released bool
+}
+
+// Model returns the model's name.
+func (l *Lease) Model() string { return l.proc.model.spec.Name }
+
+// Engine returns the name of the model's engine.
+func (l *Lease) Engine() string { return l.proc.model.spec.Worker.Engine }
+
+// Worker returns the worker to run the request on.
+func (l *Lease) Worker() worker.Worker { return l.worker }
+
+// QueueDuration is how long the request waited, without the load.
+func (l *Lease) QueueDuration() time.Duration { return l.granted.Sub(l.arrived) - l.load }
+
+// LoadDuration is how long the request waited for the model to load; 0 if it
+// was loaded.
+func (l *Lease) LoadDuration() time.Duration { return l.load }
+
+// Done is closed when the worker died or was taken away while leased. The
+// request must then end with Cause.
+func (l *Lease) Done() <-chan struct{} { return l.done }
+
+// Cause is, once Done is closed, what the request must answer with:
+// ENGINE_CRASHED if the worker died or hung, MEMORY_BUSY if it was ended
+// because it outgrew the budget, DRAINING if the server was shut down. Before
+// that it is nil.
+func (l *Lease) Cause() error {
+	if e := l.cause.Load(); e != nil {
+		return e
+	}
+	return nil
+}
+
+// explainWait is how long Explain gives the process's end to become known after
+// its stream broke.
+const explainWait = time.Second
+
+// Explain turns the error of a stream to the worker into what the request must
+// answer with. A broken connection comes to light a moment before the end of
+// the process that broke it: Explain waits for that moment, so that the answer
+// names the signal, the exit code or the reason for which it was ended.
+func (l *Lease) Explain(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	e := errs.From(err)
+	if ctx.Err() != nil && l.Cause() == nil {
+		return errs.From(ctx.Err())
+	}
+	switch e.Reason() {
+	case errs.EngineCrashed, errs.Internal, errs.Cancelled, errs.DeadlineExceeded:
+	default:
+		return e
+	}
+	timer := l.mgr.opts.Clock.NewTimer(explainWait)
+	defer timer.Stop()
+	select {
+	case <-l.done:
+		return l.Cause()
+	case <-timer.Chan():
+	case <-ctx.Done():
+	}
+	return e
+}
+
+// Release gives the lease back and counts the request as ended with err. Only
+// the first call has an effect.
+func (l *Lease) Release(err error) {
+	l.once.Do(func() {
+		l.mgr.post(func(o *owner) { o.release(l, err) })
+	})
+}
+
+// Pause tells that the request waits for its client, e.g. for more audio: it
+// holds no cores then, and no progress is expected of it. The model stays
+// leased.
+func (l *Lease) Pause() {
+	l.mgr.post(func(o *owner) { o.pauseLease(l) })
+}
+
+// Resume ends a pause: it waits in the queue until there are cores for the
+// model again. Without a pause it returns at once.
+func (l *Lease) Resume(ctx context.Context) error {
+	w := l.mgr.newWaiter(ctx, waitResume)
+	w.lease = l
+	_, err := l.mgr.await(ctx, w, func(o *owner) { o.resume(w) })
+	return err
+}
+
+// release takes a lease back.
+func (o *owner) release(l *Lease, err error) {
+	if l.released {
+		return
+	}
+	l.released = true
+	p, m := l.proc, l.proc.model
+	now := o.now
+	m.stats.requests++
+	m.stats.served++
+	m.stats.latency += now.Sub(l.arrived)
+	m.stats.lastUsed = now
+	m.stats.addService(now.Sub(l.granted))
+	reason := errs.ReasonOf(err)
+	if err != nil && reason != errs.Cancelled {
+		m.stats.errors++
+	}
+	if err == nil {
+		m.failures, m.looping = 0, false
+	}
+	if _, held := p.leases[l]; !held {
+		return
+	}
+	o.judge(p, l, reason)
+	o.drop(l)
+	p.lastUsed = now
+	if p.phase == phaseDraining && len(p.leases) == 0 {
+		o.stop(p, o.opts.StopGrace)
+	}
+}
+
+// judge draws from the end of a request whether its worker still works: one
+// that ended well, or with an error of the engine's own, shows that it does.
+// One that ran into its deadline while nothing moved for a good part of the
+// limit shows that it does not, and the next ones need not find out again.
+func (o *owner) judge(p *process, l *Lease, reason errs.Reason) {
+	o.observeWork(p)
+	switch reason {
+	case errs.Cancelled, errs.EngineCrashed, errs.MemoryBusy, errs.Draining:
+	case errs.DeadlineExceeded:
+		if p.phase != phaseStopping && !l.paused && p.idle(o.now) >= p.model.spec.ProgressTimeout/4 {
+			o.endHung(p)
+		}
+	default:
+		p.alive(o.now)
+	}
+}
+
+// drop takes a lease off its process.
+func (o *owner) drop(l *Lease) {
+	p := l.proc
+	if _, held := p.leases[l]; !held {
+		return
+	}
+	delete(p.leases, l)
+	if !l.paused {
+		o.stopWorking(p)
+	}
+}
+
+func (o *owner) stopWorking(p *process) {
+	p.working--
+	if p.working == 0 {
+		p.pause(o.now)
+	}
+}
+
+func (o *owner) pauseLease(l *Lease) {
+	if _, held := l.proc.leases[l]; !held || l.paused {
+		return
+	}
+	o.observeWork(l.proc)
+	l.paused = true
+	o.stopWorking(l.proc)
+}
+
+func (o *owner) resume(w *waiter) {
+	l := w.lease
+	w.model = l.proc.model
+	switch _, held := l.proc.leases[l]; {
+	case !held && l.Cause() != nil:
+		o.resolve(w, admission{err: l.Cause()})
+	case !held || !l.paused:
+		o.resolve(w, admission{lease: l})
+	default:
+		w.priority = w.model.spec.Priority
+		o.enqueue(w)
+	}
+}
+
+// failLeases ends the leases of a process that is gone or goes now.
+func (o *owner) failLeases(p *process, cause *errs.Error) {
+	for l := range p.leases {
+		l.cause.Store(cause)
+		close(l.done)
+		o.drop(l)
+	}
+	for _, w := range p.model.resumers() {
+		o.resolve(w, admission{err: cause})
+	}
+}
+
+// resumers are the waiters that have a lease already.
+func (m *model) resumers() []*waiter {
+	var out []*waiter
+	for _, w := range m.queue {
+		if w.kind == waitResume {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+// addService takes a lease's duration into the running mean.
+func (s *stats) addService(d time.Duration) {
+	if s.service == 0 {
+		s.service = d
+		return
+	}
+	s.service += (d - s.service) / 8
+}
+
+// endHung ends a worker that makes no progress.
+func (o *owner) endHung(p *process) {
+	err := errs.New(errs.EngineCrashed, "the worker of model %q made no progress for %s and was ended; the next request loads it afresh",
+		p.model.spec.Name, round(p.idle(o.now))).With("model", p.model.spec.Name)
+	o.kill(p, &ending{
+		reason: gatewayv1.EvictionReason_EVICTION_REASON_HUNG,
+		detail: "made no progress for " + round(p.idle(o.now)).String(),
+		cause:  err,
+	}, err)
+}

@@ -1,0 +1,127 @@
+package lifecycle
+
+import (
+	"context"
+	"log/slog"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/lexilingo/modelgateway/engines/errs"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+)
+
+// watchBuffer is how many events a watcher may lag behind.
+const watchBuffer = 256
+
+// watcher follows events. The owner never waits for it.
+type watcher struct {
+	// only is the model that it follows; nil for all.
+	only    *model
+	events  chan *gatewayv1.WatchModelsResponse
+	dropped int64
+	closed  bool
+}
+
+// change is what happened to a model, beside its state.
+type change struct {
+	eviction gatewayv1.EvictionReason
+	err      *errs.Error
+	detail   string
+}
+
+// watch adds a watcher; nil if there is no such model.
+func (o *owner) watch(name string) *watcher {
+	w := &watcher{events: make(chan *gatewayv1.WatchModelsResponse, watchBuffer+len(o.models))}
+	if name != "" {
+		if w.only = o.byName[name]; w.only == nil {
+			return nil
+		}
+	}
+	o.watchers[w] = struct{}{}
+	for _, m := range o.models {
+		w.tell(m, o.event(m, m.state, change{detail: "present state"}))
+	}
+	return w
+}
+
+func (o *owner) unwatch(w *watcher) {
+	delete(o.watchers, w)
+	w.close()
+}
+
+func (o *owner) closeWatchers() {
+	for w := range o.watchers {
+		o.unwatch(w)
+	}
+}
+
+func (w *watcher) close() {
+	if !w.closed {
+		w.closed = true
+		close(w.events)
+	}
+}
+
+// tell sends an event, or counts it as dropped.
+func (w *watcher) tell(m *model, e *gatewayv1.WatchModelsResponse) {
+	if w.only != nil && w.only != m {
+		return
+	}
+	if w.dropped > 0 {
+		e = proto.CloneOf(e)
+		e.DroppedCount = w.dropped
+	}
+	select {
+	case w.events <- e:
+		w.dropped = 0
+	default:
+		w.dropped++
+	}
+}
+
+func (o *owner) event(m *model, to gatewayv1.ModelState, c change) *gatewayv1.WatchModelsResponse {
+	e := &gatewayv1.WatchModelsResponse{
+		Time:           timestamppb.New(o.now),
+		Name:           m.spec.Name,
+		ToState:        to,
+		EvictionReason: c.eviction,
+		Detail:         c.detail,
+		ChargedBytes:   m.charged(),
+	}
+	if c.err != nil {
+		e.ErrorReason = c.err.Reason()
+	}
+	return e
+}
+
+// announce tells watchers, the observer and the log of a model's new state, if
+// it is new.
+func (o *owner) announce(m *model, c change) {
+	from, to := m.state, m.stateNow()
+	if from == to {
+		return
+	}
+	m.state = to
+	e := o.event(m, to, c)
+	e.FromState = from
+	for w := range o.watchers {
+		w.tell(m, e)
+	}
+	o.opts.Observer.StateChanged(m.spec.Name, from, to)
+	level := slog.LevelInfo
+	if c.err != nil || isCrash(c.eviction) {
+		level = slog.LevelWarn
+	}
+	o.opts.Logger.Log(context.Background(), level, "model state", "model", m.spec.Name,
+		"from", stateName(from), "to", stateName(to), "detail", c.detail, "charged_bytes", m.charged())
+}
+
+// evicted notes why a model's process is gone.
+func (o *owner) evicted(m *model, p *process, reason gatewayv1.EvictionReason, detail string) {
+	m.lastEviction = &gatewayv1.Eviction{Reason: reason, Time: timestamppb.New(o.now), Detail: detail}
+	if p.end != nil && p.end.forModel != nil {
+		m.lastEviction.RequestedBy = p.end.forModel.spec.Name
+	}
+	o.opts.Observer.Evicted(m.spec.Name, reason)
+}
