@@ -109,8 +109,9 @@ func spawnChild() (pid int, err error) {
 	if err := cmd.Start(); err != nil {
 		return 0, err
 	}
-	slog.Info("started a child", "child_pid", cmd.Process.Pid)
-	return cmd.Process.Pid, cmd.Process.Release()
+	pid = cmd.Process.Pid
+	slog.Info("started a child", "child_pid", pid)
+	return pid, cmd.Process.Release()
 }
 
 // memory is what the model holds, outside the Go heap so that the process's

@@ -1,0 +1,275 @@
+package worker
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/hashicorp/go-plugin/runner"
+	"golang.org/x/sys/unix"
+)
+
+// drainTime is how long the pipes of a reaped process are still read, in case
+// that a process which left its group holds them.
+const drainTime = 200 * time.Millisecond
+
+var errStopped = errors.New("the worker was stopped while it started")
+
+// process is one worker's operating system process, from its start until it
+// is reaped. go-plugin sees it as a runner.Runner and does the handshake; the
+// killing is done here, because go-plugin's has a fixed grace of 2 s and knows
+// no process groups.
+type process struct {
+	host *Host
+	spec Spec
+	log  *slog.Logger
+	logs *logSink
+
+	handshakeR *io.PipeReader // what go-plugin reads: the first line, then the end
+	handshakeW *io.PipeWriter
+
+	done chan struct{} // closed when reaped and read out
+
+	mu        sync.Mutex
+	cmd       *exec.Cmd
+	socketDir string
+	cgroup    *cgroup
+	pid       int         // 0 before the start
+	reaped    bool        // the pid means nothing any more
+	stopped   bool        // Stop or kill was called
+	grace     *time.Timer // until the kill
+	greeting  string      // the first line of its output
+	state     *os.ProcessState
+	overLimit bool // the kernel ended it at its memory limit
+}
+
+var _ runner.Runner = (*process)(nil)
+
+func newProcess(h *Host, spec Spec) *process {
+	log := h.log.With("model", spec.Model, "engine", spec.Engine)
+	r, w := io.Pipe()
+	return &process{
+		host: h, spec: spec, log: log, logs: newLogSink(log),
+		handshakeR: r, handshakeW: w, done: make(chan struct{}),
+	}
+}
+
+// Start implements runner.Runner.
+func (p *process) Start(context.Context) error {
+	err := p.start()
+	if err != nil {
+		p.mu.Lock()
+		cg := p.cgroup
+		p.mu.Unlock()
+		p.handshakeW.CloseWithError(err)
+		p.removeLeftovers(cg)
+		close(p.done)
+	}
+	return err
+}
+
+func (p *process) start() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stopped {
+		return errStopped
+	}
+	outR, outW, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer outW.Close()
+	errR, errW, err := os.Pipe()
+	if err != nil {
+		return errors.Join(err, outR.Close())
+	}
+	defer errW.Close()
+	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = nil, outW, errW
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if err := p.host.spawner.start(p.cmd); err != nil {
+		return errors.Join(err, outR.Close(), errR.Close())
+	}
+	p.pid = p.cmd.Process.Pid
+	p.host.watchdog.add(p.pid)
+	p.confine()
+	p.log.Info("worker started", "pid", p.pid, "program", p.cmd.Path)
+
+	var readers sync.WaitGroup
+	readers.Go(func() { p.readOutput(outR) })
+	readers.Go(func() { p.logs.drain(errR) })
+	go p.reap(&readers, outR, errR)
+	return nil
+}
+
+// confine sets the kernel's limits. What cannot be set is logged and done
+// without: the budget is held by measurement too.
+func (p *process) confine() {
+	limit := p.spec.MemoryLimitBytes
+	if parent := p.host.cgroups; parent != nil && limit > 0 {
+		cg, err := parent.make(limit)
+		if err == nil {
+			p.cgroup = cg
+			err = cg.add(p.pid)
+		}
+		if err == nil {
+			limit = 0 // no need for RLIMIT_DATA
+		} else {
+			p.log.Warn("the worker has no cgroup", "error", err)
+		}
+	}
+	if err := limitProcess(p.pid, limit); err != nil && !errors.Is(err, unix.ESRCH) {
+		p.log.Warn("the worker runs without all resource limits", "error", err)
+	}
+}
+
+// readOutput gives go-plugin the first line and then its end, and reads on: a
+// worker that prints much, or lines without end, must not block.
+func (p *process) readOutput(r io.Reader) {
+	reader := bufio.NewReaderSize(r, handshakeBytes)
+	line, err := readHandshake(reader)
+	p.mu.Lock()
+	p.greeting = line
+	p.mu.Unlock()
+	if err == nil {
+		_, err = io.WriteString(p.handshakeW, line+"\n")
+	}
+	p.handshakeW.CloseWithError(errors.Join(err, io.EOF))
+	p.logs.drain(reader)
+}
+
+// reap waits for the process's end, kills what is left of its group while the
+// group's number is still its own, and collects it.
+func (p *process) reap(readers *sync.WaitGroup, pipes ...*os.File) {
+	awaitExit(p.pid)
+	p.mu.Lock()
+	_ = syscall.Kill(-p.pid, syscall.SIGKILL)
+	p.host.watchdog.remove(p.pid)
+	_ = p.cmd.Wait() // its error repeats ProcessState
+	p.reaped = true
+	p.state = p.cmd.ProcessState
+	p.overLimit = p.cgroup.killed()
+	if p.grace != nil {
+		p.grace.Stop()
+	}
+	cg := p.cgroup
+	p.mu.Unlock()
+
+	for _, pipe := range pipes {
+		_ = pipe.SetReadDeadline(time.Now().Add(drainTime))
+	}
+	readers.Wait()
+	for _, pipe := range pipes {
+		_ = pipe.Close()
+	}
+	p.logs.finish()
+	p.log.Info("worker ended", "pid", p.pid, "state", p.state.String(), "stopped", p.wasStopped())
+	p.removeLeftovers(cg)
+	close(p.done)
+}
+
+// awaitExit blocks until the process is a zombie; it does not reap it.
+func awaitExit(pid int) {
+	for {
+		err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		if !errors.Is(err, unix.EINTR) {
+			return
+		}
+	}
+}
+
+// removeLeftovers removes the sockets and the cgroup of an ended worker.
+func (p *process) removeLeftovers(cg *cgroup) {
+	if err := os.RemoveAll(p.socketDir); err != nil {
+		p.log.Warn("the worker's socket folder stays", "error", err)
+	}
+	if err := cg.remove(); err != nil {
+		p.log.Warn("the worker's cgroup stays", "error", err)
+	}
+}
+
+// stop asks the process to end and kills its group after grace.
+func (p *process) stop(grace time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.reaped {
+		return // it ended by itself
+	}
+	p.stopped = true
+	if p.pid == 0 {
+		return
+	}
+	if grace <= 0 {
+		p.killGroupLocked()
+		return
+	}
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may be a zombie already
+	if p.grace != nil {
+		p.grace.Stop()
+	}
+	p.grace = time.AfterFunc(grace, p.killGroup)
+}
+
+func (p *process) killGroup() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.killGroupLocked()
+}
+
+func (p *process) killGroupLocked() {
+	if p.pid == 0 || p.reaped {
+		return
+	}
+	_ = syscall.Kill(-p.pid, syscall.SIGKILL) // it may be a zombie already
+}
+
+func (p *process) wasStopped() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.stopped
+}
+
+// Wait implements runner.Runner.
+func (p *process) Wait(context.Context) error {
+	<-p.done
+	return nil
+}
+
+// Kill implements runner.Runner.
+func (p *process) Kill(context.Context) error {
+	p.stop(0)
+	return nil
+}
+
+// Stdout implements runner.Runner.
+func (p *process) Stdout() io.ReadCloser { return p.handshakeR }
+
+// Stderr implements runner.Runner. Logs are read by the process itself, which
+// bounds them; go-plugin gets none.
+func (p *process) Stderr() io.ReadCloser { return io.NopCloser(strings.NewReader("")) }
+
+// Name implements runner.Runner.
+func (p *process) Name() string { return p.spec.Engine }
+
+// ID implements runner.Runner. go-plugin cleans up only what has one.
+func (p *process) ID() string { return p.spec.Model + "/" + p.spec.Engine }
+
+// Diagnose implements runner.Runner; startError explains better.
+func (p *process) Diagnose(context.Context) string { return "" }
+
+// PluginToHost implements runner.Runner: both sides see the same files.
+func (p *process) PluginToHost(network, addr string) (string, string, error) {
+	return network, addr, nil
+}
+
+// HostToPlugin implements runner.Runner.
+func (p *process) HostToPlugin(network, addr string) (string, string, error) {
+	return network, addr, nil
+}

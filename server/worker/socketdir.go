@@ -1,0 +1,84 @@
+package worker
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	socketDirPrefix = "modelgateway-"
+	socketDirLock   = "lock"
+
+	// longestSocketName is what go-plugin appends: "/plugin-dir" and
+	// "/plugin", each with a number of up to ten digits.
+	longestSocketName = 40
+	longestSocketPath = 107
+)
+
+// socketDir is a folder that only this user can enter, for the workers'
+// sockets. A lock in it tells that its owner lives.
+type socketDir struct {
+	path string
+	lock *os.File
+}
+
+// newSocketDir makes one under parent, and removes those that killed gateways
+// left there.
+func newSocketDir(parent string) (*socketDir, error) {
+	if parent == "" {
+		parent = os.TempDir()
+	}
+	if len(parent)+len(socketDirPrefix)+10+longestSocketName > longestSocketPath {
+		return nil, fmt.Errorf("%s is too long for the path of a socket", parent)
+	}
+	removeStaleDirs(parent)
+	path, err := os.MkdirTemp(parent, socketDirPrefix) // mode 0700
+	if err != nil {
+		return nil, err
+	}
+	lock, err := lockDir(path)
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(path))
+	}
+	return &socketDir{path: path, lock: lock}, nil
+}
+
+func (d *socketDir) remove() error {
+	return errors.Join(os.RemoveAll(d.path), d.lock.Close())
+}
+
+// lockDir takes the lock; it fails if another process has it.
+func lockDir(path string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(path, socketDirLock), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// removeStaleDirs removes folders whose owner is gone. One that has no lock
+// yet is left alone: its owner is about to take it.
+func removeStaleDirs(parent string) {
+	locks, err := filepath.Glob(filepath.Join(parent, socketDirPrefix+"*", socketDirLock))
+	if err != nil {
+		return // the pattern is well formed
+	}
+	for _, lock := range locks {
+		dir := filepath.Dir(lock)
+		var st unix.Stat_t
+		if unix.Lstat(dir, &st) != nil || int(st.Uid) != os.Getuid() {
+			continue
+		}
+		if f, err := lockDir(dir); err == nil {
+			_ = os.RemoveAll(dir)
+			_ = f.Close()
+		}
+	}
+}
