@@ -1,0 +1,87 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/lifecycle"
+	"github.com/lexilingo/modelgateway/server/router"
+	"google.golang.org/protobuf/types/known/durationpb"
+)
+
+// Router runs requests; see router.Router.
+type Router interface {
+	Run(ctx context.Context, req router.Request, sink router.Sink) (*gatewayv1.ServedBy, error)
+	HasTask(task string) bool
+}
+
+// Observed tells how the models are; see lifecycle.Manager.
+type Observed interface {
+	Models() []*gatewayv1.Model
+	Totals() lifecycle.Totals
+}
+
+// Gateway implements ModelGatewayService.
+type Gateway struct {
+	gatewayv1.UnimplementedModelGatewayServiceServer
+
+	router   Router
+	models   Observed
+	rules    *Rules
+	methods  map[string]string
+	sessions *sessions
+	version  string
+	started  time.Time
+}
+
+var _ gatewayv1.ModelGatewayServiceServer = (*Gateway)(nil)
+
+// GatewayOptions are what a Gateway needs.
+type GatewayOptions struct {
+	// Router runs requests.
+	Router Router
+	// Models tells how the models are.
+	Models Observed
+	// Rules hold requests that come as loose parameters.
+	Rules *Rules
+	// TaskMethods maps task types of the configuration's own to their method.
+	TaskMethods map[string]string
+	// Version of the server.
+	Version string
+}
+
+// NewGateway makes the service. Close ends what it holds open.
+func NewGateway(opts GatewayOptions) *Gateway {
+	return &Gateway{
+		router:   opts.Router,
+		models:   opts.Models,
+		rules:    opts.Rules,
+		methods:  opts.TaskMethods,
+		sessions: newSessions(),
+		version:  opts.Version,
+		started:  time.Now(),
+	}
+}
+
+// Close ends open transcriptions and waits for them.
+func (s *Gateway) Close() { s.sessions.close() }
+
+// Uptime is the time since the service was made.
+func (s *Gateway) Uptime() time.Duration { return time.Since(s.started) }
+
+// Status implements gatewayv1.ModelGatewayServiceServer.
+func (s *Gateway) Status(context.Context, *gatewayv1.StatusRequest) (*gatewayv1.StatusResponse, error) {
+	t := s.models.Totals()
+	return &gatewayv1.StatusResponse{
+		Version:           s.version,
+		Uptime:            durationpb.New(s.Uptime()),
+		TotalRequestCount: t.Requests,
+		MemoryBudgetBytes: t.BudgetBytes,
+		MemoryUsedBytes:   t.UsedBytes,
+		CpuThreadsUsed:    int32(t.ThreadsUsed), //nolint:gosec // a number of threads
+		CpuThreadsTotal:   int32(t.Threads),     //nolint:gosec // a number of threads
+		Draining:          t.Draining,
+		Models:            s.models.Models(),
+	}, nil
+}

@@ -1,0 +1,257 @@
+package api
+
+import (
+	"context"
+	"io"
+	"slices"
+	"sync"
+
+	"github.com/lexilingo/modelgateway/engines/errs"
+	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+)
+
+const (
+	// reorderWindow is how far ahead of the expected sequence a piece may be.
+	reorderWindow = 256
+	// queuedBytes bounds the audio that waits for the engine: about four
+	// minutes of 16 kHz speech. Pushes wait while it is full.
+	queuedBytes = 8 << 20
+)
+
+// session is an open transcription: audio comes in by pushes, events go out to
+// whichever stream is attached, and are kept for one that reattaches. All
+// fields below mu are guarded by it; changed is closed and replaced whenever
+// one of them changes.
+type session struct {
+	id     string
+	cancel context.CancelFunc
+
+	mu      sync.Mutex
+	changed chan struct{}
+
+	// Audio.
+	next    int64            // the sequence that is expected
+	early   map[int64][]byte // pieces that came before their turn
+	last    int64            // sequence of the last piece, -1 while not known
+	ready   [][]byte         // pieces in order that the engine has not taken
+	waiting int              // bytes of ready and early
+	taken   bool             // whether the engine took anything
+
+	// Events.
+	begun    bool // a model is leased
+	sequence int64
+	events   []*gatewayv1.OpenTranscriptionResponse
+	ended    bool
+	err      error
+	owner    int // number of the attached stream; an older one gives way
+}
+
+func newSession(id string, cancel context.CancelFunc) *session {
+	return &session{id: id, cancel: cancel, changed: make(chan struct{}), early: map[int64][]byte{}, last: -1}
+}
+
+// touch wakes everyone who waits for a change. mu is held.
+func (s *session) touch() {
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// await waits until done, which is called under mu, returns true.
+func (s *session) await(ctx context.Context, done func() bool) error {
+	for {
+		s.mu.Lock()
+		ok, changed := done(), s.changed
+		s.mu.Unlock()
+		if ok {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// push takes a piece in, whichever way it comes: repeated, early or late. It
+// returns the next sequence that is expected.
+func (s *session) push(ctx context.Context, req *gatewayv1.PushAudioRequest) (int64, error) {
+	err := s.await(ctx, func() bool {
+		// The piece that is expected next must get in past any early ones.
+		wanted := req.GetSequence() < s.next || req.GetSequence() == s.next && len(s.ready) == 0
+		return s.ended || wanted || s.waiting+len(req.GetAudio()) <= queuedBytes
+	})
+	if err != nil {
+		return 0, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	seq := req.GetSequence()
+	_, known := s.early[seq]
+	switch {
+	case s.ended && s.err != nil:
+		return 0, s.err
+	case s.ended || seq < s.next || known:
+		return s.next, nil
+	case s.last >= 0 && seq > s.last:
+		return 0, errs.New(errs.InvalidRequest, "sequence %d comes after the last piece, %d", seq, s.last)
+	case seq >= s.next+reorderWindow:
+		return 0, errs.New(errs.InvalidRequest, "sequence %d is more than %d ahead of %d, which is expected next", seq, reorderWindow, s.next)
+	}
+	if req.GetLast() {
+		s.last = seq
+	}
+	s.early[seq] = req.GetAudio()
+	s.waiting += len(req.GetAudio())
+	for piece, ok := s.early[s.next]; ok; piece, ok = s.early[s.next] {
+		delete(s.early, s.next)
+		s.ready = append(s.ready, piece)
+		s.next++
+	}
+	s.touch()
+	return s.next, nil
+}
+
+// Next implements router.Audio.
+func (s *session) Next(ctx context.Context) ([]byte, error) {
+	if err := s.await(ctx, func() bool { return len(s.ready) > 0 || s.complete() }); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.ready) == 0 {
+		return nil, io.EOF
+	}
+	piece := s.ready[0]
+	s.ready = slices.Delete(s.ready, 0, 1)
+	s.waiting -= len(piece)
+	s.taken = true
+	s.touch()
+	return piece, nil
+}
+
+// complete tells whether every piece up to the last has come. mu is held.
+func (s *session) complete() bool { return s.last >= 0 && s.next > s.last }
+
+// Rewind implements router.Audio.
+func (s *session) Rewind() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.taken
+}
+
+// Begin implements router.Sink.
+func (s *session) Begin() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.begun = true
+	s.touch()
+}
+
+// Emit implements router.Sink.
+func (s *session) Emit(resp *enginev1.RunResponse) error {
+	event := resp.GetTranscribe()
+	if event == nil {
+		return wrongAnswer()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.record(event, nil)
+	return nil
+}
+
+// Committed implements router.Sink.
+func (s *session) Committed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.events) > 0
+}
+
+// record appends an event. An interim result before it is worth nothing any
+// more, so a long session keeps only what is final. mu is held.
+func (s *session) record(event *gatewayv1.TranscriptionEvent, served *gatewayv1.ServedBy) {
+	if n := len(s.events); n > 0 && s.events[n-1].GetEvent().GetInterim() != nil {
+		s.events = s.events[:n-1]
+	}
+	s.sequence++
+	s.events = append(s.events, &gatewayv1.OpenTranscriptionResponse{
+		SessionId: s.id, EventSequence: s.sequence, Event: event, ServedBy: served, NextAudioSequence: s.next,
+	})
+	s.touch()
+}
+
+// end records how the transcription ended.
+func (s *session) end(served *gatewayv1.ServedBy, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended, s.err = true, err
+	s.ready, s.early, s.waiting = nil, nil, 0
+	if n := len(s.events); err == nil && n > 0 && s.events[n-1].GetEvent().GetFinal() != nil {
+		s.events[n-1].ServedBy = served
+	}
+	s.touch()
+}
+
+// attach makes a stream the one that events go to.
+func (s *session) attach() (owner int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.owner++
+	s.touch()
+	return s.owner
+}
+
+// after returns the events after a sequence. A final event waits for the end,
+// which tells who served.
+func (s *session) after(sequence int64) []*gatewayv1.OpenTranscriptionResponse {
+	var events []*gatewayv1.OpenTranscriptionResponse
+	for _, e := range s.events {
+		if e.GetEventSequence() > sequence && (s.ended || e.GetEvent().GetFinal() == nil) {
+			events = append(events, e)
+		}
+	}
+	return events
+}
+
+// feed sends events to an attached stream until the end. delivered is true if
+// the caller has everything.
+func (s *session) feed(ctx context.Context, owner int, sequence int64, send func(*gatewayv1.OpenTranscriptionResponse) error) (delivered bool, err error) {
+	if err := s.await(ctx, func() bool { return s.begun || s.ended || s.owner != owner }); err != nil {
+		return false, err
+	}
+	greeted := false
+	for {
+		var events []*gatewayv1.OpenTranscriptionResponse
+		var ended, displaced bool
+		var failure error
+		var next int64
+		err := s.await(ctx, func() bool {
+			events, ended, displaced, failure, next = s.after(sequence), s.ended, s.owner != owner, s.err, s.next
+			return len(events) > 0 || ended || displaced || !greeted
+		})
+		switch {
+		case err != nil:
+			return false, err
+		case displaced:
+			return false, errs.New(errs.Cancelled, "another stream took up this session")
+		case failure != nil && len(events) == 0:
+			return true, failure
+		}
+		if !greeted {
+			greeted = true
+			if err := send(&gatewayv1.OpenTranscriptionResponse{SessionId: s.id, EventSequence: sequence, NextAudioSequence: next}); err != nil {
+				return false, err
+			}
+		}
+		for _, e := range events {
+			if err := send(e); err != nil {
+				return false, err
+			}
+			sequence = e.GetEventSequence()
+		}
+		if ended {
+			return true, failure
+		}
+	}
+}

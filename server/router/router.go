@@ -1,0 +1,221 @@
+// Package router takes a request to the model that answers it: it picks the
+// candidates of the request's task, takes a lease, relays the work to the
+// worker, and goes on to the next candidate while that is allowed and nothing
+// was sent to the caller.
+package router
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/lexilingo/modelgateway/engines/errs"
+	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/lifecycle"
+	"github.com/lexilingo/modelgateway/server/worker"
+	"google.golang.org/protobuf/types/known/durationpb"
+)
+
+// Lease is the right to use a loaded model; see lifecycle.Lease.
+type Lease interface {
+	// Engine is the name of the model's engine.
+	Engine() string
+	// Worker runs the request.
+	Worker() worker.Worker
+	// QueueDuration is how long the request waited, without the load.
+	QueueDuration() time.Duration
+	// LoadDuration is how long it waited for the model's load.
+	LoadDuration() time.Duration
+	// Release gives the lease back, with the error that the request ends with.
+	Release(err error)
+	// Done is closed when the lease is lost, e.g. because the worker died.
+	Done() <-chan struct{}
+	// Cause tells, after Done, why.
+	Cause() error
+	// Explain turns the error of a broken stream into its cause.
+	Explain(ctx context.Context, err error) error
+	// Pause gives up the model's cores while the caller is waited for.
+	Pause()
+	// Resume waits to have them back.
+	Resume(ctx context.Context) error
+}
+
+// Acquire waits for a lease; see lifecycle.Manager.Acquire.
+type Acquire func(ctx context.Context, req lifecycle.Request) (Lease, error)
+
+// Model is what the router knows of a configured model.
+type Model struct {
+	// Cloud is true if requests to it leave this machine.
+	Cloud bool
+	// Absent tells why it is not served; empty if it is.
+	Absent string
+}
+
+// Observer counts what happens. Its methods are called by many goroutines.
+type Observer interface {
+	// RequestEnded is called once per request. model is the one that answered
+	// or was tried last, empty if none was.
+	RequestEnded(task, model string, err error, took, queued time.Duration)
+	// FellBack is called when another candidate answers than the first.
+	FellBack(task, from, to string, reason gatewayv1.FallbackReason)
+	// Tokens counts what a language model read and wrote.
+	Tokens(model string, usage *gatewayv1.Usage)
+	// Audio counts sound that was heard or made.
+	Audio(task, model string, length time.Duration)
+}
+
+// Request is a task to run.
+type Request struct {
+	// Task is the task type, e.g. "chat".
+	Task string
+	// Model is the one that the caller named, or empty.
+	Model string
+	// Routing is the caller's wish; nil is none.
+	Routing *gatewayv1.Routing
+	// First is the message that says what to do.
+	First *enginev1.RunRequest
+	// Audio follows it; nil for none.
+	Audio Audio
+}
+
+// Audio gives the audio bytes of a request.
+type Audio interface {
+	// Next returns the next bytes, or io.EOF after the last. It ends with ctx.
+	Next(ctx context.Context) ([]byte, error)
+	// Rewind goes back to the start for another candidate; false if what was
+	// read is gone.
+	Rewind() bool
+}
+
+// Sink takes a request's output.
+type Sink interface {
+	// Begin is called before each candidate: output of an earlier one is void.
+	Begin()
+	// Emit takes one message.
+	Emit(resp *enginev1.RunResponse) error
+	// Committed tells whether anything reached the caller, which rules out
+	// other candidates.
+	Committed() bool
+}
+
+// TaskInvoke is the task of calls whose method only the engine knows.
+const TaskInvoke = "invoke"
+
+// Router routes requests. Make one with New.
+type Router struct {
+	acquire  Acquire
+	models   map[string]Model
+	tasks    map[string][]string
+	observer Observer
+}
+
+// New makes a router of configured models and of each task type's candidates,
+// primary first.
+func New(acquire Acquire, models map[string]Model, tasks map[string][]string, observer Observer) *Router {
+	return &Router{acquire: acquire, models: models, tasks: tasks, observer: observer}
+}
+
+// HasTask tells whether a task type is routed.
+func (r *Router) HasTask(task string) bool { return len(r.tasks[task]) > 0 }
+
+// Run runs a request to its end: it returns after the lease was given back.
+func (r *Router) Run(ctx context.Context, req Request, sink Sink) (*gatewayv1.ServedBy, error) {
+	start := time.Now()
+	served, last, err := r.run(ctx, req, sink)
+	task := req.Task
+	if !r.HasTask(task) && task != TaskInvoke {
+		task = "unknown" // callers must not make metrics grow
+	}
+	r.observer.RequestEnded(task, last, err, time.Since(start), served.GetQueueDuration().AsDuration())
+	return served, err
+}
+
+// run tries the candidates in turn. last is the model that was tried last.
+func (r *Router) run(ctx context.Context, req Request, sink Sink) (served *gatewayv1.ServedBy, last string, err error) {
+	candidates, err := r.candidates(req)
+	if err != nil {
+		return nil, "", err
+	}
+	var t tries
+	for _, model := range candidates {
+		if why := r.skip(req, model); why != nil {
+			t.skipped(model, why)
+			continue
+		}
+		if len(t.errs) > 0 && req.Audio != nil && !req.Audio.Rewind() {
+			break
+		}
+		last = model
+		served, err = r.attempt(ctx, req, model, sink)
+		if err == nil {
+			if model != candidates[0] {
+				served.Fallback, served.FallbackReason = true, t.reason()
+				r.observer.FellBack(req.Task, candidates[0], model, served.FallbackReason)
+			}
+			return served, last, nil
+		}
+		t.failed(model, err)
+		if ctx.Err() != nil || sink.Committed() || FallbackReason(err) == 0 {
+			break
+		}
+	}
+	return served, last, t.error()
+}
+
+// candidates lists who may answer, in order.
+func (r *Router) candidates(req Request) ([]string, error) {
+	routed := r.tasks[req.Task]
+	if req.Model != "" {
+		if _, ok := r.models[req.Model]; !ok {
+			return nil, errs.New(errs.ModelNotFound, "no model %q is configured", req.Model)
+		}
+		// Who names another model than the primary wants that one.
+		if len(routed) == 0 || routed[0] != req.Model {
+			routed = []string{req.Model}
+		}
+	}
+	if len(routed) == 0 {
+		return nil, errs.New(errs.TaskUnknown, "no model is routed for the task %q", req.Task).With("task", req.Task)
+	}
+	if req.Routing.GetNoFallback() {
+		routed = routed[:1]
+	}
+	return slices.Clip(routed), nil
+}
+
+// skip tells why a candidate is not asked at all.
+func (r *Router) skip(req Request, model string) *errs.Error {
+	m := r.models[model]
+	switch {
+	case req.Routing.GetLocalOnly() && m.Cloud:
+		return errs.New(errs.EngineUnavailable, "model %q is in the cloud, and the request must not leave this machine", model).With("model", model)
+	case m.Absent != "":
+		return errs.New(errs.EngineUnavailable, "model %q is not served: %s", model, m.Absent).With("model", model)
+	}
+	return nil
+}
+
+// attempt runs a request on one model. It gives the lease back before it
+// returns.
+func (r *Router) attempt(ctx context.Context, req Request, model string, sink Sink) (*gatewayv1.ServedBy, error) {
+	lease, err := r.acquire(ctx, lifecycle.Request{Model: model, Priority: req.Routing.GetPriority()})
+	if err != nil {
+		return nil, err
+	}
+	sink.Begin()
+	start := time.Now()
+	meter := meter{observer: r.observer, task: req.Task, model: model}
+	err = relay(ctx, lease, req, func(resp *enginev1.RunResponse) error {
+		meter.count(resp)
+		return sink.Emit(resp)
+	})
+	lease.Release(err)
+	return &gatewayv1.ServedBy{
+		Model:             model,
+		Engine:            lease.Engine(),
+		QueueDuration:     durationpb.New(lease.QueueDuration()),
+		LoadDuration:      durationpb.New(lease.LoadDuration()),
+		InferenceDuration: durationpb.New(time.Since(start)),
+	}, err
+}
