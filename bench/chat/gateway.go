@@ -5,22 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"time"
-
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/lexilingo/modelgateway/bench/internal/benchkit"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
 type gateway struct {
-	process *benchkit.Process
-	conn    *grpc.ClientConn
-	client  gatewayv1.ModelGatewayServiceClient
-	dir     string
+	*benchkit.Gateway
+	client gatewayv1.ModelGatewayServiceClient
 }
 
 const gatewayConfig = `
@@ -43,68 +37,16 @@ func startGateway(ctx context.Context, o options) (*gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "bench-chat-")
+	g, err := benchkit.StartGateway(ctx, output(o), o.gateway,
+		fmt.Sprintf(gatewayConfig, model, o.threads, parallel, o.contextLength))
 	if err != nil {
 		return nil, err
 	}
-	g := &gateway{dir: dir}
-	config := filepath.Join(dir, "config.yaml")
-	text := fmt.Sprintf(gatewayConfig, model, o.threads, parallel, o.contextLength)
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+	if err := g.Load(ctx, "qwen"); err != nil {
+		g.Stop()
 		return nil, err
 	}
-	grpcAddr, err := benchkit.FreeAddr()
-	if err != nil {
-		return nil, err
-	}
-	httpAddr, err := benchkit.FreeAddr()
-	if err != nil {
-		return nil, err
-	}
-	if g.process, err = benchkit.Start(output(o), nil, o.gateway, "serve", "--config", config,
-		"--state-dir", filepath.Join(dir, "state"), "--grpc-listen", grpcAddr, "--http-listen", httpAddr); err != nil {
-		return nil, err
-	}
-	if err := g.open(ctx, grpcAddr, httpAddr); err != nil {
-		g.stop()
-		return nil, err
-	}
-	return g, nil
-}
-
-// open waits for the server and loads the model.
-func (g *gateway) open(ctx context.Context, grpcAddr, httpAddr string) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
-	defer cancel()
-	if _, err := g.process.WaitHTTP(ctx, "http://"+httpAddr+"/readyz", 20*time.Millisecond); err != nil {
-		return err
-	}
-	var err error
-	if g.conn, err = grpc.NewClient(grpcAddr, grpc.WithTransportCredentials(insecure.NewCredentials())); err != nil {
-		return err
-	}
-	g.client = gatewayv1.NewModelGatewayServiceClient(g.conn)
-	load, err := gatewayv1.NewModelAdminServiceClient(g.conn).LoadModel(ctx, &gatewayv1.LoadModelRequest{Name: "qwen", Pin: true})
-	if err != nil {
-		return err
-	}
-	for {
-		if _, err := load.Recv(); errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
-			return err
-		}
-	}
-}
-
-func (g *gateway) stop() {
-	if g.conn != nil {
-		_ = g.conn.Close()
-	}
-	if g.process != nil {
-		g.process.Stop()
-	}
-	_ = os.RemoveAll(g.dir)
+	return &gateway{Gateway: g, client: gatewayv1.NewModelGatewayServiceClient(g.Conn)}, nil
 }
 
 func (g *gateway) chat(ctx context.Context, system, user string, maxTokens int) (answer, error) {

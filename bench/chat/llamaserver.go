@@ -54,8 +54,6 @@ func output(o options) io.Writer {
 	return io.Discard
 }
 
-func (s *llamaServer) stop() { s.process.Stop() }
-
 func (s *llamaServer) post(ctx context.Context, path string, body any) (*http.Response, error) {
 	data, err := json.Marshal(body)
 	if err != nil {

@@ -83,12 +83,12 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return fmt.Errorf("llama-server: %w", err)
 	}
-	defer theirs.stop()
+	defer theirs.process.Stop()
 	ours, err := startGateway(ctx, o)
 	if err != nil {
 		return fmt.Errorf("gateway: %w", err)
 	}
-	defer ours.stop()
+	defer ours.Stop()
 	prefix, err := theirs.textOfTokens(ctx, o.prefixTokens)
 	if err != nil {
 		return err

@@ -1,0 +1,51 @@
+// Command idle measures a gateway that does nothing: the time from its start to
+// its first 200 on /readyz, and its memory.
+//
+// Usage: go run ./bench/idle [flags]
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/lexilingo/modelgateway/bench/internal/benchkit"
+)
+
+func main() {
+	program := flag.String("gateway", "bin/modelgateway", "the gateway's program")
+	rounds := flag.Int("rounds", 10, "starts")
+	settle := flag.Duration("settle", 3*time.Second, "time between ready and the look at its memory")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, *program, *rounds, *settle); err != nil {
+		fmt.Fprintln(os.Stderr, "bench/idle:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, program string, rounds int, settle time.Duration) error {
+	var ready, memory benchkit.Series
+	for range rounds {
+		g, err := benchkit.StartGateway(ctx, io.Discard, program, "")
+		if err != nil {
+			return err
+		}
+		ready.Add(g.ReadyAfter.Seconds() * 1000)
+		time.Sleep(settle)
+		pss, err := g.PSSBytes()
+		g.Stop()
+		if err != nil {
+			return err
+		}
+		memory.Add(float64(pss) / 1e6)
+	}
+	fmt.Printf("start to ready, ms   %s\n", ready.Format())
+	fmt.Printf("idle memory, MB PSS  %s\n", memory.Format())
+	return nil
+}

@@ -1,0 +1,184 @@
+// Command overhead measures what the gateway adds to a call: the same stub
+// engine (cmd/engine-fault, which costs next to nothing) is called through the
+// gateway and directly, by the same client, in interleaved rounds.
+//
+// Usage: go run ./bench/overhead [flags]
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"time"
+
+	"github.com/lexilingo/modelgateway/bench/internal/benchkit"
+	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/worker"
+)
+
+type options struct {
+	gateway, engine       string
+	rounds, calls, tokens int
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.gateway, "gateway", "bin/modelgateway", "the gateway's program")
+	flag.StringVar(&o.engine, "engine", "bin/engine-fault", "the stub engine's program")
+	flag.IntVar(&o.rounds, "rounds", 15, "rounds a side")
+	flag.IntVar(&o.calls, "calls", 500, "unary calls a round")
+	flag.IntVar(&o.tokens, "tokens", 20000, "streamed tokens a round")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, "bench/overhead:", err)
+		os.Exit(1)
+	}
+}
+
+// side is a way to the stub engine.
+type side interface {
+	// unary has a one-token answer.
+	unary(ctx context.Context) error
+	// stream reads an answer of n tokens.
+	stream(ctx context.Context, n int) error
+}
+
+const gatewayConfig = `
+log: {level: warn}
+engines:
+  fault: {command: [%q]}
+models:
+  stub: {engine: fault, memory_mb: 100, max_concurrency: 8}
+tasks:
+  chat: {primary: stub}
+`
+
+func run(ctx context.Context, o options) error {
+	engine, err := filepath.Abs(o.engine)
+	if err != nil {
+		return err
+	}
+	g, err := benchkit.StartGateway(ctx, os.Stderr, o.gateway, fmt.Sprintf(gatewayConfig, engine))
+	if err != nil {
+		return err
+	}
+	defer g.Stop()
+	if err := g.Load(ctx, "stub"); err != nil {
+		return err
+	}
+	host, err := worker.NewHost(worker.Options{Logger: slog.New(slog.DiscardHandler), NoCgroups: true})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = host.Close() }()
+	w, err := host.Launch(ctx, worker.Spec{Model: "stub", Engine: "fault", Command: []string{engine}, Load: &enginev1.LoadRequest{ThreadCount: 1, MaxConcurrency: 8}})
+	if err != nil {
+		return err
+	}
+	if _, err := w.Load(ctx, func(float64) {}); err != nil {
+		return err
+	}
+	return compare(ctx, o, viaGateway{gatewayv1.NewModelGatewayServiceClient(g.Conn)}, direct{w})
+}
+
+func compare(ctx context.Context, o options, ours, bare side) error {
+	sides := []side{ours, bare}
+	var unary, token [2]benchkit.Series
+	for round := range o.rounds + 1 {
+		for k := range sides {
+			i := (k + round) % 2
+			start := time.Now()
+			for range o.calls {
+				if err := sides[i].unary(ctx); err != nil {
+					return err
+				}
+			}
+			unaryTook := time.Since(start)
+			start = time.Now()
+			if err := sides[i].stream(ctx, o.tokens); err != nil {
+				return err
+			}
+			if round == 0 {
+				continue // warms up
+			}
+			unary[i].Add(benchkit.Micros(unaryTook) / float64(o.calls))
+			token[i].Add(benchkit.Micros(time.Since(start)) / float64(o.tokens))
+		}
+	}
+	report("unary call", unary)
+	report("streamed token", token)
+	return nil
+}
+
+func report(what string, s [2]benchkit.Series) {
+	added := make(benchkit.Series, len(s[0]))
+	for i := range added {
+		added[i] = s[0][i] - s[1][i]
+	}
+	fmt.Printf("%-15s µs: gateway %-22s direct %-22s added %-22s ratio %s\n",
+		what, s[0].Format(), s[1].Format(), added.Format(), benchkit.Ratios(s[0], s[1]).Format())
+}
+
+// message makes the stub engine answer with n tokens.
+func message(n int) []*gatewayv1.ChatMessage {
+	return []*gatewayv1.ChatMessage{{Role: gatewayv1.Role_ROLE_USER, Content: fmt.Sprintf(`fault: {"token_count": %d}`, n)}}
+}
+
+type viaGateway struct {
+	client gatewayv1.ModelGatewayServiceClient
+}
+
+func (g viaGateway) unary(ctx context.Context) error {
+	_, err := g.client.Chat(ctx, &gatewayv1.ChatRequest{Messages: message(1)})
+	return err
+}
+
+func (g viaGateway) stream(ctx context.Context, n int) error {
+	stream, err := g.client.StreamChat(ctx, &gatewayv1.StreamChatRequest{Messages: message(n)})
+	for err == nil {
+		_, err = stream.Recv()
+	}
+	return ended(err)
+}
+
+type direct struct {
+	worker worker.Worker
+}
+
+func (d direct) unary(ctx context.Context) error { return d.stream(ctx, 1) }
+
+func (d direct) stream(ctx context.Context, n int) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stream, err := d.worker.Run(ctx)
+	if err != nil {
+		return err
+	}
+	request := &enginev1.RunRequest{Payload: &enginev1.RunRequest_Chat{Chat: &gatewayv1.ChatRequest{Messages: message(n)}}}
+	if err := stream.Send(request); err != nil {
+		return err
+	}
+	if err := stream.CloseSend(); err != nil {
+		return err
+	}
+	for err == nil {
+		_, err = stream.Recv()
+	}
+	return ended(err)
+}
+
+func ended(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
