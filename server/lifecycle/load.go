@@ -186,7 +186,6 @@ func (o *owner) loadFailed(p *process, err error) {
 	}
 	p.phase = phaseStopping
 	p.end = &ending{cause: errs.From(err).With("model", p.model.spec.Name)}
-	o.announce(p.model, change{detail: "the load failed"})
 }
 
 // exited takes note of a process that is reaped: its bytes come back now.
@@ -220,10 +219,10 @@ func (o *owner) exited(p *process, err error) {
 	if reason != gatewayv1.EvictionReason_EVICTION_REASON_UNSPECIFIED {
 		o.evicted(m, p, reason, detail)
 	}
+	o.announce(m, change{eviction: reason, detail: detail})
 	if !wasLoading && isCrash(reason) {
 		o.countCrash(m, cause)
 	}
-	o.announce(m, change{eviction: reason, detail: detail})
 	o.opts.Observer.MemoryChanged(m.spec.Name, 0, 0, p.peak)
 	for _, u := range m.unloaders {
 		u <- p.charged()

@@ -2,7 +2,6 @@ package lifecycle
 
 import (
 	"context"
-	"math"
 	"slices"
 	"time"
 
@@ -298,14 +297,18 @@ func (o *owner) reprieve() {
 	}
 }
 
-// tidy ends loads that nobody waits for and models past their idle time.
+// tidy ends loads that nobody waits for and models past their idle time, and
+// forgets sizes that nobody waits for.
 func (o *owner) tidy() {
 	for _, m := range o.models {
 		p := m.proc
-		if p == nil || len(m.queue) > 0 {
+		if len(m.queue) > 0 {
 			continue
 		}
 		switch {
+		case p == nil:
+			// What was looked up is old when the next request comes.
+			m.size.fresh = false
 		case p.phase == phaseLoading:
 			o.drain(p, &ending{detail: "nobody waits for the load any more"})
 		case p.phase == phaseReady && len(p.leases) == 0 && !m.pinned && m.spec.IdleTimeout > 0 &&
@@ -320,7 +323,7 @@ func (o *owner) tidy() {
 
 // nextWake is how long until time alone changes something.
 func (o *owner) nextWake() time.Duration {
-	next := time.Duration(math.MaxInt64)
+	next := time.Hour
 	at := func(t time.Time) {
 		if d := t.Sub(o.now); d > 0 && d < next {
 			next = d

@@ -39,7 +39,9 @@ type waiter struct {
 	deadline time.Time
 	// owed: it was waiting when the model became ready, and is served before
 	// the model goes again.
-	owed  bool
+	owed bool
+	// probe: it was let through although it seems to come too late.
+	probe bool
 	pin   bool
 	lease *Lease
 	// result has room for one.
@@ -177,13 +179,20 @@ func (o *owner) refuseAll(m *model, err *errs.Error) {
 }
 
 // queueTime estimates how long a request with so many ahead waits for its
-// turn, without the load; 0 where nothing is known.
+// turn, without the load: what is left of the lease that ends first if all are
+// given, and a mean lease for each turn before its own; 0 where nothing is
+// known.
 func (o *owner) queueTime(m *model, ahead int) time.Duration {
-	if m.proc != nil {
-		ahead += len(m.proc.leases)
+	mean := m.stats.service
+	wait := time.Duration(ahead) * mean / time.Duration(m.spec.MaxConcurrency)
+	if m.proc == nil || len(m.proc.leases) < m.spec.MaxConcurrency {
+		return wait
 	}
-	turns := ahead / m.spec.MaxConcurrency
-	return time.Duration(turns) * m.stats.service
+	left := mean
+	for l := range m.proc.leases {
+		left = min(left, max(0, mean-o.now.Sub(l.granted)))
+	}
+	return wait + left
 }
 
 // loadTime estimates how long until the model is ready; 0 where nothing is
@@ -208,7 +217,7 @@ const doomedProbe = time.Minute
 // meet its deadline behind so many others.
 func (o *owner) refuseDoomed(w *waiter, ahead int) {
 	m := w.model
-	if w.deadline.IsZero() || w.kind != waitLease {
+	if w.deadline.IsZero() || w.kind != waitLease || w.probe {
 		return
 	}
 	load, queue := o.loadTime(m), o.queueTime(m, ahead)
@@ -218,7 +227,7 @@ func (o *owner) refuseDoomed(w *waiter, ahead int) {
 	if m.doomedSince.IsZero() {
 		m.doomedSince = o.now
 	} else if m.proc == nil && load > 0 && o.now.Sub(m.doomedSince) >= doomedProbe {
-		m.doomedSince = o.now
+		m.doomedSince, w.probe = o.now, true
 		return
 	}
 	o.refuse(w, doomedError(m.spec.Name, load, queue, w.deadline.Sub(o.now)))
