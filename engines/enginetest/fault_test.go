@@ -17,11 +17,6 @@ import (
 // TestFaultEngine runs the suite against engine-fault in good behaviour.
 func TestFaultEngine(t *testing.T) {
 	dir := t.TempDir()
-	program := filepath.Join(dir, "engine-fault")
-	build := exec.Command("go", "build", "-o", program, "github.com/lexilingo/modelgateway/cmd/engine-fault")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
 	file := func(name, content string) string {
 		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
@@ -34,19 +29,48 @@ func TestFaultEngine(t *testing.T) {
 		t.Fatal(err)
 	}
 	enginetest.Run(t, enginetest.Config{
-		Command: []string{program},
+		Command: []string{build(t)},
 		Load: &enginev1.LoadRequest{
 			ModelName: "good", Path: file("good", "model"), Device: "auto",
 			ThreadCount: 1, MaxConcurrency: 4, Parameters: parameters,
 		},
 		Samples: samples(),
-		Slow:    enginetest.Sample{Messages: chat(`fault: {"token_count": 1000000, "token_interval_us": 10000}`)},
+		Slow:    slow(),
 		BadFiles: []enginetest.BadFile{
 			{Name: "empty", Path: file("empty", ""), Reason: errs.ModelFileInvalid},
 			{Name: "corrupt", Path: file("corrupt", "corrupt"), Reason: errs.ModelFileInvalid},
 			{Name: "a folder", Path: dir, Reason: errs.ModelFileInvalid},
 		},
 	})
+}
+
+// TestChatOnlyEngine runs it against a model that lacks most tasks.
+func TestChatOnlyEngine(t *testing.T) {
+	parameters, err := structpb.NewStruct(map[string]any{"chat_only": true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	enginetest.Run(t, enginetest.Config{
+		Command: []string{build(t)},
+		Load:    &enginev1.LoadRequest{ModelName: "chat-only", MaxConcurrency: 2, Parameters: parameters},
+		Samples: samples()[:1],
+		Slow:    slow(),
+	})
+}
+
+func slow() enginetest.Sample {
+	return enginetest.Sample{Messages: chat(`fault: {"token_count": 1000000, "token_interval_us": 10000}`)}
+}
+
+// build builds engine-fault.
+func build(t *testing.T) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "engine-fault")
+	out, err := exec.Command("go", "build", "-o", program, "github.com/lexilingo/modelgateway/cmd/engine-fault").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return program
 }
 
 func chat(content string) []*enginev1.RunRequest {

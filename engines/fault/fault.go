@@ -50,6 +50,8 @@ type Parameters struct {
 	// SpawnChild starts a child process that holds the worker's standard
 	// output and error and never ends by itself.
 	SpawnChild bool `json:"spawn_child"`
+	// ChatOnly makes a model that does no other task.
+	ChatOnly bool `json:"chat_only"`
 
 	RunParameters
 }
@@ -120,6 +122,12 @@ func (Engine) Load(ctx context.Context, opts engines.LoadOptions) (engines.Model
 	m := newModel(p, opts.Work)
 	if err := m.load(ctx, opts.Report); err != nil {
 		return nil, errors.Join(err, m.Close())
+	}
+	if p.ChatOnly {
+		return struct {
+			engines.Model
+			engines.Chatter
+		}{m, m}, nil
 	}
 	return m, nil
 }

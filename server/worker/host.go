@@ -123,8 +123,10 @@ func (h *Host) begin(p *process) error {
 	return nil
 }
 
-// forget ends what begin began, after the process's end.
-func (h *Host) forget(p *process) {
+// cleanUp ends what begin began, after the process's end.
+func (h *Host) cleanUp(p *process, client *plugin.Client) {
+	client.Kill() // closes the connection and removes the sockets
+	p.removeCgroup()
 	h.mu.Lock()
 	delete(h.live, p)
 	h.mu.Unlock()
@@ -154,8 +156,7 @@ func (h *Host) Launch(ctx context.Context, spec Spec) (Worker, error) {
 	}
 	p.stop(0)
 	<-p.done
-	client.Kill() // go-plugin's own leftovers; the process has ended
-	h.forget(p)
+	h.cleanUp(p, client)
 	if ctx.Err() != nil {
 		return nil, errs.From(ctx.Err())
 	}
@@ -164,7 +165,7 @@ func (h *Host) Launch(ctx context.Context, spec Spec) (Worker, error) {
 
 // newClient makes go-plugin's side of one worker.
 func (h *Host) newClient(p *process) *plugin.Client {
-	sync := &lineWriter{sink: p.logs}
+	printed := &lineWriter{sink: p.logs}
 	return plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig:  engines.Handshake(),
 		Plugins:          engines.HostPlugins(),
@@ -172,18 +173,18 @@ func (h *Host) newClient(p *process) *plugin.Client {
 		SkipHostEnv:      true,
 		StartTimeout:     h.timeout,
 		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: h.dir.path},
-		SyncStdout:       sync,
-		SyncStderr:       sync,
+		SyncStdout:       printed,
+		SyncStderr:       printed,
 		// go-plugin tells nothing that the process does not tell better.
 		Logger: hclog.New(&hclog.LoggerOptions{Output: io.Discard, Level: hclog.Off}),
 		GRPCDialOptions: []grpc.DialOption{grpc.WithDefaultCallOptions(
 			grpc.MaxCallRecvMsgSize(engines.MaxMessageBytes),
 			grpc.MaxCallSendMsgSize(engines.MaxMessageBytes),
 		)},
-		RunnerFunc: func(_ hclog.Logger, handshake *exec.Cmd, tmpDir string) (runner.Runner, error) {
+		RunnerFunc: func(_ hclog.Logger, handshake *exec.Cmd, _ string) (runner.Runner, error) {
 			cmd := exec.Command(p.spec.Command[0], p.spec.Command[1:]...)
 			cmd.Env = workerEnvironment(p.spec, handshake.Env)
-			p.cmd, p.socketDir = cmd, tmpDir
+			p.cmd = cmd
 			return p, nil
 		},
 	})
@@ -218,29 +219,3 @@ func connect(ctx context.Context, client *plugin.Client, p *process) (*instance,
 	}
 	return newInstance(p, engine, desc), nil
 }
-
-// lineWriter turns what a Go engine prints after the handshake, which comes in
-// pieces over gRPC, into lines of the log.
-type lineWriter struct {
-	sink *logSink
-	mu   sync.Mutex
-	rest []byte
-}
-
-// Write implements io.Writer; it never fails.
-func (w *lineWriter) Write(data []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, b := range data {
-		switch {
-		case b == '\n':
-			w.sink.line(w.rest)
-			w.rest = w.rest[:0]
-		case len(w.rest) < lineBytes:
-			w.rest = append(w.rest, b)
-		}
-	}
-	return len(data), nil
-}
-
-var _ io.Writer = (*lineWriter)(nil)

@@ -3,9 +3,13 @@ package worker_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -348,5 +352,80 @@ func TestRunBeforeLoad(t *testing.T) {
 	}
 	if _, err := w.Load(t.Context(), func(float64) {}); errs.ReasonOf(err) != errs.EngineUnavailable {
 		t.Errorf("a second load fails with %v", err)
+	}
+}
+
+// The parent-death signal comes when the thread ends that forked; a worker must
+// not depend on the thread that asked for it.
+func TestWorkerOutlivesTheThreadThatLaunchedIt(t *testing.T) {
+	h := newHost(t, worker.Options{})
+	s := spec(t, nil)
+	launched := make(chan worker.Worker, 1)
+	thread := make(chan int, 1)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends with this goroutine
+		thread <- syscall.Gettid()
+		w, err := h.Launch(t.Context(), s)
+		if err != nil {
+			t.Error(err)
+		}
+		launched <- w
+	}()
+	w := <-launched
+	if w == nil {
+		t.FailNow()
+	}
+	task := filepath.Join("/proc/self/task", strconv.Itoa(<-thread))
+	eventually(t, 2*time.Second, "the thread ends", func() bool { return len(glob(t, task)) == 0 })
+	if _, err := w.Load(t.Context(), func(float64) {}); err != nil {
+		t.Errorf("the worker after its launching thread: %v", err)
+	}
+}
+
+func TestManyLaunchesAtOnce(t *testing.T) {
+	h := newHost(t, worker.Options{})
+	s := spec(t, nil)
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			w, err := h.Launch(t.Context(), s)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if _, err := w.Load(t.Context(), func(float64) {}); err != nil {
+				t.Error(err)
+			}
+			w.Stop(5 * time.Second)
+			<-w.Done()
+		})
+	}
+	all.Wait()
+}
+
+// BenchmarkMemoryBytes tells what one sample costs for each size of a worker.
+func BenchmarkMemoryBytes(b *testing.B) {
+	h := newHost(b, worker.Options{Logger: slog.New(slog.DiscardHandler)})
+	for _, mib := range []int{0, 100, 1000} {
+		b.Run(strconv.Itoa(mib)+"MiB", func(b *testing.B) {
+			w := launchLoaded(b, h, spec(b, map[string]any{"allocate_bytes": mib << 20}))
+			defer w.Stop(0)
+			for b.Loop() {
+				if _, err := w.MemoryBytes(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkLaunch tells what a worker's start costs, handshake included.
+func BenchmarkLaunch(b *testing.B) {
+	h := newHost(b, worker.Options{Logger: slog.New(slog.DiscardHandler)})
+	s := spec(b, nil)
+	for b.Loop() {
+		w := launch(b, h, s)
+		w.Stop(0)
+		<-w.Done()
 	}
 }

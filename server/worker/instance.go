@@ -47,8 +47,7 @@ func (w *instance) finish(client *plugin.Client) {
 	<-w.process.done
 	w.end()
 	<-w.watched
-	client.Kill() // closes the connection; the process has ended
-	w.process.host.forget(w.process)
+	w.process.host.cleanUp(w.process, client)
 }
 
 // watch reads the worker's reports. The open stream tells the worker that the
@@ -116,7 +115,7 @@ func (w *instance) Run(ctx context.Context) (enginev1.Engine_RunClient, error) {
 func (w *instance) WorkCount() uint64 { return w.reported.Load() + w.loadSteps.Load() }
 
 // MemoryBytes implements Worker.
-func (w *instance) MemoryBytes() (int64, error) { return treeMemory(w.process.pid) }
+func (w *instance) MemoryBytes() (int64, error) { return w.process.memoryBytes() }
 
 // Stop implements Worker.
 func (w *instance) Stop(grace time.Duration) { w.process.stop(grace) }

@@ -183,6 +183,32 @@ func levelNamed(name string) slog.Level {
 	return l
 }
 
+// lineWriter turns what a Go engine prints after the handshake, which comes in
+// pieces over gRPC, into lines of the log.
+type lineWriter struct {
+	sink *logSink
+	mu   sync.Mutex
+	rest []byte
+}
+
+// Write implements io.Writer; it never fails.
+func (w *lineWriter) Write(data []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, b := range data {
+		switch {
+		case b == '\n':
+			w.sink.line(w.rest)
+			w.rest = w.rest[:0]
+		case len(w.rest) < lineBytes:
+			w.rest = append(w.rest, b)
+		}
+	}
+	return len(data), nil
+}
+
+var _ io.Writer = (*lineWriter)(nil)
+
 // handshakeBytes is the most that a handshake line may have.
 const handshakeBytes = 4 << 10
 

@@ -8,52 +8,103 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/prometheus/procfs"
 )
 
-// treeMemory measures a process and its descendants: the sum of their
-// proportional set sizes, in bytes. A page that n processes share counts 1/n
-// in each; file pages that are mapped (a model opened with mmap) count when
-// they are resident. The page cache beyond that does not count: the kernel
-// takes it back when it needs to.
+const (
+	// walkAge is how long a walk of the page tables is believed.
+	walkAge = 5 * time.Second
+	// walkSlack is how far the resident set may move before the next walk.
+	walkSlack = 4 << 20
+)
+
+// meter measures a process and its descendants: the sum of their proportional
+// set sizes, in bytes. A page that n processes share counts 1/n in each; file
+// pages that are mapped (a model opened with mmap) count when they are
+// resident. The page cache beyond that does not count: the kernel takes it
+// back when it needs to.
 //
-// The kernel walks the page tables for it, which costs about 1 ms for each
-// 100 MB that are mapped in 4 KiB pages (see BenchmarkMemoryBytes); at four
-// samples a second, a model of 2 GB takes some 8 % of one core while it is
-// sampled. Where the kernel does not permit it (hidepid, another user), the
-// resident set without shared files is taken instead, which is cheap and less.
-func treeMemory(pid int) (int64, error) {
-	total, err := processMemory(pid)
+// For a proportional set size the kernel walks the page tables, which takes
+// about 2 ms for each 100 MB in pages of 4 KiB. The resident set, which it
+// keeps at hand, tells when that is worth it: between walks, the size is the
+// last walk's plus what the resident set moved since, which is exact for
+// private memory. A steady worker of any size costs under 1 ms a sample (see
+// BenchmarkMemoryBytes).
+//
+// Where the kernel does not permit the walk (another user, a hardened
+// sandbox), the resident set without mapped files is taken: cheap, and less.
+type meter struct {
+	mu    sync.Mutex
+	walks map[int]walk // by process
+}
+
+// walk is what the page tables said.
+type walk struct {
+	resident, proportional int64
+	at                     time.Time
+}
+
+// measure returns the size of a process and its descendants.
+func (m *meter) measure(pid int) (int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	walks := make(map[int]walk, len(m.walks))
+	total, err := m.tree(pid, walks)
+	m.walks = walks // those of ended children are forgotten
+	return total, err
+}
+
+func (m *meter) tree(pid int, walks map[int]walk) (int64, error) {
+	total, err := m.process(pid, walks)
 	if err != nil {
 		return 0, err
 	}
 	for _, child := range children(pid) {
 		// A child may end between the listing and the measurement.
-		if n, err := treeMemory(child); err == nil {
+		if n, err := m.tree(child, walks); err == nil {
 			total += n
 		}
 	}
 	return total, nil
 }
 
-func processMemory(pid int) (int64, error) {
+func (m *meter) process(pid int, walks map[int]walk) (int64, error) {
 	proc, err := procfs.NewProc(pid)
 	if err != nil {
 		return 0, fmt.Errorf("measure process %d: %w", pid, err)
 	}
+	stat, err := proc.Stat()
+	if err != nil {
+		return 0, fmt.Errorf("measure process %d: %w", pid, err)
+	}
+	resident, now := int64(stat.ResidentMemory()), time.Now()
+	last, known := m.walks[pid]
+	moved := resident - last.resident
+	if !known || moved > walkSlack || moved < -walkSlack || now.Sub(last.at) > walkAge {
+		proportional, err := walkProcess(proc)
+		if err != nil {
+			return 0, fmt.Errorf("measure process %d: %w", pid, err)
+		}
+		last, moved = walk{resident: resident, proportional: proportional, at: now}, 0
+	}
+	walks[pid] = last
+	return max(0, last.proportional+moved), nil
+}
+
+// walkProcess has the kernel walk the page tables.
+func walkProcess(proc procfs.Proc) (int64, error) {
 	rollup, err := proc.ProcSMapsRollup()
 	if err == nil {
 		return int64(rollup.Pss), nil
 	}
 	if !errors.Is(err, fs.ErrPermission) {
-		return 0, fmt.Errorf("measure process %d: %w", pid, err)
+		return 0, err
 	}
 	status, err := proc.NewStatus()
-	if err != nil {
-		return 0, fmt.Errorf("measure process %d: %w", pid, err)
-	}
-	return int64(status.RssAnon + status.RssShmem), nil
+	return int64(status.RssAnon + status.RssShmem), err
 }
 
 // children lists the direct children of all threads of a process. A child of

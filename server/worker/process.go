@@ -28,10 +28,11 @@ var errStopped = errors.New("the worker was stopped while it started")
 // killing is done here, because go-plugin's has a fixed grace of 2 s and knows
 // no process groups.
 type process struct {
-	host *Host
-	spec Spec
-	log  *slog.Logger
-	logs *logSink
+	host  *Host
+	spec  Spec
+	log   *slog.Logger
+	logs  *logSink
+	meter meter
 
 	handshakeR *io.PipeReader // what go-plugin reads: the first line, then the end
 	handshakeW *io.PipeWriter
@@ -40,8 +41,7 @@ type process struct {
 
 	mu        sync.Mutex
 	cmd       *exec.Cmd
-	socketDir string
-	cgroup    *cgroup
+	cgroup    *cgroup     // nil if it has none of its own
 	pid       int         // 0 before the start
 	reaped    bool        // the pid means nothing any more
 	stopped   bool        // Stop or kill was called
@@ -66,11 +66,7 @@ func newProcess(h *Host, spec Spec) *process {
 func (p *process) Start(context.Context) error {
 	err := p.start()
 	if err != nil {
-		p.mu.Lock()
-		cg := p.cgroup
-		p.mu.Unlock()
 		p.handshakeW.CloseWithError(err)
-		p.removeLeftovers(cg)
 		close(p.done)
 	}
 	return err
@@ -159,7 +155,6 @@ func (p *process) reap(readers *sync.WaitGroup, pipes ...*os.File) {
 	if p.grace != nil {
 		p.grace.Stop()
 	}
-	cg := p.cgroup
 	p.mu.Unlock()
 
 	for _, pipe := range pipes {
@@ -171,7 +166,6 @@ func (p *process) reap(readers *sync.WaitGroup, pipes ...*os.File) {
 	}
 	p.logs.finish()
 	p.log.Info("worker ended", "pid", p.pid, "state", p.state.String(), "stopped", p.wasStopped())
-	p.removeLeftovers(cg)
 	close(p.done)
 }
 
@@ -185,14 +179,24 @@ func awaitExit(pid int) {
 	}
 }
 
-// removeLeftovers removes the sockets and the cgroup of an ended worker.
-func (p *process) removeLeftovers(cg *cgroup) {
-	if err := os.RemoveAll(p.socketDir); err != nil {
-		p.log.Warn("the worker's socket folder stays", "error", err)
-	}
-	if err := cg.remove(); err != nil {
+// removeCgroup removes what limited the process, which has ended.
+func (p *process) removeCgroup() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.cgroup.remove(); err != nil {
 		p.log.Warn("the worker's cgroup stays", "error", err)
 	}
+}
+
+// memoryBytes measures the process and its children.
+func (p *process) memoryBytes() (int64, error) {
+	p.mu.Lock()
+	reaped := p.reaped
+	p.mu.Unlock()
+	if reaped {
+		return 0, os.ErrProcessDone // its number may mean somebody else
+	}
+	return p.meter.measure(p.pid)
 }
 
 // stop asks the process to end and kills its group after grace.
