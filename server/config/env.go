@@ -55,6 +55,7 @@ func originalVariables() []Variable {
 func ownVariables() []Variable {
 	return []Variable{
 		{envPrefix + "CONFIG", "configuration file", func(*Config, *modelEnv, string) error { return nil }},
+		{envPrefix + "ADDR", "server that the command line calls; nothing to a server", func(*Config, *modelEnv, string) error { return nil }},
 		{envPrefix + "GRPC_LISTEN", "gRPC address", text(func(c *Config) *string { return &c.GRPCListen })},
 		{envPrefix + "HTTP_LISTEN", "HTTP address", text(func(c *Config) *string { return &c.HTTPListen })},
 		{envPrefix + "ALLOW_UNAUTHENTICATED", "true permits other than loopback addresses without authentication", boolean(func(c *Config) *bool { return &c.AllowUnauthenticated })},
