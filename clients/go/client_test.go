@@ -3,6 +3,7 @@ package modelgateway_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"testing"
 	"time"
@@ -48,7 +49,7 @@ func TestErrorsTellReasonAndAdvice(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = client.Close() })
 	_, err = client.Chat(t.Context(), &gatewayv1.ChatRequest{})
-	e := modelgateway.ErrorOf(err)
+	e := modelgateway.ErrorOf(fmt.Errorf("while chatting: %w", err))
 	if e == nil || e.ReasonName() != "QUEUE_FULL" || e.RetryAfter != 3*time.Second || e.Metadata["model"] != "qwen" {
 		t.Fatalf("%+v of %v", e, err)
 	}

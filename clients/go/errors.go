@@ -1,6 +1,7 @@
 package modelgateway
 
 import (
+	"errors"
 	"strings"
 	"time"
 
@@ -49,13 +50,12 @@ func (e *Error) ReasonName() string {
 // ErrorOf reads what a call's error says. It returns nil if err is nil or comes
 // from no call.
 func ErrorOf(err error) *Error {
-	if err == nil {
+	// Not status.FromError: for a wrapped error its message has the whole chain.
+	var call interface{ GRPCStatus() *status.Status }
+	if !errors.As(err, &call) {
 		return nil
 	}
-	st, ok := status.FromError(err)
-	if !ok {
-		return nil
-	}
+	st := call.GRPCStatus()
 	e := &Error{Code: st.Code(), Message: st.Message()}
 	for _, detail := range st.Details() {
 		switch detail := detail.(type) {

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/fatih/color"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+)
+
+// writeJSON prints a message indented, with every field.
+func writeJSON(w io.Writer, m proto.Message) error {
+	return writeMessage(w, m, func(b *bytes.Buffer, raw []byte) error { return json.Indent(b, raw, "", "  ") })
+}
+
+// writeJSONLine prints a message on one line, with every field.
+func writeJSONLine(w io.Writer, m proto.Message) error {
+	return writeMessage(w, m, json.Compact)
+}
+
+// writeMessage lays the JSON out anew, because protojson varies its spaces on
+// purpose.
+func writeMessage(w io.Writer, m proto.Message, layout func(*bytes.Buffer, []byte) error) error {
+	raw, err := protojson.MarshalOptions{EmitUnpopulated: true}.Marshal(m)
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	if err := layout(&b, raw); err != nil {
+		return err
+	}
+	b.WriteByte('\n')
+	_, err = w.Write(b.Bytes())
+	return err
+}
+
+// paint returns a function that colours text for the stream, or leaves it.
+func (con *console) paint(tty bool, attributes ...color.Attribute) func(string) string {
+	c := color.New(attributes...)
+	if !tty || con.plainColor {
+		c.DisableColor()
+	} else {
+		c.EnableColor()
+	}
+	return func(s string) string { return c.Sprint(s) }
+}
+
+func size(bytes int64) string {
+	if bytes <= 0 {
+		return "-"
+	}
+	return humanize.IBytes(uint64(bytes))
+}
+
+// span prints a duration at a precision that a person wants.
+func span(d *durationpb.Duration) string {
+	if d == nil {
+		return "-"
+	}
+	return spanOf(d.AsDuration())
+}
+
+func spanOf(d time.Duration) string {
+	switch {
+	case d >= time.Minute:
+		d = d.Round(time.Second)
+	case d >= time.Second:
+		d = d.Round(100 * time.Millisecond)
+	default:
+		d = d.Round(time.Millisecond)
+	}
+	s := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(s, zero) {
+			s = strings.TrimSuffix(s, zero[1:])
+		}
+	}
+	return s
+}
+
+// enumName returns an enum value's name without its prefix, in lower case.
+func enumName(value fmt.Stringer, prefix string) string {
+	return strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(value.String(), prefix), "_", " "))
+}
+
+func stateName(s gatewayv1.ModelState) string        { return enumName(s, "MODEL_STATE_") }
+func priorityName(p gatewayv1.Priority) string       { return enumName(p, "PRIORITY_") }
+func evictionName(r gatewayv1.EvictionReason) string { return enumName(r, "EVICTION_REASON_") }
+
+// servedLine tells who answered and how long it took.
+func servedLine(s *gatewayv1.ServedBy, usage *gatewayv1.Usage) string {
+	parts := []string{s.GetModel()}
+	if n := usage.GetCompletionTokenCount(); n > 0 {
+		parts = append(parts, fmt.Sprintf("%d tokens", n))
+		if d := s.GetInferenceDuration().AsDuration(); d > 0 {
+			parts = append(parts, fmt.Sprintf("%.1f/s", float64(n)/d.Seconds()))
+		}
+	}
+	if d := s.GetLoadDuration().AsDuration(); d > 0 {
+		parts = append(parts, "loaded in "+spanOf(d))
+	}
+	if s.GetFallback() {
+		parts = append(parts, "in place of the task's own model: "+enumName(s.GetFallbackReason(), "FALLBACK_REASON_"))
+	}
+	return strings.Join(parts, " · ")
+}
