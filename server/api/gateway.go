@@ -18,8 +18,8 @@ type Router interface {
 
 // Observed tells how the models are; see lifecycle.Manager.
 type Observed interface {
-	Models() []*gatewayv1.Model
-	Totals() lifecycle.Totals
+	Models(ctx context.Context) ([]*gatewayv1.Model, error)
+	Totals(ctx context.Context) (lifecycle.Totals, error)
 }
 
 // Gateway implements ModelGatewayService.
@@ -71,8 +71,15 @@ func (s *Gateway) Close() { s.sessions.close() }
 func (s *Gateway) Uptime() time.Duration { return time.Since(s.started) }
 
 // Status implements gatewayv1.ModelGatewayServiceServer.
-func (s *Gateway) Status(context.Context, *gatewayv1.StatusRequest) (*gatewayv1.StatusResponse, error) {
-	t := s.models.Totals()
+func (s *Gateway) Status(ctx context.Context, _ *gatewayv1.StatusRequest) (*gatewayv1.StatusResponse, error) {
+	t, err := s.models.Totals(ctx)
+	if err != nil {
+		return nil, err
+	}
+	models, err := s.models.Models(ctx)
+	if err != nil {
+		return nil, err
+	}
 	return &gatewayv1.StatusResponse{
 		Version:           s.version,
 		Uptime:            durationpb.New(s.Uptime()),
@@ -82,6 +89,6 @@ func (s *Gateway) Status(context.Context, *gatewayv1.StatusRequest) (*gatewayv1.
 		CpuThreadsUsed:    int32(t.ThreadsUsed), //nolint:gosec // a number of threads
 		CpuThreadsTotal:   int32(t.Threads),     //nolint:gosec // a number of threads
 		Draining:          t.Draining,
-		Models:            s.models.Models(),
+		Models:            models,
 	}, nil
 }

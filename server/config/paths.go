@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,6 +23,24 @@ func (c *Config) UsesStarter() bool {
 		}
 	}
 	return false
+}
+
+// ResolveStarter says where the shipped models were unpacked: their paths by
+// file name.
+func (c *Config) ResolveStarter(files map[string]string) error {
+	for _, name := range c.ModelOrder {
+		m := c.Models[name]
+		file, ok := strings.CutPrefix(m.Path, StarterScheme)
+		if !ok {
+			continue
+		}
+		if m.ResolvedPath, ok = files[file]; !ok {
+			known := slices.Sorted(maps.Keys(files))
+			return fmt.Errorf("models.%s.path: no model %q ships with this program%s", name, file, suggestion(file, known))
+		}
+		c.Models[name] = m
+	}
+	return nil
 }
 
 // applyModelEnv applies the original's variables about single models. The

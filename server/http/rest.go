@@ -1,0 +1,141 @@
+package httpserver
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"strconv"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	spb "google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/lexilingo/modelgateway/engines/errs"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+)
+
+// statusClientClosed is what proxies use for a caller that left.
+const statusClientClosed = 499
+
+// newREST serves the REST API through a real connection to the gRPC server;
+// grpc-gateway's in-process mode knows no streams.
+func newREST(ctx context.Context, conn *grpc.ClientConn) (http.Handler, error) {
+	codec := &runtime.JSONPb{
+		MarshalOptions:   protojson.MarshalOptions{UseProtoNames: true, EmitDefaultValues: true},
+		UnmarshalOptions: protojson.UnmarshalOptions{},
+	}
+	mux := runtime.NewServeMux(
+		runtime.WithMarshalerOption(runtime.MIMEWildcard, codec),
+		runtime.WithMarshalerOption(eventStream, &serverSentEvents{JSONPb: codec}),
+		runtime.WithErrorHandler(writeError),
+		runtime.WithStreamErrorHandler(streamError),
+		runtime.WithRoutingErrorHandler(routingError),
+		runtime.WithDisableHTTPMethodOverride(),
+	)
+	for _, register := range []func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error{
+		gatewayv1.RegisterModelGatewayServiceHandler,
+		gatewayv1.RegisterModelAdminServiceHandler,
+	} {
+		if err := register(ctx, mux, conn); err != nil {
+			return nil, fmt.Errorf("cannot prepare REST: %w", err)
+		}
+	}
+	return mux, nil
+}
+
+// typed makes sure that an error has a reason: those of grpc-gateway itself,
+// e.g. of a body that is no JSON, have none.
+func typed(err error) *errs.Error { return errs.From(err) }
+
+// writeError answers with an error: google.rpc.Status in JSON, with the reason
+// beside it for callers who do not read details, and Retry-After.
+func writeError(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, err error) {
+	var custom *runtime.HTTPStatusError
+	code := 0
+	if errors.As(err, &custom) {
+		err, code = custom.Err, custom.HTTPStatus
+	}
+	e := typed(err)
+	if code == 0 {
+		code = httpStatus(errs.Code(e.Reason()))
+	}
+	if d := e.RetryAfter(); d > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(d.Seconds()))))
+	}
+	if code == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="modelgateway"`)
+	}
+	writeStatus(w, code, e.GRPCStatus().Proto(), errs.ReasonName(e.Reason()))
+}
+
+// errorBody is google.rpc.Status as JSON, and the reason.
+type errorBody struct {
+	Code    int32             `json:"code"`
+	Reason  string            `json:"reason,omitempty"`
+	Message string            `json:"message"`
+	Details []json.RawMessage `json:"details"`
+}
+
+func writeStatus(w http.ResponseWriter, code int, st *spb.Status, reason string) {
+	body := errorBody{Code: st.GetCode(), Reason: reason, Message: st.GetMessage(), Details: []json.RawMessage{}}
+	for _, d := range st.GetDetails() {
+		if text, err := protojson.Marshal(d); err == nil {
+			body.Details = append(body.Details, text)
+		}
+	}
+	w.Header().Del("Trailer")
+	w.Header().Del("Transfer-Encoding")
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(body) // the caller has left if this fails
+}
+
+func httpStatus(code codes.Code) int {
+	if code == codes.Canceled {
+		return statusClientClosed
+	}
+	return runtime.HTTPStatusFromCode(code)
+}
+
+// streamError makes the last line of a stream that breaks.
+func streamError(_ context.Context, err error) *status.Status { return typed(err).GRPCStatus() }
+
+// routingError answers paths and methods that do not exist.
+func routingError(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, code int) {
+	st := &spb.Status{Code: int32(codes.NotFound), Message: "there is nothing at " + r.URL.Path + "; see /docs"}
+	switch code {
+	case http.StatusMethodNotAllowed:
+		st = &spb.Status{Code: int32(codes.Unimplemented), Message: r.Method + " is not possible here; see /docs"}
+	case http.StatusBadRequest:
+		st = &spb.Status{Code: int32(codes.InvalidArgument), Message: "the path cannot be read"}
+	}
+	writeStatus(w, code, st, "")
+}
+
+// eventStream is what a browser's EventSource, or fetch, asks for.
+const eventStream = "text/event-stream"
+
+// serverSentEvents writes a stream's messages as events: "data: {…}" and an
+// empty line.
+type serverSentEvents struct{ *runtime.JSONPb }
+
+// ContentType implements runtime.Marshaler.
+func (*serverSentEvents) ContentType(any) string { return eventStream }
+
+// Delimiter implements runtime.Delimited.
+func (*serverSentEvents) Delimiter() []byte { return []byte("\n\n") }
+
+// Marshal implements runtime.Marshaler.
+func (s *serverSentEvents) Marshal(v any) ([]byte, error) {
+	text, err := s.JSONPb.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	return append([]byte("data: "), text...), nil
+}

@@ -1,0 +1,163 @@
+// Package httpserver is everything that the gateway serves over HTTP: REST,
+// gRPC-Web and Connect in front of the same gRPC server, health, metrics and
+// documentation.
+package httpserver
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"connectrpc.com/vanguard"
+	"github.com/rs/cors"
+	"google.golang.org/grpc"
+
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/config"
+)
+
+const (
+	// headerTimeout is how long a client may take over its headers.
+	headerTimeout = 10 * time.Second
+	// idleTimeout closes connections without a request.
+	idleTimeout = 2 * time.Minute
+)
+
+// Options are what the HTTP side needs.
+type Options struct {
+	// Conn leads to the gRPC server inside this process.
+	Conn *grpc.ClientConn
+	// GRPC is that server.
+	GRPC *grpc.Server
+	// State tells how the gateway is.
+	State State
+	// Metrics serves them.
+	Metrics http.Handler
+	// Limits protect the server.
+	Limits config.Limits
+	// CORS says which pages may call.
+	CORS config.CORS
+	// Version of the gateway.
+	Version string
+	// Log takes the server's own troubles.
+	Log *slog.Logger
+}
+
+// New makes the HTTP server. ctx is that of every request.
+func New(ctx context.Context, opts Options) (*http.Server, error) {
+	handler, err := routes(ctx, opts)
+	if err != nil {
+		return nil, err
+	}
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
+	return &http.Server{
+		Handler:           handler,
+		Protocols:         &protocols,
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    opts.Limits.MaxHeaderKB << 10,
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams: int(opts.Limits.MaxConcurrentStreams),
+			SendPingTimeout:      time.Minute,
+			PingTimeout:          20 * time.Second,
+		},
+		ErrorLog:    log.New(logWriter{opts.Log}, "", 0),
+		BaseContext: func(net.Listener) context.Context { return ctx },
+	}, nil
+}
+
+// routes puts the surfaces side by side.
+func routes(ctx context.Context, opts Options) (http.Handler, error) {
+	rest, err := newREST(ctx, opts.Conn)
+	if err != nil {
+		return nil, err
+	}
+	rpc, err := newRPC(opts)
+	if err != nil {
+		return nil, err
+	}
+	openAPI, err := openAPIHandler(opts.Version)
+	if err != nil {
+		return nil, err
+	}
+	limited := limitBody(opts.Limits, rest)
+	mux := http.NewServeMux()
+	mux.Handle("/v1/", limited)
+	mux.Handle("/modelgateway.v1.ModelGatewayService/", rpc)
+	mux.Handle("/modelgateway.v1.ModelAdminService/", rpc)
+	mux.Handle("GET /health", healthHandler(opts.State))
+	mux.Handle("GET /healthz", liveHandler())
+	mux.Handle("GET /readyz", readyHandler(opts.State))
+	mux.Handle("GET /metrics", opts.Metrics)
+	mux.Handle("GET /openapi.json", openAPI)
+	mux.Handle("GET /docs/", docsHandler())
+	mux.Handle("GET /docs", http.RedirectHandler("/docs/", http.StatusMovedPermanently))
+	mux.Handle("GET /{$}", http.RedirectHandler("/docs/", http.StatusFound))
+	mux.Handle("/", rest) // answers 404 in the API's own shape
+	return withCORS(opts.CORS, secured(mux)), nil
+}
+
+// newRPC serves gRPC-Web and Connect, and gRPC for clients that speak it to this
+// port, over the gRPC server.
+func newRPC(opts Options) (http.Handler, error) {
+	services := []*vanguard.Service{
+		vanguard.NewService(gatewayv1.ModelGatewayService_ServiceDesc.ServiceName, opts.GRPC),
+		vanguard.NewService(gatewayv1.ModelAdminService_ServiceDesc.ServiceName, opts.GRPC),
+	}
+	limit := uint32(opts.Limits.MaxRequestMB) << 20 //nolint:gosec // checked to be at most 1024
+	handler, err := vanguard.NewTranscoder(services, vanguard.WithDefaultServiceOptions(
+		vanguard.WithTargetProtocols(vanguard.ProtocolGRPC),
+		vanguard.WithTargetCodecs(vanguard.CodecProto),
+		vanguard.WithMaxMessageBufferBytes(limit),
+	))
+	if err != nil {
+		return nil, fmt.Errorf("cannot prepare gRPC-Web and Connect: %w", err)
+	}
+	return handler, nil
+}
+
+// withCORS lets pages of the configured origins call, and no others.
+func withCORS(cfg config.CORS, next http.Handler) http.Handler {
+	if len(cfg.AllowedOrigins) == 0 {
+		return next
+	}
+	return cors.New(cors.Options{
+		AllowedOrigins: cfg.AllowedOrigins,
+		AllowedMethods: []string{http.MethodGet, http.MethodPost},
+		AllowedHeaders: []string{
+			"Accept", "Authorization", "Content-Type",
+			"Connect-Protocol-Version", "Connect-Timeout-Ms", "Connect-Content-Encoding",
+			"Grpc-Timeout", "X-Grpc-Web", "X-User-Agent",
+		},
+		ExposedHeaders: []string{
+			"Grpc-Status", "Grpc-Message", "Grpc-Status-Details-Bin", "Retry-After",
+			"Content-Encoding", "Connect-Content-Encoding",
+		},
+		MaxAge: int((2 * time.Hour).Seconds()),
+	}).Handler(next)
+}
+
+// secured keeps browsers from guessing types and from showing our pages inside
+// others.
+func secured(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("X-Frame-Options", "DENY")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// logWriter takes what net/http complains of.
+type logWriter struct{ log *slog.Logger }
+
+func (w logWriter) Write(p []byte) (int, error) {
+	w.log.Warn("http", "message", strings.TrimSpace(string(p)))
+	return len(p), nil
+}

@@ -1,0 +1,35 @@
+// Package telemetry is what the gateway tells its operators: logs, metrics and
+// traces. None of them carries what users say.
+package telemetry
+
+import (
+	"io"
+	"log/slog"
+	"os"
+
+	"github.com/mattn/go-isatty"
+
+	"github.com/lexilingo/modelgateway/server/config"
+)
+
+// NewLogger makes the gateway's logger.
+func NewLogger(w io.Writer, cfg config.Log) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: level(cfg.Level)}
+	if cfg.Format == "text" || cfg.Format == "auto" && terminal(w) {
+		return slog.New(slog.NewTextHandler(w, opts))
+	}
+	return slog.New(slog.NewJSONHandler(w, opts))
+}
+
+func level(name string) slog.Level {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(name)); err != nil {
+		return slog.LevelInfo
+	}
+	return l
+}
+
+func terminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && isatty.IsTerminal(f.Fd())
+}
