@@ -1,0 +1,111 @@
+package engines_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/lexilingo/modelgateway/engines"
+	"github.com/lexilingo/modelgateway/engines/errs"
+)
+
+type embedded struct {
+	Seed int `json:"seed"`
+}
+
+type parameters struct {
+	embedded
+	ContextSize int                      `json:"context_size"`
+	UseMmap     *bool                    `json:"use_mmap"`
+	Scale       float64                  `json:"scale"`
+	Names       []string                 `json:"names"`
+	Rope        struct{ Base int }       `json:"rope"`
+	Nested      *struct{ Depth float32 } `json:"nested"`
+	Hidden      string                   `json:"-"`
+	private     int
+}
+
+func parse(t testing.TB, text string) *structpb.Struct {
+	t.Helper()
+	s := &structpb.Struct{}
+	if err := s.UnmarshalJSON([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestDecodeParameters(t *testing.T) {
+	p := parameters{ContextSize: 4096, Scale: 1.5, private: 7}
+	err := engines.DecodeParameters(parse(t, `{"seed": 3, "use_mmap": false, "names": ["a", "b"], "rope": {"Base": 10000}, "nested": {"Depth": 0.5}}`), &p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Seed != 3 || p.UseMmap == nil || *p.UseMmap || len(p.Names) != 2 || p.Rope.Base != 10000 || p.Nested.Depth != 0.5 {
+		t.Errorf("decoded %+v", p)
+	}
+	if p.ContextSize != 4096 || p.Scale != 1.5 || p.private != 7 {
+		t.Errorf("the defaults are gone: %+v", p)
+	}
+	if err := engines.DecodeParameters(nil, &p); err != nil {
+		t.Errorf("no parameters: %v", err)
+	}
+}
+
+func TestDecodeParametersRefuses(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"context_sise": 1}`:           `unknown parameter "context_sise"; did you mean "context_size"?`,
+		`{"ContextSize": 1}`:            `did you mean "context_size"?`,
+		`{"zzzzzz": 1}`:                 `unknown parameter "zzzzzz"; there are context_size, names, nested, rope, scale, seed, use_mmap`,
+		`{"Hidden": "x"}`:               `unknown parameter "Hidden"`,
+		`{"private": 1}`:                `unknown parameter "private"`,
+		`{"rope": {"base": 1}}`:         `unknown parameter "rope.base"; did you mean "rope.Base"?`,
+		`{"nested": {"Dept": 1}}`:       `did you mean "nested.Depth"?`,
+		`{"context_size": "big"}`:       `parameter "context_size" must be a whole number`,
+		`{"context_size": 1.5}`:         `parameter "context_size" must be a whole number`,
+		`{"context_size": 1e30}`:        `parameter "context_size" must be a whole number`,
+		`{"use_mmap": "yes"}`:           `parameter "use_mmap" must be true or false`,
+		`{"names": "a"}`:                `parameter "names" must be a list`,
+		`{"rope": 1}`:                   `parameter "rope" must be a mapping`,
+		`{"scale": true}`:               `parameter "scale" must be a number`,
+		`{"names": [{"no": "a text"}]}`: `must be a text`,
+	} {
+		var p parameters
+		err := engines.DecodeParameters(parse(t, text), &p)
+		if errs.ReasonOf(err) != errs.InvalidRequest || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s is refused with %v; want %s", text, err, want)
+		}
+	}
+	if err := engines.DecodeParameters(parse(t, `{}`), parameters{}); errs.ReasonOf(err) != errs.Internal {
+		t.Errorf("a struct that is no pointer: %v", err)
+	}
+}
+
+// What is accepted is what encoding/json alone would decode, and the rest has
+// a reason.
+func FuzzDecodeParameters(f *testing.F) {
+	for _, seed := range []string{`{}`, `{"seed":1}`, `{"context_size":"x"}`, `{"rope":{"Base":2}}`, `{"a":[null]}`, `{"":{}}`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		s := &structpb.Struct{}
+		if s.UnmarshalJSON([]byte(text)) != nil {
+			t.Skip()
+		}
+		var ours, plain parameters
+		if err := engines.DecodeParameters(s, &ours); err != nil {
+			if errs.ReasonOf(err) != errs.InvalidRequest {
+				t.Errorf("refused with %v", err)
+			}
+			return
+		}
+		data, err := s.MarshalJSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(data, &plain); err != nil {
+			t.Errorf("accepted what cannot be decoded: %v", err)
+		}
+	})
+}
