@@ -1,0 +1,260 @@
+package lifecycle
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/lexilingo/modelgateway/engines/errs"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+)
+
+// soak drives the owner with random events and checks the invariants after
+// each.
+type soak struct {
+	*sim
+	r *rand.Rand
+	// real is what a model's process really comes to hold.
+	real    map[string]int64
+	waiting map[*waiter]time.Time
+	held    map[*Lease]*holding
+	ends    map[*process]time.Time
+	served  map[string]int
+	reasons map[string]int
+	longest time.Duration
+	// grew is the growth since all was within the budget.
+	grew int64
+}
+
+type holding struct {
+	until time.Time
+	stuck bool
+	proc  *process
+}
+
+func newSoak(t *testing.T, seed uint64) *soak {
+	r := rand.New(rand.NewPCG(seed, 0))
+	var specs []ModelSpec
+	real := map[string]int64{}
+	for i := range 7 {
+		name := fmt.Sprintf("m%d", i)
+		size := (10 + r.Int64N(60)) * mb
+		specs = append(specs, spec(name, size, gatewayv1.Priority(i%4+1), threads(r.IntN(4)), concurrency(1+r.IntN(4)),
+			queueOf(20), idleAfter(time.Duration(5+r.IntN(60))*time.Second)))
+		real[name] = size * 9 / 10
+		if i%3 == 2 { // it lies
+			real[name] = min(140*mb, size*int64(12+r.IntN(20))/10)
+		}
+	}
+	s := &soak{
+		sim: newSim(t, Options{BudgetBytes: 150 * mb, CPUThreads: 3, MaxWait: time.Minute, CrashLimit: 3}, specs...),
+		r:   r, real: real,
+		waiting: map[*waiter]time.Time{},
+		held:    map[*Lease]*holding{},
+		ends:    map[*process]time.Time{},
+		served:  map[string]int{},
+		reasons: map[string]int{},
+	}
+	return s
+}
+
+// step does one random thing.
+func (s *soak) step() {
+	switch n := s.r.IntN(100); {
+	case n < 40:
+		s.arrive()
+	case n < 44:
+		for w := range s.waiting {
+			s.leave(w, context.Canceled)
+			break
+		}
+	case n < 46:
+		m := s.o.models[s.r.IntN(len(s.o.models))]
+		s.do(func(o *owner) { o.unload(m, make(chan int64, 1)) })
+	case n < 47:
+		for p := range s.workers {
+			if p.phase == phaseReady {
+				s.do(func(o *owner) { o.exited(p, errs.New(errs.EngineCrashed, "signal 11")) })
+				delete(s.workers, p)
+			}
+			break
+		}
+	case n < 60:
+		s.sampleAll()
+	default:
+		s.advance(time.Duration(s.r.IntN(300)) * time.Millisecond)
+	}
+	s.progress()
+	s.collect()
+	s.check()
+}
+
+func (s *soak) arrive() {
+	m := s.o.models[s.r.IntN(len(s.o.models))]
+	var change []func(*waiter)
+	if s.r.IntN(3) == 0 {
+		change = append(change, s.within(time.Duration(1+s.r.IntN(20))*time.Second))
+	}
+	if s.r.IntN(4) == 0 {
+		change = append(change, withPriority(gatewayv1.Priority(1+s.r.IntN(4))))
+	}
+	s.waiting[s.request(m.spec.Name, change...)] = s.clock.Now()
+}
+
+// sampleAll measures every worker: it grows step by step to its real size.
+func (s *soak) sampleAll() {
+	if s.o.used() <= s.o.budget {
+		s.grew = 0
+	}
+	for _, m := range s.o.models {
+		p := m.proc
+		if p == nil || p.worker == nil {
+			continue
+		}
+		w := s.workers[p]
+		step := max(s.real[m.spec.Name]-w.bytes, 0) / 2
+		w.bytes += step
+		s.grew += step
+		s.measured(m.spec.Name, w.bytes)
+	}
+}
+
+// progress lets processes and leases go on as time demands.
+func (s *soak) progress() {
+	now := s.clock.Now()
+	for _, m := range s.o.models {
+		p := m.proc
+		if p == nil {
+			continue
+		}
+		at, known := s.ends[p]
+		switch {
+		case p.phase == phaseLoading && p.worker == nil:
+			s.do(func(o *owner) { o.launched(p, s.workers[p]) })
+			s.ends[p] = now.Add(time.Duration(s.r.IntN(3000)) * time.Millisecond)
+		case p.phase == phaseLoading && known && !now.Before(at):
+			delete(s.ends, p)
+			if s.r.IntN(20) == 0 {
+				s.do(func(o *owner) { o.loadFailed(p, errs.New(errs.ModelFileInvalid, "broken")) })
+			} else {
+				s.do(func(o *owner) { o.loaded(p) })
+			}
+		case p.phase == phaseStopping && (!known || at.After(now.Add(time.Second))):
+			s.ends[p] = now.Add(time.Duration(s.r.IntN(1000)) * time.Millisecond)
+		case p.phase == phaseStopping && !now.Before(at):
+			s.reaped(m.spec.Name, nil)
+			delete(s.workers, p)
+			delete(s.ends, p)
+		}
+	}
+	for l, h := range s.held {
+		if l.Cause() == nil && now.Before(h.until) {
+			if !h.stuck && s.workers[h.proc] != nil {
+				s.workers[h.proc].work++
+			}
+			continue
+		}
+		delete(s.held, l)
+		s.release(l, l.Cause())
+	}
+}
+
+// collect takes the answers.
+func (s *soak) collect() {
+	for w, since := range s.waiting {
+		if !w.resolved {
+			continue
+		}
+		delete(s.waiting, w)
+		s.longest = max(s.longest, s.clock.Since(since))
+		a := <-w.result
+		if a.err != nil {
+			s.reasons[errs.ReasonName(errs.ReasonOf(a.err))]++
+			continue
+		}
+		s.served[w.model.spec.Name]++
+		stuck := s.r.IntN(300) == 0
+		d := time.Duration(s.r.IntN(2000)) * time.Millisecond
+		if stuck {
+			d = time.Hour
+		}
+		s.held[a.lease] = &holding{until: s.clock.Now().Add(d), stuck: stuck, proc: a.lease.proc}
+	}
+}
+
+// check holds the state to the invariants.
+func (s *soak) check() {
+	s.t.Helper()
+	var charged, staying int64
+	for _, m := range s.o.models {
+		p := m.proc
+		if p == nil {
+			continue
+		}
+		charged += p.charged()
+		if p.phase != phaseStopping {
+			staying += p.charged()
+		}
+		if len(p.leases) > m.spec.MaxConcurrency {
+			s.t.Fatalf("%s has %d leases", m.spec.Name, len(p.leases))
+		}
+		if p.phase == phaseStopping && len(p.leases) > 0 {
+			s.t.Fatalf("%s is stopped with leases, because %+v", m.spec.Name, p.end)
+		}
+	}
+	if charged > s.o.budget+s.grew {
+		s.t.Fatalf("%d charged, the budget is %d, the growth since then %d", charged, s.o.budget, s.grew)
+	}
+	if staying > s.o.budget {
+		s.t.Fatalf("%d stay charged, the budget is %d", staying, s.o.budget)
+	}
+	if n := s.o.threadsUsed(); n > s.o.opts.CPUThreads {
+		s.t.Fatalf("%d threads at work", n)
+	}
+	for l := range s.held {
+		if r := errs.ReasonOf(l.Cause()); l.Cause() != nil && r != errs.EngineCrashed && r != errs.MemoryBusy {
+			s.t.Fatalf("a lease was taken away with %v", l.Cause())
+		}
+	}
+	for w, since := range s.waiting {
+		if d := s.clock.Since(since); d > s.o.opts.MaxWait+10*time.Second {
+			s.t.Fatalf("a request for %s has waited %s", w.model.spec.Name, d)
+		}
+	}
+}
+
+func TestSimulatedSoak(t *testing.T) {
+	steps := 15000
+	if testing.Short() {
+		steps = 2000
+	}
+	for seed := range uint64(8) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			s := newSoak(t, seed)
+			for range steps {
+				s.step()
+			}
+			// Without new requests all comes to rest.
+			for range 2000 {
+				s.advance(100 * time.Millisecond)
+				s.progress()
+				s.collect()
+				s.check()
+			}
+			if len(s.waiting) > 0 || len(s.held) > 0 {
+				t.Fatalf("%d still wait, %d are held", len(s.waiting), len(s.held))
+			}
+			for _, m := range s.o.models {
+				if m.proc != nil || len(m.queue) > 0 || len(m.unloaders) > 0 {
+					t.Errorf("%s did not come to rest: %s", m.spec.Name, stateName(m.stateNow()))
+				}
+				if s.served[m.spec.Name] == 0 {
+					t.Errorf("%s was never served", m.spec.Name)
+				}
+			}
+			t.Logf("served %v, refused %v, longest wait %s, launches %v", s.served, s.reasons, s.longest, s.launches)
+		})
+	}
+}
