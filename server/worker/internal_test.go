@@ -1,0 +1,177 @@
+package worker
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func testSink() (*logSink, *bytes.Buffer, *time.Time) {
+	var out bytes.Buffer
+	now := time.Unix(1000, 0)
+	s := newLogSink(slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	s.now = func() time.Time { return now }
+	return s, &out, &now
+}
+
+func TestLogSinkKeepsStructureAndLevels(t *testing.T) {
+	s, out, _ := testSink()
+	s.drain(strings.NewReader(`{"@level":"warn","@message":"slow","@timestamp":"x","tokens":3}` + "\n" +
+		"llama_load: plain text of a library\n" +
+		`{"not": "ours"}` + "\n" +
+		"\n" +
+		"panic: runtime error\n" +
+		`{"@level":"trace","@message":"deep"}` + "\n"))
+	for _, want := range []string{
+		`level=WARN msg=slow tokens=3`,
+		`level=DEBUG msg="llama_load: plain text of a library"`,
+		`level=DEBUG msg="{\"not\": \"ours\"}"`,
+		`level=ERROR msg="panic: runtime error"`,
+		`level=DEBUG msg=deep`,
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the log lacks %s:\n%s", want, out)
+		}
+	}
+	if got := s.lastLine(); got != "panic: runtime error" {
+		t.Errorf("the line that explains the end is %q", got)
+	}
+	if got := s.lastLines(2); !slices.Equal(got, []string{"panic: runtime error", "deep"}) {
+		t.Errorf("the last lines are %q", got)
+	}
+}
+
+func TestLogSinkBoundsAFlood(t *testing.T) {
+	s, out, now := testSink()
+	for i := range 10 * linesPerSecond {
+		s.line(fmt.Appendf(nil, "line %d", i))
+	}
+	if n := strings.Count(out.String(), "\n"); n != linesPerSecond {
+		t.Errorf("%d lines were logged in one second", n)
+	}
+	if got := s.lastLine(); got != fmt.Sprintf("line %d", 10*linesPerSecond-1) {
+		t.Errorf("the last line is %q, which was not kept", got)
+	}
+	*now = now.Add(time.Second)
+	s.line([]byte("after"))
+	if want := fmt.Sprintf("dropped_lines=%d", 9*linesPerSecond); !strings.Contains(out.String(), want) {
+		t.Errorf("the log lacks %s", want)
+	}
+	out.Reset()
+	s.finish()
+	if out.Len() > 0 {
+		t.Errorf("the drop was told twice: %s", out)
+	}
+}
+
+func TestLogSinkCutsLongLines(t *testing.T) {
+	s, out, _ := testSink()
+	s.drain(strings.NewReader(strings.Repeat("x", 1<<20) + "\nnext\n\xff\xfe\n"))
+	if out.Len() > 2*lineBytes || !strings.Contains(out.String(), "msg=next") {
+		t.Errorf("a long line left %d bytes in the log", out.Len())
+	}
+}
+
+func TestLineWriterJoinsPieces(t *testing.T) {
+	s, out, _ := testSink()
+	w := &lineWriter{sink: s}
+	for _, piece := range []string{"one ", "line\ntw", "o\nrest"} {
+		if n, err := w.Write([]byte(piece)); n != len(piece) || err != nil {
+			t.Errorf("wrote %d, %v", n, err)
+		}
+	}
+	if got := s.lastLines(9); !slices.Equal(got, []string{"one line", "two"}) {
+		t.Errorf("the lines are %q; logged\n%s", got, out)
+	}
+}
+
+func TestEnvironment(t *testing.T) {
+	got := environment([]string{
+		"PATH=/bin", "HOME=/root", "SECRET=x", "GEMINI_API_KEY=x", "MG_THREADS=2", "MG_API_TOKEN=x",
+		"MG_PASSWORD_FILE=x", "LD_LIBRARY_PATH=/lib", "LD_PRELOAD=/evil.so", "=odd", "odd",
+	}, []string{"PATH=/own"})
+	want := []string{"PATH=/bin", "HOME=/root", "MG_THREADS=2", "LD_LIBRARY_PATH=/lib", "PATH=/own"}
+	if !slices.Equal(got, want) {
+		t.Errorf("the environment is %q; want %q (os/exec takes the last of equal names)", got, want)
+	}
+}
+
+// The watchdog kills the groups that are left when its input ends, and those
+// only.
+func TestWatchdog(t *testing.T) {
+	w, err := startWatchdog()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var groups []*exec.Cmd
+	for range 3 {
+		cmd := exec.Command("/bin/sh", "-c", "trap '' TERM; sleep 60 & wait")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		groups = append(groups, cmd)
+		w.add(cmd.Process.Pid)
+	}
+	w.remove(groups[1].Process.Pid)
+	w.close()
+	for _, i := range []int{0, 2} {
+		if err := groups[i].Wait(); err == nil || err.Error() != "signal: killed" {
+			t.Errorf("group %d ended with %v", i, err)
+		}
+	}
+	if err := syscall.Kill(groups[1].Process.Pid, 0); err != nil {
+		t.Errorf("the group that was removed is gone: %v", err)
+	}
+	if err := syscall.Kill(-groups[1].Process.Pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	_ = groups[1].Wait() // killed
+}
+
+func TestSocketDirRemovesOnlyWhatIsLeftOver(t *testing.T) {
+	parent, err := os.MkdirTemp("", "w")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(parent) })
+	living, err := newSocketDir(parent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stale := filepath.Join(parent, socketDirPrefix+"123")
+	fresh := filepath.Join(parent, socketDirPrefix+"456") // its owner has no lock yet
+	for _, dir := range []string{stale, fresh} {
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(stale, socketDirLock), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	second, err := newSocketDir(parent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for dir, want := range map[string]bool{living.path: true, second.path: true, fresh: true, stale: false} {
+		if _, err := os.Stat(dir); (err == nil) != want {
+			t.Errorf("%s is there: %v; want %v", dir, err == nil, want)
+		}
+	}
+	for _, d := range []*socketDir{living, second} {
+		if err := d.remove(); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := newSocketDir(filepath.Join(parent, strings.Repeat("long", 30))); err == nil {
+		t.Error("a path too long for sockets was accepted")
+	}
+}
