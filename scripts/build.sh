@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Builds every program under cmd/ into bin/: the gateway and pure Go engines without cgo, the others
+# against the native libraries.
+#
+# With a private prefix, bin/engine-NAME is a launcher of bin/libexec/engine-NAME that tells it where ggml's
+# back ends lie; it becomes that program (exec), so process id, signals and process group are the program's.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+cgo_programs=(engine-llama) # the programs that link native libraries
+
+version=${VERSION:-$(git describe --tags --always --dirty 2>/dev/null || echo dev)}
+ldflags="-X main.version=$version"
+
+is_cgo() { [[ " ${cgo_programs[*]} " == *" $1 "* ]]; }
+
+pure=() native=()
+for dir in cmd/*/; do
+	name=$(basename "$dir")
+	if is_cgo "$name"; then native+=("./cmd/$name"); else pure+=("./cmd/$name"); fi
+done
+
+mkdir -p bin
+if [ ${#pure[@]} -gt 0 ]; then
+	CGO_ENABLED=0 go build -ldflags "$ldflags" -o bin/ "${pure[@]}"
+fi
+[ ${#native[@]} -gt 0 ] || exit 0
+
+exports=$(scripts/native.sh env)
+eval "$exports"
+if [ "$MG_NATIVE" = system ]; then
+	CGO_ENABLED=1 go build -ldflags "$ldflags" -o bin/ "${native[@]}"
+	exit
+fi
+mkdir -p bin/libexec
+CGO_ENABLED=1 go build -ldflags "$ldflags" -o bin/libexec/ "${native[@]}"
+for package in "${native[@]}"; do
+	name=$(basename "$package")
+	cat >"bin/.$name" <<-EOF
+		#!/bin/sh
+		# Written by scripts/build.sh, which says why.
+		export MG_GGML_BACKENDS="\${MG_GGML_BACKENDS:-$MG_GGML_BACKENDS}"
+		exec "\${0%/*}/libexec/$name" "\$@"
+	EOF
+	chmod +x "bin/.$name"
+	mv "bin/.$name" "bin/$name"
+done

@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# Installs development tools at pinned versions under the user's cache, once, and prints their folders
+# joined by ":" for PATH.
+#
+#   tools.sh buf grpcurl …     Go programs, built by `go install`, checked by Go's checksum database
+#   tools.sh python            a virtual environment with scripts/requirements.txt, pinned by hashes
+#   tools.sh node              npm packages of scripts/node, pinned by its package-lock.json
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cache=${XDG_CACHE_HOME:-${HOME:?set HOME or XDG_CACHE_HOME}/.cache}/modelgateway/tools
+
+# go_tool NAME: its module path and version.
+go_tool() {
+	case $1 in
+	buf) echo github.com/bufbuild/buf/cmd/buf@v1.75.0 ;;
+	protoc-gen-go) echo google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12 ;;
+	protoc-gen-go-grpc) echo google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.2 ;;
+	protoc-gen-grpc-gateway) echo github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-grpc-gateway@v2.33.0 ;;
+	protoc-gen-openapiv2) echo github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-openapiv2@v2.33.0 ;;
+	golangci-lint) echo github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 ;;
+	gotestsum) echo gotest.tools/gotestsum@v1.13.0 ;;
+	grpcurl) echo github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3 ;;
+	*) return 1 ;;
+	esac
+}
+
+# once DIR COMMAND…: runs the command with DIR as its last argument, if that has not been done to the end before.
+# DIR is filled in place, because what Python installs holds its own path; the mark tells that it is whole.
+once() {
+	local dir=$1
+	shift
+	[ -e "$dir/.complete" ] && return
+	echo "tools: installing $(basename "$dir")" >&2
+	mkdir -p "$cache"
+	(
+		flock 9
+		[ -e "$dir/.complete" ] && exit
+		rm -rf "$dir"
+		mkdir -p "$dir"
+		"$@" "$dir" >&2
+		touch "$dir/.complete"
+	) 9>"$dir.lock"
+}
+
+install_go() { env -u CGO_CFLAGS -u CGO_LDFLAGS CGO_ENABLED=0 GOFLAGS= GOBIN="$2" go install "$1"; }
+
+install_python() {
+	python3 -m venv "$1"
+	"$1/bin/pip" install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r "$here/requirements.txt"
+}
+
+install_node() {
+	cp "$here/node/package.json" "$here/node/package-lock.json" "$1/"
+	npm ci --prefix "$1" --silent --no-audit --no-fund
+}
+
+digest() { sha256sum "$@" | sha256sum | cut -c1-12; }
+
+path=
+for name in "$@"; do
+	case $name in
+	python)
+		dir=$cache/python-$(digest "$here/requirements.txt")
+		once "$dir" install_python
+		path+=:$dir/bin
+		;;
+	node)
+		dir=$cache/node-$(digest "$here/node/package-lock.json")
+		once "$dir" install_node
+		path+=:$dir/node_modules/.bin
+		;;
+	*)
+		module=$(go_tool "$name") || { echo "tools: no tool is named $name" >&2; exit 2; }
+		dir=$cache/$name-${module##*@}
+		once "$dir" install_go "$module"
+		path+=:$dir
+		;;
+	esac
+done
+echo "${path#:}"
