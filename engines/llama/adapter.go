@@ -1,0 +1,114 @@
+package llama
+
+import (
+	"time"
+
+	"github.com/lexilingo/modelgateway/engines"
+	"github.com/lexilingo/modelgateway/engines/llama/batching"
+	"github.com/lexilingo/modelgateway/engines/llama/chatprompt"
+	"github.com/lexilingo/modelgateway/engines/llama/llamacpp"
+)
+
+// executor lets the scheduler compute with a llama.cpp context.
+type executor struct {
+	context *llamacpp.Context
+	work    *engines.WorkCounter
+	batch   []llamacpp.Input
+}
+
+var _ batching.Executor = (*executor)(nil)
+
+// pollInterval is how often a batch under way is looked at for progress: a
+// prompt's batch may take longer than the gateway waits for a sign of life.
+const pollInterval = time.Second
+
+// Decode implements batching.Executor.
+func (e *executor) Decode(inputs []batching.Input) (batching.Outcome, error) {
+	e.batch = e.batch[:0]
+	for _, in := range inputs {
+		e.batch = append(e.batch, llamacpp.Input(in))
+	}
+	defer e.countPolls()()
+	status, err := e.context.Decode(e.batch)
+	switch {
+	case err != nil:
+		return 0, err
+	case status == llamacpp.NoRoom:
+		return batching.NoRoom, nil
+	case status == llamacpp.Aborted:
+		return batching.Aborted, nil
+	default:
+		return batching.Decoded, nil
+	}
+}
+
+// countPolls counts a unit of work for each interval in which the batch under way
+// made progress, until the function that it returns is called.
+func (e *executor) countPolls() (stop func()) {
+	done := make(chan struct{})
+	stopped := make(chan struct{})
+	last := e.context.Polls()
+	go func() {
+		defer close(stopped)
+		timer := time.NewTimer(pollInterval)
+		defer timer.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-timer.C:
+			}
+			if now := e.context.Polls(); now != last {
+				last = now
+				e.work.Add(1)
+			}
+			timer.Reset(pollInterval)
+		}
+	}()
+	return func() { close(done); <-stopped }
+}
+
+// Remove implements batching.Executor.
+func (e *executor) Remove(sequence, from int) bool { return e.context.Remove(sequence, from) }
+
+// Copy implements batching.Executor.
+func (e *executor) Copy(source, to, from, end int) { e.context.Copy(source, to, from, end) }
+
+// Abort implements batching.Executor.
+func (e *executor) Abort() { e.context.Abort() }
+
+// ClearAbort implements batching.Executor.
+func (e *executor) ClearAbort() { e.context.ClearAbort() }
+
+// sampler chooses from the outputs of one context.
+type sampler struct {
+	*llamacpp.Sampler
+	context *llamacpp.Context
+}
+
+var _ batching.Sampler = sampler{}
+
+// Sample implements batching.Sampler.
+func (s sampler) Sample(index int) batching.Token { return s.Sampler.Sample(s.context, index) }
+
+// vocabulary is a model's vocabulary for the scheduler and the prompts.
+type vocabulary struct {
+	*llamacpp.Vocab
+	specials []chatprompt.Special
+}
+
+var (
+	_ batching.Vocabulary  = (*vocabulary)(nil)
+	_ chatprompt.Tokenizer = (*vocabulary)(nil)
+)
+
+func newVocabulary(v *llamacpp.Vocab) *vocabulary {
+	out := &vocabulary{Vocab: v}
+	for _, s := range v.Specials() {
+		out.specials = append(out.specials, chatprompt.Special(s))
+	}
+	return out
+}
+
+// Specials implements chatprompt.Tokenizer.
+func (v *vocabulary) Specials() []chatprompt.Special { return v.specials }

@@ -1,0 +1,237 @@
+package batching
+
+import (
+	"context"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/lexilingo/modelgateway/engines/errs"
+	"github.com/lexilingo/modelgateway/engines/llama/textstream"
+)
+
+// Scheduler runs generations. Its methods are safe for concurrent use.
+type Scheduler struct {
+	config   Config
+	executor Executor
+	vocab    Vocabulary
+	wake     chan struct{}
+	stopped  chan struct{}
+
+	// The goroutine of run owns these.
+	slots  []*slot
+	ledger *ledger
+	active []*sequence // with a slot, in order of arrival
+	tick   uint64
+	pace   pace
+	limit  int // tokens of the next batch; below BatchTokens after NoRoom
+	// tokenTook is how long the last batch without prompts took.
+	tokenTook time.Duration
+	batch     []Input
+
+	mu      sync.Mutex
+	queue   []*sequence // without a slot, in order of arrival
+	flight  []part      // the batch that is computed now
+	slow    bool        // that batch may take longer than a cancel may
+	closing bool
+}
+
+// New starts a scheduler. Close must be called before the executor is freed.
+func New(config Config, executor Executor, vocab Vocabulary) *Scheduler {
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	if config.Work == nil {
+		config.Work = func(int) {}
+	}
+	s := &Scheduler{
+		config:   config,
+		executor: executor,
+		vocab:    vocab,
+		wake:     make(chan struct{}, 1),
+		stopped:  make(chan struct{}),
+		ledger:   newLedger(config.ContextTokens),
+		limit:    config.BatchTokens,
+		// Unknown is slow: the first batch may be aborted.
+		tokenTook: fastBatch + 1,
+	}
+	for i := range max(config.Slots, config.Parallel) {
+		s.slots = append(s.slots, &slot{id: i})
+	}
+	go s.run()
+	return s
+}
+
+// Close ends the generations under way with DRAINING and waits for that.
+func (s *Scheduler) Close() {
+	s.mu.Lock()
+	s.closing = true
+	if len(s.flight) > 0 {
+		s.executor.Abort()
+	}
+	s.mu.Unlock()
+	s.signal()
+	<-s.stopped
+}
+
+// Generate runs one generation and emits its text as it comes, from the calling
+// goroutine. When ctx ends, or emit fails, the work is stopped and Generate
+// returns that error; it never returns before the work has stopped. A request
+// that can never fit is INVALID_REQUEST.
+func (s *Scheduler) Generate(ctx context.Context, req Request, emit func(text string) error) (Result, error) {
+	seq, err := s.newSequence(req)
+	if err == nil {
+		err = s.submit(seq)
+	}
+	if err != nil {
+		req.Sampler.Close()
+		return Result{}, err
+	}
+	defer context.AfterFunc(ctx, func() { s.cancel(seq, context.Cause(ctx)) })()
+	var failed error
+	for {
+		text, done := seq.out.take()
+		if text != "" && failed == nil {
+			if failed = emit(text); failed != nil {
+				s.cancel(seq, failed)
+			}
+		}
+		if done {
+			return seq.out.result, seq.out.err
+		}
+	}
+}
+
+// newSequence checks a request against the context's size.
+func (s *Scheduler) newSequence(req Request) (*sequence, error) {
+	prompt, room := len(req.Prompt), s.config.ContextTokens
+	tell := func(e *errs.Error) error {
+		return e.With("prompt_tokens", itoa(prompt)).With("context_tokens", itoa(room))
+	}
+	switch {
+	case prompt == 0:
+		return nil, errs.New(errs.InvalidRequest, "the prompt is empty")
+	case prompt >= room:
+		return nil, tell(errs.New(errs.InvalidRequest,
+			"the prompt has %d tokens, but the context window has %d; send less of the conversation", prompt, room))
+	case prompt+req.MaxTokens > room && !req.CapToRoom:
+		return nil, tell(errs.New(errs.InvalidRequest,
+			"the prompt's %d tokens and max_tokens %d are more than the context window's %d; ask for at most %d",
+			prompt, req.MaxTokens, room, room-prompt))
+	}
+	return &sequence{
+		sampler: req.Sampler,
+		prompt:  prompt,
+		limit:   min(prompt+max(1, req.MaxTokens), room),
+		copies:  s.config.KeepsEveryPosition,
+		text:    textstream.New(req.Stop, req.InsideThought),
+		tokens:  slices.Clone(req.Prompt),
+		out:     mailbox{signal: make(chan struct{}, 1)},
+	}, nil
+}
+
+func (s *Scheduler) submit(seq *sequence) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing {
+		return drainingError()
+	}
+	s.queue = append(s.queue, seq)
+	s.signal()
+	return nil
+}
+
+func drainingError() error { return errs.New(errs.Draining, "the model is being unloaded") }
+
+// cancel stops a sequence's work: at once if a batch with it is computed that
+// takes long, else before the next.
+func (s *Scheduler) cancel(seq *sequence, cause error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if seq.cancelled == nil {
+		seq.cancelled = cause
+	}
+	if s.slow && slices.ContainsFunc(s.flight, func(p part) bool { return p.seq == seq }) {
+		s.executor.Abort()
+	}
+	s.signal()
+}
+
+func (s *Scheduler) signal() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run is the goroutine that owns the executor.
+func (s *Scheduler) run() {
+	defer close(s.stopped)
+	// Libraries under an executor keep state by thread.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	for {
+		s.reap()
+		if s.ended() {
+			return
+		}
+		s.admit()
+		if len(s.active) == 0 {
+			<-s.wake
+			continue
+		}
+		s.step()
+	}
+}
+
+// ended finishes everything once Close was called.
+func (s *Scheduler) ended() bool {
+	s.mu.Lock()
+	closing, waiting := s.closing, s.queue
+	if closing {
+		s.queue = nil
+	}
+	s.mu.Unlock()
+	if !closing {
+		return false
+	}
+	for _, seq := range slices.Concat(s.active, waiting) {
+		s.end(seq, Result{}, drainingError())
+	}
+	return true
+}
+
+// reap ends the sequences that were cancelled.
+func (s *Scheduler) reap() {
+	s.mu.Lock()
+	var dropped []*sequence
+	s.queue = slices.DeleteFunc(s.queue, func(seq *sequence) bool {
+		if seq.cancelled != nil {
+			dropped = append(dropped, seq)
+		}
+		return seq.cancelled != nil
+	})
+	for _, seq := range s.active {
+		if seq.cancelled != nil {
+			dropped = append(dropped, seq)
+		}
+	}
+	s.mu.Unlock()
+	for _, seq := range dropped {
+		s.end(seq, seq.result(0), seq.cancelled)
+	}
+}
+
+// end takes a sequence off its slot, whose tokens stay cached, and tells its
+// caller.
+func (s *Scheduler) end(seq *sequence, r Result, err error) {
+	if seq.slot != nil {
+		s.active = slices.DeleteFunc(s.active, func(a *sequence) bool { return a == seq })
+		seq.slot.owner = nil
+		seq.slot.used = s.tick
+		seq.slot = nil
+	}
+	seq.sampler.Close()
+	seq.out.finish(r, err)
+}

@@ -1,0 +1,201 @@
+package chatprompt
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Token is an index into a vocabulary.
+type Token = int32
+
+// Special is a token that the tokenizer finds as a whole in text.
+type Special struct {
+	Token Token
+	Text  string
+	// Control is true for tokens that are found only where they are parsed for.
+	Control bool
+}
+
+// Tokenizer is a model's vocabulary. It is safe for concurrent use.
+type Tokenizer interface {
+	// Tokenize turns text into tokens. addSpecial adds what the model wants
+	// around a text; parseSpecial finds control tokens that are spelled out.
+	Tokenize(text string, addSpecial, parseSpecial bool) []Token
+	// Specials returns the tokens that Tokenize finds as a whole.
+	Specials() []Special
+	// Begin and End return the texts of the tokens around a text, and whether
+	// Tokenize adds them.
+	Begin() (text string, added bool)
+	End() (text string, added bool)
+}
+
+// Prompt is what a model continues.
+type Prompt struct {
+	Tokens []Token
+	// InsideThought tells that the template has opened a thought.
+	InsideThought bool
+}
+
+// Prompter makes prompts for one model. It is safe for concurrent use.
+type Prompter struct {
+	template  *Template
+	tokenizer Tokenizer
+	specials  []Special // longest first, as llama.cpp's tokenizer looks for them
+	guard     *guard
+}
+
+// NewPrompter compiles the template of a model.
+func NewPrompter(source string, tokenizer Tokenizer) (*Prompter, error) {
+	begin, _ := tokenizer.Begin()
+	end, _ := tokenizer.End()
+	template, err := Compile(source, begin, end)
+	if err != nil {
+		return nil, err
+	}
+	specials := slices.Clone(tokenizer.Specials())
+	slices.SortStableFunc(specials, func(a, b Special) int { return len(b.Text) - len(a.Text) })
+	return &Prompter{template: template, tokenizer: tokenizer, specials: specials, guard: newGuard(specials)}, nil
+}
+
+// Prompt makes the tokens of a conversation. An error is the template's refusal.
+//
+// Where no message has a special token's text, the whole is tokenized at once,
+// as llama-server does it, so the tokens are the same. Otherwise the messages
+// are marked so that the template's own tokens are told from theirs.
+func (p *Prompter) Prompt(messages []Message, thinking bool) (Prompt, error) {
+	mark, err := newMark()
+	if err != nil {
+		return Prompt{}, err
+	}
+	guarded := make([]Message, len(messages))
+	for i, m := range messages {
+		if m.Role == RoleAssistant {
+			m.Content = withoutThoughts(m.Content)
+		}
+		guarded[i] = Message{Role: m.Role, Content: p.guard.apply(m.Content, mark)}
+	}
+	text, err := p.template.Render(guarded, thinking)
+	if err != nil {
+		return Prompt{}, err
+	}
+	// The tokenizer adds these, and a template may as well.
+	if begin, added := p.tokenizer.Begin(); added {
+		text = strings.TrimPrefix(text, begin)
+	}
+	if end, added := p.tokenizer.End(); added {
+		text = strings.TrimSuffix(text, end)
+	}
+	out := Prompt{InsideThought: strings.HasSuffix(strings.TrimRight(text, " \r\n"), "<think>")}
+	if strings.Contains(text, mark) {
+		out.Tokens = p.tokenizeMarked(text, mark)
+	} else {
+		out.Tokens = p.tokenizer.Tokenize(text, true, true)
+	}
+	return out, nil
+}
+
+// newMark returns a text that nobody can have written.
+func newMark() (string, error) {
+	var nonce [16]byte
+	if _, err := rand.Read(nonce[:]); err != nil {
+		return "", fmt.Errorf("random bytes: %w", err)
+	}
+	// Private-use characters keep templates from trimming it.
+	return "\uE000" + hex.EncodeToString(nonce[:]) + "\uE001", nil
+}
+
+// withoutThoughts returns what a model said after its thoughts, for history.
+func withoutThoughts(content string) string {
+	if at := strings.LastIndex(content, "</think>"); at >= 0 {
+		return strings.TrimLeft(content[at+len("</think>"):], "\r\n")
+	}
+	if strings.HasPrefix(strings.TrimLeft(content, " \r\n"), "<think>") {
+		return "" // it never came to an answer
+	}
+	return content
+}
+
+// tokenizeMarked tokenizes text in which only the template's special tokens are
+// whole.
+func (p *Prompter) tokenizeMarked(text, mark string) []Token {
+	before, after := p.around()
+	tokens := before
+	for _, f := range p.split(text) {
+		if f.special {
+			tokens = append(tokens, f.token)
+			continue
+		}
+		tokens = append(tokens, p.tokenizeRun(f.text, mark)...)
+	}
+	return append(tokens, after...)
+}
+
+// around returns the tokens that the model wants before and after a text.
+func (p *Prompter) around() (before, after []Token) {
+	tokens := p.tokenizer.Tokenize("", true, false)
+	if _, added := p.tokenizer.Begin(); added && len(tokens) > 0 {
+		before, tokens = tokens[:1:1], tokens[1:]
+	}
+	return before, tokens
+}
+
+// tokenizeRun tokenizes text between special tokens, marks taken out. Control
+// tokens are not looked for; user-defined ones always are, so where one would
+// be found, the text is tokenized in the parts that the marks made.
+func (p *Prompter) tokenizeRun(text, mark string) []Token {
+	plain := strings.ReplaceAll(text, mark, "")
+	for _, s := range p.specials {
+		if s.Control || !strings.Contains(plain, s.Text) {
+			continue
+		}
+		var tokens []Token
+		for part := range strings.SplitSeq(text, mark) {
+			if part != "" {
+				tokens = append(tokens, p.tokenizer.Tokenize(part, false, false)...)
+			}
+		}
+		return tokens
+	}
+	return p.tokenizer.Tokenize(plain, false, false)
+}
+
+// fragment is a special token or the text between two.
+type fragment struct {
+	text    string
+	token   Token
+	special bool
+}
+
+// split finds the special tokens in text, longer ones first.
+func (p *Prompter) split(text string) []fragment {
+	fragments := []fragment{{text: text}}
+	for _, s := range p.specials {
+		if !strings.Contains(text, s.Text) {
+			continue
+		}
+		var next []fragment
+		for _, f := range fragments {
+			if f.special {
+				next = append(next, f)
+				continue
+			}
+			rest := f.text
+			for {
+				head, tail, found := strings.Cut(rest, s.Text)
+				if head != "" {
+					next = append(next, fragment{text: head})
+				}
+				if !found {
+					break
+				}
+				next = append(next, fragment{token: s.Token, special: true})
+				rest = tail
+			}
+		}
+		fragments = next
+	}
+	return fragments
+}

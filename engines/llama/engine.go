@@ -1,0 +1,183 @@
+// Package llama is the engine for language models in GGUF files, on llama.cpp: it
+// answers Chat, Grammar, Respond and ExplainVietnamese.
+//
+// It decodes several conversations at once in one context (package batching),
+// renders the chat template of the model's file (package chatprompt), and calls
+// llama.cpp through a thin layer (package llamacpp).
+package llama
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"sync"
+
+	"github.com/lexilingo/modelgateway/engines"
+	"github.com/lexilingo/modelgateway/engines/errs"
+	"github.com/lexilingo/modelgateway/engines/llama/batching"
+	"github.com/lexilingo/modelgateway/engines/llama/chatprompt"
+	"github.com/lexilingo/modelgateway/engines/llama/gguffile"
+	"github.com/lexilingo/modelgateway/engines/llama/llamacpp"
+	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
+)
+
+const (
+	// Name is the engine's name in configurations.
+	Name = "llama"
+
+	version = "1"
+
+	// backendsVariable names the folder of ggml's compute back ends, where the
+	// system's ggml does not find them by itself.
+	backendsVariable = "MG_GGML_BACKENDS"
+)
+
+// Engine makes models of GGUF files.
+type Engine struct {
+	backend func() (*llamacpp.Backend, error)
+}
+
+var _ engines.Engine = (*Engine)(nil)
+
+// New returns the engine. llama.cpp is made ready at the first use, once.
+func New() *Engine {
+	return &Engine{backend: sync.OnceValues(func() (*llamacpp.Backend, error) {
+		return llamacpp.Open(os.Getenv(backendsVariable), slog.Default())
+	})}
+}
+
+// Describe implements engines.Engine.
+func (e *Engine) Describe() engines.Description {
+	d := engines.Description{
+		Name:    Name,
+		Version: version,
+		Tasks: []enginev1.Task{
+			enginev1.Task_TASK_CHAT,
+			enginev1.Task_TASK_GRAMMAR,
+			enginev1.Task_TASK_RESPOND,
+			enginev1.Task_TASK_EXPLAIN_VIETNAMESE,
+		},
+		Libraries: map[string]string{"llama.cpp": llamacpp.Version()},
+	}
+	if backend, err := e.backend(); err == nil {
+		d.Devices = backend.Devices()
+	}
+	return d
+}
+
+// Load implements engines.Engine.
+func (e *Engine) Load(ctx context.Context, opts engines.LoadOptions) (engines.Model, error) {
+	p, err := readParameters(opts)
+	if err != nil {
+		return nil, err
+	}
+	if err := gguffile.Check(opts.Path); err != nil {
+		return nil, err
+	}
+	backend, err := e.backend()
+	if err != nil {
+		return nil, errs.New(errs.EngineUnavailable,
+			"llama.cpp has no compute back end here; set %s to the folder of libggml-cpu*.so", backendsVariable).WithCause(err)
+	}
+	weights, err := backend.LoadModel(llamacpp.ModelOptions{
+		Path:      opts.Path,
+		Device:    opts.Device,
+		GPULayers: p.GPULayers,
+		Mode:      loadModes()[p.LoadMode],
+		Progress: func(fraction float64) bool {
+			if opts.Report != nil {
+				opts.Report(fraction)
+			}
+			return ctx.Err() == nil
+		},
+	})
+	if err != nil {
+		return nil, loadError(ctx, opts, err)
+	}
+	m, err := newModel(backend, weights, p, opts)
+	if err != nil {
+		weights.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
+// loadError gives llama.cpp's refusal its type.
+func loadError(ctx context.Context, opts engines.LoadOptions, err error) error {
+	var device *llamacpp.DeviceError
+	switch {
+	case errors.Is(err, llamacpp.ErrCancelled):
+		return context.Cause(ctx)
+	case errors.As(err, &device):
+		return errs.New(errs.EngineUnavailable, "%v; set device to one of these or to auto", err).
+			With("device", opts.Device).WithCause(err)
+	default:
+		return errs.New(errs.ModelFileInvalid,
+			"the model's file %s cannot be used: llama.cpp says: %v; use a chat model that llama.cpp %s knows, or fetch the file again",
+			opts.Path, err, llamacpp.Version()).With("path", opts.Path).WithCause(err)
+	}
+}
+
+// newModel makes the context and starts the scheduler.
+func newModel(backend *llamacpp.Backend, weights *llamacpp.Model, p parameters, opts engines.LoadOptions) (*model, error) {
+	if !weights.Generates() {
+		return nil, errs.New(errs.ModelFileInvalid,
+			"the model's file %s cannot be used: its architecture reads text but does not continue any; use a chat model", opts.Path).
+			With("path", opts.Path)
+	}
+	vocab := newVocabulary(weights.Vocab())
+	source := p.ChatTemplate
+	if source == "" {
+		source = weights.ChatTemplate()
+	}
+	prompter, err := chatprompt.NewPrompter(source, vocab)
+	if err != nil {
+		return nil, errs.New(errs.ModelFileInvalid,
+			"the chat template of %s cannot be read: %v; set the model's parameter chat_template", opts.Path, err).
+			With("path", opts.Path).WithCause(err)
+	}
+	slots := p.Parallel * slotsPerSequence
+	context, err := weights.NewContext(backend, llamacpp.ContextOptions{
+		Tokens:     contextTokens(p.Context, weights.TrainedContext()),
+		Batch:      p.Batch,
+		MicroBatch: p.MicroBatch,
+		Sequences:  slots,
+		Threads:    max(1, opts.Threads),
+	})
+	if err != nil {
+		return nil, errs.New(errs.MemoryBusy,
+			"there is no memory for a context of %d tokens (%v); lower the model's parameter n_ctx", p.Context, err).WithCause(err)
+	}
+	return &model{
+		parameters: p,
+		weights:    weights,
+		vocab:      vocab,
+		prompter:   prompter,
+		context:    context,
+		seed:       rand.Uint32,
+		scheduler: batching.New(batching.Config{
+			ContextTokens:      min(context.Tokens(), context.SequenceTokens()),
+			BatchTokens:        p.Batch,
+			Parallel:           p.Parallel,
+			Slots:              slots,
+			KeepsEveryPosition: weights.KeepsEveryPosition(),
+			Work:               opts.Work.Add,
+		}, &executor{context: context, work: opts.Work}, vocab),
+	}, nil
+}
+
+// slotsPerSequence is how many conversations the cache keeps apart for each one
+// that may be at work: the others wait for their next turn. They cost nothing
+// but the cells that nobody else needs.
+const slotsPerSequence = 2
+
+// contextTokens cuts the context to what the model was trained on, where the
+// file says that.
+func contextTokens(asked, trained int) int {
+	if trained > 0 {
+		return min(asked, trained)
+	}
+	return asked
+}

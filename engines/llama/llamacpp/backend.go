@@ -1,0 +1,155 @@
+// Package llamacpp is a thin layer over llama.cpp's C interface, llama.h: models,
+// vocabularies, contexts and samplers as Go values, and nothing that decides.
+//
+// It is compiled against the installed header, so a change of that interface is
+// a build error. A Context and the Samplers used with it belong to one thread at
+// a time; Model and Vocab may be shared.
+package llamacpp
+
+/*
+#cgo LDFLAGS: -lllama -lggml -lggml-base
+#include <stdlib.h>
+#include "shim.h"
+*/
+import "C"
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/cgo"
+	"slices"
+	"strings"
+	"sync"
+	"unsafe"
+)
+
+// Backend is llama.cpp made ready for use in this process: its compute back ends
+// loaded and its log routed. There is one in a process.
+type Backend struct {
+	log *logSink
+}
+
+// Open loads ggml's compute back ends from dir, or from where the system's ggml
+// looks for them if dir is empty, and routes llama.cpp's log to log.
+func Open(dir string, log *slog.Logger) (*Backend, error) {
+	b := &Backend{log: &logSink{log: log}}
+	// The handle lives as long as the process: llama.cpp may log until its end.
+	C.mg_log_set(C.uintptr_t(cgo.NewHandle(b.log)))
+	C.llama_backend_init()
+	if dir == "" {
+		C.ggml_backend_load_all()
+	} else {
+		path := C.CString(dir)
+		defer C.free(unsafe.Pointer(path))
+		C.ggml_backend_load_all_from_path(path)
+	}
+	if C.ggml_backend_dev_by_type(C.GGML_BACKEND_DEVICE_TYPE_CPU) == nil {
+		return nil, fmt.Errorf("no compute back end of ggml was found in %q", dir)
+	}
+	return b, nil
+}
+
+// Version returns llama.cpp's version.
+func Version() string { return C.GoString(C.llama_version()) }
+
+// Device names, as MODEL_DEVICE spells them.
+const (
+	DeviceAuto = "auto"
+	DeviceCPU  = "cpu"
+	DeviceCUDA = "cuda"
+	DeviceMPS  = "mps"
+)
+
+// Devices returns the names of the devices that are there, DeviceCPU first.
+// Accelerators that MODEL_DEVICE has no name for have their ggml name, in lower
+// case; DeviceAuto uses them.
+func (b *Backend) Devices() []string {
+	names := []string{DeviceCPU}
+	for _, d := range accelerators() {
+		if name := deviceName(d); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// accelerators returns ggml's devices that hold layers of a model.
+func accelerators() []C.ggml_backend_dev_t {
+	var devices []C.ggml_backend_dev_t
+	for i := range C.ggml_backend_dev_count() {
+		d := C.ggml_backend_dev_get(i)
+		switch C.ggml_backend_dev_type(d) {
+		case C.GGML_BACKEND_DEVICE_TYPE_GPU, C.GGML_BACKEND_DEVICE_TYPE_IGPU:
+			devices = append(devices, d)
+		}
+	}
+	return devices
+}
+
+func deviceName(d C.ggml_backend_dev_t) string {
+	name := strings.ToLower(C.GoString(C.ggml_backend_reg_name(C.ggml_backend_dev_backend_reg(d))))
+	switch name {
+	case "metal", "mtl":
+		return DeviceMPS
+	default:
+		return name
+	}
+}
+
+// logSink turns llama.cpp's pieces of lines into log records, and keeps the last
+// complaints for the errors that follow them.
+type logSink struct {
+	log *slog.Logger
+
+	mu         sync.Mutex
+	line       strings.Builder
+	level      slog.Level
+	complaints []string
+}
+
+// maxComplaints is how many error lines an error message may quote.
+const maxComplaints = 8
+
+//export goLog
+func goLog(level C.int, text *C.char, handle C.uintptr_t) {
+	cgo.Handle(handle).Value().(*logSink).write(int(level), C.GoString(text))
+}
+
+func (s *logSink) write(level int, text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch level {
+	case C.GGML_LOG_LEVEL_CONT:
+	case C.GGML_LOG_LEVEL_ERROR:
+		s.level = slog.LevelError
+	case C.GGML_LOG_LEVEL_WARN:
+		s.level = slog.LevelWarn
+	default:
+		// What llama.cpp calls information is a page for each load.
+		s.level = slog.LevelDebug
+	}
+	s.line.WriteString(text)
+	if !strings.HasSuffix(text, "\n") {
+		return
+	}
+	line := strings.TrimSpace(s.line.String())
+	s.line.Reset()
+	if line == "" || strings.Trim(line, ".") == "" {
+		return
+	}
+	if s.level == slog.LevelError {
+		s.complaints = append(s.complaints, line)
+		s.complaints = s.complaints[max(0, len(s.complaints)-maxComplaints):]
+	}
+	s.log.Log(context.Background(), s.level, line, "library", "llama.cpp")
+}
+
+// takeComplaints returns the error lines since the last call, in one.
+func (s *logSink) takeComplaints() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	text := strings.Join(s.complaints, "; ")
+	s.complaints = nil
+	return text
+}

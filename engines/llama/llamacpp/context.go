@@ -1,0 +1,159 @@
+package llamacpp
+
+/*
+#include <stdlib.h>
+#include "shim.h"
+*/
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"unsafe"
+)
+
+// ContextOptions sizes a context.
+type ContextOptions struct {
+	// Tokens is the room for all sequences together.
+	Tokens int
+	// Batch is the most tokens of one Decode.
+	Batch int
+	// MicroBatch is the most tokens that are computed at once; it bounds the
+	// compute buffers.
+	MicroBatch int
+	// Sequences is the number of sequences.
+	Sequences int
+	// Threads is the number of threads that compute.
+	Threads int
+}
+
+// Status is the outcome of a Decode.
+type Status int
+
+// Outcomes of a Decode.
+const (
+	// Decoded means that every token was computed.
+	Decoded Status = 0
+	// NoRoom means that the cache has no room for the batch; nothing changed.
+	NoRoom Status = 1
+	// Aborted means that Abort was called; part of the batch may be in the
+	// cache.
+	Aborted Status = 2
+)
+
+// Input is one token of a batch.
+type Input struct {
+	Token Token
+	// Position is the token's place in its sequence, from 0.
+	Position int
+	// Sequence is below ContextOptions.Sequences.
+	Sequence int
+	// Output asks for what follows this token.
+	Output bool
+}
+
+// Context computes with a model. All methods but Abort, ClearAbort and Polls
+// belong to one thread at a time.
+type Context struct {
+	c          *C.struct_llama_context
+	memory     C.llama_memory_t
+	control    *C.mg_control
+	batch      C.struct_llama_batch
+	candidates *C.llama_token_data
+	capacity   int
+}
+
+// NewContext makes a context with a cache that all sequences share.
+func (m *Model) NewContext(b *Backend, opts ContextOptions) (*Context, error) {
+	if most := int(C.llama_max_parallel_sequences()); opts.Sequences > most {
+		return nil, fmt.Errorf("%d sequences are more than llama.cpp's %d", opts.Sequences, most)
+	}
+	control := C.mg_control_new()
+	b.log.takeComplaints()
+	c := C.mg_context_new(m.c, C.uint32_t(opts.Tokens), C.uint32_t(opts.Batch), C.uint32_t(opts.MicroBatch),
+		C.uint32_t(opts.Sequences), C.int32_t(opts.Threads), control)
+	if c == nil {
+		C.mg_control_free(control)
+		if why := b.log.takeComplaints(); why != "" {
+			return nil, errors.New(why)
+		}
+		return nil, errors.New("llama.cpp could not make a context")
+	}
+	n := C.size_t(m.vocab.Size())
+	return &Context{
+		c:          c,
+		memory:     C.llama_get_memory(c),
+		control:    control,
+		batch:      C.llama_batch_init(C.int32_t(opts.Batch), 0, 1),
+		candidates: (*C.llama_token_data)(C.calloc(n, C.sizeof_llama_token_data)),
+		capacity:   opts.Batch,
+	}, nil
+}
+
+// Close frees the context.
+func (c *Context) Close() {
+	C.llama_free(c.c)
+	C.llama_batch_free(c.batch)
+	C.free(unsafe.Pointer(c.candidates))
+	C.mg_control_free(c.control)
+	*c = Context{}
+}
+
+// Tokens returns the room for all sequences together; llama.cpp may have
+// rounded what was asked for.
+func (c *Context) Tokens() int { return int(C.llama_n_ctx(c.c)) }
+
+// SequenceTokens returns the room for one sequence.
+func (c *Context) SequenceTokens() int { return int(C.llama_n_ctx_seq(c.c)) }
+
+// Decode computes a batch of at most ContextOptions.Batch tokens. An error means
+// that nothing in the cache about the batch's sequences can be relied on.
+func (c *Context) Decode(inputs []Input) (Status, error) {
+	if len(inputs) == 0 || len(inputs) > c.capacity {
+		return 0, fmt.Errorf("a batch of %d tokens, for room of %d", len(inputs), c.capacity)
+	}
+	n := len(inputs)
+	tokens := unsafe.Slice(c.batch.token, n)
+	positions := unsafe.Slice(c.batch.pos, n)
+	counts := unsafe.Slice(c.batch.n_seq_id, n)
+	sequences := unsafe.Slice(c.batch.seq_id, n)
+	outputs := unsafe.Slice(c.batch.logits, n)
+	for i, in := range inputs {
+		tokens[i] = C.llama_token(in.Token)
+		positions[i] = C.llama_pos(in.Position)
+		counts[i] = 1
+		*sequences[i] = C.llama_seq_id(in.Sequence)
+		outputs[i] = 0
+		if in.Output {
+			outputs[i] = 1
+		}
+	}
+	c.batch.n_tokens = C.int32_t(n)
+	rc := int(C.llama_decode(c.c, c.batch))
+	if rc < 0 || rc > int(Aborted) {
+		return 0, fmt.Errorf("llama_decode failed with %d", rc)
+	}
+	return Status(rc), nil
+}
+
+// Remove forgets a sequence's tokens from position from on. It returns false if
+// the model cannot keep a part; then nothing changed.
+func (c *Context) Remove(sequence, from int) bool {
+	return bool(C.llama_memory_seq_rm(c.memory, C.llama_seq_id(sequence), C.llama_pos(from), -1))
+}
+
+// Copy gives sequence to the positions [from, end) of another; they take no room
+// of their own.
+func (c *Context) Copy(source, to, from, end int) {
+	C.llama_memory_seq_cp(c.memory, C.llama_seq_id(source), C.llama_seq_id(to), C.llama_pos(from), C.llama_pos(end))
+}
+
+// Abort makes the Decode under way, or else the next one, return Aborted soon.
+// Only computing on the CPU can be aborted. Safe for concurrent use.
+func (c *Context) Abort() { C.mg_control_set_abort(c.control, 1) }
+
+// ClearAbort takes Abort back. Safe for concurrent use.
+func (c *Context) ClearAbort() { C.mg_control_set_abort(c.control, 0) }
+
+// Polls grows while a Decode computes on the CPU. Safe for concurrent use.
+func (c *Context) Polls() uint64 { return uint64(C.mg_control_polls(c.control)) }

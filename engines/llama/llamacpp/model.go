@@ -1,0 +1,174 @@
+package llamacpp
+
+/*
+#include <stdlib.h>
+#include "shim.h"
+*/
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"runtime/cgo"
+	"slices"
+	"strings"
+	"unsafe"
+)
+
+// ErrCancelled is returned by LoadModel when its progress function said stop.
+var ErrCancelled = errors.New("the load was cancelled")
+
+// DeviceError says that a device that was asked for is not there.
+type DeviceError struct {
+	// Device is what was asked for.
+	Device string
+	// Present is what is there.
+	Present []string
+}
+
+func (e *DeviceError) Error() string {
+	return fmt.Sprintf("there is no device %q here; there is %s", e.Device, strings.Join(e.Present, ", "))
+}
+
+// LoadMode says how a file's weights get into memory.
+type LoadMode int
+
+// Load modes. LoadRead copies the weights; LoadMap maps the file, which is
+// quicker to load again, but keeps the pages beside the copy that ggml repacks
+// for the processor.
+const (
+	LoadRead LoadMode = C.LLAMA_LOAD_MODE_NONE
+	LoadMap  LoadMode = C.LLAMA_LOAD_MODE_MMAP
+)
+
+// ModelOptions says how to load a model.
+type ModelOptions struct {
+	// Path is the GGUF file.
+	Path string
+	// Device is one of the Device names; empty is DeviceAuto.
+	Device string
+	// GPULayers is the number of layers on the device; negative: all.
+	GPULayers int
+	// Mode is how the weights are read.
+	Mode LoadMode
+	// Progress gets the share that is loaded, 0 to 1; returning false cancels.
+	// It may be nil.
+	Progress func(fraction float64) bool
+}
+
+// Model is a loaded model. It may be shared between goroutines.
+type Model struct {
+	c     *C.struct_llama_model
+	vocab *Vocab
+}
+
+// LoadModel loads a model's weights and vocabulary. It returns ErrCancelled, a
+// *DeviceError, or an error with llama.cpp's own words about the file.
+func (b *Backend) LoadModel(opts ModelOptions) (*Model, error) {
+	devices, layers, err := b.chooseDevices(opts)
+	if err != nil {
+		return nil, err
+	}
+	defer C.free(unsafe.Pointer(devices))
+	progress := &loadProgress{report: opts.Progress}
+	handle := cgo.NewHandle(progress)
+	defer handle.Delete()
+	path := C.CString(opts.Path)
+	defer C.free(unsafe.Pointer(path))
+
+	b.log.takeComplaints()
+	c := C.mg_model_load(path, devices, layers, C.enum_llama_load_mode(opts.Mode), C.uintptr_t(handle))
+	switch {
+	case c == nil && progress.cancelled:
+		return nil, ErrCancelled
+	case c == nil:
+		if why := b.log.takeComplaints(); why != "" {
+			return nil, errors.New(why)
+		}
+		return nil, errors.New("llama.cpp does not say why it refuses the file")
+	}
+	m := &Model{c: c}
+	m.vocab = newVocab(C.llama_model_get_vocab(c))
+	return m, nil
+}
+
+// chooseDevices returns a NULL-terminated list of devices, to be freed (nil: all
+// that are there), and the number of layers to put on them.
+func (b *Backend) chooseDevices(opts ModelOptions) (*C.ggml_backend_dev_t, C.int32_t, error) {
+	if opts.Device == "" || opts.Device == DeviceAuto {
+		return nil, C.int32_t(opts.GPULayers), nil
+	}
+	if present := b.Devices(); !slices.Contains(present, opts.Device) {
+		return nil, 0, &DeviceError{Device: opts.Device, Present: present}
+	}
+	var chosen []C.ggml_backend_dev_t
+	layers := opts.GPULayers
+	if opts.Device == DeviceCPU {
+		layers = 0
+	} else {
+		for _, d := range accelerators() {
+			if deviceName(d) == opts.Device {
+				chosen = append(chosen, d)
+			}
+		}
+	}
+	size := unsafe.Sizeof(C.ggml_backend_dev_t(nil))
+	list := (*C.ggml_backend_dev_t)(C.calloc(C.size_t(len(chosen)+1), C.size_t(size)))
+	copy(unsafe.Slice(list, len(chosen)), chosen)
+	return list, C.int32_t(layers), nil
+}
+
+type loadProgress struct {
+	report    func(float64) bool
+	cancelled bool
+}
+
+//export goProgress
+func goProgress(fraction C.float, handle C.uintptr_t) C.int {
+	p := cgo.Handle(handle).Value().(*loadProgress)
+	if p.report == nil || p.report(float64(fraction)) {
+		return 1
+	}
+	p.cancelled = true
+	return 0
+}
+
+// Close frees the model. Contexts made from it must be closed before.
+func (m *Model) Close() {
+	C.llama_model_free(m.c)
+	m.c = nil
+}
+
+// Vocab returns the model's vocabulary.
+func (m *Model) Vocab() *Vocab { return m.vocab }
+
+// Description tells architecture, size and quantisation, e.g. "qwen3 1.7B Q8_0".
+func (m *Model) Description() string {
+	var buf [256]C.char
+	C.llama_model_desc(m.c, &buf[0], C.size_t(len(buf)))
+	return C.GoString(&buf[0])
+}
+
+// TrainedContext returns the number of tokens that the model was trained on.
+func (m *Model) TrainedContext() int { return int(C.llama_model_n_ctx_train(m.c)) }
+
+// Generates tells whether the model continues text; encoders do not.
+func (m *Model) Generates() bool {
+	return bool(C.llama_model_has_decoder(m.c)) && !bool(C.llama_model_has_encoder(m.c))
+}
+
+// KeepsEveryPosition tells whether any prefix of a sequence can be kept or
+// copied. That is not so where state is recurrent or attention has a window.
+func (m *Model) KeepsEveryPosition() bool {
+	return !bool(C.llama_model_is_recurrent(m.c)) && !bool(C.llama_model_is_hybrid(m.c)) &&
+		C.llama_model_n_swa(m.c) == 0
+}
+
+// ChatTemplate returns the Jinja template in the file, "" if it has none.
+func (m *Model) ChatTemplate() string {
+	t := C.llama_model_chat_template(m.c, nil)
+	if t == nil {
+		return ""
+	}
+	return C.GoString(t)
+}

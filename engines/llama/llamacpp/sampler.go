@@ -1,0 +1,122 @@
+package llamacpp
+
+/*
+#include <stdlib.h>
+#include "shim.h"
+*/
+import "C"
+
+import (
+	"errors"
+	"strings"
+	"unsafe"
+)
+
+// ErrGrammar is returned for a grammar that llama.cpp cannot read.
+var ErrGrammar = errors.New("the grammar cannot be read")
+
+// Sampling says how tokens are chosen. Nothing is filled in: every field is
+// used as it is.
+type Sampling struct {
+	// Temperature 0 always takes the likeliest token.
+	Temperature float32
+	// TopK keeps the k likeliest tokens; 0 keeps all.
+	TopK int
+	// TopP keeps the likeliest tokens that add up to it; 1 keeps all.
+	TopP float32
+	// MinP keeps tokens this likely relative to the likeliest; 0 keeps all.
+	MinP float32
+	// RepeatPenalty divides the logits of tokens in the window; 1 is off.
+	RepeatPenalty float32
+	// PresencePenalty is subtracted for tokens in the window; 0 is off.
+	PresencePenalty float32
+	// FrequencyPenalty is subtracted for each occurrence; 0 is off.
+	FrequencyPenalty float32
+	// PenaltyWindow is the number of last tokens that penalties look at.
+	PenaltyWindow int
+	// Seed of the choice.
+	Seed uint32
+	// Grammar in GBNF that the text must keep to, with the rule "root"; empty is
+	// none.
+	Grammar string
+}
+
+// Sampler chooses one sequence's tokens.
+type Sampler struct {
+	chain   *C.struct_llama_sampler
+	grammar *C.struct_llama_sampler
+}
+
+// NewSampler makes a sampler; its error is ErrGrammar.
+func (m *Model) NewSampler(s Sampling) (*Sampler, error) {
+	out := &Sampler{}
+	if s.Grammar != "" {
+		out.grammar = m.newGrammar(s.Grammar)
+		if out.grammar == nil {
+			return nil, ErrGrammar
+		}
+	}
+	out.chain = C.llama_sampler_chain_init(C.struct_llama_sampler_chain_params{no_perf: true})
+	add := func(c *C.struct_llama_sampler) { C.llama_sampler_chain_add(out.chain, c) }
+
+	var suppressed C.int32_t
+	if list := C.llama_vocab_get_suppress_tokens(m.vocab.c, &suppressed); suppressed > 0 {
+		add(suppress(m.vocab.Size(), unsafe.Slice(list, suppressed)))
+	}
+	if s.PenaltyWindow != 0 && (s.RepeatPenalty != 1 || s.PresencePenalty != 0 || s.FrequencyPenalty != 0) {
+		add(C.llama_sampler_init_penalties(C.int32_t(m.vocab.Size()), C.int32_t(s.PenaltyWindow), C.float(s.RepeatPenalty),
+			C.float(s.FrequencyPenalty), C.float(s.PresencePenalty)))
+	}
+	if s.Temperature <= 0 {
+		add(C.llama_sampler_init_greedy())
+		return out, nil
+	}
+	if s.TopK > 0 {
+		add(C.llama_sampler_init_top_k(C.int32_t(s.TopK)))
+	}
+	if s.TopP < 1 {
+		add(C.llama_sampler_init_top_p(C.float(s.TopP), 1))
+	}
+	if s.MinP > 0 {
+		add(C.llama_sampler_init_min_p(C.float(s.MinP), 1))
+	}
+	add(C.llama_sampler_init_temp(C.float(s.Temperature)))
+	add(C.llama_sampler_init_dist(C.uint32_t(s.Seed)))
+	return out, nil
+}
+
+func (m *Model) newGrammar(text string) *C.struct_llama_sampler {
+	// llama.cpp reads a C string: a NUL would silently cut the grammar.
+	if strings.ContainsRune(text, 0) {
+		return nil
+	}
+	grammar, root := C.CString(text), C.CString("root")
+	defer C.free(unsafe.Pointer(grammar))
+	defer C.free(unsafe.Pointer(root))
+	return C.llama_sampler_init_grammar(m.vocab.c, grammar, root)
+}
+
+func suppress(vocabSize int, tokens []C.llama_token) *C.struct_llama_sampler {
+	const never = -1e9 // llama.cpp's own "cannot be": finite, so that sums stay numbers
+	biases := make([]C.llama_logit_bias, len(tokens))
+	for i, t := range tokens {
+		biases[i] = C.llama_logit_bias{token: t, bias: never}
+	}
+	return C.llama_sampler_init_logit_bias(C.int32_t(vocabSize), C.int32_t(len(biases)), unsafe.SliceData(biases))
+}
+
+// Accept tells the penalties of a token that was not sampled: the prompt's.
+func (s *Sampler) Accept(t Token) { C.llama_sampler_accept(s.chain, C.llama_token(t)) }
+
+// Sample chooses a token from the output at index i of the context's last batch.
+// It returns NoToken if the grammar allows none.
+func (s *Sampler) Sample(c *Context, i int) Token {
+	return Token(C.mg_sample(c.c, C.int32_t(i), s.chain, s.grammar, c.candidates))
+}
+
+// Close frees the sampler.
+func (s *Sampler) Close() {
+	C.llama_sampler_free(s.chain)
+	C.llama_sampler_free(s.grammar)
+	*s = Sampler{}
+}

@@ -1,0 +1,114 @@
+#include "shim.h"
+
+#include <math.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "_cgo_export.h"
+
+struct mg_control {
+	atomic_int abort;
+	atomic_ullong polls;
+};
+
+mg_control *mg_control_new(void) { return calloc(1, sizeof(mg_control)); }
+
+void mg_control_free(mg_control *c) { free(c); }
+
+void mg_control_set_abort(mg_control *c, int abort) { atomic_store(&c->abort, abort); }
+
+uint64_t mg_control_polls(mg_control *c) { return atomic_load(&c->polls); }
+
+static bool should_abort(void *data) {
+	mg_control *c = data;
+	atomic_fetch_add_explicit(&c->polls, 1, memory_order_relaxed);
+	return atomic_load_explicit(&c->abort, memory_order_relaxed) != 0;
+}
+
+static void log_line(enum ggml_log_level level, const char *text, void *data) {
+	goLog((int)level, (char *)text, (uintptr_t)data);
+}
+
+void mg_log_set(uintptr_t handle) { llama_log_set(log_line, (void *)handle); }
+
+static bool on_progress(float fraction, void *data) { return goProgress(fraction, (uintptr_t)data) != 0; }
+
+struct llama_model *mg_model_load(const char *path, ggml_backend_dev_t *devices, int32_t n_gpu_layers,
+                                  enum llama_load_mode mode, uintptr_t progress) {
+	struct llama_model_params p = llama_model_default_params();
+	p.devices = devices;
+	p.n_gpu_layers = n_gpu_layers;
+	p.load_mode = mode;
+	p.progress_callback = on_progress;
+	p.progress_callback_user_data = (void *)progress;
+	return llama_model_load_from_file(path, p);
+}
+
+struct llama_context *mg_context_new(struct llama_model *model, uint32_t n_ctx, uint32_t n_batch, uint32_t n_ubatch,
+                                     uint32_t n_seq, int32_t n_threads, mg_control *control) {
+	struct llama_context_params p = llama_context_default_params();
+	p.n_ctx = n_ctx;
+	p.n_batch = n_batch;
+	p.n_ubatch = n_ubatch;
+	p.n_seq_max = n_seq;
+	// At most one output for each sequence is asked for in a batch.
+	p.n_outputs_max = n_seq;
+	p.n_threads = n_threads;
+	p.n_threads_batch = n_threads;
+	p.kv_unified = true;
+	p.no_perf = true;
+	p.abort_callback = should_abort;
+	p.abort_callback_data = control;
+	return llama_init_from_model(model, p);
+}
+
+// fill makes the candidates of a token choice from the logits.
+static llama_token_data_array fill(llama_token_data *data, const float *logits, int32_t n) {
+	for (int32_t id = 0; id < n; id++) {
+		data[id] = (llama_token_data){.id = id, .logit = logits[id], .p = 0};
+	}
+	return (llama_token_data_array){.data = data, .size = (size_t)n, .selected = -1, .sorted = false};
+}
+
+static llama_token selected(const llama_token_data_array *c) {
+	if (c->selected < 0 || (size_t)c->selected >= c->size || c->data[c->selected].logit == -INFINITY) {
+		return LLAMA_TOKEN_NULL;
+	}
+	return c->data[c->selected].id;
+}
+
+static bool allowed(struct llama_sampler *grammar, llama_token token) {
+	llama_token_data one = {.id = token, .logit = 1, .p = 0};
+	llama_token_data_array only = {.data = &one, .size = 1, .selected = -1, .sorted = false};
+	llama_sampler_apply(grammar, &only);
+	return one.logit != -INFINITY;
+}
+
+llama_token mg_sample(struct llama_context *ctx, int32_t i, struct llama_sampler *chain,
+                      struct llama_sampler *grammar, llama_token_data *candidates) {
+	const float *logits = llama_get_logits_ith(ctx, i);
+	if (logits == NULL) {
+		return LLAMA_TOKEN_NULL;
+	}
+	const int32_t n = llama_vocab_n_tokens(llama_model_get_vocab(llama_get_model(ctx)));
+	llama_token_data_array c = fill(candidates, logits, n);
+	llama_sampler_apply(chain, &c);
+	llama_token token = selected(&c);
+	if (grammar != NULL) {
+		if (token == LLAMA_TOKEN_NULL || !allowed(grammar, token)) {
+			c = fill(candidates, logits, n);
+			llama_sampler_apply(grammar, &c);
+			llama_sampler_apply(chain, &c);
+			token = selected(&c);
+			// Accepting what the grammar forbids would throw.
+			if (token == LLAMA_TOKEN_NULL || !allowed(grammar, token)) {
+				return LLAMA_TOKEN_NULL;
+			}
+		}
+		llama_sampler_accept(grammar, token);
+	}
+	if (token != LLAMA_TOKEN_NULL) {
+		llama_sampler_accept(chain, token);
+	}
+	return token;
+}

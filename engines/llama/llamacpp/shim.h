@@ -1,0 +1,34 @@
+// C helpers for what cannot be said in Go: callbacks that must not enter the Go
+// runtime while a graph is computed, and loops over a whole vocabulary.
+#ifndef MODELGATEWAY_LLAMACPP_SHIM_H
+#define MODELGATEWAY_LLAMACPP_SHIM_H
+
+#include <llama.h>
+#include <stdint.h>
+
+// mg_control is shared by the thread that computes and the ones that cancel.
+typedef struct mg_control mg_control;
+
+mg_control *mg_control_new(void);
+void mg_control_free(mg_control *c);
+void mg_control_set_abort(mg_control *c, int abort);
+// mg_control_polls counts the graph nodes computed: it grows during a decode.
+uint64_t mg_control_polls(mg_control *c);
+
+void mg_log_set(uintptr_t handle);
+
+struct llama_model *mg_model_load(const char *path, ggml_backend_dev_t *devices, int32_t n_gpu_layers,
+                                  enum llama_load_mode mode, uintptr_t progress);
+
+struct llama_context *mg_context_new(struct llama_model *model, uint32_t n_ctx, uint32_t n_batch, uint32_t n_ubatch,
+                                     uint32_t n_seq, int32_t n_threads, mg_control *control);
+
+// mg_sample chooses a token from output i of the last decode and tells both
+// samplers of it. The grammar (may be NULL) sees the likeliest choice first and
+// the whole vocabulary only if it forbids that, which is what keeps constrained
+// decoding fast. candidates has room for the vocabulary. Returns
+// LLAMA_TOKEN_NULL if there is no output i or nothing is allowed.
+llama_token mg_sample(struct llama_context *ctx, int32_t i, struct llama_sampler *chain,
+                      struct llama_sampler *grammar, llama_token_data *candidates);
+
+#endif

@@ -1,0 +1,181 @@
+package llama
+
+import (
+	"context"
+	"strings"
+
+	"github.com/lexilingo/modelgateway/engines"
+	"github.com/lexilingo/modelgateway/engines/errs"
+	"github.com/lexilingo/modelgateway/engines/llama/batching"
+	"github.com/lexilingo/modelgateway/engines/llama/chatprompt"
+	"github.com/lexilingo/modelgateway/engines/llama/llamacpp"
+	"github.com/lexilingo/modelgateway/engines/tutor"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+)
+
+// model is a loaded model.
+type model struct {
+	parameters parameters
+	weights    *llamacpp.Model
+	vocab      *vocabulary
+	prompter   *chatprompt.Prompter
+	context    *llamacpp.Context
+	scheduler  *batching.Scheduler
+	seed       func() uint32
+}
+
+var (
+	_ engines.Model               = (*model)(nil)
+	_ engines.Chatter             = (*model)(nil)
+	_ engines.GrammarChecker      = (*model)(nil)
+	_ engines.Responder           = (*model)(nil)
+	_ engines.VietnameseExplainer = (*model)(nil)
+)
+
+// Description implements engines.Model.
+func (m *model) Description() string { return m.weights.Description() }
+
+// Close implements engines.Model.
+func (m *model) Close() error {
+	m.scheduler.Close()
+	m.context.Close()
+	m.weights.Close()
+	return nil
+}
+
+// Chat implements engines.Chatter.
+func (m *model) Chat(ctx context.Context, req *gatewayv1.ChatRequest, emit func(*gatewayv1.StreamChatResponse) error) error {
+	result, err := m.generate(ctx, task{
+		messages: req.GetMessages(),
+		sampling: req.GetSampling(),
+		thinking: req.GetThinking(),
+	}, func(text string) error { return emit(&gatewayv1.StreamChatResponse{Delta: text}) })
+	if err != nil {
+		return err
+	}
+	return emit(&gatewayv1.StreamChatResponse{FinishReason: result.Finish, Usage: usage(result)})
+}
+
+// Grammar implements engines.GrammarChecker.
+func (m *model) Grammar(ctx context.Context, req *gatewayv1.GrammarRequest) (*gatewayv1.GrammarResponse, error) {
+	if trivial := tutor.TrivialGrammar(req); trivial != nil {
+		return trivial, nil
+	}
+	text, result, err := m.text(ctx, task{
+		messages: tutor.GrammarMessages(req),
+		sampling: tutor.GrammarSampling(req),
+		grammar:  tutor.GrammarGBNF(req),
+	})
+	if err != nil {
+		return nil, err
+	}
+	resp, err := tutor.ParseGrammar(req, text)
+	if err != nil {
+		return nil, err
+	}
+	resp.Usage = usage(result)
+	return resp, nil
+}
+
+// Respond implements engines.Responder.
+func (m *model) Respond(ctx context.Context, req *gatewayv1.RespondRequest) (*gatewayv1.RespondResponse, error) {
+	text, result, err := m.text(ctx, task{messages: tutor.RespondMessages(req), sampling: req.GetSampling()})
+	if err != nil {
+		return nil, err
+	}
+	return &gatewayv1.RespondResponse{Text: text, FinishReason: result.Finish, Usage: usage(result)}, nil
+}
+
+// ExplainVietnamese implements engines.VietnameseExplainer.
+func (m *model) ExplainVietnamese(ctx context.Context, req *gatewayv1.ExplainVietnameseRequest) (*gatewayv1.ExplainVietnameseResponse, error) {
+	text, result, err := m.text(ctx, task{messages: tutor.ExplainMessages(req), sampling: req.GetSampling()})
+	if err != nil {
+		return nil, err
+	}
+	return &gatewayv1.ExplainVietnameseResponse{Explanation: text, FinishReason: result.Finish, Usage: usage(result)}, nil
+}
+
+// task is what every kind of request comes down to.
+type task struct {
+	messages []*gatewayv1.ChatMessage
+	sampling *gatewayv1.SamplingOptions // may be nil
+	thinking bool
+	grammar  string // GBNF; "" is none
+}
+
+// text generates the whole of an answer.
+func (m *model) text(ctx context.Context, t task) (string, batching.Result, error) {
+	var b strings.Builder
+	result, err := m.generate(ctx, t, func(text string) error {
+		b.WriteString(text)
+		return nil
+	})
+	return b.String(), result, err
+}
+
+func (m *model) generate(ctx context.Context, t task, emit func(string) error) (batching.Result, error) {
+	prompt, err := m.prompt(t)
+	if err != nil {
+		return batching.Result{}, err
+	}
+	if t.sampling == nil {
+		t.sampling = &gatewayv1.SamplingOptions{}
+	}
+	sampling := m.parameters.sampling(t.sampling, m.seed())
+	sampling.Grammar = t.grammar
+	chooser, err := m.weights.NewSampler(sampling)
+	if err != nil {
+		return batching.Result{}, errs.New(errs.Internal, "llama.cpp does not read the answer's grammar").WithCause(err)
+	}
+	limit := m.parameters.MaxTokens
+	if t.sampling.MaxTokens != nil {
+		limit = int(t.sampling.GetMaxTokens())
+	}
+	return m.scheduler.Generate(ctx, batching.Request{
+		Prompt:    prompt.Tokens,
+		MaxTokens: limit,
+		// A limit that the caller did not choose, or that only bounds a shape,
+		// is no reason to refuse a request.
+		CapToRoom:     t.sampling.MaxTokens == nil || t.grammar != "",
+		Stop:          t.sampling.GetStop(),
+		InsideThought: prompt.InsideThought,
+		Sampler:       sampler{Sampler: chooser, context: m.context},
+	}, emit)
+}
+
+func (m *model) prompt(t task) (chatprompt.Prompt, error) {
+	messages := make([]chatprompt.Message, len(t.messages))
+	for i, message := range t.messages {
+		role, err := roleName(message.GetRole())
+		if err != nil {
+			return chatprompt.Prompt{}, err
+		}
+		messages[i] = chatprompt.Message{Role: role, Content: message.GetContent()}
+	}
+	prompt, err := m.prompter.Prompt(messages, t.thinking)
+	if err != nil {
+		return prompt, errs.New(errs.InvalidRequest, "the model's chat template refuses the conversation: %v", err).WithCause(err)
+	}
+	return prompt, nil
+}
+
+func roleName(r gatewayv1.Role) (string, error) {
+	switch r {
+	case gatewayv1.Role_ROLE_SYSTEM:
+		return chatprompt.RoleSystem, nil
+	case gatewayv1.Role_ROLE_USER:
+		return chatprompt.RoleUser, nil
+	case gatewayv1.Role_ROLE_ASSISTANT:
+		return chatprompt.RoleAssistant, nil
+	default:
+		return "", errs.New(errs.InvalidRequest, "a message has no role; it must be system, user or assistant")
+	}
+}
+
+func usage(r batching.Result) *gatewayv1.Usage {
+	return &gatewayv1.Usage{
+		PromptTokenCount:       int32(r.PromptTokens),     //nolint:gosec // bounded by the context
+		CachedPromptTokenCount: int32(r.CachedTokens),     //nolint:gosec // as above
+		CompletionTokenCount:   int32(r.CompletionTokens), //nolint:gosec // as above
+	}
+}
