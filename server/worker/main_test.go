@@ -29,11 +29,19 @@ const (
 	engineVariable = "WORKER_TEST_ENGINE"
 	// gatewayVariable makes the test binary a gateway that hosts workers.
 	gatewayVariable = "WORKER_TEST_GATEWAY"
+	// plainArgument makes the test binary an engine without go-plugin.
+	plainArgument = "--plain-engine"
 )
 
 func TestMain(m *testing.M) {
 	if os.Getenv(gatewayVariable) != "" {
 		hostWorkersForever()
+	}
+	if len(os.Args) == 2 && os.Args[1] == plainArgument {
+		servePlainEngine()
+	}
+	if os.Getenv(engineVariable) != "" { // built by the caller, say for another user
+		os.Exit(m.Run())
 	}
 	dir, err := os.MkdirTemp("", "worker-test-")
 	if err != nil {
