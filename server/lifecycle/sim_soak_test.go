@@ -226,7 +226,7 @@ func (s *soak) check() {
 }
 
 func TestSimulatedSoak(t *testing.T) {
-	steps := 15000
+	steps := 6000
 	if testing.Short() {
 		steps = 2000
 	}
