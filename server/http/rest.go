@@ -13,7 +13,6 @@ import (
 	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
@@ -46,7 +45,7 @@ func newREST(ctx context.Context, conn *grpc.ClientConn) (http.Handler, error) {
 			return nil, fmt.Errorf("cannot prepare REST: %w", err)
 		}
 	}
-	return mux, nil
+	return shapeErrors(mux), nil
 }
 
 // typed makes sure that an error has a reason: those of grpc-gateway itself,
@@ -102,9 +101,6 @@ func httpStatus(code codes.Code) int {
 	}
 	return runtime.HTTPStatusFromCode(code)
 }
-
-// streamError makes the last line of a stream that breaks.
-func streamError(_ context.Context, err error) *status.Status { return typed(err).GRPCStatus() }
 
 // routingError answers paths and methods that do not exist.
 func routingError(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, code int) {
