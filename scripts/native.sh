@@ -126,8 +126,11 @@ system_is_new_enough() {
 choose() {
 	case ${MG_NATIVE:-auto} in
 	prefix) echo prefix ;;
-	system) system_is_new_enough && echo system || die "the system's libraries are missing or too old" ;;
-	auto) system_is_new_enough && echo system || echo prefix ;;
+	system)
+		system_is_new_enough || die "the system's libraries are missing or too old"
+		echo system
+		;;
+	auto) if system_is_new_enough; then echo system; else echo prefix; fi ;;
 	*) die "MG_NATIVE is '$MG_NATIVE'; it can be auto, system or prefix" ;;
 	esac
 }
@@ -162,7 +165,9 @@ print_env() {
 		ldflags="--sysroot=$prefix -L$prefix/shim -B$lib -L$lib -Wl,--dynamic-linker=$loader"
 		ldflags+=" -Wl,--disable-new-dtags -Wl,-rpath,$lib -Wl,-rpath,$lib/pulseaudio"
 	fi
+	# shellcheck disable=SC2034 # the loop reads them by name
 	MG_NATIVE=$mode MG_NATIVE_PREFIX=$prefix MG_NATIVE_LIB=$lib MG_NATIVE_LOADER=$loader
+	# shellcheck disable=SC2034
 	MG_GGML_BACKENDS=$backends MG_NATIVE_TOOLS=$(tools_dir) CGO_CFLAGS=$cflags CGO_LDFLAGS=$ldflags
 	for name in MG_NATIVE MG_NATIVE_PREFIX MG_NATIVE_LIB MG_NATIVE_LOADER MG_GGML_BACKENDS MG_NATIVE_TOOLS \
 		CGO_CFLAGS CGO_LDFLAGS; do

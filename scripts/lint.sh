@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# All static checks. Every check runs, so that one run shows all that is wrong; any failure fails the whole.
+#
+# MG_BREAKING_BASE: the commit that the protos must stay compatible with (default: the upstream branch if
+# HEAD is not that, else the previous commit).
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
+
+failed=()
+
+# check NAME COMMAND…
+check() {
+	local name=$1 start=$SECONDS
+	shift
+	if "$@"; then
+		echo "ok    $name ($((SECONDS - start)) s)"
+	else
+		echo "FAIL  $name"
+		failed+=("$name")
+	fi
+}
+
+skip() { echo "skip  $1: $2"; }
+
+go_files() { git ls-files -co --exclude-standard '*.go' | grep -v '^gen/go/'; }
+
+formatted() {
+	local found
+	found=$(go_files | xargs gofmt -s -l)
+	[ -z "$found" ] || { echo "not formatted (gofmt -s -w):"; echo "$found"; return 1; }
+}
+
+# Native code stays in the engines: the gateway must keep running when one of them crashes.
+cgo_in_engines_only() {
+	local found
+	found=$(go_files | xargs grep -lE '^\s*(import )?"C"$' | grep -v '^engines/[^/]*/')
+	[ -z "$found" ] || { echo "cgo outside engines/*/:"; echo "$found"; return 1; }
+}
+
+# gateway_is_pure: the server's program links no package with cgo code of its own.
+gateway_is_pure() {
+	local found
+	found=$(CGO_ENABLED=1 go list -deps -f '{{if and .CgoFiles (not .Standard)}}{{.ImportPath}}{{end}}' ./cmd/modelgateway)
+	[ -z "$found" ] || { echo "the gateway links cgo packages:"; echo "$found"; return 1; }
+}
+
+files_are_short() {
+	local found
+	found=$(git ls-files -co --exclude-standard '*.go' '*.py' '*.ts' '*.sh' | grep -v '^gen/' |
+		xargs wc -l | awk '$2 != "total" && $1 > 500')
+	[ -z "$found" ] || { echo "longer than 500 lines:"; echo "$found"; return 1; }
+}
+
+generated_is_current() {
+	local tmp status
+	tmp=$(mktemp -d)
+	scripts/generate.sh "$tmp" && diff -r -q "$tmp/gen/go" gen/go && diff -r -q "$tmp/gen/openapi" gen/openapi &&
+		diff -r -q -x __pycache__ "$tmp/gen/python" gen/python && diff -r -q "$tmp/gen/ts" gen/ts
+	status=$?
+	rm -rf "$tmp"
+	[ $status = 0 ] || echo "run: make generate"
+	return $status
+}
+
+breaking_base() {
+	local upstream
+	if [ -n "${MG_BREAKING_BASE:-}" ]; then
+		echo "$MG_BREAKING_BASE"
+	elif upstream=$(git rev-parse -q --verify '@{upstream}' 2>/dev/null) && [ "$upstream" != "$(git rev-parse HEAD)" ]; then
+		echo "$upstream"
+	else
+		git rev-parse -q --verify HEAD^
+	fi
+}
+
+# The base has no third-party protos in git: today's stand in for them.
+compatible_with() {
+	local tmp status
+	tmp=$(mktemp -d)
+	mkdir "$tmp/build"
+	git archive "$1" proto buf.yaml | tar -x -C "$tmp" && cp -r build/protodeps "$tmp/build/" && buf breaking --against "$tmp"
+	status=$?
+	rm -rf "$tmp"
+	return $status
+}
+
+exports=$(scripts/native.sh env) || exit
+eval "$exports"
+tools=$(scripts/tools.sh buf golangci-lint python) || exit
+export PATH=$tools:$PATH
+
+check "gofmt" formatted
+check "file length" files_are_short
+check "cgo in engines only" cgo_in_engines_only
+check "gateway without cgo" gateway_is_pure
+check "go vet" go vet ./...
+check "golangci-lint" golangci-lint run ./...
+check "ruff" ruff check --quiet --select E9,F --exclude gen --exclude node_modules .
+check "generated code is current" generated_is_current
+check "buf lint" buf lint
+if base=$(breaking_base) && git cat-file -e "$base:proto" 2>/dev/null; then
+	check "buf breaking against ${base:0:12}" compatible_with "$base"
+else
+	skip "buf breaking" "no earlier commit with protos to compare with"
+fi
+if command -v shellcheck >/dev/null; then
+	check "shellcheck" shellcheck scripts/*.sh .ci/run
+else
+	skip "shellcheck" "it is not installed"
+fi
+
+[ ${#failed[@]} = 0 ] || { printf 'lint failed: %s\n' "${failed[*]}"; exit 1; }
