@@ -118,8 +118,10 @@ func (p *cgroupParent) make(limitBytes int64) (*cgroup, error) {
 		}
 		c.manager, c.kills = m, m
 	}
-	if err := c.manager.Apply(-1); err != nil {
-		return nil, errors.Join(fmt.Errorf("make a cgroup: %w", err), c.remove())
+	// Not the manager's Apply: for version 2 it would turn on controllers in all
+	// cgroups above, which are not ours.
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("make a cgroup: %w", err)
 	}
 	if err := c.manager.Set(config.Resources); err != nil {
 		return nil, errors.Join(fmt.Errorf("limit a cgroup: %w", err), c.remove())

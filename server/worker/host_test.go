@@ -271,7 +271,7 @@ func TestCancelledLaunchLeavesNothing(t *testing.T) {
 		_, err := h.Launch(ctx, spec(t, nil, "--fault=handshake-silent"))
 		result <- err
 	}()
-	sockets := filepath.Join(runtime, "modelgateway-*", "plugin-dir*")
+	sockets := filepath.Join(runtime, "mg-workers-*", "plugin-dir*")
 	eventually(t, 5*time.Second, "the start is under way", func() bool { return len(glob(t, sockets)) == 1 })
 	cancel()
 	if err := <-result; errs.ReasonOf(err) != errs.Cancelled {
@@ -289,7 +289,7 @@ func TestCloseEndsWorkersAndLeavesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := launchLoaded(t, h, spec(t, map[string]any{"ignore_sigterm": true}))
-	if info, err := os.Stat(glob(t, filepath.Join(runtime, "modelgateway-*"))[0]); err != nil || info.Mode().Perm() != 0o700 {
+	if info, err := os.Stat(glob(t, filepath.Join(runtime, "mg-workers-*"))[0]); err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("the folder of the sockets is %v (%v)", info, err)
 	}
 	if err := h.Close(); err != nil {

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	socketDirPrefix = "modelgateway-"
-	socketDirLock   = "lock"
+	socketDirPrefix = "mg-workers-"
+	socketDirLock   = "modelgateway.lock"
 
 	// longestSocketName is what go-plugin appends: "/plugin-dir" and
 	// "/plugin", each with a number of up to ten digits.
