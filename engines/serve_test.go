@@ -92,7 +92,7 @@ func load(t *testing.T, c enginev1.EngineClient, concurrency int32) (*enginev1.L
 	}
 }
 
-func startChat(t *testing.T, ctx context.Context, c enginev1.EngineClient) enginev1.Engine_RunClient {
+func startChat(ctx context.Context, t *testing.T, c enginev1.EngineClient) enginev1.Engine_RunClient {
 	t.Helper()
 	stream, err := c.Run(ctx)
 	if err != nil {
@@ -125,7 +125,7 @@ func TestMaxConcurrencyIsRespected(t *testing.T) {
 	}
 	var all sync.WaitGroup
 	for range 6 {
-		stream := startChat(t, t.Context(), c)
+		stream := startChat(t.Context(), t, c)
 		all.Go(func() {
 			if _, err := stream.Recv(); err.Error() != "EOF" {
 				t.Errorf("a run ended with %v", err)
@@ -180,7 +180,7 @@ func TestShutdownEndsRunsThenClosesTheModel(t *testing.T) {
 	if _, err := load(t, c, 1); err != nil {
 		t.Fatal(err)
 	}
-	stream := startChat(t, t.Context(), c)
+	stream := startChat(t.Context(), t, c)
 	<-running
 	if !s.shutdown(5 * time.Second) {
 		t.Error("it did not end in time")
@@ -191,7 +191,7 @@ func TestShutdownEndsRunsThenClosesTheModel(t *testing.T) {
 	if _, err := stream.Recv(); errs.ReasonOf(err) != errs.Draining {
 		t.Errorf("the run ended with %v", err)
 	}
-	if _, err := startChat(t, t.Context(), c).Recv(); errs.ReasonOf(err) != errs.Draining {
+	if _, err := startChat(t.Context(), t, c).Recv(); errs.ReasonOf(err) != errs.Draining {
 		t.Errorf("a run after the end ended with %v", err)
 	}
 }

@@ -61,7 +61,7 @@ func awaitGrowth(t *testing.T, reports <-chan *enginev1.WatchResponse, within ti
 // next one works.
 func (s *suite) cancel(t *testing.T) {
 	w := s.startLoaded(t)
-	reports := w.watchReports(t, t.Context())
+	reports := w.watchReports(t.Context(), t)
 	for _, when := range []string{"at its beginning", "at work"} {
 		ctx, cancel := context.WithCancel(t.Context())
 		stream, err := w.send(ctx, s.cfg.Slow.Messages)
@@ -99,7 +99,7 @@ func (s *suite) deadline(t *testing.T) {
 // counter only grows, and does.
 func (s *suite) watch(t *testing.T) {
 	w := s.startLoaded(t)
-	reports := w.watchReports(t, t.Context())
+	reports := w.watchReports(t.Context(), t)
 	if _, err := w.send(t.Context(), s.cfg.Slow.Messages); err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +126,7 @@ func (s *suite) watch(t *testing.T) {
 func (s *suite) watchClosed(t *testing.T) {
 	w := s.startLoaded(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	reports := w.watchReports(t, ctx)
+	reports := w.watchReports(ctx, t)
 	if _, err := w.send(t.Context(), s.cfg.Slow.Messages); err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func (s *suite) watchClosed(t *testing.T) {
 // and gives its memory back.
 func (s *suite) terminated(t *testing.T) {
 	w := s.startLoaded(t)
-	reports := w.watchReports(t, t.Context())
+	reports := w.watchReports(t.Context(), t)
 	stream, err := w.send(t.Context(), s.cfg.Slow.Messages)
 	if err != nil {
 		t.Fatal(err)

@@ -53,8 +53,8 @@ func (s *suite) load(t *testing.T) {
 	}
 }
 
-// loadFails loads in a fresh worker and checks the reason.
-func (s *suite) loadFails(t *testing.T, req *enginev1.LoadRequest, want errs.Reason) *errs.Error {
+// loadFails loads in a fresh worker, checks the reason, and returns the message.
+func (s *suite) loadFails(t *testing.T, req *enginev1.LoadRequest, want errs.Reason) string {
 	t.Helper()
 	w := s.start(t)
 	last, err := w.load(t.Context(), req, nil)
@@ -68,7 +68,7 @@ func (s *suite) loadFails(t *testing.T, req *enginev1.LoadRequest, want errs.Rea
 	if e.Reason() != want || !typed(err) {
 		t.Errorf("it failed with %v; want %s", err, errs.ReasonName(want))
 	}
-	return e
+	return e.Message()
 }
 
 func (s *suite) missingFile(t *testing.T) {
@@ -95,8 +95,8 @@ func (s *suite) unknownParameter(t *testing.T) {
 		}
 		r.Parameters.Fields[key] = structpb.NewNumberValue(1)
 	})
-	if e := s.loadFails(t, req, errs.InvalidRequest); !strings.Contains(e.Message(), key) {
-		t.Errorf("the message does not name the parameter: %s", e.Message())
+	if message := s.loadFails(t, req, errs.InvalidRequest); !strings.Contains(message, key) {
+		t.Errorf("the message does not name the parameter: %s", message)
 	}
 }
 

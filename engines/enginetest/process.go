@@ -153,7 +153,7 @@ func (w *worker) send(ctx context.Context, messages []*enginev1.RunRequest) (eng
 }
 
 // watchReports opens the Watch stream; reports come until it ends.
-func (w *worker) watchReports(t *testing.T, ctx context.Context) <-chan *enginev1.WatchResponse {
+func (w *worker) watchReports(ctx context.Context, t *testing.T) <-chan *enginev1.WatchResponse {
 	t.Helper()
 	stream, err := w.Watch(ctx, &enginev1.WatchRequest{})
 	if err != nil {
@@ -191,7 +191,7 @@ func (w *worker) awaitEnd(t *testing.T, within time.Duration) int {
 	return w.cmd.ProcessState.ExitCode()
 }
 
-// alive checks that the engine still answers and does its first sample.
+// stillWorks checks that the engine still answers and does its first sample.
 func (w *worker) stillWorks(t *testing.T) {
 	t.Helper()
 	if w.client.Exited() {

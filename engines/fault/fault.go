@@ -153,7 +153,7 @@ func checkFile(path string) error {
 	if err != nil {
 		return errs.New(errs.ModelFileInvalid, "the model's file cannot be read").WithCause(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	head := make([]byte, len("corrupt"))
 	n, err := f.Read(head)
 	if n == 0 || err != nil || bytes.Equal(head, []byte("corrupt")) {

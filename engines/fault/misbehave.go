@@ -61,13 +61,13 @@ func sleepForever() {
 func misbehave(fault string) error {
 	switch fault {
 	case "crash":
-		fmt.Fprintln(rawStderr(), "engine-fault: crashes as it was told to")
+		lastWords("engine-fault: crashes as it was told to")
 		// Not a panic: like a fault in a native library, nothing in Go may catch
 		// it. The runtime prints a traceback for SIGABRT and dies of it.
 		_ = syscall.Kill(os.Getpid(), syscall.SIGABRT)
 		sleepForever()
 	case "exit":
-		fmt.Fprintln(rawStderr(), "engine-fault: exits as it was told to")
+		lastWords("engine-fault: exits as it was told to")
 		os.Exit(3)
 	case "hang":
 		sleepForever()
@@ -97,6 +97,9 @@ func flood(ctx context.Context, w io.Writer, work interface{ Add(int) }) error {
 // package os: what a native library prints comes there.
 func rawStdout() *os.File { return os.NewFile(uintptr(syscall.Stdout), "stdout") }
 func rawStderr() *os.File { return os.NewFile(uintptr(syscall.Stderr), "stderr") }
+
+// lastWords prints a line that is there even if the process ends right now.
+func lastWords(line string) { _, _ = rawStderr().WriteString(line + "\n") }
 
 // spawnChild starts a process that holds the worker's pipes and lives on.
 func spawnChild() (pid int, err error) {
@@ -134,7 +137,7 @@ func (m *memory) grow(ctx context.Context, n int64, report func(float64)) error 
 		block, err := unix.Mmap(-1, 0, int(size), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
 		if err != nil {
 			// What malloc's callers do.
-			fmt.Fprintln(rawStderr(), "fatal error: out of memory")
+			lastWords("fatal error: out of memory")
 			os.Exit(134)
 		}
 		for i := 0; i < len(block); i += os.Getpagesize() {

@@ -105,7 +105,7 @@ func (p *cgroupParent) make(limitBytes int64) (*cgroup, error) {
 	c := &cgroup{}
 	if p.unified {
 		// Equal limits of memory and of memory with swap: no swap.
-		config.Resources.MemorySwap = limitBytes
+		config.MemorySwap = limitBytes
 		m, err := fs2.NewManager(config, dir)
 		if err != nil {
 			return nil, err

@@ -40,11 +40,11 @@ func TestFloodsAreBoundedAndDoNotBlock(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
 			defer cancel()
 			before := w.WorkCount()
-			stream := chat(t, ctx, w, `fault: {"fault": "`+kind+`", "fault_after_tokens": 1}`)
+			stream := chat(ctx, t, w, `fault: {"fault": "`+kind+`", "fault_after_tokens": 1}`)
 			if _, err := stream.Recv(); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := drain(chat(t, t.Context(), w, "hello")); err != nil {
+			if _, err := drain(chat(t.Context(), t, w, "hello")); err != nil {
 				t.Errorf("a call beside the flood: %v", err)
 			}
 			if _, err := drain(stream); errs.ReasonOf(err) != errs.DeadlineExceeded {
@@ -70,14 +70,14 @@ func TestFloodOfResponsesWaitsForItsReader(t *testing.T) {
 	h := newHost(t, worker.Options{})
 	w := launchLoaded(t, h, spec(t, nil))
 	ctx, cancel := context.WithCancel(t.Context())
-	stream := chat(t, ctx, w, `fault: {"fault": "flood_response"}`)
+	stream := chat(ctx, t, w, `fault: {"fault": "flood_response"}`)
 	for range 100 {
 		if _, err := stream.Recv(); err != nil {
 			t.Fatal(err)
 		}
 	}
 	// Nobody reads now; another call goes on, and the flood ends by its cancel.
-	if _, err := drain(chat(t, t.Context(), w, "hello")); err != nil {
+	if _, err := drain(chat(t.Context(), t, w, "hello")); err != nil {
 		t.Errorf("a call beside the flood: %v", err)
 	}
 	cancel()

@@ -37,7 +37,7 @@ func TestLifeOfAWorker(t *testing.T) {
 		t.Errorf("the worker measures %d bytes (%v), with 50 MiB allocated", size, err)
 	}
 	before := w.WorkCount()
-	n, err := drain(chat(t, t.Context(), w, `fault: {"token_count": 20}`))
+	n, err := drain(chat(t.Context(), t, w, `fault: {"token_count": 20}`))
 	if err != nil || n != 21 {
 		t.Errorf("a chat of 20 tokens ended after %d messages with %v", n, err)
 	}
@@ -60,7 +60,7 @@ func TestLifeOfAWorker(t *testing.T) {
 func TestKilledWorkerFailsItsStreamsWithinASecond(t *testing.T) {
 	h := newHost(t, worker.Options{})
 	w := launchLoaded(t, h, spec(t, nil))
-	stream := chat(t, t.Context(), w, `fault: {"token_count": 1000000, "token_interval_us": 1000}`)
+	stream := chat(t.Context(), t, w, `fault: {"token_count": 1000000, "token_interval_us": 1000}`)
 	if _, err := stream.Recv(); err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func TestCrashTellsTheLastWords(t *testing.T) {
 		"crash": "SIGABRT: abort",
 	} {
 		w := launchLoaded(t, h, spec(t, nil))
-		_, err := drain(chat(t, t.Context(), w, `fault: {"fault": "`+name+`", "fault_after_tokens": 3}`))
+		_, err := drain(chat(t.Context(), t, w, `fault: {"fault": "`+name+`", "fault_after_tokens": 3}`))
 		if errs.ReasonOf(err) != errs.EngineCrashed || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: the stream ended with %v", name, err)
 		}
@@ -102,11 +102,11 @@ func TestCrashTellsTheLastWords(t *testing.T) {
 func TestPanicFailsOnlyItsCall(t *testing.T) {
 	h := newHost(t, worker.Options{})
 	w := launchLoaded(t, h, spec(t, nil))
-	_, err := drain(chat(t, t.Context(), w, `fault: {"fault": "panic", "fault_after_tokens": 1}`))
+	_, err := drain(chat(t.Context(), t, w, `fault: {"fault": "panic", "fault_after_tokens": 1}`))
 	if errs.ReasonOf(err) != errs.Internal {
 		t.Errorf("a panic is told as %v", err)
 	}
-	if _, err := drain(chat(t, t.Context(), w, "hello")); err != nil {
+	if _, err := drain(chat(t.Context(), t, w, "hello")); err != nil {
 		t.Errorf("the call after the panic: %v", err)
 	}
 }

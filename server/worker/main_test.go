@@ -55,7 +55,10 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "build engine-fault:", err)
 		os.Exit(1)
 	}
-	os.Setenv(engineVariable, engine)
+	if err := os.Setenv(engineVariable, engine); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	code := m.Run()
 	if err := os.RemoveAll(dir); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -132,14 +135,14 @@ func launchLoaded(t testing.TB, h *worker.Host, s worker.Spec) worker.Worker {
 }
 
 // chat opens a Chat whose last message is content.
-func chat(t testing.TB, ctx context.Context, w worker.Worker, content string) enginev1.Engine_RunClient {
+func chat(ctx context.Context, t testing.TB, w worker.Worker, content string) enginev1.Engine_RunClient {
 	t.Helper()
-	return run(t, ctx, w, &enginev1.RunRequest{Payload: &enginev1.RunRequest_Chat{Chat: &gatewayv1.ChatRequest{
+	return run(ctx, t, w, &enginev1.RunRequest{Payload: &enginev1.RunRequest_Chat{Chat: &gatewayv1.ChatRequest{
 		Messages: []*gatewayv1.ChatMessage{{Role: gatewayv1.Role_ROLE_USER, Content: content}},
 	}}})
 }
 
-func run(t testing.TB, ctx context.Context, w worker.Worker, req *enginev1.RunRequest) enginev1.Engine_RunClient {
+func run(ctx context.Context, t testing.TB, w worker.Worker, req *enginev1.RunRequest) enginev1.Engine_RunClient {
 	t.Helper()
 	stream, err := w.Run(ctx)
 	if err != nil {
@@ -169,7 +172,7 @@ func invoke(t testing.TB, w worker.Worker, method string, params map[string]any)
 	if err != nil {
 		t.Fatal(err)
 	}
-	stream := run(t, t.Context(), w, &enginev1.RunRequest{Payload: &enginev1.RunRequest_Invoke{
+	stream := run(t.Context(), t, w, &enginev1.RunRequest{Payload: &enginev1.RunRequest_Invoke{
 		Invoke: &enginev1.InvokeTask{Method: method, Params: s},
 	}})
 	resp, err := stream.Recv()

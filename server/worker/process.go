@@ -82,12 +82,12 @@ func (p *process) start() error {
 	if err != nil {
 		return err
 	}
-	defer outW.Close()
+	defer func() { _ = outW.Close() }() // the worker has its own
 	errR, errW, err := os.Pipe()
 	if err != nil {
 		return errors.Join(err, outR.Close())
 	}
-	defer errW.Close()
+	defer func() { _ = errW.Close() }()
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = nil, outW, errW
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if err := p.host.spawner.start(p.cmd); err != nil {
