@@ -122,7 +122,9 @@ func (o *owner) placeOne(m *model, claimed int64) int64 {
 			return 0
 		}
 		if o.now.Sub(since) >= o.opts.HandoverAfter {
-			plan = planHandover(d, residents, o.budget)
+			if plan = planHandover(d, residents, o.budget); plan.outcome == outcomeWait {
+				return o.insist(d, residents)
+			}
 		}
 	}
 	switch plan.outcome {
@@ -141,6 +143,18 @@ func (o *owner) placeOne(m *model, claimed int64) int64 {
 	default:
 		return 0
 	}
+}
+
+// insist claims the memory for a demand that has waited its turn while models
+// of its priority or below hold it that have not had theirs: without a claim,
+// smaller ones would go on filling the gaps before it. Nothing is claimed of
+// what is held for longer.
+func (o *owner) insist(d demand, residents []resident) int64 {
+	d.claimed = 0
+	if at, ever := earliestRoom(d, residents, o.budget, o.now); !ever || at.After(o.now) {
+		return 0
+	}
+	return d.need
 }
 
 // evict drains a model for another one.

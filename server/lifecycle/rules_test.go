@@ -478,3 +478,55 @@ func TestNobodyWaitsForEver(t *testing.T) {
 	s.reason(b, errs.MemoryBusy)
 	s.state("top", ready)
 }
+
+func TestALargeModelIsNotStarvedBySmallOnes(t *testing.T) {
+	specs := []ModelSpec{spec("large", 80*mb, normal)}
+	small := []string{"s0", "s1", "s2", "s3", "s4", "s5"}
+	for _, name := range small {
+		specs = append(specs, spec(name, 30*mb, normal, concurrency(1)))
+	}
+	s := newSim(t, Options{BudgetBytes: 100 * mb, HandoverAfter: time.Second, AgingStep: time.Hour}, specs...)
+	waiting := map[string]*waiter{}
+	held := map[*Lease]time.Time{}
+	var large *waiter
+	// The small ones come and go, one each 400 ms, so that at any time one of
+	// them is new.
+	for step := 0; ; step++ {
+		loads := 0
+		for _, name := range small {
+			if w := waiting[name]; w == nil || w.resolved {
+				if w != nil {
+					held[s.lease(w)] = s.clock.Now()
+				}
+				waiting[name] = s.request(name)
+			}
+		}
+		if step == 50 {
+			large = s.request("large")
+		}
+		if large != nil && large.resolved {
+			break
+		}
+		if step > 250 {
+			t.Fatal("the large model waits for ever")
+		}
+		for l, since := range held {
+			if s.clock.Since(since) >= 300*time.Millisecond {
+				delete(held, l)
+				s.release(l, nil)
+			}
+		}
+		for _, m := range s.o.models {
+			switch p := m.proc; {
+			case p == nil:
+			case p.phase == phaseLoading && step%4 == 0 && loads == 0:
+				s.loaded(m.spec.Name)
+				loads++
+			case p.phase == phaseStopping:
+				s.reaped(m.spec.Name, nil)
+			}
+		}
+		s.advance(100 * time.Millisecond)
+	}
+	s.lease(large)
+}

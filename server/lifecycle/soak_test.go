@@ -32,14 +32,14 @@ const (
 	soakOperationsVariable = "MODELGATEWAY_SOAK_OPERATIONS"
 
 	mib          = int64(1) << 20
-	soakBudget   = 220 * mib
+	soakBudget   = 150 * mib
 	soakPeriod   = 50 * time.Millisecond
 	soakClients  = 10
 	soakDeadline = 30 * time.Second
 )
 
 // soakModels are what the soak runs. What a process really holds is what it
-// allocates and about 16 MiB of its own.
+// allocates and some 8 MiB of its own.
 func soakModels(t *testing.T, engine string) []lifecycle.ModelSpec {
 	t.Helper()
 	model := func(name string, declared, allocates int64, p gatewayv1.Priority, parameters map[string]any) lifecycle.ModelSpec {
@@ -55,7 +55,7 @@ func soakModels(t *testing.T, engine string) []lifecycle.ModelSpec {
 				Model: name, Engine: "fault", Command: []string{engine},
 				Load: &enginev1.LoadRequest{ModelName: name, MaxConcurrency: 4, ThreadCount: 1, Parameters: s},
 			},
-			IdleTimeout: 3 * time.Second, Threads: 1, MaxConcurrency: 4, MaxQueue: 64, ProgressTimeout: 20 * time.Second,
+			IdleTimeout: 2 * time.Second, Threads: 1, MaxConcurrency: 4, MaxQueue: 64, ProgressTimeout: 20 * time.Second,
 		}
 	}
 	const (
@@ -65,17 +65,17 @@ func soakModels(t *testing.T, engine string) []lifecycle.ModelSpec {
 		critical = gatewayv1.Priority_PRIORITY_CRITICAL
 	)
 	return []lifecycle.ModelSpec{
-		model("honest-critical", 56*mib, 24*mib, critical, nil),
-		model("honest-high", 48*mib, 16*mib, high, nil),
-		model("honest-low", 40*mib, 8*mib, low, nil),
-		model("slow", 40*mib, 8*mib, normal, map[string]any{"load_ms": 100}),
-		model("stubborn", 40*mib, 8*mib, normal, map[string]any{"ignore_sigterm": true}),
+		model("honest-critical", 40*mib, 24*mib, critical, nil),
+		model("honest-high", 30*mib, 16*mib, high, nil),
+		model("honest-low", 22*mib, 8*mib, low, nil),
+		model("slow", 22*mib, 8*mib, normal, map[string]any{"load_ms": 100}),
+		model("stubborn", 22*mib, 8*mib, normal, map[string]any{"ignore_sigterm": true}),
 		model("liar", 16*mib, 48*mib, normal, nil),
-		model("big-liar", 16*mib, 80*mib, low, nil),
-		model("leaker", 40*mib, 8*mib, low, map[string]any{"leak_bytes_per_second": 16 * mib}),
+		model("big-liar", 16*mib, 64*mib, low, nil),
+		model("leaker", 22*mib, 8*mib, low, map[string]any{"leak_bytes_per_second": 64 * mib}),
 		// These two can never be resident together.
-		model("alternate-a", 120*mib, 64*mib, normal, nil),
-		model("alternate-b", 120*mib, 64*mib, normal, nil),
+		model("alternate-a", 78*mib, 64*mib, normal, nil),
+		model("alternate-b", 78*mib, 64*mib, normal, nil),
 	}
 }
 
