@@ -53,7 +53,12 @@ func (w *waiting) stop() {
 func tell(ctx context.Context, client *modelgateway.Client, con *console) {
 	timer := time.NewTimer(waitBeforeTelling)
 	defer timer.Stop()
-	defer func() { fmt.Fprint(con.err, "\r\x1b[K") }()
+	drawn := false
+	defer func() {
+		if drawn {
+			fmt.Fprint(con.err, "\r\x1b[K")
+		}
+	}()
 	for {
 		select {
 		case <-ctx.Done():
@@ -65,6 +70,7 @@ func tell(ctx context.Context, client *modelgateway.Client, con *console) {
 		if err != nil {
 			return // the call itself will tell
 		}
+		drawn = true
 		fmt.Fprintf(con.err, "\r\x1b[K%s", con.paint(true, dim)(waitText(res.GetModels())))
 	}
 }

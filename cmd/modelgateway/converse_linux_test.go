@@ -1,0 +1,150 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// terminalOf starts the program on a terminal of its own.
+type terminalOf struct {
+	t      *testing.T
+	master *os.File
+	cmd    *exec.Cmd
+	seen   bytes.Buffer
+}
+
+func onTerminal(t *testing.T, cmd *exec.Cmd) *terminalOf {
+	t.Helper()
+	// Not blocking, so that reads can have a deadline.
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
+	if err != nil {
+		t.Skipf("no terminals here: %v", err)
+	}
+	t.Cleanup(func() { _ = master.Close() })
+	number := unlock(t, master)
+	slave, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		t.Skipf("no terminals here: %v", err)
+	}
+	defer func() { _ = slave.Close() }()
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
+	cmd.Env = append(cmd.Env, "TERM=xterm")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	return &terminalOf{t: t, master: master, cmd: cmd}
+}
+
+// unlock makes the terminal's other side usable and returns its number.
+func unlock(t *testing.T, master *os.File) (number int) {
+	t.Helper()
+	raw, err := master.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var failed error
+	err = raw.Control(func(fd uintptr) {
+		var numbered error
+		number, numbered = unix.IoctlGetInt(int(fd), unix.TIOCGPTN)
+		failed = errors.Join(numbered, unix.IoctlSetPointerInt(int(fd), unix.TIOCSPTLCK, 0),
+			unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, &unix.Winsize{Row: 40, Col: 120}))
+	})
+	if err := errors.Join(err, failed); err != nil {
+		t.Fatal(err)
+	}
+	return number
+}
+
+// patience is how long a terminal may show nothing that is waited for.
+const patience = 20 * time.Second
+
+// expect reads until the terminal shows the text, and forgets what it read.
+func (o *terminalOf) expect(text string) {
+	o.t.Helper()
+	buf := make([]byte, 4096)
+	if err := o.master.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		o.t.Fatal(err)
+	}
+	for {
+		if i := strings.Index(o.seen.String(), text); i >= 0 {
+			o.seen.Next(i + len(text))
+			return
+		}
+		n, err := o.master.Read(buf)
+		if err != nil {
+			o.t.Fatalf("the terminal ended before %q: %v; it shows %q", text, err, o.seen.String())
+		}
+		o.seen.Write(buf[:n])
+	}
+}
+
+func (o *terminalOf) send(keys string) {
+	o.t.Helper()
+	if _, err := io.WriteString(o.master, keys); err != nil {
+		o.t.Fatal(err)
+	}
+}
+
+const (
+	keyCtrlC = "\x03"
+	keyCtrlD = "\x04"
+)
+
+func TestConversation(t *testing.T) {
+	s := start(t)
+	o := onTerminal(t, s.command(t, "chat"))
+	o.expect("/help")
+	o.expect("> ")
+	o.send("Hello\r")
+	o.expect("lazy dog. ")
+	o.expect("fast · 10 tokens")
+	o.expect("> ")
+	o.send("/quit\r")
+	if err := o.cmd.Wait(); err != nil {
+		t.Errorf("/quit ends with %v", err)
+	}
+}
+
+func TestConversationStopsAnswersAndGoesOn(t *testing.T) {
+	s := start(t)
+	o := onTerminal(t, s.command(t, "chat", "--system=Be kind."))
+	o.expect("> ")
+	o.send(`fault:{"text":"Well then ","fault":"stall","fault_after_tokens":2}` + "\r")
+	o.expect("\r\nWell then ")
+	o.send(keyCtrlC)
+	o.expect("> ")
+	o.send("And now?\r")
+	o.expect("lazy dog. ")
+	o.expect("> ")
+	o.send("/nonsense\r")
+	o.expect("/reset")
+	o.expect("> ")
+	o.send("/reset\r")
+	o.expect("> ")
+	o.send(keyCtrlC)
+	o.expect("> ")
+	o.send(keyCtrlD)
+	if err := o.cmd.Wait(); err != nil {
+		t.Errorf("Ctrl-D ends with %v", err)
+	}
+}
+
+func TestConversationNeedsAServer(t *testing.T) {
+	o := onTerminal(t, command(t, "chat", "--addr=unix:"+t.TempDir()+"/none.sock"))
+	o.expect("no server answers")
+	if err := o.cmd.Wait(); err == nil || o.cmd.ProcessState.ExitCode() != exitNoServer {
+		t.Errorf("ended with %v", err)
+	}
+}
