@@ -16,7 +16,7 @@
 #   MG_NATIVE_LOADER  the prefix's dynamic loader
 #   MG_GGML_BACKENDS  folder for ggml_backend_load_all_from_path; empty: call ggml_backend_load_all
 #   MG_NATIVE_TOOLS   folder of the peers' programs; empty until `native.sh tools` has made it
-#   CGO_CFLAGS, CGO_LDFLAGS
+#   CGO_CFLAGS, CGO_LDFLAGS, GOFLAGS
 # What these flags build runs as it is: the prefix's loader and library path are written into it.
 #
 # Read: MG_NATIVE=auto|system|prefix (default auto), XDG_CACHE_HOME, CC,
@@ -147,7 +147,8 @@ tools_dir() {
 }
 
 print_env() {
-	local prefix='' lib loader='' backends='' cflags ldflags name
+	local prefix='' lib loader='' backends='' cflags ldflags goflags name
+	goflags=$(go env GOFLAGS)
 	if [ "$mode" = system ]; then
 		lib=$(pkg-config --variable=libdir llama)
 		cflags=$(pkg-config --cflags llama whisper espeak-ng)
@@ -164,13 +165,16 @@ print_env() {
 		# the libraries that the libraries need.
 		ldflags="--sysroot=$prefix -L$prefix/shim -B$lib -L$lib -Wl,--dynamic-linker=$loader"
 		ldflags+=" -Wl,--disable-new-dtags -Wl,-rpath,$lib -Wl,-rpath,$lib/pulseaudio"
+		# Go links packages whose only cgo is the standard library's (net, the race detector) by itself:
+		# it takes over the loader from the flags above, but learns the loader's libraries only from -r.
+		goflags+=" -ldflags=-r=$lib"
 	fi
 	# shellcheck disable=SC2034 # the loop reads them by name
 	MG_NATIVE=$mode MG_NATIVE_PREFIX=$prefix MG_NATIVE_LIB=$lib MG_NATIVE_LOADER=$loader
 	# shellcheck disable=SC2034
-	MG_GGML_BACKENDS=$backends MG_NATIVE_TOOLS=$(tools_dir) CGO_CFLAGS=$cflags CGO_LDFLAGS=$ldflags
+	MG_GGML_BACKENDS=$backends MG_NATIVE_TOOLS=$(tools_dir) CGO_CFLAGS=$cflags CGO_LDFLAGS=$ldflags GOFLAGS=$goflags
 	for name in MG_NATIVE MG_NATIVE_PREFIX MG_NATIVE_LIB MG_NATIVE_LOADER MG_GGML_BACKENDS MG_NATIVE_TOOLS \
-		CGO_CFLAGS CGO_LDFLAGS; do
+		CGO_CFLAGS CGO_LDFLAGS GOFLAGS; do
 		printf 'export %s=%q\n' "$name" "${!name}"
 	done
 }
