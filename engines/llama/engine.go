@@ -109,7 +109,7 @@ func loadError(ctx context.Context, opts engines.LoadOptions, err error) error {
 	var device *llamacpp.DeviceError
 	switch {
 	case errors.Is(err, llamacpp.ErrCancelled):
-		return context.Cause(ctx)
+		return ctx.Err()
 	case errors.As(err, &device):
 		return errs.New(errs.EngineUnavailable, "%v; set device to one of these or to auto", err).
 			With("device", opts.Device).WithCause(err)

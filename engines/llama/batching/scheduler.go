@@ -88,7 +88,7 @@ func (s *Scheduler) Generate(ctx context.Context, req Request, emit func(text st
 		req.Sampler.Close()
 		return Result{}, err
 	}
-	defer context.AfterFunc(ctx, func() { s.cancel(seq, context.Cause(ctx)) })()
+	defer context.AfterFunc(ctx, func() { s.cancel(seq, ctx.Err()) })()
 	var failed error
 	for {
 		text, done := seq.out.take()

@@ -17,10 +17,12 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"runtime/cgo"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 )
 
@@ -30,9 +32,13 @@ type Backend struct {
 	log *logSink
 }
 
-// Open loads ggml's compute back ends from dir, or from where the system's ggml
-// looks for them if dir is empty, and routes llama.cpp's log to log.
+// Open loads ggml's compute back ends from dir and routes llama.cpp's log to log.
+// With dir empty they are looked for beside ggml's library, then where that
+// library itself looks.
 func Open(dir string, log *slog.Logger) (*Backend, error) {
+	if dir == "" {
+		dir = besideLibrary()
+	}
 	b := &Backend{log: &logSink{log: log}}
 	// The handle lives as long as the process: llama.cpp may log until its end.
 	C.mg_log_set(C.uintptr_t(cgo.NewHandle(b.log)))
@@ -48,6 +54,21 @@ func Open(dir string, log *slog.Logger) (*Backend, error) {
 		return nil, fmt.Errorf("no compute back end of ggml was found in %q", dir)
 	}
 	return b, nil
+}
+
+// besideLibrary returns the folder of back ends that Debian's packages put beside
+// ggml's library, "" if there is none. ggml knows it only by its absolute place,
+// which is another where the packages lie in a prefix.
+func besideLibrary() string {
+	library := C.mg_library()
+	if library == nil {
+		return ""
+	}
+	found, err := filepath.Glob(filepath.Join(filepath.Dir(C.GoString(library)), "ggml", "backends*"))
+	if err != nil || len(found) == 0 {
+		return ""
+	}
+	return found[len(found)-1]
 }
 
 // Version returns llama.cpp's version.
@@ -102,9 +123,14 @@ func deviceName(d C.ggml_backend_dev_t) string {
 type logSink struct {
 	log *slog.Logger
 
+	// expected is true while a computation is being aborted: what llama.cpp
+	// says of that as of an error is none.
+	expected atomic.Bool
+
 	mu         sync.Mutex
 	line       strings.Builder
 	level      slog.Level
+	dropped    bool // the line is of no interest
 	complaints []string
 }
 
@@ -120,7 +146,13 @@ func (s *logSink) write(level int, text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch level {
+	case C.GGML_LOG_LEVEL_DEBUG:
+		s.dropped = true
+		return
 	case C.GGML_LOG_LEVEL_CONT:
+		if s.dropped {
+			return
+		}
 	case C.GGML_LOG_LEVEL_ERROR:
 		s.level = slog.LevelError
 	case C.GGML_LOG_LEVEL_WARN:
@@ -129,6 +161,7 @@ func (s *logSink) write(level int, text string) {
 		// What llama.cpp calls information is a page for each load.
 		s.level = slog.LevelDebug
 	}
+	s.dropped = false
 	s.line.WriteString(text)
 	if !strings.HasSuffix(text, "\n") {
 		return
@@ -141,6 +174,9 @@ func (s *logSink) write(level int, text string) {
 	if s.level == slog.LevelError {
 		s.complaints = append(s.complaints, line)
 		s.complaints = s.complaints[max(0, len(s.complaints)-maxComplaints):]
+	}
+	if s.expected.Load() {
+		s.level = slog.LevelDebug
 	}
 	s.log.Log(context.Background(), s.level, line, "library", "llama.cpp")
 }

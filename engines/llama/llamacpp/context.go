@@ -61,6 +61,7 @@ type Context struct {
 	batch      C.struct_llama_batch
 	candidates *C.llama_token_data
 	capacity   int
+	log        *logSink
 }
 
 // NewContext makes a context with a cache that all sequences share.
@@ -87,6 +88,7 @@ func (m *Model) NewContext(b *Backend, opts ContextOptions) (*Context, error) {
 		batch:      C.llama_batch_init(C.int32_t(opts.Batch), 0, 1),
 		candidates: (*C.llama_token_data)(C.calloc(n, C.sizeof_llama_token_data)),
 		capacity:   opts.Batch,
+		log:        b.log,
 	}, nil
 }
 
@@ -150,10 +152,16 @@ func (c *Context) Copy(source, to, from, end int) {
 
 // Abort makes the Decode under way, or else the next one, return Aborted soon.
 // Only computing on the CPU can be aborted. Safe for concurrent use.
-func (c *Context) Abort() { C.mg_control_set_abort(c.control, 1) }
+func (c *Context) Abort() {
+	c.log.expected.Store(true)
+	C.mg_control_set_abort(c.control, 1)
+}
 
 // ClearAbort takes Abort back. Safe for concurrent use.
-func (c *Context) ClearAbort() { C.mg_control_set_abort(c.control, 0) }
+func (c *Context) ClearAbort() {
+	C.mg_control_set_abort(c.control, 0)
+	c.log.expected.Store(false)
+}
 
 // Polls grows while a Decode computes on the CPU. Safe for concurrent use.
 func (c *Context) Polls() uint64 { return uint64(C.mg_control_polls(c.control)) }

@@ -1,5 +1,7 @@
+#define _GNU_SOURCE // for dladdr
 #include "shim.h"
 
+#include <dlfcn.h>
 #include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -30,6 +32,11 @@ static void log_line(enum ggml_log_level level, const char *text, void *data) {
 }
 
 void mg_log_set(uintptr_t handle) { llama_log_set(log_line, (void *)handle); }
+
+const char *mg_library(void) {
+	Dl_info info;
+	return dladdr((void *)ggml_backend_load_all, &info) != 0 ? info.dli_fname : NULL;
+}
 
 static bool on_progress(float fraction, void *data) { return goProgress(fraction, (uintptr_t)data) != 0; }
 

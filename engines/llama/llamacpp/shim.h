@@ -17,6 +17,10 @@ uint64_t mg_control_polls(mg_control *c);
 
 void mg_log_set(uintptr_t handle);
 
+// mg_library returns the path of ggml's library in this process, NULL if the
+// loader does not tell.
+const char *mg_library(void);
+
 struct llama_model *mg_model_load(const char *path, ggml_backend_dev_t *devices, int32_t n_gpu_layers,
                                   enum llama_load_mode mode, uintptr_t progress);
 
