@@ -36,8 +36,8 @@ type ModelSpec struct {
 	// DeclaredBytes is its size by the configuration; 0 if not declared.
 	DeclaredBytes int64
 	// Estimate computes its size from its file; nil if that is not possible.
-	// It is called once per load, off the owner goroutine, and its error (e.g.
-	// MODEL_FILE_MISSING) fails the load.
+	// It is called before each load, at the start and for plans, in any
+	// goroutine; its error (e.g. MODEL_FILE_MISSING) fails the load.
 	Estimate func() (int64, error)
 	// Fingerprint returns the key of what earlier runs taught (peak bytes, load
 	// time): file identity, engine and parameters. Called with Estimate. A

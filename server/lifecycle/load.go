@@ -69,6 +69,14 @@ func (o *owner) required(m *model) (int64, string) {
 	return need, source
 }
 
+// preview takes note of what was found before the first request, for display
+// and planning. Errors are left to the first load.
+func (o *owner) preview(m *model, s sizing) {
+	if m.proc == nil && !m.size.fresh && s.err == nil {
+		m.size.estimated, m.size.key, m.size.learned = s.estimated, s.key, s.learned
+	}
+}
+
 // sized takes note of a look-up and answers those whom it dooms.
 func (o *owner) sized(m *model, s sizing) {
 	m.size.looking = false
@@ -196,20 +204,7 @@ func (o *owner) exited(p *process, err error) {
 	m.size.fresh = false
 	o.learnPeak(p)
 	wasLoading := p.readyAt.IsZero()
-	reason, detail := gatewayv1.EvictionReason_EVICTION_REASON_CRASHED, ""
-	cause := errs.From(err)
-	switch {
-	case p.end != nil:
-		reason, detail, cause = p.end.reason, p.end.detail, p.end.cause
-	case cause == nil:
-		cause = errs.New(errs.EngineCrashed, "the worker of model %q ended unexpectedly", m.spec.Name)
-	}
-	if cause != nil {
-		cause = cause.With("model", m.spec.Name)
-		if detail == "" {
-			detail = cause.Message()
-		}
-	}
+	reason, detail, cause := o.whyExited(p, errs.From(err))
 	if cause != nil {
 		o.failLeases(p, cause)
 	}
@@ -228,6 +223,23 @@ func (o *owner) exited(p *process, err error) {
 		u <- p.charged()
 	}
 	m.unloaders = nil
+}
+
+// whyExited tells why a process is gone: because it was told to, or, if it was
+// not or was still to finish its leases, because it crashed.
+func (o *owner) whyExited(p *process, exit *errs.Error) (gatewayv1.EvictionReason, string, *errs.Error) {
+	if p.phase == phaseStopping {
+		cause := p.end.cause
+		if cause != nil && p.end.detail == "" {
+			return p.end.reason, cause.Message(), cause
+		}
+		return p.end.reason, p.end.detail, cause
+	}
+	if exit == nil {
+		exit = errs.New(errs.EngineCrashed, "the worker of model %q ended unexpectedly", p.model.spec.Name)
+	}
+	p.end = nil
+	return gatewayv1.EvictionReason_EVICTION_REASON_CRASHED, exit.Message(), exit.With("model", p.model.spec.Name)
 }
 
 // endedLoading answers those who waited for a load that ended without success.

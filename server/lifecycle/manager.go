@@ -61,7 +61,22 @@ func New(opts Options, models []ModelSpec, launcher worker.Launcher) (*Manager, 
 	o.mgr = m
 	m.background.Go(func() { m.learned.run(m.stopped) })
 	m.background.Go(func() { m.loop(o) })
+	m.background.Go(func() { m.preview(models) })
 	return m, nil
+}
+
+// preview finds out what is known of each model, so that its status and plans
+// tell it before its first load.
+func (m *Manager) preview(specs []ModelSpec) {
+	for _, spec := range specs {
+		select {
+		case <-m.stopped:
+			return
+		default:
+		}
+		s := lookUp(spec, m.learned)
+		m.post(func(o *owner) { o.preview(o.byName[spec.Name], s) })
+	}
 }
 
 // loop is the owner goroutine.

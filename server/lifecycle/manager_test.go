@@ -473,3 +473,21 @@ func TestNewChecksItsArguments(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkAcquireRelease(b *testing.B) {
+	opts := Options{BudgetBytes: 100 * mb, Logger: quiet()}
+	m, err := New(opts, []ModelSpec{spec("a", 10*mb, normal), spec("b", 10*mb, normal), spec("c", 10*mb, normal)}, &fakeLauncher{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		l, err := m.Acquire(b.Context(), Request{Model: "a"})
+		if err != nil {
+			b.Fatal(err)
+		}
+		l.Release(nil)
+	}
+	if err := m.Close(); err != nil {
+		b.Fatal(err)
+	}
+}

@@ -530,3 +530,21 @@ func TestALargeModelIsNotStarvedBySmallOnes(t *testing.T) {
 	}
 	s.lease(large)
 }
+
+func TestACrashWhileDrainingIsToldToo(t *testing.T) {
+	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal))
+	w := s.request("a")
+	s.loaded("a")
+	l := s.lease(w)
+	done := make(chan int64, 1)
+	s.do(func(o *owner) { o.unload(o.byName["a"], done) })
+	s.state("a", draining)
+	s.reaped("a", errs.New(errs.EngineCrashed, "killed by signal 11"))
+	if errs.ReasonOf(l.Cause()) != errs.EngineCrashed {
+		t.Errorf("cause %v", l.Cause())
+	}
+	if freed := <-done; freed != 80*mb {
+		t.Errorf("freed %d", freed)
+	}
+	s.state("a", unloaded)
+}

@@ -161,8 +161,8 @@ func (o *owner) progress(name string) LoadProgress {
 
 // explain answers PlanLoad.
 func (o *owner) explain(m *model, priority gatewayv1.Priority, s *sizing) *gatewayv1.PlanLoadResponse {
-	if s != nil && m.proc == nil && !m.size.fresh {
-		m.size.estimated, m.size.key, m.size.learned = s.estimated, s.key, s.learned
+	if s != nil {
+		o.preview(m, *s)
 	}
 	if priority == gatewayv1.Priority_PRIORITY_UNSPECIFIED {
 		priority = m.spec.Priority
