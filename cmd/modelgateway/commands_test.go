@@ -84,8 +84,8 @@ func TestCommandsOfARunningServer(t *testing.T) {
 	t.Run("chat as JSON", func(t *testing.T) {
 		lines := strings.Split(strings.TrimSpace(s.run(t, "chat", "--json", "hi").out), "\n")
 		var last struct {
-			FinishReason string
-			ServedBy     struct{ Model, Engine string }
+			FinishReason string                         `json:"finish_reason"`
+			ServedBy     struct{ Model, Engine string } `json:"served_by"`
 		}
 		if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil || last.FinishReason != "FINISH_REASON_STOP" || last.ServedBy.Model != "fast" {
 			t.Errorf("last line %s: %v", lines[len(lines)-1], err)
@@ -95,7 +95,7 @@ func TestCommandsOfARunningServer(t *testing.T) {
 		s.run(t, "grammar", "I am fine.").check(t, exitOK, "I am fine.\nscore 100\n")
 		s.run(t, "respond", "--level=A1", "Hello").check(t, exitOK, "You said: Hello\n")
 		s.run(t, "explain", "Hello").check(t, exitOK, "Bạn đã viết: Hello\n")
-		s.run(t, "grammar", "--json", "Hi").check(t, exitOK, `"correctedText": "Hi"`)
+		s.run(t, "grammar", "--json", "Hi").check(t, exitOK, `"corrected_text": "Hi"`)
 	})
 	t.Run("models", func(t *testing.T) {
 		s.run(t, "models").check(t, exitOK, "DECLARED", "fast", "ready", "64 MiB", "fast: A model for tests.")

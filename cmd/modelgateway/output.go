@@ -27,10 +27,10 @@ func writeJSONLine(w io.Writer, m proto.Message) error {
 	return writeMessage(w, m, json.Compact)
 }
 
-// writeMessage lays the JSON out anew, because protojson varies its spaces on
+// writeMessage writes the JSON of the REST API. It lays the JSON out anew, because protojson varies its spaces on
 // purpose.
 func writeMessage(w io.Writer, m proto.Message, layout func(*bytes.Buffer, []byte) error) error {
-	raw, err := protojson.MarshalOptions{EmitUnpopulated: true}.Marshal(m)
+	raw, err := protojson.MarshalOptions{UseProtoNames: true, EmitUnpopulated: true}.Marshal(m)
 	if err != nil {
 		return err
 	}
