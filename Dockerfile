@@ -1,0 +1,40 @@
+# syntax=docker/dockerfile:1
+# Debian 14 has the native libraries as packages; docs/building.md tells how to run the image.
+
+FROM debian:forky AS build
+RUN apt-get update && apt-get install -y --no-install-recommends \
+        ca-certificates gcc golang-go libc6-dev libespeak-ng-dev libllama-dev libwhisper-dev pkg-config \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN --mount=type=cache,target=/root/go/pkg/mod go mod download
+COPY . .
+ARG VERSION=dev
+RUN --mount=type=cache,target=/root/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
+    MG_NATIVE=system VERSION="$VERSION" scripts/build.sh && rm bin/engine-fault
+
+FROM debian:forky-slim
+RUN apt-get update && apt-get install -y --no-install-recommends \
+        ca-certificates libespeak-ng1 libllama0 libwhisper1 \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --no-create-home --uid 10001 --user-group --home-dir /var/lib/modelgateway --shell /usr/sbin/nologin modelgateway \
+    && install -d -o modelgateway -g modelgateway /var/lib/modelgateway /models
+COPY --from=build /src/bin/ /usr/lib/modelgateway/
+COPY --from=build /src/LICENSE /src/NOTICE /usr/share/doc/modelgateway/
+RUN ln -s ../lib/modelgateway/modelgateway /usr/bin/modelgateway
+# All interfaces: a container's own loopback reaches nobody. Because of that the server starts only with
+# authentication, or with MODELGATEWAY_ALLOW_UNAUTHENTICATED=true given to the container; publish its ports
+# on 127.0.0.1, or put something that authenticates in front.
+ENV MODELGATEWAY_GRPC_LISTEN=0.0.0.0:50051 \
+    MODELGATEWAY_HTTP_LISTEN=0.0.0.0:8001 \
+    MODELGATEWAY_ENGINES_DIR=/usr/lib/modelgateway \
+    MODELGATEWAY_MODELS_DIR=/models \
+    MODELGATEWAY_STATE_DIR=/var/lib/modelgateway
+USER modelgateway
+WORKDIR /var/lib/modelgateway
+VOLUME ["/models", "/var/lib/modelgateway"]
+EXPOSE 50051 8001
+HEALTHCHECK --interval=10s --timeout=5s --start-period=5s --retries=3 \
+    CMD ["modelgateway", "--timeout", "4s", "status"]
+ENTRYPOINT ["modelgateway"]
+CMD ["serve"]
