@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
-	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 	"github.com/lexilingo/modelgateway/server/worker"
 )
 
@@ -148,23 +147,6 @@ func (o *owner) release(l *Lease, err error) {
 	}
 }
 
-// judge draws from the end of a request whether its worker still works: one
-// that ended well, or with an error of the engine's own, shows that it does.
-// One that ran into its deadline while nothing moved for a good part of the
-// limit shows that it does not, and the next ones need not find out again.
-func (o *owner) judge(p *process, l *Lease, reason errs.Reason) {
-	o.observeWork(p)
-	switch reason {
-	case errs.Cancelled, errs.EngineCrashed, errs.MemoryBusy, errs.Draining:
-	case errs.DeadlineExceeded:
-		if p.phase != phaseStopping && !l.paused && p.idle(o.now) >= p.model.spec.ProgressTimeout/4 {
-			o.endHung(p)
-		}
-	default:
-		p.alive(o.now)
-	}
-}
-
 // drop takes a lease off its process.
 func (o *owner) drop(l *Lease) {
 	p := l.proc
@@ -237,15 +219,4 @@ func (s *stats) addService(d time.Duration) {
 		return
 	}
 	s.service += (d - s.service) / 8
-}
-
-// endHung ends a worker that makes no progress.
-func (o *owner) endHung(p *process) {
-	err := errs.New(errs.EngineCrashed, "the worker of model %q made no progress for %s and was ended; the next request loads it afresh",
-		p.model.spec.Name, round(p.idle(o.now))).With("model", p.model.spec.Name)
-	o.kill(p, &ending{
-		reason: gatewayv1.EvictionReason_EVICTION_REASON_HUNG,
-		detail: "made no progress for " + round(p.idle(o.now)).String(),
-		cause:  err,
-	}, err)
 }

@@ -264,24 +264,6 @@ func (o *owner) expire() {
 	}
 }
 
-// observeWork takes note of the worker's progress.
-func (o *owner) observeWork(p *process) {
-	if p.worker != nil {
-		p.observe(p.worker.WorkCount()+uint64(p.fraction.Load()), o.now)
-	}
-}
-
-func (o *owner) checkProgress(p *process) {
-	active := p.phase == phaseLoading || (p.working > 0 && p.phase != phaseStopping)
-	if !active || p.idle(o.now) < p.model.spec.ProgressTimeout {
-		return
-	}
-	o.observeWork(p)
-	if p.idle(o.now) >= p.model.spec.ProgressTimeout {
-		o.endHung(p)
-	}
-}
-
 // reprieve takes models back into service that were drained for a model that
 // does not need their memory any more, as long as they have not been stopped.
 func (o *owner) reprieve() {

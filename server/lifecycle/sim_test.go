@@ -254,3 +254,11 @@ func (s *sim) serve(name string) {
 	}
 	s.release(s.lease(w), nil)
 }
+
+func threads(n int) func(*ModelSpec) { return func(s *ModelSpec) { s.Threads = n } }
+
+func concurrency(n int) func(*ModelSpec) { return func(s *ModelSpec) { s.MaxConcurrency = n } }
+
+func queueOf(n int) func(*ModelSpec) { return func(s *ModelSpec) { s.MaxQueue = n } }
+
+func idleAfter(d time.Duration) func(*ModelSpec) { return func(s *ModelSpec) { s.IdleTimeout = d } }

@@ -27,7 +27,8 @@ import (
 )
 
 const (
-	// soakSeedVariable repeats a run, soakOperationsVariable makes it longer.
+	// soakSeedVariable repeats the clients' choices, soakOperationsVariable makes
+	// the run longer.
 	soakSeedVariable       = "MODELGATEWAY_SOAK_SEED"
 	soakOperationsVariable = "MODELGATEWAY_SOAK_OPERATIONS"
 

@@ -1,0 +1,175 @@
+package lifecycle
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lexilingo/modelgateway/engines/errs"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+)
+
+func TestAHungWorkerIsReplaced(t *testing.T) {
+	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal))
+	w := s.request("a")
+	s.loaded("a")
+	l := s.lease(w)
+	queued := s.request("a", withPriority(low))
+	lq := s.lease(queued)
+	s.advance(30 * time.Second)
+	s.state("a", draining)
+	for _, l := range []*Lease{l, lq} {
+		if errs.ReasonOf(l.Cause()) != errs.EngineCrashed || !strings.Contains(l.Cause().Error(), "no progress for 30s") {
+			t.Errorf("cause %v", l.Cause())
+		}
+		s.release(l, l.Cause())
+	}
+	next := s.request("a")
+	s.waits(next)
+	s.reaped("a", nil)
+	s.loaded("a")
+	s.lease(next)
+	if e := s.o.byName["a"].lastEviction; e.GetReason() != gatewayv1.EvictionReason_EVICTION_REASON_HUNG {
+		t.Errorf("evicted because of %v", e)
+	}
+}
+
+func TestShortDeadlinesDoNotHideAHang(t *testing.T) {
+	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal))
+	s.serve("a")
+	for i := 0; ; i++ {
+		if i == 20 {
+			t.Fatal("the hung worker still gets requests")
+		}
+		w := s.request("a", s.within(time.Second))
+		if !w.resolved {
+			break
+		}
+		l := s.lease(w)
+		s.advance(time.Second)
+		s.release(l, context.DeadlineExceeded)
+	}
+	s.state("a", draining)
+	s.reaped("a", nil)
+	s.state("a", loading)
+}
+
+func TestAHungLoadFails(t *testing.T) {
+	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal))
+	w := s.request("a")
+	s.advance(30 * time.Second)
+	s.waits(w) // until the process is reaped
+	s.reaped("a", nil)
+	s.reason(w, errs.EngineCrashed)
+	s.state("a", failed)
+}
+
+func TestACrashIsToldAndTheNextRequestLoadsAfresh(t *testing.T) {
+	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal, concurrency(1)))
+	w := s.request("a")
+	s.loaded("a")
+	l := s.lease(w)
+	waiting := s.request("a")
+	s.reaped("a", errs.New(errs.EngineCrashed, "killed by signal 9"))
+	if !strings.Contains(l.Cause().Error(), "signal 9") {
+		t.Errorf("cause %v", l.Cause())
+	}
+	s.release(l, l.Cause())
+	s.loaded("a")
+	s.lease(waiting)
+	if s.launches["a"] != 2 {
+		t.Errorf("%d launches", s.launches["a"])
+	}
+}
+
+func TestACrashLoopCoolsDown(t *testing.T) {
+	s := newSim(t, Options{BudgetBytes: 100 * mb, CrashLimit: 3, CooldownBase: time.Second}, spec("a", 80*mb, normal))
+	crash := errs.New(errs.EngineCrashed, "exit code 3")
+	wait := time.Second
+	for range 3 {
+		for range 3 {
+			w := s.request("a")
+			s.loaded("a")
+			l := s.lease(w)
+			s.reaped("a", crash)
+			s.release(l, l.Cause())
+		}
+		s.state("a", failed)
+		e := s.reason(s.request("a"), errs.LoadCooldown)
+		if e.RetryAfter() != wait || e.Metadata()["cause"] != "ENGINE_CRASHED" || !strings.Contains(e.Message(), "exit code 3") {
+			t.Errorf("cool-down %s %v %q, want %s", e.RetryAfter(), e.Metadata(), e.Message(), wait)
+		}
+		s.advance(wait)
+		wait *= 2
+	}
+	s.serve("a") // a good end breaks the loop
+	if m := s.o.byName["a"]; m.failures != 0 || m.looping {
+		t.Errorf("%d failures remembered", m.failures)
+	}
+}
+
+func TestFailedLoadsCoolDownTwiceAsLong(t *testing.T) {
+	s := newSim(t, Options{BudgetBytes: 100 * mb, CooldownBase: 2 * time.Second, CooldownMax: 5 * time.Second}, spec("a", 80*mb, normal))
+	for _, cool := range []time.Duration{2 * time.Second, 4 * time.Second, 5 * time.Second} {
+		w := s.request("a")
+		p := s.proc("a")
+		s.do(func(o *owner) { o.loadFailed(p, errs.New(errs.ModelFileInvalid, "not a GGUF file")) })
+		s.waits(w)
+		s.reaped("a", nil)
+		s.reason(w, errs.ModelFileInvalid)
+		s.state("a", failed)
+		e := s.reason(s.request("a"), errs.LoadCooldown)
+		if e.RetryAfter() != cool {
+			t.Errorf("cool-down %s, want %s", e.RetryAfter(), cool)
+		}
+		s.advance(cool)
+	}
+	s.serve("a")
+	s.state("a", ready)
+}
+
+func TestARepairedFileWorksAtOnce(t *testing.T) {
+	key := "broken"
+	var missing error
+	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal, func(m *ModelSpec) {
+		m.Fingerprint = func() string { return key }
+		m.Estimate = func() (int64, error) { return 50 * mb, missing }
+	}))
+	w := s.request("a")
+	p := s.proc("a")
+	s.do(func(o *owner) { o.loadFailed(p, errs.New(errs.ModelFileInvalid, "truncated")) })
+	s.reaped("a", nil)
+	s.reason(w, errs.ModelFileInvalid)
+	s.reason(s.request("a"), errs.LoadCooldown)
+	key = "repaired"
+	s.serve("a")
+
+	done := make(chan int64, 1)
+	s.do(func(o *owner) { o.unload(o.byName["a"], done) })
+	s.reaped("a", nil)
+	missing = errs.New(errs.ModelFileMissing, "no such file")
+	s.reason(s.request("a"), errs.ModelFileMissing)
+	s.state("a", failed)
+	s.reason(s.request("a"), errs.ModelFileMissing) // still so, and the check is cheap
+	missing = nil
+	s.serve("a")
+}
+
+func TestACrashWhileDrainingIsToldToo(t *testing.T) {
+	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal))
+	w := s.request("a")
+	s.loaded("a")
+	l := s.lease(w)
+	done := make(chan int64, 1)
+	s.do(func(o *owner) { o.unload(o.byName["a"], done) })
+	s.state("a", draining)
+	s.reaped("a", errs.New(errs.EngineCrashed, "killed by signal 11"))
+	if errs.ReasonOf(l.Cause()) != errs.EngineCrashed {
+		t.Errorf("cause %v", l.Cause())
+	}
+	if freed := <-done; freed != 80*mb {
+		t.Errorf("freed %d", freed)
+	}
+	s.state("a", unloaded)
+}

@@ -1,0 +1,173 @@
+package lifecycle
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lexilingo/modelgateway/engines/errs"
+)
+
+func TestQueueOrder(t *testing.T) {
+	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 10*mb, normal, concurrency(1)))
+	first := s.request("a")
+	late := s.request("a", s.within(time.Hour))
+	soon := s.request("a", s.within(time.Minute))
+	never := s.request("a")
+	vip := s.request("a", withPriority(critical))
+	s.loaded("a")
+	l := s.lease(vip)
+	for _, w := range []*waiter{soon, late, first, never} {
+		s.release(l, nil)
+		l = s.lease(w)
+	}
+}
+
+func TestAgingLiftsThoseWhoWait(t *testing.T) {
+	s := newSim(t, Options{BudgetBytes: 100 * mb, AgingStep: 10 * time.Second}, spec("a", 10*mb, normal, concurrency(1)))
+	w := s.request("a")
+	s.loaded("a")
+	l := s.lease(w)
+	patient := s.request("a", withPriority(low))
+	served := 0
+	for range 100 {
+		vip := s.request("a", withPriority(critical))
+		s.advance(time.Second)
+		s.workers[l.proc].work++
+		s.release(l, nil)
+		if patient.resolved {
+			s.lease(patient)
+			break
+		}
+		l = s.lease(vip)
+		served++
+	}
+	if !patient.resolved || served < 29 {
+		t.Errorf("low priority was served after %d critical ones (resolved %v), want about 30", served, patient.resolved)
+	}
+}
+
+func TestQueueIsBounded(t *testing.T) {
+	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 10*mb, normal, concurrency(1), queueOf(2)))
+	w := s.request("a")
+	s.loaded("a")
+	s.lease(w)
+	q1, q2 := s.request("a"), s.request("a", withPriority(low))
+	e := s.reason(s.request("a", withPriority(low)), errs.QueueFull)
+	if e.RetryAfter() <= 0 {
+		t.Error("no advice when to retry")
+	}
+	// A higher priority displaces the lowest that came last.
+	vip := s.request("a", withPriority(high))
+	s.reason(q2, errs.QueueFull)
+	s.waits(q1)
+	s.waits(vip)
+}
+
+func TestDeadlineThatCannotBeMet(t *testing.T) {
+	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal))
+	s.store.put(record{Key: "model:a", LoadSeconds: []float64{20, 20, 20}})
+	e := s.reason(s.request("a", s.within(5*time.Second)), errs.DeadlineExceeded)
+	if s.launches["a"] != 0 || !strings.Contains(e.Message(), "20s to load") {
+		t.Errorf("launches %d, message %q", s.launches["a"], e.Message())
+	}
+	w := s.request("a", s.within(25*time.Second))
+	s.waits(w)
+	s.advance(15 * time.Second)
+	// Five seconds are left of the load.
+	joins := s.request("a", s.within(8*time.Second))
+	s.waits(joins)
+	s.reason(s.request("a", s.within(4*time.Second)), errs.DeadlineExceeded)
+}
+
+func TestOneSlowLoadDoesNotShutAModel(t *testing.T) {
+	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal))
+	s.store.put(record{Key: "model:a", LoadSeconds: []float64{60}})
+	s.reason(s.request("a", s.within(10*time.Second)), errs.DeadlineExceeded)
+	s.advance(doomedProbe)
+	w := s.request("a", s.within(10*time.Second))
+	s.waits(w)
+	s.advance(time.Second)
+	s.loaded("a")
+	s.lease(w)
+}
+
+func TestCoresAreSharedByTurns(t *testing.T) {
+	s := newSim(t, Options{BudgetBytes: 100 * mb, CPUThreads: 2, CPUQuantum: time.Second},
+		spec("a", 10*mb, normal, threads(2)), spec("b", 10*mb, normal, threads(8)), spec("cloud", 1*mb, low))
+	a1 := s.request("a")
+	s.loaded("a")
+	la := s.lease(a1)
+	b := s.request("b")
+	s.loaded("b")
+	s.waits(b)
+	if got := s.o.threadsUsed(); got != 2 {
+		t.Errorf("%d threads at work", got)
+	}
+	// A model that computes elsewhere needs no core.
+	c := s.request("cloud")
+	s.loaded("cloud")
+	s.lease(c)
+	// Within the quantum others may join the model at work, afterwards not.
+	la2 := s.lease(s.request("a"))
+	s.advance(time.Second)
+	a3 := s.request("a")
+	s.waits(a3)
+	s.release(la, nil)
+	s.waits(b)
+	s.release(la2, nil)
+	lb := s.lease(b)
+	s.waits(a3)
+	s.release(lb, nil)
+	s.lease(a3)
+}
+
+func TestHigherPriorityGetsTheCoresFirst(t *testing.T) {
+	s := newSim(t, Options{BudgetBytes: 100 * mb, CPUThreads: 2},
+		spec("a", 10*mb, low, threads(2)), spec("b", 10*mb, critical, threads(2)))
+	s.serve("b")
+	a := s.request("a")
+	s.loaded("a")
+	la := s.lease(a)
+	b := s.request("b")
+	s.waits(b)
+	// No further work of low priority joins ahead of it, quantum or not.
+	a2 := s.request("a")
+	s.waits(a2)
+	s.release(la, nil)
+	s.lease(b)
+	s.waits(a2)
+}
+
+func TestAPausedLeaseHoldsNoCores(t *testing.T) {
+	s := newSim(t, Options{BudgetBytes: 100 * mb, CPUThreads: 2},
+		spec("stt", 10*mb, normal, threads(2)), spec("chat", 10*mb, normal, threads(2)))
+	w := s.request("stt")
+	s.loaded("stt")
+	stt := s.lease(w)
+	w = s.request("chat")
+	s.loaded("chat")
+	s.waits(w)
+	s.do(func(o *owner) { o.pauseLease(stt) })
+	chat := s.lease(w)
+	// No progress is expected of a paused one.
+	for range 30 {
+		s.workers[chat.proc].work++
+		s.advance(20 * time.Second)
+	}
+	s.state("stt", ready)
+	r := &waiter{kind: waitResume, lease: stt, arrival: s.clock.Now(), result: make(chan admission, 1)}
+	s.do(func(o *owner) { o.resume(r) })
+	s.waits(r)
+	s.release(chat, nil)
+	if a := <-r.result; a.err != nil {
+		t.Fatal(a.err)
+	}
+	if s.o.threadsUsed() != 2 {
+		t.Errorf("%d threads", s.o.threadsUsed())
+	}
+	s.release(stt, nil)
+	if s.o.threadsUsed() != 0 {
+		t.Errorf("%d threads after the end", s.o.threadsUsed())
+	}
+}
