@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -17,9 +18,11 @@ type soak struct {
 	*sim
 	r *rand.Rand
 	// real is what a model's process really comes to hold.
-	real    map[string]int64
-	waiting map[*waiter]time.Time
-	held    map[*Lease]*holding
+	real map[string]int64
+	// waiting and held are in the order of arrival, so that a seed repeats a
+	// run exactly.
+	waiting []pending
+	held    []*holding
 	ends    map[*process]time.Time
 	served  map[string]int
 	reasons map[string]int
@@ -28,10 +31,15 @@ type soak struct {
 	grew int64
 }
 
+type pending struct {
+	waiter *waiter
+	since  time.Time
+}
+
 type holding struct {
+	lease *Lease
 	until time.Time
 	stuck bool
-	proc  *process
 }
 
 func newSoak(t *testing.T, seed uint64) *soak {
@@ -51,8 +59,6 @@ func newSoak(t *testing.T, seed uint64) *soak {
 	s := &soak{
 		sim: newSim(t, Options{BudgetBytes: 150 * mb, CPUThreads: 3, MaxWait: time.Minute, CrashLimit: 3}, specs...),
 		r:   r, real: real,
-		waiting: map[*waiter]time.Time{},
-		held:    map[*Lease]*holding{},
 		ends:    map[*process]time.Time{},
 		served:  map[string]int{},
 		reasons: map[string]int{},
@@ -66,20 +72,17 @@ func (s *soak) step() {
 	case n < 40:
 		s.arrive()
 	case n < 44:
-		for w := range s.waiting {
-			s.leave(w, context.Canceled)
-			break
+		if len(s.waiting) > 0 {
+			s.leave(s.waiting[s.r.IntN(len(s.waiting))].waiter, context.Canceled)
 		}
 	case n < 46:
 		m := s.o.models[s.r.IntN(len(s.o.models))]
 		s.do(func(o *owner) { o.unload(m, make(chan int64, 1)) })
 	case n < 47:
-		for p := range s.workers {
-			if p.phase == phaseReady {
-				s.do(func(o *owner) { o.exited(p, errs.New(errs.EngineCrashed, "signal 11")) })
-				delete(s.workers, p)
-			}
-			break
+		if p := s.o.models[s.r.IntN(len(s.o.models))].proc; p != nil && p.worker != nil && p.phase != phaseLoading {
+			s.do(func(o *owner) { o.exited(p, errs.New(errs.EngineCrashed, "signal 11")) })
+			delete(s.workers, p)
+			delete(s.ends, p)
 		}
 	case n < 60:
 		s.sampleAll()
@@ -100,7 +103,7 @@ func (s *soak) arrive() {
 	if s.r.IntN(4) == 0 {
 		change = append(change, withPriority(gatewayv1.Priority(1+s.r.IntN(4))))
 	}
-	s.waiting[s.request(m.spec.Name, change...)] = s.clock.Now()
+	s.waiting = append(s.waiting, pending{s.request(m.spec.Name, change...), s.clock.Now()})
 }
 
 // sampleAll measures every worker: it grows step by step to its real size.
@@ -149,39 +152,43 @@ func (s *soak) progress() {
 			delete(s.ends, p)
 		}
 	}
-	for l, h := range s.held {
-		if l.Cause() == nil && now.Before(h.until) {
-			if !h.stuck && s.workers[h.proc] != nil {
-				s.workers[h.proc].work++
+	s.held = slices.DeleteFunc(s.held, func(h *holding) bool {
+		if h.lease.Cause() == nil && now.Before(h.until) {
+			if w := s.workers[h.lease.proc]; !h.stuck && w != nil {
+				w.work++
 			}
-			continue
+			return false
 		}
-		delete(s.held, l)
-		s.release(l, l.Cause())
-	}
+		s.release(h.lease, h.lease.Cause())
+		return true
+	})
 }
 
 // collect takes the answers.
 func (s *soak) collect() {
-	for w, since := range s.waiting {
-		if !w.resolved {
-			continue
+	s.waiting = slices.DeleteFunc(s.waiting, func(p pending) bool {
+		if !p.waiter.resolved {
+			return false
 		}
-		delete(s.waiting, w)
-		s.longest = max(s.longest, s.clock.Since(since))
-		a := <-w.result
-		if a.err != nil {
-			s.reasons[errs.ReasonName(errs.ReasonOf(a.err))]++
-			continue
-		}
-		s.served[w.model.spec.Name]++
-		stuck := s.r.IntN(300) == 0
-		d := time.Duration(s.r.IntN(2000)) * time.Millisecond
-		if stuck {
-			d = time.Hour
-		}
-		s.held[a.lease] = &holding{until: s.clock.Now().Add(d), stuck: stuck, proc: a.lease.proc}
+		s.longest = max(s.longest, s.clock.Since(p.since))
+		s.answered(p.waiter)
+		return true
+	})
+}
+
+func (s *soak) answered(w *waiter) {
+	a := <-w.result
+	if a.err != nil {
+		s.reasons[errs.ReasonName(errs.ReasonOf(a.err))]++
+		return
 	}
+	s.served[w.model.spec.Name]++
+	stuck := s.r.IntN(300) == 0
+	d := time.Duration(s.r.IntN(2000)) * time.Millisecond
+	if stuck {
+		d = time.Hour
+	}
+	s.held = append(s.held, &holding{lease: a.lease, until: s.clock.Now().Add(d), stuck: stuck})
 }
 
 // check holds the state to the invariants.
@@ -213,13 +220,15 @@ func (s *soak) check() {
 	if n := s.o.threadsUsed(); n > s.o.opts.CPUThreads {
 		s.t.Fatalf("%d threads at work", n)
 	}
-	for l := range s.held {
+	for _, h := range s.held {
+		l := h.lease
 		if r := errs.ReasonOf(l.Cause()); l.Cause() != nil && r != errs.EngineCrashed && r != errs.MemoryBusy {
 			s.t.Fatalf("a lease was taken away with %v", l.Cause())
 		}
 	}
-	for w, since := range s.waiting {
-		if d := s.clock.Since(since); d > s.o.opts.MaxWait+10*time.Second {
+	for _, p := range s.waiting {
+		w := p.waiter
+		if d := s.clock.Since(p.since); d > s.o.opts.MaxWait+10*time.Second {
 			s.t.Fatalf("a request for %s has waited %s", w.model.spec.Name, d)
 		}
 	}
