@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -96,11 +98,37 @@ func TestContextOverflow(t *testing.T) {
 	}
 }
 
+// watched is an executor that tells of batches with prompts.
+type watched struct {
+	batching.Executor
+	entered chan struct{} // gets a value when a batch with a prompt is begun
+	aborted atomic.Int32  // batches that ended early
+}
+
+func (w *watched) Decode(batch []batching.Input) (batching.Outcome, error) {
+	if len(batch) >= 32 {
+		select {
+		case w.entered <- struct{}{}:
+		default:
+		}
+	}
+	outcome, err := w.Executor.Decode(batch)
+	if outcome == batching.Aborted {
+		w.aborted.Add(1)
+	}
+	return outcome, err
+}
+
 // TestCancelMidPrompt cancels while llama.cpp computes a prompt: the computation
 // stops there, and a conversation beside it gives what it gives alone.
 func TestCancelMidPrompt(t *testing.T) {
 	m := load(t, starter(), nil)
-	beside := task{messages: conversation("", "Hello"), sampling: greedy(150), grammar: longText(400)}
+	m.scheduler.Close()
+	w := &watched{Executor: &executor{context: m.context}, entered: make(chan struct{}, 1)}
+	m.scheduler = batching.New(batching.Config{
+		ContextTokens: testContext, BatchTokens: m.parameters.Batch, Parallel: 4, Slots: 8, KeepsEveryPosition: true,
+	}, w, m.vocab)
+	beside := task{messages: conversation("", "Hello"), sampling: greedy(300), grammar: longText(800)}
 	alone, _, err := m.text(t.Context(), beside)
 	if err != nil {
 		t.Fatal(err)
@@ -113,27 +141,34 @@ func TestCancelMidPrompt(t *testing.T) {
 		}
 		texts <- text
 	}()
-	long := conversation("", strings.Repeat("The learner writes about the weather. ", 180))
-	for range 5 {
+	const rounds = 5
+	for i := range rounds {
+		select {
+		case <-w.entered: // of the round before
+		default:
+		}
+		// Each begins otherwise, so that nothing of it is in the cache.
+		long := conversation("", fmt.Sprint(i)+strings.Repeat(" The learner writes about the weather.", 150))
 		ctx, cancel := context.WithCancel(t.Context())
-		before := m.context.Polls()
 		done := make(chan error, 1)
 		go func() {
 			_, err := chat(ctx, m, &gatewayv1.ChatRequest{Messages: long, Sampling: greedy(1)})
 			done <- err
 		}()
-		for m.context.Polls() == before {
-			// Until llama.cpp computes; a hung one ends with the test's timeout.
-		}
+		<-w.entered
 		cancel()
 		start := time.Now()
-		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
+		if err := <-done; !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v, want context.Canceled", err)
 		}
-		// The contract's 100 ms, and as much again for a busy machine's scheduler.
+		// Of the contract's 100 ms a busy machine may make more; the count of
+		// aborted batches below does not depend on it.
 		if took := time.Since(start); took > 2*time.Second {
 			t.Errorf("the cancel took %v", took)
 		}
+	}
+	if n := w.aborted.Load(); n == 0 {
+		t.Errorf("llama.cpp computed on through %d cancels", rounds)
 	}
 	if text := <-texts; text != alone {
 		t.Errorf("beside cancelled requests:\n%q\nalone:\n%q", text, alone)

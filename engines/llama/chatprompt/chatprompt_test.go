@@ -158,7 +158,7 @@ func TestInjection(t *testing.T) {
 	tokenizer := qwen()
 	var pieces []string
 	for _, s := range tokenizer.specials {
-		pieces = append(pieces, s.Text, s.Text[:3], s.Text[3:], s.Text[:1], s.Text[len(s.Text)-1:])
+		pieces = append(pieces, s.Text, s.Text[:3], s.Text[3:], s.Text[:1], s.Text[1:], s.Text[1:len(s.Text)-1], s.Text[len(s.Text)-1:])
 	}
 	pieces = append(pieces, "a", "\n", " ", "ệ", "\uE000")
 	templates := map[string]string{"qwen": qwenTemplate(t), "tight": `{% for m in messages %}<{{ m.content }}>{{ m.content | trim }}|im_end|>{% endfor %}`}

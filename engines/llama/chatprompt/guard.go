@@ -2,50 +2,63 @@ package chatprompt
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
 // guard marks the places in a message where special tokens are spelled out, or
 // could come about together with the template's text around it.
 type guard struct {
-	specials []string
+	specials []string // none of them with space at its ends
 	byFirst  [256][]string
 }
 
 func newGuard(specials []Special) *guard {
 	g := &guard{}
 	for _, s := range specials {
-		if s.Text == "" {
+		// A token's own space at its ends may come from anywhere.
+		text := strings.TrimFunc(s.Text, unicode.IsSpace)
+		if text == "" {
 			continue
 		}
-		g.specials = append(g.specials, s.Text)
-		g.byFirst[s.Text[0]] = append(g.byFirst[s.Text[0]], s.Text)
+		g.specials = append(g.specials, text)
+		g.byFirst[text[0]] = append(g.byFirst[text[0]], text)
 	}
 	return g
 }
 
 // apply returns content with mark inserted after the first character of every
-// special token in it, and at its ends if a special token could lie across them.
-// Ordinary text is returned as it is.
+// special token in it, and at the ends of its words if a special token could lie
+// across them: templates may trim the space around. Ordinary text is returned as
+// it is.
 func (g *guard) apply(content, mark string) string {
+	left := strings.TrimLeftFunc(content, unicode.IsSpace)
+	lead := content[:len(content)-len(left)]
+	words := strings.TrimRightFunc(left, unicode.IsSpace)
+	trail := left[len(words):]
+	if words == "" {
+		return content
+	}
 	var b strings.Builder
-	if g.opens(content) {
+	b.WriteString(lead)
+	if g.opens(words) {
 		b.WriteString(mark)
 	}
 	written := 0
-	for i := 0; i < len(content); i++ {
-		if !g.begins(content[i:]) {
+	for i := range len(words) {
+		if !g.begins(words[i:]) {
 			continue
 		}
-		_, size := utf8.DecodeRuneInString(content[i:])
-		b.WriteString(content[written : i+size])
+		_, size := utf8.DecodeRuneInString(words[i:])
+		b.WriteString(words[written : i+size])
 		b.WriteString(mark)
 		written = i + size
 	}
-	b.WriteString(content[written:])
-	if g.closes(content) {
+	b.WriteString(words[written:])
+	if g.closes(words) {
 		b.WriteString(mark)
 	}
+	b.WriteString(trail)
 	return b.String()
 }
 
@@ -62,9 +75,6 @@ func (g *guard) begins(text string) bool {
 // opens tells whether text could be the end, or the middle, of a special token
 // that the template begins.
 func (g *guard) opens(text string) bool {
-	if strings.TrimSpace(text) == "" {
-		return false
-	}
 	for _, s := range g.specials {
 		if len(text) < len(s) && strings.Contains(s, text) {
 			return true

@@ -50,7 +50,9 @@ func (s *Stream) Push(piece []byte) (text string, ended bool) {
 	}
 	s.bytes = append(s.bytes, piece...)
 	n := len(s.bytes) - incomplete(s.bytes)
-	s.held += strings.ToValidUTF8(string(s.bytes[:n]), string(utf8.RuneError))
+	// Bytes that are no character become one replacement character each, so
+	// that the text does not depend on how tokens cut it.
+	s.held += string([]rune(string(s.bytes[:n])))
 	s.bytes = append(s.bytes[:0], s.bytes[n:]...)
 	s.skipThought()
 	if s.state != answering {
@@ -74,22 +76,22 @@ func (s *Stream) Flush() string {
 	if s.state == thinking {
 		return ""
 	}
-	text := s.held
 	if len(s.bytes) > 0 {
-		text += string(utf8.RuneError)
+		s.held += string(utf8.RuneError)
 	}
-	s.held = ""
-	return text
+	if at := s.findStop(); at >= 0 {
+		return s.held[:at]
+	}
+	return s.held
 }
 
 // skipThought moves past a thought at the beginning of the answer.
 func (s *Stream) skipThought() {
 	if s.state == beginning {
-		trimmed := strings.TrimLeft(s.held, " \r\n")
 		switch {
-		case strings.HasPrefix(trimmed, thoughtStart):
-			s.state, s.held = thinking, trimmed[len(thoughtStart):]
-		case !strings.HasPrefix(thoughtStart, trimmed):
+		case strings.HasPrefix(s.held, thoughtStart):
+			s.state, s.held = thinking, s.held[len(thoughtStart):]
+		case !strings.HasPrefix(thoughtStart, s.held):
 			s.state = answering
 		}
 	}

@@ -41,7 +41,7 @@ func TestStream(t *testing.T) {
 		"repeating prefix":        {stops: []string{"aab"}, pieces: []string{"a", "a", "a", "b"}, want: []string{"", "", "a", ""}, ended: true},
 		"stop of two bytes":       {stops: []string{"ệ"}, pieces: []string{"x\xe1", "\xbb\x87y"}, want: []string{"x", ""}, ended: true},
 		"thought":                 {pieces: []string{"<thi", "nk>hm", "m</th", "ink>", "\n\n", "Yes"}, want: []string{"", "", "", "", "", "Yes", ""}},
-		"thought after a line":    {pieces: []string{"\n<think>a</think>\nb"}, want: []string{"b", ""}},
+		"beginning of a thought":  {stops: []string{"hin"}, pieces: []string{"<thin"}, want: []string{"", "<t"}},
 		"no thought":              {pieces: []string{"<", "b>"}, want: []string{"", "<b>", ""}},
 		"thought opened before":   {inside: true, pieces: []string{"hm", "</think>ok"}, want: []string{"", "ok", ""}},
 		"thought without end":     {pieces: []string{"<think>hm", "hm"}, want: []string{"", "", ""}},
@@ -62,6 +62,7 @@ func TestStream(t *testing.T) {
 func FuzzStream(f *testing.F) {
 	f.Add([]byte("xin chào bạn ơi"), []byte{1, 1, 2, 3}, "ơ")
 	f.Add([]byte("a\xf0\x9f\x91\xa9\xff\xc3"), []byte{2, 1}, "")
+	f.Add([]byte("\xff\xff"), []byte{1}, "")
 	f.Add([]byte("<think>x</think>\n\nabcabd"), []byte{3}, "abd")
 	f.Fuzz(func(t *testing.T, data, cuts []byte, stop string) {
 		var stops []string
