@@ -55,7 +55,7 @@ install_node() {
 	npm ci --prefix "$1" --silent --no-audit --no-fund
 }
 
-digest() { sha256sum "$@" | sha256sum | cut -c1-12; }
+digest() { sha256sum <"$1" | cut -c1-12; }
 
 path=
 for name in "$@"; do
