@@ -107,7 +107,7 @@ fit() {
 		[ -e "$file" ] || continue
 		patchelf --set-interpreter "$final${loader#"$root"}" \
 			--force-rpath --set-rpath "$final/$lib:$final/$lib/llama:$final/$lib/pulseaudio" "$file"
-		ln -sf "../../$lib/ggml/backends0/"*.so "$root/usr/bin/"
+		(cd "$root/usr/bin" && ln -sf "../../$lib/ggml/backends0/"*.so .)
 	done
 	mkdir "$root/shim"
 	echo 'INPUT(-lggml-base)' >"$root/shim/libggml-cpu.so"
