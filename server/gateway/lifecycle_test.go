@@ -150,7 +150,9 @@ func TestRestStreamThatBreaksEndsWithAnErrorLine(t *testing.T) {
 	r := start(t, faultModels)
 	_, body := r.post(t, "/v1/chat:stream", chatBody("", `fault: {"fault":"crash","fault_after_tokens":2,"token_interval_us":100000}`).body)
 	lines := strings.Split(strings.TrimSpace(body), "\n")
-	var last struct{ Error struct{ Details []struct{ Reason string } } }
+	var last struct {
+		Error struct{ Details []struct{ Reason string } }
+	}
 	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil || len(lines) < 2 ||
 		len(last.Error.Details) == 0 || last.Error.Details[0].Reason != "ENGINE_CRASHED" {
 		t.Errorf("%v %s", err, body)
