@@ -57,7 +57,7 @@ log: {level: warn}
 engines:
   fault: {command: [%q]}
 models:
-  stub: {engine: fault, memory_mb: 100, max_concurrency: 8}
+  stub: {engine: fault, path: %q, memory_mb: 100, max_concurrency: 8}
 tasks:
   chat: {primary: stub}
 `
@@ -67,7 +67,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	g, err := benchkit.StartGateway(ctx, os.Stderr, o.gateway, fmt.Sprintf(gatewayConfig, engine))
+	g, err := benchkit.StartGateway(ctx, os.Stderr, o.gateway, fmt.Sprintf(gatewayConfig, engine, engine))
 	if err != nil {
 		return err
 	}

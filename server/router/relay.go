@@ -10,8 +10,8 @@ import (
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
 )
 
-// pauseAfter is how long a request waits for its caller's audio before it gives
-// the cores it works with to others.
+// pauseAfter is how long a request waits for its caller, to send audio or to read
+// what came out, before it gives the cores it works with to others.
 const pauseAfter = 2 * time.Second
 
 // relay sends a request to the lease's worker and hands over what it answers.
@@ -49,7 +49,7 @@ func exchange(run context.Context, cancel context.CancelCauseFunc, lease Lease, 
 		if err := stream.CloseSend(); err != nil {
 			return err
 		}
-		return receive(stream, emit)
+		return receive(run, stream, lease, emit)
 	}
 	pumped := make(chan struct{})
 	go func() {
@@ -58,7 +58,7 @@ func exchange(run context.Context, cancel context.CancelCauseFunc, lease Lease, 
 			cancel(err)
 		}
 	}()
-	err = receive(stream, emit)
+	err = receive(run, stream, lease, emit)
 	if err == nil && run.Err() != nil {
 		err = context.Cause(run) // the worker took broken audio for its end
 	}
@@ -106,7 +106,11 @@ type emitError struct{ error }
 
 func (e emitError) Unwrap() error { return e.error }
 
-func receive(stream enginev1.Engine_RunClient, emit func(*enginev1.RunResponse) error) error {
+// receive hands over what comes out. While the caller is slow to read it the
+// lease is paused: the worker, which can send no more, must not look like one
+// that hangs.
+func receive(ctx context.Context, stream enginev1.Engine_RunClient, lease Lease, emit func(*enginev1.RunResponse) error) error {
+	paused := make(chan struct{}, 1)
 	for {
 		resp, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
@@ -115,7 +119,18 @@ func receive(stream enginev1.Engine_RunClient, emit func(*enginev1.RunResponse) 
 		if err != nil {
 			return err
 		}
-		if err := emit(resp); err != nil {
+		slow := time.AfterFunc(pauseAfter, func() {
+			lease.Pause()
+			paused <- struct{}{}
+		})
+		err = emit(resp)
+		if !slow.Stop() {
+			<-paused // Resume comes after Pause
+			if resumed := lease.Resume(ctx); resumed != nil && err == nil {
+				return resumed
+			}
+		}
+		if err != nil {
 			return emitError{err}
 		}
 	}
