@@ -1,0 +1,144 @@
+// Package models carries the starter models in the binary and puts them on
+// disk, where the engines can map them.
+//
+// The starter models are small files made by the scripts in starter/ (see the
+// model cards there). starter/SHA256SUMS lists them with their checksums; the
+// scripts rewrite it, and a test holds it against the files. At run time only
+// that list is hashed, never the models: starting must stay fast, and pages of
+// the binary that nobody reads take no memory.
+package models
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Names of the starter models, as keys of the map that [Extract] returns.
+const (
+	// Chat is a Qwen3-architecture GGUF for chat and grammar.
+	Chat = "chat.gguf"
+)
+
+//go:embed starter/SHA256SUMS starter/chat.gguf
+var embedded embed.FS
+
+const (
+	starterDir = "starter"
+	sumsFile   = "SHA256SUMS"
+	// hashDigits of the set's checksum name its directory: enough that two
+	// releases never share one, short enough to read in a path.
+	hashDigits = 16
+)
+
+// Extract writes the embedded starter models under dir, in a directory named
+// after the contents of the whole set, and returns the absolute path of each
+// file by its name. Files that belong together, such as a voice and its JSON,
+// so stay side by side.
+//
+// A file that exists with the right size is left alone, so a second call costs
+// one stat per file. Files appear by rename, with mode 0644: concurrent calls,
+// also of several processes, are safe, and a reader never sees half a file. The
+// directory of another release is neither used nor removed.
+func Extract(dir string) (map[string]string, error) {
+	source, err := fs.Sub(embedded, starterDir)
+	if err != nil {
+		return nil, fmt.Errorf("starter models: %w", err)
+	}
+	paths, err := extract(source, dir)
+	if err != nil {
+		return nil, fmt.Errorf("extract starter models to %s: %w", dir, err)
+	}
+	return paths, nil
+}
+
+// Checksums returns the SHA-256 of every embedded starter model, in lower-case
+// hexadecimal, by file name.
+func Checksums() (map[string]string, error) {
+	list, err := embedded.ReadFile(starterDir + "/" + sumsFile)
+	if err != nil {
+		return nil, fmt.Errorf("starter models: %w", err)
+	}
+	return parseSums(list)
+}
+
+func extract(source fs.FS, dir string) (map[string]string, error) {
+	list, err := fs.ReadFile(source, sumsFile)
+	if err != nil {
+		return nil, err
+	}
+	sums, err := parseSums(list)
+	if err != nil {
+		return nil, err
+	}
+	hash := sha256.Sum256(list)
+	target, err := filepath.Abs(filepath.Join(dir, hex.EncodeToString(hash[:])[:hashDigits]))
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(target, 0o755); err != nil {
+		return nil, err
+	}
+	paths := make(map[string]string, len(sums))
+	for name := range sums {
+		paths[name] = filepath.Join(target, name)
+		if err := extractFile(source, name, paths[name]); err != nil {
+			return nil, err
+		}
+	}
+	return paths, nil
+}
+
+// extractFile copies one file of source to path unless path has its size.
+func extractFile(source fs.FS, name, path string) (err error) {
+	in, err := source.Open(name)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	want, err := in.Stat()
+	if err != nil {
+		return err
+	}
+	if have, err := os.Stat(path); err == nil && have.Mode().IsRegular() && have.Size() == want.Size() {
+		return nil
+	}
+	out, err := os.CreateTemp(filepath.Dir(path), name+".*.tmp")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(out.Name()))
+		}
+	}()
+	_, err = io.Copy(out, in)
+	err = errors.Join(err, out.Chmod(0o644), out.Close())
+	if err != nil {
+		return err
+	}
+	return os.Rename(out.Name(), path)
+}
+
+// parseSums reads the format of sha256sum: "<64 hex digits>  <name>" a line.
+func parseSums(list []byte) (map[string]string, error) {
+	sums := make(map[string]string)
+	lines := bufio.NewScanner(bytes.NewReader(list))
+	for lines.Scan() {
+		sum, name, found := strings.Cut(lines.Text(), "  ")
+		if !found || len(sum) != hex.EncodedLen(sha256.Size) || name == "" || name != filepath.Base(name) {
+			return nil, fmt.Errorf("%s: malformed line %q", sumsFile, lines.Text())
+		}
+		sums[name] = sum
+	}
+	return sums, lines.Err()
+}

@@ -1,0 +1,192 @@
+package models
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	gguf "github.com/gpustack/gguf-parser-go"
+)
+
+func extractTo(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	paths, err := Extract(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return paths
+}
+
+func checksum(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// The list of checksums is written by the training scripts: this is what fails
+// when a model was replaced without them, or is embedded but not listed.
+func TestChecksumsMatchEmbeddedFiles(t *testing.T) {
+	sums, err := Checksums()
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, err := fs.ReadDir(embedded, starterDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var files []string
+	for _, entry := range entries {
+		if entry.Name() != sumsFile {
+			files = append(files, entry.Name())
+		}
+	}
+	if listed := slices.Sorted(maps.Keys(sums)); !slices.Equal(listed, files) {
+		t.Errorf("%s lists %v, embedded are %v", sumsFile, listed, files)
+	}
+	for name, path := range extractTo(t, t.TempDir()) {
+		if got := checksum(t, path); got != sums[name] {
+			t.Errorf("%s: sha256 %s, %s says %s: run the script that makes it", name, got, sumsFile, sums[name])
+		}
+	}
+}
+
+func TestExtractWritesReadableFilesSideBySide(t *testing.T) {
+	dir := t.TempDir()
+	paths := extractTo(t, dir)
+	path, ok := paths[Chat]
+	if !ok {
+		t.Fatalf("no %q among %v", Chat, paths)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Mode() != 0o644 {
+		t.Errorf("mode %v, want 0644", info.Mode())
+	}
+	if !filepath.IsAbs(path) || filepath.Dir(filepath.Dir(path)) != dir {
+		t.Errorf("%s is not in a directory below %s", path, dir)
+	}
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(entries) != len(paths) {
+		t.Errorf("%d files for %d models: temporary files were left: %v", len(entries), len(paths), entries)
+	}
+}
+
+func TestExtractKeepsFilesOfTheRightSize(t *testing.T) {
+	dir := t.TempDir()
+	path := extractTo(t, dir)[Chat]
+	before, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	extractTo(t, dir)
+	after, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !os.SameFile(before, after) || !before.ModTime().Equal(after.ModTime()) {
+		t.Error("the second call wrote the file again")
+	}
+}
+
+func TestExtractReplacesTruncatedFile(t *testing.T) {
+	dir := t.TempDir()
+	path := extractTo(t, dir)[Chat]
+	want := checksum(t, path)
+	if err := os.Truncate(path, 100); err != nil {
+		t.Fatal(err)
+	}
+	extractTo(t, dir)
+	if got := checksum(t, path); got != want {
+		t.Errorf("sha256 %s after repair, want %s", got, want)
+	}
+}
+
+func TestExtractConcurrently(t *testing.T) {
+	dir := t.TempDir()
+	sums, err := Checksums()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			paths, err := Extract(dir)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			data, err := os.ReadFile(paths[Chat])
+			if sum := sha256.Sum256(data); err != nil || hex.EncodeToString(sum[:]) != sums[Chat] {
+				t.Errorf("half a file was visible (%d bytes, %v)", len(data), err)
+			}
+		})
+	}
+	group.Wait()
+}
+
+func TestExtractNamesTheDirectoryThatFails(t *testing.T) {
+	blocked := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(blocked, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Extract(blocked); err == nil || !strings.Contains(err.Error(), blocked) {
+		t.Errorf("error %v does not name %s", err, blocked)
+	}
+}
+
+func TestParseSums(t *testing.T) {
+	sum := strings.Repeat("0a", sha256.Size)
+	for _, line := range []string{"chat.gguf", sum + " chat.gguf", "0a  chat.gguf", sum + "  ", sum + "  ../chat.gguf"} {
+		if sums, err := parseSums([]byte(line + "\n")); err == nil {
+			t.Errorf("%q was read as %v", line, sums)
+		}
+	}
+	sums, err := parseSums([]byte(sum + "  a.onnx\n" + sum + "  a.onnx.json\n"))
+	if err != nil || len(sums) != 2 || sums["a.onnx.json"] != sum {
+		t.Errorf("got %v, %v", sums, err)
+	}
+}
+
+// What the chat engine relies on in the file, read by an independent parser.
+func TestChatModelMetadata(t *testing.T) {
+	file, err := gguf.ParseGGUFFile(extractTo(t, t.TempDir())[Chat])
+	if err != nil {
+		t.Fatal(err)
+	}
+	architecture, tokenizer := file.Architecture(), file.Tokenizer()
+	if architecture.Architecture != "qwen3" || architecture.MaximumContextLength < 4096 {
+		t.Errorf("architecture %q with context %d", architecture.Architecture, architecture.MaximumContextLength)
+	}
+	if tokenizer.Model != "gpt2" {
+		t.Errorf("tokenizer %q, want gpt2", tokenizer.Model)
+	}
+	metadata, _ := file.Header.MetadataKV.Index([]string{"tokenizer.chat_template", "tokenizer.ggml.tokens"})
+	if template := metadata["tokenizer.chat_template"].ValueString(); !strings.Contains(template, "enable_thinking") {
+		t.Errorf("chat template without enable_thinking: %.80q", template)
+	}
+	tokens := metadata["tokenizer.ggml.tokens"].ValueArray().ValuesString()
+	if end := tokens[tokenizer.EOSTokenID]; end != "<|im_end|>" {
+		t.Errorf("end token %q, want <|im_end|>", end)
+	}
+	for _, token := range []string{"<|endoftext|>", "<|im_start|>", "<think>", "</think>"} {
+		if !slices.Contains(tokens, token) {
+			t.Errorf("no token %s", token)
+		}
+	}
+}

@@ -1,0 +1,1 @@
+"""The starter chat model: generated data, network, training and GGUF export."""

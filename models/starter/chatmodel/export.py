@@ -1,0 +1,60 @@
+"""Writes the trained network and its vocabulary as a GGUF file, laid out as converters write Qwen3."""
+
+import pathlib
+
+import gguf
+import numpy as np
+
+from .network import Shape
+from .tokenizer import CONTROL, USER_DEFINED, ChatTokenizer
+
+DESCRIPTION = ("Starter model of ModelGateway: a tiny Qwen3-architecture network trained on generated "
+               "tutoring dialogues. A demonstrator, not a language model of practical use.")
+
+
+def write_gguf(path: pathlib.Path, weights: dict, shape: Shape, tokenizer: ChatTokenizer) -> None:
+    """Writes matrices as F16 and norms as F32; a file already at path is replaced."""
+    writer = gguf.GGUFWriter(path, "qwen3")
+    writer.add_name("ModelGateway starter chat")
+    writer.add_description(DESCRIPTION)
+    writer.add_license("apache-2.0")
+    writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
+    writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
+    _add_shape(writer, shape)
+    _add_tokenizer(writer, tokenizer)
+    for name, value in weights.items():
+        array = np.asarray(value)
+        writer.add_tensor(f"{name}.weight", array.astype(np.float16 if array.ndim == 2 else np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def _add_shape(writer, shape):
+    writer.add_context_length(shape.context_length)
+    writer.add_embedding_length(shape.embedding_length)
+    writer.add_block_count(shape.block_count)
+    writer.add_feed_forward_length(shape.feed_forward_length)
+    writer.add_head_count(shape.head_count)
+    writer.add_head_count_kv(shape.head_count_kv)
+    writer.add_key_length(shape.key_length)
+    writer.add_value_length(shape.key_length)
+    writer.add_layer_norm_rms_eps(shape.rms_epsilon)
+    writer.add_rope_freq_base(shape.rope_freq_base)
+
+
+def _add_tokenizer(writer, tokenizer):
+    kinds = {text: gguf.TokenType.CONTROL for text in CONTROL}
+    kinds |= {text: gguf.TokenType.USER_DEFINED for text in USER_DEFINED}
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("qwen2")
+    writer.add_token_list(tokenizer.tokens)
+    writer.add_token_types([kinds.get(text, gguf.TokenType.NORMAL) for text in tokenizer.tokens])
+    writer.add_token_merges(tokenizer.merges)
+    writer.add_bos_token_id(tokenizer.special["<|endoftext|>"])
+    writer.add_eos_token_id(tokenizer.special["<|im_end|>"])
+    writer.add_pad_token_id(tokenizer.special["<|endoftext|>"])
+    writer.add_add_bos_token(False)
+    template = pathlib.Path(__file__).with_name("chat_template.jinja")
+    writer.add_chat_template(template.read_text(encoding="utf-8"))
