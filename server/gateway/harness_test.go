@@ -119,7 +119,7 @@ func start(t *testing.T, yaml string) *running {
 	r.stop = stop
 	go func() { r.done <- g.Run(ctx, context.Background()) }()
 	<-ready
-	r.conn, err = grpc.NewClient(g.GRPCAddr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()),
+	r.conn, err = grpc.NewClient(show(g.GRPCAddr()), grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithDefaultCallOptions(grpc.MaxCallSendMsgSize(256<<20)))
 	if err != nil {
 		t.Fatal(err)
