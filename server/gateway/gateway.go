@@ -61,6 +61,7 @@ type Gateway struct {
 	manager  *lifecycle.Manager
 	service  *api.Gateway
 	health   *health.Server
+	tracing  *telemetry.Tracing
 	public   *grpc.Server
 	internal *grpc.Server
 	conn     *grpc.ClientConn
@@ -194,7 +195,12 @@ func (g *Gateway) makeServers(version string, metrics *telemetry.Metrics) error 
 	factory := api.NewServerFactory(g.cfg.Limits, g.log, rules, api.Services{
 		Gateway: g.service, Admin: api.NewAdmin(g.manager), Health: g.health,
 	})
-	g.public, g.internal = factory.Public(), factory.Internal()
+	g.tracing, err = telemetry.NewTracing(g.requests, g.cfg.Telemetry.OTLPEndpoint, version)
+	if err != nil {
+		return err
+	}
+	traced := g.tracing.ServerOptions()
+	g.public, g.internal = factory.Public(traced...), factory.Internal(traced...)
 	g.pipe = bufconn.Listen(pipeBuffer)
 	g.conn, err = grpc.NewClient("passthrough:///gateway",
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
@@ -259,6 +265,11 @@ func (g *Gateway) Close() error {
 	}
 	if g.host != nil {
 		add(g.host.Close())
+	}
+	flush, done := context.WithTimeout(context.Background(), graceAfterDrain)
+	defer done()
+	if err := g.tracing.Shutdown(flush); err != nil {
+		g.log.Warn("the last traces were not sent", "error", err)
 	}
 	if g.lock != nil {
 		add(g.lock.Unlock())

@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	spb "google.golang.org/genproto/googleapis/rpc/status"
@@ -32,6 +33,7 @@ func newREST(ctx context.Context, conn *grpc.ClientConn) (http.Handler, error) {
 	mux := runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, codec),
 		runtime.WithMarshalerOption(eventStream, &serverSentEvents{JSONPb: codec}),
+		runtime.WithIncomingHeaderMatcher(forwarded),
 		runtime.WithErrorHandler(writeError),
 		runtime.WithStreamErrorHandler(streamError),
 		runtime.WithRoutingErrorHandler(routingError),
@@ -46,6 +48,16 @@ func newREST(ctx context.Context, conn *grpc.ClientConn) (http.Handler, error) {
 		}
 	}
 	return shapeErrors(mux), nil
+}
+
+// forwarded says which headers the gRPC server sees: grpc-gateway's choice, and
+// those that carry a trace on.
+func forwarded(name string) (string, bool) {
+	switch name {
+	case "Traceparent", "Tracestate":
+		return strings.ToLower(name), true
+	}
+	return runtime.DefaultHeaderMatcher(name)
 }
 
 // typed makes sure that an error has a reason: those of grpc-gateway itself,

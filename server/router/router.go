@@ -198,11 +198,13 @@ func (r *Router) skip(req Request, model string) *errs.Error {
 
 // attempt runs a request on one model. It gives the lease back before it
 // returns.
-func (r *Router) attempt(ctx context.Context, req Request, model string, sink Sink) (*gatewayv1.ServedBy, error) {
-	lease, err := r.acquire(ctx, lifecycle.Request{Model: model, Priority: req.Routing.GetPriority()})
+func (r *Router) attempt(ctx context.Context, req Request, model string, sink Sink) (served *gatewayv1.ServedBy, err error) {
+	lease, err := r.lease(ctx, lifecycle.Request{Model: model, Priority: req.Routing.GetPriority()})
 	if err != nil {
 		return nil, err
 	}
+	ctx, span := startSpan(ctx, "infer", model)
+	defer func() { endSpan(span, err) }()
 	sink.Begin()
 	start := time.Now()
 	meter := meter{observer: r.observer, task: req.Task, model: model}
@@ -218,4 +220,11 @@ func (r *Router) attempt(ctx context.Context, req Request, model string, sink Si
 		LoadDuration:      durationpb.New(lease.LoadDuration()),
 		InferenceDuration: durationpb.New(time.Since(start)),
 	}, err
+}
+
+// lease waits for a lease, in a span of its own.
+func (r *Router) lease(ctx context.Context, req lifecycle.Request) (lease Lease, err error) {
+	ctx, span := startSpan(ctx, "acquire", req.Model)
+	defer func() { endSpan(span, err) }()
+	return r.acquire(ctx, req)
 }
