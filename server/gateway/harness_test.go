@@ -27,7 +27,26 @@ import (
 // enginesDir holds engine-fault, built once for the package.
 var enginesDir string
 
+// serveConfig, set in the environment of this test's own program, has it serve
+// that configuration as the command does.
+const serveConfig = "MODELGATEWAY_TEST_SERVE"
+
+func serveAsCommand(file string) int {
+	cfg, err := config.Load(config.Source{File: file})
+	if err == nil {
+		err = Serve(context.Background(), cfg, "test", os.Stdout, os.Stderr)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
 func TestMain(m *testing.M) {
+	if file := os.Getenv(serveConfig); file != "" {
+		os.Exit(serveAsCommand(file))
+	}
 	dir, err := os.MkdirTemp("", "modelgateway-engines-")
 	if err != nil {
 		panic(err)
