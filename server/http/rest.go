@@ -34,6 +34,7 @@ func newREST(ctx context.Context, conn *grpc.ClientConn) (http.Handler, error) {
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, codec),
 		runtime.WithMarshalerOption(eventStream, &serverSentEvents{JSONPb: codec}),
 		runtime.WithIncomingHeaderMatcher(forwarded),
+		runtime.WithOutgoingHeaderMatcher(func(string) (string, bool) { return "", false }), // gRPC's own are noise
 		runtime.WithErrorHandler(writeError),
 		runtime.WithStreamErrorHandler(streamError),
 		runtime.WithRoutingErrorHandler(routingError),

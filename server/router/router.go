@@ -168,7 +168,7 @@ func (r *Router) candidates(req Request) ([]string, error) {
 	routed := r.tasks[req.Task]
 	if req.Model != "" {
 		if _, ok := r.models[req.Model]; !ok {
-			return nil, errs.New(errs.ModelNotFound, "no model %q is configured", req.Model)
+			return nil, errs.New(errs.ModelNotFound, "no model %q is configured", req.Model).With("model", req.Model)
 		}
 		// Who names another model than the primary wants that one.
 		if len(routed) == 0 || routed[0] != req.Model {
