@@ -126,7 +126,7 @@ func TestCancelMidPrompt(t *testing.T) {
 	m.scheduler.Close()
 	w := &watched{Executor: &executor{context: m.context}, entered: make(chan struct{}, 1)}
 	m.scheduler = batching.New(batching.Config{
-		ContextTokens: testContext, BatchTokens: m.parameters.Batch, Parallel: 4, Slots: 8, KeepsEveryPosition: true,
+		ContextTokens: testContext, BatchTokens: m.parameters.Batch, PromptTokens: m.parameters.MicroBatch, Parallel: 4, Slots: 8, KeepsEveryPosition: true,
 	}, w, m.vocab)
 	beside := task{messages: conversation("", "Hello"), sampling: greedy(300), grammar: longText(800)}
 	alone, _, err := m.text(t.Context(), beside)

@@ -160,6 +160,7 @@ func newModel(backend *llamacpp.Backend, weights *llamacpp.Model, p parameters, 
 		scheduler: batching.New(batching.Config{
 			ContextTokens:      min(context.Tokens(), context.SequenceTokens()),
 			BatchTokens:        p.Batch,
+			PromptTokens:       p.MicroBatch,
 			Parallel:           p.Parallel,
 			Slots:              slots,
 			KeepsEveryPosition: weights.KeepsEveryPosition(),

@@ -72,48 +72,32 @@ func inputs(parts []part, batch []Input) []Input {
 	return batch
 }
 
-// pace sizes the prompt's share of a batch by the time that it may take.
+// pace sizes the prompts' share of a batch. Small shares compute slowly, so it
+// is a whole micro-batch, except while others wait for their next token.
 type pace struct {
 	// rate is tokens a second, 0 while unknown.
 	rate float64
 }
 
-// How long a batch may take: while others wait for their next token, while
-// several prompts are read, and when there is only one sequence. New requests
-// and, if it is aborted, everybody in the batch lose as much.
 const (
-	besideGenerating = 200 * time.Millisecond
-	besidePrompts    = 500 * time.Millisecond
-	alone            = time.Second
-)
-
-const (
-	// firstPromptTokens is a batch's share before the rate is known.
-	firstPromptTokens = 64
-	// promptStep is what shares are rounded to: odd rests compute slowly.
-	promptStep = 32
+	// besideGenerating is how long others should wait for their next token.
+	besideGenerating = 250 * time.Millisecond
+	// leastPromptTokens is the share below which more time is lost than won.
+	leastPromptTokens = 64
 	// rateSample is the least tokens of a batch that tells the rate.
 	rateSample = 16
 	// rateWeight is how much one batch counts in the mean.
 	rateWeight = 0.3
 )
 
-// promptTokens returns the prompts' share of the next batch.
+// promptTokens returns the prompts' share of the next batch, at most most.
 func (p *pace) promptTokens(active []*sequence, most int) int {
-	if p.rate == 0 {
-		return min(firstPromptTokens, most)
-	}
-	allowed := alone
-	if len(active) > 1 {
-		allowed = besidePrompts
-	}
 	for _, s := range active {
-		if len(active) > 1 && len(s.pending()) == 1 {
-			allowed = besideGenerating
+		if len(s.pending()) == 1 {
+			return min(most, max(leastPromptTokens, int(p.rate*besideGenerating.Seconds())))
 		}
 	}
-	n := int(min(p.rate*allowed.Seconds(), float64(most))) / promptStep * promptStep
-	return max(n, min(promptStep, most))
+	return most
 }
 
 // measured tells how long a batch took.

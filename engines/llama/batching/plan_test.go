@@ -59,24 +59,34 @@ func TestPace(t *testing.T) {
 	one, two := at(sequenceOf(1, 500), 0), at(sequenceOf(2, 500), 0)
 	generating := at(sequenceOf(3, 10), 9)
 	p := &pace{}
-	if got := p.promptTokens([]*sequence{one}, 2048); got != firstPromptTokens {
-		t.Errorf("before anything is known: %d, want %d", got, firstPromptTokens)
-	}
-	p.measured(128, time.Second)
 	for _, c := range []struct {
+		rate   float64
 		active []*sequence
+		most   int
 		want   int
 	}{
-		{[]*sequence{one}, 128},
-		{[]*sequence{one, two}, 64},
-		{[]*sequence{one, generating}, promptStep},
+		{0, []*sequence{one}, 512, 512},
+		{100, []*sequence{one, two}, 512, 512},
+		{0, []*sequence{one, generating}, 512, leastPromptTokens},
+		{100, []*sequence{one, generating}, 512, leastPromptTokens},
+		{1000, []*sequence{one, generating}, 512, 250},
+		{10000, []*sequence{one, generating}, 512, 512},
+		{100, []*sequence{one, generating}, 16, 16},
 	} {
-		if got := p.promptTokens(c.active, 2048); got != c.want {
-			t.Errorf("%d sequences: %d tokens, want %d", len(c.active), got, c.want)
+		p.rate = c.rate
+		if got := p.promptTokens(c.active, c.most); got != c.want {
+			t.Errorf("%d sequences at %v tokens/s: %d tokens, want %d", len(c.active), c.rate, got, c.want)
 		}
 	}
-	if got := p.promptTokens([]*sequence{one}, 16); got != 16 {
-		t.Errorf("got %d, want no more than a batch holds", got)
+	p = &pace{}
+	p.measured(4, time.Second) // too few to tell
+	p.measured(100, time.Second)
+	if p.rate != 100 {
+		t.Errorf("rate %v, want 100", p.rate)
+	}
+	p.measured(200, time.Second)
+	if p.rate <= 100 || p.rate >= 200 {
+		t.Errorf("rate %v, want a mean of 100 and 200", p.rate)
 	}
 }
 

@@ -45,6 +45,9 @@ func New(config Config, executor Executor, vocab Vocabulary) *Scheduler {
 	if config.Work == nil {
 		config.Work = func(int) {}
 	}
+	if config.PromptTokens == 0 {
+		config.PromptTokens = config.BatchTokens
+	}
 	s := &Scheduler{
 		config:   config,
 		executor: executor,

@@ -19,7 +19,7 @@ func (s *Scheduler) step() {
 	s.adoptPrefixes()
 	var parts []part
 	for {
-		parts = plan(s.active, s.limit, s.pace.promptTokens(s.active, s.config.BatchTokens))
+		parts = plan(s.active, s.limit, s.pace.promptTokens(s.active, s.config.PromptTokens))
 		s.batch = inputs(parts, s.batch[:0])
 		if s.makeRoom(len(s.batch)) {
 			break

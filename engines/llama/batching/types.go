@@ -87,6 +87,8 @@ type Config struct {
 	ContextTokens int
 	// BatchTokens is the most tokens of one batch.
 	BatchTokens int
+	// PromptTokens is the most tokens of prompts in one batch; 0: BatchTokens.
+	PromptTokens int
 	// Parallel is the most sequences that are worked on at once.
 	Parallel int
 	// Slots is the number of sequences that the cache can tell apart, at least
