@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/lexilingo/modelgateway/bench/internal/benchkit"
@@ -21,7 +22,7 @@ func main() {
 	rounds := flag.Int("rounds", 10, "starts")
 	settle := flag.Duration("settle", 3*time.Second, "time between ready and the look at its memory")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, *program, *rounds, *settle); err != nil {
 		fmt.Fprintln(os.Stderr, "bench/idle:", err)

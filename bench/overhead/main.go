@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/lexilingo/modelgateway/bench/internal/benchkit"
@@ -36,7 +37,7 @@ func main() {
 	flag.IntVar(&o.calls, "calls", 500, "unary calls a round")
 	flag.IntVar(&o.tokens, "tokens", 20000, "streamed tokens a round")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench/overhead:", err)
