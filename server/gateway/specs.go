@@ -84,8 +84,16 @@ func modelSpec(cfg *config.Config, name string) (lifecycle.ModelSpec, error) {
 		ProgressTimeout: m.ProgressTimeout,
 		Fingerprint:     func() string { return footprint.Fingerprint(source) },
 	}
-	if m.ResolvedPath != "" {
-		spec.Estimate = func() (int64, error) { return footprint.Estimate(source) }
+	program := spec.Worker
+	spec.Estimate = func() (int64, error) {
+		// Without its engine a model's file is of no use: say that first.
+		if err := program.CheckProgram(); err != nil {
+			return 0, err
+		}
+		if source.Path == "" {
+			return 0, nil
+		}
+		return footprint.Estimate(source)
 	}
 	return spec, nil
 }

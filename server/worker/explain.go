@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -20,6 +21,15 @@ func unavailable(spec Spec, format string, args ...any) *errs.Error {
 	why := fmt.Sprintf(format, args...)
 	return errs.New(errs.EngineUnavailable, "engine %q does not start: %s%s", spec.Engine, why, remedy).
 		With("engine", spec.Engine).With("model", spec.Model)
+}
+
+// CheckProgram returns ENGINE_UNAVAILABLE if the engine's program is not there or
+// may not be executed. It starts nothing.
+func (s Spec) CheckProgram() error {
+	if _, err := exec.LookPath(s.Command[0]); err != nil {
+		return unavailable(s, "%s", cannotStart(filepath.Base(s.Command[0]), err)).WithCause(err)
+	}
+	return nil
 }
 
 // startError explains why a process did not become a worker. It is called when
