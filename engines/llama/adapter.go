@@ -22,13 +22,19 @@ var _ batching.Executor = (*executor)(nil)
 // prompt's batch may take longer than the gateway waits for a sign of life.
 const pollInterval = time.Second
 
+// longBatch is the least tokens of a batch that is looked at: between tokens
+// another goroutine would only take time from the threads that compute.
+const longBatch = 32
+
 // Decode implements batching.Executor.
 func (e *executor) Decode(inputs []batching.Input) (batching.Outcome, error) {
 	e.batch = e.batch[:0]
 	for _, in := range inputs {
 		e.batch = append(e.batch, llamacpp.Input(in))
 	}
-	defer e.countPolls()()
+	if len(inputs) >= longBatch {
+		defer e.countPolls()()
+	}
 	status, err := e.context.Decode(e.batch)
 	switch {
 	case err != nil:

@@ -45,6 +45,7 @@ type Sampling struct {
 type Sampler struct {
 	chain   *C.struct_llama_sampler
 	grammar *C.struct_llama_sampler
+	plain   bool // the chain only takes the likeliest
 }
 
 // NewSampler makes a sampler; its error is ErrGrammar.
@@ -68,6 +69,7 @@ func (m *Model) NewSampler(s Sampling) (*Sampler, error) {
 			C.float(s.FrequencyPenalty), C.float(s.PresencePenalty)))
 	}
 	if s.Temperature <= 0 {
+		out.plain = C.llama_sampler_chain_n(out.chain) == 0
 		add(C.llama_sampler_init_greedy())
 		return out, nil
 	}
@@ -111,7 +113,7 @@ func (s *Sampler) Accept(t Token) { C.llama_sampler_accept(s.chain, C.llama_toke
 // Sample chooses a token from the output at index i of the context's last batch.
 // It returns NoToken if the grammar allows none.
 func (s *Sampler) Sample(c *Context, i int) Token {
-	return Token(C.mg_sample(c.c, C.int32_t(i), s.chain, s.grammar, c.candidates))
+	return Token(C.mg_sample(c.c, C.int32_t(i), s.chain, C.bool(s.plain), s.grammar, c.candidates))
 }
 
 // Close frees the sampler.

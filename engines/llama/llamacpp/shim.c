@@ -91,19 +91,34 @@ static bool allowed(struct llama_sampler *grammar, llama_token token) {
 	return one.logit != -INFINITY;
 }
 
-llama_token mg_sample(struct llama_context *ctx, int32_t i, struct llama_sampler *chain,
+// likeliest is what a greedy sampler chooses, without a copy of the logits.
+static llama_token likeliest(const float *logits, int32_t n) {
+	int32_t best = 0;
+	for (int32_t id = 1; id < n; id++) {
+		if (logits[id] > logits[best]) {
+			best = id;
+		}
+	}
+	return best;
+}
+
+static llama_token choose(struct llama_sampler *chain, llama_token_data *candidates, const float *logits, int32_t n) {
+	llama_token_data_array c = fill(candidates, logits, n);
+	llama_sampler_apply(chain, &c);
+	return selected(&c);
+}
+
+llama_token mg_sample(struct llama_context *ctx, int32_t i, struct llama_sampler *chain, bool plain,
                       struct llama_sampler *grammar, llama_token_data *candidates) {
 	const float *logits = llama_get_logits_ith(ctx, i);
 	if (logits == NULL) {
 		return LLAMA_TOKEN_NULL;
 	}
 	const int32_t n = llama_vocab_n_tokens(llama_model_get_vocab(llama_get_model(ctx)));
-	llama_token_data_array c = fill(candidates, logits, n);
-	llama_sampler_apply(chain, &c);
-	llama_token token = selected(&c);
+	llama_token token = plain ? likeliest(logits, n) : choose(chain, candidates, logits, n);
 	if (grammar != NULL) {
 		if (token == LLAMA_TOKEN_NULL || !allowed(grammar, token)) {
-			c = fill(candidates, logits, n);
+			llama_token_data_array c = fill(candidates, logits, n);
 			llama_sampler_apply(grammar, &c);
 			llama_sampler_apply(chain, &c);
 			token = selected(&c);

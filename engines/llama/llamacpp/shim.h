@@ -30,9 +30,10 @@ struct llama_context *mg_context_new(struct llama_model *model, uint32_t n_ctx, 
 // mg_sample chooses a token from output i of the last decode and tells both
 // samplers of it. The grammar (may be NULL) sees the likeliest choice first and
 // the whole vocabulary only if it forbids that, which is what keeps constrained
-// decoding fast. candidates has room for the vocabulary. Returns
-// LLAMA_TOKEN_NULL if there is no output i or nothing is allowed.
-llama_token mg_sample(struct llama_context *ctx, int32_t i, struct llama_sampler *chain,
+// decoding fast. plain tells that the chain does nothing but take the likeliest.
+// candidates has room for the vocabulary. Returns LLAMA_TOKEN_NULL if there is no
+// output i or nothing is allowed.
+llama_token mg_sample(struct llama_context *ctx, int32_t i, struct llama_sampler *chain, bool plain,
                       struct llama_sampler *grammar, llama_token_data *candidates);
 
 #endif
