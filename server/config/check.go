@@ -9,9 +9,20 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 var modelName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
+
+// The largest numbers that make sense. They keep what is computed from them
+// within its type: bytes within 63 bits, counts within the protocol's 32.
+// configs/config.schema.json has the same.
+const (
+	maxMemoryMB    = 1 << 30 // 1 PiB
+	maxThreads     = 1 << 16
+	maxConcurrency = 1 << 16
+	maxQueue       = 1 << 20
+)
 
 // check tells everything that is wrong. explicit are the tasks that the user
 // routed.
@@ -19,11 +30,9 @@ func (c *Config) check(explicit map[string]Task) error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	c.checkListen(bad)
-	if c.MaxMemoryMB < 1 {
-		bad("max_memory_mb is %d: it must be at least 1", c.MaxMemoryMB)
-	}
-	if c.CPUThreads < 1 {
-		bad("cpu_threads is %d: it must be at least 1, or 0 for as many as there are", c.CPUThreads)
+	inRange(bad, "max_memory_mb", c.MaxMemoryMB, 1, maxMemoryMB)
+	if c.CPUThreads < 1 || c.CPUThreads > maxThreads {
+		bad("cpu_threads is %d: it must be 1 to %d, or 0 for as many as there are", c.CPUThreads, maxThreads)
 	}
 	if c.DrainTimeout < 0 {
 		bad("drain_timeout is %s: it must not be negative", c.DrainTimeout)
@@ -32,6 +41,7 @@ func (c *Config) check(explicit map[string]Task) error {
 	oneOf(bad, "log.level", c.Log.Level, "debug", "info", "warn", "error")
 	oneOf(bad, "log.format", c.Log.Format, "auto", "json", "text")
 	c.checkLimits(bad)
+	c.checkTelemetry(bad)
 	c.checkEngines(bad)
 	for _, name := range c.ModelOrder {
 		c.checkModel(bad, name, c.Models[name])
@@ -48,7 +58,15 @@ func oneOf(bad complain, key, value string, known ...string) {
 	}
 }
 
-// checkListen refuses to serve the network to anyone by accident.
+func inRange(bad complain, key string, value, least, most int64) {
+	if value < least || value > most {
+		bad("%s is %d: it must be %d to %d", key, value, least, most)
+	}
+}
+
+// checkListen refuses to serve the network to anyone by accident: the gateway
+// does not authenticate callers, so that other machines reach it only where the
+// operator says that this is meant.
 func (c *Config) checkListen(bad complain) {
 	for _, l := range []struct{ key, address string }{{"grpc_listen", c.GRPCListen}, {"http_listen", c.HTTPListen}} {
 		network, addr := SplitListen(l.address)
@@ -56,16 +74,12 @@ func (c *Config) checkListen(bad complain) {
 			bad("%s is %q: it must be host:port or unix:/path", l.key, l.address)
 			continue
 		}
-		if !loopback(l.address) && !c.authenticates() && !c.AllowUnauthenticated {
-			bad("%s is %q, which other machines can reach, and no authentication is configured: "+
+		if !loopback(l.address) && !c.AllowUnauthenticated {
+			bad("%s is %q, which other machines can reach, and the gateway asks nobody who they are: "+
 				"use 127.0.0.1, or say allow_unauthenticated: true (--allow-unauthenticated) if something in front authenticates", l.key, l.address)
 		}
 	}
 }
-
-// authenticates tells whether callers must prove who they are. Nothing in the
-// configuration asks for that yet.
-func (c *Config) authenticates() bool { return false }
 
 func (c *Config) checkLimits(bad complain) {
 	if c.Limits.MaxRequestMB < 1 || c.Limits.MaxRequestMB > 1024 {
@@ -87,11 +101,24 @@ func (c *Config) checkLimits(bad complain) {
 	}
 }
 
+// checkTelemetry refuses what the trace exporter would not complain of, and
+// quietly send to its default address instead.
+func (c *Config) checkTelemetry(bad complain) {
+	endpoint := c.Telemetry.OTLPEndpoint
+	if endpoint == "" {
+		return
+	}
+	if u, err := url.Parse(endpoint); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+		bad("telemetry.otlp_endpoint is %q: it must be like http://127.0.0.1:4317, or https", endpoint)
+	}
+}
+
 func (c *Config) checkEngines(bad complain) {
 	for _, name := range slices.Sorted(maps.Keys(c.Engines)) {
 		if len(c.Engines[name].Command) == 0 || c.Engines[name].Command[0] == "" {
 			bad("engines.%s has no command", name)
 		}
+		inRange(bad, "engines."+name+".max_concurrency", int64(c.Engines[name].MaxConcurrency), 0, maxConcurrency)
 	}
 }
 
@@ -110,15 +137,13 @@ func (c *Config) checkModel(bad complain, name string, m Model) {
 		bad("%s has no path", key)
 	}
 	oneOf(bad, key+".priority", string(m.Priority), "low", "normal", "high", "critical")
-	for _, n := range []struct {
-		field string
-		value int64
-	}{
-		{"memory_mb", m.MemoryMB}, {"threads", int64(m.Threads)}, {"max_concurrency", int64(m.MaxConcurrency)},
-		{"queue", int64(m.Queue)}, {"idle_timeout", int64(*m.IdleTimeout)}, {"progress_timeout", int64(m.ProgressTimeout)},
-	} {
-		if n.value < 0 {
-			bad("%s.%s must not be negative", key, n.field)
+	inRange(bad, key+".memory_mb", m.MemoryMB, 0, maxMemoryMB)
+	inRange(bad, key+".threads", int64(m.Threads), 0, maxThreads)
+	inRange(bad, key+".max_concurrency", int64(m.MaxConcurrency), 0, maxConcurrency)
+	inRange(bad, key+".queue", int64(m.Queue), 0, maxQueue)
+	for field, d := range map[string]time.Duration{"idle_timeout": *m.IdleTimeout, "progress_timeout": m.ProgressTimeout} {
+		if d < 0 {
+			bad("%s.%s must not be negative", key, field)
 		}
 	}
 }

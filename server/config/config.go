@@ -17,8 +17,8 @@ type Config struct {
 	GRPCListen string `yaml:"grpc_listen"`
 	// HTTPListen is the address of everything over HTTP.
 	HTTPListen string `yaml:"http_listen"`
-	// AllowUnauthenticated permits addresses other than loopback while no
-	// authentication is configured.
+	// AllowUnauthenticated permits addresses other than loopback. The gateway
+	// does not authenticate callers: something in front must.
 	AllowUnauthenticated bool `yaml:"allow_unauthenticated"`
 	// ModelsDir is where relative model paths start.
 	ModelsDir string `yaml:"models_dir"`

@@ -119,6 +119,15 @@ func TestErrorsNameThePlaceAndTheRemedy(t *testing.T) {
 		"environment":        {"", []string{"MAX_MEMORY_MB=8G"}, []string{"MAX_MEMORY_MB", `"8G"`}},
 		"device":             {"", []string{"MODEL_DEVICE=gpu"}, []string{"device", `"gpu"`, "cuda"}},
 		"no memory":          {"max_memory_mb: 0\n", nil, []string{"max_memory_mb"}},
+		"too many threads":   {"cpu_threads: 4294967297\n", nil, []string{"cpu_threads", "65536"}},
+		"a model's bounds": {
+			"models: {a: {engine: llama, path: x, memory_mb: 8796093022208, threads: 4294967297, max_concurrency: -1, queue: 1048577}}\n", nil,
+			[]string{"models.a.memory_mb", "models.a.threads", "models.a.max_concurrency", "models.a.queue"},
+		},
+		"an engine's bounds": {"engines: {e: {command: [e], max_concurrency: 4294967297}}\n", nil, []string{"engines.e.max_concurrency"}},
+		"trace address":      {"telemetry: {otlp_endpoint: \"127.0.0.1:4317\"}\n", nil, []string{"telemetry.otlp_endpoint", "http://127.0.0.1:4317"}},
+		"trace scheme":       {"", []string{"OTEL_EXPORTER_OTLP_ENDPOINT=ftp://collector"}, []string{"telemetry.otlp_endpoint"}},
+		"trace host":         {"telemetry: {otlp_endpoint: \"http://:4317\"}\n", nil, []string{"telemetry.otlp_endpoint"}},
 		"origin":             {"cors: {allowed_origins: [app.example.org]}\n", nil, []string{"cors.allowed_origins"}},
 	}
 	for name, c := range cases {
@@ -197,6 +206,14 @@ func TestBudgetIsWhatTheMachineHas(t *testing.T) {
 	}
 	if cfg.MaxMemoryMB != 2048 || len(cfg.Warnings) != 1 || !strings.Contains(cfg.Warnings[0], "2048") {
 		t.Errorf("budget %d, warnings %q", cfg.MaxMemoryMB, cfg.Warnings)
+	}
+}
+
+func TestBudgetFitsItsTypeWhereTheMachineTellsNothing(t *testing.T) {
+	huge := int64(1) << 44 // its bytes do not fit 63 bits
+	_, err := Load(Source{Flags: Overrides{MaxMemoryMB: &huge}, Machine: func() Machine { return Machine{Threads: 1} }})
+	if err == nil || !strings.Contains(err.Error(), "max_memory_mb") {
+		t.Errorf("a budget of 2^44 MiB: %v", err)
 	}
 }
 

@@ -71,7 +71,12 @@ func TestExamplesFitTheSchemaAndLoad(t *testing.T) {
 
 func TestSchemaRefusesWhatLoadRefuses(t *testing.T) {
 	schema := compiledSchema(t)
-	for _, text := range []string{"max_memry_mb: 1", "models: {a: {engine: llama, priority: hihg}}", "device: gpu", "drain_timeout: soon"} {
+	for _, text := range []string{
+		"max_memry_mb: 1", "models: {a: {engine: llama, priority: hihg}}", "device: gpu", "drain_timeout: soon",
+		"max_memory_mb: 1073741825", "cpu_threads: 65537", "models: {a: {engine: llama, memory_mb: 1073741825}}",
+		"models: {a: {engine: llama, threads: 65537}}", "models: {a: {engine: llama, max_concurrency: 65537}}",
+		"models: {a: {engine: llama, queue: 1048577}}", "telemetry: {otlp_endpoint: \"127.0.0.1:4317\"}",
+	} {
 		if schema.Validate(asJSON(t, []byte(text))) == nil {
 			t.Errorf("the schema accepts %s", text)
 		}
