@@ -22,11 +22,12 @@ RUN apt-get update && apt-get install -y --no-install-recommends \
 COPY --from=build /src/bin/ /usr/lib/modelgateway/
 COPY --from=build /src/LICENSE /src/NOTICE /usr/share/doc/modelgateway/
 RUN ln -s ../lib/modelgateway/modelgateway /usr/bin/modelgateway
-# All interfaces: a container's own loopback reaches nobody. Because of that the server starts only with
-# authentication, or with MODELGATEWAY_ALLOW_UNAUTHENTICATED=true given to the container; publish its ports
-# on 127.0.0.1, or put something that authenticates in front.
+# All interfaces: a container's own loopback reaches nobody. The gateway does not authenticate its callers, and
+# says so by refusing other than loopback addresses unless told; here the boundary is which ports the container
+# publishes. Publish them on 127.0.0.1, or put something that authenticates in front.
 ENV MODELGATEWAY_GRPC_LISTEN=0.0.0.0:50051 \
     MODELGATEWAY_HTTP_LISTEN=0.0.0.0:8001 \
+    MODELGATEWAY_ALLOW_UNAUTHENTICATED=true \
     MODELGATEWAY_ENGINES_DIR=/usr/lib/modelgateway \
     MODELGATEWAY_MODELS_DIR=/models \
     MODELGATEWAY_STATE_DIR=/var/lib/modelgateway
