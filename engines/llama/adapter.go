@@ -35,7 +35,14 @@ func (e *executor) Decode(inputs []batching.Input) (batching.Outcome, error) {
 	if len(inputs) >= longBatch {
 		defer e.countPolls()()
 	}
+	before := e.context.Polls()
 	status, err := e.context.Decode(e.batch)
+	if status != llamacpp.Decoded && e.context.Polls() != before {
+		// The scheduler counts the tokens of whole batches only. A batch that was
+		// aborted was worked on as well: a model whose callers always give up
+		// before a batch's end is slow, not hung.
+		e.work.Add(1)
+	}
 	switch {
 	case err != nil:
 		return 0, err
