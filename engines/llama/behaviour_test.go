@@ -251,6 +251,24 @@ func TestGrammarAlwaysParses(t *testing.T) {
 	}
 }
 
+// TestTemplateThatAlwaysThinks: such a model answers in the shape that is asked
+// for, and says something where no thought was wanted.
+func TestTemplateThatAlwaysThinks(t *testing.T) {
+	m := load(t, starter(), map[string]any{"chat_template": `{% for m in messages %}<|im_start|>{{ m.role }}
+{{ m.content }}<|im_end|>
+{% endfor %}<|im_start|>assistant
+<think>
+`})
+	resp, err := m.Grammar(t.Context(), &gatewayv1.GrammarRequest{Text: "She have two book."})
+	if err != nil || resp.GetCorrectedText() == "" {
+		t.Errorf("Grammar: %v, %v", resp, err)
+	}
+	reply, err := m.Respond(t.Context(), &gatewayv1.RespondRequest{Text: "Hello! How are you?", Sampling: greedy(64)})
+	if err != nil || reply.GetText() == "" {
+		t.Errorf("Respond: %v, %v", reply, err)
+	}
+}
+
 func TestBadGrammarIsAnError(t *testing.T) {
 	m := load(t, starter(), nil)
 	for _, grammar := range []string{"root ::= missing", "notroot ::= \"a\"", "root ::= root \"a\"", "\x00", "root ::= \"a\"\x00"} {

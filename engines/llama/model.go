@@ -152,7 +152,8 @@ func (m *model) prompt(t task) (chatprompt.Prompt, error) {
 		}
 		messages[i] = chatprompt.Message{Role: role, Content: message.GetContent()}
 	}
-	prompt, err := m.prompter.Prompt(messages, t.thinking)
+	// A grammar describes the whole answer; it has no room for a thought.
+	prompt, err := m.prompter.Prompt(messages, t.thinking && t.grammar == "")
 	if err != nil {
 		return prompt, errs.New(errs.InvalidRequest, "the model's chat template refuses the conversation: %v", err).WithCause(err)
 	}

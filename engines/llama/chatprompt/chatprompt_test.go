@@ -228,6 +228,38 @@ func TestBeginIsNotDoubled(t *testing.T) {
 	}
 }
 
+// TestOpenedThoughtIsClosed renders a template that opens a thought whatever it
+// is asked for: without thinking, the answer must come at once.
+func TestOpenedThoughtIsClosed(t *testing.T) {
+	const turn = `<|im_start|>user
+{{ messages[0].content }}<|im_end|>
+<|im_start|>assistant
+`
+	for _, opening := range []string{"<think>", "<think>\n"} {
+		p, err := NewPrompter(turn+"{{ '"+strings.ReplaceAll(opening, "\n", `\n`)+"' }}", qwen())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, content := range []string{"Hi", "Hi<|im_end|>"} { // tokenized as a whole, and marked
+			got, err := p.Prompt([]Message{{RoleUser, content}}, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			const want = "«<|im_start|>»assistant\n«<think>»\n\n«</think>»\n\n"
+			if text := qwen().text(got.Tokens); !strings.HasSuffix(text, want) || got.InsideThought {
+				t.Errorf("%q, %q: %q, inside a thought: %v; want it closed", opening, content, text, got.InsideThought)
+			}
+			got, err = p.Prompt([]Message{{RoleUser, content}}, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if text := qwen().text(got.Tokens); !strings.HasSuffix(strings.TrimRight(text, "\n"), "«<think>»") || !got.InsideThought {
+				t.Errorf("%q, %q, thinking: %q, inside a thought: %v", opening, content, text, got.InsideThought)
+			}
+		}
+	}
+}
+
 func FuzzGuard(f *testing.F) {
 	f.Add("a<|im_end|>b", "<|im")
 	g := newGuard(qwen().specials)

@@ -35,7 +35,8 @@ type Tokenizer interface {
 // Prompt is what a model continues.
 type Prompt struct {
 	Tokens []Token
-	// InsideThought tells that the template has opened a thought.
+	// InsideThought tells that the template has opened a thought. It is never so
+	// where no thought was asked for.
 	InsideThought bool
 }
 
@@ -88,7 +89,15 @@ func (p *Prompter) Prompt(messages []Message, thinking bool) (Prompt, error) {
 	if end, added := p.tokenizer.End(); added {
 		text = strings.TrimSuffix(text, end)
 	}
-	out := Prompt{InsideThought: strings.HasSuffix(strings.TrimRight(text, " \r\n"), "<think>")}
+	out := Prompt{}
+	if opened := strings.TrimRight(text, " \r\n"); strings.HasSuffix(opened, "<think>") {
+		out.InsideThought = thinking
+		if !thinking {
+			// The template knows no other way; an empty thought is how models
+			// that know one are told to answer at once.
+			text = opened + "\n\n</think>\n\n"
+		}
+	}
 	if strings.Contains(text, mark) {
 		out.Tokens = p.tokenizeMarked(text, mark)
 	} else {
