@@ -58,7 +58,11 @@ func checkEngine(ctx context.Context, host worker.Launcher, cfg *config.Config, 
 	}
 	w, err := host.Launch(ctx, spec)
 	if err != nil {
-		return fail(check, "Run \"make build\" again, or see docs/building.md for the native libraries.", "%s does not start: %s", program, errs.From(err).Message()), nil
+		why := errs.From(err).Message()
+		if words := worker.LastWords(err); words != "" {
+			why += "; it printed: " + words
+		}
+		return fail(check, "Run \"make build\" again, or see docs/building.md for the native libraries.", "%s does not start: %s", program, why), nil
 	}
 	desc := w.Description()
 	w.Stop(0)

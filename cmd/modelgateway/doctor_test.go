@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"net"
+	"os"
 	"strings"
 	"testing"
 )
@@ -41,6 +42,14 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 
 	finish(t, command(t, "doctor", "--config", settings(t), "--state-dir", t.TempDir(), "--device", "cuda")).
 		check(t, exitFailed, "FAIL device", "cuda is not there for fault", "MODEL_DEVICE=auto")
+
+	broken := t.TempDir()
+	write(t, broken+"/engine-fault", "#!/bin/sh\necho the licence has run out >&2\nexit 1\n")
+	if err := os.Chmod(broken+"/engine-fault", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	finish(t, command(t, "doctor", "--config", settings(t), "--engines-dir", broken, "--state-dir", t.TempDir())).
+		check(t, exitFailed, "FAIL engine fault", "ended before the handshake", "the licence has run out")
 
 	file := t.TempDir() + "/wrong.yaml"
 	write(t, file, "max_memry_mb: 1\n")

@@ -43,20 +43,25 @@ func (p *process) startError(start context.Context, err error) error {
 		return unavailable(p.spec, "%s", cannotStart(program, err)).WithCause(err)
 	}
 	greeting, state := p.outcome()
-	said := quoteLines(p.logs.lastLines(3))
+	said := p.logs.lastLines(3)
+	if greeting != "" {
+		said = append([]string{greeting}, said...)
+	}
+	err = withWords(err, said...)
+	p.log.Warn("the worker did not start", "error", err, "last_words", LastWords(err))
 	switch library := missingLibrary(p.logs.lastLines(tailLines)); {
 	case library != "":
 		return unavailable(p.spec, "%s needs the library %s, which is not installed", program, library).WithCause(err)
-	case err != nil && strings.Contains(err.Error(), "incompatible"):
-		return unavailable(p.spec, "%s speaks another version of the protocol (it printed %q)", program, greeting).WithCause(err)
+	case strings.Contains(err.Error(), "incompatible"):
+		return unavailable(p.spec, "%s speaks another version of the protocol", program).WithCause(err)
 	case greeting == "" && start.Err() != nil:
-		return unavailable(p.spec, "%s did not shake hands in time%s", program, said).WithCause(err)
+		return unavailable(p.spec, "%s did not shake hands in time", program).WithCause(err)
 	case greeting == "":
-		return unavailable(p.spec, "%s ended before the handshake (%s)%s", program, state, said).WithCause(err)
+		return unavailable(p.spec, "%s ended before the handshake (%s)", program, state).WithCause(err)
 	case strings.Count(greeting, "|") < 3:
-		return unavailable(p.spec, "%s printed %q in place of a handshake%s", program, shorten(greeting), said).WithCause(err)
+		return unavailable(p.spec, "%s printed something else in place of a handshake", program).WithCause(err)
 	default:
-		return unavailable(p.spec, "%s shook hands but does not answer%s", program, said).WithCause(err)
+		return unavailable(p.spec, "%s shook hands but does not answer", program).WithCause(err)
 	}
 }
 
@@ -71,7 +76,11 @@ func cannotStart(program string, err error) string {
 	case strings.Contains(err.Error(), "executable file not found"):
 		return "there is no program " + program
 	default:
-		return program + ": " + err.Error()
+		var errno syscall.Errno // without the path, which is nobody else's business
+		if errors.As(err, &errno) {
+			return program + ": " + errno.Error()
+		}
+		return program + " cannot be started"
 	}
 }
 
@@ -93,11 +102,45 @@ func (p *process) exitError() error {
 	if overLimit {
 		how = fmt.Sprintf("it went over its memory limit of %d bytes", p.spec.MemoryLimitBytes)
 	}
-	message := fmt.Sprintf("the engine %q of model %q crashed (%s)", p.spec.Engine, p.spec.Model, how)
+	crash := errs.New(errs.EngineCrashed, "the engine %q of model %q crashed (%s)", p.spec.Engine, p.spec.Model, how)
 	if last := p.logs.lastLine(); last != "" {
-		message += "; its last word: " + shorten(last)
+		crash = crash.WithCause(withWords(errors.New(how), last))
 	}
-	return errs.New(errs.EngineCrashed, "%s", message).With("model", p.spec.Model)
+	return crash.With("model", p.spec.Model)
+}
+
+// spoken is the cause of a failure with what the worker printed last. That may
+// be anything, a caller's text among it: it is for operators and is never sent.
+type spoken struct {
+	error
+	words string
+}
+
+// Unwrap returns the cause.
+func (s *spoken) Unwrap() error { return s.error }
+
+func withWords(err error, lines ...string) error {
+	if err == nil {
+		err = errors.New("no error of the start itself")
+	}
+	if len(lines) == 0 {
+		return err
+	}
+	short := make([]string, len(lines))
+	for i, line := range lines {
+		short[i] = shorten(line)
+	}
+	return &spoken{error: err, words: strings.Join(short, " / ")}
+}
+
+// LastWords returns what a worker printed last before the failure that err tells
+// of, "" if nothing is known. It is for operators: not part of any message that
+// callers are sent.
+func LastWords(err error) string {
+	if s := (*spoken)(nil); errors.As(err, &s) {
+		return s.words
+	}
+	return ""
 }
 
 // missingLibrary finds what the dynamic linker did not.
@@ -109,16 +152,6 @@ func missingLibrary(lines []string) string {
 		}
 	}
 	return ""
-}
-
-func quoteLines(lines []string) string {
-	if len(lines) == 0 {
-		return ""
-	}
-	for i, line := range lines {
-		lines[i] = shorten(line)
-	}
-	return ": " + strings.Join(lines, " / ")
 }
 
 // shorten cuts a text that a program printed to what fits a message.

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc/status"
+
 	"github.com/lexilingo/modelgateway/engines/errs"
 	"github.com/lexilingo/modelgateway/server/worker"
 )
@@ -82,14 +84,21 @@ func TestKilledWorkerFailsItsStreamsWithinASecond(t *testing.T) {
 
 func TestCrashTellsTheLastWords(t *testing.T) {
 	h := newHost(t, worker.Options{})
-	for name, want := range map[string]string{
-		"exit":  "exit status 3",
-		"crash": "SIGABRT: abort",
+	for name, want := range map[string]struct{ message, words string }{
+		"exit":  {"exit status 3", "exits"},
+		"crash": {"exit status 2", "SIGABRT: abort"},
 	} {
 		w := launchLoaded(t, h, spec(t, nil))
 		_, err := drain(chat(t.Context(), t, w, `fault: {"fault": "`+name+`", "fault_after_tokens": 3}`))
-		if errs.ReasonOf(err) != errs.EngineCrashed || !strings.Contains(err.Error(), want) {
+		if errs.ReasonOf(err) != errs.EngineCrashed || !strings.Contains(err.Error(), want.message) {
 			t.Errorf("%s: the stream ended with %v", name, err)
+		}
+		words := worker.LastWords(err)
+		if !strings.Contains(words, want.words) {
+			t.Errorf("%s: the last words are %q", name, words)
+		}
+		if strings.Contains(status.Convert(err).Message(), want.words) {
+			t.Errorf("%s: callers are told what the worker printed: %v", name, err)
 		}
 		awaitDone(t, w, time.Second)
 	}
@@ -238,18 +247,19 @@ func TestStartFailuresExplainThemselves(t *testing.T) {
 	engine := os.Getenv(engineVariable)
 	cases := map[string]struct {
 		command []string
-		want    string
+		want    string // in the message
+		words   string // among the last words only
 	}{
-		"no program":     {[]string{filepath.Join(dir, "engine-none")}, "no program engine-none"},
-		"no such name":   {[]string{"engine-that-is-not-installed"}, "no program engine-that-is-not-installed"},
-		"not executable": {[]string{text}, "may not be executed"},
-		"no library":     {[]string{script}, "library libllama.so.0"},
-		"exits":          {[]string{engine, "--fault=exit"}, "exits at once as it was told to"},
-		"garbage":        {[]string{engine, "--fault=handshake-garbage"}, "Hello, I am not an engine"},
-		"version":        {[]string{engine, "--fault=handshake-version"}, "another version"},
-		"silent":         {[]string{engine, "--fault=handshake-silent"}, "in time"},
-		"dead":           {[]string{engine, "--fault=handshake-dead"}, "does not answer"},
-		"no command":     {nil, "names no program"},
+		"no program":     {[]string{filepath.Join(dir, "engine-none")}, "no program engine-none", ""},
+		"no such name":   {[]string{"engine-that-is-not-installed"}, "no program engine-that-is-not-installed", ""},
+		"not executable": {[]string{text}, "may not be executed", ""},
+		"no library":     {[]string{script}, "library libllama.so.0", "cannot open shared object file"},
+		"exits":          {[]string{engine, "--fault=exit"}, "ended before the handshake", "exits at once as it was told to"},
+		"garbage":        {[]string{engine, "--fault=handshake-garbage"}, "in place of a handshake", "Hello, I am not an engine"},
+		"version":        {[]string{engine, "--fault=handshake-version"}, "another version", "|unix|"},
+		"silent":         {[]string{engine, "--fault=handshake-silent"}, "in time", ""},
+		"dead":           {[]string{engine, "--fault=handshake-dead"}, "does not answer", "|unix|"},
+		"no command":     {nil, "names no program", ""},
 	}
 	h := newHost(t, worker.Options{StartTimeout: time.Second})
 	for name, c := range cases {
@@ -257,6 +267,12 @@ func TestStartFailuresExplainThemselves(t *testing.T) {
 			_, err := h.Launch(t.Context(), worker.Spec{Model: "m", Engine: "e", Command: c.command})
 			if errs.ReasonOf(err) != errs.EngineUnavailable || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "modelgateway doctor") {
 				t.Errorf("the failure is told as %v; want %q in it", err, c.want)
+			}
+			if words := worker.LastWords(err); !strings.Contains(words, c.words) {
+				t.Errorf("the last words are %q, want %q among them", words, c.words)
+			}
+			if c.words != "" && strings.Contains(err.Error(), c.words) {
+				t.Errorf("callers are told what the worker printed: %v", err)
 			}
 		})
 	}

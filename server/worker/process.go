@@ -165,7 +165,11 @@ func (p *process) reap(readers *sync.WaitGroup, pipes ...*os.File) {
 		_ = pipe.Close()
 	}
 	p.logs.finish()
-	p.log.Info("worker ended", "pid", p.pid, "state", p.state.String(), "stopped", p.wasStopped())
+	ended := []any{"pid", p.pid, "state", p.state.String(), "stopped", p.wasStopped()}
+	if words := LastWords(p.exitError()); words != "" {
+		ended = append(ended, "last_words", words)
+	}
+	p.log.Info("worker ended", ended...)
 	close(p.done)
 }
 
