@@ -22,7 +22,7 @@ for lock in test/*/*/package-lock.json; do
 	[ -e "$lock" ] || continue
 	dir=$(dirname "$lock")
 	cmp -s "$lock" "$dir/node_modules/.installed" || {
-		npm ci --prefix "$dir" --silent --no-audit --no-fund
+		npm ci --prefix "$dir" --loglevel=error --no-audit --no-fund
 		cp "$lock" "$dir/node_modules/.installed"
 	}
 	npm run --prefix "$dir" --silent build

@@ -52,7 +52,7 @@ install_python() {
 
 install_node() {
 	cp "$here/node/package.json" "$here/node/package-lock.json" "$1/"
-	npm ci --prefix "$1" --silent --no-audit --no-fund
+	npm ci --prefix "$1" --loglevel=error --no-audit --no-fund
 }
 
 digest() { sha256sum <"$1" | cut -c1-12; }
