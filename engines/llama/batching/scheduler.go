@@ -29,6 +29,10 @@ type Scheduler struct {
 	// tokenTook is how long the last batch without prompts took.
 	tokenTook time.Duration
 	batch     []Input
+	// survivors of the last batch, if that was aborted, have the next one to
+	// themselves. So each abort leaves fewer of them that could abort the next,
+	// and endless cancels by others keep nobody from getting on.
+	survivors []*sequence
 
 	mu      sync.Mutex
 	queue   []*sequence // without a slot, in order of arrival

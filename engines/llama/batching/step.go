@@ -1,6 +1,7 @@
 package batching
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -19,7 +20,8 @@ func (s *Scheduler) step() {
 	s.adoptPrefixes()
 	var parts []part
 	for {
-		parts = plan(s.active, s.limit, s.pace.promptTokens(s.active, s.config.PromptTokens))
+		turn := s.turn()
+		parts = plan(turn, s.limit, s.pace.promptTokens(turn, s.config.PromptTokens))
 		s.batch = inputs(parts, s.batch[:0])
 		if s.makeRoom(len(s.batch)) {
 			break
@@ -36,12 +38,15 @@ func (s *Scheduler) step() {
 	case err != nil:
 		s.fail(parts, errs.New(errs.Internal, "the model failed to compute").WithCause(err))
 	case outcome == Aborted:
+		s.survivors = s.survivors[:0]
 		for _, p := range parts {
 			s.forget(p.seq.slot, len(p.seq.slot.tokens))
+			s.survivors = append(s.survivors, p.seq)
 		}
 	case outcome == NoRoom:
 		s.shrink()
 	default:
+		s.survivors = s.survivors[:0]
 		s.limit = s.config.BatchTokens
 		s.pace.measured(len(s.batch), took)
 		if len(s.batch) == len(parts) {
@@ -50,6 +55,21 @@ func (s *Scheduler) step() {
 		s.config.Work(len(s.batch))
 		s.commit(parts)
 	}
+}
+
+// turn returns the sequences that the next batch is for: all, or after an
+// aborted batch those of it that are still at work.
+func (s *Scheduler) turn() []*sequence {
+	var turn []*sequence
+	for _, seq := range s.active {
+		if slices.Contains(s.survivors, seq) {
+			turn = append(turn, seq)
+		}
+	}
+	if len(turn) == 0 {
+		return s.active
+	}
+	return turn
 }
 
 // takeOff announces the batch to cancellers. It returns false if one of the
