@@ -91,6 +91,9 @@ func (c *Config) checkLimits(bad complain) {
 	if c.Limits.MaxConnectionAge < 0 {
 		bad("limits.max_connection_age is %s: it must not be negative", c.Limits.MaxConnectionAge)
 	}
+	if c.Limits.SlowReaderTimeout < 0 {
+		bad("limits.slow_reader_timeout is %s: it must not be negative", c.Limits.SlowReaderTimeout)
+	}
 	if c.Limits.MaxHeaderKB < 4 || c.Limits.MaxHeaderKB > 1024 {
 		bad("limits.max_header_kb is %d: it must be 4 to 1024", c.Limits.MaxHeaderKB)
 	}

@@ -76,6 +76,9 @@ type Limits struct {
 	MaxConnectionAge time.Duration `yaml:"max_connection_age"`
 	// MaxHeaderKB is the most header bytes of a request, in KiB.
 	MaxHeaderKB int `yaml:"max_header_kb"`
+	// SlowReaderTimeout is how long a caller may take to read one message of a
+	// stream before the call ends. 0 is for ever.
+	SlowReaderTimeout time.Duration `yaml:"slow_reader_timeout"`
 }
 
 // CORS says which web pages may call.

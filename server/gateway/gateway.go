@@ -185,7 +185,13 @@ func (g *Gateway) makeServers(version string, metrics *telemetry.Metrics) error 
 		return lease, nil
 	}
 	g.service = api.NewGateway(api.GatewayOptions{
-		Router:      router.New(acquire, routerModels(g.cfg), candidates, metrics),
+		Router: router.New(router.Options{
+			Acquire:           acquire,
+			Models:            routerModels(g.cfg),
+			Tasks:             candidates,
+			Observer:          metrics,
+			SlowReaderTimeout: g.cfg.Limits.SlowReaderTimeout,
+		}),
 		Models:      g.manager,
 		Rules:       rules,
 		TaskMethods: methods,

@@ -1,12 +1,16 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"io"
 	"strings"
 	"testing"
 	"time"
 
+	"google.golang.org/grpc/codes"
+
+	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
@@ -15,16 +19,11 @@ import (
 // on when the caller reads on.
 func TestSlowReaderDoesNotMakeItsWorkerLookHung(t *testing.T) {
 	r := start(t, strings.Replace(faultModels, "memory_mb: 64, threads: 1", "memory_mb: 64, threads: 1, progress_timeout: 3s", 1))
-	stream, err := r.chat.StreamChat(t.Context(), &gatewayv1.StreamChatRequest{
-		Messages: []*gatewayv1.ChatMessage{{Role: gatewayv1.Role_ROLE_USER, Content: `fault: {"token_count": 400000}`}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := stream.Recv(); err != nil {
-		t.Fatal(err)
-	}
-	time.Sleep(7 * time.Second) // longer than the pause and the progress timeout together
+	stream := unread(t.Context(), t, r, `fault: {"token_count": 400000}`)
+	eventually(t, func() bool { return threadsUsed(t, r) == 0 }) // paused
+	// What would end the worker is time without progress: nothing but time shows
+	// that it does not.
+	time.Sleep(4 * time.Second)
 	pieces := 1
 	for {
 		_, err := stream.Recv()
@@ -46,4 +45,53 @@ func TestSlowReaderDoesNotMakeItsWorkerLookHung(t *testing.T) {
 	if got.GetModel().GetLoadCount() != 1 || got.GetModel().GetLastEviction() != nil {
 		t.Errorf("the worker was replaced: %v", got.GetModel())
 	}
+}
+
+// Callers that never read keep nobody else from the model for longer than
+// slow_reader_timeout.
+func TestCallersThatNeverReadLoseTheirPlaces(t *testing.T) {
+	yaml := strings.Replace(faultModels, "max_concurrency: 16", "max_concurrency: 2", 1)
+	r := start(t, yaml+"limits: {slow_reader_timeout: 1s}\n")
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	endless := []gatewayv1.ModelGatewayService_StreamChatClient{
+		unread(ctx, t, r, `fault: {"fault":"flood_response","fault_after_tokens":1}`),
+		unread(ctx, t, r, `fault: {"fault":"flood_response","fault_after_tokens":1}`),
+	}
+	if err := chatOf("qwen", "Hello")(within(t, 20*time.Second), r); err != nil {
+		t.Fatalf("behind two callers that read nothing: %v", err)
+	}
+	for _, stream := range endless {
+		err := error(nil)
+		for err == nil {
+			_, err = stream.Recv()
+		}
+		checkStatus(t, err, codes.DeadlineExceeded, errs.DeadlineExceeded, false)
+		if !strings.Contains(err.Error(), "read nothing for 1s") {
+			t.Error(err)
+		}
+	}
+	eventually(t, func() bool { return threadsUsed(t, r) == 0 })
+}
+
+// unread begins a stream and reads one message of it.
+func unread(ctx context.Context, t *testing.T, r *running, text string) gatewayv1.ModelGatewayService_StreamChatClient {
+	t.Helper()
+	stream, err := r.chat.StreamChat(ctx, &gatewayv1.StreamChatRequest{Messages: say(text)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.Recv(); err != nil {
+		t.Fatal(err)
+	}
+	return stream
+}
+
+func threadsUsed(t *testing.T, r *running) int32 {
+	t.Helper()
+	status, err := r.chat.Status(within(t, time.Second), &gatewayv1.StatusRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return status.GetCpuThreadsUsed()
 }

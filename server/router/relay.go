@@ -3,7 +3,10 @@ package router
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
@@ -14,30 +17,73 @@ import (
 // what came out, before it gives the cores it works with to others.
 const pauseAfter = 2 * time.Second
 
-// relay sends a request to the lease's worker and hands over what it answers.
-func relay(ctx context.Context, lease Lease, req Request, emit func(*enginev1.RunResponse) error) error {
+// errStalled is the cause of the error that a caller who reads nothing gets. Its
+// sink is still at work then, and must not be touched.
+var errStalled = errors.New("the caller does not read")
+
+// relay sends a request to the lease's worker and hands over what it answers. If
+// one message is not taken within slowReader (0: no limit) it returns while emit
+// still runs: only the end of the caller's stream ends that.
+func relay(ctx context.Context, lease Lease, req Request, slowReader time.Duration, emit func(*enginev1.RunResponse) error) error {
 	run, cancel := context.WithCancelCause(ctx)
-	watched := make(chan struct{})
-	go func() {
-		defer close(watched)
+	defer cancel(nil)
+	h := newHandover(lease, slowReader, emit)
+	var helpers sync.WaitGroup
+	helpers.Go(func() {
 		select {
 		case <-lease.Done():
 			cancel(lease.Cause())
 		case <-run.Done():
 		}
-	}()
-	err := exchange(run, cancel, lease, req, emit)
-	if err != nil {
+	})
+	ended := make(chan error, 1)
+	go func() { ended <- recovered(func() error { return exchange(run, cancel, &helpers, lease, req, h) }) }()
+	var err error
+	select {
+	case err = <-ended:
+	case <-h.stalled:
+		err = errStalled
+	}
+	if err == nil && req.Audio != nil && run.Err() != nil {
+		err = context.Cause(run) // the worker took broken audio for its end
+	}
+	if err != nil && !errors.Is(err, errStalled) {
 		err = cause(ctx, run, lease, err)
 	}
-	cancel(nil)
-	<-watched
+	cancel(nil) // the worker has said all: more audio changes nothing
+	helpers.Wait()
+	var p *panicked
+	if errors.As(err, &p) {
+		panic(p) // where the call's guard sees it
+	}
+	if errors.Is(err, errStalled) {
+		return errs.New(errs.DeadlineExceeded, "the caller read nothing for %s", slowReader).WithCause(errStalled)
+	}
 	return err
 }
 
-// exchange opens the stream, sends from a goroutine of its own where there is
-// audio, and receives to the end.
-func exchange(run context.Context, cancel context.CancelCauseFunc, lease Lease, req Request, emit func(*enginev1.RunResponse) error) error {
+// panicked carries a panic from one goroutine to another.
+type panicked struct {
+	value any
+	stack []byte
+}
+
+// Error implements error.
+func (p *panicked) Error() string { return fmt.Sprintf("%v\n%s", p.value, p.stack) }
+
+// recovered runs f and returns its panic as a *panicked.
+func recovered(f func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &panicked{value: v, stack: debug.Stack()}
+		}
+	}()
+	return f()
+}
+
+// exchange opens the stream, sends from one of the helpers where there is audio,
+// and receives to the end.
+func exchange(run context.Context, cancel context.CancelCauseFunc, helpers *sync.WaitGroup, lease Lease, req Request, h *handover) error {
 	stream, err := lease.Worker().Run(run)
 	if err != nil {
 		return err
@@ -49,22 +95,14 @@ func exchange(run context.Context, cancel context.CancelCauseFunc, lease Lease, 
 		if err := stream.CloseSend(); err != nil {
 			return err
 		}
-		return receive(run, stream, lease, emit)
+		return receive(run, stream, h)
 	}
-	pumped := make(chan struct{})
-	go func() {
-		defer close(pumped)
-		if err := pump(run, stream, lease, req.Audio); err != nil {
+	helpers.Go(func() {
+		if err := recovered(func() error { return pump(run, stream, lease, req.Audio) }); err != nil {
 			cancel(err)
 		}
-	}()
-	err = receive(run, stream, lease, emit)
-	if err == nil && run.Err() != nil {
-		err = context.Cause(run) // the worker took broken audio for its end
-	}
-	cancel(nil) // the worker has said all: more audio changes nothing
-	<-pumped
-	return err
+	})
+	return receive(run, stream, h)
 }
 
 // pump sends audio until its end, or until the stream's.
@@ -106,11 +144,8 @@ type emitError struct{ error }
 
 func (e emitError) Unwrap() error { return e.error }
 
-// receive hands over what comes out. While the caller is slow to read it the
-// lease is paused: the worker, which can send no more, must not look like one
-// that hangs.
-func receive(ctx context.Context, stream enginev1.Engine_RunClient, lease Lease, emit func(*enginev1.RunResponse) error) error {
-	paused := make(chan struct{}, 1)
+// receive hands over what comes out.
+func receive(ctx context.Context, stream enginev1.Engine_RunClient, h *handover) error {
 	for {
 		resp, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
@@ -119,19 +154,8 @@ func receive(ctx context.Context, stream enginev1.Engine_RunClient, lease Lease,
 		if err != nil {
 			return err
 		}
-		slow := time.AfterFunc(pauseAfter, func() {
-			lease.Pause()
-			paused <- struct{}{}
-		})
-		err = emit(resp)
-		if !slow.Stop() {
-			<-paused // Resume comes after Pause
-			if resumed := lease.Resume(ctx); resumed != nil && err == nil {
-				return resumed
-			}
-		}
-		if err != nil {
-			return emitError{err}
+		if err := h.message(ctx, resp); err != nil {
+			return err
 		}
 	}
 }
@@ -142,6 +166,10 @@ func cause(ctx, run context.Context, lease Lease, err error) error {
 	var emitted emitError
 	if errors.As(err, &emitted) && ctx.Err() == nil {
 		return emitted.error
+	}
+	var p *panicked
+	if errors.As(err, &p) || errors.As(context.Cause(run), &p) {
+		return p
 	}
 	select {
 	case <-lease.Done():

@@ -6,6 +6,7 @@ package router
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -103,36 +104,47 @@ type Sink interface {
 const TaskInvoke = "invoke"
 
 // Router routes requests. Make one with New.
-type Router struct {
-	acquire  Acquire
-	models   map[string]Model
-	tasks    map[string][]string
-	observer Observer
+type Router struct{ opts Options }
+
+// Options are what a Router needs.
+type Options struct {
+	// Acquire waits for a lease.
+	Acquire Acquire
+	// Models are those that are configured.
+	Models map[string]Model
+	// Tasks are each task type's candidates, primary first.
+	Tasks map[string][]string
+	// Observer counts what happens.
+	Observer Observer
+	// SlowReaderTimeout is how long a caller may take to read one message; 0 is
+	// for ever.
+	SlowReaderTimeout time.Duration
 }
 
-// New makes a router of configured models and of each task type's candidates,
-// primary first.
-func New(acquire Acquire, models map[string]Model, tasks map[string][]string, observer Observer) *Router {
-	return &Router{acquire: acquire, models: models, tasks: tasks, observer: observer}
-}
+// New makes a router.
+func New(opts Options) *Router { return &Router{opts: opts} }
 
 // HasTask tells whether a task type is routed.
-func (r *Router) HasTask(task string) bool { return len(r.tasks[task]) > 0 }
+func (r *Router) HasTask(task string) bool { return len(r.opts.Tasks[task]) > 0 }
 
-// Run runs a request to its end: it returns after the lease was given back.
+// Run runs a request to its end: it returns after the lease was given back. After
+// an error the caller must not touch the sink: Emit may still be at work, for a
+// caller that reads nothing, until the caller's stream ends.
 func (r *Router) Run(ctx context.Context, req Request, sink Sink) (*gatewayv1.ServedBy, error) {
 	start := time.Now()
-	served, last, err := r.run(ctx, req, sink)
+	var queued time.Duration
+	served, last, err := r.run(ctx, req, sink, &queued)
 	task := req.Task
 	if !r.HasTask(task) && task != TaskInvoke {
 		task = "unknown" // callers must not make metrics grow
 	}
-	r.observer.RequestEnded(task, last, err, time.Since(start), served.GetQueueDuration().AsDuration())
+	r.opts.Observer.RequestEnded(task, last, err, time.Since(start), queued)
 	return served, err
 }
 
-// run tries the candidates in turn. last is the model that was tried last.
-func (r *Router) run(ctx context.Context, req Request, sink Sink) (served *gatewayv1.ServedBy, last string, err error) {
+// run tries the candidates in turn. last is the model that was tried last; queued
+// takes the time that the request waited for all of them.
+func (r *Router) run(ctx context.Context, req Request, sink Sink, queued *time.Duration) (served *gatewayv1.ServedBy, last string, err error) {
 	candidates, err := r.candidates(req)
 	if err != nil {
 		return nil, "", err
@@ -147,16 +159,16 @@ func (r *Router) run(ctx context.Context, req Request, sink Sink) (served *gatew
 			break
 		}
 		last = model
-		served, err = r.attempt(ctx, req, model, sink)
+		served, err = r.attempt(ctx, req, model, sink, queued)
 		if err == nil {
 			if model != candidates[0] {
 				served.Fallback, served.FallbackReason = true, t.reason()
-				r.observer.FellBack(req.Task, candidates[0], model, served.FallbackReason)
+				r.opts.Observer.FellBack(req.Task, candidates[0], model, served.FallbackReason)
 			}
 			return served, last, nil
 		}
 		t.failed(model, err)
-		if ctx.Err() != nil || sink.Committed() || FallbackReason(err) == 0 {
+		if ctx.Err() != nil || errors.Is(err, errStalled) || sink.Committed() || FallbackReason(err) == 0 {
 			break
 		}
 	}
@@ -165,9 +177,9 @@ func (r *Router) run(ctx context.Context, req Request, sink Sink) (served *gatew
 
 // candidates lists who may answer, in order.
 func (r *Router) candidates(req Request) ([]string, error) {
-	routed := r.tasks[req.Task]
+	routed := r.opts.Tasks[req.Task]
 	if req.Model != "" {
-		if _, ok := r.models[req.Model]; !ok {
+		if _, ok := r.opts.Models[req.Model]; !ok {
 			return nil, errs.New(errs.ModelNotFound, "no model %q is configured", req.Model).With("model", req.Model)
 		}
 		// Who names another model than the primary wants that one.
@@ -186,7 +198,7 @@ func (r *Router) candidates(req Request) ([]string, error) {
 
 // skip tells why a candidate is not asked at all.
 func (r *Router) skip(req Request, model string) *errs.Error {
-	m := r.models[model]
+	m := r.opts.Models[model]
 	switch {
 	case req.Routing.GetLocalOnly() && m.Cloud:
 		return errs.New(errs.EngineUnavailable, "model %q is in the cloud, and the request must not leave this machine", model).With("model", model)
@@ -197,22 +209,23 @@ func (r *Router) skip(req Request, model string) *errs.Error {
 }
 
 // attempt runs a request on one model. It gives the lease back before it
-// returns.
-func (r *Router) attempt(ctx context.Context, req Request, model string, sink Sink) (served *gatewayv1.ServedBy, err error) {
-	lease, err := r.lease(ctx, lifecycle.Request{Model: model, Priority: req.Routing.GetPriority()})
+// returns, and adds to queued how long it waited for it.
+func (r *Router) attempt(ctx context.Context, req Request, model string, sink Sink, queued *time.Duration) (served *gatewayv1.ServedBy, err error) {
+	lease, err := r.lease(ctx, lifecycle.Request{Model: model, Priority: req.Routing.GetPriority()}, queued)
 	if err != nil {
 		return nil, err
 	}
 	ctx, span := startSpan(ctx, "infer", model)
 	defer func() { endSpan(span, err) }()
+	err = errs.New(errs.Internal, "the request panicked") // what a panic below leaves
+	defer func() { lease.Release(err) }()
 	sink.Begin()
 	start := time.Now()
-	meter := meter{observer: r.observer, task: req.Task, model: model}
-	err = relay(ctx, lease, req, func(resp *enginev1.RunResponse) error {
+	meter := meter{observer: r.opts.Observer, task: req.Task, model: model}
+	err = relay(ctx, lease, req, r.opts.SlowReaderTimeout, func(resp *enginev1.RunResponse) error {
 		meter.count(resp)
 		return sink.Emit(resp)
 	})
-	lease.Release(err)
 	return &gatewayv1.ServedBy{
 		Model:             model,
 		Engine:            lease.Engine(),
@@ -222,9 +235,17 @@ func (r *Router) attempt(ctx context.Context, req Request, model string, sink Si
 	}, err
 }
 
-// lease waits for a lease, in a span of its own.
-func (r *Router) lease(ctx context.Context, req lifecycle.Request) (lease Lease, err error) {
+// lease waits for a lease, in a span of its own. Of a wait that ends without one
+// nobody knows which part was the load: all of it counts as queued.
+func (r *Router) lease(ctx context.Context, req lifecycle.Request, queued *time.Duration) (lease Lease, err error) {
 	ctx, span := startSpan(ctx, "acquire", req.Model)
 	defer func() { endSpan(span, err) }()
-	return r.acquire(ctx, req)
+	start := time.Now()
+	lease, err = r.opts.Acquire(ctx, req)
+	if err != nil {
+		*queued += time.Since(start)
+		return nil, err
+	}
+	*queued += lease.QueueDuration()
+	return lease, nil
 }
