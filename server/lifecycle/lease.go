@@ -154,6 +154,7 @@ func (o *owner) drop(l *Lease) {
 		return
 	}
 	delete(p.leases, l)
+	p.forgive()
 	if !l.paused {
 		o.stopWorking(p)
 	}

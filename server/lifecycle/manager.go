@@ -203,28 +203,34 @@ func (m *Manager) Load(ctx context.Context, req LoadRequest, progress func(LoadP
 
 // Unload unpins a model, lets its requests end, and returns when its process
 // is reaped, with the bytes that it held. Requests that wait for the model are
-// not lost: they load it again. On a failed model it ends the cool-down.
+// not lost: they load it again. On a failed model it ends the cool-down. If ctx
+// ends while requests are still at work, and nobody else unloads the model, it
+// serves again, pinned if it was.
 func (m *Manager) Unload(ctx context.Context, name string) (int64, error) {
 	done := make(chan int64, 1)
-	found := false
+	var found *model
 	err := m.call(ctx, func(o *owner) {
-		if model := o.byName[name]; model != nil {
-			found = true
-			o.unload(model, done)
+		if found = o.byName[name]; found != nil {
+			o.unload(found, done)
 		}
 	})
 	if err != nil {
 		return 0, err
 	}
-	if !found {
+	if found == nil {
 		return 0, errUnknown(name)
 	}
 	select {
 	case freed := <-done:
 		return freed, nil
 	case <-ctx.Done():
-		return 0, errs.From(ctx.Err())
 	}
+	left := errs.From(ctx.Err())
+	// The owner answers at once, so this wait needs no bound.
+	if err := m.call(context.WithoutCancel(ctx), func(o *owner) { left = o.abandonUnload(found, done, ctx.Err()) }); err != nil {
+		return 0, err
+	}
+	return 0, left
 }
 
 func errUnknown(name string) *errs.Error {

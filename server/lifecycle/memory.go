@@ -52,6 +52,7 @@ func (o *owner) resident(m *model, demanded gatewayv1.Priority) resident {
 		}
 	}
 	r.settled = p.phase == phaseReady && o.now.Sub(p.readyAt) >= o.turn(p)
+	r.obstinate = o.now.Before(p.reprieved.until)
 	if m.spec.IdleTimeout > 0 {
 		r.idleAt = p.lastUsed.Add(m.spec.IdleTimeout)
 		if r.busy {
@@ -148,22 +149,16 @@ func (o *owner) placeOne(m *model, claimed int64) int64 {
 // insist claims the memory for a demand that has waited its turn while models
 // of its priority or below hold it that have not had theirs: without a claim,
 // smaller ones would go on filling the gaps before it. Nothing is claimed of
-// what is held for longer.
+// what is held for longer, be it by requests that a handover could not wait for.
 func (o *owner) insist(d demand, residents []resident) int64 {
 	d.claimed = 0
+	for i, r := range residents {
+		residents[i].pinned = r.pinned || r.busy && r.obstinate
+	}
 	if at, ever := earliestRoom(d, residents, o.budget, o.now); !ever || at.After(o.now) {
 		return 0
 	}
 	return d.need
-}
-
-// evict drains a model for another one.
-func (o *owner) evict(victim, forModel *model) {
-	o.drain(victim.proc, &ending{
-		reason:   gatewayv1.EvictionReason_EVICTION_REASON_PRESSURE,
-		forModel: forModel,
-		detail:   "model " + forModel.spec.Name + " needed the memory",
-	})
 }
 
 // refuseHopeless refuses the waiters for whom no memory can become free before

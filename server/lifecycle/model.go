@@ -92,6 +92,8 @@ type process struct {
 	// awaited: it was loaded for requests, and none has got its lease yet.
 	awaited bool
 	liveness
+	// reprieved tells about handovers that its requests held up.
+	reprieved reprieved
 	// end is set when the owner decided that the process goes.
 	end *ending
 }
@@ -101,6 +103,10 @@ type ending struct {
 	reason gatewayv1.EvictionReason
 	// forModel is the model that needs the memory, for PRESSURE.
 	forModel *model
+	// until is how long leases may hold up a handover, for PRESSURE.
+	until time.Time
+	// unpinned: the model was pinned until this unload, for REQUESTED.
+	unpinned bool
 	detail   string
 	// cause fails those who wait for the load; nil leaves them waiting.
 	cause *errs.Error

@@ -176,21 +176,6 @@ func (o *owner) waitsFor(w *waiter) string {
 	}
 }
 
-// unload unpins a model and drains it; done gets the bytes that came back.
-func (o *owner) unload(m *model, done chan int64) {
-	m.pinned = false
-	if m.proc == nil {
-		if m.failure != nil {
-			m.failure, m.failures, m.crashes = nil, 0, nil
-			o.announce(m, change{detail: "the failure was cleared"})
-		}
-		done <- 0
-		return
-	}
-	m.unloaders = append(m.unloaders, done)
-	o.drain(m.proc, &ending{reason: gatewayv1.EvictionReason_EVICTION_REASON_REQUESTED, detail: "unload was asked for"})
-}
-
 // launched takes note of a worker's process.
 func (o *owner) launched(p *process, w worker.Worker) {
 	p.worker = w
@@ -264,21 +249,6 @@ func (o *owner) expire() {
 	}
 }
 
-// reprieve takes models back into service that were drained for a model that
-// does not need their memory any more, as long as they have not been stopped.
-func (o *owner) reprieve() {
-	for _, m := range o.models {
-		p := m.proc
-		if p == nil || p.phase != phaseDraining || p.end.forModel == nil || o.stopping {
-			continue
-		}
-		if f := p.end.forModel; f.proc != nil || len(f.queue) == 0 {
-			p.phase, p.end = phaseReady, nil
-			o.announce(m, change{detail: "stays: model " + f.spec.Name + " needs its memory no more"})
-		}
-	}
-}
-
 // tidy ends loads that nobody waits for and models past their idle time, and
 // forgets sizes that nobody waits for.
 func (o *owner) tidy() {
@@ -322,8 +292,12 @@ func (o *owner) nextWake() time.Duration {
 		if p == nil {
 			continue
 		}
+		if p.phase == phaseDraining && p.end.forModel != nil {
+			at(p.end.until)
+		}
 		if p.phase == phaseReady {
 			at(p.readyAt.Add(o.turn(p)))
+			at(p.reprieved.until)
 			if m.spec.IdleTimeout > 0 {
 				at(p.lastUsed.Add(m.spec.IdleTimeout))
 			}

@@ -23,6 +23,8 @@ type resident struct {
 	pastIdle bool
 	// settled: it has been ready for its turn, so a handover may drain it.
 	settled bool
+	// obstinate: its requests held up a handover, so the next one must wait.
+	obstinate bool
 	// reloadCost is the expected cost of its absence: load time times
 	// likelihood of use.
 	reloadCost float64
@@ -80,8 +82,8 @@ func planEviction(d demand, residents []resident, budget int64) evictionPlan {
 }
 
 // planHandover decides which models at work are drained for a demand that has
-// waited its turn: those of its priority or below that are settled and not
-// fresh. Idle ones go first.
+// waited its turn: those of its priority or below that are settled and neither
+// fresh nor obstinate. Idle ones go first.
 func planHandover(d demand, residents []resident, budget int64) evictionPlan {
 	if d.need > budget {
 		return evictionPlan{outcome: outcomeNever}
@@ -90,7 +92,7 @@ func planHandover(d demand, residents []resident, budget int64) evictionPlan {
 	candidates := evictable(d.priority, residents)
 	var working []resident
 	for _, r := range residents {
-		if r.busy && r.settled && !r.pinned && !r.fresh && !r.leaving && r.priority <= d.priority {
+		if r.busy && r.settled && !r.obstinate && !r.pinned && !r.fresh && !r.leaving && r.priority <= d.priority {
 			working = append(working, r)
 		}
 	}
