@@ -1,9 +1,12 @@
 package footprint
 
 import (
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -93,6 +96,64 @@ func TestBadFilesAreTyped(t *testing.T) {
 		if _, err := Estimate(llama(c.path, nil)); errs.ReasonOf(err) != c.want {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// A header of large texts under keys that mean nothing must not lie in memory.
+func TestHostileHeaderCostsNoMemory(t *testing.T) {
+	const texts, size = 100, 512 << 10
+	path := filepath.Join(t.TempDir(), "hostile.gguf")
+	data := append([]byte("GGUF"), 3, 0, 0, 0)
+	data = binary.LittleEndian.AppendUint64(data, 0)         // tensors
+	data = binary.LittleEndian.AppendUint64(data, 2*texts+1) // values
+	text := func(b []byte) {
+		data = binary.LittleEndian.AppendUint64(data, uint64(len(b)))
+		data = append(data, b...)
+	}
+	text([]byte("general.architecture"))
+	data = binary.LittleEndian.AppendUint32(data, ggufString)
+	text([]byte("llama"))
+	long := make([]byte, size)
+	for i := range texts {
+		text(fmt.Appendf(nil, "llama.note_%d", i))
+		data = binary.LittleEndian.AppendUint32(data, ggufString)
+		text(long)
+		text(append(fmt.Appendf(nil, "%d", i), long[:maxKeyBytes-8]...))
+		data = binary.LittleEndian.AppendUint32(data, ggufUint8)
+		data = append(data, 1)
+	}
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	h, err := readHeader(path)
+	runtime.ReadMemStats(&after)
+	if err != nil || h.architecture != "llama" || h.kept() != 0 {
+		t.Errorf("header %+v, %v", h, err)
+	}
+	if took := after.TotalAlloc - before.TotalAlloc; took > 2*readBuffer {
+		t.Errorf("a header of %d bytes took %d bytes", len(data), took)
+	}
+}
+
+func TestHeaderKeepsABoundedNumberOfKeys(t *testing.T) {
+	data := append([]byte("GGUF"), 3, 0, 0, 0)
+	data = binary.LittleEndian.AppendUint64(data, 0)
+	data = binary.LittleEndian.AppendUint64(data, 1000)
+	for i := range 1000 {
+		key := fmt.Sprintf("a%d.block_count", i)
+		data = binary.LittleEndian.AppendUint64(data, uint64(len(key)))
+		data = append(data, key...)
+		data = binary.LittleEndian.AppendUint32(data, ggufUint8)
+		data = append(data, 1)
+	}
+	path := filepath.Join(t.TempDir(), "keys.gguf")
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Estimate(llama(path, nil)); errs.ReasonOf(err) != errs.ModelFileInvalid {
+		t.Error(err)
 	}
 }
 

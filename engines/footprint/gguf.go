@@ -56,13 +56,13 @@ type shape struct {
 }
 
 func shapeOf(h *header) shape {
-	architecture := h.text["general.architecture"]
+	architecture := h.architecture
 	get := func(key string) float64 { return h.numbers[architecture+"."+key] }
 	s := shape{
 		trained:     get("context_length"),
 		embedding:   get("embedding_length"),
 		feedForward: max(get("feed_forward_length"), h.sums[architecture+".feed_forward_length"]),
-		vocabulary:  max(get("vocab_size"), float64(h.lengths["tokenizer.ggml.tokens"])),
+		vocabulary:  max(get("vocab_size"), float64(h.lengths[keyTokens])),
 	}
 	heads := get("attention.head_count")
 	var headWidth float64

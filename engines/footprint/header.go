@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 )
 
 // Limits of what is believed of a header. Files come from anywhere, and the
@@ -14,20 +15,43 @@ import (
 const (
 	maxHeaderBytes = 256 << 20 // vocabularies with merges are a few MiB
 	maxKeyBytes    = 64 << 10
-	maxTextBytes   = 1 << 20
+	maxNameBytes   = 256 // of a key or an architecture that is kept
+	maxKept        = 64  // keys
 	maxNesting     = 4
-	readBuffer     = 256 << 10
+	readBuffer     = 64 << 10 // holds a key
 )
 
-// header is what a GGUF file tells of itself that an estimate needs.
+// header is what a GGUF file tells of itself that an estimate needs. It keeps
+// only the keys of wanted, so that a file cannot make it large.
 type header struct {
-	// text and numbers hold the scalar metadata.
-	text    map[string]string
-	numbers map[string]float64
-	// sums and lengths hold the sum and the length of numeric arrays, and the
-	// length of others.
-	sums    map[string]float64
-	lengths map[string]uint64
+	// architecture is the value of general.architecture, which begins the keys
+	// of the model's own numbers.
+	architecture string
+	// numbers hold the scalar metadata, sums and lengths the sum of numeric
+	// arrays and the length of all arrays.
+	numbers, sums map[string]float64
+	lengths       map[string]uint64
+}
+
+const (
+	keyArchitecture = "general.architecture"
+	keyTokens       = "tokenizer.ggml.tokens" //nolint:gosec // no secret
+)
+
+// wanted tells whether an estimate uses a key. Keys of the model begin with an
+// architecture, which files tell first, but need not: those of any are kept, up
+// to maxKept.
+func wanted(key string) bool {
+	if key == keyTokens {
+		return true
+	}
+	_, name, _ := strings.Cut(key, ".")
+	switch name {
+	case "context_length", "embedding_length", "feed_forward_length", "vocab_size", "block_count",
+		"attention.head_count", "attention.head_count_kv", "attention.key_length", "attention.value_length":
+		return true
+	}
+	return false
 }
 
 // The types of metadata values.
@@ -55,7 +79,7 @@ func readHeader(path string) (*header, error) {
 	}
 	defer file.Close()
 	s := &scanner{r: bufio.NewReaderSize(io.LimitReader(file, maxHeaderBytes), readBuffer)}
-	h := &header{text: map[string]string{}, numbers: map[string]float64{}, sums: map[string]float64{}, lengths: map[string]uint64{}}
+	h := &header{numbers: map[string]float64{}, sums: map[string]float64{}, lengths: map[string]uint64{}}
 	s.read(h)
 	if errors.Is(s.err, io.EOF) || errors.Is(s.err, io.ErrUnexpectedEOF) {
 		return nil, errors.New("it ends in the middle of its header")
@@ -79,20 +103,30 @@ func (s *scanner) read(h *header) {
 	}
 	s.uint64() // tensors
 	for count := s.uint64(); count > 0 && s.err == nil; count-- {
-		key := s.string(maxKeyBytes)
+		key := s.key()
+		if key != "" && h.kept() >= maxKept {
+			s.err = errors.New("its metadata tells the model's size too many times")
+		}
 		s.value(h, key, s.uint32(), 0)
 	}
 }
 
-// value reads a value and keeps what may be of use.
+// kept counts the keys that are held.
+func (h *header) kept() int { return len(h.numbers) + len(h.sums) + len(h.lengths) }
+
+// value reads a value, and keeps it if it has a key.
 func (s *scanner) value(h *header, key string, kind uint32, depth int) {
-	switch kind {
-	case ggufString:
-		h.text[key] = s.string(maxTextBytes)
-	case ggufArray:
+	switch {
+	case kind == ggufString && key == keyArchitecture:
+		h.architecture = s.text(maxNameBytes)
+	case kind == ggufString:
+		s.skip(s.uint64())
+	case kind == ggufArray:
 		s.array(h, key, depth)
 	default:
-		h.numbers[key] = s.number(kind)
+		if n := s.number(kind); key != "" && key != keyArchitecture {
+			h.numbers[key] = n
+		}
 	}
 }
 
@@ -104,7 +138,9 @@ func (s *scanner) array(h *header, key string, depth int) {
 	if s.err != nil {
 		return
 	}
-	h.lengths[key] = count
+	if key != "" {
+		h.lengths[key] = count
+	}
 	for ; count > 0 && s.err == nil; count-- {
 		switch kind {
 		case ggufString:
@@ -112,7 +148,9 @@ func (s *scanner) array(h *header, key string, depth int) {
 		case ggufArray:
 			s.array(h, key, depth+1)
 		default:
-			h.sums[key] += s.number(kind)
+			if n := s.number(kind); key != "" {
+				h.sums[key] += n
+			}
 		}
 	}
 }
@@ -149,17 +187,33 @@ func (s *scanner) fixed(n int) uint64 {
 func (s *scanner) uint32() uint32 { return uint32(s.fixed(4)) } //nolint:gosec // four bytes
 func (s *scanner) uint64() uint64 { return s.fixed(8) }
 
-func (s *scanner) string(limit uint64) string {
+// key reads a key; "" stands for one that is of no use.
+func (s *scanner) key() string {
+	n := s.uint64()
+	if n > maxKeyBytes && s.err == nil {
+		s.err = fmt.Errorf("its metadata has a key of %d bytes", n)
+	}
+	if n > maxNameBytes || s.err != nil {
+		s.skip(n)
+		return ""
+	}
+	key := string(s.bytes(int(n))) //nolint:gosec // bounded above
+	if key == keyArchitecture || wanted(key) {
+		return key
+	}
+	return ""
+}
+
+// text reads a text of at most limit bytes.
+func (s *scanner) text(limit uint64) string {
 	n := s.uint64()
 	if n > limit && s.err == nil {
-		s.err = fmt.Errorf("its metadata has a text of %d bytes", n)
+		s.err = fmt.Errorf("its architecture has a name of %d bytes", n)
 	}
 	if s.err != nil {
 		return ""
 	}
-	text := make([]byte, n)
-	_, s.err = io.ReadFull(s.r, text)
-	return string(text)
+	return string(s.bytes(int(n))) //nolint:gosec // bounded above
 }
 
 // bytes returns the next n bytes, at most the buffer's size, until the next
