@@ -98,8 +98,8 @@ func (o *owner) give(w *waiter) {
 	}
 	p.working++
 	if w.kind == waitResume {
-		w.lease.paused = false
-		o.resolve(w, admission{lease: w.lease})
+		w.lease.pauses = 0
+		o.resumed(w.lease)
 		return
 	}
 	p.awaited = false

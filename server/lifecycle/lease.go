@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,8 +26,10 @@ type Lease struct {
 	done  chan struct{}
 	cause atomic.Pointer[errs.Error]
 
-	// paused and released are the owner's.
-	paused, released bool
+	// pauses and released are the owner's; the request is at work while pauses
+	// is 0.
+	pauses   int
+	released bool
 }
 
 // Model returns the model's name.
@@ -102,13 +105,15 @@ func (l *Lease) Release(err error) {
 
 // Pause tells that the request waits for its client, e.g. for more audio: it
 // holds no cores then, and no progress is expected of it. The model stays
-// leased.
+// leased. Pauses add up, e.g. one for each direction of a stream: the request is
+// at work again when each of them is ended by a Resume.
 func (l *Lease) Pause() {
 	l.mgr.post(func(o *owner) { o.pauseLease(l) })
 }
 
-// Resume ends a pause: it waits in the queue until there are cores for the
-// model again. Without a pause it returns at once.
+// Resume ends a pause. If it was the last one it waits in the queue until there
+// are cores for the model again; otherwise, or without a pause, it returns at
+// once.
 func (l *Lease) Resume(ctx context.Context) error {
 	w := l.mgr.newWaiter(ctx, waitResume)
 	w.lease = l
@@ -155,9 +160,10 @@ func (o *owner) drop(l *Lease) {
 	}
 	delete(p.leases, l)
 	p.forgive()
-	if !l.paused {
+	if l.pauses == 0 {
 		o.stopWorking(p)
 	}
+	o.resumed(l)
 }
 
 func (o *owner) stopWorking(p *process) {
@@ -168,12 +174,19 @@ func (o *owner) stopWorking(p *process) {
 }
 
 func (o *owner) pauseLease(l *Lease) {
-	if _, held := l.proc.leases[l]; !held || l.paused {
+	if _, held := l.proc.leases[l]; !held {
 		return
 	}
-	o.observeWork(l.proc)
-	l.paused = true
-	o.stopWorking(l.proc)
+	l.pauses++
+	if l.pauses == 1 {
+		o.observeWork(l.proc)
+		o.stopWorking(l.proc)
+		return
+	}
+	// A resume that waits for cores needs none any more.
+	if o.resumed(l) {
+		l.pauses--
+	}
 }
 
 func (o *owner) resume(w *waiter) {
@@ -182,7 +195,10 @@ func (o *owner) resume(w *waiter) {
 	switch _, held := l.proc.leases[l]; {
 	case !held && l.Cause() != nil:
 		o.resolve(w, admission{err: l.Cause()})
-	case !held || !l.paused:
+	case !held || l.pauses == 0:
+		o.resolve(w, admission{lease: l})
+	case l.pauses > 1:
+		l.pauses--
 		o.resolve(w, admission{lease: l})
 	default:
 		w.priority = w.model.spec.Priority
@@ -192,25 +208,28 @@ func (o *owner) resume(w *waiter) {
 
 // failLeases ends the leases of a process that is gone or goes now.
 func (o *owner) failLeases(p *process, cause *errs.Error) {
+	for _, w := range slices.Clone(p.model.queue) {
+		if w.kind == waitResume {
+			o.resolve(w, admission{err: cause})
+		}
+	}
 	for l := range p.leases {
 		l.cause.Store(cause)
 		close(l.done)
 		o.drop(l)
 	}
-	for _, w := range p.model.resumers() {
-		o.resolve(w, admission{err: cause})
-	}
 }
 
-// resumers are the waiters that have a lease already.
-func (m *model) resumers() []*waiter {
-	var out []*waiter
-	for _, w := range m.queue {
-		if w.kind == waitResume {
-			out = append(out, w)
+// resumed answers those who wait to go on with a lease; false if nobody did.
+func (o *owner) resumed(l *Lease) bool {
+	found := false
+	for _, w := range slices.Clone(l.proc.model.queue) {
+		if w.lease == l {
+			found = true
+			o.resolve(w, admission{lease: l})
 		}
 	}
-	return out
+	return found
 }
 
 // addService takes a lease's duration into the running mean.

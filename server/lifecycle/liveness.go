@@ -59,7 +59,7 @@ func (o *owner) judge(p *process, l *Lease, reason errs.Reason) {
 	switch reason {
 	case errs.Cancelled, errs.EngineCrashed, errs.MemoryBusy, errs.Draining:
 	case errs.DeadlineExceeded:
-		if p.phase != phaseStopping && !l.paused && p.idle(o.now) >= p.model.spec.ProgressTimeout/4 {
+		if p.phase != phaseStopping && l.pauses == 0 && p.idle(o.now) >= p.model.spec.ProgressTimeout/4 {
 			o.endHung(p)
 		}
 	default:

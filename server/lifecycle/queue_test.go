@@ -171,3 +171,51 @@ func TestAPausedLeaseHoldsNoCores(t *testing.T) {
 		t.Errorf("%d threads after the end", s.o.threadsUsed())
 	}
 }
+
+func TestPausesOfALeaseAddUp(t *testing.T) {
+	s := newSim(t, Options{BudgetBytes: 100 * mb, CPUThreads: 2},
+		spec("stt", 10*mb, normal, threads(2)), spec("chat", 10*mb, normal, threads(2)))
+	w := s.request("stt")
+	s.loaded("stt")
+	stt := s.lease(w)
+	w = s.request("chat")
+	s.loaded("chat")
+	pause := func() { s.do(func(o *owner) { o.pauseLease(stt) }) }
+	resume := func() *waiter {
+		r := &waiter{kind: waitResume, lease: stt, arrival: s.clock.Now(), result: make(chan admission, 1)}
+		s.do(func(o *owner) { o.resume(r) })
+		return r
+	}
+	pause()
+	chat := s.lease(w)
+	pause()
+	s.lease(resume()) // one of two: needs no cores
+	if s.o.threadsUsed() != 2 || stt.pauses != 1 {
+		t.Fatalf("%d threads, %d pauses", s.o.threadsUsed(), stt.pauses)
+	}
+	last := resume()
+	s.waits(last)
+	pause() // nothing to wait for any more
+	s.lease(last)
+	last = resume()
+	extra := resume() // more than there are pauses
+	s.release(chat, nil)
+	s.lease(last)
+	s.lease(extra)
+	s.lease(resume())
+	if p := stt.proc; p.working != 1 || stt.pauses != 0 {
+		t.Fatalf("%d at work, %d pauses", p.working, stt.pauses)
+	}
+	// A lease that is given back leaves nobody behind.
+	w = s.request("chat")
+	pause()
+	chat = s.lease(w)
+	last = resume()
+	s.waits(last)
+	s.release(stt, nil)
+	s.lease(last)
+	s.release(chat, nil)
+	if stt.proc.working != 0 || s.o.threadsUsed() != 0 {
+		t.Errorf("%d at work, %d threads", stt.proc.working, s.o.threadsUsed())
+	}
+}
