@@ -84,7 +84,8 @@ type Limits struct {
 // CORS says which web pages may call.
 type CORS struct {
 	// AllowedOrigins are origins such as "https://app.example.org"; "*" is any.
-	// None: pages of other origins cannot call.
+	// None: pages of other origins cannot change anything nor read an answer.
+	// Only browsers tell an origin; other programs are not concerned.
 	AllowedOrigins []string `yaml:"allowed_origins"`
 }
 

@@ -69,7 +69,7 @@ func New(ctx context.Context, opts Options) (*http.Server, error) {
 			PingTimeout:          20 * time.Second,
 		},
 		ErrorLog:    log.New(logWriter{opts.Log}, "", 0),
-		BaseContext: func(net.Listener) context.Context { return ctx },
+		BaseContext: func(lis net.Listener) context.Context { return withListener(ctx, lis) },
 	}, nil
 }
 
@@ -101,7 +101,11 @@ func routes(ctx context.Context, opts Options) (http.Handler, error) {
 	mux.Handle("GET /docs", http.RedirectHandler("/docs/", http.StatusMovedPermanently))
 	mux.Handle("GET /{$}", http.RedirectHandler("/docs/", http.StatusFound))
 	mux.Handle("/", rest) // answers 404 in the API's own shape
-	return withCORS(opts.CORS, secured(mux)), nil
+	guarded, err := sameOrigin(opts.CORS, mux)
+	if err != nil {
+		return nil, fmt.Errorf("cors.allowed_origins: %w", err)
+	}
+	return secured(ownHost(withCORS(opts.CORS, guarded))), nil
 }
 
 // newRPC serves gRPC-Web and Connect, and gRPC for clients that speak it to this
