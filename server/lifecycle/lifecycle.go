@@ -153,9 +153,6 @@ type Options struct {
 	// as a failed load does; defaults 3 and 1 min.
 	CrashLimit  int
 	CrashWindow time.Duration
-	// LearnedTrust is how long a learned peak above the whole budget is
-	// believed before the model is given another try; default 1 h.
-	LearnedTrust time.Duration
 	// Clock is the source of all time; default the real one.
 	Clock clockwork.Clock
 	// Logger gets one line per event; default slog.Default().
@@ -183,7 +180,6 @@ func (o Options) withDefaults() Options {
 	def(&o.CooldownBase, 2*time.Second)
 	def(&o.CooldownMax, 2*time.Minute)
 	def(&o.CrashWindow, time.Minute)
-	def(&o.LearnedTrust, time.Hour)
 	if o.CrashLimit <= 0 {
 		o.CrashLimit = 3
 	}

@@ -49,8 +49,8 @@ func lookUp(spec ModelSpec, learned *store) sizing {
 // required is what a load reserves, and where the number is from. What was
 // declared goes before what was estimated; a peak that was really seen wins
 // over both when it is larger, since a model that grew once will grow again. A
-// peak above the whole budget is believed for a time only: one leak must not
-// shut a model for ever.
+// peak above the whole budget reserves all of it: the model loads alone, since
+// one leak must not shut it.
 func (o *owner) required(m *model) (int64, string) {
 	need, source := m.spec.DeclaredBytes, "declared"
 	if need <= 0 {
@@ -59,11 +59,7 @@ func (o *owner) required(m *model) (int64, string) {
 	if need <= 0 {
 		need = unknownBytes
 	}
-	peak := m.size.learned.peak()
-	if peak > o.budget && need <= o.budget && o.now.Sub(m.size.learned.Updated) >= o.opts.LearnedTrust {
-		peak = 0
-	}
-	if peak > need {
+	if peak := min(m.size.learned.peak(), max(need, o.budget)); peak > need {
 		need, source = peak, "learned"
 	}
 	return need, source

@@ -275,11 +275,25 @@ func (o *owner) shrink(grower *process, excess int64) {
 			return
 		}
 	}
-	o.kill(grower, &ending{
+	end := &ending{
 		reason: gatewayv1.EvictionReason_EVICTION_REASON_OVER_BUDGET,
 		detail: "it grew to " + humanBytes(grower.measured) + ", " + humanBytes(grower.measured-grower.reserved) + " above its reservation",
-	}, errs.New(errs.MemoryBusy,
-		"model %q was ended: it grew to %s where %s were reserved, and the memory budget of %s was exceeded; the next load reserves more",
-		m.spec.Name, humanBytes(grower.measured), humanBytes(grower.reserved), humanBytes(o.budget)).
+	}
+	if grower.phase == phaseLoading && grower.measured > o.budget {
+		// Another load would end as this one: it goes into the cool-down.
+		end.cause = exceedsError(m, grower.measured, "measured while it loaded", o.budget)
+	}
+	o.kill(grower, end, errs.New(errs.MemoryBusy,
+		"model %q was ended: it grew to %s where %s were reserved, and the memory budget of %s was exceeded; %s",
+		m.spec.Name, humanBytes(grower.measured), humanBytes(grower.reserved), humanBytes(o.budget), o.nextReservation(grower)).
 		With("model", m.spec.Name))
+}
+
+// nextReservation tells what follows from the growth of a process that is
+// ended for it.
+func (o *owner) nextReservation(grower *process) string {
+	if grower.peak < o.budget {
+		return "the next load reserves at least " + humanBytes(grower.peak)
+	}
+	return "the next load reserves the whole budget, without room for other models; raise MAX_MEMORY_MB if it is no leak"
 }

@@ -115,17 +115,41 @@ func TestHandoverIsTakenBackWhenNotNeeded(t *testing.T) {
 	}
 }
 
-func TestALeakyModelIsGivenAnotherTry(t *testing.T) {
-	s := newSim(t, Options{BudgetBytes: 100 * mb, LearnedTrust: time.Hour}, spec("a", 20*mb, normal))
+func TestALeakyModelLoadsAlone(t *testing.T) {
+	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 20*mb, normal), spec("b", 20*mb, normal))
 	w := s.request("a")
 	s.loaded("a")
 	l := s.lease(w)
 	s.measured("a", 130*mb)
 	s.reaped("a", nil)
+	if e := errs.From(l.Cause()); e.Reason() != errs.MemoryBusy || !strings.Contains(e.Message(), "reserves the whole budget") {
+		t.Errorf("the cause is %v", e)
+	}
 	s.release(l, l.Cause())
-	s.reason(s.request("a"), errs.ModelExceedsBudget)
-	s.advance(time.Hour)
-	s.serve("a")
+	s.serve("b")
+	w = s.request("a") // at once, in place of b
+	s.reaped("b", nil)
+	if got := s.proc("a").reserved; got != 100*mb {
+		t.Errorf("reserves %d", got)
+	}
+	s.loaded("a")
+	s.release(s.lease(w), nil)
+}
+
+func TestALoadThatOutgrowsTheBudgetFails(t *testing.T) {
+	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 20*mb, normal))
+	w := s.request("a")
+	p := s.proc("a")
+	s.do(func(o *owner) { o.launched(p, s.workers[p]) })
+	s.measured("a", 101*mb)
+	s.waits(w)
+	s.reaped("a", nil)
+	s.reason(w, errs.ModelExceedsBudget)
+	s.state("a", failed)
+	e := s.reason(s.request("a"), errs.LoadCooldown) // it is not loaded over and over
+	if e.Metadata()["cause"] != "MODEL_EXCEEDS_BUDGET" {
+		t.Errorf("the cool-down is because of %v", e.Metadata())
+	}
 }
 
 func TestAnUnderpredictedLoadTriesAgainWithMore(t *testing.T) {
