@@ -146,6 +146,9 @@ func (w *wholeSpeech) Emit(resp *enginev1.RunResponse) error {
 	if piece == nil {
 		return wrongAnswer()
 	}
+	if len(w.samples)+len(piece.GetAudio()) > maxSpeech {
+		return tooMuch(maxSpeech)
+	}
 	w.samples = append(w.samples, piece.GetAudio()...)
 	if w.rate == 0 {
 		w.rate = piece.GetSampleRateHertz()

@@ -9,6 +9,7 @@ import (
 	"github.com/lexilingo/modelgateway/engines/errs"
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"google.golang.org/protobuf/proto"
 )
 
 const (
@@ -42,6 +43,7 @@ type session struct {
 	begun    bool // a model is leased
 	sequence int64
 	events   []*gatewayv1.OpenTranscriptionResponse
+	kept     int // bytes of events, about
 	ended    bool
 	err      error
 	owner    int // number of the attached stream; an older one gives way
@@ -157,8 +159,7 @@ func (s *session) Emit(resp *enginev1.RunResponse) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.record(event, nil)
-	return nil
+	return s.record(event)
 }
 
 // Committed implements router.Sink.
@@ -170,15 +171,26 @@ func (s *session) Committed() bool {
 
 // record appends an event. An interim result before it is worth nothing any
 // more, so a long session keeps only what is final. mu is held.
-func (s *session) record(event *gatewayv1.TranscriptionEvent, served *gatewayv1.ServedBy) {
+func (s *session) record(event *gatewayv1.TranscriptionEvent) error {
 	if n := len(s.events); n > 0 && s.events[n-1].GetEvent().GetInterim() != nil {
+		s.kept -= eventSize(s.events[n-1].GetEvent())
 		s.events = s.events[:n-1]
+	}
+	if s.kept += eventSize(event); s.kept > maxEvents {
+		return tooMuch(maxEvents)
 	}
 	s.sequence++
 	s.events = append(s.events, &gatewayv1.OpenTranscriptionResponse{
-		SessionId: s.id, EventSequence: s.sequence, Event: event, ServedBy: served, NextAudioSequence: s.next,
+		SessionId: s.id, EventSequence: s.sequence, Event: event, NextAudioSequence: s.next,
 	})
 	s.touch()
+	return nil
+}
+
+// eventSize is about what a kept event takes, in bytes.
+func eventSize(event *gatewayv1.TranscriptionEvent) int {
+	const overhead = 256 // of the messages around the text
+	return overhead + proto.Size(event)
 }
 
 // end records how the transcription ended.

@@ -44,6 +44,20 @@ func wrongAnswer() error {
 	return errs.New(errs.Internal, "the engine answered another task than the one that it was asked")
 }
 
+const (
+	// maxText bounds the text, and maxEvents what a session keeps, of one answer,
+	// in bytes: both are held here as a whole.
+	maxText   = 4 << 20
+	maxEvents = 4 << 20
+	// maxSpeech bounds speech that is answered at once: what fits a message.
+	maxSpeech = 65 << 20
+)
+
+// tooMuch is for engines that do not stop.
+func tooMuch(limit int) error {
+	return errs.New(errs.Internal, "the engine answered more than %d MiB", limit>>20)
+}
+
 // relayed is the sink of a streamed task: messages go out as they come. The
 // last one, which tells who served, is held back until the lease is returned.
 type relayed[T any] struct {
@@ -107,6 +121,9 @@ func (c *collected) Emit(resp *enginev1.RunResponse) error {
 	p, ok := resp.GetPayload().(*enginev1.RunResponse_Chat)
 	if !ok {
 		return wrongAnswer()
+	}
+	if len(c.text)+len(p.Chat.GetDelta()) > maxText {
+		return tooMuch(maxText)
 	}
 	c.text = append(c.text, p.Chat.GetDelta()...)
 	if f := p.Chat.GetFinishReason(); f != gatewayv1.FinishReason_FINISH_REASON_UNSPECIFIED {
