@@ -14,7 +14,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -74,12 +73,13 @@ type Gateway struct {
 	requests context.Context
 	abandon  context.CancelFunc
 	draining atomic.Bool
+	watches  watches
 }
 
 // New takes the addresses and the state directory, and makes every part. Run or
 // Close must follow.
 func New(opts Options) (g *Gateway, err error) {
-	g = &Gateway{cfg: opts.Config, log: opts.Log, onReady: opts.Ready}
+	g = &Gateway{cfg: opts.Config, log: opts.Log, onReady: opts.Ready, watches: newWatches()}
 	g.requests, g.abandon = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
@@ -112,18 +112,6 @@ func (g *Gateway) listen() (err error) {
 	}
 	g.httpLis, err = listen("http_listen", g.cfg.HTTPListen)
 	return err
-}
-
-func listen(key, address string) (net.Listener, error) {
-	network, addr := config.SplitListen(address)
-	lis, err := net.Listen(network, addr)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("%s: %s is in use by another program, perhaps another modelgateway", key, address)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", key, err)
-	}
-	return lis, nil
 }
 
 // lockState makes sure that no other gateway writes into the state directory.
@@ -205,8 +193,8 @@ func (g *Gateway) makeServers(version string, metrics *telemetry.Metrics) error 
 	if err != nil {
 		return err
 	}
-	traced := g.tracing.ServerOptions()
-	g.public, g.internal = factory.Public(traced...), factory.Internal(traced...)
+	options := append(g.tracing.ServerOptions(), g.watches.option())
+	g.public, g.internal = factory.Public(options...), factory.Internal(options...)
 	g.pipe = bufconn.Listen(pipeBuffer)
 	g.conn, err = grpc.NewClient("passthrough:///gateway",
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
@@ -247,6 +235,7 @@ func (g *Gateway) HTTPAddr() net.Addr { return g.httpLis.Addr() }
 // its end.
 func (g *Gateway) Close() error {
 	g.abandon()
+	g.watches.end()
 	var errs []error
 	add := func(err error) {
 		if err != nil && !errors.Is(err, net.ErrClosed) {

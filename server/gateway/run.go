@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
@@ -106,8 +107,8 @@ func served(err error) error {
 }
 
 // drain ends the gateway's work in order: say so to health checkers, end the
-// models' work (new requests are answered DRAINING meanwhile), then let
-// connections go.
+// models' work (new requests are answered DRAINING meanwhile), then end the
+// watches and let connections go.
 func (g *Gateway) drain(force context.Context) {
 	start := time.Now()
 	g.draining.Store(true)
@@ -118,21 +119,24 @@ func (g *Gateway) drain(force context.Context) {
 	if err := g.manager.Drain(ctx); err != nil {
 		g.log.Warn("requests were cut off", "error", err)
 	}
+	g.watches.end()
+	g.letGo(force)
+	g.log.Info("drained", "took", time.Since(start))
+}
+
+// letGo closes the connections of both servers, those at rest at once and the
+// others when their last answer is sent, for at most graceAfterDrain.
+func (g *Gateway) letGo(force context.Context) {
 	grace, done := context.WithTimeout(force, graceAfterDrain)
 	defer done()
-	if err := g.http.Shutdown(grace); err != nil {
-		g.log.Debug("HTTP connections were cut off", "error", err)
-	}
-	stopped := make(chan struct{})
-	go func() {
-		defer close(stopped)
-		g.public.GracefulStop()
-	}()
-	select {
-	case <-stopped:
-	case <-grace.Done():
-		g.public.Stop()
-		<-stopped
-	}
-	g.log.Info("drained", "took", time.Since(start))
+	var servers sync.WaitGroup
+	servers.Go(g.public.GracefulStop)
+	servers.Go(func() {
+		if err := g.http.Shutdown(grace); err != nil {
+			g.log.Debug("HTTP connections were cut off", "error", err)
+		}
+	})
+	stop := context.AfterFunc(grace, g.public.Stop)
+	servers.Wait()
+	stop()
 }
