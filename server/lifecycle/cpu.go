@@ -92,13 +92,10 @@ func (o *owner) gated(w *waiter, blocked []*waiter) bool {
 // give hands a waiter its lease, or lets it go on with the one it has.
 func (o *owner) give(w *waiter) {
 	m, p := w.model, w.model.proc
-	if p.working == 0 {
-		o.observeWork(p)
-		p.begin(o.now)
-	}
+	o.observeWork(p)
 	p.working++
 	if w.kind == waitResume {
-		w.lease.pauses = 0
+		w.lease.pauses, w.lease.working = 0, o.now
 		o.resumed(w.lease)
 		return
 	}
@@ -110,6 +107,7 @@ func (o *owner) give(w *waiter) {
 		worker:  p.worker,
 		arrived: w.arrival,
 		granted: o.now,
+		working: o.now,
 		done:    make(chan struct{}),
 	}
 	if p.readyAt.After(w.arrival) {

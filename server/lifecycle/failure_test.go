@@ -39,7 +39,7 @@ func TestShortDeadlinesDoNotHideAHang(t *testing.T) {
 	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal))
 	s.serve("a")
 	for i := 0; ; i++ {
-		if i == 20 {
+		if i == 31 {
 			t.Fatal("the hung worker still gets requests")
 		}
 		w := s.request("a", s.within(time.Second))
@@ -53,6 +53,67 @@ func TestShortDeadlinesDoNotHideAHang(t *testing.T) {
 	s.state("a", draining)
 	s.reaped("a", nil)
 	s.state("a", loading)
+}
+
+func TestADeadlineOfAGoodPartOfTheLimitShowsAHang(t *testing.T) {
+	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal))
+	w := s.request("a", s.within(20*time.Second))
+	s.loaded("a")
+	l := s.lease(w)
+	s.advance(4 * time.Second)
+	short := s.lease(s.request("a"))
+	s.advance(4 * time.Second)
+	s.release(short, context.DeadlineExceeded) // has not seen enough itself
+	s.state("a", ready)
+	s.release(l, context.DeadlineExceeded)
+	s.state("a", draining)
+	if e := s.proc("a").end; e.reason != gatewayv1.EvictionReason_EVICTION_REASON_HUNG || e.detail != "made no progress for 8s" {
+		t.Errorf("ended because of %v: %s", e.reason, e.detail)
+	}
+}
+
+// A worker whose first unit of work takes longer than its callers wait is slow.
+func TestCallersThatLeaveSoonDoNotMakeAHang(t *testing.T) {
+	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal))
+	s.serve("a")
+	previous := s.lease(s.request("a"))
+	for range 200 {
+		s.advance(time.Second)
+		l := s.lease(s.request("a")) // overlaps with the one before
+		s.advance(time.Second)
+		s.release(previous, context.Canceled)
+		previous = l
+	}
+	s.state("a", ready)
+	// Others that wait longer find out.
+	s.advance(29 * time.Second)
+	s.state("a", draining)
+}
+
+func TestShortDeadlinesSpareAWorkerThatMoves(t *testing.T) {
+	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal))
+	s.serve("a")
+	for i := range 200 {
+		l := s.lease(s.request("a", s.within(5*time.Second)))
+		s.advance(5 * time.Second)
+		if i%3 == 0 {
+			s.workers[l.proc].work++ // some batch was done in between
+		}
+		s.release(l, context.DeadlineExceeded)
+	}
+	s.state("a", ready)
+}
+
+func TestCallersThatLeaveLateShowAHang(t *testing.T) {
+	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal))
+	s.serve("a")
+	for range 6 {
+		s.state("a", ready)
+		l := s.lease(s.request("a"))
+		s.advance(5 * time.Second)
+		s.release(l, context.Canceled)
+	}
+	s.state("a", draining)
 }
 
 func TestAHungLoadFails(t *testing.T) {

@@ -26,9 +26,10 @@ type Lease struct {
 	done  chan struct{}
 	cause atomic.Pointer[errs.Error]
 
-	// pauses and released are the owner's; the request is at work while pauses
-	// is 0.
+	// The rest is the owner's. The request is at work while pauses is 0; working
+	// is since when.
 	pauses   int
+	working  time.Time
 	released bool
 }
 
@@ -161,16 +162,9 @@ func (o *owner) drop(l *Lease) {
 	delete(p.leases, l)
 	p.forgive()
 	if l.pauses == 0 {
-		o.stopWorking(p)
+		p.working--
 	}
 	o.resumed(l)
-}
-
-func (o *owner) stopWorking(p *process) {
-	p.working--
-	if p.working == 0 {
-		p.pause(o.now)
-	}
 }
 
 func (o *owner) pauseLease(l *Lease) {
@@ -179,8 +173,12 @@ func (o *owner) pauseLease(l *Lease) {
 	}
 	l.pauses++
 	if l.pauses == 1 {
-		o.observeWork(l.proc)
-		o.stopWorking(l.proc)
+		p := l.proc
+		o.observeWork(p)
+		if o.now.Sub(l.working) >= p.model.spec.ProgressTimeout/quickShare {
+			p.count(l.working, o.now)
+		}
+		p.working--
 		return
 	}
 	// A resume that waits for cores needs none any more.

@@ -135,7 +135,6 @@ func (o *owner) launch(m *model, need int64) {
 		started:  o.now,
 		leases:   map[*Lease]struct{}{},
 	}
-	p.begin(o.now)
 	m.proc, m.failure = p, nil
 	spec := m.spec.Worker
 	if spec.MemoryLimitBytes == 0 {
@@ -159,7 +158,6 @@ func (o *owner) loaded(p *process) {
 	}
 	p.phase, p.readyAt, p.lastUsed = phaseReady, o.now, o.now
 	p.alive(o.now)
-	p.pause(o.now)
 	took := o.now.Sub(p.started)
 	m.stats.loads++
 	m.doomedSince = time.Time{}
