@@ -24,9 +24,11 @@ import (
 // draining. It writes one line with the addresses to out when it is ready. Logs
 // go to logs. This is the command `modelgateway serve`.
 func Serve(ctx context.Context, cfg *config.Config, version string, out, logs io.Writer) error {
+	log := telemetry.NewLogger(logs, cfg.Log)
+	telemetry.RouteGRPCLog(log)
 	g, err := New(Options{
 		Config:  cfg,
-		Log:     telemetry.NewLogger(logs, cfg.Log),
+		Log:     log,
 		Version: version,
 		Ready: func(grpcAddress, httpAddress net.Addr) {
 			fmt.Fprintf(out, "modelgateway %s is ready: gRPC %s, HTTP %s\n", version, show(grpcAddress), showHTTP(httpAddress))

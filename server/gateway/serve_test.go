@@ -2,8 +2,10 @@ package gateway
 
 import (
 	"bufio"
+	"encoding/json"
 	"errors"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -138,5 +140,34 @@ func TestServeSaysWhatIsWrong(t *testing.T) {
 	first.signal(t, syscall.SIGTERM)
 	if code := first.end(t); code != 0 {
 		t.Errorf("exit code %d", code)
+	}
+}
+
+// The libraries' complaints are entries of the log like any other.
+func TestEveryLineOfTheLogIsJSON(t *testing.T) {
+	c := serveCommand(t, strings.Replace(faultModels, "level: info", "level: debug", 1))
+	conn, err := net.Dial("tcp", c.ready(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: this-is-no-grpc\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, conn); err != nil { // until the server hangs up
+		t.Log(err)
+	}
+	c.signal(t, syscall.SIGTERM)
+	if code := c.end(t); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	log := c.errors.String()
+	for line := range strings.Lines(log) {
+		if !json.Valid([]byte(line)) {
+			t.Errorf("no JSON: %s", line)
+		}
+	}
+	if !strings.Contains(log, "bogus greeting") {
+		t.Errorf("the log does not tell of the wrong greeting:\n%s", log)
 	}
 }

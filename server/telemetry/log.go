@@ -14,11 +14,20 @@ import (
 
 // NewLogger makes the gateway's logger.
 func NewLogger(w io.Writer, cfg config.Log) *slog.Logger {
-	opts := &slog.HandlerOptions{Level: level(cfg.Level)}
+	opts := &slog.HandlerOptions{Level: level(cfg.Level), ReplaceAttr: withUnit}
 	if cfg.Format == "text" || cfg.Format == "auto" && terminal(w) {
 		return slog.New(slog.NewTextHandler(w, opts))
 	}
 	return slog.New(slog.NewJSONHandler(w, opts))
+}
+
+// withUnit writes durations as "1.2s" also in JSON, where slog's own are bare
+// nanoseconds.
+func withUnit(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	}
+	return a
 }
 
 func level(name string) slog.Level {
