@@ -208,7 +208,7 @@ func From(err error) *Error {
 }
 
 func fromStatus(st *status.Status) *Error {
-	e := New(reasonOfCode(st.Code()), "%s", st.Message())
+	e := New(reasonOfCode(st.Code(), st.Message()), "%s", st.Message())
 	for _, d := range st.Details() {
 		switch d := d.(type) {
 		case *errdetails.ErrorInfo:
@@ -225,8 +225,14 @@ func fromStatus(st *status.Status) *Error {
 
 // reasonOfCode is for statuses that carry no reason of ours: grpc-go's own and
 // those of engines written by others.
-func reasonOfCode(c codes.Code) Reason {
+func reasonOfCode(c codes.Code, message string) Reason {
 	switch c {
+	case codes.ResourceExhausted:
+		// grpc-go says so of messages, before any code of ours sees them.
+		if strings.Contains(message, "larger than max") {
+			return InvalidRequest
+		}
+		return RateLimited
 	case codes.InvalidArgument, codes.OutOfRange:
 		return InvalidRequest
 	case codes.DeadlineExceeded:

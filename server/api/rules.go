@@ -23,11 +23,16 @@ func NewRules() (*Rules, error) {
 	return &Rules{validator: validator}, nil
 }
 
+// check holds to its rules what the server received.
 func (r *Rules) check(m any) error {
-	if msg, ok := m.(proto.Message); ok {
-		return r.Check(msg)
+	msg, ok := m.(proto.Message)
+	if !ok {
+		return nil
 	}
-	return nil
+	if err := unreadable(msg); err != nil {
+		return err
+	}
+	return r.Check(msg)
 }
 
 // Check holds a message to its rules. Its INVALID_REQUEST names every field that

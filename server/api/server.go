@@ -73,6 +73,7 @@ func (f *ServerFactory) Internal(opts ...grpc.ServerOption) *grpc.Server {
 
 func (f *ServerFactory) make(opts ...grpc.ServerOption) *grpc.Server {
 	server := grpc.NewServer(append([]grpc.ServerOption{
+		grpc.ForceServerCodecV2(newLenientCodec()),
 		grpc.MaxRecvMsgSize(f.limits.MaxRequestMB << 20),
 		grpc.MaxSendMsgSize(math.MaxInt32),
 		grpc.MaxHeaderListSize(uint32(f.limits.MaxHeaderKB) << 10), //nolint:gosec // checked to be at most 1024

@@ -11,6 +11,8 @@ import (
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 // pauseAfter is how long a request waits for its caller, to send audio or to read
@@ -116,7 +118,9 @@ func pump(ctx context.Context, stream enginev1.Engine_RunClient, lease Lease, au
 			return err
 		}
 		msg := &enginev1.RunRequest{Payload: &enginev1.RunRequest_Audio{Audio: piece}}
-		if err := stream.Send(msg); err != nil {
+		if err := stream.Send(msg); errs.ReasonOf(err) == errs.InvalidRequest {
+			return err // it is larger than engines take
+		} else if err != nil {
 			return nil // the receiving side tells why
 		}
 	}
@@ -150,6 +154,9 @@ func receive(ctx context.Context, stream enginev1.Engine_RunClient, h *handover)
 		resp, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
 			return nil
+		}
+		if status.Code(err) == codes.ResourceExhausted && errs.ReasonOf(err) == errs.InvalidRequest {
+			return errs.New(errs.Internal, "the engine answered a message that is too large").WithCause(err)
 		}
 		if err != nil {
 			return err
