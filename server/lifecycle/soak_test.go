@@ -168,9 +168,9 @@ func TestSoakWithRealWorkers(t *testing.T) {
 	if alive := s.witness.survivors(); len(alive) > 0 {
 		t.Errorf("processes %v are left", alive)
 	}
-	t.Logf("%d operations in %s: served %v, refused %v, %d cancelled, %d launches, longest waits %v, highest memory %d of %d MiB",
+	t.Logf("%d operations in %s: served %v, refused %v, %d cancelled, %d launches, longest waits %v, %d leases lost to growth, highest memory %d of %d MiB",
 		s.operations.Load(), took.Round(time.Second), s.served, s.refused, s.cancelled.Load(), s.witness.launches.Load(),
-		s.longest, highest>>20, soakBudget>>20)
+		s.longest, s.witness.lost.Load(), highest>>20, soakBudget>>20)
 }
 
 // clients runs the clients until the operations are done.
@@ -262,7 +262,11 @@ func (s *realSoak) request(r *rand.Rand, name string) {
 		return
 	}
 	w.leases.Add(1)
-	err = lease.Explain(ctx, s.work(ctx, r, w))
+	broken := s.work(ctx, r, w)
+	err = lease.Explain(ctx, broken)
+	if broken != nil && ctx.Err() == nil {
+		w.lost(lease, err)
+	}
 	w.leases.Add(-1)
 	lease.Release(err)
 	s.ends.Add(1)

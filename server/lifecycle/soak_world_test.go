@@ -4,13 +4,19 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/prometheus/procfs"
+
+	"github.com/lexilingo/modelgateway/engines/errs"
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
+	"github.com/lexilingo/modelgateway/server/lifecycle"
 	"github.com/lexilingo/modelgateway/server/worker"
 )
 
@@ -20,6 +26,8 @@ type witness struct {
 	launcher worker.Launcher
 	launches atomic.Int64
 	stops    atomic.Int64
+	// lost are leases that the manager took away.
+	lost atomic.Int64
 
 	mu   sync.Mutex
 	live map[*witnessed]struct{}
@@ -33,6 +41,8 @@ type witnessed struct {
 	model   string
 	// leases are those that the clients hold.
 	leases atomic.Int64
+	// stopped: the manager had it end.
+	stopped atomic.Bool
 	// history is the worker's measured memory, by the monitor.
 	history []measurement
 }
@@ -62,14 +72,34 @@ func (v *witness) Launch(ctx context.Context, s worker.Spec) (worker.Worker, err
 }
 
 // Stop implements worker.Worker. A worker that is asked to end in its own time
-// makes room or is idle: it must not be leased. Only one that broke its bounds
-// is ended at once.
+// makes room or is idle: it must not be leased. One that is ended at once may
+// be, but only if it broke its bounds itself; see lost.
 func (w *witnessed) Stop(grace time.Duration) {
 	w.witness.stops.Add(1)
 	if n := w.leases.Load(); grace > 0 && n > 0 {
 		w.witness.t.Errorf("%s was evicted with %d leases", w.model, n)
 	}
+	w.stopped.Store(true)
 	w.Worker.Stop(grace)
+}
+
+// lost checks a lease whose request failed with err although its caller waited.
+// If the manager stopped the worker meanwhile, that was because of what this
+// worker did: it outgrew the budget itself, or it hung.
+func (w *witnessed) lost(lease *lifecycle.Lease, err error) {
+	if !w.stopped.Load() {
+		return
+	}
+	cause := errs.From(lease.Cause())
+	grew := fmt.Sprintf("model %q was ended: it grew to", w.model)
+	hung := fmt.Sprintf("the worker of model %q made no progress", w.model)
+	switch {
+	case cause != nil && cause.Reason() == errs.MemoryBusy && strings.HasPrefix(cause.Message(), grew):
+	case cause != nil && cause.Reason() == errs.EngineCrashed && strings.HasPrefix(cause.Message(), hung):
+	default:
+		w.witness.t.Errorf("%s was evicted with a lease: cause %v, the request ended with %v", w.model, cause, err)
+	}
+	w.witness.lost.Add(1)
 }
 
 func (w *witnessed) Run(ctx context.Context) (enginev1.Engine_RunClient, error) {
@@ -111,7 +141,7 @@ func (v *witness) measure(step time.Duration) (sum, growth int64, detail string)
 	v.mu.Unlock()
 	var parts []string
 	for _, w := range workers {
-		bytes, err := w.MemoryBytes()
+		bytes, err := proportional(w.PID())
 		if err != nil {
 			continue // it ended in between
 		}
@@ -129,6 +159,40 @@ func (v *witness) measure(step time.Duration) (sum, growth int64, detail string)
 		parts = append(parts, fmt.Sprintf("%s %d MiB (+%d)", w.model, bytes>>20, (bytes-before)>>20))
 	}
 	return sum, growth, strings.Join(parts, ", ")
+}
+
+// proportional asks the kernel for the proportional set size of a process and
+// its descendants, in bytes. It shares nothing with what the manager measures.
+func proportional(pid int) (int64, error) {
+	proc, err := procfs.NewProc(pid)
+	if err != nil {
+		return 0, err
+	}
+	rollup, err := proc.ProcSMapsRollup()
+	if err != nil {
+		return 0, err
+	}
+	sum := int64(rollup.Pss)
+	lists, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	if err != nil {
+		return 0, err
+	}
+	for _, list := range lists {
+		children, err := os.ReadFile(list)
+		if err != nil {
+			continue // the thread ended in between
+		}
+		for _, field := range strings.Fields(string(children)) {
+			child, err := strconv.Atoi(field)
+			if err != nil {
+				return 0, err
+			}
+			if bytes, err := proportional(child); err == nil { // else it ended in between
+				sum += bytes
+			}
+		}
+	}
+	return sum, nil
 }
 
 // survivors are the processes that are still there.
