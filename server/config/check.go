@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/lexilingo/modelgateway/models"
 )
 
 var modelName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
@@ -139,6 +141,9 @@ func (c *Config) checkModel(bad complain, name string, m Model) {
 	if m.Path == "" && !c.Engines[m.Engine].Cloud && c.Engines[m.Engine].Command != nil {
 		bad("%s has no path", key)
 	}
+	if file, ok := strings.CutPrefix(m.Path, StarterScheme); ok {
+		checkStarter(bad, key, file)
+	}
 	oneOf(bad, key+".priority", string(m.Priority), "low", "normal", "high", "critical")
 	inRange(bad, key+".memory_mb", m.MemoryMB, 0, maxMemoryMB)
 	inRange(bad, key+".threads", int64(m.Threads), 0, maxThreads)
@@ -148,6 +153,19 @@ func (c *Config) checkModel(bad complain, name string, m Model) {
 		if d < 0 {
 			bad("%s.%s must not be negative", key, field)
 		}
+	}
+}
+
+// checkStarter asks for one of the models that ship with the program.
+func checkStarter(bad complain, key, file string) {
+	sums, err := models.Checksums()
+	if err != nil {
+		bad("%s.path: %w", key, err)
+		return
+	}
+	if _, ok := sums[file]; !ok {
+		known := slices.Sorted(maps.Keys(sums))
+		bad("%s.path: no model %q ships with this program, only %s", key, file, strings.Join(known, ", "))
 	}
 }
 

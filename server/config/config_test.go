@@ -128,6 +128,9 @@ func TestErrorsNameThePlaceAndTheRemedy(t *testing.T) {
 		"trace address":      {"telemetry: {otlp_endpoint: \"127.0.0.1:4317\"}\n", nil, []string{"telemetry.otlp_endpoint", "http://127.0.0.1:4317"}},
 		"trace scheme":       {"", []string{"OTEL_EXPORTER_OTLP_ENDPOINT=ftp://collector"}, []string{"telemetry.otlp_endpoint"}},
 		"trace host":         {"telemetry: {otlp_endpoint: \"http://:4317\"}\n", nil, []string{"telemetry.otlp_endpoint"}},
+		"alias":              {"models:\n  a: &a {engine: llama, path: x}\n  b: *a\n", nil, []string{"gateway.yaml:3:6", "*a", "aliases"}},
+		"merge":              {"models:\n  a: &a {engine: llama, path: x}\n  b: {<<: *a, path: y}\n", nil, []string{"gateway.yaml:3", "aliases"}},
+		"starter":            {"models: {a: {engine: llama, path: \"starter:chatt.gguf\"}}\n", nil, []string{"models.a.path", "chat.gguf"}},
 		"origin":             {"cors: {allowed_origins: [app.example.org]}\n", nil, []string{"cors.allowed_origins"}},
 	}
 	for name, c := range cases {

@@ -27,6 +27,9 @@ func decode(name string, text []byte, cfg *Config) (models []string, err error) 
 		return nil, nil
 	}
 	body := file.Docs[0].Body
+	if err := errors.Join(aliases(name, body)...); err != nil {
+		return nil, err
+	}
 	if err := errors.Join(unknownKeys(name, body, reflect.TypeFor[Config]())...); err != nil {
 		return nil, err
 	}
@@ -42,6 +45,17 @@ func decode(name string, text []byte, cfg *Config) (models []string, err error) 
 		}
 	}
 	return models, nil
+}
+
+// aliases complains of every alias: what it stands for would escape the checks
+// of keys, and a few of them can stand for gigabytes.
+func aliases(name string, body ast.Node) []error {
+	var errs []error
+	for _, n := range ast.Filter(ast.AliasType, body) {
+		pos := n.GetToken().Position
+		errs = append(errs, fmt.Errorf("%s:%d:%d: aliases such as %s are not supported: write out what it stands for", name, pos.Line, pos.Column, n))
+	}
+	return errs
 }
 
 // unknownKeys walks a document beside the type that it fills, and complains of
