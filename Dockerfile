@@ -10,8 +10,9 @@ COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/root/go/pkg/mod go mod download
 COPY . .
 ARG VERSION=dev
+ARG REVISION=
 RUN --mount=type=cache,target=/root/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
-    MG_NATIVE=system VERSION="$VERSION" scripts/build.sh && rm bin/engine-fault
+    MG_NATIVE=system VERSION="$VERSION" REVISION="$REVISION" scripts/build.sh && rm bin/engine-fault
 
 FROM debian:forky-slim
 RUN apt-get update && apt-get install -y --no-install-recommends \

@@ -10,7 +10,12 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 cgo_programs=(engine-llama) # the programs that link native libraries
 
 version=${VERSION:-$(git describe --tags --always --dirty 2>/dev/null || echo dev)}
-ldflags="-X main.version=$version"
+# The commit is told too: the Go tool notes it only in a checkout, and GOFLAGS may forbid that.
+revision=${REVISION:-$(git rev-parse HEAD 2>/dev/null || true)}
+if [ -z "${REVISION:-}" ] && [ -n "$revision" ] && [ -n "$(git status --porcelain --untracked-files=no)" ]; then
+	revision+="-dirty"
+fi
+ldflags="-X main.version=$version -X main.revision=$revision"
 
 is_cgo() { [[ " ${cgo_programs[*]} " == *" $1 "* ]]; }
 

@@ -9,8 +9,13 @@ import (
 	"github.com/lexilingo/modelgateway/engines"
 )
 
-// version is set by the build: -ldflags "-X main.version=1.2.3".
-var version = "dev"
+// version and revision are set by the build:
+// -ldflags "-X main.version=1.2.3 -X main.revision=0123abcd". Without a revision
+// it is what the Go tool noted.
+var (
+	version  = "dev"
+	revision = ""
+)
 
 // versions are what "version" prints.
 type versions struct {
@@ -37,21 +42,22 @@ func (versionCommand) Run(g *globals, con *console) error {
 	return err
 }
 
-// commit is what the Go tool noted in the binary; "unknown" in a build outside
-// a checkout.
+// commit is what the build was told, else what the Go tool noted in the binary;
+// "unknown" in a build outside a checkout.
 func commit() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
+	if revision != "" {
+		return revision
 	}
-	revision, changed := "unknown", ""
-	for _, s := range info.Settings {
-		switch {
-		case s.Key == "vcs.revision":
-			revision = s.Value
-		case s.Key == "vcs.modified" && s.Value == "true":
-			changed = " with changes"
+	noted, changed := "unknown", ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			switch {
+			case s.Key == "vcs.revision":
+				noted = s.Value
+			case s.Key == "vcs.modified" && s.Value == "true":
+				changed = " with changes"
+			}
 		}
 	}
-	return revision + changed
+	return noted + changed
 }
