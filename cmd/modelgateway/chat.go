@@ -133,7 +133,7 @@ func (c chatCommand) show(piece *gatewayv1.StreamChatResponse, g *globals, con *
 	if g.JSON {
 		return writeJSONLine(con.out, piece)
 	}
-	_, err := io.WriteString(con.out, piece.GetDelta())
+	_, err := io.WriteString(con.out, con.printable(piece.GetDelta()))
 	return err
 }
 

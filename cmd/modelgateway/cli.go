@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/alecthomas/kong"
 	"github.com/mattn/go-isatty"
@@ -115,11 +118,27 @@ func (g *globals) withClient(ctx context.Context, call func(context.Context, *mo
 }
 
 func (g *globals) client() (*modelgateway.Client, error) {
+	if err := checkAddr(g.Addr); err != nil {
+		return nil, err
+	}
 	client, err := modelgateway.New(g.Addr)
 	if err != nil {
 		return nil, usageError{err}
 	}
 	return client, nil
+}
+
+// checkAddr refuses what can be no server's address. The gRPC library would try
+// to resolve it, and what fails so looks like a server that does not run.
+func checkAddr(addr string) error {
+	if path, ok := strings.CutPrefix(addr, "unix:"); ok && path != "" || strings.Contains(addr, ":///") {
+		return nil
+	}
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil || port == "" || strings.ContainsFunc(host+port, unicode.IsSpace) {
+		return usagef("--addr is %q: it must be host:port or unix:/path", addr)
+	}
+	return nil
 }
 
 func (g *globals) deadline(ctx context.Context) (context.Context, context.CancelFunc) {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"flag"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -52,15 +53,32 @@ func TestWrongCommandLines(t *testing.T) {
 	finish(t, command(t, "respond", "--level=D1", "hi")).check(t, exitUsage, "--level")
 	finish(t, command(t, "grammar", "")).check(t, exitUsage, "there is no text")
 	finish(t, command(t, "serve", "--config=none.yaml")).check(t, exitUsage, "none.yaml")
+	for _, addr := range []string{"bad addr ::", "localhost", "my host:50051", "unix:", "127.0.0.1:"} {
+		finish(t, command(t, "status", "--addr", addr)).check(t, exitUsage, "--addr", "host:port")
+	}
+	starter := filepath.Join(t.TempDir(), "starter.yaml")
+	write(t, starter, "models: {a: {engine: llama, path: \"starter:none.gguf\"}}\n")
+	finish(t, command(t, "serve", "--config", starter)).check(t, exitUsage, "none.gguf")
 	empty := command(t, "chat")
 	empty.Stdin = strings.NewReader(" \n")
 	finish(t, empty).check(t, exitUsage, "there is no text")
 }
 
+// What scripts/build.sh passes is what is printed.
+func TestVersionIsWhatTheBuildSaid(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "modelgateway")
+	build := exec.Command("go", "build", "-ldflags", "-X main.version=1.2.3 -X main.revision=0123abcd", "-o", program, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	finish(t, exec.Command(program, "version")).check(t, exitOK, "modelgateway 1.2.3\n", "commit           0123abcd\n")
+}
+
 func TestVersion(t *testing.T) {
 	finish(t, command(t, "version")).check(t, exitOK, "modelgateway dev", "commit", "go1.", "modelgateway.engine.v1")
 	var v versions
-	if err := json.Unmarshal([]byte(finish(t, command(t, "version", "--json")).out), &v); err != nil || v.Go == "" {
+	if err := json.Unmarshal([]byte(finish(t, command(t, "version", "--json")).out), &v); err != nil || v.Go == "" || v.Commit == "" {
 		t.Errorf("%v %+v", err, v)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/dustin/go-humanize"
 	"github.com/fatih/color"
@@ -52,6 +53,21 @@ func (con *console) paint(tty bool, attributes ...color.Attribute) func(string) 
 		c.EnableColor()
 	}
 	return func(s string) string { return c.Sprint(s) }
+}
+
+// printable returns text that a model wrote as it may go to standard output. On a
+// terminal it loses its control characters, which could move the cursor, set the
+// title or change what else is on the screen; line feeds and tabs stay.
+func (con *console) printable(text string) string {
+	if !con.outTTY {
+		return text
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return -1
+		}
+		return r
+	}, text)
 }
 
 func size(bytes int64) string {

@@ -53,7 +53,7 @@ func writeGrammar(con *console, text string, res *gatewayv1.GrammarResponse) err
 	if con.outTTY && !con.plainColor {
 		fmt.Fprintln(con.out, inline(con, text, res.GetEdits()))
 	} else {
-		fmt.Fprintln(con.out, res.GetCorrectedText())
+		fmt.Fprintln(con.out, con.printable(res.GetCorrectedText()))
 	}
 	for _, e := range res.GetEdits() {
 		fmt.Fprintf(con.out, "  %d-%d  %s", e.GetStartOffset(), e.GetEndOffset(), changeText(e))
@@ -61,7 +61,7 @@ func writeGrammar(con *console, text string, res *gatewayv1.GrammarResponse) err
 			fmt.Fprintf(con.out, "  [%s]", enumName(t, "GRAMMAR_ERROR_TYPE_"))
 		}
 		if e.GetExplanation() != "" {
-			fmt.Fprint(con.out, "  "+e.GetExplanation())
+			fmt.Fprint(con.out, "  "+con.printable(e.GetExplanation()))
 		}
 		fmt.Fprintln(con.out)
 	}
@@ -92,16 +92,16 @@ func inline(con *console, text string, edits []*gatewayv1.GrammarEdit) string {
 		if start < at || end < start || end > len(runes) {
 			continue // not this text's
 		}
-		b.WriteString(string(runes[at:start]))
+		b.WriteString(con.printable(string(runes[at:start])))
 		if end > start {
-			b.WriteString(gone(string(runes[start:end])))
+			b.WriteString(gone(con.printable(string(runes[start:end]))))
 		}
 		if e.GetReplacement() != "" {
-			b.WriteString(come(e.GetReplacement()))
+			b.WriteString(come(con.printable(e.GetReplacement())))
 		}
 		at = end
 	}
-	b.WriteString(string(runes[at:]))
+	b.WriteString(con.printable(string(runes[at:])))
 	return b.String()
 }
 
@@ -131,7 +131,7 @@ func (c respondCommand) Run(ctx context.Context, g *globals, con *console) error
 		case g.JSON:
 			return writeJSON(con.out, res)
 		}
-		_, err = io.WriteString(con.out, res.GetText()+"\n")
+		_, err = io.WriteString(con.out, con.printable(res.GetText())+"\n")
 		c.told(con, res.GetServedBy(), res.GetUsage())
 		return err
 	})
@@ -162,7 +162,7 @@ func (c explainCommand) Run(ctx context.Context, g *globals, con *console) error
 		case g.JSON:
 			return writeJSON(con.out, res)
 		}
-		_, err = io.WriteString(con.out, res.GetExplanation()+"\n")
+		_, err = io.WriteString(con.out, con.printable(res.GetExplanation())+"\n")
 		c.told(con, res.GetServedBy(), res.GetUsage())
 		return err
 	})

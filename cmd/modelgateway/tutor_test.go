@@ -45,3 +45,26 @@ score 60
 		t.Errorf("%s\nwant\n%s", out.String(), want)
 	}
 }
+
+func TestTerminalsGetNoControlCharacters(t *testing.T) {
+	hostile := &gatewayv1.StreamChatResponse{Delta: "\x1b]0;owned\a\x1b[2Jone\r\n\ttwo\u009b1m\x7f ế"}
+	for tty, want := range map[bool]string{true: "]0;owned[2Jone\n\ttwo1m ế", false: hostile.GetDelta()} {
+		var out bytes.Buffer
+		if err := (chatCommand{}).show(hostile, &globals{}, &console{out: &out, outTTY: tty}); err != nil {
+			t.Fatal(err)
+		}
+		if out.String() != want {
+			t.Errorf("terminal %t: %q, want %q", tty, out.String(), want)
+		}
+	}
+	var out bytes.Buffer
+	answer := &gatewayv1.GrammarResponse{Edits: []*gatewayv1.GrammarEdit{{Replacement: "\x1b[2J", Explanation: "\x1b[3J"}}}
+	if err := writeGrammar(&console{out: &out, outTTY: true}, "x", answer); err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range []string{"\x1b[2J", "\x1b[3J"} {
+		if bytes.Contains(out.Bytes(), []byte(bad)) {
+			t.Errorf("%q is in %q", bad, out.String())
+		}
+	}
+}
