@@ -18,12 +18,14 @@ import (
 
 // fakeLauncher makes workers without processes; loads go through gate, if set.
 type fakeLauncher struct {
-	gate     chan struct{}
-	err      error
-	launches atomic.Int32
-	alive    atomic.Int32
-	mu       sync.Mutex
-	last     *fakeWorker
+	gate chan struct{}
+	err  error
+	// unmeasured, if not nil, gets a value for each measurement, which fails.
+	unmeasured chan struct{}
+	launches   atomic.Int32
+	alive      atomic.Int32
+	mu         sync.Mutex
+	last       *fakeWorker
 }
 
 func (l *fakeLauncher) Launch(ctx context.Context, s worker.Spec) (worker.Worker, error) {
@@ -62,7 +64,6 @@ func (w *fakeWorker) PID() int                                               { r
 func (w *fakeWorker) Description() *enginev1.DescribeResponse                { return nil }
 func (w *fakeWorker) Run(context.Context) (enginev1.Engine_RunClient, error) { return nil, nil }
 func (w *fakeWorker) WorkCount() uint64                                      { return w.work.Load() }
-func (w *fakeWorker) MemoryBytes() (int64, error)                            { return w.bytes.Load(), nil }
 func (w *fakeWorker) Stop(time.Duration)                                     { w.end() }
 func (w *fakeWorker) Done() <-chan struct{}                                  { return w.done }
 
@@ -76,6 +77,17 @@ func (w *fakeWorker) Load(ctx context.Context, progress func(float64)) (*enginev
 		}
 	}
 	return &enginev1.LoadResponse{Ready: true}, nil
+}
+
+func (w *fakeWorker) MemoryBytes() (int64, error) {
+	if w.launcher.unmeasured == nil {
+		return w.bytes.Load(), nil
+	}
+	select {
+	case w.launcher.unmeasured <- struct{}{}:
+	case <-w.done:
+	}
+	return 0, errors.New("no smaps_rollup")
 }
 
 func (w *fakeWorker) ExitError() error {
@@ -93,7 +105,9 @@ func (w *fakeWorker) crash() { w.crashed.Store(true); w.end() }
 
 func newManager(t *testing.T, l worker.Launcher, opts Options, specs ...ModelSpec) *Manager {
 	t.Helper()
-	opts.Logger = quiet()
+	if opts.Logger == nil {
+		opts.Logger = quiet()
+	}
 	if opts.SamplePeriod == 0 {
 		opts.SamplePeriod = time.Millisecond
 	}

@@ -15,9 +15,17 @@ var _ effects = (*Manager)(nil)
 // explains more than the broken connection.
 const exitWait = time.Second
 
-// sampleShare bounds the share of time spent on measuring a worker: one part in
-// so many. Large mappings take long to measure.
-const sampleShare = 20
+const (
+	// sampleShare bounds the share of time spent on measuring a worker: one part
+	// in so many. Large mappings take long to measure.
+	sampleShare = 20
+	// sampleMax bounds what that adds to the time between two samples: on a
+	// machine so busy that measuring takes long, growth must be seen all the more.
+	sampleMax = time.Second
+	// sampleFailures in a row are told: a worker that is just ending may fail one
+	// or two.
+	sampleFailures = 3
+)
 
 // size looks a model's size up in a goroutine of its own.
 func (m *Manager) size(md *model) {
@@ -87,10 +95,12 @@ func (m *Manager) explainLoad(ctx context.Context, w worker.Worker, err error) e
 }
 
 // sample measures a worker until it has ended. Each worker is measured by a
-// goroutine of its own, so that one that is slow to read delays no other.
+// goroutine of its own, so that one that is slow to read delays no other. A
+// worker that cannot be measured is charged what was reserved, or last measured.
 func (m *Manager) sample(p *process, w worker.Worker) {
 	timer := m.opts.Clock.NewTimer(m.opts.SamplePeriod)
 	defer timer.Stop()
+	failures := 0
 	for {
 		select {
 		case <-w.Done():
@@ -98,9 +108,21 @@ func (m *Manager) sample(p *process, w worker.Worker) {
 		case <-timer.Chan():
 		}
 		began := m.opts.Clock.Now()
-		if bytes, err := w.MemoryBytes(); err == nil {
+		bytes, err := w.MemoryBytes()
+		if err == nil {
+			if failures < sampleFailures { // it is told once
+				failures = 0
+			}
 			m.post(func(o *owner) { o.sampled(p, bytes) })
+		} else if failures++; failures == sampleFailures {
+			m.opts.Logger.Warn("a worker cannot be measured and is charged what was known before",
+				"model", p.model.spec.Name, "pid", w.PID(), "error", err)
 		}
-		timer.Reset(max(m.opts.SamplePeriod, sampleShare*m.opts.Clock.Since(began)))
+		timer.Reset(samplePause(m.opts.SamplePeriod, m.opts.Clock.Since(began)))
 	}
+}
+
+// samplePause is the time until the next sample after one that took so long.
+func samplePause(period, took time.Duration) time.Duration {
+	return max(period, min(sampleShare*took, sampleMax))
 }
