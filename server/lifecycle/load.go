@@ -127,6 +127,7 @@ func (o *owner) fail(m *model, err *errs.Error, sizing bool) {
 
 // launch reserves a model's bytes and starts its worker.
 func (o *owner) launch(m *model, need int64) {
+	free := o.budget - o.used()
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &process{
 		model:    m,
@@ -138,17 +139,20 @@ func (o *owner) launch(m *model, need int64) {
 	m.proc, m.failure = p, nil
 	spec := m.spec.Worker
 	if spec.MemoryLimitBytes == 0 {
-		spec.MemoryLimitBytes = hardLimit(o.budget)
+		spec.MemoryLimitBytes = hardLimit(max(need, free))
 	}
 	o.announce(m, change{detail: "loading"})
 	o.observeMemory(p)
 	o.fx.launch(ctx, p, spec)
 }
 
-// hardLimit is the kernel's limit on a worker: the whole budget and some room,
-// because RLIMIT_DATA counts what is mapped, not what is resident. Sampling
-// holds the budget; this is the backstop for a worker that outruns it.
-func hardLimit(budget int64) int64 { return budget + max(budget/4, 512<<20) }
+// hardLimit is the kernel's limit on a worker: its reservation, the part of the
+// budget that is free besides at its launch, and some room, because RLIMIT_DATA
+// counts what is mapped (stacks of threads, arenas), not what is resident.
+// Sampling holds the budget; this is the backstop for a worker that outruns it,
+// in bytes that others do not hold. It stays as it is while the worker lives: one
+// that shall have what was freed later must be loaded again.
+func hardLimit(room int64) int64 { return room + max(room/4, 512<<20) }
 
 // loaded takes note of a load that succeeded.
 func (o *owner) loaded(p *process) {

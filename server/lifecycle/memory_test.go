@@ -239,3 +239,17 @@ func TestALargeModelIsNotStarvedBySmallOnes(t *testing.T) {
 	}
 	s.lease(large)
 }
+
+func TestTheHardLimitLeavesOthersTheirMemory(t *testing.T) {
+	const gb = 1 << 10 * mb
+	s := newSim(t, Options{BudgetBytes: 8 * gb}, spec("a", 4*gb, normal), spec("b", 3*gb, normal), spec("c", gb, normal))
+	for _, name := range []string{"a", "b", "c"} {
+		s.serve(name)
+	}
+	want := map[string]int64{"a": 10 * gb, "b": 5 * gb, "c": gb + 512*mb}
+	for name, limit := range want {
+		if s.limits[name] != limit {
+			t.Errorf("%s may hold %d, want %d", name, s.limits[name], limit)
+		}
+	}
+}

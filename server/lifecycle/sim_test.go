@@ -46,6 +46,8 @@ type sim struct {
 	workers map[*process]*simWorker
 	// launches counts launches by model.
 	launches map[string]int
+	// limits are the kernel's limits on the last worker of each model.
+	limits map[string]int64
 }
 
 // simWorker is a worker without a process.
@@ -77,6 +79,7 @@ func newSim(t testing.TB, opts Options, specs ...ModelSpec) *sim {
 		store:    newStore("", quiet()),
 		workers:  map[*process]*simWorker{},
 		launches: map[string]int{},
+		limits:   map[string]int64{},
 	}
 	opts.Clock, opts.Logger = s.clock, quiet()
 	if opts.CPUThreads == 0 {
@@ -100,7 +103,8 @@ func spec(name string, bytes int64, p gatewayv1.Priority, change ...func(*ModelS
 
 func (s *sim) size(m *model) { s.sizing = append(s.sizing, m) }
 
-func (s *sim) launch(_ context.Context, p *process, _ worker.Spec) {
+func (s *sim) launch(_ context.Context, p *process, spec worker.Spec) {
+	s.limits[p.model.spec.Name] = spec.MemoryLimitBytes
 	s.events = append(s.events, "launch "+p.model.spec.Name)
 	s.launches[p.model.spec.Name]++
 	s.workers[p] = &simWorker{}
