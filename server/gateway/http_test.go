@@ -89,7 +89,7 @@ func TestTooLargeRequestsAreRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if resp, body := do(t, req); resp.StatusCode != http.StatusBadRequest {
+	if resp, body := do(t, req); resp.StatusCode != http.StatusRequestEntityTooLarge || !strings.Contains(body, "INVALID_REQUEST") {
 		t.Errorf("REST, chunked: %d %s", resp.StatusCode, body)
 	}
 }

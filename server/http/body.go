@@ -1,9 +1,19 @@
 package httpserver
 
 import (
+	"context"
+	"errors"
 	"io"
 	"net/http"
+	"os"
+	"path"
+	"strconv"
+	"strings"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/semaphore"
+	"google.golang.org/grpc/codes"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 	"github.com/lexilingo/modelgateway/server/config"
@@ -15,51 +25,192 @@ const (
 	// bodyPace is the slowest that a body may come after that, in bytes a
 	// second.
 	bodyPace = 8 << 10
+	// smallBody bounds the bodies of requests that carry no audio, in bytes.
+	smallBody = 4 << 20
+	// largeBodies bounds all bodies above smallBody that are at work at once, in
+	// bytes. Decoding takes several times as much memory.
+	largeBodies = 256 << 20
 )
 
-// limitBody bounds the size of bodies and the time that they may take. Bodies
-// are JSON, in which audio is a third longer.
-func limitBody(limits config.Limits, next http.Handler) http.Handler {
-	limit := int64(limits.MaxRequestMB) << 20 * 4 / 3
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ContentLength > limit {
-			e := errs.New(errs.InvalidRequest, "the body has %d bytes; at most %d are taken", r.ContentLength, limit)
-			writeStatus(w, http.StatusRequestEntityTooLarge, e.GRPCStatus().Proto(), errs.ReasonName(e.Reason()))
-			return
-		}
-		if r.Body != nil && r.Body != http.NoBody {
-			r.Body = &pacedBody{
-				ReadCloser: http.MaxBytesReader(w, r.Body, limit),
-				control:    http.NewResponseController(w),
-				start:      time.Now(),
-			}
-		}
-		next.ServeHTTP(w, r)
-	})
+// bodyGuard bounds the size of bodies, the time that they may take and what all
+// large ones are together.
+type bodyGuard struct {
+	next     http.Handler
+	small    int64
+	large    int64
+	patience time.Duration
+	inFlight *semaphore.Weighted
+}
+
+// newBodyGuard guards next. Bodies are JSON, in which audio is a third longer.
+// patience 0 is the default.
+func newBodyGuard(limits config.Limits, patience time.Duration, next http.Handler) *bodyGuard {
+	if patience == 0 {
+		patience = bodyPatience
+	}
+	large := largestBody(limits)
+	return &bodyGuard{
+		next: next, small: min(smallBody, large), large: large, patience: patience,
+		inFlight: semaphore.NewWeighted(max(largeBodies, large) + reservationStep),
+	}
+}
+
+// largestBody is what the largest message takes as JSON, in bytes.
+func largestBody(limits config.Limits) int64 { return int64(limits.MaxRequestMB) << 20 * 4 / 3 }
+
+// ServeHTTP implements http.Handler.
+func (g *bodyGuard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Body == nil || r.Body == http.NoBody || streamsUp(r) {
+		g.next.ServeHTTP(w, r)
+		return
+	}
+	limit := g.small
+	if carriesAudio(r) {
+		limit = g.large
+	}
+	b := &pacedBody{
+		ReadCloser: http.MaxBytesReader(w, r.Body, limit),
+		control:    http.NewResponseController(w),
+		deadline:   time.Now().Add(g.patience),
+		held:       reservation{all: g.inFlight, free: g.small},
+		limit:      limit,
+	}
+	defer b.held.release()
+	answer := &guardedWriter{ResponseWriter: w, caller: r.Clone(r.Context()), body: b}
+	// net/http reads on before it answers, if the handler does not.
+	_ = b.control.SetReadDeadline(b.deadline)
+	switch {
+	case r.ContentLength > limit:
+		b.fail(tooLarge(limit))
+	case !b.held.grow(r.ContentLength):
+		b.fail(tooMany())
+	case r.Method == http.MethodGet || r.Method == http.MethodHead:
+		// Nobody reads it, so that its end would come while the answer is written.
+		_, _ = io.Copy(io.Discard, b)
+	}
+	if b.failure.Load() == nil {
+		r = r.WithContext(context.WithValue(r.Context(), bodyKey{}, b))
+		r.Body = b
+		g.next.ServeHTTP(answer, r)
+	}
+	if b.failure.Load() != nil {
+		answer.WriteHeader(http.StatusOK) // is replaced by the failure, if none has been sent
+	}
+}
+
+// carriesAudio tells whether a request may have a large body: audio, or a
+// model's own message.
+func carriesAudio(r *http.Request) bool {
+	p := r.URL.Path
+	switch path.Base(p) {
+	case "Recognize", "Pronunciation", "PushAudio", "ExecuteTask", "Invoke":
+		return isRPC(r)
+	}
+	return p == "/v1/transcribe" || p == "/v1/pronunciation" || strings.HasPrefix(p, "/v1/tasks/") ||
+		strings.HasPrefix(p, "/v1/models/") && strings.HasSuffix(p, ":invoke") ||
+		strings.HasPrefix(p, "/v1/transcriptions/") && strings.HasSuffix(p, ":push")
+}
+
+// streamsUp tells whether a request's body goes on for as long as someone
+// speaks. gRPC bounds its messages.
+func streamsUp(r *http.Request) bool {
+	switch path.Base(r.URL.Path) {
+	case "Transcribe", "StreamTranscribe":
+		return isRPC(r)
+	}
+	return false
+}
+
+// bodyFailure is why a body was not taken.
+type bodyFailure struct {
+	code int // of HTTP
+	err  *errs.Error
+}
+
+func tooLarge(limit int64) *bodyFailure {
+	return &bodyFailure{http.StatusRequestEntityTooLarge,
+		errs.New(errs.InvalidRequest, "the body is too large; at most %d bytes are taken here", limit)}
+}
+
+func tooMany() *bodyFailure {
+	return &bodyFailure{http.StatusTooManyRequests,
+		errs.New(errs.QueueFull, "too many large requests are at work")}
+}
+
+func tooSlow() *bodyFailure {
+	return &bodyFailure{http.StatusRequestTimeout,
+		errs.New(errs.DeadlineExceeded, "the body came too slowly")}
 }
 
 // pacedBody ends callers who send so slowly that they only hold the connection.
-// The deadline is lifted at the body's end: what follows may take its time.
+// The deadline is lifted at the body's end: what follows may take its time. It
+// stays after a failure, or net/http would wait for the rest of the body.
 type pacedBody struct {
 	io.ReadCloser
-	control *http.ResponseController
-	start   time.Time
-	read    int64
+	control  *http.ResponseController
+	deadline time.Time
+	limit    int64
+	read     int64
+	held     reservation
+	failure  atomic.Pointer[bodyFailure]
 }
 
+// Read implements io.Reader.
 func (b *pacedBody) Read(p []byte) (int, error) {
+	if f := b.failure.Load(); f != nil {
+		return 0, f.err
+	}
 	earned := time.Duration(b.read) * time.Second / bodyPace
 	// Connections that know no deadlines are not our listeners'.
-	_ = b.control.SetReadDeadline(b.start.Add(bodyPatience + earned))
+	_ = b.control.SetReadDeadline(b.deadline.Add(earned))
 	n, err := b.ReadCloser.Read(p)
 	b.read += int64(n)
-	if err != nil {
+	if !b.held.grow(b.read) {
+		b.fail(tooMany())
+		return 0, b.failure.Load().err
+	}
+	var large *http.MaxBytesError
+	switch {
+	case errors.Is(err, io.EOF):
 		_ = b.control.SetReadDeadline(time.Time{})
+	case errors.As(err, &large):
+		b.fail(tooLarge(b.limit))
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		b.fail(tooSlow())
 	}
 	return n, err
 }
 
+// Close implements io.Closer. Over HTTP/1 it reads what is left, up to a bound.
 func (b *pacedBody) Close() error {
-	_ = b.control.SetReadDeadline(time.Time{})
-	return b.ReadCloser.Close()
+	err := b.ReadCloser.Close()
+	if err == nil && b.failure.Load() == nil {
+		_ = b.control.SetReadDeadline(time.Time{})
+	}
+	return err
+}
+
+// fail keeps the first failure.
+func (b *pacedBody) fail(f *bodyFailure) { b.failure.CompareAndSwap(nil, f) }
+
+type bodyKey struct{}
+
+// messageTooLarge tells whether gRPC found a message larger than it takes. It
+// has no other sign of it than the text.
+func messageTooLarge(code codes.Code, message string) bool {
+	return code == codes.ResourceExhausted && strings.HasPrefix(message, "grpc: received message") &&
+		strings.Contains(message, "larger than max")
+}
+
+// tellTooLarge makes gRPC's refusal of a large message a failure of the body,
+// as it is for the other limits.
+func tellTooLarge(limits config.Limits, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, r)
+		code, err := strconv.Atoi(w.Header().Get("Grpc-Status"))
+		b, ok := r.Context().Value(bodyKey{}).(*pacedBody)
+		if ok && err == nil && messageTooLarge(codes.Code(code), w.Header().Get("Grpc-Message")) { //nolint:gosec // gRPC's codes
+			b.fail(tooLarge(int64(limits.MaxRequestMB) << 20))
+		}
+	})
 }

@@ -36,6 +36,22 @@ func (echoing) StreamChat(_ *gatewayv1.StreamChatRequest, stream grpc.ServerStre
 	return stream.Send(&gatewayv1.StreamChatResponse{Delta: "one"})
 }
 
+func (echoing) Invoke(context.Context, *gatewayv1.InvokeRequest) (*gatewayv1.InvokeResponse, error) {
+	return &gatewayv1.InvokeResponse{}, nil
+}
+
+// StreamTranscribe answers each message.
+func (echoing) StreamTranscribe(stream grpc.BidiStreamingServer[gatewayv1.StreamTranscribeRequest, gatewayv1.StreamTranscribeResponse]) error {
+	for {
+		if _, err := stream.Recv(); err != nil {
+			return nil
+		}
+		if err := stream.Send(&gatewayv1.StreamTranscribeResponse{}); err != nil {
+			return err
+		}
+	}
+}
+
 // serve starts the whole HTTP side on a loopback port, over a real gRPC server.
 func serve(t *testing.T, change func(*Options)) string {
 	t.Helper()
@@ -44,7 +60,7 @@ func serve(t *testing.T, change func(*Options)) string {
 		t.Fatal(err)
 	}
 	opts := Options{
-		GRPC: grpc.NewServer(), State: fixed{status: &gatewayv1.StatusResponse{}}, Metrics: http.NotFoundHandler(),
+		GRPC: grpc.NewServer(grpc.MaxRecvMsgSize(8 << 20)), State: fixed{status: &gatewayv1.StatusResponse{}}, Metrics: http.NotFoundHandler(),
 		Limits: config.Limits{MaxRequestMB: 8, MaxHeaderKB: 64, MaxConcurrentStreams: 100}, Log: slog.New(slog.DiscardHandler),
 	}
 	if change != nil {

@@ -14,6 +14,7 @@ import (
 	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
@@ -72,6 +73,9 @@ func writeError(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w h
 	code := 0
 	if errors.As(err, &custom) {
 		err, code = custom.Err, custom.HTTPStatus
+	}
+	if st, ok := status.FromError(err); ok && messageTooLarge(st.Code(), st.Message()) {
+		err, code = errs.New(errs.InvalidRequest, "%s", st.Message()), http.StatusRequestEntityTooLarge
 	}
 	e := typed(err)
 	if code == 0 {

@@ -46,6 +46,8 @@ type Options struct {
 	Version string
 	// Log takes the server's own troubles.
 	Log *slog.Logger
+
+	bodyPatience time.Duration // shorter in tests
 }
 
 // New makes the HTTP server. ctx is that of every request.
@@ -87,9 +89,8 @@ func routes(ctx context.Context, opts Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	limited := limitBody(opts.Limits, rest)
 	mux := http.NewServeMux()
-	mux.Handle("/v1/", limited)
+	mux.Handle("/v1/", rest)
 	mux.Handle("/modelgateway.v1.ModelGatewayService/", rpc)
 	mux.Handle("/modelgateway.v1.ModelAdminService/", rpc)
 	mux.Handle("GET /health", healthHandler(opts.State))
@@ -101,7 +102,7 @@ func routes(ctx context.Context, opts Options) (http.Handler, error) {
 	mux.Handle("GET /docs", http.RedirectHandler("/docs/", http.StatusMovedPermanently))
 	mux.Handle("GET /{$}", http.RedirectHandler("/docs/", http.StatusFound))
 	mux.Handle("/", rest) // answers 404 in the API's own shape
-	guarded, err := sameOrigin(opts.CORS, mux)
+	guarded, err := sameOrigin(opts.CORS, newBodyGuard(opts.Limits, opts.bodyPatience, mux))
 	if err != nil {
 		return nil, fmt.Errorf("cors.allowed_origins: %w", err)
 	}
@@ -111,11 +112,13 @@ func routes(ctx context.Context, opts Options) (http.Handler, error) {
 // newRPC serves gRPC-Web and Connect, and gRPC for clients that speak it to this
 // port, over the gRPC server.
 func newRPC(opts Options) (http.Handler, error) {
+	sized := tellTooLarge(opts.Limits, opts.GRPC)
 	services := []*vanguard.Service{
-		vanguard.NewService(gatewayv1.ModelGatewayService_ServiceDesc.ServiceName, opts.GRPC),
-		vanguard.NewService(gatewayv1.ModelAdminService_ServiceDesc.ServiceName, opts.GRPC),
+		vanguard.NewService(gatewayv1.ModelGatewayService_ServiceDesc.ServiceName, sized),
+		vanguard.NewService(gatewayv1.ModelAdminService_ServiceDesc.ServiceName, sized),
 	}
-	limit := uint32(opts.Limits.MaxRequestMB) << 20 //nolint:gosec // checked to be at most 1024
+	// The gRPC server bounds messages; this is for their longer form in JSON.
+	limit := uint32(largestBody(opts.Limits)) //nolint:gosec // of at most 1024 MiB
 	handler, err := vanguard.NewTranscoder(services, vanguard.WithDefaultServiceOptions(
 		vanguard.WithTargetProtocols(vanguard.ProtocolGRPC),
 		vanguard.WithTargetCodecs(vanguard.CodecProto),
@@ -158,10 +161,15 @@ func secured(next http.Handler) http.Handler {
 	})
 }
 
-// logWriter takes what net/http complains of.
+// logWriter takes what net/http complains of. That is about the other side, but
+// for panics, which are ours.
 type logWriter struct{ log *slog.Logger }
 
 func (w logWriter) Write(p []byte) (int, error) {
-	w.log.Warn("http", "message", strings.TrimSpace(string(p)))
+	level, message := slog.LevelDebug, strings.TrimSpace(string(p))
+	if strings.Contains(message, "panic serving") {
+		level = slog.LevelError
+	}
+	w.log.Log(context.Background(), level, "http", "message", message)
 	return len(p), nil
 }
