@@ -149,7 +149,7 @@ func TestUserTextIsNeverSpecialTokens(t *testing.T) {
 // The server leaves with 0 on SIGTERM, after the answer under way.
 func TestDrainOnSIGTERM(t *testing.T) {
 	s := start(t, "")
-	stream, err := s.models.StreamChat(t.Context(), &gatewayv1.StreamChatRequest{Messages: user("Hello"), Sampling: greedy(200)})
+	stream, err := s.models.StreamChat(t.Context(), endless(600))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,12 +157,21 @@ func TestDrainOnSIGTERM(t *testing.T) {
 		t.Fatal(err)
 	}
 	worker := int(s.model(t, "qwen").GetWorkerPid())
-	s.stop(t)
+	wantAtWork(t, s, "qwen", 1)
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		s.stop(t)
+	}()
+	var finish gatewayv1.FinishReason
 	for err == nil {
-		_, err = stream.Recv()
+		var piece *gatewayv1.StreamChatResponse
+		piece, err = stream.Recv()
+		finish = max(finish, piece.GetFinishReason())
 	}
-	if !errors.Is(err, io.EOF) {
-		t.Errorf("the answer under way ended with %v, want its end", err)
+	<-stopped
+	if !errors.Is(err, io.EOF) || finish != gatewayv1.FinishReason_FINISH_REASON_LENGTH {
+		t.Errorf("the answer under way ended with %v, %v, want its own end", finish, err)
 	}
 	if code := s.cmd.ProcessState.ExitCode(); code != 0 {
 		t.Errorf("exit code %d, want 0", code)
@@ -170,7 +179,7 @@ func TestDrainOnSIGTERM(t *testing.T) {
 	if alive(worker) {
 		t.Error("the worker outlived the server")
 	}
-	if strings.Contains(s.output(), "Hello") {
+	if strings.Contains(s.output(), "I am fine") {
 		t.Error("the log holds a user's words")
 	}
 }

@@ -3,7 +3,6 @@ package e2e
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -18,11 +17,16 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// endless is a request that generates until the context is full.
-func endless() *gatewayv1.StreamChatRequest {
-	return &gatewayv1.StreamChatRequest{Messages: user("Tell me a long story."), Sampling: &gatewayv1.SamplingOptions{
-		Temperature: new(float32), MaxTokens: ptr(int32(3000)), RepeatPenalty: ptr(float32(1)),
-	}}
+// endless is a request that goes on for thousands of tokens: penalties below zero
+// make the model say the same for ever.
+func endless(tokens int32) *gatewayv1.StreamChatRequest {
+	return &gatewayv1.StreamChatRequest{
+		Messages: user("Hello. " + strings.Repeat("I am fine. ", 8)),
+		Sampling: &gatewayv1.SamplingOptions{
+			Temperature: new(float32), MaxTokens: &tokens,
+			PresencePenalty: ptr(float32(-2)), FrequencyPenalty: ptr(float32(-2)),
+		},
+	}
 }
 
 func ptr[T any](v T) *T { return &v }
@@ -30,7 +34,7 @@ func ptr[T any](v T) *T { return &v }
 // midStream opens a long answer and reads its first piece.
 func midStream(t *testing.T, s *server) gatewayv1.ModelGatewayService_StreamChatClient {
 	t.Helper()
-	stream, err := s.models.StreamChat(t.Context(), endless())
+	stream, err := s.models.StreamChat(t.Context(), endless(7000))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,6 +42,15 @@ func midStream(t *testing.T, s *server) gatewayv1.ModelGatewayService_StreamChat
 		t.Fatal(err)
 	}
 	return stream
+}
+
+// wantAtWork fails unless the model has that many requests at work: a test of what
+// happens in mid-stream must be in mid-stream.
+func wantAtWork(t *testing.T, s *server, model string, n int32) {
+	t.Helper()
+	if got := s.model(t, model).GetActiveCount(); got != n {
+		t.Fatalf("%d requests are at work on %s, want %d", got, model, n)
+	}
 }
 
 // end reads a stream to its end and returns its error.
@@ -69,26 +82,50 @@ func healthStatus(t *testing.T, s *server, model string) string {
 	return got.GatewayStatus.Models[model].Status
 }
 
+// wrongFor samples /health until the time is up and returns how long after the
+// start it last told something else of the model than ok allows.
+func wrongFor(t *testing.T, s *server, model string, start time.Time, until time.Duration, ok func(status string) bool) time.Duration {
+	t.Helper()
+	var wrong time.Duration
+	for time.Since(start) < until {
+		asked := time.Since(start)
+		if !ok(healthStatus(t, s, model)) {
+			wrong = asked
+		}
+	}
+	return wrong
+}
+
 func TestWorkerKilledInMidStream(t *testing.T) {
 	s := start(t, "")
 	stream := midStream(t, s)
 	pid := int(s.model(t, "qwen").GetWorkerPid())
 	// Stopped first, so that the answer cannot end by itself before the kill.
-	for _, sig := range []syscall.Signal{syscall.SIGSTOP, syscall.SIGKILL} {
-		if err := syscall.Kill(pid, sig); err != nil {
-			t.Fatal(err)
-		}
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	wantAtWork(t, s, "qwen", 1)
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
 	}
 	killed := time.Now()
-	if got := errs.ReasonOf(end(stream)); got != errs.EngineCrashed {
+	ended := make(chan error, 1)
+	var took time.Duration
+	go func() {
+		err := end(stream)
+		took = time.Since(killed)
+		ended <- err
+	}()
+	notReady := func(status string) bool { return status != "ready" }
+	if wrong := wrongFor(t, s, "qwen", killed, 1500*time.Millisecond, notReady); wrong > time.Second {
+		t.Errorf("/health said that the dead model is ready %v after the kill", wrong)
+	}
+	if got := errs.ReasonOf(<-ended); got != errs.EngineCrashed {
 		t.Errorf("the stream ended with %v, want ENGINE_CRASHED", got)
 	}
-	if took := time.Since(killed); took > time.Second {
+	if took > time.Second {
 		t.Errorf("the stream ended %v after the kill, want within a second", took)
 	}
-	eventually(t, time.Until(killed.Add(time.Second)), "/health tells that the model is gone", func() bool {
-		return healthStatus(t, s, "qwen") != "ready"
-	})
 	answer, err := s.models.Chat(t.Context(), &gatewayv1.ChatRequest{Messages: user("Hello"), Sampling: greedy(4)})
 	if err != nil {
 		t.Fatalf("the next request: %v", err)
@@ -96,8 +133,9 @@ func TestWorkerKilledInMidStream(t *testing.T) {
 	if now := int(s.model(t, "qwen").GetWorkerPid()); now == pid || answer.GetServedBy().GetLoadDuration().AsDuration() == 0 {
 		t.Errorf("served by process %d, want a fresh one", now)
 	}
-	if status := healthStatus(t, s, "qwen"); status != "ready" {
-		t.Errorf("/health says %q of the fresh worker", status)
+	ready := func(status string) bool { return status == "ready" }
+	if wrong := wrongFor(t, s, "qwen", time.Now(), 1500*time.Millisecond, ready); wrong > time.Second {
+		t.Errorf("/health did not know the fresh worker after %v", wrong)
 	}
 }
 
@@ -125,6 +163,7 @@ tasks:
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
+	wantAtWork(t, s, "qwen", 1)
 	_, err := s.models.Chat(ctx, &gatewayv1.ChatRequest{Messages: user("Hello")})
 	if got := errs.ReasonOf(err); got != errs.DeadlineExceeded {
 		t.Errorf("a request to a stopped worker ended with %v, want DEADLINE_EXCEEDED", err)
@@ -159,8 +198,13 @@ func TestBrokenModelFiles(t *testing.T) {
 		"scrambled": {scrambled, errs.ModelFileInvalid},
 		"wrongarch": {[]byte(strings.ReplaceAll(string(good), "qwen3", "qwenX")), errs.ModelFileInvalid},
 		"missing":   {nil, errs.ModelFileMissing},
+		"fifo":      {nil, errs.ModelFileInvalid},
 	}
 	dir := t.TempDir()
+	fifo := filepath.Join(dir, "fifo.gguf")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	config := "models:\n  qwen: {engine: llama, path: \"starter:chat.gguf\", memory_mb: 256}\n"
 	for name, c := range cases {
 		path := filepath.Join(dir, name+".gguf")
@@ -179,7 +223,10 @@ func TestBrokenModelFiles(t *testing.T) {
 			t.Errorf("%s: %v, want %s", name, err, errs.ReasonName(c.want))
 		}
 	}
-	if err := end(stream); !errors.Is(err, io.EOF) {
-		t.Errorf("the other model's answer ended with %v", err)
+	wantAtWork(t, s, "qwen", 1)
+	for range 20 {
+		if _, err := stream.Recv(); err != nil {
+			t.Fatalf("the other model's answer: %v", err)
+		}
 	}
 }

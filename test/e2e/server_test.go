@@ -119,7 +119,7 @@ func (s *server) stop(t *testing.T) {
 	_ = s.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-s.exited:
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Errorf("the server did not end on SIGTERM\n%s", s.output())
 		_ = s.cmd.Process.Kill()
 		<-s.exited
