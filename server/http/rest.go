@@ -32,7 +32,7 @@ func newREST(ctx context.Context, conn *grpc.ClientConn) (http.Handler, error) {
 		UnmarshalOptions: protojson.UnmarshalOptions{},
 	}
 	mux := runtime.NewServeMux(
-		runtime.WithMarshalerOption(runtime.MIMEWildcard, codec),
+		runtime.WithMarshalerOption(runtime.MIMEWildcard, &jsonLines{JSONPb: codec}),
 		runtime.WithMarshalerOption(eventStream, &serverSentEvents{JSONPb: codec}),
 		runtime.WithIncomingHeaderMatcher(forwarded),
 		runtime.WithOutgoingHeaderMatcher(func(string) (string, bool) { return "", false }), // gRPC's own are noise
@@ -119,17 +119,11 @@ func httpStatus(code codes.Code) int {
 	return runtime.HTTPStatusFromCode(code)
 }
 
-// routingError answers paths and methods that do not exist.
-func routingError(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, code int) {
-	st := &spb.Status{Code: int32(codes.NotFound), Message: "there is nothing at " + r.URL.Path + "; see /docs"}
-	switch code {
-	case http.StatusMethodNotAllowed:
-		st = &spb.Status{Code: int32(codes.Unimplemented), Message: r.Method + " is not possible here; see /docs"}
-	case http.StatusBadRequest:
-		st = &spb.Status{Code: int32(codes.InvalidArgument), Message: "the path cannot be read"}
-	}
-	writeStatus(w, code, st, "")
-}
+// jsonLines is the codec; a stream is one JSON object per line.
+type jsonLines struct{ *runtime.JSONPb }
+
+// StreamContentType implements runtime.StreamContentType.
+func (*jsonLines) StreamContentType(any) string { return "application/x-ndjson" }
 
 // eventStream is what a browser's EventSource, or fetch, asks for.
 const eventStream = "text/event-stream"

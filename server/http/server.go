@@ -93,14 +93,14 @@ func routes(ctx context.Context, opts Options) (http.Handler, error) {
 	mux.Handle("/v1/", rest)
 	mux.Handle("/modelgateway.v1.ModelGatewayService/", rpc)
 	mux.Handle("/modelgateway.v1.ModelAdminService/", rpc)
-	mux.Handle("GET /health", healthHandler(opts.State))
-	mux.Handle("GET /healthz", liveHandler())
-	mux.Handle("GET /readyz", readyHandler(opts.State))
-	mux.Handle("GET /metrics", opts.Metrics)
-	mux.Handle("GET /openapi.json", openAPI)
-	mux.Handle("GET /docs/", docsHandler())
-	mux.Handle("GET /docs", http.RedirectHandler("/docs/", http.StatusMovedPermanently))
-	mux.Handle("GET /{$}", http.RedirectHandler("/docs/", http.StatusFound))
+	handleGet(mux, "/health", healthHandler(opts.State))
+	handleGet(mux, "/healthz", liveHandler())
+	handleGet(mux, "/readyz", readyHandler(opts.State))
+	handleGet(mux, "/metrics", opts.Metrics)
+	handleGet(mux, "/openapi.json", openAPI)
+	handleGet(mux, "/docs/", docsHandler())
+	handleGet(mux, "/docs", http.RedirectHandler("/docs/", http.StatusMovedPermanently))
+	handleGet(mux, "/{$}", http.RedirectHandler("/docs/", http.StatusFound))
 	mux.Handle("/", rest) // answers 404 in the API's own shape
 	guarded, err := sameOrigin(opts.CORS, newBodyGuard(opts.Limits, opts.bodyPatience, mux))
 	if err != nil {
@@ -123,11 +123,11 @@ func newRPC(opts Options) (http.Handler, error) {
 		vanguard.WithTargetProtocols(vanguard.ProtocolGRPC),
 		vanguard.WithTargetCodecs(vanguard.CodecProto),
 		vanguard.WithMaxMessageBufferBytes(limit),
-	))
+	), vanguard.WithUnknownHandler(http.HandlerFunc(notFound)))
 	if err != nil {
 		return nil, fmt.Errorf("cannot prepare gRPC-Web and Connect: %w", err)
 	}
-	return handler, nil
+	return rpcMethods(handler), nil
 }
 
 // withCORS lets pages of the configured origins call, and no others.
