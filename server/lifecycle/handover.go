@@ -91,7 +91,7 @@ func (p *process) forgive() {
 // unload unpins a model and drains it; done gets the bytes that came back.
 func (o *owner) unload(m *model, done chan int64) {
 	unpinned := m.pinned
-	m.pinned = false
+	m.pinned, m.revival = false, revival{}
 	if m.proc == nil {
 		if m.failure != nil {
 			m.failure, m.failures, m.crashes = nil, 0, nil

@@ -48,7 +48,8 @@ type ModelSpec struct {
 	Priority gatewayv1.Priority
 	// IdleTimeout unloads it when unused for so long; 0 is never.
 	IdleTimeout time.Duration
-	// Pinned keeps it loaded once it is.
+	// Pinned keeps it loaded once it is: if its process is lost, it is loaded
+	// again in the background.
 	Pinned bool
 	// Threads is how many inference threads it works with; 0 for a model that
 	// computes elsewhere.

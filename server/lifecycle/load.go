@@ -115,14 +115,19 @@ func (o *owner) cooldownError(m *model) *errs.Error {
 func (o *owner) fail(m *model, err *errs.Error, sizing bool) {
 	m.failures++
 	f := &failure{err: err, at: o.now, count: m.failures, key: m.size.key, sizing: sizing}
-	cool := o.opts.CooldownBase
-	for i := 1; i < f.count && cool < o.opts.CooldownMax; i++ {
-		cool *= 2
-	}
-	f.retryAt = o.now.Add(min(cool, o.opts.CooldownMax))
+	f.retryAt = o.now.Add(o.cooldown(f.count - 1))
 	m.failure = f
 	m.size.fresh = false
 	o.announce(m, change{err: err, detail: err.Message()})
+}
+
+// cooldown is how long a model rests after so many failures before the last.
+func (o *owner) cooldown(before int) time.Duration {
+	cool := o.opts.CooldownBase
+	for i := 0; i < before && cool < o.opts.CooldownMax; i++ {
+		cool *= 2
+	}
+	return min(cool, o.opts.CooldownMax)
 }
 
 // launch reserves a model's bytes and starts its worker.
@@ -164,7 +169,7 @@ func (o *owner) loaded(p *process) {
 	p.alive(o.now)
 	took := o.now.Sub(p.started)
 	m.stats.loads++
-	m.doomedSince = time.Time{}
+	m.doomedSince, m.revival.due = time.Time{}, time.Time{}
 	if !m.looping {
 		m.failures = 0
 	}
@@ -213,6 +218,7 @@ func (o *owner) exited(p *process, err error) {
 		o.evicted(m, p, reason, detail)
 	}
 	o.announce(m, change{eviction: reason, detail: detail})
+	o.lost(p, reason)
 	if !wasLoading && isCrash(reason) {
 		o.countCrash(m, cause)
 	}

@@ -37,6 +37,7 @@ type model struct {
 	// request that ends well breaks.
 	failures int
 	looping  bool
+	revival  revival
 	crashes  []time.Time
 	stats    stats
 	use      usage

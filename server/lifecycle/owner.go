@@ -78,6 +78,7 @@ func (o *owner) do(f func(*owner)) {
 func (o *owner) schedule() {
 	o.expire()
 	o.reprieve()
+	o.revive()
 	o.grant()
 	o.place()
 	o.tidy()
@@ -287,6 +288,9 @@ func (o *owner) nextWake() time.Duration {
 			at(w.arrival.Add(o.opts.HandoverAfter))
 			at(w.runnableSince().Add(o.opts.CPUQuantum))
 			at(w.arrival.Add(o.now.Sub(w.arrival).Truncate(o.opts.AgingStep) + o.opts.AgingStep))
+		}
+		if m.reviving() {
+			at(m.revival.due)
 		}
 		p := m.proc
 		if p == nil {
