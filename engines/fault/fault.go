@@ -71,6 +71,12 @@ type RunParameters struct {
 	Fault string `json:"fault"`
 	// FaultAfterTokens is when.
 	FaultAfterTokens int `json:"fault_after_tokens"`
+	// ErrorReason is the name of the reason of the fault "error"; INTERNAL by
+	// default.
+	ErrorReason string `json:"error_reason"`
+	// ErrorRetryMilliseconds is when that error advises to try again; 0 is no
+	// advice.
+	ErrorRetryMilliseconds int `json:"error_retry_ms"`
 }
 
 // defaultText is what the engine says if it is not told what to say.
@@ -201,17 +207,17 @@ func (m *model) loadFault() error {
 	case "":
 		return nil
 	case "error":
-		return errs.New(reasonNamed(m.params.LoadErrorReason), "the load fails as it was told to")
+		return errs.New(reasonNamed(m.params.LoadErrorReason, errs.ModelFileInvalid), "the load fails as it was told to")
 	default:
 		return misbehave(m.params.LoadFault)
 	}
 }
 
-func reasonNamed(name string) errs.Reason {
+func reasonNamed(name string, otherwise errs.Reason) errs.Reason {
 	if v, ok := gatewayv1.ErrorReason_value["ERROR_REASON_"+name]; ok {
 		return errs.Reason(v)
 	}
-	return errs.ModelFileInvalid
+	return otherwise
 }
 
 // pause waits, or returns the context's error as soon as it ends.

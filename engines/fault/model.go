@@ -77,7 +77,7 @@ func (m *model) Chat(ctx context.Context, req *gatewayv1.ChatRequest, emit func(
 	piece := &gatewayv1.StreamChatResponse{} // emit encodes it before it returns
 	for i := range count {
 		if p.Fault != "" && i == p.FaultAfterTokens {
-			return m.chatFault(ctx, p.Fault, emit)
+			return m.chatFault(ctx, p, emit)
 		}
 		if err := pause(ctx, interval); err != nil {
 			return err
@@ -112,8 +112,10 @@ func (m *model) runParameters(req *gatewayv1.ChatRequest) (RunParameters, error)
 	return p, err
 }
 
-func (m *model) chatFault(ctx context.Context, fault string, emit func(*gatewayv1.StreamChatResponse) error) error {
-	switch fault {
+func (m *model) chatFault(ctx context.Context, p RunParameters, emit func(*gatewayv1.StreamChatResponse) error) error {
+	switch p.Fault {
+	case "error":
+		return p.failure()
 	case "stall":
 		<-ctx.Done()
 		return ctx.Err()
@@ -131,8 +133,13 @@ func (m *model) chatFault(ctx context.Context, fault string, emit func(*gatewayv
 		}
 		return ctx.Err()
 	default:
-		return misbehave(fault)
+		return misbehave(p.Fault)
 	}
+}
+
+// failure is the fault "error".
+func (p RunParameters) failure() error {
+	return errs.New(reasonNamed(p.ErrorReason, errs.Internal), "the call fails as it was told to").WithRetryAfter(time.Duration(p.ErrorRetryMilliseconds) * time.Millisecond)
 }
 
 func wordCount(req *gatewayv1.ChatRequest) int {
@@ -173,7 +180,8 @@ func (m *model) ExplainVietnamese(_ context.Context, req *gatewayv1.ExplainVietn
 	}, nil
 }
 
-// Transcribe implements engines.Transcriber: it counts the bytes.
+// Transcribe implements engines.Transcriber: it counts the bytes. Of the faults it
+// knows "error", at its end.
 func (m *model) Transcribe(ctx context.Context, cfg *gatewayv1.TranscriptionConfig, audio engines.AudioSource, emit func(*gatewayv1.TranscriptionEvent) error) error {
 	total := 0
 	for {
@@ -193,6 +201,9 @@ func (m *model) Transcribe(ctx context.Context, cfg *gatewayv1.TranscriptionConf
 		if err := emit(&gatewayv1.TranscriptionEvent{Event: &gatewayv1.TranscriptionEvent_Interim{Interim: interim}}); err != nil {
 			return err
 		}
+	}
+	if m.params.Fault == "error" {
+		return m.params.failure()
 	}
 	final := &gatewayv1.Transcript{Text: fmt.Sprintf("%d bytes", total), Language: "en", LanguageConfidence: 1}
 	return emit(&gatewayv1.TranscriptionEvent{Event: &gatewayv1.TranscriptionEvent_Final{Final: final}})

@@ -36,7 +36,7 @@ models:
   huge: {engine: fault, path: MODEL, memory_mb: 1001}
   missing: {engine: fault, path: MODEL.absent, memory_mb: 32}
   corrupt: {engine: fault, path: MODEL.corrupt, memory_mb: 32}
-  deaf: {engine: fault, path: MODEL, memory_mb: 32, parameters: {load_fault: error, load_error_reason: AUDIO_UNREADABLE}}
+  deaf: {engine: fault, path: MODEL, memory_mb: 32, threads: 1, parameters: {fault: error, error_reason: AUDIO_UNREADABLE}}
   broken: {engine: fault, path: MODEL, memory_mb: 32, parameters: {load_fault: crash}}
   pinned: {engine: fault, path: MODEL, memory_mb: 600, threads: 1}
   big: {engine: fault, path: MODEL, memory_mb: 600, threads: 1}
@@ -68,6 +68,9 @@ const (
 	panics  = `fault: {"fault":"panic"}`
 )
 
+// fails makes a chat end with an error of the engine's own.
+func fails(reason string) string { return `fault: {"fault":"error","error_reason":"` + reason + `"}` }
+
 // Every row of the error table that a caller can provoke, over gRPC and REST.
 func TestErrorTable(t *testing.T) {
 	r := start(t, troubles)
@@ -91,7 +94,12 @@ func TestErrorTable(t *testing.T) {
 			return err
 		}, request{path: "/v1/chat", body: `{}`}},
 		{errs.ConfigNotFirst, codes.InvalidArgument, 400, false, audioFirst, request{path: "/v1/transcriptions:open", body: `{}`}},
-		{errs.AudioUnreadable, codes.InvalidArgument, 400, false, chatOf("deaf", "x"), chatBody("deaf", "x")},
+		{errs.AudioUnreadable, codes.InvalidArgument, 400, false, func(ctx context.Context, r *running) error {
+			_, err := r.chat.Recognize(ctx, &gatewayv1.RecognizeRequest{
+				Config: &gatewayv1.TranscriptionConfig{Model: "deaf"}, Audio: []byte("RIFF"),
+			})
+			return err
+		}, request{path: "/v1/transcribe", body: `{"config":{"model":"deaf"},"audio":"UklGRg=="}`}},
 		{errs.ModelNotFound, codes.NotFound, 404, false, chatOf("nobody", "x"), chatBody("nobody", "x")},
 		{errs.TaskUnknown, codes.NotFound, 404, false, func(ctx context.Context, r *running) error {
 			_, err := r.chat.ExecuteTask(ctx, &gatewayv1.ExecuteTaskRequest{TaskType: "juggle"})
@@ -106,6 +114,9 @@ func TestErrorTable(t *testing.T) {
 		}, request{path: "/v1/transcribe", body: `{"audio":"UklGRg=="}`}},
 		{errs.MemoryBusy, codes.ResourceExhausted, 429, true, chatOf("big", "x"), chatBody("big", "x")},
 		{errs.QueueFull, codes.ResourceExhausted, 429, true, chatOf("narrow", "x"), chatBody("narrow", "x")},
+		{errs.RateLimited, codes.ResourceExhausted, 429, true, chatOf("qwen", fails("RATE_LIMITED")), chatBody("qwen", fails("RATE_LIMITED"))},
+		{errs.Unauthenticated, codes.Unauthenticated, 401, false, chatOf("qwen", fails("UNAUTHENTICATED")), chatBody("qwen", fails("UNAUTHENTICATED"))},
+		{errs.Forbidden, codes.PermissionDenied, 403, false, chatOf("qwen", fails("FORBIDDEN")), chatBody("qwen", fails("FORBIDDEN"))},
 		{errs.EngineCrashed, codes.Unavailable, 503, true, chatOf("qwen", crashes), chatBody("qwen", crashes)},
 		{errs.DeadlineExceeded, codes.DeadlineExceeded, 504, false, func(ctx context.Context, r *running) error {
 			ctx, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
@@ -139,6 +150,21 @@ func TestErrorTable(t *testing.T) {
 		resp, body := r.post(t, req.path, req.body)
 		checkHTTP(t, resp, body, 503, codes.Unavailable, errs.LoadCooldown, true)
 	})
+}
+
+// When an engine knows better when to try again, callers are told that.
+func TestRetryAdviceOfTheEngineReachesCallers(t *testing.T) {
+	r := start(t, faultModels)
+	const limited = `fault: {"fault":"error","error_reason":"RATE_LIMITED","error_retry_ms":6500}`
+	_, advice := details(status.Convert(chatOf("qwen", limited)(within(t, 20*time.Second), r)))
+	if advice.GetRetryDelay().AsDuration() != 6500*time.Millisecond {
+		t.Errorf("gRPC: %v", advice)
+	}
+	req := chatBody("qwen", limited)
+	resp, body := r.post(t, req.path, req.body)
+	if resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Retry-After") != "7" {
+		t.Errorf("REST: %d, Retry-After %q, %s", resp.StatusCode, resp.Header.Get("Retry-After"), body)
+	}
 }
 
 // audioFirst sends audio where the config must be.
