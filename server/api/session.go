@@ -5,6 +5,8 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
@@ -18,6 +20,13 @@ const (
 	// queuedBytes bounds the audio that waits for the engine: about four
 	// minutes of 16 kHz speech. Pushes wait while it is full.
 	queuedBytes = 8 << 20
+	// allQueuedBytes bounds it over all sessions: pushes are refused then.
+	allQueuedBytes = 256 << 20
+	// pieceOverhead is what a piece takes beside its audio, in bytes, so that
+	// empty ones cannot pile up either.
+	pieceOverhead = 256
+	// idleTime is how long a session waits for audio before it ends.
+	idleTime = 5 * time.Minute
 )
 
 // session is an open transcription: audio comes in by pushes, events go out to
@@ -27,6 +36,7 @@ const (
 type session struct {
 	id     string
 	cancel context.CancelFunc
+	all    *atomic.Int64 // bytes that wait in all sessions
 
 	mu      sync.Mutex
 	changed chan struct{}
@@ -36,7 +46,8 @@ type session struct {
 	early   map[int64][]byte // pieces that came before their turn
 	last    int64            // sequence of the last piece, -1 while not known
 	ready   [][]byte         // pieces in order that the engine has not taken
-	waiting int              // bytes of ready and early
+	waiting int              // cost of ready and early
+	active  time.Time        // when audio last came or went
 	taken   bool             // whether the engine took anything
 
 	// Events.
@@ -49,8 +60,9 @@ type session struct {
 	owner    int // number of the attached stream; an older one gives way
 }
 
-func newSession(id string, cancel context.CancelFunc) *session {
-	return &session{id: id, cancel: cancel, changed: make(chan struct{}), early: map[int64][]byte{}, last: -1}
+// newSession makes a session; all counts the bytes that wait in every one.
+func newSession(id string, cancel context.CancelFunc, all *atomic.Int64) *session {
+	return &session{id: id, cancel: cancel, all: all, active: time.Now(), changed: make(chan struct{}), early: map[int64][]byte{}, last: -1}
 }
 
 // touch wakes everyone who waits for a change. mu is held.
@@ -82,7 +94,7 @@ func (s *session) push(ctx context.Context, req *gatewayv1.PushAudioRequest) (in
 	err := s.await(ctx, func() bool {
 		// The piece that is expected next must get in past any early ones.
 		wanted := req.GetSequence() < s.next || req.GetSequence() == s.next && len(s.ready) == 0
-		return s.ended || wanted || s.waiting+len(req.GetAudio()) <= queuedBytes
+		return s.ended || wanted || s.waiting+cost(req.GetAudio()) <= queuedBytes
 	})
 	if err != nil {
 		return 0, err
@@ -101,11 +113,14 @@ func (s *session) push(ctx context.Context, req *gatewayv1.PushAudioRequest) (in
 	case seq >= s.next+reorderWindow:
 		return 0, errs.New(errs.InvalidRequest, "sequence %d is more than %d ahead of %d, which is expected next", seq, reorderWindow, s.next)
 	}
+	if err := s.hold(cost(req.GetAudio())); err != nil {
+		return 0, err
+	}
 	if req.GetLast() {
 		s.last = seq
 	}
 	s.early[seq] = req.GetAudio()
-	s.waiting += len(req.GetAudio())
+	s.active = time.Now()
 	for piece, ok := s.early[s.next]; ok; piece, ok = s.early[s.next] {
 		delete(s.early, s.next)
 		s.ready = append(s.ready, piece)
@@ -115,9 +130,28 @@ func (s *session) push(ctx context.Context, req *gatewayv1.PushAudioRequest) (in
 	return s.next, nil
 }
 
-// Next implements router.Audio.
+// cost is what a piece takes while it waits, in bytes.
+func cost(piece []byte) int { return len(piece) + pieceOverhead }
+
+// hold counts n more bytes that wait; free, with mu held like it, n less.
+func (s *session) hold(n int) error {
+	if s.all.Add(int64(n)) > allQueuedBytes {
+		s.all.Add(int64(-n))
+		return errs.New(errs.QueueFull, "%d MiB of audio wait in all transcriptions, which is the most", allQueuedBytes>>20)
+	}
+	s.waiting += n
+	return nil
+}
+
+func (s *session) free(n int) {
+	s.all.Add(int64(-n))
+	s.waiting -= n
+}
+
+// Next implements router.Audio. A session to which no audio comes for long ends:
+// its caller may be gone without a word, and the model is not for it alone.
 func (s *session) Next(ctx context.Context) ([]byte, error) {
-	if err := s.await(ctx, func() bool { return len(s.ready) > 0 || s.complete() }); err != nil {
+	if err := s.awaitAudio(ctx); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
@@ -127,10 +161,32 @@ func (s *session) Next(ctx context.Context) ([]byte, error) {
 	}
 	piece := s.ready[0]
 	s.ready = slices.Delete(s.ready, 0, 1)
-	s.waiting -= len(piece)
+	s.free(cost(piece))
 	s.taken = true
+	s.active = time.Now()
 	s.touch()
 	return piece, nil
+}
+
+func (s *session) awaitAudio(ctx context.Context) error {
+	for {
+		s.mu.Lock()
+		limit := s.active.Add(idleTime)
+		s.mu.Unlock()
+		idle, cancel := context.WithDeadline(ctx, limit)
+		err := s.await(idle, func() bool { return len(s.ready) > 0 || s.complete() })
+		cancel()
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		s.mu.Lock()
+		still := s.active.Add(idleTime).Equal(limit)
+		s.taken = s.taken || still // no other candidate would hear more
+		s.mu.Unlock()
+		if still {
+			return errs.New(errs.DeadlineExceeded, "no audio came for %s", idleTime)
+		}
+	}
 }
 
 // complete tells whether every piece up to the last has come. mu is held.
@@ -148,6 +204,7 @@ func (s *session) Begin() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.begun = true
+	s.active = time.Now() // callers wait for that before they send
 	s.touch()
 }
 
@@ -198,7 +255,8 @@ func (s *session) end(served *gatewayv1.ServedBy, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ended, s.err = true, err
-	s.ready, s.early, s.waiting = nil, nil, 0
+	s.ready, s.early = nil, nil
+	s.free(s.waiting)
 	if n := len(s.events); err == nil && n > 0 && s.events[n-1].GetEvent().GetFinal() != nil {
 		s.events[n-1].ServedBy = served
 	}

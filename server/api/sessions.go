@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
@@ -23,6 +24,7 @@ type sessions struct {
 	open    map[string]*session
 	timers  map[string]*time.Timer
 	closed  bool
+	queued  atomic.Int64 // bytes of audio that wait in all of them
 	running sync.WaitGroup
 }
 
@@ -42,7 +44,7 @@ func (r *sessions) start(ctx context.Context, run func(context.Context, *session
 		return nil, errs.New(errs.QueueFull, "%d transcriptions are open, which is the most", maxSessions)
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	s := newSession(rand.Text(), cancel)
+	s := newSession(rand.Text(), cancel, &r.queued)
 	r.open[s.id] = s
 	r.running.Go(func() {
 		defer cancel()

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"sync/atomic"
 	"testing"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
@@ -25,7 +26,7 @@ func TestSinksThatKeepEverythingAreBounded(t *testing.T) {
 		"speech": {&wholeSpeech{}, &enginev1.RunResponse{Payload: &enginev1.RunResponse_Synthesize{
 			Synthesize: &gatewayv1.SynthesizeResponse{Audio: mib},
 		}}, 65, 66},
-		"session": {newSession("s", func() {}), &enginev1.RunResponse{Payload: &enginev1.RunResponse_Transcribe{
+		"session": {newSession("s", func() {}, &atomic.Int64{}), &enginev1.RunResponse{Payload: &enginev1.RunResponse_Transcribe{
 			Transcribe: segment,
 		}}, 10_000, 20_000},
 	} {
@@ -45,7 +46,7 @@ func TestSinksThatKeepEverythingAreBounded(t *testing.T) {
 
 // Interim results replace one another: a session of any length has room for them.
 func TestInterimResultsTakeNoRoom(t *testing.T) {
-	s := newSession("s", func() {})
+	s := newSession("s", func() {}, &atomic.Int64{})
 	interim := &enginev1.RunResponse{Payload: &enginev1.RunResponse_Transcribe{Transcribe: &gatewayv1.TranscriptionEvent{
 		Event: &gatewayv1.TranscriptionEvent_Interim{Interim: &gatewayv1.InterimTranscript{TentativeText: string(make([]byte, 1<<20))}},
 	}}}
