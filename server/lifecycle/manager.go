@@ -230,7 +230,12 @@ func (m *Manager) Unload(ctx context.Context, name string) (int64, error) {
 	if err := m.call(context.WithoutCancel(ctx), func(o *owner) { left = o.abandonUnload(found, done, ctx.Err()) }); err != nil {
 		return 0, err
 	}
-	return 0, left
+	select {
+	case freed := <-done: // the two crossed
+		return freed, nil
+	default:
+		return 0, left
+	}
 }
 
 func errUnknown(name string) *errs.Error {
