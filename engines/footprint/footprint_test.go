@@ -164,16 +164,18 @@ func TestUnreadableFile(t *testing.T) {
 	if err := os.WriteFile(path, []byte("GGUF"), 0o000); err != nil {
 		t.Fatal(err)
 	}
-	if os.Geteuid() == 0 {
-		// Root may read everything: look at the file as nobody does. The thread is
-		// not given back, and ends with the test.
+	failed := make(chan error)
+	go func() {
+		// Root may read everything: look at the file as nobody does. The thread
+		// ends with the goroutine, since it is never unlocked.
 		runtime.LockOSThread()
-		if err := unix.Setfsuid(65534); err != nil {
-			t.Fatal(err)
+		if os.Geteuid() == 0 {
+			_ = unix.Setfsuid(65534)
 		}
-	}
-	_, err := Estimate(llama(path, nil))
-	if errs.ReasonOf(err) != errs.ModelFileInvalid || !errors.Is(err, os.ErrPermission) {
+		_, err := Estimate(llama(path, nil))
+		failed <- err
+	}()
+	if err := <-failed; errs.ReasonOf(err) != errs.ModelFileInvalid || !errors.Is(err, os.ErrPermission) {
 		t.Errorf("%v, want MODEL_FILE_INVALID for want of permission", err)
 	}
 }
