@@ -310,29 +310,6 @@ func TestLoadReportsAndPins(t *testing.T) {
 	}
 }
 
-func TestMeasuredMemoryIsSampledAndLimited(t *testing.T) {
-	l := &fakeLauncher{}
-	m := newManager(t, l, Options{BudgetBytes: 100 * mb}, spec("a", 10*mb, normal))
-	lease, err := m.Acquire(t.Context(), Request{Model: "a"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if l.worker().limit < 100*mb {
-		t.Errorf("hard limit %d", l.worker().limit)
-	}
-	l.worker().bytes.Store(120 * mb)
-	<-lease.Done()
-	if errs.ReasonOf(lease.Cause()) != errs.MemoryBusy {
-		t.Errorf("cause %v", lease.Cause())
-	}
-	lease.Release(lease.Cause())
-	next, err := m.Acquire(t.Context(), Request{Model: "a"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	next.Release(nil)
-}
-
 func TestDrainWaitsForLeases(t *testing.T) {
 	l := &fakeLauncher{}
 	m := newManager(t, l, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal))

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/lexilingo/modelgateway/engines/errs"
 )
 
 func TestSamplesStayFrequent(t *testing.T) {
@@ -47,4 +49,27 @@ func TestAWorkerThatCannotBeMeasuredIsToldOnce(t *testing.T) {
 	if n := strings.Count(log.String(), "cannot be measured"); n != 1 || !strings.Contains(log.String(), "smaps_rollup") {
 		t.Errorf("told %d times: %s", n, log.String())
 	}
+}
+
+func TestMeasuredMemoryIsSampledAndLimited(t *testing.T) {
+	l := &fakeLauncher{}
+	m := newManager(t, l, Options{BudgetBytes: 100 * mb}, spec("a", 10*mb, normal))
+	lease, err := m.Acquire(t.Context(), Request{Model: "a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l.worker().limit < 100*mb {
+		t.Errorf("hard limit %d", l.worker().limit)
+	}
+	l.worker().bytes.Store(120 * mb)
+	<-lease.Done()
+	if errs.ReasonOf(lease.Cause()) != errs.MemoryBusy {
+		t.Errorf("cause %v", lease.Cause())
+	}
+	lease.Release(lease.Cause())
+	next, err := m.Acquire(t.Context(), Request{Model: "a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	next.Release(nil)
 }
