@@ -118,8 +118,8 @@ func deviceName(d C.ggml_backend_dev_t) string {
 	}
 }
 
-// logSink turns llama.cpp's pieces of lines into log records, and keeps the last
-// complaints for the errors that follow them.
+// logSink turns llama.cpp's warnings and errors, which come in pieces of lines,
+// into log records, drops the rest, and keeps the last complaints for the errors that follow them.
 type logSink struct {
 	log *slog.Logger
 
@@ -146,9 +146,6 @@ func (s *logSink) write(level int, text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch level {
-	case C.GGML_LOG_LEVEL_DEBUG:
-		s.dropped = true
-		return
 	case C.GGML_LOG_LEVEL_CONT:
 		if s.dropped {
 			return
@@ -158,8 +155,10 @@ func (s *logSink) write(level int, text string) {
 	case C.GGML_LOG_LEVEL_WARN:
 		s.level = slog.LevelWarn
 	default:
-		// What llama.cpp calls information is a page for each load.
-		s.level = slog.LevelDebug
+		// What llama.cpp calls information is pages for each load; a worker that
+		// logs that much loses lines that matter.
+		s.dropped = true
+		return
 	}
 	s.dropped = false
 	s.line.WriteString(text)
@@ -168,7 +167,7 @@ func (s *logSink) write(level int, text string) {
 	}
 	line := strings.TrimSpace(s.line.String())
 	s.line.Reset()
-	if line == "" || strings.Trim(line, ".") == "" {
+	if line == "" {
 		return
 	}
 	if s.level == slog.LevelError {
@@ -176,7 +175,7 @@ func (s *logSink) write(level int, text string) {
 		s.complaints = s.complaints[max(0, len(s.complaints)-maxComplaints):]
 	}
 	if s.expected.Load() {
-		s.level = slog.LevelDebug
+		return
 	}
 	s.log.Log(context.Background(), s.level, line, "library", "llama.cpp")
 }
