@@ -113,13 +113,19 @@ func (s *suite) absentDevice(t *testing.T) {
 	}
 }
 
-// cancelledLoad: the process stays in order and can be ended.
+// cancelledLoad: cancelled at its first sign of progress, a load ends, and the
+// process stays in order and can be ended. A load may be done before it hears of
+// the cancel.
 func (s *suite) cancelledLoad(t *testing.T) {
 	w := s.start(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := w.load(ctx, s.cfg.Load, nil); errs.ReasonOf(err) != errs.Cancelled {
-		t.Errorf("a cancelled load ended with %v", err)
+	defer cancel()
+	last, err := w.load(ctx, s.cfg.Load, func(*enginev1.LoadResponse) { cancel() })
+	if ctx.Err() == nil {
+		t.Errorf("the load told nothing: %v, %v", last, err)
+	}
+	if done := err == nil && last.GetReady(); !done && errs.ReasonOf(err) != errs.Cancelled {
+		t.Errorf("a cancelled load ended with %v, %v", last, err)
 	}
 	if _, err := w.Describe(t.Context(), &enginev1.DescribeRequest{}); err != nil {
 		t.Errorf("Describe after a cancelled load: %v", err)
