@@ -139,6 +139,7 @@ func newModel(backend *llamacpp.Backend, weights *llamacpp.Model, p parameters, 
 			With("path", opts.Path).WithCause(err)
 	}
 	slots := p.Parallel * slotsPerSequence
+	p.MicroBatch = p.microBatch(opts.Device != llamacpp.DeviceCPU && p.GPULayers != 0 && len(backend.Devices()) > 1)
 	context, err := weights.NewContext(backend, llamacpp.ContextOptions{
 		Tokens:     contextTokens(p.Context, weights.TrainedContext()),
 		Batch:      p.Batch,

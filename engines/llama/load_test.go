@@ -139,6 +139,20 @@ func TestSettings(t *testing.T) {
 			}
 		})
 	}
+	for name, c := range map[string]struct {
+		p           parameters
+		accelerated bool
+		want        int
+	}{
+		"CPU":           {parameters{Batch: 2048}, false, 128},
+		"accelerator":   {parameters{Batch: 2048}, true, 512},
+		"own":           {parameters{Batch: 2048, MicroBatch: 64}, true, 64},
+		"small batches": {parameters{Batch: 96}, false, 96},
+	} {
+		if got := c.p.microBatch(c.accelerated); got != c.want {
+			t.Errorf("%s: micro-batches of %d tokens, want %d", name, got, c.want)
+		}
+	}
 	// A mapped file and an own template do as well.
 	m := load(t, starter(), map[string]any{"load_mode": "map", "parallel": 1, "chat_template": "{{ messages[0].content }}"})
 	prompt, err := m.prompt(task{messages: conversation("", "Hello")})

@@ -1,6 +1,8 @@
 package llama
 
 import (
+	"cmp"
+
 	"github.com/lexilingo/modelgateway/engines"
 	"github.com/lexilingo/modelgateway/engines/errs"
 	"github.com/lexilingo/modelgateway/engines/llama/llamacpp"
@@ -14,8 +16,9 @@ type parameters struct {
 	Context int `json:"n_ctx"`
 	// Batch is the most tokens of one batch.
 	Batch int `json:"n_batch"`
-	// MicroBatch is the most tokens that are computed at once; it bounds the
-	// memory of a computation.
+	// MicroBatch is the most tokens that are computed at once; 0: what suits the
+	// device. It bounds the memory of a computation and, on the CPU, how long a
+	// cancel waits: until the layer's step that is being computed is done.
 	MicroBatch int `json:"n_ubatch"`
 	// Parallel is the most conversations that are decoded together; 0: the
 	// model's max_concurrency.
@@ -45,7 +48,6 @@ func defaults() parameters {
 	return parameters{
 		Context:         8192,
 		Batch:           2048,
-		MicroBatch:      512,
 		GPULayers:       -1,
 		LoadMode:        "read",
 		MaxTokens:       512,
@@ -73,7 +75,7 @@ func readParameters(opts engines.LoadOptions) (parameters, error) {
 	}{
 		{"n_ctx", p.Context, 256, 1 << 22},
 		{"n_batch", p.Batch, 32, 1 << 16},
-		{"n_ubatch", p.MicroBatch, 32, 1 << 16},
+		{"n_ubatch", cmp.Or(p.MicroBatch, cpuMicroBatch), 32, 1 << 16},
 		{"parallel", p.Parallel, 1, maxParallel},
 		{"max_tokens", p.MaxTokens, 1, 1 << 22},
 		{"top_k", p.TopK, 0, 1 << 20},
@@ -87,8 +89,25 @@ func readParameters(opts engines.LoadOptions) (parameters, error) {
 		return p, errs.New(errs.InvalidRequest, `parameter "load_mode" must be "read" or "map", not %q`, p.LoadMode).
 			With("parameter", "load_mode")
 	}
-	p.MicroBatch = min(p.MicroBatch, p.Batch)
 	return p, nil
+}
+
+const (
+	// cpuMicroBatch is one that costs less than 3 % of the speed at which two
+	// cores read prompts with 256, the best.
+	cpuMicroBatch = 128
+	// acceleratorMicroBatch is llama.cpp's own: small ones leave an accelerator
+	// idle, and it cannot be stopped in the midst of one anyway.
+	acceleratorMicroBatch = 512
+)
+
+// microBatch returns the tokens that are computed at once on a device.
+func (p parameters) microBatch(accelerated bool) int {
+	size := cpuMicroBatch
+	if accelerated {
+		size = acceleratorMicroBatch
+	}
+	return min(cmp.Or(p.MicroBatch, size), p.Batch)
 }
 
 // maxParallel keeps slots within what llama.cpp tells apart.

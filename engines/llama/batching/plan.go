@@ -13,7 +13,7 @@ type part struct {
 }
 
 // plan fills a batch: one token of each sequence that generates, then prompts in
-// order of arrival, at most promptTokens of them. active is in order of arrival.
+// order of arrival, up to promptTokens in all. active is in order of arrival.
 func plan(active []*sequence, batchTokens, promptTokens int) []part {
 	var parts []part
 	room := batchTokens
@@ -23,7 +23,9 @@ func plan(active []*sequence, batchTokens, promptTokens int) []part {
 			room--
 		}
 	}
-	room = min(room, promptTokens)
+	// Together they are promptTokens: a few more would make a micro-batch of
+	// their own, which takes almost as long as a whole one.
+	room = min(room, max(1, promptTokens-len(parts)))
 	for i, s := range active {
 		n := min(len(s.pending()), room)
 		if len(s.pending()) == 1 || n == 0 || waitsForPrefix(s, active[:i]) {

@@ -20,7 +20,8 @@ func TestPlan(t *testing.T) {
 		want          []int // tokens of each active sequence
 	}{
 		"one token each":                  {[]*sequence{generating(), generating()}, 64, 32, []int{1, 1}},
-		"prompt beside generating":        {[]*sequence{generating(), at(sequenceOf(2, 100), 0)}, 64, 32, []int{1, 32}},
+		"prompt beside generating":        {[]*sequence{generating(), at(sequenceOf(2, 100), 0)}, 64, 32, []int{1, 31}},
+		"prompts always get on":           {[]*sequence{generating(), generating(), at(sequenceOf(2, 100), 0)}, 64, 2, []int{1, 1, 1}},
 		"generating comes before prompts": {[]*sequence{at(sequenceOf(2, 100), 0), generating()}, 8, 32, []int{7, 1}},
 		"prompts in order of arrival":     {[]*sequence{at(sequenceOf(2, 20), 0), at(sequenceOf(3, 100), 0)}, 64, 32, []int{20, 12}},
 		"same prefix waits":               {[]*sequence{at(sequenceOf(2, 50), 0), at(append(sequenceOf(2, 50), 1, 2), 0)}, 64, 32, []int{32, 0}},
