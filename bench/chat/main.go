@@ -77,9 +77,6 @@ func run(ctx context.Context, o options) error {
 	if o.model == "" {
 		return fmt.Errorf("name a model with -model")
 	}
-	if err := ceiling(ctx, o); err != nil {
-		return err
-	}
 	theirs, err := startLlamaServer(ctx, o)
 	if err != nil {
 		return fmt.Errorf("llama-server: %w", err)
@@ -104,29 +101,21 @@ func run(ctx context.Context, o options) error {
 	return nil
 }
 
-// ceiling prints what llama-bench gets from the file: nothing can decode faster.
-func ceiling(ctx context.Context, o options) error {
+// ceiling returns the tokens/s that llama-bench decodes behind a prefix of the
+// same length: no server can be faster.
+func ceiling(ctx context.Context, o options) (float64, error) {
 	out, err := exec.CommandContext(ctx, o.llamaBench, "-m", o.model, "-t", strconv.Itoa(o.threads),
-		"-p", strconv.Itoa(o.prefixTokens), "-n", strconv.Itoa(o.tokens), "-r", strconv.Itoa(o.rounds), "-o", "json").Output()
+		"-p", "0", "-n", strconv.Itoa(o.tokens), "-d", strconv.Itoa(o.prefixTokens), "-r", "1", "-o", "json").Output()
 	if err != nil {
-		return fmt.Errorf("llama-bench: %w", err)
+		return 0, fmt.Errorf("llama-bench: %w", err)
 	}
 	var rows []struct {
-		PromptTokens int     `json:"n_prompt"`
-		Mean         float64 `json:"avg_ts"`
-		Deviation    float64 `json:"stddev_ts"`
+		Mean float64 `json:"avg_ts"`
 	}
-	if err := json.Unmarshal(out, &rows); err != nil {
-		return fmt.Errorf("llama-bench: %w", err)
+	if err := json.Unmarshal(out, &rows); err != nil || len(rows) != 1 {
+		return 0, fmt.Errorf("llama-bench printed %d rows: %w", len(rows), err)
 	}
-	for _, r := range rows {
-		kind := "decode"
-		if r.PromptTokens > 0 {
-			kind = "prefill"
-		}
-		fmt.Printf("llama-bench %-8s %8.2f ± %.2f tokens/s\n", kind, r.Mean, r.Deviation)
-	}
-	return nil
+	return rows[0].Mean, nil
 }
 
 // side is a server under test.
@@ -151,6 +140,7 @@ type sample struct {
 
 func compare(ctx context.Context, o options, clients int, prefix string, ours, theirs side) error {
 	var a, b [3]benchkit.Series
+	var most benchkit.Series
 	for round := range o.rounds + 1 {
 		// Sides take turns in going first; round 0 warms up.
 		order := []side{ours, theirs}
@@ -173,10 +163,21 @@ func compare(ctx context.Context, o options, clients int, prefix string, ours, t
 			series[1].Add(got.decode)
 			series[2].Add(got.firstToken)
 		}
+		if clients == 1 && round > 0 {
+			rate, err := ceiling(ctx, o)
+			if err != nil {
+				return err
+			}
+			most.Add(rate)
+		}
 	}
 	for i, name := range []string{"throughput tokens/s", "decode tokens/s", "first token s"} {
 		fmt.Printf("%d clients  %-20s ours %-24s llama-server %-24s ratio %s\n",
 			clients, name, a[i].Format(), b[i].Format(), benchkit.Ratios(a[i], b[i]).Format())
+	}
+	if clients == 1 {
+		fmt.Printf("%d clients  %-20s ours %-24s llama-bench  %-24s ratio %s\n",
+			clients, "decode tokens/s", a[1].Format(), most.Format(), benchkit.Ratios(a[1], most).Format())
 	}
 	return nil
 }

@@ -270,7 +270,7 @@ type LoadModelRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name in the configuration.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Keep it loaded until UnloadModel.
+	// Keep it loaded until UnloadModel; it is loaded again if its process is lost.
 	Pin bool `protobuf:"varint,2,opt,name=pin,proto3" json:"pin,omitempty"`
 	// Which idle models may be evicted for it. Unset: the model's own priority.
 	Priority      Priority `protobuf:"varint,3,opt,name=priority,proto3,enum=modelgateway.v1.Priority" json:"priority,omitempty"`

@@ -41,7 +41,7 @@ type ModelAdminServiceClient interface {
 	// ready; the load is given up if the caller leaves and nobody else waits.
 	LoadModel(ctx context.Context, in *LoadModelRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[LoadModelResponse], error)
 	// Unpins and unloads a model after its requests have ended. Returns when its
-	// process is gone.
+	// process is gone. If the caller leaves before, the model serves on.
 	UnloadModel(ctx context.Context, in *UnloadModelRequest, opts ...grpc.CallOption) (*UnloadModelResponse, error)
 	// Tells whether a model would fit now, and which models would be evicted for
 	// it. Changes nothing.
@@ -151,7 +151,7 @@ type ModelAdminServiceServer interface {
 	// ready; the load is given up if the caller leaves and nobody else waits.
 	LoadModel(*LoadModelRequest, grpc.ServerStreamingServer[LoadModelResponse]) error
 	// Unpins and unloads a model after its requests have ended. Returns when its
-	// process is gone.
+	// process is gone. If the caller leaves before, the model serves on.
 	UnloadModel(context.Context, *UnloadModelRequest) (*UnloadModelResponse, error)
 	// Tells whether a model would fit now, and which models would be evicted for
 	// it. Changes nothing.

@@ -95,7 +95,7 @@ class ModelAdminServiceServicer:
 
     def UnloadModel(self, request, context):
         """Unpins and unloads a model after its requests have ended. Returns when its
-        process is gone.
+        process is gone. If the caller leaves before, the model serves on.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -43,7 +43,7 @@ class ModelAdminServiceStub:
     """
     UnloadModel: _grpc.UnaryUnaryMultiCallable[_admin_pb2.UnloadModelRequest, _admin_pb2.UnloadModelResponse]
     """Unpins and unloads a model after its requests have ended. Returns when its
-    process is gone.
+    process is gone. If the caller leaves before, the model serves on.
     """
     PlanLoad: _grpc.UnaryUnaryMultiCallable[_admin_pb2.PlanLoadRequest, _admin_pb2.PlanLoadResponse]
     """Tells whether a model would fit now, and which models would be evicted for
@@ -69,7 +69,7 @@ class ModelAdminServiceAsyncStub(ModelAdminServiceStub):
     """
     UnloadModel: _aio.UnaryUnaryMultiCallable[_admin_pb2.UnloadModelRequest, _admin_pb2.UnloadModelResponse]  # type: ignore[assignment]
     """Unpins and unloads a model after its requests have ended. Returns when its
-    process is gone.
+    process is gone. If the caller leaves before, the model serves on.
     """
     PlanLoad: _aio.UnaryUnaryMultiCallable[_admin_pb2.PlanLoadRequest, _admin_pb2.PlanLoadResponse]  # type: ignore[assignment]
     """Tells whether a model would fit now, and which models would be evicted for
@@ -116,7 +116,7 @@ class ModelAdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.UnloadModelResponse, _abc.Awaitable[_admin_pb2.UnloadModelResponse]]:
         """Unpins and unloads a model after its requests have ended. Returns when its
-        process is gone.
+        process is gone. If the caller leaves before, the model serves on.
         """
 
     @_abc_1.abstractmethod

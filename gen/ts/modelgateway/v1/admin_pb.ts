@@ -112,7 +112,7 @@ export type LoadModelRequest = Message<"modelgateway.v1.LoadModelRequest"> & {
   name: string;
 
   /**
-   * Keep it loaded until UnloadModel.
+   * Keep it loaded until UnloadModel; it is loaded again if its process is lost.
    *
    * @generated from field: bool pin = 2;
    */
@@ -591,7 +591,7 @@ export const ModelAdminService: GenService<{
   },
   /**
    * Unpins and unloads a model after its requests have ended. Returns when its
-   * process is gone.
+   * process is gone. If the caller leaves before, the model serves on.
    *
    * @generated from rpc modelgateway.v1.ModelAdminService.UnloadModel
    */
