@@ -10,7 +10,9 @@ eval "$exports"
 python=$(scripts/tools.sh python)
 model=$("$python/python3" bench/make_model.py --quantize-bin "$MG_NATIVE_TOOLS/llama-quantize" | tail -n 1)
 
-export CGO_ENABLED=0
-go run ./bench/idle
-go run ./bench/overhead
-go run ./bench/chat -model "$model" "$@"
+mkdir -p build/bench
+CGO_ENABLED=0 go build -o build/bench/ ./bench/chat ./bench/cancel ./bench/idle ./bench/overhead
+build/bench/idle
+build/bench/overhead
+build/bench/cancel -model "$model"
+build/bench/chat -model "$model" "$@"
