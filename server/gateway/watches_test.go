@@ -59,7 +59,7 @@ func TestWatchesSeeTheDrainAndDoNotHoldUpItsEnd(t *testing.T) {
 	if !errors.Is(err, io.EOF) {
 		t.Errorf("the watch of models ended with %v", err)
 	}
-	for lines.Scan() { //nolint:revive // until it ends
+	for lines.Scan() {
 	}
 	r.end(t)
 	if took := time.Since(begin); took >= graceAfterDrain {

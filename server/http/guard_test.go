@@ -154,7 +154,7 @@ func TestPagesOfOtherOriginsCannotPost(t *testing.T) {
 func TestRefusalsSpeakTheCallersProtocol(t *testing.T) {
 	url := serve(t, nil) + rpcChat
 	resp, _ := send(t, http.MethodPost, url, strings.NewReader(""), "Content-Type", "application/grpc-web+proto", "Origin", "https://evil.example")
-	if got := resp.Header.Get("Grpc-Status"); resp.StatusCode != 200 || got != "7" {
+	if got := resp.Header.Get("Grpc-Status"); resp.StatusCode != http.StatusOK || got != "7" {
 		t.Errorf("gRPC-Web: %d, status %q", resp.StatusCode, got)
 	}
 	req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(chatJSON))
@@ -165,7 +165,7 @@ func TestRefusalsSpeakTheCallersProtocol(t *testing.T) {
 	}
 	defer func() { _ = resp.Body.Close() }()
 	text, _ := io.ReadAll(resp.Body)
-	if resp.StatusCode != 403 || !strings.Contains(string(text), `"code":"permission_denied"`) {
+	if resp.StatusCode != http.StatusForbidden || !strings.Contains(string(text), `"code":"permission_denied"`) {
 		t.Errorf("Connect: %d %s", resp.StatusCode, text)
 	}
 }
