@@ -1,6 +1,6 @@
 // Package tutor holds what the tutoring tasks share across engines: the prompts
 // for Grammar, Respond and ExplainVietnamese, the shape that a Grammar answer is
-// held to (as GBNF for llama.cpp and as a JSON schema for Gemini), and the way
+// held to (as GBNF for llama.cpp), and the way
 // from a model's answer to a GrammarResponse.
 //
 // Everything here is pure: a request in, messages or a response out. A model's

@@ -83,40 +83,6 @@ func atMost(rule, block string, n int) string {
 	return fmt.Sprintf("%s{0,%d} %s{0,%d}", block, blocks, rule, repetitionsPerBlock-1)
 }
 
-// GrammarSchema returns the JSON schema of a Grammar answer to this request, for
-// engines that take one. Bounds are those of GrammarGBNF.
-func GrammarSchema(req *gatewayv1.GrammarRequest) map[string]any {
-	types := make([]any, 0, len(errorTypeNames()))
-	for _, name := range errorTypeNames() {
-		types = append(types, name)
-	}
-	str := func(minimum, maximum int) map[string]any {
-		return map[string]any{"type": "string", "minLength": minimum, "maxLength": maximum}
-	}
-	note := map[string]any{
-		"type": "object",
-		"properties": map[string]any{
-			"wrong":       str(0, maxNoteWords),
-			"right":       str(0, maxNoteWords),
-			"type":        map[string]any{"type": "string", "enum": types},
-			"explanation": str(1, maxNoteExplanation),
-		},
-		"required":             []any{"wrong", "right", "type", "explanation"},
-		"propertyOrdering":     []any{"wrong", "right", "type", "explanation"},
-		"additionalProperties": false,
-	}
-	return map[string]any{
-		"type": "object",
-		"properties": map[string]any{
-			"corrected": str(1, correctedLimit(req.GetText())),
-			"notes":     map[string]any{"type": "array", "items": note, "maxItems": notesLimit(req.GetText())},
-		},
-		"required":             []any{"corrected", "notes"},
-		"propertyOrdering":     []any{"corrected", "notes"},
-		"additionalProperties": false,
-	}
-}
-
 // errorTypeNames returns the API's error types without their prefix, in order.
 func errorTypeNames() []string {
 	values := gatewayv1.GrammarErrorType(0).Descriptor().Values()
