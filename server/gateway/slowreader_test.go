@@ -61,6 +61,8 @@ func TestCallersThatNeverReadLoseTheirPlaces(t *testing.T) {
 	if err := chatOf("qwen", "Hello")(within(t, 20*time.Second), r); err != nil {
 		t.Fatalf("behind two callers that read nothing: %v", err)
 	}
+	// Only now may they read: one that reads in time keeps its place, and floods on.
+	eventually(t, func() bool { return activeRequests(t, r) == 0 })
 	for _, stream := range endless {
 		err := error(nil)
 		for err == nil {
@@ -87,9 +89,18 @@ func unread(ctx context.Context, t *testing.T, r *running, text string) gatewayv
 	return stream
 }
 
+func activeRequests(t *testing.T, r *running) int32 {
+	t.Helper()
+	got, err := r.admin.GetModel(within(t, 10*time.Second), &gatewayv1.GetModelRequest{Name: "qwen"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got.GetModel().GetActiveCount()
+}
+
 func threadsUsed(t *testing.T, r *running) int32 {
 	t.Helper()
-	status, err := r.chat.Status(within(t, time.Second), &gatewayv1.StatusRequest{})
+	status, err := r.chat.Status(within(t, 10*time.Second), &gatewayv1.StatusRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
