@@ -3,7 +3,7 @@
 # against the native libraries.
 #
 # With a private prefix, bin/engine-NAME is a launcher of bin/libexec/engine-NAME that tells it where ggml's
-# back ends lie; it becomes that program (exec), so process id, signals and process group are the program's.
+# back ends, ONNX Runtime and espeak-ng's data lie; it becomes that program (exec), so process id, signals and process group are the program's.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -45,6 +45,8 @@ for package in "${native[@]}"; do
 		#!/bin/sh
 		# Written by scripts/build.sh, which says why.
 		export MG_GGML_BACKENDS="\${MG_GGML_BACKENDS:-$MG_GGML_BACKENDS}"
+		export MG_ONNXRUNTIME="\${MG_ONNXRUNTIME:-$MG_ONNXRUNTIME}"
+		export MG_ESPEAK_DATA="\${MG_ESPEAK_DATA:-$MG_NATIVE_LIB}"
 		exec "\${0%/*}/libexec/$name" "\$@"
 	EOF
 	chmod +x "bin/.$name"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Finds or makes the native libraries (llama.cpp, whisper.cpp, espeak-ng) that the cgo engines link.
+# Finds or makes the native libraries (llama.cpp, whisper.cpp, espeak-ng, ONNX Runtime) that the cgo engines use.
 #
 #   native.sh           make sure that the libraries are there, and say where
 #   native.sh env       the same, then print shell exports:  eval "$(scripts/native.sh env)"
@@ -15,16 +15,17 @@
 #   MG_NATIVE_LIB     folder of the libraries, and of espeak-ng-data; never empty
 #   MG_NATIVE_LOADER  the prefix's dynamic loader
 #   MG_GGML_BACKENDS  folder for ggml_backend_load_all_from_path; empty: call ggml_backend_load_all
+#   MG_ONNXRUNTIME    ONNX Runtime's library, opened at run time; one that is set already is kept
 #   MG_NATIVE_TOOLS   folder of the peers' programs; empty until `native.sh tools` has made it
 #   CGO_CFLAGS, CGO_LDFLAGS, GOFLAGS
 # What these flags build runs as it is: the prefix's loader and library path are written into it.
 #
-# Read: MG_NATIVE=auto|system|prefix (default auto), XDG_CACHE_HOME, CC,
+# Read: MG_NATIVE=auto|system|prefix (default auto), MG_ONNXRUNTIME, XDG_CACHE_HOME, CC,
 # MG_DEBIAN_MIRROR (default: mmdebstrap's own).
 set -euo pipefail
 
 suite=forky
-library_packages=libllama-dev,libwhisper-dev,libespeak-ng-dev,libc6-dev,base-files,patchelf
+library_packages=libllama-dev,libwhisper-dev,libespeak-ng-dev,libonnxruntime-dev,libc6-dev,base-files,patchelf
 tool_packages=llama.cpp-tools,whisper.cpp-tools,base-files,patchelf
 cache=${XDG_CACHE_HOME:-${HOME:?set HOME or XDG_CACHE_HOME}/.cache}/modelgateway/native
 cc=${CC:-gcc}
@@ -116,7 +117,7 @@ fit() {
 
 # system_is_new_enough: the headers and libraries compile and link as the engines use them.
 system_is_new_enough() {
-	command -v pkg-config >/dev/null && pkg-config --exists llama whisper espeak-ng || return
+	command -v pkg-config >/dev/null && pkg-config --exists llama whisper espeak-ng libonnxruntime || return
 	# shellcheck disable=SC2046 # the flags are words
 	printf '%s\n' '#include <llama.h>' '#include <whisper.h>' '#include <espeak-ng/speak_lib.h>' \
 		'int main(void) { return llama_model_default_params().load_mode; }' |
@@ -146,6 +147,13 @@ tools_dir() {
 	fi
 }
 
+# onnxruntime LIB: its library in that folder. The name carries a version, which nothing else tells.
+onnxruntime() {
+	local found
+	found=$(find "$1" -maxdepth 1 -name 'libonnxruntime.so.*' -print | sort -V | tail -n 1)
+	echo "${MG_ONNXRUNTIME:-$found}"
+}
+
 print_env() {
 	local prefix='' lib loader='' backends='' cflags ldflags goflags name
 	goflags=$(go env GOFLAGS)
@@ -172,8 +180,8 @@ print_env() {
 	# shellcheck disable=SC2034 # the loop reads them by name
 	MG_NATIVE=$mode MG_NATIVE_PREFIX=$prefix MG_NATIVE_LIB=$lib MG_NATIVE_LOADER=$loader
 	# shellcheck disable=SC2034
-	MG_GGML_BACKENDS=$backends MG_NATIVE_TOOLS=$(tools_dir) CGO_CFLAGS=$cflags CGO_LDFLAGS=$ldflags GOFLAGS=$goflags
-	for name in MG_NATIVE MG_NATIVE_PREFIX MG_NATIVE_LIB MG_NATIVE_LOADER MG_GGML_BACKENDS MG_NATIVE_TOOLS \
+	MG_GGML_BACKENDS=$backends MG_NATIVE_TOOLS=$(tools_dir) MG_ONNXRUNTIME=$(onnxruntime "$lib") CGO_CFLAGS=$cflags CGO_LDFLAGS=$ldflags GOFLAGS=$goflags
+	for name in MG_NATIVE MG_NATIVE_PREFIX MG_NATIVE_LIB MG_NATIVE_LOADER MG_GGML_BACKENDS MG_ONNXRUNTIME MG_NATIVE_TOOLS \
 		CGO_CFLAGS CGO_LDFLAGS GOFLAGS; do
 		printf 'export %s=%q\n' "$name" "${!name}"
 	done
