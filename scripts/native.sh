@@ -24,6 +24,7 @@
 # MG_DEBIAN_MIRROR (default: mmdebstrap's own).
 set -euo pipefail
 
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 suite=forky
 library_packages=libllama-dev,libwhisper-dev,libespeak-ng-dev,libonnxruntime-dev,libc6-dev,base-files,patchelf
 tool_packages=llama.cpp-tools,whisper.cpp-tools,base-files,patchelf
@@ -45,28 +46,12 @@ triplet() { "$cc" -print-multiarch; }
 # loader_of ROOT: the dynamic loader in it, whatever the architecture calls it.
 loader_of() { find "$1/lib64/" "$1/lib/" -maxdepth 1 -name 'ld-linux-*.so.*' 2>/dev/null | head -n 1; }
 
-# install_mmdebstrap: the only step that may need root, and only where the program is missing.
-install_mmdebstrap() {
-	local sudo=()
-	command -v mmdebstrap >/dev/null && return
-	command -v apt-get >/dev/null ||
-		die "this system has no recent llama.cpp, whisper.cpp and espeak-ng, and no apt-get to fetch them: see docs/building.md"
-	if [ "$(id -u)" != 0 ]; then
-		command -v sudo >/dev/null || die "mmdebstrap is missing, and there is no sudo to install it with"
-		sudo=(sudo)
-	fi
-	say "installing mmdebstrap"
-	"${sudo[@]}" apt-get update -qq >&2
-	"${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
-		apt-get install -y -qq mmdebstrap debian-archive-keyring >/dev/null
-}
-
 # make_prefix PACKAGES: unpacks them beside their final place, fits them to it, and renames.
 make_prefix() {
 	local final work
 	final=$(prefix_path "$1")
 	[ -d "$final" ] && return
-	install_mmdebstrap
+	"$here/system.sh" mmdebstrap || die "without a recent llama.cpp, whisper.cpp, espeak-ng and ONNX Runtime on this system: see docs/building.md"
 	mkdir -p "$cache"
 	work=$(mktemp -d "$cache/.making-XXXXXX")
 	# shellcheck disable=SC2064 # the path of now is meant

@@ -15,7 +15,9 @@ exports=$(scripts/native.sh env)
 eval "$exports"
 tools=$(scripts/tools.sh gotestsum grpcurl)
 python=$(scripts/tools.sh python)
-export PATH=$tools:$PATH MG_PYTHON=$python/python3
+nodejs=$(scripts/tools.sh nodejs)
+scripts/system.sh chromium
+export PATH=$tools:$nodejs${nodejs:+:}$PATH MG_PYTHON=$python/python3
 
 # npm projects of tests: installed again only when their lock changes.
 for lock in test/*/*/package-lock.json; do

@@ -4,7 +4,8 @@
 #
 #   tools.sh buf grpcurl …     Go programs, built by `go install`, checked by Go's checksum database
 #   tools.sh python            a virtual environment with scripts/requirements.txt, pinned by hashes
-#   tools.sh node              npm packages of scripts/node, pinned by its package-lock.json
+#   tools.sh nodejs            Node.js and npm: the system's if they are new enough (nothing is printed then)
+#   tools.sh node              npm packages of scripts/node, pinned by its package-lock.json, and nodejs
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -45,9 +46,15 @@ once() {
 
 install_go() { env -u CGO_CFLAGS -u CGO_LDFLAGS CGO_ENABLED=0 GOFLAGS= GOBIN="$2" go install "$1"; }
 
+# install_python REQUIREMENTS DIR
 install_python() {
-	python3 -m venv "$1"
-	"$1/bin/pip" install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r "$here/requirements.txt"
+	"$here/system.sh" python3 venv
+	python3 -m venv "$2"
+	"$2/bin/pip" install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r "$1"
+}
+
+node_is_new_enough() {
+	command -v npm >/dev/null && node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)' 2>/dev/null
 }
 
 install_node() {
@@ -62,10 +69,19 @@ for name in "$@"; do
 	case $name in
 	python)
 		dir=$cache/python-$(digest "$here/requirements.txt")
-		once "$dir" install_python
+		once "$dir" install_python "$here/requirements.txt"
+		path+=:$dir/bin
+		;;
+	nodejs)
+		node_is_new_enough && continue
+		dir=$cache/nodejs-$(digest "$here/node/requirements.txt")
+		once "$dir" install_python "$here/node/requirements.txt"
 		path+=:$dir/bin
 		;;
 	node)
+		nodejs=$("$here/tools.sh" nodejs)
+		[ -z "$nodejs" ] || path+=:$nodejs
+		export PATH=$nodejs${nodejs:+:}$PATH
 		dir=$cache/node-$(digest "$here/node/package-lock.json")
 		once "$dir" install_node
 		path+=:$dir/node_modules/.bin
