@@ -109,8 +109,12 @@ const (
 	FallbackReason_FALLBACK_REASON_LOAD_COOLDOWN FallbackReason = 8
 	// It could not meet the deadline.
 	FallbackReason_FALLBACK_REASON_DEADLINE FallbackReason = 9
-	// Its circuit breaker is open.
+	// Its circuit breaker is open: it failed several requests in a row.
 	FallbackReason_FALLBACK_REASON_BREAKER_OPEN FallbackReason = 10
+	// Its quota is used up (cloud models).
+	FallbackReason_FALLBACK_REASON_RATE_LIMITED FallbackReason = 11
+	// It failed by a fault of its own.
+	FallbackReason_FALLBACK_REASON_INTERNAL FallbackReason = 12
 )
 
 // Enum value maps for FallbackReason.
@@ -127,6 +131,8 @@ var (
 		8:  "FALLBACK_REASON_LOAD_COOLDOWN",
 		9:  "FALLBACK_REASON_DEADLINE",
 		10: "FALLBACK_REASON_BREAKER_OPEN",
+		11: "FALLBACK_REASON_RATE_LIMITED",
+		12: "FALLBACK_REASON_INTERNAL",
 	}
 	FallbackReason_value = map[string]int32{
 		"FALLBACK_REASON_UNSPECIFIED":          0,
@@ -140,6 +146,8 @@ var (
 		"FALLBACK_REASON_LOAD_COOLDOWN":        8,
 		"FALLBACK_REASON_DEADLINE":             9,
 		"FALLBACK_REASON_BREAKER_OPEN":         10,
+		"FALLBACK_REASON_RATE_LIMITED":         11,
+		"FALLBACK_REASON_INTERNAL":             12,
 	}
 )
 
@@ -652,7 +660,7 @@ const file_modelgateway_v1_common_proto_rawDesc = "" +
 	"\fPRIORITY_LOW\x10\x01\x12\x13\n" +
 	"\x0fPRIORITY_NORMAL\x10\x02\x12\x11\n" +
 	"\rPRIORITY_HIGH\x10\x03\x12\x15\n" +
-	"\x11PRIORITY_CRITICAL\x10\x04*\x9b\x03\n" +
+	"\x11PRIORITY_CRITICAL\x10\x04*\xdb\x03\n" +
 	"\x0eFallbackReason\x12\x1f\n" +
 	"\x1bFALLBACK_REASON_UNSPECIFIED\x10\x00\x12&\n" +
 	"\"FALLBACK_REASON_MODEL_FILE_MISSING\x10\x01\x12&\n" +
@@ -665,7 +673,9 @@ const file_modelgateway_v1_common_proto_rawDesc = "" +
 	"\x1dFALLBACK_REASON_LOAD_COOLDOWN\x10\b\x12\x1c\n" +
 	"\x18FALLBACK_REASON_DEADLINE\x10\t\x12 \n" +
 	"\x1cFALLBACK_REASON_BREAKER_OPEN\x10\n" +
-	"*y\n" +
+	"\x12 \n" +
+	"\x1cFALLBACK_REASON_RATE_LIMITED\x10\v\x12\x1c\n" +
+	"\x18FALLBACK_REASON_INTERNAL\x10\f*y\n" +
 	"\fFinishReason\x12\x1d\n" +
 	"\x19FINISH_REASON_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12FINISH_REASON_STOP\x10\x01\x12\x18\n" +

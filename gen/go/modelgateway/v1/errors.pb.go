@@ -58,14 +58,15 @@ const (
 	// Too many requests wait for this model; retry
 	// (RESOURCE_EXHAUSTED, HTTP 429).
 	ErrorReason_ERROR_REASON_QUEUE_FULL ErrorReason = 11
-	// The caller sends more than its share; retry
-	// (RESOURCE_EXHAUSTED, HTTP 429).
+	// The caller sends more than its share, or the quota of a cloud model is used
+	// up; retry (RESOURCE_EXHAUSTED, HTTP 429).
 	ErrorReason_ERROR_REASON_RATE_LIMITED ErrorReason = 12
 	// The worker process died or stopped making progress; the next request
 	// starts a new one (UNAVAILABLE, HTTP 503).
 	ErrorReason_ERROR_REASON_ENGINE_CRASHED ErrorReason = 13
-	// The model failed to load a moment ago and is not tried again yet
-	// (UNAVAILABLE, HTTP 503).
+	// The model failed to load, or failed several requests in a row, a moment ago
+	// and is not tried again yet (UNAVAILABLE, HTTP 503). The metadata names the
+	// cause.
 	ErrorReason_ERROR_REASON_LOAD_COOLDOWN ErrorReason = 14
 	// The server is shutting down (UNAVAILABLE, HTTP 503).
 	ErrorReason_ERROR_REASON_DRAINING ErrorReason = 15

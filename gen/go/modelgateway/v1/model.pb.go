@@ -161,6 +161,63 @@ func (EvictionReason) EnumDescriptor() ([]byte, []int) {
 	return file_modelgateway_v1_model_proto_rawDescGZIP(), []int{1}
 }
 
+// Whether requests reach a model that failed several times in a row.
+type BreakerState int32
+
+const (
+	// Not known.
+	BreakerState_BREAKER_STATE_UNSPECIFIED BreakerState = 0
+	// They do.
+	BreakerState_BREAKER_STATE_CLOSED BreakerState = 1
+	// They do not, until the retry time.
+	BreakerState_BREAKER_STATE_OPEN BreakerState = 2
+	// One does, to find out whether the model answers again.
+	BreakerState_BREAKER_STATE_HALF_OPEN BreakerState = 3
+)
+
+// Enum value maps for BreakerState.
+var (
+	BreakerState_name = map[int32]string{
+		0: "BREAKER_STATE_UNSPECIFIED",
+		1: "BREAKER_STATE_CLOSED",
+		2: "BREAKER_STATE_OPEN",
+		3: "BREAKER_STATE_HALF_OPEN",
+	}
+	BreakerState_value = map[string]int32{
+		"BREAKER_STATE_UNSPECIFIED": 0,
+		"BREAKER_STATE_CLOSED":      1,
+		"BREAKER_STATE_OPEN":        2,
+		"BREAKER_STATE_HALF_OPEN":   3,
+	}
+)
+
+func (x BreakerState) Enum() *BreakerState {
+	p := new(BreakerState)
+	*p = x
+	return p
+}
+
+func (x BreakerState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (BreakerState) Descriptor() protoreflect.EnumDescriptor {
+	return file_modelgateway_v1_model_proto_enumTypes[2].Descriptor()
+}
+
+func (BreakerState) Type() protoreflect.EnumType {
+	return &file_modelgateway_v1_model_proto_enumTypes[2]
+}
+
+func (x BreakerState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use BreakerState.Descriptor instead.
+func (BreakerState) EnumDescriptor() ([]byte, []int) {
+	return file_modelgateway_v1_model_proto_rawDescGZIP(), []int{2}
+}
+
 // What a model holds, in bytes; 0 where not known.
 type ModelMemory struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -417,6 +474,79 @@ func (x *LoadFailure) GetConsecutiveCount() int32 {
 	return 0
 }
 
+// A model's circuit breaker.
+type Breaker struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether requests reach the model.
+	State BreakerState `protobuf:"varint,1,opt,name=state,proto3,enum=modelgateway.v1.BreakerState" json:"state,omitempty"`
+	// Failed requests in a row.
+	ConsecutiveFailureCount int32 `protobuf:"varint,2,opt,name=consecutive_failure_count,json=consecutiveFailureCount,proto3" json:"consecutive_failure_count,omitempty"`
+	// Why the last of them failed; unset if none did.
+	LastFailureReason ErrorReason `protobuf:"varint,3,opt,name=last_failure_reason,json=lastFailureReason,proto3,enum=modelgateway.v1.ErrorReason" json:"last_failure_reason,omitempty"`
+	// When the next request may try again; set while OPEN.
+	RetryTime     *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=retry_time,json=retryTime,proto3" json:"retry_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Breaker) Reset() {
+	*x = Breaker{}
+	mi := &file_modelgateway_v1_model_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Breaker) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Breaker) ProtoMessage() {}
+
+func (x *Breaker) ProtoReflect() protoreflect.Message {
+	mi := &file_modelgateway_v1_model_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Breaker.ProtoReflect.Descriptor instead.
+func (*Breaker) Descriptor() ([]byte, []int) {
+	return file_modelgateway_v1_model_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Breaker) GetState() BreakerState {
+	if x != nil {
+		return x.State
+	}
+	return BreakerState_BREAKER_STATE_UNSPECIFIED
+}
+
+func (x *Breaker) GetConsecutiveFailureCount() int32 {
+	if x != nil {
+		return x.ConsecutiveFailureCount
+	}
+	return 0
+}
+
+func (x *Breaker) GetLastFailureReason() ErrorReason {
+	if x != nil {
+		return x.LastFailureReason
+	}
+	return ErrorReason_ERROR_REASON_UNSPECIFIED
+}
+
+func (x *Breaker) GetRetryTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RetryTime
+	}
+	return nil
+}
+
 // Everything known about a model.
 type Model struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -465,14 +595,16 @@ type Model struct {
 	// Process id of its worker; 0 without one.
 	WorkerPid int32 `protobuf:"varint,22,opt,name=worker_pid,json=workerPid,proto3" json:"worker_pid,omitempty"`
 	// What the operator should know about this model, e.g. that it is a starter.
-	Note          string `protobuf:"bytes,23,opt,name=note,proto3" json:"note,omitempty"`
+	Note string `protobuf:"bytes,23,opt,name=note,proto3" json:"note,omitempty"`
+	// Its circuit breaker.
+	Breaker       *Breaker `protobuf:"bytes,24,opt,name=breaker,proto3" json:"breaker,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Model) Reset() {
 	*x = Model{}
-	mi := &file_modelgateway_v1_model_proto_msgTypes[3]
+	mi := &file_modelgateway_v1_model_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -484,7 +616,7 @@ func (x *Model) String() string {
 func (*Model) ProtoMessage() {}
 
 func (x *Model) ProtoReflect() protoreflect.Message {
-	mi := &file_modelgateway_v1_model_proto_msgTypes[3]
+	mi := &file_modelgateway_v1_model_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -497,7 +629,7 @@ func (x *Model) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Model.ProtoReflect.Descriptor instead.
 func (*Model) Descriptor() ([]byte, []int) {
-	return file_modelgateway_v1_model_proto_rawDescGZIP(), []int{3}
+	return file_modelgateway_v1_model_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Model) GetName() string {
@@ -661,6 +793,13 @@ func (x *Model) GetNote() string {
 	return ""
 }
 
+func (x *Model) GetBreaker() *Breaker {
+	if x != nil {
+		return x.Breaker
+	}
+	return nil
+}
+
 var File_modelgateway_v1_model_proto protoreflect.FileDescriptor
 
 const file_modelgateway_v1_model_proto_rawDesc = "" +
@@ -686,7 +825,13 @@ const file_modelgateway_v1_model_proto_rawDesc = "" +
 	"\x04time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x129\n" +
 	"\n" +
 	"retry_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tretryTime\x12+\n" +
-	"\x11consecutive_count\x18\x05 \x01(\x05R\x10consecutiveCount\"\xf8\a\n" +
+	"\x11consecutive_count\x18\x05 \x01(\x05R\x10consecutiveCount\"\x83\x02\n" +
+	"\aBreaker\x123\n" +
+	"\x05state\x18\x01 \x01(\x0e2\x1d.modelgateway.v1.BreakerStateR\x05state\x12:\n" +
+	"\x19consecutive_failure_count\x18\x02 \x01(\x05R\x17consecutiveFailureCount\x12L\n" +
+	"\x13last_failure_reason\x18\x03 \x01(\x0e2\x1c.modelgateway.v1.ErrorReasonR\x11lastFailureReason\x129\n" +
+	"\n" +
+	"retry_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tretryTime\"\xac\b\n" +
 	"\x05Model\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06engine\x18\x02 \x01(\tR\x06engine\x12\x14\n" +
@@ -714,7 +859,8 @@ const file_modelgateway_v1_model_proto_rawDesc = "" +
 	"\reviction_rank\x18\x15 \x01(\x05R\fevictionRank\x12\x1d\n" +
 	"\n" +
 	"worker_pid\x18\x16 \x01(\x05R\tworkerPid\x12\x12\n" +
-	"\x04note\x18\x17 \x01(\tR\x04note*\xa5\x01\n" +
+	"\x04note\x18\x17 \x01(\tR\x04note\x122\n" +
+	"\abreaker\x18\x18 \x01(\v2\x18.modelgateway.v1.BreakerR\abreaker*\xa5\x01\n" +
 	"\n" +
 	"ModelState\x12\x1b\n" +
 	"\x17MODEL_STATE_UNSPECIFIED\x10\x00\x12\x18\n" +
@@ -731,7 +877,12 @@ const file_modelgateway_v1_model_proto_rawDesc = "" +
 	"\x19EVICTION_REASON_REQUESTED\x10\x04\x12\x1b\n" +
 	"\x17EVICTION_REASON_CRASHED\x10\x05\x12\x18\n" +
 	"\x14EVICTION_REASON_HUNG\x10\x06\x12\x1c\n" +
-	"\x18EVICTION_REASON_SHUTDOWN\x10\aB\xc7\x01\n" +
+	"\x18EVICTION_REASON_SHUTDOWN\x10\a*|\n" +
+	"\fBreakerState\x12\x1d\n" +
+	"\x19BREAKER_STATE_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14BREAKER_STATE_CLOSED\x10\x01\x12\x16\n" +
+	"\x12BREAKER_STATE_OPEN\x10\x02\x12\x1b\n" +
+	"\x17BREAKER_STATE_HALF_OPEN\x10\x03B\xc7\x01\n" +
 	"\x13com.modelgateway.v1B\n" +
 	"ModelProtoP\x01ZGgithub.com/lexilingo/modelgateway/gen/go/modelgateway/v1;modelgatewayv1\xa2\x02\x03MXX\xaa\x02\x0fModelgateway.V1\xca\x02\x0fModelgateway\\V1\xe2\x02\x1bModelgateway\\V1\\GPBMetadata\xea\x02\x10Modelgateway::V1b\x06proto3"
 
@@ -747,41 +898,47 @@ func file_modelgateway_v1_model_proto_rawDescGZIP() []byte {
 	return file_modelgateway_v1_model_proto_rawDescData
 }
 
-var file_modelgateway_v1_model_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_modelgateway_v1_model_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_modelgateway_v1_model_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_modelgateway_v1_model_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_modelgateway_v1_model_proto_goTypes = []any{
 	(ModelState)(0),               // 0: modelgateway.v1.ModelState
 	(EvictionReason)(0),           // 1: modelgateway.v1.EvictionReason
-	(*ModelMemory)(nil),           // 2: modelgateway.v1.ModelMemory
-	(*Eviction)(nil),              // 3: modelgateway.v1.Eviction
-	(*LoadFailure)(nil),           // 4: modelgateway.v1.LoadFailure
-	(*Model)(nil),                 // 5: modelgateway.v1.Model
-	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
-	(ErrorReason)(0),              // 7: modelgateway.v1.ErrorReason
-	(*durationpb.Duration)(nil),   // 8: google.protobuf.Duration
-	(Priority)(0),                 // 9: modelgateway.v1.Priority
+	(BreakerState)(0),             // 2: modelgateway.v1.BreakerState
+	(*ModelMemory)(nil),           // 3: modelgateway.v1.ModelMemory
+	(*Eviction)(nil),              // 4: modelgateway.v1.Eviction
+	(*LoadFailure)(nil),           // 5: modelgateway.v1.LoadFailure
+	(*Breaker)(nil),               // 6: modelgateway.v1.Breaker
+	(*Model)(nil),                 // 7: modelgateway.v1.Model
+	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
+	(ErrorReason)(0),              // 9: modelgateway.v1.ErrorReason
+	(*durationpb.Duration)(nil),   // 10: google.protobuf.Duration
+	(Priority)(0),                 // 11: modelgateway.v1.Priority
 }
 var file_modelgateway_v1_model_proto_depIdxs = []int32{
 	1,  // 0: modelgateway.v1.Eviction.reason:type_name -> modelgateway.v1.EvictionReason
-	6,  // 1: modelgateway.v1.Eviction.time:type_name -> google.protobuf.Timestamp
-	7,  // 2: modelgateway.v1.LoadFailure.reason:type_name -> modelgateway.v1.ErrorReason
-	6,  // 3: modelgateway.v1.LoadFailure.time:type_name -> google.protobuf.Timestamp
-	6,  // 4: modelgateway.v1.LoadFailure.retry_time:type_name -> google.protobuf.Timestamp
-	0,  // 5: modelgateway.v1.Model.state:type_name -> modelgateway.v1.ModelState
-	8,  // 6: modelgateway.v1.Model.expected_load_duration:type_name -> google.protobuf.Duration
-	2,  // 7: modelgateway.v1.Model.memory:type_name -> modelgateway.v1.ModelMemory
-	9,  // 8: modelgateway.v1.Model.priority:type_name -> modelgateway.v1.Priority
-	8,  // 9: modelgateway.v1.Model.idle_timeout:type_name -> google.protobuf.Duration
-	8,  // 10: modelgateway.v1.Model.idle_remaining:type_name -> google.protobuf.Duration
-	8,  // 11: modelgateway.v1.Model.average_latency:type_name -> google.protobuf.Duration
-	6,  // 12: modelgateway.v1.Model.last_used_time:type_name -> google.protobuf.Timestamp
-	3,  // 13: modelgateway.v1.Model.last_eviction:type_name -> modelgateway.v1.Eviction
-	4,  // 14: modelgateway.v1.Model.failure:type_name -> modelgateway.v1.LoadFailure
-	15, // [15:15] is the sub-list for method output_type
-	15, // [15:15] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	8,  // 1: modelgateway.v1.Eviction.time:type_name -> google.protobuf.Timestamp
+	9,  // 2: modelgateway.v1.LoadFailure.reason:type_name -> modelgateway.v1.ErrorReason
+	8,  // 3: modelgateway.v1.LoadFailure.time:type_name -> google.protobuf.Timestamp
+	8,  // 4: modelgateway.v1.LoadFailure.retry_time:type_name -> google.protobuf.Timestamp
+	2,  // 5: modelgateway.v1.Breaker.state:type_name -> modelgateway.v1.BreakerState
+	9,  // 6: modelgateway.v1.Breaker.last_failure_reason:type_name -> modelgateway.v1.ErrorReason
+	8,  // 7: modelgateway.v1.Breaker.retry_time:type_name -> google.protobuf.Timestamp
+	0,  // 8: modelgateway.v1.Model.state:type_name -> modelgateway.v1.ModelState
+	10, // 9: modelgateway.v1.Model.expected_load_duration:type_name -> google.protobuf.Duration
+	3,  // 10: modelgateway.v1.Model.memory:type_name -> modelgateway.v1.ModelMemory
+	11, // 11: modelgateway.v1.Model.priority:type_name -> modelgateway.v1.Priority
+	10, // 12: modelgateway.v1.Model.idle_timeout:type_name -> google.protobuf.Duration
+	10, // 13: modelgateway.v1.Model.idle_remaining:type_name -> google.protobuf.Duration
+	10, // 14: modelgateway.v1.Model.average_latency:type_name -> google.protobuf.Duration
+	8,  // 15: modelgateway.v1.Model.last_used_time:type_name -> google.protobuf.Timestamp
+	4,  // 16: modelgateway.v1.Model.last_eviction:type_name -> modelgateway.v1.Eviction
+	5,  // 17: modelgateway.v1.Model.failure:type_name -> modelgateway.v1.LoadFailure
+	6,  // 18: modelgateway.v1.Model.breaker:type_name -> modelgateway.v1.Breaker
+	19, // [19:19] is the sub-list for method output_type
+	19, // [19:19] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_modelgateway_v1_model_proto_init() }
@@ -796,8 +953,8 @@ func file_modelgateway_v1_model_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_modelgateway_v1_model_proto_rawDesc), len(file_modelgateway_v1_model_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   4,
+			NumEnums:      3,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -31,6 +31,8 @@ class FallbackReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     FALLBACK_REASON_LOAD_COOLDOWN: _ClassVar[FallbackReason]
     FALLBACK_REASON_DEADLINE: _ClassVar[FallbackReason]
     FALLBACK_REASON_BREAKER_OPEN: _ClassVar[FallbackReason]
+    FALLBACK_REASON_RATE_LIMITED: _ClassVar[FallbackReason]
+    FALLBACK_REASON_INTERNAL: _ClassVar[FallbackReason]
 
 class FinishReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -54,6 +56,8 @@ FALLBACK_REASON_ENGINE_CRASHED: FallbackReason
 FALLBACK_REASON_LOAD_COOLDOWN: FallbackReason
 FALLBACK_REASON_DEADLINE: FallbackReason
 FALLBACK_REASON_BREAKER_OPEN: FallbackReason
+FALLBACK_REASON_RATE_LIMITED: FallbackReason
+FALLBACK_REASON_INTERNAL: FallbackReason
 FINISH_REASON_UNSPECIFIED: FinishReason
 FINISH_REASON_STOP: FinishReason
 FINISH_REASON_LENGTH: FinishReason

@@ -32,6 +32,13 @@ class EvictionReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     EVICTION_REASON_CRASHED: _ClassVar[EvictionReason]
     EVICTION_REASON_HUNG: _ClassVar[EvictionReason]
     EVICTION_REASON_SHUTDOWN: _ClassVar[EvictionReason]
+
+class BreakerState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    BREAKER_STATE_UNSPECIFIED: _ClassVar[BreakerState]
+    BREAKER_STATE_CLOSED: _ClassVar[BreakerState]
+    BREAKER_STATE_OPEN: _ClassVar[BreakerState]
+    BREAKER_STATE_HALF_OPEN: _ClassVar[BreakerState]
 MODEL_STATE_UNSPECIFIED: ModelState
 MODEL_STATE_UNLOADED: ModelState
 MODEL_STATE_LOADING: ModelState
@@ -46,6 +53,10 @@ EVICTION_REASON_REQUESTED: EvictionReason
 EVICTION_REASON_CRASHED: EvictionReason
 EVICTION_REASON_HUNG: EvictionReason
 EVICTION_REASON_SHUTDOWN: EvictionReason
+BREAKER_STATE_UNSPECIFIED: BreakerState
+BREAKER_STATE_CLOSED: BreakerState
+BREAKER_STATE_OPEN: BreakerState
+BREAKER_STATE_HALF_OPEN: BreakerState
 
 class ModelMemory(_message.Message):
     __slots__ = ("declared_bytes", "estimated_bytes", "learned_bytes", "reserved_bytes", "measured_bytes", "peak_bytes", "charged_bytes")
@@ -91,8 +102,20 @@ class LoadFailure(_message.Message):
     consecutive_count: int
     def __init__(self, reason: _Optional[_Union[_errors_pb2.ErrorReason, str]] = ..., message: _Optional[str] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., retry_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., consecutive_count: _Optional[int] = ...) -> None: ...
 
+class Breaker(_message.Message):
+    __slots__ = ("state", "consecutive_failure_count", "last_failure_reason", "retry_time")
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    CONSECUTIVE_FAILURE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    LAST_FAILURE_REASON_FIELD_NUMBER: _ClassVar[int]
+    RETRY_TIME_FIELD_NUMBER: _ClassVar[int]
+    state: BreakerState
+    consecutive_failure_count: int
+    last_failure_reason: _errors_pb2.ErrorReason
+    retry_time: _timestamp_pb2.Timestamp
+    def __init__(self, state: _Optional[_Union[BreakerState, str]] = ..., consecutive_failure_count: _Optional[int] = ..., last_failure_reason: _Optional[_Union[_errors_pb2.ErrorReason, str]] = ..., retry_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
 class Model(_message.Message):
-    __slots__ = ("name", "engine", "tasks", "state", "load_progress", "expected_load_duration", "memory", "priority", "pinned", "idle_timeout", "idle_remaining", "active_count", "queued_count", "request_count", "error_count", "average_latency", "last_used_time", "load_count", "last_eviction", "failure", "eviction_rank", "worker_pid", "note")
+    __slots__ = ("name", "engine", "tasks", "state", "load_progress", "expected_load_duration", "memory", "priority", "pinned", "idle_timeout", "idle_remaining", "active_count", "queued_count", "request_count", "error_count", "average_latency", "last_used_time", "load_count", "last_eviction", "failure", "eviction_rank", "worker_pid", "note", "breaker")
     NAME_FIELD_NUMBER: _ClassVar[int]
     ENGINE_FIELD_NUMBER: _ClassVar[int]
     TASKS_FIELD_NUMBER: _ClassVar[int]
@@ -116,6 +139,7 @@ class Model(_message.Message):
     EVICTION_RANK_FIELD_NUMBER: _ClassVar[int]
     WORKER_PID_FIELD_NUMBER: _ClassVar[int]
     NOTE_FIELD_NUMBER: _ClassVar[int]
+    BREAKER_FIELD_NUMBER: _ClassVar[int]
     name: str
     engine: str
     tasks: _containers.RepeatedScalarFieldContainer[str]
@@ -139,4 +163,5 @@ class Model(_message.Message):
     eviction_rank: int
     worker_pid: int
     note: str
-    def __init__(self, name: _Optional[str] = ..., engine: _Optional[str] = ..., tasks: _Optional[_Iterable[str]] = ..., state: _Optional[_Union[ModelState, str]] = ..., load_progress: _Optional[float] = ..., expected_load_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., memory: _Optional[_Union[ModelMemory, _Mapping]] = ..., priority: _Optional[_Union[_common_pb2.Priority, str]] = ..., pinned: _Optional[bool] = ..., idle_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., idle_remaining: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., active_count: _Optional[int] = ..., queued_count: _Optional[int] = ..., request_count: _Optional[int] = ..., error_count: _Optional[int] = ..., average_latency: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., last_used_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., load_count: _Optional[int] = ..., last_eviction: _Optional[_Union[Eviction, _Mapping]] = ..., failure: _Optional[_Union[LoadFailure, _Mapping]] = ..., eviction_rank: _Optional[int] = ..., worker_pid: _Optional[int] = ..., note: _Optional[str] = ...) -> None: ...
+    breaker: Breaker
+    def __init__(self, name: _Optional[str] = ..., engine: _Optional[str] = ..., tasks: _Optional[_Iterable[str]] = ..., state: _Optional[_Union[ModelState, str]] = ..., load_progress: _Optional[float] = ..., expected_load_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., memory: _Optional[_Union[ModelMemory, _Mapping]] = ..., priority: _Optional[_Union[_common_pb2.Priority, str]] = ..., pinned: _Optional[bool] = ..., idle_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., idle_remaining: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., active_count: _Optional[int] = ..., queued_count: _Optional[int] = ..., request_count: _Optional[int] = ..., error_count: _Optional[int] = ..., average_latency: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., last_used_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., load_count: _Optional[int] = ..., last_eviction: _Optional[_Union[Eviction, _Mapping]] = ..., failure: _Optional[_Union[LoadFailure, _Mapping]] = ..., eviction_rank: _Optional[int] = ..., worker_pid: _Optional[int] = ..., note: _Optional[str] = ..., breaker: _Optional[_Union[Breaker, _Mapping]] = ...) -> None: ...

@@ -111,8 +111,8 @@ export enum ErrorReason {
   QUEUE_FULL = 11,
 
   /**
-   * The caller sends more than its share; retry
-   * (RESOURCE_EXHAUSTED, HTTP 429).
+   * The caller sends more than its share, or the quota of a cloud model is used
+   * up; retry (RESOURCE_EXHAUSTED, HTTP 429).
    *
    * @generated from enum value: ERROR_REASON_RATE_LIMITED = 12;
    */
@@ -127,8 +127,9 @@ export enum ErrorReason {
   ENGINE_CRASHED = 13,
 
   /**
-   * The model failed to load a moment ago and is not tried again yet
-   * (UNAVAILABLE, HTTP 503).
+   * The model failed to load, or failed several requests in a row, a moment ago
+   * and is not tried again yet (UNAVAILABLE, HTTP 503). The metadata names the
+   * cause.
    *
    * @generated from enum value: ERROR_REASON_LOAD_COOLDOWN = 14;
    */

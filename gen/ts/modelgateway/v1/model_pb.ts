@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file modelgateway/v1/model.proto.
  */
 export const file_modelgateway_v1_model: GenFile = /*@__PURE__*/
-  fileDesc("Chttb2RlbGdhdGV3YXkvdjEvbW9kZWwucHJvdG8SD21vZGVsZ2F0ZXdheS52MSKwAQoLTW9kZWxNZW1vcnkSFgoOZGVjbGFyZWRfYnl0ZXMYASABKAMSFwoPZXN0aW1hdGVkX2J5dGVzGAIgASgDEhUKDWxlYXJuZWRfYnl0ZXMYAyABKAMSFgoOcmVzZXJ2ZWRfYnl0ZXMYBCABKAMSFgoObWVhc3VyZWRfYnl0ZXMYBSABKAMSEgoKcGVha19ieXRlcxgGIAEoAxIVCg1jaGFyZ2VkX2J5dGVzGAcgASgDIosBCghFdmljdGlvbhIvCgZyZWFzb24YASABKA4yHy5tb2RlbGdhdGV3YXkudjEuRXZpY3Rpb25SZWFzb24SKAoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMcmVxdWVzdGVkX2J5GAMgASgJEg4KBmRldGFpbBgEIAEoCSLBAQoLTG9hZEZhaWx1cmUSLAoGcmVhc29uGAEgASgOMhwubW9kZWxnYXRld2F5LnYxLkVycm9yUmVhc29uEg8KB21lc3NhZ2UYAiABKAkSKAoEdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKcmV0cnlfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGQoRY29uc2VjdXRpdmVfY291bnQYBSABKAUi7wUKBU1vZGVsEgwKBG5hbWUYASABKAkSDgoGZW5naW5lGAIgASgJEg0KBXRhc2tzGAMgAygJEioKBXN0YXRlGAQgASgOMhsubW9kZWxnYXRld2F5LnYxLk1vZGVsU3RhdGUSFQoNbG9hZF9wcm9ncmVzcxgFIAEoAhI5ChZleHBlY3RlZF9sb2FkX2R1cmF0aW9uGAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiwKBm1lbW9yeRgHIAEoCzIcLm1vZGVsZ2F0ZXdheS52MS5Nb2RlbE1lbW9yeRIrCghwcmlvcml0eRgIIAEoDjIZLm1vZGVsZ2F0ZXdheS52MS5Qcmlvcml0eRIOCgZwaW5uZWQYCSABKAgSLwoMaWRsZV90aW1lb3V0GAogASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjEKDmlkbGVfcmVtYWluaW5nGAsgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhQKDGFjdGl2ZV9jb3VudBgMIAEoBRIUCgxxdWV1ZWRfY291bnQYDSABKAUSFQoNcmVxdWVzdF9jb3VudBgOIAEoAxITCgtlcnJvcl9jb3VudBgPIAEoAxIyCg9hdmVyYWdlX2xhdGVuY3kYECABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMgoObGFzdF91c2VkX3RpbWUYESABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmxvYWRfY291bnQYEiABKAMSMAoNbGFzdF9ldmljdGlvbhgTIAEoCzIZLm1vZGVsZ2F0ZXdheS52MS5FdmljdGlvbhItCgdmYWlsdXJlGBQgASgLMhwubW9kZWxnYXRld2F5LnYxLkxvYWRGYWlsdXJlEhUKDWV2aWN0aW9uX3JhbmsYFSABKAUSEgoKd29ya2VyX3BpZBgWIAEoBRIMCgRub3RlGBcgASgJKqUBCgpNb2RlbFN0YXRlEhsKF01PREVMX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUTU9ERUxfU1RBVEVfVU5MT0FERUQQARIXChNNT0RFTF9TVEFURV9MT0FESU5HEAISFQoRTU9ERUxfU1RBVEVfUkVBRFkQAxIYChRNT0RFTF9TVEFURV9EUkFJTklORxAEEhYKEk1PREVMX1NUQVRFX0ZBSUxFRBAFKv4BCg5FdmljdGlvblJlYXNvbhIfChtFVklDVElPTl9SRUFTT05fVU5TUEVDSUZJRUQQABIYChRFVklDVElPTl9SRUFTT05fSURMRRABEhwKGEVWSUNUSU9OX1JFQVNPTl9QUkVTU1VSRRACEh8KG0VWSUNUSU9OX1JFQVNPTl9PVkVSX0JVREdFVBADEh0KGUVWSUNUSU9OX1JFQVNPTl9SRVFVRVNURUQQBBIbChdFVklDVElPTl9SRUFTT05fQ1JBU0hFRBAFEhgKFEVWSUNUSU9OX1JFQVNPTl9IVU5HEAYSHAoYRVZJQ1RJT05fUkVBU09OX1NIVVRET1dOEAdiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_modelgateway_v1_common, file_modelgateway_v1_errors]);
+  fileDesc("Chttb2RlbGdhdGV3YXkvdjEvbW9kZWwucHJvdG8SD21vZGVsZ2F0ZXdheS52MSKwAQoLTW9kZWxNZW1vcnkSFgoOZGVjbGFyZWRfYnl0ZXMYASABKAMSFwoPZXN0aW1hdGVkX2J5dGVzGAIgASgDEhUKDWxlYXJuZWRfYnl0ZXMYAyABKAMSFgoOcmVzZXJ2ZWRfYnl0ZXMYBCABKAMSFgoObWVhc3VyZWRfYnl0ZXMYBSABKAMSEgoKcGVha19ieXRlcxgGIAEoAxIVCg1jaGFyZ2VkX2J5dGVzGAcgASgDIosBCghFdmljdGlvbhIvCgZyZWFzb24YASABKA4yHy5tb2RlbGdhdGV3YXkudjEuRXZpY3Rpb25SZWFzb24SKAoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMcmVxdWVzdGVkX2J5GAMgASgJEg4KBmRldGFpbBgEIAEoCSLBAQoLTG9hZEZhaWx1cmUSLAoGcmVhc29uGAEgASgOMhwubW9kZWxnYXRld2F5LnYxLkVycm9yUmVhc29uEg8KB21lc3NhZ2UYAiABKAkSKAoEdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKcmV0cnlfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGQoRY29uc2VjdXRpdmVfY291bnQYBSABKAUixQEKB0JyZWFrZXISLAoFc3RhdGUYASABKA4yHS5tb2RlbGdhdGV3YXkudjEuQnJlYWtlclN0YXRlEiEKGWNvbnNlY3V0aXZlX2ZhaWx1cmVfY291bnQYAiABKAUSOQoTbGFzdF9mYWlsdXJlX3JlYXNvbhgDIAEoDjIcLm1vZGVsZ2F0ZXdheS52MS5FcnJvclJlYXNvbhIuCgpyZXRyeV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKaBgoFTW9kZWwSDAoEbmFtZRgBIAEoCRIOCgZlbmdpbmUYAiABKAkSDQoFdGFza3MYAyADKAkSKgoFc3RhdGUYBCABKA4yGy5tb2RlbGdhdGV3YXkudjEuTW9kZWxTdGF0ZRIVCg1sb2FkX3Byb2dyZXNzGAUgASgCEjkKFmV4cGVjdGVkX2xvYWRfZHVyYXRpb24YBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLAoGbWVtb3J5GAcgASgLMhwubW9kZWxnYXRld2F5LnYxLk1vZGVsTWVtb3J5EisKCHByaW9yaXR5GAggASgOMhkubW9kZWxnYXRld2F5LnYxLlByaW9yaXR5Eg4KBnBpbm5lZBgJIAEoCBIvCgxpZGxlX3RpbWVvdXQYCiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMQoOaWRsZV9yZW1haW5pbmcYCyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFAoMYWN0aXZlX2NvdW50GAwgASgFEhQKDHF1ZXVlZF9jb3VudBgNIAEoBRIVCg1yZXF1ZXN0X2NvdW50GA4gASgDEhMKC2Vycm9yX2NvdW50GA8gASgDEjIKD2F2ZXJhZ2VfbGF0ZW5jeRgQIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIyCg5sYXN0X3VzZWRfdGltZRgRIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKbG9hZF9jb3VudBgSIAEoAxIwCg1sYXN0X2V2aWN0aW9uGBMgASgLMhkubW9kZWxnYXRld2F5LnYxLkV2aWN0aW9uEi0KB2ZhaWx1cmUYFCABKAsyHC5tb2RlbGdhdGV3YXkudjEuTG9hZEZhaWx1cmUSFQoNZXZpY3Rpb25fcmFuaxgVIAEoBRISCgp3b3JrZXJfcGlkGBYgASgFEgwKBG5vdGUYFyABKAkSKQoHYnJlYWtlchgYIAEoCzIYLm1vZGVsZ2F0ZXdheS52MS5CcmVha2VyKqUBCgpNb2RlbFN0YXRlEhsKF01PREVMX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUTU9ERUxfU1RBVEVfVU5MT0FERUQQARIXChNNT0RFTF9TVEFURV9MT0FESU5HEAISFQoRTU9ERUxfU1RBVEVfUkVBRFkQAxIYChRNT0RFTF9TVEFURV9EUkFJTklORxAEEhYKEk1PREVMX1NUQVRFX0ZBSUxFRBAFKv4BCg5FdmljdGlvblJlYXNvbhIfChtFVklDVElPTl9SRUFTT05fVU5TUEVDSUZJRUQQABIYChRFVklDVElPTl9SRUFTT05fSURMRRABEhwKGEVWSUNUSU9OX1JFQVNPTl9QUkVTU1VSRRACEh8KG0VWSUNUSU9OX1JFQVNPTl9PVkVSX0JVREdFVBADEh0KGUVWSUNUSU9OX1JFQVNPTl9SRVFVRVNURUQQBBIbChdFVklDVElPTl9SRUFTT05fQ1JBU0hFRBAFEhgKFEVWSUNUSU9OX1JFQVNPTl9IVU5HEAYSHAoYRVZJQ1RJT05fUkVBU09OX1NIVVRET1dOEAcqfAoMQnJlYWtlclN0YXRlEh0KGUJSRUFLRVJfU1RBVEVfVU5TUEVDSUZJRUQQABIYChRCUkVBS0VSX1NUQVRFX0NMT1NFRBABEhYKEkJSRUFLRVJfU1RBVEVfT1BFThACEhsKF0JSRUFLRVJfU1RBVEVfSEFMRl9PUEVOEANiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_modelgateway_v1_common, file_modelgateway_v1_errors]);
 
 /**
  * What a model holds, in bytes; 0 where not known.
@@ -172,6 +172,48 @@ export type LoadFailure = Message<"modelgateway.v1.LoadFailure"> & {
  */
 export const LoadFailureSchema: GenMessage<LoadFailure> = /*@__PURE__*/
   messageDesc(file_modelgateway_v1_model, 2);
+
+/**
+ * A model's circuit breaker.
+ *
+ * @generated from message modelgateway.v1.Breaker
+ */
+export type Breaker = Message<"modelgateway.v1.Breaker"> & {
+  /**
+   * Whether requests reach the model.
+   *
+   * @generated from field: modelgateway.v1.BreakerState state = 1;
+   */
+  state: BreakerState;
+
+  /**
+   * Failed requests in a row.
+   *
+   * @generated from field: int32 consecutive_failure_count = 2;
+   */
+  consecutiveFailureCount: number;
+
+  /**
+   * Why the last of them failed; unset if none did.
+   *
+   * @generated from field: modelgateway.v1.ErrorReason last_failure_reason = 3;
+   */
+  lastFailureReason: ErrorReason;
+
+  /**
+   * When the next request may try again; set while OPEN.
+   *
+   * @generated from field: google.protobuf.Timestamp retry_time = 4;
+   */
+  retryTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message modelgateway.v1.Breaker.
+ * Use `create(BreakerSchema)` to create a new message.
+ */
+export const BreakerSchema: GenMessage<Breaker> = /*@__PURE__*/
+  messageDesc(file_modelgateway_v1_model, 3);
 
 /**
  * Everything known about a model.
@@ -339,6 +381,13 @@ export type Model = Message<"modelgateway.v1.Model"> & {
    * @generated from field: string note = 23;
    */
   note: string;
+
+  /**
+   * Its circuit breaker.
+   *
+   * @generated from field: modelgateway.v1.Breaker breaker = 24;
+   */
+  breaker?: Breaker | undefined;
 };
 
 /**
@@ -346,7 +395,7 @@ export type Model = Message<"modelgateway.v1.Model"> & {
  * Use `create(ModelSchema)` to create a new message.
  */
 export const ModelSchema: GenMessage<Model> = /*@__PURE__*/
-  messageDesc(file_modelgateway_v1_model, 3);
+  messageDesc(file_modelgateway_v1_model, 4);
 
 /**
  * Where a model is in its life.
@@ -471,4 +520,45 @@ export enum EvictionReason {
  */
 export const EvictionReasonSchema: GenEnum<EvictionReason> = /*@__PURE__*/
   enumDesc(file_modelgateway_v1_model, 1);
+
+/**
+ * Whether requests reach a model that failed several times in a row.
+ *
+ * @generated from enum modelgateway.v1.BreakerState
+ */
+export enum BreakerState {
+  /**
+   * Not known.
+   *
+   * @generated from enum value: BREAKER_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * They do.
+   *
+   * @generated from enum value: BREAKER_STATE_CLOSED = 1;
+   */
+  CLOSED = 1,
+
+  /**
+   * They do not, until the retry time.
+   *
+   * @generated from enum value: BREAKER_STATE_OPEN = 2;
+   */
+  OPEN = 2,
+
+  /**
+   * One does, to find out whether the model answers again.
+   *
+   * @generated from enum value: BREAKER_STATE_HALF_OPEN = 3;
+   */
+  HALF_OPEN = 3,
+}
+
+/**
+ * Describes the enum modelgateway.v1.BreakerState.
+ */
+export const BreakerStateSchema: GenEnum<BreakerState> = /*@__PURE__*/
+  enumDesc(file_modelgateway_v1_model, 2);
 
