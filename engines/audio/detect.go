@@ -1,0 +1,169 @@
+package audio
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+
+	"github.com/lexilingo/modelgateway/engines/errs"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+)
+
+// The encodings, without the generated prefix.
+const (
+	unspecified = gatewayv1.AudioEncoding_AUDIO_ENCODING_UNSPECIFIED
+	pcmS16LE    = gatewayv1.AudioEncoding_AUDIO_ENCODING_PCM_S16LE
+	pcmF32LE    = gatewayv1.AudioEncoding_AUDIO_ENCODING_PCM_F32LE
+	wavFile     = gatewayv1.AudioEncoding_AUDIO_ENCODING_WAV
+	flacFile    = gatewayv1.AudioEncoding_AUDIO_ENCODING_FLAC
+	mp3File     = gatewayv1.AudioEncoding_AUDIO_ENCODING_MP3
+	oggOpus     = gatewayv1.AudioEncoding_AUDIO_ENCODING_OGG_OPUS
+	webmOpus    = gatewayv1.AudioEncoding_AUDIO_ENCODING_WEBM_OPUS
+)
+
+// sniffBytes are looked at to tell a format: less than a millisecond of sound,
+// so that looking delays no live stream.
+const sniffBytes = 12
+
+// found is what the first bytes look like.
+type found struct {
+	encoding gatewayv1.AudioEncoding // unspecified if it cannot be read
+	name     string                  // for people; empty if nothing was recognised
+	weak     bool                    // the magic is short enough to be found in PCM by chance
+}
+
+// sniff tells a format by its first bytes.
+func sniff(b []byte) found {
+	has := func(offset int, magic string) bool {
+		return len(b) >= offset+len(magic) && string(b[offset:offset+len(magic)]) == magic
+	}
+	switch {
+	case (has(0, "RIFF") || has(0, "RF64") || has(0, "BW64")) && has(8, "WAVE"):
+		return found{encoding: wavFile, name: "WAV"}
+	case has(0, "fLaC"):
+		return found{encoding: flacFile, name: "FLAC"}
+	case has(0, "OggS"):
+		return found{encoding: oggOpus, name: "Ogg"}
+	case has(0, "\x1a\x45\xdf\xa3"):
+		return found{encoding: webmOpus, name: "WebM"}
+	case has(0, "ID3"):
+		return found{encoding: mp3File, name: "MP3", weak: true}
+	case has(4, "ftyp"):
+		return found{name: "MP4 or M4A (AAC)"}
+	case has(0, "FORM") && (has(8, "AIFF") || has(8, "AIFC")):
+		return found{name: "AIFF"}
+	case has(0, "#!AMR"):
+		return found{name: "AMR"}
+	case has(0, "caff"):
+		return found{name: "CAF"}
+	case has(0, "RIFX"):
+		return found{name: "big-endian WAV (RIFX)"}
+	case has(0, "RIFF") && len(b) >= 12:
+		return found{name: "a RIFF file that is not WAVE"}
+	case has(0, ".snd"):
+		return found{name: "Sun audio (AU)"}
+	case has(0, "\x30\x26\xb2\x75\x8e\x66\xcf\x11"):
+		return found{name: "Windows Media (ASF)"}
+	}
+	return sniffWeak(b)
+}
+
+// sniffWeak tells what two bytes of magic, or the look of text, tell.
+func sniffWeak(b []byte) found {
+	if len(b) >= 2 && b[0] == 0xff && b[1]&0xe0 == 0xe0 {
+		switch b[1] & 0x06 { // the layer
+		case 0x02:
+			return found{encoding: mp3File, name: "MP3", weak: true}
+		case 0x00:
+			return found{name: "AAC (ADTS)", weak: true}
+		default:
+			return found{name: "MPEG audio of layer I or II", weak: true}
+		}
+	}
+	text := bytes.TrimLeft(b, " \t\r\n\xef\xbb\xbf")
+	switch {
+	case len(text) == 0:
+	case text[0] == '{' || text[0] == '[':
+		return found{name: "JSON", weak: true}
+	case text[0] == '<':
+		return found{name: "HTML or XML", weak: true}
+	default:
+		if isText(b) {
+			return found{name: "text", weak: true}
+		}
+	}
+	return found{}
+}
+
+func isText(b []byte) bool {
+	for _, c := range b {
+		if (c < ' ' || c > '~') && c != '\n' && c != '\r' && c != '\t' {
+			return false
+		}
+	}
+	return len(b) > 0
+}
+
+// readable lists what can be sent instead.
+const readable = "send WAV, FLAC, MP3, Ogg/Opus, WebM/Opus, or raw PCM with its encoding and sample rate declared"
+
+// name is what people call an encoding.
+func name(e gatewayv1.AudioEncoding) string {
+	switch e {
+	case pcmS16LE, pcmF32LE:
+		return "raw PCM"
+	case wavFile:
+		return "WAV"
+	case flacFile:
+		return "FLAC"
+	case mp3File:
+		return "MP3"
+	case oggOpus:
+		return "Ogg/Opus"
+	case webmOpus:
+		return "WebM/Opus"
+	default:
+		return "an unknown encoding"
+	}
+}
+
+// open makes the decoder for what format declares or the bytes tell.
+func open(format *gatewayv1.AudioFormat, r *bufio.Reader) (decoder, error) {
+	declared := format.GetEncoding()
+	raw := declared == pcmS16LE || declared == pcmF32LE
+	b, err := r.Peek(sniffBytes)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	if len(b) == 0 && !raw {
+		return nil, errs.New(errs.AudioUnreadable, "the audio is empty")
+	}
+	f := sniff(b)
+	switch {
+	case raw && (f.name == "" || f.weak):
+		return newRawPCM(format, r)
+	case raw:
+		return nil, errs.New(errs.AudioUnreadable, "the audio is declared as raw PCM and is %s: leave the encoding unset", f.name)
+	case f.name == "":
+		if declared != unspecified {
+			return nil, errs.New(errs.AudioUnreadable, "the audio is declared as %s and does not begin like it", name(declared))
+		}
+		return nil, errs.New(errs.AudioUnreadable, "the audio is in no known format: %s", readable)
+	case f.encoding == unspecified:
+		return nil, errs.New(errs.AudioUnreadable, "the audio is %s, which cannot be read: %s", f.name, readable)
+	case declared != unspecified && declared != f.encoding:
+		return nil, errs.New(errs.AudioUnreadable, "the audio is declared as %s and is %s: leave the encoding unset, or correct it", name(declared), f.name)
+	}
+	return openFile(f.encoding, r)
+}
+
+// openFile makes the decoder of a format that has a header.
+func openFile(encoding gatewayv1.AudioEncoding, r *bufio.Reader) (decoder, error) {
+	switch encoding {
+	case wavFile:
+		return newWAV(r)
+	default:
+		return nil, errs.New(errs.AudioUnreadable, "the audio is %s, which cannot be read yet: %s", name(encoding), "send WAV or raw PCM")
+	}
+}

@@ -1,0 +1,120 @@
+package audio
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"math"
+
+	"github.com/lexilingo/modelgateway/engines/errs"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+)
+
+// sampleType is how one sample of PCM is written, little-endian.
+type sampleType struct {
+	bytes int
+	float bool
+}
+
+// value returns the sample at the start of b, integers scaled to -1..1. 8-bit
+// integers are unsigned, as in WAV.
+func (t sampleType) value(b []byte) float32 {
+	switch {
+	case t.float && t.bytes == 8:
+		return float32(math.Float64frombits(binary.LittleEndian.Uint64(b)))
+	case t.float:
+		return math.Float32frombits(binary.LittleEndian.Uint32(b))
+	case t.bytes == 1:
+		return (float32(b[0]) - 128) / (1 << 7)
+	case t.bytes == 2:
+		return float32(int16(binary.LittleEndian.Uint16(b))) / (1 << 15)
+	case t.bytes == 3:
+		return float32(int32(uint32(b[0])<<8|uint32(b[1])<<16|uint32(b[2])<<24)) / (1 << 31)
+	default:
+		return float32(int32(binary.LittleEndian.Uint32(b))) / (1 << 31)
+	}
+}
+
+// pcm decodes interleaved samples.
+type pcm struct {
+	r     io.Reader
+	what  Info
+	typ   sampleType
+	frame int // bytes of one sample of each channel
+
+	buf  []byte // frame-sized pieces; the first held bytes are a started frame
+	held int
+	out  []float32
+}
+
+// pcmBlock is how many bytes are decoded at once at most.
+const pcmBlock = 16 << 10
+
+func newPCM(r io.Reader, what Info, typ sampleType) *pcm {
+	frame := typ.bytes * what.Channels
+	buf := make([]byte, pcmBlock/frame*frame)
+	return &pcm{r: r, what: what, typ: typ, frame: frame, buf: buf, out: make([]float32, len(buf)/frame)}
+}
+
+// newRawPCM decodes what format describes.
+func newRawPCM(format *gatewayv1.AudioFormat, r io.Reader) (*pcm, error) {
+	what := Info{
+		Encoding:   format.GetEncoding(),
+		SampleRate: int(format.GetSampleRateHertz()),
+		Channels:   int(format.GetChannelCount()),
+	}
+	if what.SampleRate == 0 {
+		what.SampleRate = SampleRate
+	}
+	if what.Channels == 0 {
+		what.Channels = 1
+	}
+	if err := checkShape(what.SampleRate, what.Channels, errs.InvalidRequest); err != nil {
+		return nil, err
+	}
+	typ := sampleType{bytes: 2}
+	if what.Encoding == pcmF32LE {
+		typ = sampleType{bytes: 4, float: true}
+	}
+	return newPCM(r, what, typ), nil
+}
+
+// checkShape refuses rates and channel counts that no recording has.
+func checkShape(rate, channels int, reason errs.Reason) error {
+	if rate < minRate || rate > maxRate {
+		return errs.New(reason, "the audio has a sample rate of %d Hz; %d to %d Hz can be read", rate, minRate, maxRate)
+	}
+	if channels < 1 || channels > maxChannels {
+		return errs.New(reason, "the audio has %d channels; 1 to %d can be read", channels, maxChannels)
+	}
+	return nil
+}
+
+func (p *pcm) info() Info { return p.what }
+
+// next implements decoder. A started frame at the end is dropped.
+func (p *pcm) next() ([]float32, error) {
+	n, err := p.r.Read(p.buf[p.held:])
+	n += p.held
+	frames := n / p.frame
+	for i := range frames {
+		p.out[i] = p.mean(p.buf[i*p.frame:])
+	}
+	p.held = copy(p.buf, p.buf[frames*p.frame:n])
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = io.EOF
+	}
+	return p.out[:frames], err
+}
+
+// mean averages the channels of the frame at the start of b.
+func (p *pcm) mean(b []byte) float32 {
+	if p.what.Channels == 1 {
+		return p.typ.value(b)
+	}
+	var sum float64
+	for c := range p.what.Channels {
+		sum += float64(p.typ.value(b[c*p.typ.bytes:]))
+	}
+	return float32(sum / float64(p.what.Channels))
+}

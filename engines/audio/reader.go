@@ -1,0 +1,206 @@
+package audio
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"math"
+	"time"
+
+	"github.com/lexilingo/modelgateway/engines/errs"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+)
+
+// decoder gives the samples of one format.
+type decoder interface {
+	// next returns mono samples at the decoder's own rate, valid until the next
+	// call, as soon as there are some; io.EOF after the last. It may return
+	// none without an error.
+	next() ([]float32, error)
+	// info is known once the decoder was made.
+	info() Info
+}
+
+// Reader gives the samples of one stream. It is for one goroutine.
+type Reader struct {
+	in       *input
+	buffered *bufio.Reader
+	format   *gatewayv1.AudioFormat
+
+	decoder   decoder
+	resampler *resampler
+	ended     bool      // the decoder has given all
+	pending   []float32 // resampled, not yet read
+	left      int64     // samples that may still leave
+	limit     time.Duration
+	err       error // sticky
+}
+
+// NewReader decodes a stream while it arrives. A nil format is detected from
+// the first bytes. Nothing is read before the first Read.
+func NewReader(format *gatewayv1.AudioFormat, source Source, limits Limits) *Reader {
+	in := &input{source: source, maxBytes: limits.MaxBytes}
+	if in.maxBytes <= 0 {
+		in.maxBytes = DefaultMaxBytes
+	}
+	r := &Reader{in: in, buffered: bufio.NewReader(in), format: format, limit: limits.MaxDuration, left: math.MaxInt64}
+	if r.limit > 0 {
+		r.left = int64(r.limit.Seconds() * SampleRate)
+	}
+	return r
+}
+
+// Read fills dst with mono samples at 16 kHz in -1..1 (float and lossy formats
+// may go slightly beyond) and returns how many; io.EOF after the last. It
+// returns as soon as some samples are there and does not wait to fill dst.
+//
+// Errors are typed: AUDIO_UNREADABLE for bytes that are not what they should
+// be, INVALID_REQUEST for a limit. The source's own errors come unchanged.
+// Samples decoded before an error come before it.
+func (r *Reader) Read(dst []float32) (int, error) {
+	if len(dst) == 0 {
+		return 0, nil
+	}
+	for len(r.pending) == 0 {
+		if r.err != nil {
+			return 0, r.err
+		}
+		r.advance()
+	}
+	n := copy(dst, r.pending)
+	r.pending = r.pending[n:]
+	return n, nil
+}
+
+// Info tells what the bytes are; it is zero before the first Read returned.
+func (r *Reader) Info() Info {
+	if r.decoder == nil {
+		return Info{}
+	}
+	return r.decoder.info()
+}
+
+// Close frees what the reader holds. The source is its owner's to close.
+func (r *Reader) Close() error {
+	if r.err == nil {
+		r.err = io.ErrClosedPipe
+	}
+	r.decoder, r.resampler, r.pending = nil, nil, nil
+	return nil
+}
+
+// advance decodes the next samples into pending, or sets err.
+func (r *Reader) advance() {
+	if r.ended {
+		r.err = io.EOF
+		return
+	}
+	samples, err := r.decode()
+	if len(samples) > 0 {
+		r.keep(r.resampler.process(samples))
+	}
+	if err == nil || r.err != nil {
+		return
+	}
+	if failure := r.in.failure(); failure != nil {
+		r.err = failure // the decoder only saw that bytes were missing
+		return
+	}
+	if !errors.Is(err, io.EOF) {
+		r.err = err
+		return
+	}
+	r.ended = true
+	if r.resampler != nil {
+		r.keep(r.resampler.flush())
+	}
+}
+
+// keep appends samples up to the limit.
+func (r *Reader) keep(samples []float32) {
+	if int64(len(samples)) > r.left {
+		samples = samples[:r.left]
+		r.err = errs.New(errs.InvalidRequest, "the audio is longer than the limit of %v", r.limit)
+	}
+	r.left -= int64(len(samples))
+	r.pending = samples
+}
+
+// decode opens the decoder on first use and asks it for samples. Decoders read
+// bytes from outside: a panic in one is the bytes' fault, and ends only this
+// stream.
+func (r *Reader) decode() (samples []float32, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			if r.in.inSource {
+				panic(p)
+			}
+			samples, err = nil, errs.New(errs.AudioUnreadable, "the audio is damaged: its decoder gave up").
+				With("decoder", "panicked")
+		}
+	}()
+	if r.decoder == nil {
+		d, err := open(r.format, r.buffered)
+		if err != nil {
+			return nil, err
+		}
+		r.decoder = d
+		r.resampler = newResampler(d.info().SampleRate)
+	}
+	samples, err = r.decoder.next()
+	silenceInvalid(samples)
+	return samples, err
+}
+
+// silenceInvalid sets what is no number to 0: a stray NaN in one sample should
+// not cost a user the rest of the recording, and must not reach a model.
+func silenceInvalid(samples []float32) {
+	for i, s := range samples {
+		if s != s || s > math.MaxFloat32 || s < -math.MaxFloat32 {
+			samples[i] = 0
+		}
+	}
+}
+
+// ReadAll decodes a whole clip. A nil format is detected. It stops with the
+// context's error when ctx ends.
+func ReadAll(ctx context.Context, format *gatewayv1.AudioFormat, data []byte, limits Limits) ([]float32, error) {
+	if limits.MaxDuration <= 0 {
+		limits.MaxDuration = DefaultClipDuration
+	}
+	r := NewReader(format, &clip{ctx: ctx, data: bytes.NewReader(data)}, limits)
+	defer r.Close()
+	var all []float32
+	buf := make([]float32, 8192)
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		n, err := r.Read(buf)
+		all = append(all, buf[:n]...)
+		if errors.Is(err, io.EOF) {
+			return all, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// clip is a Source of bytes in memory.
+type clip struct {
+	ctx  context.Context
+	data *bytes.Reader
+	buf  [32 << 10]byte
+}
+
+// Next implements Source.
+func (c *clip) Next() ([]byte, error) {
+	if err := c.ctx.Err(); err != nil {
+		return nil, err
+	}
+	n, err := c.data.Read(c.buf[:])
+	return c.buf[:n], err
+}

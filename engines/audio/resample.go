@@ -1,0 +1,199 @@
+package audio
+
+import "math"
+
+// The low-pass filter of the resampler: flat up to passband of the narrower
+// Nyquist frequency, and attenuated by stopband from that frequency on, so that
+// nothing folds back. These are the figures of SoX's "high quality" (passband
+// 91.3 %), at 100 dB.
+const (
+	passband = 0.913
+	stopband = 100.0 // dB
+)
+
+// exactPhases is up to how many phases a filter is tabulated exactly. It covers
+// the rates in use (44,100 Hz needs 160, 11,025 Hz 640); the filters of others
+// are interpolated linearly between tablePhases, with an error below -110 dB.
+const (
+	exactPhases = 640
+	tablePhases = 512
+)
+
+// resampler brings mono samples to SampleRate with a linear-phase, band-limited
+// filter: a Kaiser-windowed sinc, evaluated by phase (J. O. Smith, "Digital
+// Audio Resampling"). It is ours because the pure-Go libraries that could be
+// had interpolate polynomials without a filter, which folds hiss into speech.
+//
+// The filter's delay is taken out: output sample n is the signal at n/16000 s
+// exactly. Looking ahead by half a filter costs latency only: 4.6 ms at 48 kHz,
+// 9.2 ms at 8 kHz.
+type resampler struct {
+	same   bool // nothing to do
+	l, m   int  // output and input steps: rates divided by their common divisor
+	half   int  // the filter spans this many input samples on either side
+	phases int
+	table  [][]float32 // by phase, 2*half taps each; one row more if interpolated
+	row    []float32   // an interpolated row
+
+	buf  []float32 // input from index start on
+	from int64     // index of buf[0] in the input, negative for the silence before
+	at   int64     // next output's position in the input: at + frac/l
+	frac int
+	seen int64 // input samples so far
+	out  []float32
+}
+
+// newResampler makes a resampler from rate hertz.
+func newResampler(rate int) *resampler {
+	if rate == SampleRate {
+		return &resampler{same: true}
+	}
+	d := gcd(rate, SampleRate)
+	r := &resampler{l: SampleRate / d, m: rate / d}
+	nyquist := float64(min(rate, SampleRate)) / 2
+	width := nyquist * (1 - passband) / float64(rate)  // of the transition, in cycles a sample
+	cutoff := nyquist * (1 + passband) / float64(rate) // the middle of the transition, relative to half the rate
+	// Kaiser's formulas for the length and shape of the window.
+	r.half = int(math.Ceil((stopband - 7.95) / (14.36 * width) / 2))
+	beta := 0.1102 * (stopband - 8.7)
+
+	r.phases = r.l
+	rows := r.l
+	if r.l > exactPhases {
+		r.phases, rows = tablePhases, tablePhases+1
+		r.row = make([]float32, 2*r.half)
+	}
+	r.table = make([][]float32, rows)
+	for p := range r.table {
+		r.table[p] = kaiserSinc(r.half, float64(p)/float64(r.phases), cutoff, beta)
+	}
+	r.buf = make([]float32, r.half-1) // silence before the first sample
+	r.from = -int64(r.half - 1)
+	return r
+}
+
+// kaiserSinc returns the 2*half taps for an output that lies offset (0..1)
+// behind an input sample, with a gain of 1 at 0 Hz. The cutoff is relative to
+// the Nyquist frequency of the input.
+func kaiserSinc(half int, offset, cutoff, beta float64) []float32 {
+	taps := make([]float64, 2*half)
+	sum := 0.0
+	for j := range taps {
+		t := offset + float64(half-1-j)
+		x := t / float64(half)
+		taps[j] = sinc(cutoff*t) * besselI0(beta*math.Sqrt(max(0, 1-x*x)))
+		sum += taps[j]
+	}
+	row := make([]float32, len(taps))
+	for j, v := range taps {
+		row[j] = float32(v / sum)
+	}
+	return row
+}
+
+func sinc(x float64) float64 {
+	if math.Abs(x) < 1e-9 {
+		return 1
+	}
+	return math.Sin(math.Pi*x) / (math.Pi * x)
+}
+
+// besselI0 is the modified Bessel function of the first kind, order 0, by its
+// power series.
+func besselI0(x float64) float64 {
+	sum, term := 1.0, 1.0
+	for k := 1.0; term > sum*1e-12; k++ {
+		term *= x * x / (4 * k * k)
+		sum += term
+	}
+	return sum
+}
+
+func gcd(a, b int) int {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
+}
+
+// process takes input and returns the output that it completes, valid until the
+// next call.
+func (r *resampler) process(in []float32) []float32 {
+	if r.same {
+		return in
+	}
+	r.seen += int64(len(in))
+	r.buf = append(r.buf, in...)
+	return r.run(math.MaxInt64)
+}
+
+// flush returns the rest, as if silence followed. In all there are as many
+// output samples as lie before the end of the input.
+func (r *resampler) flush() []float32 {
+	if r.same {
+		return nil
+	}
+	r.buf = append(r.buf, make([]float32, r.half)...)
+	return r.run(r.seen)
+}
+
+// run computes the outputs that lie before the input index end and whose filter
+// is filled.
+func (r *resampler) run(end int64) []float32 {
+	r.out = r.out[:0]
+	for r.at < end {
+		first := int(r.at - int64(r.half) + 1 - r.from)
+		if first+2*r.half > len(r.buf) {
+			break
+		}
+		r.out = append(r.out, dot(r.buf[first:first+2*r.half], r.taps()))
+		r.frac += r.m
+		r.at += int64(r.frac / r.l)
+		r.frac %= r.l
+	}
+	r.forget()
+	return r.out
+}
+
+// taps returns the filter of the current phase.
+func (r *resampler) taps() []float32 {
+	if r.phases == r.l {
+		return r.table[r.frac]
+	}
+	x := float32(r.frac) * float32(r.phases) / float32(r.l)
+	p := min(int(x), r.phases-1)
+	x -= float32(p)
+	a, b := r.table[p], r.table[p+1]
+	for i := range r.row {
+		r.row[i] = a[i] + x*(b[i]-a[i])
+	}
+	return r.row
+}
+
+// forget drops the input that no later output needs, now and then.
+func (r *resampler) forget() {
+	used := int(r.at - int64(r.half) + 1 - r.from)
+	used = min(used, len(r.buf))
+	if used < 4096 {
+		return
+	}
+	r.buf = append(r.buf[:0], r.buf[used:]...)
+	r.from += int64(used)
+}
+
+// dot is the inner product, in four sums that do not wait for each other.
+func dot(x, h []float32) float32 {
+	var s0, s1, s2, s3 float32
+	h = h[:len(x)]
+	i := 0
+	for ; i+4 <= len(x); i += 4 {
+		s0 += x[i] * h[i]
+		s1 += x[i+1] * h[i+1]
+		s2 += x[i+2] * h[i+2]
+		s3 += x[i+3] * h[i+3]
+	}
+	for ; i < len(x); i++ {
+		s0 += x[i] * h[i]
+	}
+	return s0 + s1 + s2 + s3
+}
