@@ -1,0 +1,288 @@
+package onnx
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	ort "github.com/yalue/onnxruntime_go"
+
+	"github.com/lexilingo/modelgateway/engines/errs"
+)
+
+// Options say how a model is loaded.
+type Options struct {
+	// Device is DeviceAuto, DeviceCPU, DeviceCUDA or DeviceMPS; empty is auto.
+	Device string
+	// Threads is the number of threads of one run; at least 1.
+	Threads int
+}
+
+// Session is a loaded model. It may be run by several goroutines at once.
+type Session struct {
+	session         *ort.DynamicAdvancedSession
+	inputs, outputs []Info
+	device          string
+
+	// life keeps Close from freeing what a run uses.
+	life   sync.RWMutex
+	closed bool
+}
+
+// Load opens a model's file. Errors are MODEL_FILE_MISSING, MODEL_FILE_INVALID
+// for what is no model or none that ONNX Runtime can run, and ENGINE_UNAVAILABLE
+// for a device that is not there. ONNX Runtime cannot be stopped while it loads:
+// when ctx ends, Load returns at once, and the load is dropped when it is done.
+func (r *Runtime) Load(ctx context.Context, path string, opts Options) (*Session, error) {
+	if err := checkFile(path); err != nil {
+		return nil, err
+	}
+	devices, err := r.order(opts.Device)
+	if err != nil {
+		return nil, err
+	}
+	type result struct {
+		session *Session
+		err     error
+	}
+	done := make(chan result, 1)
+	go func() {
+		session, err := loadOnFirst(devices, path, opts)
+		done <- result{session, err}
+	}()
+	select {
+	case r := <-done:
+		return r.session, r.err
+	case <-ctx.Done():
+		go func() {
+			if r := <-done; r.session != nil {
+				r.session.Close()
+			}
+		}()
+		return nil, ctx.Err()
+	}
+}
+
+// checkFile looks for what ONNX Runtime would say less clearly.
+func checkFile(path string) error {
+	info, err := os.Stat(path)
+	name := filepath.Base(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return errs.New(errs.ModelFileMissing, "the model's file %s is not there; put it there, or set its path in the configuration", name).WithCause(err)
+	case err != nil:
+		return errs.New(errs.ModelFileInvalid, "the model's file %s cannot be read; check its permissions", name).WithCause(err)
+	case !info.Mode().IsRegular() || info.Size() == 0 || strings.ContainsRune(path, 0):
+		return errs.New(errs.ModelFileInvalid, "the model's file %s is empty or no regular file; fetch it again", name)
+	}
+	return nil
+}
+
+// loadOnFirst loads on the first of the devices that takes the model.
+func loadOnFirst(devices []string, path string, opts Options) (*Session, error) {
+	for i, device := range devices {
+		session, err := load(device, path, opts)
+		if err == nil || i == len(devices)-1 {
+			return session, err
+		}
+		slog.Warn("a device does not take the model; the next is tried", "device", device, "error", err)
+	}
+	return nil, errs.New(errs.Internal, "there is no device to load on")
+}
+
+func load(device, path string, opts Options) (*Session, error) {
+	inputs, outputs, err := describe(path)
+	if err != nil {
+		return nil, fileError(path, err)
+	}
+	if len(inputs) == 0 || len(outputs) == 0 {
+		return nil, fileError(path, errors.New("the graph has no inputs, or no outputs"))
+	}
+	options, err := newSessionOptions(device, cmp.Or(opts.Threads, 1))
+	if err != nil {
+		return nil, errs.New(errs.EngineUnavailable, "ONNX Runtime cannot be set up for device %q: %v", device, err).
+			With("device", device).WithCause(err)
+	}
+	defer func() { _ = options.Destroy() }() // it never fails
+	session, err := ort.NewDynamicAdvancedSession(path, names(inputs), names(outputs), options)
+	if err != nil {
+		return nil, fileError(path, err)
+	}
+	return &Session{session: session, inputs: inputs, outputs: outputs, device: device}, nil
+}
+
+// newSessionOptions sets a session up for one run after another of ever other
+// lengths.
+func newSessionOptions(device string, threads int) (*ort.SessionOptions, error) {
+	options, err := ort.NewSessionOptions()
+	if err != nil {
+		return nil, err
+	}
+	err = errors.Join(
+		options.SetIntraOpNumThreads(threads),
+		options.SetInterOpNumThreads(1),
+		options.SetExecutionMode(ort.ExecutionModeSequential),
+		options.SetGraphOptimizationLevel(ort.GraphOptimizationLevelEnableAll),
+		// Failures come back as errors; nothing needs to be printed as well.
+		options.SetLogSeverityLevel(ort.LoggingLevelFatal),
+		// The arena keeps what the largest runs needed, in chunks that other sizes
+		// do not fit into, and grows with every new length (onnxruntime#11627);
+		// patterns of memory are kept for each length that was ever seen.
+		options.SetCpuMemArena(false),
+		options.SetMemPattern(false),
+		// Threads wait for the next run without turning in circles: other workers
+		// share the machine.
+		options.AddSessionConfigEntry("session.force_spinning_stop", "1"),
+		appendProvider(options, device),
+	)
+	if err != nil {
+		_ = options.Destroy() // as above
+		return nil, err
+	}
+	return options, nil
+}
+
+// fileError tells a person why a file cannot be used, in ONNX Runtime's words
+// without the path.
+func fileError(path string, err error) error {
+	name := filepath.Base(path)
+	reason := strings.ReplaceAll(err.Error(), path, name)
+	return errs.New(errs.ModelFileInvalid, "the model's file %s cannot be used: ONNX Runtime says: %s; fetch the file again",
+		name, clip(reason)).With("path", name).WithCause(err)
+}
+
+// clip shortens what a library says of a file to what a person reads, in one
+// line: names inside a hostile file can be of any length.
+func clip(reason string) string {
+	const most = 300
+	reason = strings.Join(strings.Fields(strings.ToValidUTF8(reason, "?")), " ")
+	if runes := []rune(reason); len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return reason
+}
+
+func names(infos []Info) []string {
+	out := make([]string, len(infos))
+	for i, info := range infos {
+		out[i] = info.Name
+	}
+	return out
+}
+
+// Inputs describes the graph's inputs, in its order.
+func (s *Session) Inputs() []Info { return slices.Clone(s.inputs) }
+
+// Outputs describes the graph's outputs, in its order.
+func (s *Session) Outputs() []Info { return slices.Clone(s.outputs) }
+
+// Device is the device that the model runs on.
+func (s *Session) Device() string { return s.device }
+
+// Close waits for runs under way and frees the model. Runs after it fail.
+func (s *Session) Close() {
+	s.life.Lock()
+	defer s.life.Unlock()
+	if !s.closed {
+		s.closed = true
+		_ = s.session.Destroy() // it never fails
+	}
+}
+
+// Run computes every output from the inputs, by name. It takes all of the
+// graph's inputs and no others. When ctx ends, the computation stops before its
+// next step, and Run returns ctx's error. What the graph refuses, e.g. because
+// of shapes that do not fit together, is an untyped error.
+func (s *Session) Run(ctx context.Context, inputs map[string]Tensor) (map[string]Tensor, error) {
+	s.life.RLock()
+	defer s.life.RUnlock()
+	if s.closed {
+		return nil, errors.New("the model is closed")
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	in, err := s.bind(inputs)
+	defer destroy(in)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]ort.Value, len(s.outputs))
+	defer func() { destroy(out) }()
+	if err := s.run(ctx, in, out); err != nil {
+		return nil, err
+	}
+	runtime.KeepAlive(inputs) // ONNX Runtime reads their memory
+	results := make(map[string]Tensor, len(out))
+	for i, value := range out {
+		t, err := tensorOf(value)
+		if err != nil {
+			return nil, fmt.Errorf("output %q cannot be used: %w", s.outputs[i].Name, err)
+		}
+		results[s.outputs[i].Name] = t
+	}
+	return results, nil
+}
+
+// run computes, and stops when ctx ends.
+func (s *Session) run(ctx context.Context, in, out []ort.Value) error {
+	options, err := ort.NewRunOptions()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = options.Destroy() }() // it never fails
+	ended := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(ended)
+		_ = options.Terminate() // as above
+	})
+	err = s.session.RunWithOptions(in, out, options)
+	if !stop() {
+		<-ended // options are used there
+	}
+	if err != nil && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
+}
+
+// bind makes ONNX Runtime's values of the inputs, in the graph's order. The
+// values that it made are returned with an error too.
+func (s *Session) bind(inputs map[string]Tensor) ([]ort.Value, error) {
+	if len(inputs) != len(s.inputs) {
+		return nil, fmt.Errorf("the graph has the inputs %v; %d were given", names(s.inputs), len(inputs))
+	}
+	values := make([]ort.Value, 0, len(s.inputs))
+	for _, info := range s.inputs {
+		t, ok := inputs[info.Name]
+		if !ok {
+			return values, fmt.Errorf("the graph's input %q is not given", info.Name)
+		}
+		if t.Type() != info.Type {
+			return values, fmt.Errorf("the graph's input %q is %s, not %s", info.Name, info.Type, t.Type())
+		}
+		v, err := t.value()
+		if err != nil {
+			return values, fmt.Errorf("input %q: %w", info.Name, err)
+		}
+		values = append(values, v)
+	}
+	return values, nil
+}
+
+func destroy(values []ort.Value) {
+	for _, v := range values {
+		if v != nil {
+			_ = v.Destroy() // it never fails
+		}
+	}
+}

@@ -1,0 +1,97 @@
+package onnx
+
+import (
+	"fmt"
+
+	ort "github.com/yalue/onnxruntime_go"
+)
+
+// ElementType is the type of a tensor's elements; its String is a word for it.
+type ElementType = ort.TensorElementDataType
+
+// The element types that tensors here can have.
+const (
+	Float32 ElementType = ort.TensorElementDataTypeFloat
+	Int64   ElementType = ort.TensorElementDataTypeInt64
+	Int32   ElementType = ort.TensorElementDataTypeInt32
+)
+
+// Info describes an input or output of a graph.
+type Info struct {
+	// Name is its name in the graph.
+	Name string
+	// Type is its element type; undefined for what is no tensor.
+	Type ElementType
+	// Shape has a length for each dimension, -1 where it is not fixed.
+	Shape []int64
+}
+
+// Tensor is a value that goes into a run or comes out of one. Exactly one of the
+// data slices is used; it has as many elements as Shape says, row by row. It is
+// plain Go memory.
+type Tensor struct {
+	Shape   []int64
+	Float32 []float32
+	Int64   []int64
+	Int32   []int32
+}
+
+// Floats returns a float32 tensor.
+func Floats(data []float32, shape ...int64) Tensor { return Tensor{Shape: shape, Float32: data} }
+
+// Ints returns an int64 tensor.
+func Ints(data []int64, shape ...int64) Tensor { return Tensor{Shape: shape, Int64: data} }
+
+// Type returns the tensor's element type.
+func (t Tensor) Type() ElementType {
+	switch {
+	case t.Int64 != nil:
+		return Int64
+	case t.Int32 != nil:
+		return Int32
+	default:
+		return Float32
+	}
+}
+
+// value makes ONNX Runtime's value of a tensor; it uses the tensor's memory.
+func (t Tensor) value() (ort.Value, error) {
+	// A nil pointer in an interface is not nil: hence not returned in one line.
+	switch t.Type() {
+	case Int64:
+		return asValue(ort.NewTensor(ort.Shape(t.Shape), t.Int64))
+	case Int32:
+		return asValue(ort.NewTensor(ort.Shape(t.Shape), t.Int32))
+	default:
+		return asValue(ort.NewTensor(ort.Shape(t.Shape), t.Float32))
+	}
+}
+
+func asValue[T ort.TensorData](t *ort.Tensor[T], err error) (ort.Value, error) {
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// tensorOf takes the data out of ONNX Runtime's value, which onnxruntime_go has
+// copied into Go memory already.
+func tensorOf(v ort.Value) (Tensor, error) {
+	shape := []int64(v.GetShape())
+	switch t := v.(type) {
+	case *ort.Tensor[float32]:
+		return Tensor{Shape: shape, Float32: t.GetData()}, nil
+	case *ort.Tensor[int64]:
+		return Tensor{Shape: shape, Int64: t.GetData()}, nil
+	case *ort.Tensor[int32]:
+		return Tensor{Shape: shape, Int32: t.GetData()}, nil
+	case *ort.Tensor[float64]:
+		data := make([]float32, len(t.GetData()))
+		for i, x := range t.GetData() {
+			data[i] = float32(x)
+		}
+		return Tensor{Shape: shape, Float32: data}, nil
+	default:
+		return Tensor{}, fmt.Errorf("its type %s is not supported", ElementType(v.DataType()))
+	}
+}
