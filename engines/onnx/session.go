@@ -50,13 +50,23 @@ func (r *Runtime) Load(ctx context.Context, path string, opts Options) (*Session
 	if err != nil {
 		return nil, err
 	}
+	about, err := describe(path)
+	if err != nil {
+		return nil, fileError(path, err)
+	}
+	if len(about.inputs) == 0 || len(about.outputs) == 0 {
+		return nil, fileError(path, errors.New("its graph has no inputs, or no outputs"))
+	}
+	if err := checkExternal(path, about.external); err != nil {
+		return nil, err
+	}
 	type result struct {
 		session *Session
 		err     error
 	}
 	done := make(chan result, 1)
 	go func() {
-		session, err := loadOnFirst(devices, path, opts)
+		session, err := loadOnFirst(devices, path, about, opts)
 		done <- result{session, err}
 	}()
 	select {
@@ -88,9 +98,9 @@ func checkFile(path string) error {
 }
 
 // loadOnFirst loads on the first of the devices that takes the model.
-func loadOnFirst(devices []string, path string, opts Options) (*Session, error) {
+func loadOnFirst(devices []string, path string, about description, opts Options) (*Session, error) {
 	for i, device := range devices {
-		session, err := load(device, path, opts)
+		session, err := load(device, path, about, opts)
 		if err == nil || i == len(devices)-1 {
 			return session, err
 		}
@@ -99,25 +109,18 @@ func loadOnFirst(devices []string, path string, opts Options) (*Session, error) 
 	return nil, errs.New(errs.Internal, "there is no device to load on")
 }
 
-func load(device, path string, opts Options) (*Session, error) {
-	inputs, outputs, err := describe(path)
-	if err != nil {
-		return nil, fileError(path, err)
-	}
-	if len(inputs) == 0 || len(outputs) == 0 {
-		return nil, fileError(path, errors.New("the graph has no inputs, or no outputs"))
-	}
+func load(device, path string, about description, opts Options) (*Session, error) {
 	options, err := newSessionOptions(device, cmp.Or(opts.Threads, 1))
 	if err != nil {
 		return nil, errs.New(errs.EngineUnavailable, "ONNX Runtime cannot be set up for device %q: %v", device, err).
 			With("device", device).WithCause(err)
 	}
 	defer func() { _ = options.Destroy() }() // it never fails
-	session, err := ort.NewDynamicAdvancedSession(path, names(inputs), names(outputs), options)
+	session, err := ort.NewDynamicAdvancedSession(path, names(about.inputs), names(about.outputs), options)
 	if err != nil {
-		return nil, fileError(path, err)
+		return nil, fileError(path, fmt.Errorf("ONNX Runtime says: %w", err))
 	}
-	return &Session{session: session, inputs: inputs, outputs: outputs, device: device}, nil
+	return &Session{session: session, inputs: about.inputs, outputs: about.outputs, device: device}, nil
 }
 
 // newSessionOptions sets a session up for one run after another of ever other
@@ -151,12 +154,11 @@ func newSessionOptions(device string, threads int) (*ort.SessionOptions, error) 
 	return options, nil
 }
 
-// fileError tells a person why a file cannot be used, in ONNX Runtime's words
-// without the path.
+// fileError tells a person why a file cannot be used, without its path.
 func fileError(path string, err error) error {
 	name := filepath.Base(path)
 	reason := strings.ReplaceAll(err.Error(), path, name)
-	return errs.New(errs.ModelFileInvalid, "the model's file %s cannot be used: ONNX Runtime says: %s; fetch the file again",
+	return errs.New(errs.ModelFileInvalid, "the model's file %s cannot be used: %s; fetch the file again",
 		name, clip(reason)).With("path", name).WithCause(err)
 }
 

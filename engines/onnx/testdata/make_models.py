@@ -5,7 +5,8 @@ double.onnx    x float32 [1,N], n int64 [1]  ->  y = 2x, and m = n + 1
 slow.onnx      n int64 [1]  ->  n products of 256x256 matrices, one after another
 widen.onnx     x float32 [N,1]  ->  y [1]: a sum over the N x N table of x's products
 outside.onnx   its weights lie in ../outside.bin, absolute.onnx's in /etc/hostname,
-               link.onnx's in link.bin, which a test makes a link to another folder
+               link.onnx's in link.bin, which a test makes a link to another folder, beside.onnx's
+               beside it, address.onnx's at an address in memory
 """
 
 import pathlib
@@ -100,4 +101,5 @@ external("outside", "../outside.bin")
 external("absolute", "/etc/hostname")
 external("link", "link.bin")
 external("beside", "beside.bin")
+external("address", "*/_ORT_MEM_ADDR_/*")
 onnx.checker.check_model(str(HERE / "double.onnx"))

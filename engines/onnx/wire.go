@@ -1,0 +1,130 @@
+package onnx
+
+import (
+	"errors"
+	"io"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// errMalformed tells that a file is no message in protobuf's encoding.
+var errMalformed = errors.New("it is no ONNX file, or a part of one")
+
+// wireReader walks over a message in protobuf's encoding in a file without
+// reading what it is not asked for: weights are skipped, not loaded.
+type wireReader struct {
+	file   io.ReaderAt
+	window []byte // some of the file
+	start  int64  // offset of the window
+}
+
+// span is a part of the file.
+type span struct{ from, to int64 }
+
+func (s span) size() int64 { return s.to - s.from }
+
+// field is one field of a message: a number in value, or bytes in span.
+type field struct {
+	number protowire.Number
+	value  uint64
+	span   span
+}
+
+const windowBytes = 16 << 10
+
+// at returns bytes at an offset, at least one and as many as the window holds.
+func (r *wireReader) at(offset int64) ([]byte, error) {
+	if i := offset - r.start; i >= 0 && i < int64(len(r.window)) {
+		return r.window[i:], nil
+	}
+	if r.window == nil {
+		r.window = make([]byte, windowBytes)
+	}
+	n, err := r.file.ReadAt(r.window[:cap(r.window)], offset)
+	r.window, r.start = r.window[:n], offset
+	if n == 0 {
+		if err == nil || errors.Is(err, io.EOF) {
+			err = errMalformed
+		}
+		return nil, err
+	}
+	return r.window, nil
+}
+
+// varint reads a number at an offset inside a message that ends at end.
+func (r *wireReader) varint(offset, end int64) (value uint64, next int64, err error) {
+	for shift := 0; shift < 64; shift += 7 {
+		if offset >= end {
+			return 0, 0, errMalformed
+		}
+		b, err := r.at(offset)
+		if err != nil {
+			return 0, 0, err
+		}
+		offset++
+		value |= uint64(b[0]&0x7f) << shift
+		if b[0] < 0x80 {
+			return value, offset, nil
+		}
+	}
+	return 0, 0, errMalformed
+}
+
+// fields calls visit with the fields of a message that are numbers or bytes.
+func (r *wireReader) fields(message span, visit func(field) error) error {
+	for at := message.from; at < message.to; {
+		tag, next, err := r.varint(at, message.to)
+		if err != nil {
+			return err
+		}
+		number, kind := protowire.DecodeTag(tag)
+		if number < protowire.MinValidNumber {
+			return errMalformed
+		}
+		f := field{number: number}
+		switch kind {
+		case protowire.VarintType:
+			f.value, at, err = r.varint(next, message.to)
+		case protowire.BytesType:
+			var size uint64
+			size, next, err = r.varint(next, message.to)
+			if err == nil && size > uint64(message.to-next) { //nolint:gosec // next is at most message.to
+				err = errMalformed
+			}
+			at = next + int64(size) //nolint:gosec // used only if size is within the file
+			f.span = span{next, at}
+		case protowire.Fixed32Type, protowire.Fixed64Type:
+			at = next + 4
+			if kind == protowire.Fixed64Type {
+				at = next + 8
+			}
+			if at > message.to {
+				err = errMalformed
+			}
+		default:
+			err = errMalformed
+		}
+		if err != nil {
+			return err
+		}
+		if kind == protowire.VarintType || kind == protowire.BytesType {
+			if err := visit(f); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// text reads a text of a bounded length.
+func (r *wireReader) text(s span) (string, error) {
+	const most = 4 << 10
+	if s.size() > most {
+		return "", errMalformed
+	}
+	data := make([]byte, s.size())
+	if _, err := r.file.ReadAt(data, s.from); err != nil && !errors.Is(err, io.EOF) {
+		return "", err
+	}
+	return string(data), nil
+}
