@@ -1,0 +1,185 @@
+package ctc
+
+import "math"
+
+// Lattice holds the forward and backward variables of one label sequence, from
+// which the probabilities of its variants follow without starting again. It
+// takes 16 bytes for each frame and state, of which there are twice as many as
+// labels and one.
+type Lattice struct {
+	p      *LogProbs
+	labels []int
+	blank  int
+	// forward[s][t] is the probability of all paths that are in state s at t,
+	// backward[s][t] of all that go on from there to the end; both hold the
+	// emission of s at t.
+	forward, backward [][]float64
+	total             float64
+}
+
+// NewLattice computes the lattice of labels. Errors are those of ForcedAlign.
+func NewLattice(p *LogProbs, labels []int, blank int) (*Lattice, error) {
+	if err := check(p, labels, blank); err != nil {
+		return nil, err
+	}
+	l := &Lattice{p: p, labels: labels, blank: blank, total: math.Inf(-1)}
+	n, frames := states(labels), p.Frames()
+	if frames == 0 {
+		l.total = 0
+		l.forward, l.backward = make([][]float64, n), make([][]float64, n)
+		return l, nil
+	}
+	l.forward = columns(n, frames)
+	before := nothing(frames)
+	for s := range n {
+		var previous, skipped []float64
+		if s > 0 {
+			previous = l.forward[s-1]
+		}
+		if skips(labels, s) {
+			skipped = l.forward[s-2]
+		}
+		l.column(l.forward[s], symbolOf(labels, s, blank), or(previous, before), or(skipped, before), s < 2)
+	}
+	l.backward = columns(n, frames)
+	for s := n - 1; s >= 0; s-- {
+		l.backwardColumn(s)
+	}
+	for _, s := range []int{n - 1, n - 2} {
+		if s >= 0 {
+			l.total = logAdd(l.total, l.forward[s][frames-1])
+		}
+	}
+	if math.IsInf(l.total, -1) {
+		return nil, ErrImpossible
+	}
+	return l, nil
+}
+
+// columns returns n columns of a length that lie side by side.
+func columns(n, frames int) [][]float64 {
+	all := make([]float64, n*frames)
+	out := make([][]float64, n)
+	for s := range out {
+		out[s] = all[s*frames:][:frames:frames]
+	}
+	return out
+}
+
+// nothing is a column of impossible states.
+func nothing(frames int) []float64 {
+	column := make([]float64, frames)
+	for t := range column {
+		column[t] = math.Inf(-1)
+	}
+	return column
+}
+
+func or(column, otherwise []float64) []float64 {
+	if column == nil {
+		return otherwise
+	}
+	return column
+}
+
+// column computes a state's forward variables into x: the path stays in it, or
+// comes from the previous state or the skipped one. initial states can begin a
+// path.
+func (l *Lattice) column(x []float64, symbol int, previous, skipped []float64, initial bool) {
+	x[0] = math.Inf(-1)
+	if initial {
+		x[0] = l.p.At(0, symbol)
+	}
+	for t := 1; t < len(x); t++ {
+		x[t] = logAdd(logAdd(x[t-1], previous[t-1]), skipped[t-1]) + l.p.At(t, symbol)
+	}
+}
+
+// backwardColumn computes a state's backward variables from those after it.
+func (l *Lattice) backwardColumn(s int) {
+	x, n := l.backward[s], len(l.backward)
+	last, symbol := len(x)-1, symbolOf(l.labels, s, l.blank)
+	x[last] = math.Inf(-1)
+	if s >= n-2 {
+		x[last] = l.p.At(last, symbol)
+	}
+	for t := last - 1; t >= 0; t-- {
+		sum := x[t+1]
+		if s+1 < n {
+			sum = logAdd(sum, l.backward[s+1][t+1])
+		}
+		if s+2 < n && skips(l.labels, s+2) {
+			sum = logAdd(sum, l.backward[s+2][t+1])
+		}
+		x[t] = sum + l.p.At(t, symbol)
+	}
+}
+
+// Labels returns the label sequence.
+func (l *Lattice) Labels() []int { return l.labels }
+
+// LogProb returns the log-probability of the labels: of all paths that spell
+// them.
+func (l *Lattice) LogProb() float64 { return l.total }
+
+// Replace returns the log-probability of the labels with those from index i up
+// to j (0 <= i <= j <= their number) replaced by others, which may be none. What
+// is impossible, also for want of frames, has -Inf.
+func (l *Lattice) Replace(i, j int, others []int) float64 {
+	frames := l.p.Frames()
+	if frames == 0 {
+		if i == 0 && j == len(l.labels) && len(others) == 0 {
+			return 0
+		}
+		return math.Inf(-1)
+	}
+	before := nothing(frames)
+	end := pathEnd{label: before, blank: l.forward[2*i], symbol: l.blank, empty: i == 0}
+	if i > 0 {
+		end.label, end.symbol = l.forward[2*i-1], l.labels[i-1]
+	}
+	for _, k := range others {
+		label, blank := make([]float64, frames), make([]float64, frames)
+		l.column(label, k, end.blank, end.unless(k, before), end.empty)
+		l.column(blank, l.blank, label, before, false)
+		end = pathEnd{label: label, blank: blank, symbol: k}
+	}
+	return l.join(end, j, before)
+}
+
+// pathEnd are the forward variables at the end of a label sequence: in its last
+// label, and in the blank after it.
+type pathEnd struct {
+	label, blank []float64
+	// symbol is the last label; the blank if there is none.
+	symbol int
+	empty  bool // no labels yet
+}
+
+// unless returns the variables from which a path may go right on to symbol k:
+// not from the same.
+func (e pathEnd) unless(k int, otherwise []float64) []float64 {
+	if e.symbol == k {
+		return otherwise
+	}
+	return e.label
+}
+
+// join sums over the moments at which a path leaves the end of a first part and
+// enters label j, from which it goes on to the end.
+func (l *Lattice) join(end pathEnd, j int, before []float64) float64 {
+	last := l.p.Frames() - 1
+	if j == len(l.labels) {
+		return logAdd(end.blank[last], end.label[last])
+	}
+	rest := l.backward[2*j+1]
+	sum := math.Inf(-1)
+	if end.empty {
+		sum = rest[0]
+	}
+	label := end.unless(l.labels[j], before)
+	for t := range last {
+		sum = logAdd(sum, logAdd(end.blank[t], label[t])+rest[t+1])
+	}
+	return sum
+}

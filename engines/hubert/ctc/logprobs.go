@@ -1,0 +1,108 @@
+// Package ctc computes with the outputs of models that were trained with
+// connectionist temporal classification (Graves et al., ICML 2006): greedy
+// decoding, forced alignment, the probability of a label sequence, and goodness
+// of pronunciation. It is plain Go and knows nothing of audio or of files.
+//
+// Probabilities are natural logarithms everywhere; sums of them are taken by
+// log-sum-exp, so that an unlikely sequence has a small probability and not
+// none.
+package ctc
+
+import (
+	"fmt"
+	"math"
+)
+
+// LogProbs are the log-probabilities of each symbol in each frame: the
+// log-softmax of a model's outputs.
+type LogProbs struct {
+	symbols int
+	data    []float64 // frame by frame
+}
+
+// LogSoftmax makes log-probabilities of logits, a row of symbols numbers for
+// each frame. Masked symbols are left out of the sum and are impossible after it:
+// models keep outputs that no training ever used. It is an error if the logits
+// are no whole rows, or are not finite, as a broken model's are.
+func LogSoftmax(logits []float32, symbols int, masked []int) (*LogProbs, error) {
+	if symbols < 1 || len(logits)%symbols != 0 {
+		return nil, fmt.Errorf("%d logits are no rows of %d symbols", len(logits), symbols)
+	}
+	out := make([]bool, symbols)
+	for _, k := range masked {
+		out[k] = true
+	}
+	p := &LogProbs{symbols: symbols, data: make([]float64, len(logits))}
+	for t := range p.Frames() {
+		if err := softmaxRow(logits[t*symbols:][:symbols], out, p.row(t)); err != nil {
+			return nil, fmt.Errorf("frame %d: %w", t, err)
+		}
+	}
+	return p, nil
+}
+
+func softmaxRow(logits []float32, out []bool, row []float64) error {
+	top := math.Inf(-1)
+	for k, x := range logits {
+		v := float64(x)
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return fmt.Errorf("the logit of symbol %d is %v", k, x)
+		}
+		if !out[k] {
+			top = max(top, v)
+		}
+	}
+	var sum float64
+	for k, x := range logits {
+		if !out[k] {
+			sum += math.Exp(float64(x) - top)
+		}
+	}
+	total := top + math.Log(sum)
+	for k, x := range logits {
+		row[k] = float64(x) - total
+		if out[k] {
+			row[k] = math.Inf(-1)
+		}
+	}
+	return nil
+}
+
+// Frames returns the number of frames.
+func (p *LogProbs) Frames() int { return len(p.data) / p.symbols }
+
+// Symbols returns the number of symbols, the blank included.
+func (p *LogProbs) Symbols() int { return p.symbols }
+
+// At returns the log-probability of a symbol in a frame.
+func (p *LogProbs) At(frame, symbol int) float64 { return p.data[frame*p.symbols+symbol] }
+
+func (p *LogProbs) row(frame int) []float64 { return p.data[frame*p.symbols:][:p.symbols] }
+
+// best returns the likeliest symbol of a frame, the first of equals.
+func (p *LogProbs) best(frame int) int {
+	row := p.row(frame)
+	best := 0
+	for k, v := range row {
+		if v > row[best] {
+			best = k
+		}
+	}
+	return best
+}
+
+// negligible is a log-ratio beyond which the smaller of two terms changes
+// nothing in a float64.
+const negligible = -40
+
+// logAdd returns log(exp(a) + exp(b)).
+func logAdd(a, b float64) float64 {
+	if a < b {
+		a, b = b, a
+	}
+	// The order of the test makes two impossible terms an impossible sum.
+	if !(b-a > negligible) {
+		return a
+	}
+	return a + math.Log1p(math.Exp(b-a))
+}
