@@ -24,13 +24,16 @@ var _ Manager = (*lifecycle.Manager)(nil)
 type Admin struct {
 	gatewayv1.UnimplementedModelAdminServiceServer
 
-	models Manager
+	models   Manager
+	breakers Breakers
 }
 
 var _ gatewayv1.ModelAdminServiceServer = (*Admin)(nil)
 
 // NewAdmin makes the service. Watches end when the manager does.
-func NewAdmin(models Manager) *Admin { return &Admin{models: models} }
+func NewAdmin(models Manager, breakers Breakers) *Admin {
+	return &Admin{models: models, breakers: breakers}
+}
 
 // ListModels implements gatewayv1.ModelAdminServiceServer.
 func (a *Admin) ListModels(ctx context.Context, _ *gatewayv1.ListModelsRequest) (*gatewayv1.ListModelsResponse, error) {
@@ -38,12 +41,25 @@ func (a *Admin) ListModels(ctx context.Context, _ *gatewayv1.ListModelsRequest) 
 	if err != nil {
 		return nil, err
 	}
+	for _, m := range models {
+		m.Breaker = a.breakers.Breaker(m.GetName())
+	}
 	return &gatewayv1.ListModelsResponse{Models: models}, nil
+}
+
+// model tells everything about one model.
+func (a *Admin) model(ctx context.Context, name string) (*gatewayv1.Model, error) {
+	model, err := a.models.Model(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	model.Breaker = a.breakers.Breaker(name)
+	return model, nil
 }
 
 // GetModel implements gatewayv1.ModelAdminServiceServer.
 func (a *Admin) GetModel(ctx context.Context, req *gatewayv1.GetModelRequest) (*gatewayv1.GetModelResponse, error) {
-	model, err := a.models.Model(ctx, req.GetName())
+	model, err := a.model(ctx, req.GetName())
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +83,7 @@ func (a *Admin) LoadModel(req *gatewayv1.LoadModelRequest, stream gatewayv1.Mode
 	if err != nil {
 		return err
 	}
-	model, err := a.models.Model(stream.Context(), req.GetName())
+	model, err := a.model(stream.Context(), req.GetName())
 	if err != nil {
 		return err
 	}
@@ -80,7 +96,7 @@ func (a *Admin) UnloadModel(ctx context.Context, req *gatewayv1.UnloadModelReque
 	if err != nil {
 		return nil, err
 	}
-	model, err := a.models.Model(ctx, req.GetName())
+	model, err := a.model(ctx, req.GetName())
 	if err != nil {
 		return nil, err
 	}

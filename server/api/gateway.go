@@ -14,6 +14,12 @@ import (
 type Router interface {
 	Run(ctx context.Context, req router.Request, sink router.Sink) (*gatewayv1.ServedBy, error)
 	HasTask(task string) bool
+	Breakers
+}
+
+// Breakers tells how the models' circuit breakers are; see router.Router.
+type Breakers interface {
+	Breaker(model string) *gatewayv1.Breaker
 }
 
 // Observed tells how the models are; see lifecycle.Manager.
@@ -79,6 +85,9 @@ func (s *Gateway) Status(ctx context.Context, _ *gatewayv1.StatusRequest) (*gate
 	models, err := s.models.Models(ctx)
 	if err != nil {
 		return nil, err
+	}
+	for _, m := range models {
+		m.Breaker = s.router.Breaker(m.GetName())
 	}
 	return &gatewayv1.StatusResponse{
 		Version:           s.version,

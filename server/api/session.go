@@ -48,7 +48,6 @@ type session struct {
 	ready   [][]byte         // pieces in order that the engine has not taken
 	waiting int              // cost of ready and early
 	active  time.Time        // when audio last came or went
-	taken   bool             // whether the engine took anything
 
 	// Events.
 	begun    bool // a model is leased
@@ -162,7 +161,6 @@ func (s *session) Next(ctx context.Context) ([]byte, error) {
 	piece := s.ready[0]
 	s.ready = slices.Delete(s.ready, 0, 1)
 	s.free(cost(piece))
-	s.taken = true
 	s.active = time.Now()
 	s.touch()
 	return piece, nil
@@ -181,7 +179,6 @@ func (s *session) awaitAudio(ctx context.Context) error {
 		}
 		s.mu.Lock()
 		still := s.active.Add(idleTime).Equal(limit)
-		s.taken = s.taken || still // no other candidate would hear more
 		s.mu.Unlock()
 		if still {
 			return errs.New(errs.DeadlineExceeded, "no audio came for %s", idleTime)
@@ -191,13 +188,6 @@ func (s *session) awaitAudio(ctx context.Context) error {
 
 // complete tells whether every piece up to the last has come. mu is held.
 func (s *session) complete() bool { return s.last >= 0 && s.next > s.last }
-
-// Rewind implements router.Audio.
-func (s *session) Rewind() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return !s.taken
-}
 
 // Begin implements router.Sink.
 func (s *session) Begin() {

@@ -42,20 +42,6 @@ func TestASessionWithoutAudioEnds(t *testing.T) {
 	})
 }
 
-// A caller that says nothing does not get every candidate in turn.
-func TestAnIdleSessionAsksNoOtherCandidate(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newSession("s", func() {}, &atomic.Int64{})
-		s.Begin()
-		if _, err := s.Next(t.Context()); errs.ReasonOf(err) != errs.DeadlineExceeded {
-			t.Fatal(err)
-		}
-		if s.Rewind() {
-			t.Error("it can start again")
-		}
-	})
-}
-
 func TestEmptyPiecesFillTheQueueToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSession("s", func() {}, &atomic.Int64{})

@@ -213,9 +213,6 @@ func (a *liveAudio) Next(ctx context.Context) ([]byte, error) {
 	}
 }
 
-// Rewind implements router.Audio.
-func (a *liveAudio) Rewind() bool { return !a.read }
-
 // clipPiece is how much of a clip goes into one message.
 const clipPiece = 1 << 20
 
@@ -224,6 +221,8 @@ type clip struct {
 	data []byte
 	sent int
 }
+
+var _ router.Rewinder = (*clip)(nil)
 
 // Next implements router.Audio.
 func (c *clip) Next(context.Context) ([]byte, error) {
@@ -235,8 +234,5 @@ func (c *clip) Next(context.Context) ([]byte, error) {
 	return piece, nil
 }
 
-// Rewind implements router.Audio.
-func (c *clip) Rewind() bool {
-	c.sent = 0
-	return true
-}
+// Rewind implements router.Rewinder.
+func (c *clip) Rewind() { c.sent = 0 }

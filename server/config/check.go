@@ -24,6 +24,8 @@ const (
 	maxThreads     = 1 << 16
 	maxConcurrency = 1 << 16
 	maxQueue       = 1 << 20
+	maxFailures    = 1 << 20
+	maxBreakerOpen = 24 * time.Hour
 )
 
 // check tells everything that is wrong. explicit are the tasks that the user
@@ -43,6 +45,10 @@ func (c *Config) check(explicit map[string]Task) error {
 	oneOf(bad, "log.level", c.Log.Level, "debug", "info", "warn", "error")
 	oneOf(bad, "log.format", c.Log.Format, "auto", "json", "text")
 	c.checkLimits(bad)
+	inRange(bad, "breaker.failures", int64(c.Breaker.Failures), 0, maxFailures)
+	if c.Breaker.Open <= 0 || c.Breaker.Open > maxBreakerOpen {
+		bad("breaker.open is %s: it must be above 0s, and at most %s", c.Breaker.Open, maxBreakerOpen)
+	}
 	c.checkTelemetry(bad)
 	c.checkEngines(bad)
 	for _, name := range c.ModelOrder {

@@ -38,6 +38,8 @@ type Config struct {
 	Log Log `yaml:"log"`
 	// Limits protect the server from its callers.
 	Limits Limits `yaml:"limits"`
+	// Breaker keeps requests away from models that fail again and again.
+	Breaker Breaker `yaml:"breaker"`
 	// CORS says which web pages may call.
 	CORS CORS `yaml:"cors"`
 	// Telemetry says where traces go.
@@ -79,6 +81,14 @@ type Limits struct {
 	// SlowReaderTimeout is how long a caller may take to read one message of a
 	// stream before the call ends. 0 is for ever.
 	SlowReaderTimeout time.Duration `yaml:"slow_reader_timeout"`
+}
+
+// Breaker keeps requests away from models that fail again and again.
+type Breaker struct {
+	// Failures in a row open a model's breaker; 0: never.
+	Failures int `yaml:"failures"`
+	// Open is how long requests pass the model over then, until one may try it.
+	Open time.Duration `yaml:"open"`
 }
 
 // CORS says which web pages may call.

@@ -125,6 +125,7 @@ func TestErrorsNameThePlaceAndTheRemedy(t *testing.T) {
 			[]string{"models.a.memory_mb", "models.a.threads", "models.a.max_concurrency", "models.a.queue"},
 		},
 		"an engine's bounds": {"engines: {e: {command: [e], max_concurrency: 4294967297}}\n", nil, []string{"engines.e.max_concurrency"}},
+		"breaker":            {"breaker: {failures: -1, open: 0s}\n", nil, []string{"breaker.failures", "breaker.open"}},
 		"trace address":      {"telemetry: {otlp_endpoint: \"127.0.0.1:4317\"}\n", nil, []string{"telemetry.otlp_endpoint", "http://127.0.0.1:4317"}},
 		"trace scheme":       {"", []string{"OTEL_EXPORTER_OTLP_ENDPOINT=ftp://collector"}, []string{"telemetry.otlp_endpoint"}},
 		"trace host":         {"telemetry: {otlp_endpoint: \"http://:4317\"}\n", nil, []string{"telemetry.otlp_endpoint"}},

@@ -75,7 +75,7 @@ func TestSchemaRefusesWhatLoadRefuses(t *testing.T) {
 		"max_memry_mb: 1", "models: {a: {engine: llama, priority: hihg}}", "device: gpu", "drain_timeout: soon",
 		"max_memory_mb: 1073741825", "cpu_threads: 65537", "models: {a: {engine: llama, memory_mb: 1073741825}}",
 		"models: {a: {engine: llama, threads: 65537}}", "models: {a: {engine: llama, max_concurrency: 65537}}",
-		"models: {a: {engine: llama, queue: 1048577}}", "telemetry: {otlp_endpoint: \"127.0.0.1:4317\"}",
+		"models: {a: {engine: llama, queue: 1048577}}", "breaker: {failures: -1}", "breaker: {failures: 1048577}", "telemetry: {otlp_endpoint: \"127.0.0.1:4317\"}",
 	} {
 		if schema.Validate(asJSON(t, []byte(text))) == nil {
 			t.Errorf("the schema accepts %s", text)
@@ -102,7 +102,7 @@ func TestSchemaHasEveryKey(t *testing.T) {
 	same("engine", schema.Defs["engine"].Properties, Engine{})
 	same("model", schema.Defs["model"].Properties, Model{})
 	same("task", schema.Defs["task"].Properties, Task{})
-	for key, v := range map[string]any{"log": Log{}, "limits": Limits{}, "cors": CORS{}, "telemetry": Telemetry{}, "gemini": Gemini{}} {
+	for key, v := range map[string]any{"log": Log{}, "limits": Limits{}, "breaker": Breaker{}, "cors": CORS{}, "telemetry": Telemetry{}, "gemini": Gemini{}} {
 		var section struct{ Properties map[string]json.RawMessage }
 		if err := json.Unmarshal(schema.Properties[key], &section); err != nil {
 			t.Fatal(err)
@@ -121,7 +121,7 @@ func TestGuideNamesEverything(t *testing.T) {
 	for _, v := range Variables() {
 		names = append(names, v.Name)
 	}
-	for _, v := range []any{Config{}, Log{}, Limits{}, CORS{}, Telemetry{}, Gemini{}, Engine{}, Model{}, Task{}} {
+	for _, v := range []any{Config{}, Log{}, Limits{}, Breaker{}, CORS{}, Telemetry{}, Gemini{}, Engine{}, Model{}, Task{}} {
 		names = slices.AppendSeq(names, maps.Keys(yamlFields(reflect.TypeOf(v))))
 	}
 	for _, name := range names {

@@ -172,14 +172,17 @@ func (g *Gateway) makeServers(version string, metrics *telemetry.Metrics) error 
 		}
 		return lease, nil
 	}
+	routed := router.New(router.Options{
+		Acquire:           acquire,
+		Models:            routerModels(g.cfg),
+		Tasks:             candidates,
+		Observer:          metrics,
+		SlowReaderTimeout: g.cfg.Limits.SlowReaderTimeout,
+		Breaker:           router.BreakerOptions{Failures: g.cfg.Breaker.Failures, Open: g.cfg.Breaker.Open},
+		Log:               g.log,
+	})
 	g.service = api.NewGateway(api.GatewayOptions{
-		Router: router.New(router.Options{
-			Acquire:           acquire,
-			Models:            routerModels(g.cfg),
-			Tasks:             candidates,
-			Observer:          metrics,
-			SlowReaderTimeout: g.cfg.Limits.SlowReaderTimeout,
-		}),
+		Router:      routed,
 		Models:      g.manager,
 		Rules:       rules,
 		TaskMethods: methods,
@@ -187,7 +190,7 @@ func (g *Gateway) makeServers(version string, metrics *telemetry.Metrics) error 
 	})
 	g.health = health.NewServer()
 	factory := api.NewServerFactory(g.cfg.Limits, g.log, rules, api.Services{
-		Gateway: g.service, Admin: api.NewAdmin(g.manager), Health: g.health,
+		Gateway: g.service, Admin: api.NewAdmin(g.manager, routed), Health: g.health,
 	})
 	g.tracing, err = telemetry.NewTracing(g.requests, g.cfg.Telemetry.OTLPEndpoint, version)
 	if err != nil {

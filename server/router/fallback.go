@@ -28,6 +28,10 @@ func FallbackReason(err error) gatewayv1.FallbackReason {
 		return gatewayv1.FallbackReason_FALLBACK_REASON_LOAD_COOLDOWN
 	case errs.DeadlineExceeded:
 		return gatewayv1.FallbackReason_FALLBACK_REASON_DEADLINE
+	case errs.RateLimited:
+		return gatewayv1.FallbackReason_FALLBACK_REASON_RATE_LIMITED
+	case errs.Internal:
+		return gatewayv1.FallbackReason_FALLBACK_REASON_INTERNAL
 	default:
 		return gatewayv1.FallbackReason_FALLBACK_REASON_UNSPECIFIED
 	}
@@ -35,35 +39,42 @@ func FallbackReason(err error) gatewayv1.FallbackReason {
 
 // tries remembers why candidates did not answer.
 type tries struct {
-	errs  []*errs.Error // of candidates that were asked, in order
+	errs  []*errs.Error // of candidates that were asked, or that a breaker kept away, in order
 	names []string
-	skips []*errs.Error // of those that were not
-	first *errs.Error   // why the first candidate did not answer
+	skips []*errs.Error // of those that the request or the configuration rules out
+	// reason is why the first candidate did not answer.
+	reason gatewayv1.FallbackReason
 }
 
-func (t *tries) skipped(_ string, why *errs.Error) {
+func (t *tries) skipped(why *errs.Error) {
 	t.skips = append(t.skips, why)
-	t.note(why)
+	t.note(FallbackReason(why))
+}
+
+// refused takes note of an open breaker.
+func (t *tries) refused(model string, why *errs.Error) {
+	t.add(model, why)
+	t.note(gatewayv1.FallbackReason_FALLBACK_REASON_BREAKER_OPEN)
 }
 
 func (t *tries) failed(model string, err error) {
-	e := errs.From(err)
-	t.errs = append(t.errs, e)
-	t.names = append(t.names, model)
-	t.note(e)
+	t.add(model, errs.From(err))
+	t.note(FallbackReason(err))
 }
 
-func (t *tries) note(e *errs.Error) {
-	if t.first == nil {
-		t.first = e
+func (t *tries) add(model string, e *errs.Error) {
+	t.errs = append(t.errs, e)
+	t.names = append(t.names, model)
+}
+
+func (t *tries) note(reason gatewayv1.FallbackReason) {
+	if t.reason == gatewayv1.FallbackReason_FALLBACK_REASON_UNSPECIFIED {
+		t.reason = reason
 	}
 }
 
-// reason is why the first candidate did not answer.
-func (t *tries) reason() gatewayv1.FallbackReason { return FallbackReason(t.first) }
-
 // error is what the caller is told when nobody answered: the first cause among
-// the candidates that were asked. What became of the others is in its metadata.
+// the candidates that might have. What became of the others is in its metadata.
 func (t *tries) error() error {
 	if len(t.errs) == 0 {
 		return t.skips[0]

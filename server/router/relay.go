@@ -133,20 +133,53 @@ func next(ctx context.Context, lease Lease, audio Audio) ([]byte, error) {
 	defer cancel()
 	piece, err := audio.Next(soon)
 	if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
-		return piece, err
+		return piece, audioFault(ctx, err)
 	}
 	lease.Pause()
 	piece, err = audio.Next(ctx)
 	if resumed := lease.Resume(ctx); resumed != nil {
 		return nil, resumed
 	}
-	return piece, err
+	return piece, audioFault(ctx, err)
 }
 
-// emitError is a failure to hand output over: the caller's, not the worker's.
+// audioFault marks an error of the caller's audio; its end is none.
+func audioFault(ctx context.Context, err error) error {
+	if err == nil || errors.Is(err, io.EOF) || ctx.Err() != nil {
+		return err
+	}
+	return callersFault(err)
+}
+
+// callerError is a failure of the caller's side, to send its audio or to take
+// what came out: nothing that the model is to blame for, or another could help.
+type callerError struct{ error }
+
+func (e callerError) Unwrap() error { return e.error }
+
+// callersFault marks an error. A broken connection to the caller has the code of
+// one to a worker: it is the end of the call.
+func callersFault(err error) error {
+	if status.Code(err) == codes.Unavailable {
+		err = errs.New(errs.Cancelled, "the caller is gone").WithCause(err)
+	}
+	return callerError{err}
+}
+
+// emitError is a sink's failure to take a message: the caller's, or, if the sink
+// refuses the message itself, the engine's.
 type emitError struct{ error }
 
 func (e emitError) Unwrap() error { return e.error }
+
+// blame finds out which.
+func (e emitError) blame() error {
+	var refused *errs.Error
+	if errors.As(e.error, &refused) {
+		return refused
+	}
+	return callersFault(e.error)
+}
 
 // receive hands over what comes out.
 func receive(ctx context.Context, stream enginev1.Engine_RunClient, h *handover) error {
@@ -172,7 +205,7 @@ func receive(ctx context.Context, stream enginev1.Engine_RunClient, h *handover)
 func cause(ctx, run context.Context, lease Lease, err error) error {
 	var emitted emitError
 	if errors.As(err, &emitted) && ctx.Err() == nil {
-		return emitted.error
+		return emitted.blame()
 	}
 	var p *panicked
 	if errors.As(err, &p) || errors.As(context.Cause(run), &p) {
@@ -184,7 +217,7 @@ func cause(ctx, run context.Context, lease Lease, err error) error {
 	default:
 	}
 	if why := context.Cause(run); why != nil && ctx.Err() == nil && !errors.Is(why, context.Canceled) {
-		return errs.From(why) // the caller's audio
+		return why // the caller's audio
 	}
 	return lease.Explain(ctx, err)
 }

@@ -6,8 +6,9 @@ package router
 
 import (
 	"context"
-	"errors"
+	"log/slog"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
@@ -15,7 +16,6 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 	"github.com/lexilingo/modelgateway/server/lifecycle"
 	"github.com/lexilingo/modelgateway/server/worker"
-	"google.golang.org/protobuf/types/known/durationpb"
 )
 
 // Lease is the right to use a loaded model; see lifecycle.Lease.
@@ -60,6 +60,8 @@ type Observer interface {
 	RequestEnded(task, model string, err error, took, queued time.Duration)
 	// FellBack is called when another candidate answers than the first.
 	FellBack(task, from, to string, reason gatewayv1.FallbackReason)
+	// BreakerChanged is called when a model's circuit breaker did.
+	BreakerChanged(model string, state gatewayv1.BreakerState)
 	// Tokens counts what a language model read and wrote.
 	Tokens(model string, usage *gatewayv1.Usage)
 	// Audio counts sound that was heard or made.
@@ -84,9 +86,14 @@ type Request struct {
 type Audio interface {
 	// Next returns the next bytes, or io.EOF after the last. It ends with ctx.
 	Next(ctx context.Context) ([]byte, error)
-	// Rewind goes back to the start for another candidate; false if what was
-	// read is gone.
-	Rewind() bool
+}
+
+// Rewinder is audio that is there as a whole. What other audio was heard of, the
+// router keeps for another candidate, within bounds.
+type Rewinder interface {
+	Audio
+	// Rewind goes back to the start.
+	Rewind()
 }
 
 // Sink takes a request's output.
@@ -104,7 +111,11 @@ type Sink interface {
 const TaskInvoke = "invoke"
 
 // Router routes requests. Make one with New.
-type Router struct{ opts Options }
+type Router struct {
+	opts     Options
+	breakers map[string]*breaker
+	kept     atomic.Int64 // bytes of audio that are kept for other candidates
+}
 
 // Options are what a Router needs.
 type Options struct {
@@ -119,10 +130,33 @@ type Options struct {
 	// SlowReaderTimeout is how long a caller may take to read one message; 0 is
 	// for ever.
 	SlowReaderTimeout time.Duration
+	// Breaker settings of every model.
+	Breaker BreakerOptions
+	// Log takes what breakers do; nil is nobody.
+	Log *slog.Logger
 }
 
 // New makes a router.
-func New(opts Options) *Router { return &Router{opts: opts} }
+func New(opts Options) *Router {
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	r := &Router{opts: opts, breakers: map[string]*breaker{}}
+	for name := range opts.Models {
+		r.breakers[name] = newBreaker(name, opts.Breaker, opts.Log, opts.Observer.BreakerChanged)
+	}
+	return r
+}
+
+// Breaker tells the state of a model's circuit breaker; nil if there is no such
+// model.
+func (r *Router) Breaker(model string) *gatewayv1.Breaker {
+	b, ok := r.breakers[model]
+	if !ok {
+		return nil
+	}
+	return b.describe()
+}
 
 // HasTask tells whether a task type is routed.
 func (r *Router) HasTask(task string) bool { return len(r.opts.Tasks[task]) > 0 }
@@ -149,30 +183,61 @@ func (r *Router) run(ctx context.Context, req Request, sink Sink, queued *time.D
 	if err != nil {
 		return nil, "", err
 	}
+	var heard *replay
+	if req.Audio != nil {
+		heard = newReplay(req.Audio, &r.kept)
+		defer heard.drop()
+		req.Audio = heard
+	}
 	var t tries
-	for _, model := range candidates {
+	for i, model := range candidates {
 		if why := r.skip(req, model); why != nil {
-			t.skipped(model, why)
+			t.skipped(why)
 			continue
 		}
-		if len(t.errs) > 0 && req.Audio != nil && !req.Audio.Rewind() {
-			break
+		pass, refusal := r.breakers[model].admit()
+		if refusal != nil {
+			t.refused(model, refusal)
+			continue
 		}
 		last = model
-		served, err = r.attempt(ctx, req, model, sink, queued)
+		a := attempt{router: r, req: req, model: model, sink: sink, pass: pass, spare: r.hasOther(req, candidates[i+1:])}
+		if heard != nil && !a.spare {
+			heard.final()
+		}
+		served, err = a.run(ctx, queued)
 		if err == nil {
 			if model != candidates[0] {
-				served.Fallback, served.FallbackReason = true, t.reason()
-				r.opts.Observer.FellBack(req.Task, candidates[0], model, served.FallbackReason)
+				served.Fallback, served.FallbackReason = true, t.reason
+				r.opts.Observer.FellBack(req.Task, candidates[0], model, t.reason)
 			}
 			return served, last, nil
 		}
 		t.failed(model, err)
-		if ctx.Err() != nil || errors.Is(err, errStalled) || sink.Committed() || FallbackReason(err) == 0 {
+		if ctx.Err() != nil || !mayFallBack(err) || sink.Committed() || heard != nil && !heard.rewind() {
 			break
+		}
+		if a.spare {
+			r.noteFailure(ctx, req.Task, model, err)
 		}
 	}
 	return served, last, t.error()
+}
+
+// hasOther tells whether one of the models might answer.
+func (r *Router) hasOther(req Request, models []string) bool {
+	return slices.ContainsFunc(models, func(model string) bool { return r.skip(req, model) == nil })
+}
+
+// noteFailure logs why another candidate is asked: if that one answers, nobody
+// else tells.
+func (r *Router) noteFailure(ctx context.Context, task, model string, err error) {
+	e, level := errs.From(err), slog.LevelDebug
+	if e.Reason() == errs.Internal {
+		level = slog.LevelError
+	}
+	r.opts.Log.Log(ctx, level, "a model did not answer, and another is asked",
+		"task", task, "model", model, "reason", errs.ReasonName(e.Reason()), "error", err.Error())
 }
 
 // candidates lists who may answer, in order.
@@ -206,46 +271,4 @@ func (r *Router) skip(req Request, model string) *errs.Error {
 		return errs.New(errs.EngineUnavailable, "model %q is not served: %s", model, m.Absent).With("model", model)
 	}
 	return nil
-}
-
-// attempt runs a request on one model. It gives the lease back before it
-// returns, and adds to queued how long it waited for it.
-func (r *Router) attempt(ctx context.Context, req Request, model string, sink Sink, queued *time.Duration) (served *gatewayv1.ServedBy, err error) {
-	lease, err := r.lease(ctx, lifecycle.Request{Model: model, Priority: req.Routing.GetPriority()}, queued)
-	if err != nil {
-		return nil, err
-	}
-	ctx, span := startSpan(ctx, "infer", model)
-	defer func() { endSpan(span, err) }()
-	err = errs.New(errs.Internal, "the request panicked") // what a panic below leaves
-	defer func() { lease.Release(err) }()
-	sink.Begin()
-	start := time.Now()
-	meter := meter{observer: r.opts.Observer, task: req.Task, model: model}
-	err = relay(ctx, lease, req, r.opts.SlowReaderTimeout, func(resp *enginev1.RunResponse) error {
-		meter.count(resp)
-		return sink.Emit(resp)
-	})
-	return &gatewayv1.ServedBy{
-		Model:             model,
-		Engine:            lease.Engine(),
-		QueueDuration:     durationpb.New(lease.QueueDuration()),
-		LoadDuration:      durationpb.New(lease.LoadDuration()),
-		InferenceDuration: durationpb.New(time.Since(start)),
-	}, err
-}
-
-// lease waits for a lease, in a span of its own. Of a wait that ends without one
-// nobody knows which part was the load: all of it counts as queued.
-func (r *Router) lease(ctx context.Context, req lifecycle.Request, queued *time.Duration) (lease Lease, err error) {
-	ctx, span := startSpan(ctx, "acquire", req.Model)
-	defer func() { endSpan(span, err) }()
-	start := time.Now()
-	lease, err = r.opts.Acquire(ctx, req)
-	if err != nil {
-		*queued += time.Since(start)
-		return nil, err
-	}
-	*queued += lease.QueueDuration()
-	return lease, nil
 }

@@ -31,6 +31,7 @@ type Metrics struct {
 	tokens           *prometheus.CounterVec
 	audio            *prometheus.CounterVec
 	state            *prometheus.GaugeVec
+	breaker          *prometheus.GaugeVec
 	loads            *prometheus.CounterVec
 	loadDuration     *prometheus.HistogramVec
 	evictions        *prometheus.CounterVec
@@ -59,16 +60,18 @@ func NewMetrics(models []string) *Metrics {
 		tokens:           counter("tokens_total", "Tokens that language models read and wrote.", "model", "kind"),
 		audio:            counter("audio_seconds_total", "Seconds of sound that were heard or made.", "model", "task"),
 		state:            gauge("model_state", "1 for the state that the model is in.", "model", "state"),
+		breaker:          gauge("breaker_state", "The model's circuit breaker: 0 closed, 1 half-open, 2 open.", "model"),
 		loads:            counter("model_loads_total", "Loads that ended.", "model", "result"),
 		loadDuration:     histogram("model_load_duration_seconds", "Time of a load that succeeded.", "model"),
 		evictions:        counter("model_evictions_total", "Unloads.", "model", "reason"),
 		modelMemoryBytes: gauge("model_memory_bytes", "Bytes of a model: reserved, measured, and the measured peak.", "model", "kind"),
 	}
 	m.registry.MustRegister(m.requests, m.requestDuration, m.queueDuration, m.fallbacks, m.tokens, m.audio,
-		m.state, m.loads, m.loadDuration, m.evictions, m.modelMemoryBytes,
+		m.state, m.breaker, m.loads, m.loadDuration, m.evictions, m.modelMemoryBytes,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, model := range models {
 		m.StateChanged(model, gatewayv1.ModelState_MODEL_STATE_UNSPECIFIED, gatewayv1.ModelState_MODEL_STATE_UNLOADED)
+		m.BreakerChanged(model, gatewayv1.BreakerState_BREAKER_STATE_CLOSED)
 	}
 	return m
 }
@@ -127,6 +130,18 @@ func (m *Metrics) RequestEnded(task, model string, err error, took, queued time.
 // FellBack implements router.Observer.
 func (m *Metrics) FellBack(task, from, to string, reason gatewayv1.FallbackReason) {
 	m.fallbacks.WithLabelValues(task, from, to, label(reason.String(), "FALLBACK_REASON_")).Inc()
+}
+
+// BreakerChanged implements router.Observer.
+func (m *Metrics) BreakerChanged(model string, state gatewayv1.BreakerState) {
+	value := 0.0
+	switch state {
+	case gatewayv1.BreakerState_BREAKER_STATE_HALF_OPEN:
+		value = 1
+	case gatewayv1.BreakerState_BREAKER_STATE_OPEN:
+		value = 2
+	}
+	m.breaker.WithLabelValues(model).Set(value)
 }
 
 // Tokens implements router.Observer.
