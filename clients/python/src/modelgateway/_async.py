@@ -1,0 +1,206 @@
+"""Calls of the asyncio client. Cancelling a task cancels its call on the server."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
+from types import TracebackType
+from typing import IO, Any, TypeVar, Union
+
+import grpc
+from grpc import aio
+
+from modelgateway.v1 import chat_pb2, synthesis_pb2, transcription_pb2
+
+from . import _results
+from . import audio as audio_module
+from ._calls import Deadline, Retry
+from .audio import AudioSource, Wav
+from .errors import error_of
+
+Self = TypeVar("Self", bound="_AsyncStream")
+#: As AudioSource, or pieces as they come without blocking.
+AsyncAudioSource = Union[AudioSource, AsyncIterable[bytes]]
+
+
+class AsyncCaller:
+    """Calls methods with deadlines and retries, and raises this package's errors."""
+
+    def __init__(self, retry: Retry, metadata: tuple[tuple[str, str], ...]) -> None:
+        self._retry = retry
+        self._metadata = aio.Metadata(*metadata)
+
+    async def unary(self, method: Any, request: Callable[[], Any], timeout: float, *, retry: bool = True) -> Any:
+        """Calls a method with one answer; request makes what is sent, anew for each try."""
+        deadline = Deadline(timeout)
+        for attempt in itertools.count(1):
+            try:
+                return await method(request(), timeout=deadline.remaining(), metadata=self._metadata)
+            except grpc.RpcError as failure:
+                error = error_of(failure)
+                wait = self._retry.wait(error, attempt, deadline) if retry else None
+                if wait is None:
+                    raise error from failure
+            await asyncio.sleep(wait)
+
+    async def stream(
+        self, method: Any, request: Callable[[], Any], timeout: float, *, retry: bool = True
+    ) -> AsyncGenerator[Any, None]:
+        """Calls a method with a stream of answers; tries again only before the first of them."""
+        deadline = Deadline(timeout)
+        for attempt in itertools.count(1):
+            call = method(request(), timeout=deadline.remaining(), metadata=self._metadata)
+            began = False
+            try:
+                async for answer in call:
+                    began = True
+                    yield answer
+                return
+            except grpc.RpcError as failure:
+                error = error_of(failure)
+                wait = self._retry.wait(error, attempt, deadline) if retry and not began else None
+                if wait is None:
+                    raise error from failure
+            finally:
+                call.cancel()  # whoever leaves early ends the work
+            await asyncio.sleep(wait)
+
+
+class AsyncFeed(AsyncIterator[Any]):
+    """Requests of a stream upwards; what their source raises is kept."""
+
+    def __init__(self, requests: AsyncIterator[Any]) -> None:
+        self._requests = requests
+        self.failure: BaseException | None = None
+
+    async def __anext__(self) -> Any:
+        try:
+            return await self._requests.__anext__()
+        except (StopAsyncIteration, asyncio.CancelledError):
+            raise
+        except BaseException as failure:
+            self.failure = failure
+            raise
+
+
+async def pieces(source: AsyncAudioSource) -> AsyncGenerator[bytes, None]:
+    """Yields a source's bytes in pieces that the server takes. What may block is read in a thread."""
+    if isinstance(source, AsyncIterable):
+        async for some in source:
+            for piece in audio_module.pieces(some):
+                yield piece
+        return
+    blocking = audio_module.pieces(source)
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        for piece in blocking:
+            yield piece
+        return
+    while (piece := await asyncio.to_thread(next, blocking, b"")) != b"":
+        yield piece
+
+
+async def whole(source: AsyncAudioSource) -> bytes:
+    """Returns all of a source's bytes."""
+    if isinstance(source, bytes):
+        return source
+    return b"".join([piece async for piece in pieces(source)])
+
+
+class _AsyncStream:
+    """The end of a stream: leaving it early cancels the call."""
+
+    def __init__(self, messages: AsyncGenerator[Any, None]) -> None:
+        self._messages = messages
+
+    async def aclose(self) -> None:
+        """Cancels the call, if it goes on."""
+        await self._messages.aclose()
+
+    async def __aenter__(self: Self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+class AsyncChatStream(_results.ChatState, _AsyncStream, AsyncIterator[str]):
+    """An answer's pieces of text. Nothing is sent before the first is asked for."""
+
+    def __init__(self, messages: AsyncGenerator[chat_pb2.StreamChatResponse, None]) -> None:
+        _results.ChatState.__init__(self)
+        _AsyncStream.__init__(self, messages)
+
+    async def __anext__(self) -> str:
+        while True:
+            if delta := self._take(await self._messages.__anext__()):
+                return delta
+
+    async def read(self) -> str:
+        """Waits for the end and returns the whole text."""
+        async for _ in self:
+            pass
+        return self.text
+
+
+class AsyncSpeechStream(_results.SpeechState, _AsyncStream, AsyncIterator[bytes]):
+    """Speech as pieces of PCM. Nothing is sent before the first is asked for."""
+
+    def __init__(self, messages: AsyncGenerator[synthesis_pb2.SynthesizeResponse, None]) -> None:
+        _results.SpeechState.__init__(self)
+        _AsyncStream.__init__(self, messages)
+
+    async def __anext__(self) -> bytes:
+        while True:
+            if audio := self._take(await self._messages.__anext__()):
+                return audio
+
+    async def read(self) -> bytes:
+        """Waits for the end and returns the samples that were left."""
+        return b"".join([piece async for piece in self])
+
+    async def wav(self) -> Wav:
+        """Waits for the end and returns all as a WAV file."""
+        pcm = await self.read()
+        return self._wav(pcm)
+
+    async def save(self, target: str | os.PathLike[str] | IO[bytes]) -> None:
+        """Waits for the end and writes a WAV file."""
+        file = await self.wav()
+        await asyncio.to_thread(file.save, target)
+
+
+class AsyncTranscriptionStream(
+    _results.TranscriptionState, _AsyncStream, AsyncIterator[transcription_pb2.TranscriptionEvent]
+):
+    """Events of a transcription: interim guesses, finished segments, and the final transcript."""
+
+    def __init__(self, messages: AsyncGenerator[transcription_pb2.StreamTranscribeResponse, None]) -> None:
+        _results.TranscriptionState.__init__(self)
+        _AsyncStream.__init__(self, messages)
+
+    async def __anext__(self) -> transcription_pb2.TranscriptionEvent:
+        while True:
+            message = await self._messages.__anext__()
+            if message.HasField("served_by"):
+                self.served_by = message.served_by
+            if message.HasField("event"):
+                event: transcription_pb2.TranscriptionEvent = message.event
+                self._event(event)
+                return event
+
+
+async def fed(messages: AsyncGenerator[Any, None], feed: AsyncFeed) -> AsyncGenerator[Any, None]:
+    """Raises what the source of a stream upwards raised, instead of the broken call that it left."""
+    try:
+        async for message in messages:
+            yield message
+    except BaseException as error:  # gRPC cancels the call of a source that failed
+        if feed.failure is not None:
+            raise feed.failure from error
+        raise
+    finally:
+        await messages.aclose()

@@ -1,0 +1,115 @@
+"""A transcription whose audio goes up in calls of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from types import TracebackType
+from typing import Any
+
+from modelgateway.v1 import transcription_pb2
+
+from . import _results
+from . import audio as audio_module
+from ._async import AsyncCaller
+from .errors import ServerUnreachable
+
+#: Seconds for which the server keeps a session whose stream broke.
+RESUME_WITHIN = 30.0
+
+
+class AsyncOpenTranscription(_results.TranscriptionState, AsyncIterator[transcription_pb2.TranscriptionEvent]):
+    """Feed it with push(), end it with finish(), and iterate over its events.
+
+    Pushes may come from another task than the one that iterates, in their
+    order. A push that fails may be repeated: nothing is lost or doubled. If the
+    stream of events breaks, it is taken up again where it was.
+    """
+
+    def __init__(
+        self, caller: AsyncCaller, stub: Any, config: transcription_pb2.TranscriptionConfig, timeout: float
+    ) -> None:
+        super().__init__()
+        self._caller = caller
+        self._stub = stub
+        self._config = config
+        self._timeout = timeout
+        self._last_event = 0
+        self._next_audio = 0
+        #: The session's name; "" until the first push, or the first event was asked for.
+        self.session_id = ""
+        self._opening = asyncio.Lock()
+
+    async def _begin(self) -> None:
+        async with self._opening:
+            if not self.session_id:
+                self.session_id = (await self._open()).session_id
+
+    async def _open(self, session_id: str = "") -> transcription_pb2.OpenTranscriptionResponse:
+        request = transcription_pb2.OpenTranscriptionRequest(
+            config=self._config, session_id=session_id, last_event_sequence=self._last_event
+        )
+        self._messages: AsyncGenerator[Any, None] = self._caller.stream(
+            self._stub.OpenTranscription, lambda: request, self._timeout
+        )
+        first: transcription_pb2.OpenTranscriptionResponse = await self._messages.__anext__()
+        return first
+
+    async def push(self, audio: bytes, *, timeout: float = 30.0) -> None:
+        """Sends the next audio, of any length. While the server has no room for more it waits and tries again."""
+        for piece in audio_module.pieces(audio):
+            await self._push(piece, False, timeout)
+
+    async def finish(self, *, timeout: float = 30.0) -> None:
+        """Says that no audio follows; the final result comes then."""
+        await self._push(b"", True, timeout)
+
+    async def _push(self, piece: bytes, last: bool, timeout: float) -> None:
+        await self._begin()
+        request = transcription_pb2.PushAudioRequest(
+            session_id=self.session_id, sequence=self._next_audio, audio=piece, last=last
+        )
+        await self._caller.unary(self._stub.PushAudio, lambda: request, timeout)
+        self._next_audio += 1
+
+    async def __anext__(self) -> transcription_pb2.TranscriptionEvent:
+        await self._begin()
+        while True:
+            message = await self._next_message()
+            if message.event_sequence:
+                self._last_event = message.event_sequence
+            if message.HasField("served_by"):
+                self.served_by = message.served_by
+            if message.HasField("event"):
+                self._event(message.event)
+                return message.event
+
+    async def _next_message(self) -> transcription_pb2.OpenTranscriptionResponse:
+        broken: float | None = None
+        while True:
+            try:
+                if broken is not None:
+                    return await self._open(self.session_id)
+                message: transcription_pb2.OpenTranscriptionResponse = await self._messages.__anext__()
+                return message
+            except ServerUnreachable:
+                broken = broken or time.monotonic()
+                if time.monotonic() - broken > RESUME_WITHIN:
+                    raise
+                await asyncio.sleep(0.2)
+
+    async def aclose(self) -> None:
+        """Leaves the stream of events. The server ends the session 30 seconds later."""
+        if self.session_id:
+            await self._messages.aclose()
+
+    async def __aenter__(self) -> AsyncOpenTranscription:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+

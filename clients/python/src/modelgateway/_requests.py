@@ -1,0 +1,133 @@
+"""Makes the API's messages of what a Python caller likes to write."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import Any, Union
+
+from google.protobuf import struct_pb2
+
+from modelgateway.v1 import chat_pb2, common_pb2, transcription_pb2, tutor_pb2
+
+#: A turn of a conversation: ("user", "Hello"), {"role": "user", "content": "Hello"}, or the message itself.
+Turn = Union[chat_pb2.ChatMessage, "tuple[str, str]", Mapping[str, str]]
+#: A conversation, or the user's only turn.
+Conversation = Union[str, Sequence[Turn]]
+#: How tokens are chosen: SamplingOptions, or its fields, e.g. {"temperature": 0, "max_tokens": 64}.
+Sampling = Union[common_pb2.SamplingOptions, Mapping[str, Any]]
+#: How a request is routed: Routing, or its fields, e.g. {"local_only": True, "priority": "high"}.
+Routing = Union[common_pb2.Routing, Mapping[str, Any]]
+#: "low", "normal", "high", "critical", or the enum's value.
+Priority = Union[str, common_pb2.Priority]
+
+_EXPLANATIONS = {
+    "en": tutor_pb2.EXPLANATION_LANGUAGE_ENGLISH,
+    "vi": tutor_pb2.EXPLANATION_LANGUAGE_VIETNAMESE,
+}
+
+
+def turn(value: Turn) -> chat_pb2.ChatMessage:
+    """Makes a turn. Raises ValueError for a role that there is not."""
+    if isinstance(value, chat_pb2.ChatMessage):
+        return value
+    role, content = (value["role"], value["content"]) if isinstance(value, Mapping) else value
+    return chat_pb2.ChatMessage(role=_enum("ROLE_", role), content=content)
+
+
+def conversation(messages: Conversation, system_prompt: str = "") -> list[chat_pb2.ChatMessage]:
+    """Makes a conversation, the system prompt before it."""
+    turns = [turn(("user", messages))] if isinstance(messages, str) else [turn(m) for m in messages]
+    return [turn(("system", system_prompt)), *turns] if system_prompt else turns
+
+
+def sampling(value: Sampling | None) -> common_pb2.SamplingOptions | None:
+    """Makes sampling options. Raises ValueError for a field that there is not."""
+    return common_pb2.SamplingOptions(**value) if isinstance(value, Mapping) else value
+
+
+def routing(value: Routing | None) -> common_pb2.Routing | None:
+    """Makes a routing. Raises ValueError for a field that there is not."""
+    if not isinstance(value, Mapping):
+        return value
+    fields = dict(value)
+    if "priority" in fields:
+        fields["priority"] = priority(fields["priority"])
+    return common_pb2.Routing(**fields)
+
+
+def priority(value: Priority | None) -> Any:
+    """Makes a priority; None is the model's own."""
+    return _enum("PRIORITY_", value) if isinstance(value, str) else value
+
+
+def explanation_language(value: str) -> tutor_pb2.ExplanationLanguage:
+    """Makes the language of explanations: "en" or "vi"."""
+    if value not in _EXPLANATIONS:
+        raise ValueError(f'explanations are in "en" or "vi", not in {value!r}')
+    return _EXPLANATIONS[value]
+
+
+def transcription_config(
+    *,
+    format: transcription_pb2.AudioFormat | None = None,
+    language: str = "",
+    translate: bool = False,
+    initial_prompt: str = "",
+    word_timestamps: bool = False,
+    beam_size: int = 0,
+    interim_results: bool = False,
+    model: str = "",
+    routing: common_pb2.Routing | None = None,
+) -> transcription_pb2.TranscriptionConfig:
+    """Makes a TranscriptionConfig, whose fields say what these are."""
+    return transcription_pb2.TranscriptionConfig(
+        format=format,
+        language=language,
+        translate=translate,
+        initial_prompt=initial_prompt,
+        word_timestamps=word_timestamps,
+        beam_size=beam_size,
+        interim_results=interim_results,
+        model=model,
+        routing=routing,
+    )
+
+
+def _enum(prefix: str, name: str) -> str:
+    """An enum's value by its short name; protobuf refuses those that there are not."""
+    return name if name.startswith(prefix) else prefix + name.upper()
+
+
+def to_struct(params: Mapping[str, Any]) -> struct_pb2.Struct:
+    """Makes a Struct; bytes become base64, tuples lists."""
+    struct = struct_pb2.Struct()
+    struct.update({key: _plain(value) for key, value in params.items()})
+    return struct
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return base64.b64encode(value).decode("ascii")
+    if isinstance(value, Mapping):
+        return {key: _plain(v) for key, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    return value
+
+
+def from_struct(struct: struct_pb2.Struct) -> dict[str, Any]:
+    """Returns a Struct's fields as Python's own types; whole numbers are int."""
+    return {key: _value(value) for key, value in struct.fields.items()}
+
+
+def _value(value: struct_pb2.Value) -> Any:
+    kind = value.WhichOneof("kind")
+    if kind == "struct_value":
+        return from_struct(value.struct_value)
+    if kind == "list_value":
+        return [_value(v) for v in value.list_value.values]
+    if kind == "number_value":
+        number = value.number_value
+        return int(number) if number.is_integer() else number
+    return None if kind in (None, "null_value") else getattr(value, kind)

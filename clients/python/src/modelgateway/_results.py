@@ -1,0 +1,128 @@
+"""What streams have gathered, for the blocking client and for asyncio alike."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from typing import Any
+
+from modelgateway.v1 import chat_pb2, common_pb2, synthesis_pb2, transcription_pb2
+
+from .audio import Wav
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskResult:
+    """The result of execute_task and invoke."""
+
+    #: The result as Python's own types; bytes are base64.
+    data: dict[str, Any]
+    #: Who answered.
+    served_by: common_pb2.ServedBy
+
+
+class ChatState:
+    """An answer as far as it has come."""
+
+    def __init__(self) -> None:
+        self._deltas: list[str] = []
+        #: Why it ended; unspecified until then.
+        self.finish_reason: common_pb2.FinishReason = common_pb2.FINISH_REASON_UNSPECIFIED
+        #: Tokens read and written; None until the end.
+        self.usage: common_pb2.Usage | None = None
+        #: Who answered; None until the end.
+        self.served_by: common_pb2.ServedBy | None = None
+
+    @property
+    def text(self) -> str:
+        """All that has come."""
+        return "".join(self._deltas)
+
+    def _take(self, piece: chat_pb2.StreamChatResponse) -> str:
+        if piece.finish_reason:
+            self.finish_reason = piece.finish_reason
+        if piece.HasField("usage"):
+            self.usage = piece.usage
+        if piece.HasField("served_by"):
+            self.served_by = piece.served_by
+        if piece.delta:
+            self._deltas.append(piece.delta)
+        return piece.delta
+
+
+class SpeechState:
+    """Speech as far as it has come: signed 16-bit little-endian samples, mono."""
+
+    def __init__(self) -> None:
+        #: Samples a second; 0 until the first piece has come.
+        self.sample_rate = 0
+        #: The sentences that were begun.
+        self.sentences: list[str] = []
+        #: When words are spoken, if the voice gives their times.
+        self.words: list[synthesis_pb2.SpokenWord] = []
+        #: Who answered; None until the end.
+        self.served_by: common_pb2.ServedBy | None = None
+
+    def _take(self, piece: synthesis_pb2.SynthesizeResponse) -> bytes:
+        if piece.sample_rate_hertz:
+            self.sample_rate = piece.sample_rate_hertz
+        if piece.sentence:
+            self.sentences.append(piece.sentence)
+        self.words.extend(piece.words)
+        if piece.HasField("served_by"):
+            self.served_by = piece.served_by
+        return piece.audio
+
+    def _wav(self, pcm: bytes) -> Wav:
+        return Wav(pcm, self.sample_rate)
+
+
+class TranscriptionState:
+    """A transcription as far as it has come."""
+
+    def __init__(self) -> None:
+        #: Text of the finished segments so far; of the whole at the end.
+        self.text = ""
+        #: The whole; None until the end.
+        self.transcript: transcription_pb2.Transcript | None = None
+        #: Who answered; None until the end.
+        self.served_by: common_pb2.ServedBy | None = None
+
+    def _event(self, event: transcription_pb2.TranscriptionEvent) -> None:
+        if event.HasField("segment"):
+            self.text = f"{self.text} {event.segment.text.strip()}".strip()
+        elif event.HasField("final"):
+            self.transcript = event.final
+            self.text = event.final.text
+
+
+def speech_request(
+    text: str,
+    *,
+    phonemes: str,
+    speaker: str,
+    speed: float | None,
+    volume: float | None,
+    noise_scale: float | None,
+    noise_w: float | None,
+    sentence_silence: float | None,
+    model: str,
+    routing: common_pb2.Routing | None,
+) -> synthesis_pb2.SynthesizeRequest:
+    """Makes a SynthesizeRequest of text, or of phonemes if there are some."""
+    request = synthesis_pb2.SynthesizeRequest(
+        speaker=speaker,
+        speed=speed,
+        volume=volume,
+        noise_scale=noise_scale,
+        noise_w=noise_w,
+        model=model,
+        routing=routing,
+    )
+    if phonemes:
+        request.phonemes = phonemes
+    else:
+        request.text = text
+    if sentence_silence is not None:
+        request.sentence_silence.FromTimedelta(datetime.timedelta(seconds=sentence_silence))
+    return request
