@@ -71,7 +71,7 @@ func sniff(b []byte) found {
 
 // sniffWeak tells what two bytes of magic, or the look of text, tell.
 func sniffWeak(b []byte) found {
-	if len(b) >= 2 && b[0] == 0xff && b[1]&0xe0 == 0xe0 {
+	if len(b) >= 2 && b[0] == 0xff && b[1]&0xe0 == 0xe0 && b[1]&0x18 != 0x08 {
 		switch b[1] & 0x06 { // the layer
 		case 0x02:
 			return found{encoding: mp3File, name: "MP3", weak: true}
@@ -132,8 +132,8 @@ func name(e gatewayv1.AudioEncoding) string {
 func open(format *gatewayv1.AudioFormat, r *bufio.Reader) (decoder, error) {
 	declared := format.GetEncoding()
 	raw := declared == pcmS16LE || declared == pcmF32LE
-	b, err := r.Peek(sniffBytes)
-	if err != nil && !errors.Is(err, io.EOF) {
+	b, err := peekFormat(r, raw)
+	if err != nil {
 		return nil, err
 	}
 	if len(b) == 0 && !raw {
@@ -145,6 +145,8 @@ func open(format *gatewayv1.AudioFormat, r *bufio.Reader) (decoder, error) {
 		return newRawPCM(format, r)
 	case raw:
 		return nil, errs.New(errs.AudioUnreadable, "the audio is declared as raw PCM and is %s: leave the encoding unset", f.name)
+	case declared == mp3File && f.name == "":
+		return newMP3(r) // MP3 may begin within a frame
 	case f.name == "":
 		if declared != unspecified {
 			return nil, errs.New(errs.AudioUnreadable, "the audio is declared as %s and does not begin like it", name(declared))
@@ -158,12 +160,48 @@ func open(format *gatewayv1.AudioFormat, r *bufio.Reader) (decoder, error) {
 	return openFile(f.encoding, r)
 }
 
+// peekFormat returns the bytes that tell the format. ID3v2 tags before them are
+// passed over, however large they say they are, unless the audio is raw.
+func peekFormat(r *bufio.Reader, raw bool) ([]byte, error) {
+	for {
+		b, err := r.Peek(sniffBytes)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, err
+		}
+		if raw || len(b) < 10 || string(b[:3]) != "ID3" {
+			return b, nil
+		}
+		if _, err := io.CopyN(io.Discard, r, id3Size(b)); err != nil {
+			if errors.Is(err, io.EOF) {
+				return nil, errs.New(errs.AudioUnreadable, "the audio ends within its ID3 tag")
+			}
+			return nil, err
+		}
+	}
+}
+
+// id3Size returns the length of an ID3v2 tag by its head: a size of four times
+// seven bits, and ten bytes each of head and footer.
+func id3Size(b []byte) int64 {
+	size := int64(10)
+	if b[5]&0x10 != 0 {
+		size += 10
+	}
+	return size + int64(b[6]&0x7f)<<21 + int64(b[7]&0x7f)<<14 + int64(b[8]&0x7f)<<7 + int64(b[9]&0x7f)
+}
+
 // openFile makes the decoder of a format that has a header.
 func openFile(encoding gatewayv1.AudioEncoding, r *bufio.Reader) (decoder, error) {
 	switch encoding {
 	case wavFile:
 		return newWAV(r)
+	case flacFile:
+		return newFLAC(r)
+	case mp3File:
+		return newMP3(r)
+	case oggOpus:
+		return newOgg(r)
 	default:
-		return nil, errs.New(errs.AudioUnreadable, "the audio is %s, which cannot be read yet: %s", name(encoding), "send WAV or raw PCM")
+		return newWebM(r)
 	}
 }

@@ -108,8 +108,13 @@ func (r *Reader) advance() {
 		r.err = failure // the decoder only saw that bytes were missing
 		return
 	}
-	if !errors.Is(err, io.EOF) {
+	var typed *errs.Error
+	switch {
+	case errors.As(err, &typed):
 		r.err = err
+		return
+	case !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
+		r.err = errs.New(errs.AudioUnreadable, "the audio is damaged").WithCause(err)
 		return
 	}
 	r.ended = true

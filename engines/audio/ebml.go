@@ -1,0 +1,110 @@
+package audio
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"math/bits"
+
+	"github.com/lexilingo/modelgateway/engines/errs"
+)
+
+// ebmlUnknown is the size of an element that lasts until something that cannot
+// be in it: what writers leave that cannot go back, as browsers do.
+const ebmlUnknown = -1
+
+// ebmlElement is the head of an element (RFC 8794).
+type ebmlElement struct {
+	id   uint32
+	size int64 // of its body in bytes, or ebmlUnknown
+}
+
+// ebmlReader reads elements one after the other. Elements that contain others
+// are not entered and left: their heads are passed over, so their sizes do not
+// matter, known or not, right or lying. Nothing is kept but what body asks for.
+//
+// It is ours because ebml-go, which reads the blocks, would hold a whole
+// segment, and stops at elements that it does not know.
+type ebmlReader struct {
+	r *bufio.Reader
+}
+
+// next reads the next head.
+func (e *ebmlReader) next() (ebmlElement, error) {
+	id, _, err := e.vint(4, true)
+	if err != nil {
+		return ebmlElement{}, err
+	}
+	size, length, err := e.vint(8, false)
+	if err != nil {
+		return ebmlElement{}, ebmlCut(err)
+	}
+	el := ebmlElement{id: uint32(id), size: int64(size)}
+	if size == 1<<(7*length)-1 {
+		el.size = ebmlUnknown
+	}
+	return el, nil
+}
+
+// vint reads an integer of variable length, at most limit bytes; an id keeps
+// its length marker.
+func (e *ebmlReader) vint(limit int, keepMarker bool) (v uint64, length int, err error) {
+	first, err := e.r.ReadByte()
+	if err != nil {
+		return 0, 0, err
+	}
+	length = bits.LeadingZeros8(first) + 1
+	if length > limit {
+		return 0, 0, errs.New(errs.AudioUnreadable, "the WebM stream is damaged")
+	}
+	v = uint64(first)
+	if !keepMarker {
+		v &= 1<<(8-length) - 1
+	}
+	for range length - 1 {
+		b, err := e.r.ReadByte()
+		if err != nil {
+			return 0, 0, ebmlCut(err)
+		}
+		v = v<<8 | uint64(b)
+	}
+	return v, length, nil
+}
+
+// skip passes over an element's body.
+func (e *ebmlReader) skip(el ebmlElement) error {
+	if el.size == ebmlUnknown {
+		return errs.New(errs.AudioUnreadable, "the WebM stream is damaged: an element has no size")
+	}
+	_, err := io.CopyN(io.Discard, e.r, el.size)
+	return ebmlCut(err)
+}
+
+// body reads an element's body of at most limit bytes.
+func (e *ebmlReader) body(el ebmlElement, limit int64) ([]byte, error) {
+	if el.size == ebmlUnknown || el.size > limit {
+		return nil, errs.New(errs.AudioUnreadable, "the WebM stream is damaged: an element of %d bytes", el.size)
+	}
+	b := make([]byte, el.size)
+	_, err := io.ReadFull(e.r, b)
+	return b, ebmlCut(err)
+}
+
+// uint reads an element's body as an unsigned integer.
+func (e *ebmlReader) uint(el ebmlElement) (uint64, error) {
+	b, err := e.body(el, 8)
+	var v uint64
+	for _, c := range b {
+		v = v<<8 | uint64(c)
+	}
+	return v, err
+}
+
+// ebmlCut makes a body that is cut off the end of the stream: what came before
+// is used.
+func ebmlCut(err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return io.EOF
+	}
+	return err
+}

@@ -1,0 +1,146 @@
+package audio
+
+import (
+	"encoding/binary"
+	"math"
+
+	"github.com/pion/opus"
+
+	"github.com/lexilingo/modelgateway/engines/errs"
+)
+
+const (
+	opusRate = 48000 // hertz that Opus counts its samples in, and is decoded at
+	// opusMaxPacket is the longest duration of a packet (RFC 6716, 3.2.5: 120 ms),
+	// in samples.
+	opusMaxPacket = 5760
+	// opusMaxBytes is more than a packet can have: 48 frames of 1275 bytes, with
+	// their lengths.
+	opusMaxBytes = 64 << 10
+)
+
+// opusHead is the identification header of a stream (RFC 7845, 5.1).
+type opusHead struct {
+	channels int
+	preSkip  int     // samples to drop at the start
+	gain     float32 // factor on all samples
+}
+
+const opusHeadMagic = "OpusHead"
+
+// parseOpusHead reads an identification header.
+func parseOpusHead(b []byte) (opusHead, error) {
+	if len(b) < 19 || string(b[:8]) != opusHeadMagic {
+		return opusHead{}, errs.New(errs.AudioUnreadable, "the Opus stream's header is damaged")
+	}
+	if b[8]&0xf0 != 0 { // the upper half of the version changes when old readers must stop
+		return opusHead{}, errs.New(errs.AudioUnreadable, "the Opus stream is of version %d, which cannot be read", b[8])
+	}
+	h := opusHead{
+		channels: int(b[9]),
+		preSkip:  int(binary.LittleEndian.Uint16(b[10:])),
+		gain:     float32(math.Pow(10, float64(int16(binary.LittleEndian.Uint16(b[16:])))/256/20)),
+	}
+	if h.channels < 1 || h.channels > 2 {
+		return opusHead{}, errs.New(errs.AudioUnreadable, "the Opus stream has %d channels; mono and stereo can be read", h.channels)
+	}
+	return h, nil
+}
+
+// opusPacketSamples returns how long a packet lasts, by its first two bytes
+// (RFC 6716, 3.1 and 3.2); 0 for what is no packet.
+func opusPacketSamples(p []byte) int {
+	if len(p) == 0 {
+		return 0
+	}
+	config := p[0] >> 3
+	var frame int
+	switch {
+	case config < 12: // SILK: 10, 20, 40, 60 ms
+		frame = []int{480, 960, 1920, 2880}[config&3]
+	case config < 16: // hybrid: 10, 20 ms
+		frame = []int{480, 960}[config&1]
+	default: // CELT: 2.5, 5, 10, 20 ms
+		frame = 120 << (config & 3)
+	}
+	frames := 1
+	switch p[0] & 3 {
+	case 1, 2:
+		frames = 2
+	case 3:
+		if len(p) < 2 {
+			return 0
+		}
+		frames = int(p[1] & 0x3f)
+	}
+	if frame*frames > opusMaxPacket {
+		return 0
+	}
+	return frame * frames
+}
+
+// opusStream decodes the packets of one stream to mono.
+type opusStream struct {
+	head    opusHead
+	decoder opus.Decoder
+	skip    int  // samples still to drop
+	sound   bool // a packet was decoded
+	mixed   [opusMaxPacket * 2]float32
+	out     [opusMaxPacket]float32
+}
+
+func newOpusStream(head opusHead) (*opusStream, error) {
+	s := &opusStream{head: head, skip: head.preSkip}
+	return s, s.reset()
+}
+
+func (s *opusStream) reset() (err error) {
+	s.decoder, err = opus.NewDecoderWithOutput(opusRate, s.head.channels)
+	return err
+}
+
+// decode returns the samples of a packet, without the pre-skip, keep of them at
+// most; the slice is valid until the next call. What follows a damaged packet
+// is worth hearing: silence of its length stands in for it, so that times stay
+// right. Only a stream that begins with one is refused.
+func (s *opusStream) decode(packet []byte, keep int) ([]float32, error) {
+	n := opusPacketSamples(packet)
+	if !s.decodePacket(packet, n) {
+		if !s.sound {
+			return nil, errs.New(errs.AudioUnreadable, "the Opus stream is damaged: its first packet cannot be decoded")
+		}
+		if err := s.reset(); err != nil {
+			return nil, err
+		}
+		clear(s.out[:n])
+	}
+	n = min(n, keep)
+	skip := min(s.skip, n)
+	s.skip -= skip
+	return s.out[skip:n], nil
+}
+
+// decodePacket decodes and mixes n samples into out, and tells whether it
+// could. A packet that makes the decoder panic is a damaged one.
+func (s *opusStream) decodePacket(packet []byte, n int) (ok bool) {
+	defer func() {
+		if recover() != nil {
+			ok = false
+		}
+	}()
+	channels := s.head.channels
+	got, err := s.decoder.DecodeToFloat32(packet, s.mixed[:n*channels])
+	if err != nil || got != n || n == 0 {
+		return false
+	}
+	scale := s.head.gain / float32(channels)
+	for i := range n {
+		sum := s.mixed[i*channels]
+		if channels == 2 {
+			sum += s.mixed[i*channels+1]
+		}
+		s.out[i] = sum * scale
+	}
+	s.sound = true
+	return true
+}

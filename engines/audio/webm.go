@@ -1,0 +1,226 @@
+package audio
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"math"
+	"strings"
+
+	"github.com/at-wat/ebml-go"
+
+	"github.com/lexilingo/modelgateway/engines/errs"
+)
+
+// Elements of WebM, by id (webmproject.org/docs/container).
+const (
+	webmHeader         = 0x1a45dfa3
+	webmDocType        = 0x4282
+	webmSegment        = 0x18538067
+	webmTracks         = 0x1654ae6b
+	webmTrack          = 0xae
+	webmTrackNumber    = 0xd7
+	webmCodecID        = 0x86
+	webmCodecPrivate   = 0x63a2
+	webmCodecDelay     = 0x56aa
+	webmCluster        = 0x1f43b675
+	webmSimpleBlock    = 0xa3
+	webmBlockGroup     = 0xa0
+	webmBlock          = 0xa1
+	webmDiscardPadding = 0x75a2
+)
+
+// webmMaxBody is the most that is read of a text or header element.
+const webmMaxBody = 64 << 10
+
+// webmTrackEntry is what a track says of itself.
+type webmTrackEntry struct {
+	number  uint64
+	codec   string
+	private []byte
+	delay   uint64 // nanoseconds to drop at the start
+}
+
+// webmDecoder decodes the first Opus track of a WebM or Matroska stream.
+//
+// The times of clusters are not used: what a page records is one piece of
+// sound, and a pause in it is not silence.
+type webmDecoder struct {
+	ebml   ebmlReader
+	track  uint64
+	stream *opusStream
+	queue  [][]byte // packets of the last block
+	// Of a BlockGroup, the packets wait for what comes after the block: its end
+	// may be padding.
+	group   [][]byte
+	discard int // samples of padding
+}
+
+func newWebM(r *bufio.Reader) (*webmDecoder, error) {
+	d := &webmDecoder{ebml: ebmlReader{r: r}}
+	tracks, err := d.readTracks()
+	if errors.Is(err, io.EOF) {
+		return nil, errs.New(errs.AudioUnreadable, "the WebM stream ends before its sound")
+	}
+	if err != nil {
+		return nil, err
+	}
+	var codecs []string
+	for _, t := range tracks {
+		if t.codec != "A_OPUS" {
+			codecs = append(codecs, t.codec)
+			continue
+		}
+		head, err := parseOpusHead(t.private)
+		if err != nil {
+			return nil, err
+		}
+		if t.delay > 0 {
+			head.preSkip = int(min(t.delay, 1e9) * opusRate / 1e9)
+		}
+		d.track = t.number
+		d.stream, err = newOpusStream(head)
+		return d, err
+	}
+	return nil, errs.New(errs.AudioUnreadable, "the WebM stream has no Opus track (it has %s): %s",
+		strings.Join(codecs, ", "), readable)
+}
+
+func (d *webmDecoder) info() Info {
+	return Info{Encoding: webmOpus, SampleRate: opusRate, Channels: d.stream.head.channels}
+}
+
+// readTracks reads up to the first cluster.
+func (d *webmDecoder) readTracks() ([]webmTrackEntry, error) {
+	var tracks []webmTrackEntry
+	for {
+		el, err := d.ebml.next()
+		if err != nil {
+			return nil, err
+		}
+		switch el.id {
+		case webmHeader, webmSegment, webmTracks:
+		case webmCluster:
+			return tracks, nil
+		case webmTrack:
+			if len(tracks) == 16 {
+				return nil, errs.New(errs.AudioUnreadable, "the WebM stream has more than 16 tracks")
+			}
+			tracks = append(tracks, webmTrackEntry{})
+		default:
+			t := &webmTrackEntry{} // an element outside any track changes nothing
+			if len(tracks) > 0 {
+				t = &tracks[len(tracks)-1]
+			}
+			if err := d.describe(t, el); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+// describe reads an element of a track, or passes over another.
+func (d *webmDecoder) describe(t *webmTrackEntry, el ebmlElement) (err error) {
+	switch el.id {
+	case webmTrackNumber:
+		t.number, err = d.ebml.uint(el)
+	case webmCodecDelay:
+		t.delay, err = d.ebml.uint(el)
+	case webmCodecPrivate:
+		t.private, err = d.ebml.body(el, webmMaxBody)
+	case webmCodecID:
+		var b []byte
+		b, err = d.ebml.body(el, 64)
+		t.codec = printable(b)
+	case webmDocType:
+		var b []byte
+		if b, err = d.ebml.body(el, 64); err == nil && string(b) != "webm" && string(b) != "matroska" {
+			err = errs.New(errs.AudioUnreadable, "the audio is EBML of type %q, not WebM: %s", printable(b), readable)
+		}
+	default:
+		err = d.ebml.skip(el)
+	}
+	return err
+}
+
+// printable keeps what can stand in an error message.
+func printable(b []byte) string {
+	return strings.Map(func(c rune) rune {
+		if c < ' ' || c > '~' {
+			return -1
+		}
+		return c
+	}, string(b))
+}
+
+// next implements decoder.
+func (d *webmDecoder) next() ([]float32, error) {
+	for len(d.queue) == 0 {
+		if err := d.advance(); err != nil {
+			if !errors.Is(err, io.EOF) || len(d.group) == 0 {
+				return nil, err
+			}
+			d.release()
+		}
+	}
+	packet := d.queue[0]
+	d.queue = d.queue[1:]
+	keep := opusPacketSamples(packet)
+	if len(d.queue) == 0 {
+		keep, d.discard = max(0, keep-d.discard), 0
+	}
+	return d.stream.decode(packet, keep)
+}
+
+// advance reads one element.
+func (d *webmDecoder) advance() error {
+	el, err := d.ebml.next()
+	if err != nil {
+		return err
+	}
+	if len(d.group) > 0 && el.id == webmDiscardPadding {
+		nanoseconds, err := d.ebml.uint(el)
+		d.discard = int(min(nanoseconds, math.MaxInt32) * opusRate / 1e9)
+		return err
+	}
+	if el.id == webmCluster || el.id == webmBlockGroup || el.id == webmSimpleBlock || el.id == webmBlock {
+		d.release()
+	}
+	switch el.id {
+	case webmHeader, webmSegment, webmCluster, webmBlockGroup:
+		return nil
+	case webmSimpleBlock, webmBlock:
+		return d.block(el)
+	default:
+		return d.ebml.skip(el)
+	}
+}
+
+// release lets a group's packets be decoded.
+func (d *webmDecoder) release() {
+	d.queue, d.group = append(d.queue, d.group...), nil
+}
+
+// block reads the packets of a block; other tracks' may be of any size.
+func (d *webmDecoder) block(el ebmlElement) error {
+	if el.size != ebmlUnknown && el.size > opusMaxBytes {
+		return d.ebml.skip(el)
+	}
+	b, err := d.ebml.body(el, opusMaxBytes)
+	if err != nil {
+		return err
+	}
+	block, err := ebml.UnmarshalBlock(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		return errs.New(errs.AudioUnreadable, "the WebM stream is damaged").WithCause(err)
+	}
+	switch {
+	case block.TrackNumber != d.track:
+	case el.id == webmBlock:
+		d.group = block.Data
+	default:
+		d.queue = append(d.queue, block.Data...)
+	}
+	return nil
+}
