@@ -157,7 +157,8 @@ print_env() {
 		# -B: Debian's gcc takes the prefix's C start-up files. Old dtags: an RPATH, which also holds for
 		# the libraries that the libraries need.
 		ldflags="--sysroot=$prefix -L$prefix/shim -B$lib -L$lib -Wl,--dynamic-linker=$loader"
-		ldflags+=" -Wl,--disable-new-dtags -Wl,-rpath,$lib -Wl,-rpath,$lib/pulseaudio"
+		# -rpath-link: with a sysroot, ld does not look where -rpath says for what libespeak-ng needs.
+		ldflags+=" -Wl,--disable-new-dtags -Wl,-rpath,$lib -Wl,-rpath,$lib/pulseaudio -Wl,-rpath-link,$lib/pulseaudio"
 		# Go links packages whose only cgo is the standard library's (net, the race detector) by itself:
 		# it takes over the loader from the flags above, but learns the loader's libraries only from -r.
 		goflags+=" -ldflags=-r=$lib"
