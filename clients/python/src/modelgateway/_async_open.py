@@ -111,5 +111,3 @@ class AsyncOpenTranscription(_results.TranscriptionState, AsyncIterator[transcri
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
         await self.aclose()
-
-

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import grpc
 
-from .errors import ModelGatewayError, ServerUnreachable
+from .errors import EngineCrashed, ModelGatewayError, ServerUnreachable
 
 #: Where a server listens unless it is told otherwise.
 DEFAULT_ADDRESS = "127.0.0.1:50051"
@@ -33,6 +33,7 @@ class Retry:
 
     Only while nothing was received, only if the server advises it (RetryInfo)
     or could not be reached, and only if the wait fits into the call's deadline.
+    A request whose engine crashed is tried once more, whatever the number of tries.
     """
 
     #: Tries in total; 1 turns retries off.
@@ -44,6 +45,8 @@ class Retry:
         """Returns how long to wait before the next try; None if there is none."""
         if attempt >= self.attempts:
             return None
+        if isinstance(error, EngineCrashed) and attempt > 1:
+            return None  # it may be this very request that kills the engine, for everyone
         if error.retry_after is not None:
             seconds = error.retry_after
         elif isinstance(error, ServerUnreachable):

@@ -100,5 +100,3 @@ class OpenTranscription(_results.TranscriptionState, Iterator[transcription_pb2.
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
-
-

@@ -145,9 +145,7 @@ class SpeechStream(_results.SpeechState, _Stream, Iterator[bytes]):
         self.wav().save(target)
 
 
-class TranscriptionStream(
-    _results.TranscriptionState, _Stream, Iterator[transcription_pb2.TranscriptionEvent]
-):
+class TranscriptionStream(_results.TranscriptionState, _Stream, Iterator[transcription_pb2.TranscriptionEvent]):
     """Events of a transcription: interim guesses, finished segments, and the final transcript."""
 
     def __init__(self, messages: Generator[transcription_pb2.StreamTranscribeResponse, None, None]) -> None:

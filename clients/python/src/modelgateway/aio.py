@@ -269,13 +269,20 @@ class AsyncClient:
         return AsyncTranscriptionStream(_async.fed(messages, feed))
 
     def open_transcription(
-        self, *, interim_results: bool = True, routing: Routing | None = None, timeout: float | None = None, **config: Any
+        self,
+        *,
+        interim_results: bool = True,
+        routing: Routing | None = None,
+        timeout: float | None = None,
+        **config: Any,
     ) -> AsyncOpenTranscription:
         """Opens a transcription that is fed by push(); its stream is taken up again if it breaks."""
         settings = _requests.transcription_config(
             interim_results=interim_results, routing=_requests.routing(routing), **config
         )
-        return AsyncOpenTranscription(self._caller, self.models, settings, self._timeout if timeout is None else timeout)
+        return AsyncOpenTranscription(
+            self._caller, self.models, settings, self._timeout if timeout is None else timeout
+        )
 
     async def recognize(
         self, audio: AsyncAudioSource, *, routing: Routing | None = None, timeout: float | None = None, **config: Any
@@ -389,7 +396,9 @@ class AsyncClient:
 
     async def get_model(self, name: str, *, timeout: float | None = None) -> model_pb2.Model:
         """Returns everything known about one model."""
-        answer = await self._ask(self.admin.GetModel, admin_pb2.GetModelRequest(name=name), timeout, _calls.ADMIN_TIMEOUT)
+        answer = await self._ask(
+            self.admin.GetModel, admin_pb2.GetModelRequest(name=name), timeout, _calls.ADMIN_TIMEOUT
+        )
         model: model_pb2.Model = answer.model
         return model
 
@@ -425,7 +434,9 @@ class AsyncClient:
     ) -> admin_pb2.PlanLoadResponse:
         """Tells whether a model would fit now, and who would go for it. Changes nothing."""
         request = admin_pb2.PlanLoadRequest(name=name, priority=_requests.priority(priority))
-        answer: admin_pb2.PlanLoadResponse = await self._ask(self.admin.PlanLoad, request, timeout, _calls.ADMIN_TIMEOUT)
+        answer: admin_pb2.PlanLoadResponse = await self._ask(
+            self.admin.PlanLoad, request, timeout, _calls.ADMIN_TIMEOUT
+        )
         return answer
 
     def watch_models(

@@ -258,7 +258,12 @@ class Client:
         return TranscriptionStream(fed(messages, feed))
 
     def open_transcription(
-        self, *, interim_results: bool = True, routing: Routing | None = None, timeout: float | None = None, **config: Any
+        self,
+        *,
+        interim_results: bool = True,
+        routing: Routing | None = None,
+        timeout: float | None = None,
+        **config: Any,
     ) -> OpenTranscription:
         """Opens a transcription that is fed by push(); its stream is taken up again if it breaks."""
         settings = _requests.transcription_config(
