@@ -1,0 +1,189 @@
+package textnorm
+
+import (
+	"strconv"
+	"strings"
+)
+
+// maxDigits of a number that has a name here; longer ones are read digit by
+// digit, as people do.
+const maxDigits = 15
+
+func small() []string {
+	return strings.Fields("zero one two three four five six seven eight nine ten eleven twelve thirteen " +
+		"fourteen fifteen sixteen seventeen eighteen nineteen")
+}
+
+func tens() []string {
+	return strings.Fields("zero ten twenty thirty forty fifty sixty seventy eighty ninety")
+}
+
+func scales() []string { return []string{"", "thousand", "million", "billion", "trillion"} }
+
+// belowHundred names 0 to 99.
+func belowHundred(n int) []string {
+	switch {
+	case n < 20:
+		return []string{small()[n]}
+	case n%10 == 0:
+		return []string{tens()[n/10]}
+	default:
+		return []string{tens()[n/10], small()[n%10]}
+	}
+}
+
+// cardinal names a number below 10^15; and puts "and" before the last two digits
+// of a group, as British English does.
+func cardinal(n int64, and bool) []string {
+	if n == 0 {
+		return []string{"zero"}
+	}
+	var words []string
+	for group := len(scales()) - 1; group >= 0; group-- {
+		unit := int64(1)
+		for range group {
+			unit *= 1000
+		}
+		part := int(n / unit % 1000)
+		if part == 0 {
+			continue
+		}
+		if part >= 100 {
+			words = append(words, small()[part/100], "hundred")
+		}
+		if rest := part % 100; rest > 0 {
+			if and && (part >= 100 || group == 0 && len(words) > 0) {
+				words = append(words, "and")
+			}
+			words = append(words, belowHundred(rest)...)
+		}
+		if group > 0 {
+			words = append(words, scales()[group])
+		}
+	}
+	return words
+}
+
+// digits reads a number digit by digit.
+func digits(text string) []string {
+	words := make([]string, 0, len(text))
+	for _, c := range text {
+		words = append(words, small()[c-'0'])
+	}
+	return words
+}
+
+// integer returns the readings of a run of digits, the likeliest first.
+func integer(text string) [][]string {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || len(text) > maxDigits || len(text) > 1 && text[0] == '0' {
+		return [][]string{digits(text), oh(text)}
+	}
+	readings := [][]string{cardinal(n, false), cardinal(n, true)}
+	if len(text) == 4 && n >= 1100 && n < 2100 {
+		readings = append([][]string{year(int(n))}, readings...)
+	}
+	if len(text) >= 3 {
+		readings = append(readings, digits(text), oh(text))
+	}
+	return readings
+}
+
+// oh reads digits with "oh" for 0.
+func oh(text string) []string {
+	words := digits(text)
+	for i, w := range words {
+		if w == "zero" {
+			words[i] = "oh"
+		}
+	}
+	return words
+}
+
+// year reads 1100 to 2099 in two halves.
+func year(n int) []string {
+	century, rest := n/100, n%100
+	switch {
+	case n%1000 == 0:
+		return cardinal(int64(n), false)
+	case rest == 0:
+		return append(belowHundred(century), "hundred")
+	case century == 20 && rest < 10:
+		return cardinal(int64(n), false)
+	case rest < 10:
+		return append(belowHundred(century), "oh", small()[rest])
+	default:
+		return append(belowHundred(century), belowHundred(rest)...)
+	}
+}
+
+// ordinal makes "third" of "three", in the last word of a number.
+func ordinal(words []string) []string {
+	irregular := map[string]string{
+		"one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth", "nine": "ninth", "twelve": "twelfth",
+	}
+	out := append([]string(nil), words...)
+	last := out[len(out)-1]
+	switch {
+	case irregular[last] != "":
+		last = irregular[last]
+	case strings.HasSuffix(last, "y"):
+		last = strings.TrimSuffix(last, "y") + "ieth"
+	default:
+		last += "th"
+	}
+	out[len(out)-1] = last
+	return out
+}
+
+// plural makes "nineties" of "ninety", in the last word.
+func plural(words []string) []string {
+	out := append([]string(nil), words...)
+	last := out[len(out)-1]
+	switch {
+	case strings.HasSuffix(last, "y"):
+		last = strings.TrimSuffix(last, "y") + "ies"
+	case strings.HasSuffix(last, "x"):
+		last += "es"
+	default:
+		last += "s"
+	}
+	out[len(out)-1] = last
+	return out
+}
+
+// clock reads a time of day.
+func clock(hour, minute int) [][]string {
+	h := belowHundred(hour)
+	switch {
+	case minute == 0 && hour > 12:
+		return [][]string{append(h, "hundred"), append(belowHundred(hour), "o'clock"), belowHundred(hour)}
+	case minute == 0:
+		return [][]string{append(h, "o'clock"), belowHundred(hour)}
+	case minute < 10:
+		return [][]string{append(h, "oh", small()[minute]), append(belowHundred(hour), belowHundred(minute)...)}
+	default:
+		return [][]string{append(h, belowHundred(minute)...)}
+	}
+}
+
+// fraction reads a simple fraction.
+func fraction(over, under int64) [][]string {
+	top := cardinal(over, false)
+	switch {
+	case under == 2 && over == 1:
+		return [][]string{{"one", "half"}, {"a", "half"}, {"half"}}
+	case under == 2:
+		return [][]string{append(top, "halves")}
+	case under == 4 && over == 1:
+		return [][]string{{"one", "quarter"}, {"a", "quarter"}, {"one", "fourth"}}
+	case under == 4:
+		return [][]string{append(cardinal(over, false), "quarters"), append(top, "fourths")}
+	case under > 2 && under <= 100 && over == 1:
+		return [][]string{append(top, ordinal(cardinal(under, false))...)}
+	case under > 2 && under <= 100:
+		return [][]string{append(top, plural(ordinal(cardinal(under, false)))...)}
+	default:
+		return [][]string{append(append(top, "over"), cardinal(under, false)...), append(cardinal(over, false), cardinal(under, false)...)}
+	}
+}
