@@ -1,0 +1,247 @@
+package whispercpp
+
+/*
+#include <stdlib.h>
+#include "shim.h"
+*/
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"runtime/cgo"
+	"unsafe"
+
+	binding "github.com/ggerganov/whisper.cpp/bindings/go"
+)
+
+// ErrAborted is returned by what Abort ended.
+var ErrAborted = errors.New("the computation was aborted")
+
+// State is what one stream keeps: caches, buffers, the text so far, the random
+// numbers of the decoders. A new one starts as whisper-cli does.
+type State struct {
+	control
+	model  *Model
+	c      *C.struct_whisper_state
+	broken bool // whisper.cpp has freed it
+}
+
+// NewState makes a state. It fails for want of memory.
+func (m *Model) NewState() (*State, error) {
+	c := C.whisper_init_state(m.c)
+	if c == nil {
+		return nil, errors.New("whisper.cpp cannot make a state")
+	}
+	return &State{control: newControl(), model: m, c: c}, nil
+}
+
+// Close frees the state.
+func (s *State) Close() {
+	if !s.broken {
+		C.whisper_free_state(s.c)
+	}
+	s.control.free()
+}
+
+// Options say how to decode. The names are whisper.cpp's.
+type Options struct {
+	Threads   int
+	Language  int // LanguageID
+	Translate bool
+	// InitialPrompt is text before the first window.
+	InitialPrompt string
+	// KeepContext goes on with the text of the run before; else it is forgotten.
+	KeepContext bool
+	// OffsetMilliseconds is where in the samples to begin.
+	OffsetMilliseconds int
+	// TokenTimes fills the times of tokens.
+	TokenTimes bool
+	// BeamSize is the number of hypotheses; below 2 the search is greedy.
+	BeamSize int
+	// BestOf is the number of candidates where the temperature is above 0.
+	BestOf int
+	// AudioContext cuts the encoder's positions; 0 is all of them.
+	AudioContext           int
+	MaxTextContext         int
+	Temperature            float32
+	TemperatureIncrement   float32
+	EntropyThreshold       float32
+	LogProbThreshold       float32
+	NoSpeechThreshold      float32
+	SuppressNonSpeechToken bool
+	SuppressBlank          bool
+}
+
+// MaxDecoders is the most hypotheses and candidates that whisper.cpp keeps.
+const MaxDecoders = 8
+
+// Token is a piece of text or a time.
+type Token struct {
+	// Text is the token's bytes; they may split a character.
+	Text string
+	// Special tells that the token is no text: a time, or the end.
+	Special bool
+	// ID is its number in the vocabulary.
+	ID int
+	// Probability is 0 to 1.
+	Probability float32
+	// Start and End are in hundredths of a second from the beginning of the
+	// samples; -1 if they are not known.
+	Start, End int64
+}
+
+// Segment is a stretch of text.
+type Segment struct {
+	// Start and End are in hundredths of a second from the beginning of the
+	// samples.
+	Start, End int64
+	// Text is whisper.cpp's text, blanks at its edges included.
+	Text string
+	// Tokens include the times at the segment's end.
+	Tokens []Token
+	// NoSpeech is the probability that its window holds no speech.
+	NoSpeech float32
+}
+
+// Events are called by the goroutine that runs, between computations. Each may be
+// nil.
+type Events struct {
+	// Segment gets each segment when its window is decoded.
+	Segment func(Segment)
+	// Window is asked before a window is encoded; percent is how far the run is.
+	// Returning false ends the run well, with the segments so far.
+	Window func(percent int) bool
+}
+
+// run is what the callbacks of one mg_full get.
+type run struct {
+	state   *State
+	events  Events
+	percent int
+}
+
+// Run transcribes samples of 16 kHz. It returns ErrAborted after Abort.
+func (s *State) Run(opts Options, samples []float32, events Events) error {
+	if len(samples) == 0 {
+		return nil
+	}
+	handle := cgo.NewHandle(&run{state: s, events: events})
+	defer handle.Delete()
+	params, free := s.params(opts)
+	defer free()
+	status := C.mg_full(s.model.c, s.c, params, (*C.float)(unsafe.Pointer(&samples[0])), C.int(len(samples)),
+		s.control.c, C.uintptr_t(handle))
+	const stateFreed = -7
+	s.broken = s.broken || status == stateFreed
+	switch {
+	case s.aborted():
+		return ErrAborted
+	case status != 0:
+		return fmt.Errorf("whisper.cpp failed with status %d", status)
+	}
+	return nil
+}
+
+// params makes whisper.cpp's own options; free frees what they point to.
+func (s *State) params(o Options) (params C.struct_whisper_full_params, free func()) {
+	strategy := binding.SamplingStrategy(binding.SAMPLING_GREEDY)
+	if o.BeamSize > 1 {
+		strategy = binding.SAMPLING_BEAM_SEARCH
+	}
+	b := s.model.bound().Whisper_full_default_params(strategy)
+	b.SetThreads(o.Threads)
+	b.SetTranslate(o.Translate)
+	b.SetNoContext(!o.KeepContext)
+	b.SetOffset(o.OffsetMilliseconds)
+	b.SetTokenTimestamps(o.TokenTimes)
+	b.SetAudioCtx(o.AudioContext)
+	b.SetMaxContext(o.MaxTextContext)
+	b.SetTemperature(o.Temperature)
+	b.SetTemperatureFallback(o.TemperatureIncrement)
+	b.SetEntropyThold(o.EntropyThreshold)
+	if o.BeamSize > 1 {
+		b.SetBeamSize(min(o.BeamSize, MaxDecoders))
+	}
+	params = *(*C.struct_whisper_full_params)(unsafe.Pointer(&b))
+	params.language = C.whisper_lang_str(C.int(o.Language))
+	params.greedy.best_of = C.int(min(max(1, o.BestOf), MaxDecoders))
+	params.logprob_thold = C.float(o.LogProbThreshold)
+	params.no_speech_thold = C.float(o.NoSpeechThreshold)
+	params.suppress_nst = C.bool(o.SuppressNonSpeechToken)
+	params.suppress_blank = C.bool(o.SuppressBlank)
+	if o.InitialPrompt == "" {
+		return params, func() {}
+	}
+	// The binding would leak it.
+	prompt := C.CString(o.InitialPrompt)
+	params.initial_prompt = prompt
+	return params, func() { C.free(unsafe.Pointer(prompt)) }
+}
+
+//export goProgress
+func goProgress(percent C.int, handle C.uintptr_t) {
+	cgo.Handle(handle).Value().(*run).percent = int(percent)
+}
+
+//export goWindow
+func goWindow(handle C.uintptr_t) C.int {
+	r := cgo.Handle(handle).Value().(*run)
+	if r.events.Window == nil || r.events.Window(r.percent) {
+		return 1
+	}
+	return 0
+}
+
+//export goSegment
+func goSegment(count C.int, handle C.uintptr_t) {
+	r := cgo.Handle(handle).Value().(*run)
+	if r.events.Segment == nil {
+		return
+	}
+	all := int(C.whisper_full_n_segments_from_state(r.state.c))
+	for i := max(0, all-int(count)); i < all; i++ {
+		r.events.Segment(r.state.segment(C.int(i)))
+	}
+}
+
+func (s *State) segment(i C.int) Segment {
+	segment := Segment{
+		Start:    int64(C.whisper_full_get_segment_t0_from_state(s.c, i)),
+		End:      int64(C.whisper_full_get_segment_t1_from_state(s.c, i)),
+		Text:     C.GoString(C.whisper_full_get_segment_text_from_state(s.c, i)),
+		NoSpeech: float32(C.whisper_full_get_segment_no_speech_prob_from_state(s.c, i)),
+		Tokens:   make([]Token, C.whisper_full_n_tokens_from_state(s.c, i)),
+	}
+	end := int(s.model.bound().Whisper_token_eot())
+	for j := range segment.Tokens {
+		data := C.whisper_full_get_token_data_from_state(s.c, i, C.int(j))
+		segment.Tokens[j] = Token{
+			Text:        s.model.bound().Whisper_token_to_str(binding.Token(data.id)),
+			Special:     int(data.id) >= end,
+			ID:          int(data.id),
+			Probability: float32(data.p),
+			Start:       int64(data.t0),
+			End:         int64(data.t1),
+		}
+	}
+	return segment
+}
+
+// DetectLanguage returns the likeliest language of the first 30 s of samples and
+// its probability. It returns ErrAborted after Abort.
+func (s *State) DetectLanguage(samples []float32, threads int) (id int, probability float32, err error) {
+	probabilities := make([]float32, binding.Whisper_lang_max_id()+1)
+	if len(samples) == 0 {
+		return 0, 0, errors.New("there is no audio to detect a language in")
+	}
+	found := C.mg_detect_language(s.model.c, s.c, (*C.float)(unsafe.Pointer(&samples[0])), C.int(len(samples)),
+		C.int(threads), (*C.float)(unsafe.Pointer(&probabilities[0])), s.control.c)
+	switch {
+	case s.aborted():
+		return 0, 0, ErrAborted
+	case found < 0:
+		return 0, 0, fmt.Errorf("whisper.cpp failed with status %d", found)
+	}
+	return int(found), probabilities[found], nil
+}
