@@ -74,6 +74,12 @@ func (s *Gateway) ExecuteTask(ctx context.Context, req *gatewayv1.ExecuteTaskReq
 		run = invoking(method)
 	case !builtin || !s.router.HasTask(call.task):
 		return nil, errs.New(errs.TaskUnknown, "no model is routed for the task %q", call.task).With("task", call.task)
+	default:
+		// The original wrote the task into its callers' own parameters.
+		if named, ok := req.GetParams().GetFields()["task"]; ok && canonical(named.GetStringValue()) != canonical(call.task) {
+			return nil, errs.New(errs.InvalidRequest, "params.task is another than the task_type %q", call.task)
+		}
+		call.params = without(call.params, "task")
 	}
 	data, served, err := run(s, ctx, call)
 	if err != nil {
@@ -91,21 +97,48 @@ func (s *Gateway) Invoke(ctx context.Context, req *gatewayv1.InvokeRequest) (*ga
 	}
 	call := looseCall{model: req.GetModelName(), routing: routing, params: req.GetParams()}
 	task, ok := taskOfMethod(req.GetMethod())
-	if named := req.GetParams().GetFields()["task"].GetStringValue(); req.GetMethod() == "invoke" && named != "" {
-		task, ok = canonical(named), true
-		call.params = without(call.params, "task")
+	if req.GetMethod() == "invoke" {
+		var err error
+		if task, ok, err = s.namedTask(ctx, req); err != nil {
+			return nil, err
+		}
 	}
 	run := invoking(req.GetMethod())
 	if loose := looseTasks()[task]; ok && loose != nil {
 		call.task, run = task, loose
+		call.params = without(call.params, "task")
 	} else {
-		call.task, call.params = router.TaskInvoke, req.GetParams()
+		call.task = router.TaskInvoke
 	}
 	data, served, err := run(s, ctx, call)
 	if err != nil {
 		return nil, err
 	}
 	return &gatewayv1.InvokeResponse{Data: data, ServedBy: served}, nil
+}
+
+// namedTask finds the task that the method "invoke" stands for: the one that
+// the parameters name, else what the model is there for. An engine of another
+// kind may have a method of that name itself.
+func (s *Gateway) namedTask(ctx context.Context, req *gatewayv1.InvokeRequest) (task string, ok bool, err error) {
+	if named := req.GetParams().GetFields()["task"].GetStringValue(); named != "" {
+		return canonical(named), true, nil
+	}
+	models, err := s.models.Models(ctx)
+	if err != nil {
+		return "", false, err
+	}
+	for _, m := range models {
+		if m.GetName() != req.GetModelName() {
+			continue
+		}
+		for _, task := range config.BuiltinTasks() { // chat is the first
+			if slices.Contains(m.GetTasks(), task) {
+				return task, true, nil
+			}
+		}
+	}
+	return "", false, nil
 }
 
 // invoking runs a method that only the engine knows.
@@ -123,18 +156,37 @@ func (c looseCall) request(first *enginev1.RunRequest) router.Request {
 
 // typed fills a request from loose parameters, by the names of its fields.
 // arrange moves parameters of other names to where they belong. Parameters that
-// fit nowhere are errors.
-func (s *Gateway) typed(call looseCall, req proto.Message, arrange func(map[string]any)) error {
+// fit nowhere are errors. A model that they name is the call's.
+func (s *Gateway) typed(call *looseCall, req proto.Message, arrange func(map[string]any)) error {
 	params := call.params.AsMap()
+	maps.DeleteFunc(params, func(_ string, v any) bool { return v == nil })
+	audio, err := takeAudio(req, params)
+	if err != nil {
+		return err
+	}
+	if model, ok := params["model"].(string); ok {
+		if call.model != "" && call.model != model {
+			return errs.New(errs.InvalidRequest, "params.model is another than the model_name %q", call.model)
+		}
+		call.model = model
+		delete(params, "model")
+	}
+	if _, ok := params["routing"]; ok {
+		return errs.New(errs.InvalidRequest, "routing stands beside params, not in them")
+	}
 	if arrange != nil {
 		arrange(params)
 	}
+	fit(req.ProtoReflect().Descriptor(), params)
 	text, err := json.Marshal(params)
 	if err != nil {
 		return errs.New(errs.InvalidRequest, "the parameters cannot be read: %s", err)
 	}
 	if err := protojson.Unmarshal(text, req); err != nil {
 		return errs.New(errs.InvalidRequest, "parameters of the task %q: %s", call.task, plain(err))
+	}
+	if audio != nil {
+		setAudio(req, audio)
 	}
 	return s.rules.Check(req)
 }
@@ -143,80 +195,10 @@ func (s *Gateway) typed(call looseCall, req proto.Message, arrange func(map[stri
 // of a text that the caller never saw.
 func plain(err error) string {
 	msg := strings.TrimPrefix(strings.ReplaceAll(err.Error(), "\u00a0", " "), "proto: ")
-	if _, after, ok := strings.Cut(msg, "): "); ok && strings.HasPrefix(msg, "(line ") {
+	if before, after, ok := strings.Cut(msg, "): "); ok && strings.Contains(before, "(line ") {
 		msg = after
 	}
 	return msg
-}
-
-// liftSampling moves the options of sampling, which loose callers give beside
-// the text, into their message.
-func liftSampling(params map[string]any) {
-	sampling, _ := params["sampling"].(map[string]any)
-	if sampling == nil {
-		sampling = map[string]any{}
-	}
-	fields := (&gatewayv1.SamplingOptions{}).ProtoReflect().Descriptor().Fields()
-	for i := range fields.Len() {
-		name := string(fields.Get(i).Name())
-		if v, ok := params[name]; ok {
-			sampling[name] = v
-			delete(params, name)
-		}
-	}
-	if len(sampling) > 0 {
-		params["sampling"] = sampling
-	}
-}
-
-// chatMessages makes a conversation of text, system_prompt and history.
-func chatMessages(params map[string]any) {
-	liftSampling(params)
-	if _, ok := params["messages"]; ok {
-		return
-	}
-	var messages []any
-	if system, ok := params["system_prompt"]; ok && system != "" {
-		messages = append(messages, map[string]any{"role": "ROLE_SYSTEM", "content": system})
-	}
-	history, _ := params["history"].([]any)
-	for _, turn := range history {
-		messages = append(messages, namedRole(turn))
-	}
-	if text, ok := params["text"]; ok {
-		messages = append(messages, map[string]any{"role": "ROLE_USER", "content": text})
-	}
-	for _, k := range []string{"text", "system_prompt", "history"} {
-		delete(params, k)
-	}
-	params["messages"] = messages
-}
-
-// namedRole turns "user" into the enum's "ROLE_USER".
-func namedRole(turn any) any {
-	m, ok := turn.(map[string]any)
-	if !ok {
-		return turn
-	}
-	if role, ok := m["role"].(string); ok && !strings.HasPrefix(role, "ROLE_") {
-		m = maps.Clone(m)
-		m["role"] = "ROLE_" + strings.ToUpper(role)
-	}
-	return m
-}
-
-// loose turns a typed answer into a Struct of its fields, who served left out.
-func loose(answer proto.Message) (*structpb.Struct, error) {
-	text, err := protojson.MarshalOptions{UseProtoNames: true, EmitDefaultValues: true}.Marshal(answer)
-	if err != nil {
-		return nil, err
-	}
-	out := &structpb.Struct{}
-	if err := protojson.Unmarshal(text, out); err != nil {
-		return nil, err
-	}
-	delete(out.GetFields(), "served_by")
-	return out, nil
 }
 
 func without(params *structpb.Struct, keys ...string) *structpb.Struct {
