@@ -48,6 +48,9 @@ func checkEngines(ctx context.Context, cfg *config.Config, tell func(...finding)
 func checkEngine(ctx context.Context, host worker.Launcher, cfg *config.Config, name string, models []string) (finding, *enginev1.DescribeResponse) {
 	check := "engine " + name
 	engine := cfg.Engines[name]
+	if cfg.InProcess(name) {
+		return ok(check, "built in; it runs in the gateway's own process"), nil
+	}
 	program, err := locate(engine.Command[0], cfg.EnginesDir)
 	if err != nil {
 		return absentEngine(cfg, check, engine.Command[0], models), nil

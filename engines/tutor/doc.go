@@ -1,7 +1,7 @@
 // Package tutor holds what the tutoring tasks share across engines: the prompts
 // for Grammar, Respond and ExplainVietnamese, the shape that a Grammar answer is
-// held to (as GBNF for llama.cpp), and the way
-// from a model's answer to a GrammarResponse.
+// held to (as GBNF for llama.cpp, as a JSON schema for Gemini), and the way from a
+// model's answer to a GrammarResponse.
 //
 // Everything here is pure: a request in, messages or a response out. A model's
 // answer is used for the corrected text and for the words of the explanations;

@@ -83,6 +83,33 @@ func atMost(rule, block string, n int) string {
 	return fmt.Sprintf("%s{0,%d} %s{0,%d}", block, blocks, rule, repetitionsPerBlock-1)
 }
 
+// GrammarSchema returns the JSON schema of a Grammar answer to this request, for
+// engines that take one. It uses only what Gemini documents as supported, which
+// bounds no lengths: the notes' number is GrammarGBNF's, the rest is bounded by
+// max_tokens.
+func GrammarSchema(req *gatewayv1.GrammarRequest) map[string]any {
+	types := make([]any, 0, len(errorTypeNames()))
+	for _, name := range errorTypeNames() {
+		types = append(types, name)
+	}
+	text := map[string]any{"type": "string"}
+	note := object(map[string]any{
+		"wrong": text, "right": text, "type": map[string]any{"type": "string", "enum": types}, "explanation": text,
+	}, "wrong", "right", "type", "explanation")
+	return object(map[string]any{
+		"corrected": text,
+		"notes":     map[string]any{"type": "array", "items": note, "maxItems": notesLimit(req.GetText())},
+	}, "corrected", "notes")
+}
+
+// object is the schema of an object with these keys, all of them and in order.
+func object(properties map[string]any, keys ...any) map[string]any {
+	return map[string]any{
+		"type": "object", "properties": properties,
+		"required": keys, "propertyOrdering": keys, "additionalProperties": false,
+	}
+}
+
 // errorTypeNames returns the API's error types without their prefix, in order.
 func errorTypeNames() []string {
 	values := gatewayv1.GrammarErrorType(0).Descriptor().Values()

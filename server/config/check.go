@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lexilingo/modelgateway/engines/gemini"
 	"github.com/lexilingo/modelgateway/models"
 )
 
@@ -50,6 +51,7 @@ func (c *Config) check(explicit map[string]Task) error {
 		bad("breaker.open is %s: it must be above 0s, and at most %s", c.Breaker.Open, maxBreakerOpen)
 	}
 	c.checkTelemetry(bad)
+	c.checkGemini(bad)
 	c.checkEngines(bad)
 	for _, name := range c.ModelOrder {
 		c.checkModel(bad, name, c.Models[name])
@@ -124,9 +126,29 @@ func (c *Config) checkTelemetry(bad complain) {
 	}
 }
 
+// The largest settings of requests to the cloud that make sense.
+const (
+	maxCloudTimeout = time.Hour
+	maxCloudRetries = 10
+)
+
+// checkGemini tells what is wrong with the account. It never tells the key.
+func (c *Config) checkGemini(bad complain) {
+	if strings.ContainsFunc(c.Gemini.APIKey, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		bad("gemini.api_key (GEMINI_API_KEY) has a space or a character that no key has: copy it again")
+	}
+	if err := gemini.CheckBaseURL(c.Gemini.BaseURL); err != nil {
+		bad("gemini.base_url is wrong: %w", err)
+	}
+	if c.Gemini.Timeout <= 0 || c.Gemini.Timeout > maxCloudTimeout {
+		bad("gemini.timeout is %s: it must be more than 0 and at most %s", c.Gemini.Timeout, maxCloudTimeout)
+	}
+	inRange(bad, "gemini.retries", int64(c.Gemini.Retries), 0, maxCloudRetries)
+}
+
 func (c *Config) checkEngines(bad complain) {
 	for _, name := range slices.Sorted(maps.Keys(c.Engines)) {
-		if len(c.Engines[name].Command) == 0 || c.Engines[name].Command[0] == "" {
+		if command := c.Engines[name].Command; !c.InProcess(name) && (len(command) == 0 || command[0] == "") {
 			bad("engines.%s has no command", name)
 		}
 		inRange(bad, "engines."+name+".max_concurrency", int64(c.Engines[name].MaxConcurrency), 0, maxConcurrency)

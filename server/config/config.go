@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/lexilingo/modelgateway/engines/gemini"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
@@ -106,16 +107,24 @@ type Telemetry struct {
 	OTLPEndpoint string `yaml:"otlp_endpoint"`
 }
 
-// Gemini is the cloud model's account.
+// Gemini is the account of the cloud models.
 type Gemini struct {
 	// APIKey is secret: it is given to nothing but the Gemini client.
 	APIKey string `yaml:"api_key"`
+	// BaseURL is where the API is; the key is sent there and nowhere else.
+	BaseURL string `yaml:"base_url"`
+	// Timeout bounds one request to the API, retries and answer included.
+	Timeout time.Duration `yaml:"timeout"`
+	// Retries is how often a request that failed before its first byte of answer
+	// is sent again.
+	Retries int `yaml:"retries"`
 }
 
 // Engine is a program that runs models.
 type Engine struct {
 	// Command is the program and its arguments. A name without a slash is
-	// looked for in EnginesDir, then in PATH.
+	// looked for in EnginesDir, then in PATH. Empty for engines that are built
+	// into the gateway: gemini.
 	Command []string `yaml:"command"`
 	// Env are variables for the program, beside a minimal environment.
 	Env map[string]string `yaml:"env"`
@@ -138,7 +147,8 @@ type Model struct {
 	Priority Priority `yaml:"priority"`
 	// IdleTimeout unloads it when unused for so long; 0 is never, default 5m.
 	IdleTimeout *time.Duration `yaml:"idle_timeout"`
-	// Threads is how many threads it computes with; default: CPUThreads.
+	// Threads is how many threads it computes with; default: CPUThreads, and
+	// none for models in the cloud.
 	Threads int `yaml:"threads"`
 	// MaxConcurrency is the most requests at work at once; default: the
 	// engine's.
@@ -208,6 +218,12 @@ func (c *Config) ModelTasks(model string) []string {
 		}
 	}
 	return tasks
+}
+
+// InProcess tells whether an engine runs in the gateway's own process: it is
+// built in, and the configuration names no program for it.
+func (c *Config) InProcess(engine string) bool {
+	return engine == gemini.Name && len(c.Engines[engine].Command) == 0
 }
 
 // MemoryBudgetBytes is the budget in bytes.

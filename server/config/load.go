@@ -158,6 +158,12 @@ func (c *Config) complete(m Machine, explicit map[string]Task) error {
 			c.EnginesDir = filepath.Dir(exe)
 		}
 	}
+	for name, engine := range c.Engines {
+		if c.InProcess(name) {
+			engine.Cloud = true // whoever changes another of its keys may leave it out
+			c.Engines[name] = engine
+		}
+	}
 	for name, model := range c.Models {
 		c.Models[name] = c.completeModel(model)
 	}
@@ -173,7 +179,7 @@ func (c *Config) completeModel(m Model) Model {
 		d := defaultIdleTimeout
 		m.IdleTimeout = &d
 	}
-	if m.Threads == 0 {
+	if m.Threads == 0 && !c.Engines[m.Engine].Cloud { // the cloud computes elsewhere
 		m.Threads = c.CPUThreads
 	}
 	if m.MaxConcurrency == 0 {

@@ -57,6 +57,7 @@ type Gateway struct {
 
 	lock     *flock.Flock
 	host     *worker.Host
+	local    *worker.InProcess
 	manager  *lifecycle.Manager
 	service  *api.Gateway
 	health   *health.Server
@@ -139,6 +140,7 @@ func (g *Gateway) startModels() (*telemetry.Metrics, error) {
 	if g.host, err = worker.NewHost(worker.Options{Logger: g.log}); err != nil {
 		return nil, err
 	}
+	g.local = worker.NewInProcess(g.log, builtIn(g.cfg, g.log), g.host)
 	names := make([]string, len(specs))
 	for i, s := range specs {
 		names[i] = s.Name
@@ -150,7 +152,7 @@ func (g *Gateway) startModels() (*telemetry.Metrics, error) {
 		StateDir:    g.cfg.StateDir,
 		Logger:      g.log,
 		Observer:    metrics,
-	}, specs, g.host)
+	}, specs, g.local)
 	if err != nil {
 		return nil, err
 	}
@@ -260,6 +262,9 @@ func (g *Gateway) Close() error {
 		if s != nil {
 			s.Stop()
 		}
+	}
+	if g.local != nil {
+		add(g.local.Close())
 	}
 	if g.host != nil {
 		add(g.host.Close())

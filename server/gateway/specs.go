@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"log/slog"
 	"maps"
 	"os"
 	"os/exec"
@@ -11,7 +12,9 @@ import (
 
 	"google.golang.org/protobuf/types/known/structpb"
 
+	"github.com/lexilingo/modelgateway/engines"
 	"github.com/lexilingo/modelgateway/engines/footprint"
+	"github.com/lexilingo/modelgateway/engines/gemini"
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
 	"github.com/lexilingo/modelgateway/models"
 	"github.com/lexilingo/modelgateway/server/config"
@@ -63,7 +66,7 @@ func modelSpec(cfg *config.Config, name string) (lifecycle.ModelSpec, error) {
 		Worker: worker.Spec{
 			Model:   name,
 			Engine:  m.Engine,
-			Command: engineCommand(cfg.EnginesDir, engine.Command),
+			Command: engineCommand(cfg, m.Engine),
 			Env:     environment(engine.Env),
 			Load: &enginev1.LoadRequest{
 				ModelName:      name,
@@ -84,6 +87,12 @@ func modelSpec(cfg *config.Config, name string) (lifecycle.ModelSpec, error) {
 		ProgressTimeout: m.ProgressTimeout,
 		Fingerprint:     func() string { return footprint.Fingerprint(source) },
 	}
+	if cfg.InProcess(m.Engine) {
+		if spec.DeclaredBytes == 0 {
+			spec.DeclaredBytes = inProcessBytes
+		}
+		return spec, nil
+	}
 	program := spec.Worker
 	spec.Estimate = func() (int64, error) {
 		// Without its engine a model's file is of no use: say that first.
@@ -98,9 +107,34 @@ func modelSpec(cfg *config.Config, name string) (lifecycle.ModelSpec, error) {
 	return spec, nil
 }
 
-// engineCommand finds an engine's program: a bare name first in dir, then in
-// PATH. One that is nowhere is left as it is: its start says what is missing.
-func engineCommand(dir string, command []string) []string {
+// inProcessBytes is charged to a model in the gateway's own process that declares
+// nothing: what it takes cannot be measured.
+const inProcessBytes = 10 << 20
+
+// builtIn are the engines that run in the gateway's own process, by name. The key
+// goes from the configuration to its engine here, and nowhere else.
+func builtIn(cfg *config.Config, log *slog.Logger) map[string]func() engines.Engine {
+	return map[string]func() engines.Engine{
+		gemini.Name: func() engines.Engine {
+			return gemini.New(gemini.Options{
+				APIKey:  cfg.Gemini.APIKey,
+				BaseURL: cfg.Gemini.BaseURL,
+				Timeout: cfg.Gemini.Timeout,
+				Retries: cfg.Gemini.Retries,
+				Logger:  log,
+			})
+		},
+	}
+}
+
+// engineCommand finds an engine's program: a bare name first beside the other
+// engines, then in PATH. One that is nowhere is left as it is: its start says
+// what is missing. An engine that is built in has none.
+func engineCommand(cfg *config.Config, engine string) []string {
+	if cfg.InProcess(engine) {
+		return nil
+	}
+	dir, command := cfg.EnginesDir, cfg.Engines[engine].Command
 	name := command[0]
 	if strings.ContainsRune(name, filepath.Separator) {
 		return command

@@ -2,10 +2,13 @@ package lifecycle
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"google.golang.org/grpc/status"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 	"github.com/lexilingo/modelgateway/server/worker"
@@ -80,6 +83,9 @@ func (l *Lease) Explain(ctx context.Context, err error) error {
 	if ctx.Err() != nil && l.Cause() == nil {
 		return errs.From(ctx.Err())
 	}
+	if answered(err) {
+		return e
+	}
 	switch e.Reason() {
 	case errs.EngineCrashed, errs.Internal, errs.Cancelled, errs.DeadlineExceeded:
 	default:
@@ -94,6 +100,17 @@ func (l *Lease) Explain(ctx context.Context, err error) error {
 	case <-ctx.Done():
 	}
 	return e
+}
+
+// answered tells whether the worker itself said what failed. Its stream was in
+// order then, and there is no end of a process to wait for.
+func answered(err error) bool {
+	var ours *errs.Error
+	if errors.As(err, &ours) { // made on this side of the stream
+		return false
+	}
+	st, ok := status.FromError(err)
+	return ok && len(st.Details()) > 0
 }
 
 // Release gives the lease back and counts the request as ended with err. Only

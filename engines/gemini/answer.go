@@ -1,0 +1,116 @@
+package gemini
+
+import (
+	"strings"
+
+	"google.golang.org/genai"
+
+	"github.com/lexilingo/modelgateway/engines/errs"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+)
+
+// The finish reasons, without the generated prefix.
+const (
+	finishStop   = gatewayv1.FinishReason_FINISH_REASON_STOP
+	finishLength = gatewayv1.FinishReason_FINISH_REASON_LENGTH
+	finishSafety = gatewayv1.FinishReason_FINISH_REASON_SAFETY
+)
+
+// answer is what the API answered, thoughts left out.
+type answer struct {
+	text    strings.Builder
+	sound   []byte
+	mime    string // of sound
+	finish  genai.FinishReason
+	blocked genai.BlockedReason
+	usage   *gatewayv1.Usage
+}
+
+// add takes a piece of an answer and returns its text.
+func (a *answer) add(resp *genai.GenerateContentResponse) string {
+	if f := resp.PromptFeedback; f != nil && f.BlockReason != "" {
+		a.blocked = f.BlockReason
+	}
+	if u := resp.UsageMetadata; u != nil {
+		a.usage = &gatewayv1.Usage{
+			PromptTokenCount:       u.PromptTokenCount,
+			CachedPromptTokenCount: u.CachedContentTokenCount,
+			CompletionTokenCount:   u.CandidatesTokenCount + u.ThoughtsTokenCount,
+		}
+	}
+	if len(resp.Candidates) == 0 || resp.Candidates[0] == nil {
+		return ""
+	}
+	candidate := resp.Candidates[0]
+	if candidate.FinishReason != "" {
+		a.finish = candidate.FinishReason
+	}
+	if candidate.Content == nil {
+		return ""
+	}
+	var piece strings.Builder
+	for _, part := range candidate.Content.Parts {
+		switch {
+		case part == nil || part.Thought:
+		case part.InlineData != nil:
+			if a.mime == "" {
+				a.mime = part.InlineData.MIMEType
+			}
+			a.sound = append(a.sound, part.InlineData.Data...)
+		default:
+			piece.WriteString(part.Text)
+		}
+	}
+	a.text.WriteString(piece.String())
+	return piece.String()
+}
+
+// end tells why the answer ended. refused is true if that was a safety filter.
+// An answer without end or content is an error: it is never taken for an empty
+// one.
+func (a *answer) end() (gatewayv1.FinishReason, error) {
+	empty := a.text.Len() == 0 && len(a.sound) == 0
+	switch a.finish {
+	case genai.FinishReasonSafety, genai.FinishReasonBlocklist, genai.FinishReasonProhibitedContent,
+		genai.FinishReasonSPII, genai.FinishReasonRecitation:
+		return finishSafety, nil
+	case genai.FinishReasonMaxTokens, genai.FinishReasonContinuation:
+		return finishLength, nil
+	case genai.FinishReasonStop:
+		if !empty {
+			return finishStop, nil
+		}
+	}
+	if a.blocked != "" {
+		return finishSafety, nil
+	}
+	if empty {
+		return 0, errs.New(errs.EngineCrashed, "Gemini answered nothing; try again")
+	}
+	return 0, errs.New(errs.EngineCrashed, "Gemini ended its answer without telling why; try again")
+}
+
+// whole is end for tasks whose answer is of no use unless it is whole.
+func (a *answer) whole() error {
+	finish, err := a.end()
+	switch {
+	case err != nil:
+		return err
+	case finish == finishSafety:
+		return a.refusal()
+	case finish == finishLength:
+		return errs.New(errs.InvalidRequest, "Gemini's answer was cut off: the request is too long for it; send it in smaller parts")
+	}
+	return nil
+}
+
+// refusal is the error of an answer that a safety filter withheld.
+func (a *answer) refusal() error {
+	why := string(a.blocked)
+	if why == "" {
+		why = string(a.finish)
+	}
+	return errs.New(errs.InvalidRequest,
+		"Gemini refused to answer this for safety (%s); change the text, or the model's parameter \"safety\"", shorten(why, maxWord)).
+		With("safety", shorten(why, maxWord))
+}
