@@ -39,7 +39,7 @@ class AsyncCaller:
             try:
                 return await method(request(), timeout=deadline.remaining(), metadata=self._metadata)
             except grpc.RpcError as failure:
-                error = error_of(failure)
+                error = deadline.judge(error_of(failure))
                 wait = self._retry.wait(error, attempt, deadline) if retry else None
                 if wait is None:
                     raise error from failure
@@ -59,7 +59,7 @@ class AsyncCaller:
                     yield answer
                 return
             except grpc.RpcError as failure:
-                error = error_of(failure)
+                error = deadline.judge(error_of(failure))
                 wait = self._retry.wait(error, attempt, deadline) if retry and not began else None
                 if wait is None:
                     raise error from failure

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import grpc
 
-from .errors import EngineCrashed, ModelGatewayError, ServerUnreachable
+from .errors import Cancelled, DeadlineExceeded, EngineCrashed, ModelGatewayError, ServerUnreachable
 
 #: Where a server listens unless it is told otherwise.
 DEFAULT_ADDRESS = "127.0.0.1:50051"
@@ -25,6 +25,8 @@ MAX_MESSAGE_BYTES = 68 << 20
 INFERENCE_TIMEOUT = 120.0
 LOAD_TIMEOUT = 600.0
 ADMIN_TIMEOUT = 15.0
+
+_CLOCK_TOLERANCE = 0.1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +74,17 @@ class Deadline:
         if math.isinf(self._end):
             return None
         return max(0.0, self._end - time.monotonic())
+
+    def judge(self, error: ModelGatewayError) -> ModelGatewayError:
+        """Returns the error, or DeadlineExceeded if that is what a cancel at the deadline means.
+
+        The server resets the stream when its clock says that the time is up,
+        which may reach this side a moment before its own clock says so.
+        """
+        remaining = self.remaining()
+        if isinstance(error, Cancelled) and remaining is not None and remaining < _CLOCK_TOLERANCE:
+            return DeadlineExceeded("the deadline passed", code=grpc.StatusCode.DEADLINE_EXCEEDED)
+        return error
 
 
 def resolve_address(address: str | None) -> str:

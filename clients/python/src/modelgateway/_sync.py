@@ -37,7 +37,7 @@ class Caller:
             try:
                 return method(request(), timeout=deadline.remaining(), metadata=self._metadata)
             except grpc.RpcError as failure:
-                error = error_of(failure)
+                error = deadline.judge(error_of(failure))
                 wait = self._retry.wait(error, attempt, deadline) if retry else None
                 if wait is None:
                     raise error from failure
@@ -57,7 +57,7 @@ class Caller:
                     yield answer
                 return
             except grpc.RpcError as failure:
-                error = error_of(failure)
+                error = deadline.judge(error_of(failure))
                 wait = self._retry.wait(error, attempt, deadline) if retry and not began else None
                 if wait is None:
                     raise error from failure

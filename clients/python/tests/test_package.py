@@ -1,0 +1,80 @@
+"""What pip installs is whole, from the clone as from what is built of it."""
+
+from __future__ import annotations
+
+import pathlib
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+
+import pytest
+
+PROJECT = pathlib.Path(__file__).parents[1]
+NEEDED = {
+    "modelgateway/__init__.py",
+    "modelgateway/compat.py",
+    "modelgateway/py.typed",
+    "modelgateway/engine/__init__.py",
+    "modelgateway/engine/v1/engine_pb2.py",
+    "modelgateway/engine/v1/engine_pb2_grpc.py",
+    "modelgateway/v1/service_pb2.py",
+    "modelgateway/v1/service_pb2.pyi",
+    "modelgateway/v1/service_pb2_grpc.py",
+}
+USE = """
+import modelgateway, modelgateway.compat, modelgateway.engine, modelgateway.v1.service_pb2_grpc
+print(modelgateway.__file__, modelgateway.v1.service_pb2_grpc.__file__)
+"""
+
+
+def build(kind: str, source: pathlib.Path, out: pathlib.Path) -> pathlib.Path:
+    """Builds with the back end that pyproject.toml names, as pip does."""
+    call = f"import setuptools.build_meta as b; b.build_{kind}({str(out)!r})"
+    subprocess.run([sys.executable, "-c", call], cwd=source, check=True, capture_output=True)
+    (built,) = out.iterdir()
+    return built
+
+
+@pytest.fixture
+def checkout(tmp_path: pathlib.Path) -> pathlib.Path:
+    """A copy of what the build reads, so that it leaves nothing in the clone."""
+    root = tmp_path / "clone"
+    ignore = shutil.ignore_patterns("*.egg-info", "build", "__pycache__", ".*")
+    shutil.copytree(PROJECT, root / "clients/python", symlinks=True, ignore=ignore)
+    shutil.copytree(PROJECT.parents[1] / "gen/python", root / "gen/python", ignore=ignore)
+    return root / "clients/python"
+
+
+def test_wheel_and_sdist_hold_the_generated_code(checkout: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "sdist").mkdir()
+    sdist = build("sdist", checkout, tmp_path / "sdist")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path / "unpacked", filter="data")
+    (unpacked,) = (tmp_path / "unpacked").iterdir()
+    assert not any(path.is_symlink() for path in unpacked.rglob("*"))
+    # A wheel of the sdist: nothing of the clone is there any more.
+    shutil.rmtree(tmp_path / "clone" / "gen")
+    (tmp_path / "wheel").mkdir()
+    wheel = build("wheel", unpacked, tmp_path / "wheel")
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    assert names >= NEEDED
+    assert not any("test" in name for name in names)
+
+
+def test_install_from_the_clone(checkout: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    target = tmp_path / "site"
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*pip, "--target", str(target), str(checkout)], check=True, capture_output=True)
+    shutil.rmtree(tmp_path / "clone")
+    used = subprocess.run(
+        [sys.executable, "-c", USE],
+        env={"PYTHONPATH": str(target)},
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert all(path.startswith(str(target)) for path in used.stdout.split())
