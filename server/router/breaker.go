@@ -201,7 +201,7 @@ func (b *breaker) failed(err *errs.Error) bool {
 // what the configuration lacks are not.
 func blames(ctx context.Context, err error) bool {
 	var caller callerError
-	if errors.As(err, &caller) || errors.Is(err, errStalled) || errors.Is(err, errGivenUp) {
+	if errors.As(err, &caller) || errors.Is(err, errNoVerdict) || errors.Is(err, errStalled) || errors.Is(err, errGivenUp) {
 		return false
 	}
 	switch errs.ReasonOf(err) {

@@ -126,6 +126,7 @@ func TestWhatABreakerCounts(t *testing.T) {
 		err    error
 		counts bool
 	}{
+		"nothing came to work":        {t.Context(), errNoVerdict, false},
 		"a crash":                     {t.Context(), crash(), true},
 		"an inner fault":              {t.Context(), errs.New(errs.Internal, "x"), true},
 		"the engine's own time is up": {t.Context(), errs.New(errs.DeadlineExceeded, "x"), true},
