@@ -1,6 +1,7 @@
 package ctc
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -105,6 +106,15 @@ func TestAgainstAllPaths(t *testing.T) {
 	}
 }
 
+func alignmentFree(t *testing.T, l *Lattice) []Goodness {
+	t.Helper()
+	g, err := AlignmentFree(t.Context(), l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
 func checkPath(t *testing.T, p *LogProbs, labels []int, blank int, w world) {
 	t.Helper()
 	path, err := ForcedAlign(p, labels, blank)
@@ -122,7 +132,7 @@ func checkPath(t *testing.T, p *LogProbs, labels []int, blank int, w world) {
 
 func checkLattice(t *testing.T, p *LogProbs, labels []int, blank int, w world) {
 	t.Helper()
-	l, err := NewLattice(p, labels, blank)
+	l, err := NewLattice(t.Context(), p, labels, blank)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +155,7 @@ func checkLattice(t *testing.T, p *LogProbs, labels []int, blank int, w world) {
 			}
 		}
 	}
-	for i, g := range AlignmentFree(l) {
+	for i, g := range alignmentFree(t, l) {
 		best, heard := w.logProb(replaced(labels, i, i+1)), Deletion
 		sum := math.Exp(best)
 		for _, k := range letters {
@@ -172,11 +182,11 @@ func TestBandChangesNothing(t *testing.T) {
 			labels = append(labels, s.Symbol)
 		}
 		labels[3], labels[4], labels[15] = 5, 5, 1 // wrong ones as well
-		l, err := NewLattice(p, labels, 0)
+		l, err := NewLattice(t.Context(), p, labels, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i, g := range AlignmentFree(l) {
+		for i, g := range alignmentFree(t, l) {
 			sum := l.Replace(i, i+1, nil)
 			for k := 1; k < p.Symbols(); k++ {
 				sum = logAdd(sum, l.Replace(i, i+1, []int{k}))
@@ -198,14 +208,14 @@ func TestUnlikelyLabelsHaveAProbability(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := NewLattice(p, slices.Repeat([]int{1, 2, 3}, 20), 0)
+	l, err := NewLattice(t.Context(), p, slices.Repeat([]int{1, 2, 3}, 20), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if v := l.LogProb(); math.IsInf(v, 0) || v > -1000 {
 		t.Errorf("log P is %v", v)
 	}
-	for i, g := range AlignmentFree(l) {
+	for i, g := range alignmentFree(t, l) {
 		if g.Value > -20 || math.IsInf(g.Value, 0) || g.Heard != Deletion {
 			t.Errorf("GOP-AF-SD at %d is %+v", i, g)
 		}
@@ -226,7 +236,7 @@ func TestLogSoftmaxMasks(t *testing.T) {
 	if _, err := ForcedAlign(p, []int{1}, 0); !errors.Is(err, ErrImpossible) {
 		t.Errorf("a masked label is aligned: %v", err)
 	}
-	if _, err := NewLattice(p, []int{1}, 0); !errors.Is(err, ErrImpossible) {
+	if _, err := NewLattice(t.Context(), p, []int{1}, 0); !errors.Is(err, ErrImpossible) {
 		t.Errorf("a masked label has a lattice: %v", err)
 	}
 	for name, logits := range map[string][]float32{
@@ -246,7 +256,7 @@ func TestBadLabels(t *testing.T) {
 		if _, err := ForcedAlign(p, labels, 0); err == nil {
 			t.Errorf("%v is aligned", labels)
 		}
-		if _, err := NewLattice(p, labels, 0); err == nil {
+		if _, err := NewLattice(t.Context(), p, labels, 0); err == nil {
 			t.Errorf("%v has a lattice", labels)
 		}
 	}
@@ -257,9 +267,25 @@ func TestBadLabels(t *testing.T) {
 	if path, err := ForcedAlign(none, nil, 0); err != nil || len(path) != 0 {
 		t.Errorf("no labels in no frames: %v, %v", path, err)
 	}
-	l, err := NewLattice(none, nil, 0)
+	l, err := NewLattice(t.Context(), none, nil, 0)
 	if err != nil || l.LogProb() != 0 || l.Replace(0, 0, nil) != 0 || !math.IsInf(l.Replace(0, 0, []int{1}), -1) {
 		t.Errorf("a lattice without frames: %v, %v", l, err)
+	}
+}
+
+func TestCancelled(t *testing.T) {
+	p, _ := random(rand.New(rand.NewPCG(7, 8)), 20, 4, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	l, err := NewLattice(ctx, p, []int{1, 2, 3}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if _, err := AlignmentFree(ctx, l); !errors.Is(err, context.Canceled) {
+		t.Errorf("a cancelled AlignmentFree: %v", err)
+	}
+	if _, err := NewLattice(ctx, p, []int{1, 2, 3}, 0); !errors.Is(err, context.Canceled) {
+		t.Errorf("a cancelled NewLattice: %v", err)
 	}
 }
 
@@ -306,13 +332,13 @@ func TestMeasuresFindASubstitution(t *testing.T) {
 		t.Fatal(err)
 	}
 	spans := MergeTokens(p, path, 0)
-	l, err := NewLattice(p, labels, 0)
+	l, err := NewLattice(t.Context(), p, labels, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, got := range map[string][]Goodness{
 		"GOP-SA":    SelfAligned(p, spans, 0),
-		"GOP-AF-SD": AlignmentFree(l),
+		"GOP-AF-SD": alignmentFree(t, l),
 		"max logit": MaxLogit(p, logits, spans, 0),
 	} {
 		for i, g := range got {
@@ -341,7 +367,7 @@ func FuzzAlign(f *testing.F) {
 			labels[i] = int(text[i]) % n
 		}
 		path, err := ForcedAlign(p, labels, 0)
-		l, latticeErr := NewLattice(p, labels, 0)
+		l, latticeErr := NewLattice(t.Context(), p, labels, 0)
 		if (err == nil) != (latticeErr == nil) {
 			t.Fatalf("aligned: %v, lattice: %v", err, latticeErr)
 		}
@@ -355,7 +381,7 @@ func FuzzAlign(f *testing.F) {
 		if len(spans) != len(labels) {
 			t.Fatalf("%d spans of %d labels", len(spans), len(labels))
 		}
-		for _, measure := range [][]Goodness{AlignmentFree(l), SelfAligned(p, spans, 0), MaxLogit(p, logits, spans, 0)} {
+		for _, measure := range [][]Goodness{alignmentFree(t, l), SelfAligned(p, spans, 0), MaxLogit(p, logits, spans, 0)} {
 			for i, g := range measure {
 				if !(g.Value <= 1e-9) || g.Heard < Deletion || g.Heard >= n {
 					t.Errorf("the measure of label %d is %+v", i, g)

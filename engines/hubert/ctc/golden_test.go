@@ -85,7 +85,7 @@ func TestForcedAlignIsTorchaudios(t *testing.T) {
 
 func TestLogProbIsTorchs(t *testing.T) {
 	for i, c := range goldenCases(t) {
-		l, err := NewLattice(c.logProbs(t), c.Labels, c.Blank)
+		l, err := NewLattice(t.Context(), c.logProbs(t), c.Labels, c.Blank)
 		if err != nil {
 			t.Fatalf("case %d: %v", i, err)
 		}

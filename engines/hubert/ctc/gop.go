@@ -1,6 +1,9 @@
 package ctc
 
-import "math"
+import (
+	"context"
+	"math"
+)
 
 // Deletion stands for "nothing" where a symbol is expected.
 const Deletion = -1
@@ -75,14 +78,17 @@ func largest(values []float64) int {
 // log-probability of the labels, less that of the labels with the one at i
 // substituted by any symbol (itself included) or deleted. It needs no
 // segmentation: every path counts. Value is so the logarithm of the probability
-// that i was said, given that the others were.
-func AlignmentFree(l *Lattice) []Goodness {
+// that i was said, given that the others were. The error is ctx's when it ends.
+func AlignmentFree(ctx context.Context, l *Lattice) ([]Goodness, error) {
 	out := make([]Goodness, len(l.labels))
 	w := newVariants(l)
 	for i := range out {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		out[i] = w.goodness(i)
 	}
-	return out
+	return out, nil
 }
 
 // variants sums over the substitutions of one label at a time. Its columns are

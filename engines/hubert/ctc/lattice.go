@@ -1,6 +1,9 @@
 package ctc
 
-import "math"
+import (
+	"context"
+	"math"
+)
 
 // Lattice holds the forward and backward variables of one label sequence, from
 // which the probabilities of its variants follow without starting again. It
@@ -17,8 +20,9 @@ type Lattice struct {
 	total             float64
 }
 
-// NewLattice computes the lattice of labels. Errors are those of ForcedAlign.
-func NewLattice(p *LogProbs, labels []int, blank int) (*Lattice, error) {
+// NewLattice computes the lattice of labels. Errors are those of ForcedAlign, and
+// ctx's when it ends.
+func NewLattice(ctx context.Context, p *LogProbs, labels []int, blank int) (*Lattice, error) {
 	if err := check(p, labels, blank); err != nil {
 		return nil, err
 	}
@@ -32,6 +36,9 @@ func NewLattice(p *LogProbs, labels []int, blank int) (*Lattice, error) {
 	l.forward = columns(n, frames)
 	before := nothing(frames)
 	for s := range n {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		var previous, skipped []float64
 		if s > 0 {
 			previous = l.forward[s-1]
@@ -43,6 +50,9 @@ func NewLattice(p *LogProbs, labels []int, blank int) (*Lattice, error) {
 	}
 	l.backward = columns(n, frames)
 	for s := n - 1; s >= 0; s-- {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		l.backwardColumn(s)
 	}
 	for _, s := range []int{n - 1, n - 2} {
