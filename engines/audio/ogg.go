@@ -52,8 +52,8 @@ func newOggPages(r *bufio.Reader) *oggPages {
 	return p
 }
 
-// next returns the next sound page; damaged ones are passed over. A page that
-// is cut off ends the file.
+// next returns the next sound page; damaged ones are passed over. Of a page
+// that is cut off, the packets that are there are returned.
 func (p *oggPages) next() (*oggPage, error) {
 	for {
 		if err := p.align(); err != nil {
@@ -73,7 +73,9 @@ func (p *oggPages) next() (*oggPage, error) {
 			size += int(n)
 		}
 		body := p.buf[oggHeaderBytes+segments : oggHeaderBytes+segments+size]
-		if err := p.fill(body); err != nil {
+		if n, err := io.ReadFull(p.r, body); errors.Is(err, io.ErrUnexpectedEOF) {
+			return p.cut(lacing, body[:n]), nil
+		} else if err != nil {
 			return nil, err
 		}
 		if !p.sound(p.buf[:oggHeaderBytes+segments+size]) {
@@ -88,6 +90,23 @@ func (p *oggPages) next() (*oggPage, error) {
 		}
 		return &p.page, nil
 	}
+}
+
+// cut makes a page of what arrived of the last one.
+func (p *oggPages) cut(lacing, body []byte) *oggPage {
+	size, whole := 0, 0
+	for whole < len(lacing) && size+int(lacing[whole]) <= len(body) {
+		size += int(lacing[whole])
+		whole++
+	}
+	p.page = oggPage{
+		flags:   p.buf[5] &^ oggLast,
+		granule: -1,
+		serial:  binary.LittleEndian.Uint32(p.buf[14:]),
+		lacing:  lacing[:whole],
+		body:    body[:size],
+	}
+	return &p.page
 }
 
 // align moves to the next capture pattern.

@@ -1,0 +1,238 @@
+package audio_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/lexilingo/modelgateway/engines/audio"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+)
+
+// The encodings, without the generated prefix.
+const (
+	pcmS16LE = gatewayv1.AudioEncoding_AUDIO_ENCODING_PCM_S16LE
+	pcmF32LE = gatewayv1.AudioEncoding_AUDIO_ENCODING_PCM_F32LE
+	wavFile  = gatewayv1.AudioEncoding_AUDIO_ENCODING_WAV
+	flacFile = gatewayv1.AudioEncoding_AUDIO_ENCODING_FLAC
+	mp3File  = gatewayv1.AudioEncoding_AUDIO_ENCODING_MP3
+	oggOpus  = gatewayv1.AudioEncoding_AUDIO_ENCODING_OGG_OPUS
+	webmOpus = gatewayv1.AudioEncoding_AUDIO_ENCODING_WEBM_OPUS
+)
+
+// fixture is a recording of testdata, and how well it agrees with what the
+// reference decoder makes of it, which was rounded to 16 bits.
+type fixture struct {
+	name      string
+	reference string // in testdata/ref; its name if empty
+	info      audio.Info
+	snr       float64 // decibels, at least
+}
+
+// Where the reference is less exact than 16 bits, the decoders differ: go-mp3
+// rounds to 16 bits itself, and pion's SILK works in floats where libopus works
+// in integers.
+var fixtures = []fixture{
+	{"stereo-44k.flac", "", audio.Info{Encoding: flacFile, SampleRate: 44100, Channels: 2}, 70},
+	{"mono-24k-24bit.flac", "", audio.Info{Encoding: flacFile, SampleRate: 24000, Channels: 1}, 70},
+	{"vbr-44k.mp3", "", audio.Info{Encoding: mp3File, SampleRate: 44100, Channels: 2}, 70},
+	{"mono-16k.mp3", "", audio.Info{Encoding: mp3File, SampleRate: 16000, Channels: 1}, 70},
+	{"silk.opus", "", audio.Info{Encoding: oggOpus, SampleRate: 48000, Channels: 1}, 45},
+	{"hybrid.opus", "", audio.Info{Encoding: oggOpus, SampleRate: 48000, Channels: 1}, 45},
+	{"celt-stereo.opus", "", audio.Info{Encoding: oggOpus, SampleRate: 48000, Channels: 2}, 70},
+	{"lavf.webm", "", audio.Info{Encoding: webmOpus, SampleRate: 48000, Channels: 1}, 45},
+	{"browser-mono.webm", "", audio.Info{Encoding: webmOpus, SampleRate: 48000, Channels: 1}, 45},
+	{"browser-stereo.webm", "", audio.Info{Encoding: webmOpus, SampleRate: 48000, Channels: 2}, 45},
+	{"wav-8.wav", "wav-16.wav", audio.Info{Encoding: wavFile, SampleRate: 11025, Channels: 1}, 30},
+	{"wav-16.wav", "", audio.Info{Encoding: wavFile, SampleRate: 11025, Channels: 1}, 60},
+	{"wav-24.wav", "wav-16.wav", audio.Info{Encoding: wavFile, SampleRate: 11025, Channels: 1}, 60},
+	{"wav-32.wav", "wav-16.wav", audio.Info{Encoding: wavFile, SampleRate: 11025, Channels: 1}, 60},
+	{"wav-f32.wav", "wav-16.wav", audio.Info{Encoding: wavFile, SampleRate: 11025, Channels: 1}, 60},
+	{"wav-f64.wav", "wav-16.wav", audio.Info{Encoding: wavFile, SampleRate: 11025, Channels: 1}, 60},
+	{"wav-pipe.wav", "wav-16.wav", audio.Info{Encoding: wavFile, SampleRate: 11025, Channels: 1}, 60},
+}
+
+func read(t testing.TB, name string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func (f fixture) want(t testing.TB) []float32 {
+	t.Helper()
+	name := f.reference
+	if name == "" {
+		name = f.name
+	}
+	return decode(t, nil, read(t, filepath.Join("ref", name+".flac")))
+}
+
+func decode(t testing.TB, format *gatewayv1.AudioFormat, data []byte) []float32 {
+	t.Helper()
+	samples, err := audio.ReadAll(context.Background(), format, data, audio.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return samples
+}
+
+// snr compares got with want, in decibels.
+func snr(got, want []float32) float64 {
+	var signal, noise float64
+	for i := range min(len(got), len(want)) {
+		d := float64(got[i]) - float64(want[i])
+		signal += float64(want[i]) * float64(want[i])
+		noise += d * d
+	}
+	return 10 * math.Log10(signal/(noise+1e-30))
+}
+
+func TestReferenceDecoders(t *testing.T) {
+	for _, f := range fixtures {
+		t.Run(f.name, func(t *testing.T) {
+			want := f.want(t)
+			r := audio.NewReader(nil, &pieces{data: read(t, f.name), size: fixed(4096)}, audio.Limits{})
+			got := drain(t, r)
+			if r.Info() != f.info {
+				t.Errorf("info %+v, want %+v", r.Info(), f.info)
+			}
+			if d := len(got) - len(want); d < -1 || d > 1 {
+				t.Errorf("%d samples, want %d", len(got), len(want))
+			}
+			t.Logf("%.1f dB", snr(got, want))
+			if snr(got, want) < f.snr {
+				t.Errorf("agrees with the reference to %.1f dB, want %.0f", snr(got, want), f.snr)
+			}
+		})
+	}
+}
+
+// Two streams one after the other are one recording.
+func TestChainedStreams(t *testing.T) {
+	first, second := fixture{name: "silk.opus"}.want(t), fixture{name: "celt-stereo.opus"}.want(t)
+	got := decode(t, nil, read(t, "chained.opus"))
+	if d := len(got) - len(first) - len(second); d < -2 || d > 2 {
+		t.Fatalf("%d samples, want %d", len(got), len(first)+len(second))
+	}
+	const seam = 200 // samples that the resampler's filter reaches across
+	if x := snr(got[:len(first)-seam], first); x < 45 {
+		t.Errorf("the first agrees to %.1f dB", x)
+	}
+	at := len(got) - len(second)
+	if x := snr(got[at+seam:], second[seam:]); x < 60 {
+		t.Errorf("the second agrees to %.1f dB", x)
+	}
+}
+
+// pieces is a Source that cuts data up.
+type pieces struct {
+	data []byte
+	size func() int
+	end  error // io.EOF if nil
+}
+
+func (p *pieces) Next() ([]byte, error) {
+	if len(p.data) == 0 {
+		if p.end != nil {
+			return nil, p.end
+		}
+		return nil, io.EOF
+	}
+	n := min(p.size(), len(p.data))
+	piece := p.data[:n]
+	p.data = p.data[n:]
+	return piece, nil
+}
+
+func fixed(n int) func() int { return func() int { return n } }
+
+// drain reads to the end, in buffers of an odd length.
+func drain(t testing.TB, r *audio.Reader) []float32 {
+	t.Helper()
+	samples, err := drainAny(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return samples
+}
+
+func drainAny(r *audio.Reader) ([]float32, error) {
+	var all []float32
+	buf := make([]float32, 1237)
+	for {
+		n, err := r.Read(buf)
+		all = append(all, buf[:n]...)
+		if errors.Is(err, io.EOF) {
+			return all, nil
+		}
+		if err != nil {
+			return all, err
+		}
+	}
+}
+
+// However the bytes are cut up, empty pieces included, the samples are the same.
+func TestPiecesMakeNoDifference(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	sizes := map[string]func() int{
+		"one byte": fixed(1),
+		"random":   func() int { return random.IntN(3000) },
+	}
+	for _, f := range fixtures {
+		data := read(t, f.name)
+		want := decode(t, nil, data)
+		for how, size := range sizes {
+			got := drain(t, audio.NewReader(nil, &pieces{data: data, size: size}, audio.Limits{}))
+			if !equal(got, want) {
+				t.Errorf("%s: pieces of %s give other samples", f.name, how)
+			}
+		}
+	}
+}
+
+func equal(a, b []float32) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// Of a recording that is cut off anywhere, what is there is used.
+func TestCutOff(t *testing.T) {
+	for _, f := range fixtures {
+		data := read(t, f.name)
+		want := decode(t, nil, data)
+		heard := 0
+		for tenths := 1; tenths < 10; tenths++ {
+			r := audio.NewReader(nil, &pieces{data: data[:len(data)*tenths/10], size: fixed(1000)}, audio.Limits{})
+			got, err := drainAny(r)
+			if err != nil && len(got) > 0 {
+				t.Errorf("%s: cut at %d/10: %v after %d samples", f.name, tenths, err, len(got))
+			}
+			if len(got) < heard || len(got) > len(want) {
+				t.Errorf("%s: cut at %d/10: %d samples of %d; before %d", f.name, tenths, len(got), len(want), heard)
+			}
+			heard = len(got)
+			const edge = 250 // samples that the resampler's filter reaches
+			if n := len(got) - edge; n > 0 && !equal(got[:n], want[:n]) {
+				t.Errorf("%s: cut at %d/10: other samples", f.name, tenths)
+			}
+		}
+		if heard == 0 {
+			t.Errorf("%s: nothing of nine tenths", f.name)
+		}
+	}
+}
