@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"math"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -66,7 +65,7 @@ type Gateway struct {
 	internal *grpc.Server
 	conn     *grpc.ClientConn
 	pipe     *bufconn.Listener
-	http     *http.Server
+	http     *httpserver.Server
 	grpcLis  net.Listener
 	httpLis  net.Listener
 

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"os"
 	"path"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -25,6 +27,8 @@ const (
 	// bodyPace is the slowest that a body may come after that, in bytes a
 	// second.
 	bodyPace = 8 << 10
+	// bodyRest is how long the rest of a body is waited for that is not wanted.
+	bodyRest = 500 * time.Millisecond
 	// smallBody bounds the bodies of requests that carry no audio, in bytes.
 	smallBody = 4 << 20
 	// largeBodies bounds all bodies above smallBody that are at work at once, in
@@ -64,16 +68,20 @@ func (g *bodyGuard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.next.ServeHTTP(w, r)
 		return
 	}
-	limit := g.small
-	if carriesAudio(r) {
+	limit, free := g.small, g.small
+	switch {
+	case streamsAudio(r):
+		limit, free = math.MaxInt64, math.MaxInt64
+	case carriesAudio(r):
 		limit = g.large
 	}
 	b := &pacedBody{
 		ReadCloser: http.MaxBytesReader(w, r.Body, limit),
 		control:    http.NewResponseController(w),
 		deadline:   time.Now().Add(g.patience),
-		held:       reservation{all: g.inFlight, free: g.small},
+		held:       reservation{all: g.inFlight, free: free},
 		limit:      limit,
+		streamed:   limit == math.MaxInt64,
 	}
 	defer b.held.release()
 	answer := &guardedWriter{ResponseWriter: w, caller: r.Clone(r.Context()), body: b}
@@ -93,6 +101,7 @@ func (g *bodyGuard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r.Body = b
 		g.next.ServeHTTP(answer, r)
 	}
+	b.settle()
 	if b.failure.Load() != nil {
 		answer.WriteHeader(http.StatusOK) // is replaced by the failure, if none has been sent
 	}
@@ -106,9 +115,20 @@ func carriesAudio(r *http.Request) bool {
 	case "Recognize", "Pronunciation", "PushAudio", "ExecuteTask", "Invoke":
 		return isRPC(r)
 	}
-	return p == "/v1/transcribe" || p == "/v1/pronunciation" || strings.HasPrefix(p, "/v1/tasks/") ||
+	return p == transcribePath || p == pronunciationPath || strings.HasPrefix(p, "/v1/tasks/") ||
 		strings.HasPrefix(p, "/v1/models/") && strings.HasSuffix(p, ":invoke") ||
 		strings.HasPrefix(p, "/v1/transcriptions/") && strings.HasSuffix(p, ":push")
+}
+
+// streamsAudio tells whether a request's body is a recording that goes to the
+// engine while it comes. It is never held as a whole, so its size is bounded by
+// nothing but what the engine takes.
+func streamsAudio(r *http.Request) bool {
+	if r.Method != http.MethodPost || r.URL.Path != transcribePath {
+		return false
+	}
+	form, _ := formOf(r)
+	return form == formAudio || form == formMultipart
 }
 
 // streamsUp tells whether a request's body goes on for as long as someone
@@ -147,38 +167,109 @@ func tooSlow() *bodyFailure {
 // stays after a failure, or net/http would wait for the rest of the body.
 type pacedBody struct {
 	io.ReadCloser
-	control  *http.ResponseController
-	deadline time.Time
-	limit    int64
-	read     int64
-	held     reservation
-	failure  atomic.Pointer[bodyFailure]
+	control *http.ResponseController
+	limit   int64
+	read    int64
+	held    reservation
+	failure atomic.Pointer[bodyFailure]
+	// streamed bodies are read at their reader's pace, which is not the caller's
+	// fault.
+	streamed bool
+
+	mu        sync.Mutex
+	deadline  time.Time
+	rested    time.Time // when the last Read of a streamed body ended
+	ended     bool
+	abandoned bool
 }
+
+// errAbandoned is what reads a body that nobody wants any more.
+var errAbandoned = errors.New("the answer came before the end of the body")
 
 // Read implements io.Reader.
 func (b *pacedBody) Read(p []byte) (int, error) {
 	if f := b.failure.Load(); f != nil {
 		return 0, f.err
 	}
-	earned := time.Duration(b.read) * time.Second / bodyPace
-	// Connections that know no deadlines are not our listeners'.
-	_ = b.control.SetReadDeadline(b.deadline.Add(earned))
+	if !b.await() {
+		return 0, errAbandoned
+	}
 	n, err := b.ReadCloser.Read(p)
 	b.read += int64(n)
 	if !b.held.grow(b.read) {
 		b.fail(tooMany())
 		return 0, b.failure.Load().err
 	}
+	return n, b.came(err)
+}
+
+// await sets the time for the next bytes; false if nobody wants them.
+func (b *pacedBody) await() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.abandoned {
+		return false
+	}
+	if b.streamed && !b.rested.IsZero() {
+		b.deadline = b.deadline.Add(time.Since(b.rested))
+	}
+	// Connections that know no deadlines are not our listeners'.
+	_ = b.control.SetReadDeadline(b.due())
+	return true
+}
+
+// due is when the caller is too slow, for what it has sent. mu is held.
+func (b *pacedBody) due() time.Time {
+	return b.deadline.Add(time.Duration(b.read) * time.Second / bodyPace)
+}
+
+// came notes how a Read ended, and returns its error.
+func (b *pacedBody) came(err error) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	var large *http.MaxBytesError
 	switch {
+	case err == nil && b.streamed && !b.abandoned:
+		// Over HTTP/2 the deadline would break the body while nobody reads.
+		_ = b.control.SetReadDeadline(time.Time{})
+		b.rested = time.Now()
 	case errors.Is(err, io.EOF):
+		b.ended = true
 		_ = b.control.SetReadDeadline(time.Time{})
 	case errors.As(err, &large):
 		b.fail(tooLarge(b.limit))
+	case errors.Is(err, os.ErrDeadlineExceeded) && b.abandoned:
+		return errAbandoned
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		b.fail(tooSlow())
 	}
-	return n, err
+	return err
+}
+
+// abandon ends a Read that waits, and those to come: the answer does not need
+// the rest of the body.
+func (b *pacedBody) abandon() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.ended {
+		b.abandoned = true
+		_ = b.control.SetReadDeadline(time.Unix(1, 0))
+	}
+}
+
+// settle bounds what net/http does with the rest of a streamed body before it
+// answers. It takes some of what is under way: a connection that is closed with
+// that unread is reset, and the answer with it lost.
+func (b *pacedBody) settle() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case !b.streamed || b.ended || b.failure.Load() != nil:
+	case b.abandoned:
+		_ = b.control.SetReadDeadline(time.Now().Add(bodyRest))
+	default:
+		_ = b.control.SetReadDeadline(b.due())
+	}
 }
 
 // Close implements io.Closer. Over HTTP/1 it reads what is left, up to a bound.

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/gorilla/websocket"
 	"github.com/rs/cors"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
@@ -31,7 +32,7 @@ func sameOrigin(cfg config.CORS, next http.Handler) (http.Handler, error) {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if patterns == nil || !patterns.OriginAllowed(r) {
-			if err := protection.Check(r); err != nil {
+			if err := protection.Check(withEffect(r)); err != nil {
 				refuse(w, r, http.StatusForbidden, errs.New(errs.Forbidden,
 					"pages of other origins may not call; cors.allowed_origins permits them").WithCause(err))
 				return
@@ -39,6 +40,17 @@ func sameOrigin(cfg config.CORS, next http.Handler) (http.Handler, error) {
 		}
 		next.ServeHTTP(w, r)
 	}), nil
+}
+
+// withEffect returns a request as the protection sees it: a GET is harmless to
+// it, but one that opens a WebSocket is not, and CORS does not cover it at all.
+func withEffect(r *http.Request) *http.Request {
+	if !websocket.IsWebSocketUpgrade(r) {
+		return r
+	}
+	r = r.WithContext(r.Context())
+	r.Method = http.MethodPost
+	return r
 }
 
 type loopbackKey struct{}

@@ -80,7 +80,7 @@ func serve(t *testing.T, change func(*Options)) string {
 		t.Fatal(err)
 	}
 	server := httptest.NewUnstartedServer(srv.Handler)
-	server.Config = srv
+	server.Config = srv.Server
 	server.Start()
 	t.Cleanup(server.Close)
 	return server.URL

@@ -26,11 +26,8 @@ const statusClientClosed = 499
 
 // newREST serves the REST API through a real connection to the gRPC server;
 // grpc-gateway's in-process mode knows no streams.
-func newREST(ctx context.Context, conn *grpc.ClientConn) (http.Handler, error) {
-	codec := &runtime.JSONPb{
-		MarshalOptions:   protojson.MarshalOptions{UseProtoNames: true, EmitDefaultValues: true},
-		UnmarshalOptions: protojson.UnmarshalOptions{},
-	}
+func newREST(ctx context.Context, conn *grpc.ClientConn) (*runtime.ServeMux, error) {
+	codec := restCodec()
 	mux := runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, &jsonLines{JSONPb: codec}),
 		runtime.WithMarshalerOption(eventStream, &serverSentEvents{JSONPb: codec}),
@@ -49,7 +46,15 @@ func newREST(ctx context.Context, conn *grpc.ClientConn) (http.Handler, error) {
 			return nil, fmt.Errorf("cannot prepare REST: %w", err)
 		}
 	}
-	return shapeErrors(mux), nil
+	return mux, nil
+}
+
+// restCodec is how messages look in JSON.
+func restCodec() *runtime.JSONPb {
+	return &runtime.JSONPb{
+		MarshalOptions:   protojson.MarshalOptions{UseProtoNames: true, EmitDefaultValues: true},
+		UnmarshalOptions: protojson.UnmarshalOptions{},
+	}
 }
 
 // forwarded says which headers the gRPC server sees: grpc-gateway's choice, and
@@ -98,18 +103,22 @@ type errorBody struct {
 	Details []json.RawMessage `json:"details"`
 }
 
-func writeStatus(w http.ResponseWriter, code int, st *spb.Status, reason string) {
+func bodyOf(st *spb.Status, reason string) errorBody {
 	body := errorBody{Code: st.GetCode(), Reason: reason, Message: st.GetMessage(), Details: []json.RawMessage{}}
 	for _, d := range st.GetDetails() {
 		if text, err := protojson.Marshal(d); err == nil {
 			body.Details = append(body.Details, text)
 		}
 	}
+	return body
+}
+
+func writeStatus(w http.ResponseWriter, code int, st *spb.Status, reason string) {
 	w.Header().Del("Trailer")
 	w.Header().Del("Transfer-Encoding")
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(body) // the caller has left if this fails
+	_ = json.NewEncoder(w).Encode(bodyOf(st, reason)) // the caller has left if this fails
 }
 
 func httpStatus(code codes.Code) int {

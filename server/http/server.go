@@ -48,18 +48,20 @@ type Options struct {
 	Log *slog.Logger
 
 	bodyPatience time.Duration // shorter in tests
+	socketIdle   time.Duration // shorter in tests
 }
 
 // New makes the HTTP server. ctx is that of every request.
-func New(ctx context.Context, opts Options) (*http.Server, error) {
-	handler, err := routes(ctx, opts)
+func New(ctx context.Context, opts Options) (*Server, error) {
+	sockets := newSockets(opts.Limits.SlowReaderTimeout, opts.socketIdle)
+	handler, err := routes(ctx, opts, sockets)
 	if err != nil {
 		return nil, err
 	}
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true)
-	return &http.Server{
+	return &Server{sockets: sockets, Server: &http.Server{
 		Handler:           handler,
 		Protocols:         &protocols,
 		ReadHeaderTimeout: headerTimeout,
@@ -72,15 +74,16 @@ func New(ctx context.Context, opts Options) (*http.Server, error) {
 		},
 		ErrorLog:    log.New(logWriter{opts.Log}, "", 0),
 		BaseContext: func(lis net.Listener) context.Context { return withListener(ctx, lis) },
-	}, nil
+	}}, nil
 }
 
 // routes puts the surfaces side by side.
-func routes(ctx context.Context, opts Options) (http.Handler, error) {
-	rest, err := newREST(ctx, opts.Conn)
+func routes(ctx context.Context, opts Options, sockets *sockets) (http.Handler, error) {
+	methods, err := newREST(ctx, opts.Conn)
 	if err != nil {
 		return nil, err
 	}
+	rest := shapeErrors(methods)
 	rpc, err := newRPC(opts)
 	if err != nil {
 		return nil, err
@@ -91,6 +94,7 @@ func routes(ctx context.Context, opts Options) (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/v1/", rest)
+	newSpeech(opts, methods, rest, sockets).register(mux)
 	mux.Handle("/modelgateway.v1.ModelGatewayService/", rpc)
 	mux.Handle("/modelgateway.v1.ModelAdminService/", rpc)
 	handleGet(mux, "/health", healthHandler(opts.State))
@@ -145,7 +149,7 @@ func withCORS(cfg config.CORS, next http.Handler) http.Handler {
 		},
 		ExposedHeaders: []string{
 			"Grpc-Status", "Grpc-Message", "Grpc-Status-Details-Bin", "Retry-After",
-			"Content-Encoding", "Connect-Content-Encoding",
+			"Content-Encoding", "Connect-Content-Encoding", headerModel, headerEngine, headerFallback, headerTiming,
 		},
 		MaxAge: int((2 * time.Hour).Seconds()),
 	}).Handler(next)
