@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/genai"
@@ -105,7 +106,8 @@ func (c *client) close() { c.transport.CloseIdleConnections() }
 // begin makes the context of one request: bounded by the timeout, and counted
 // as work while it lasts.
 func (c *client) begin(ctx context.Context, maxAnswer int64) (context.Context, func()) {
-	ctx, cancel := context.WithTimeoutCause(context.WithValue(ctx, answerLimit{}, maxAnswer), c.options.Timeout, errTimeout)
+	limit := &answerLimit{bytes: maxAnswer}
+	ctx, cancel := context.WithTimeoutCause(context.WithValue(ctx, limitKey{}, limit), c.options.Timeout, errTimeout)
 	done := make(chan struct{})
 	go func() {
 		tick := time.NewTicker(aliveInterval)
@@ -164,8 +166,21 @@ func (c *client) stream(caller context.Context, model string, contents []*genai.
 	return a, nil
 }
 
-// answerLimit is the key of the context's value that bounds an answer.
-type answerLimit struct{}
+// answerLimit bounds an answer. It remembers that it did, because the library
+// may take what came before for the whole, and complain of its shape.
+type answerLimit struct {
+	bytes    int64
+	exceeded atomic.Bool
+}
+
+// limitKey is the key of a context's *answerLimit.
+type limitKey struct{}
+
+// tooLarge tells whether the answer to a request went over its limit.
+func tooLarge(ctx context.Context) bool {
+	limit, ok := ctx.Value(limitKey{}).(*answerLimit)
+	return ok && limit.exceeded.Load()
+}
 
 // guard is the last thing before the network: it lets requests go to the base
 // URL alone, and bounds what comes back.
@@ -183,23 +198,25 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	limit, ok := req.Context().Value(answerLimit{}).(int64)
+	limit, ok := req.Context().Value(limitKey{}).(*answerLimit)
 	if !ok {
-		limit = maxTextAnswer
+		limit = &answerLimit{bytes: maxTextAnswer}
 	}
-	resp.Body = &boundedBody{ReadCloser: resp.Body, left: limit}
+	resp.Body = &boundedBody{ReadCloser: resp.Body, limit: limit, left: limit.bytes}
 	return resp, nil
 }
 
 // boundedBody ends with errTooLarge in place of more than left bytes.
 type boundedBody struct {
 	io.ReadCloser
-	left int64
+	limit *answerLimit
+	left  int64
 }
 
 // Read implements io.Reader.
 func (b *boundedBody) Read(p []byte) (int, error) {
 	if b.left <= 0 {
+		b.limit.exceeded.Store(true)
 		return 0, errTooLarge
 	}
 	if int64(len(p)) > b.left {

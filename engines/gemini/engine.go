@@ -10,15 +10,12 @@ package gemini
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"net"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/lexilingo/modelgateway/engines"
 	"github.com/lexilingo/modelgateway/engines/errs"
+	"github.com/lexilingo/modelgateway/engines/gemini/endpoint"
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
 )
 
@@ -33,8 +30,8 @@ const (
 type Options struct {
 	// APIKey is secret.
 	APIKey string
-	// BaseURL is where the API is, e.g. "https://generativelanguage.googleapis.com".
-	// CheckBaseURL says which are accepted.
+	// BaseURL is where the API is, e.g. endpoint.Default; endpoint.Check says which
+	// are accepted.
 	BaseURL string
 	// Timeout bounds one request to the API, its retries and its whole answer
 	// included. The caller's own deadline bounds it as well.
@@ -87,7 +84,7 @@ func (e *Engine) Load(ctx context.Context, opts engines.LoadOptions) (engines.Mo
 	if e.options.APIKey == "" {
 		return nil, errs.New(errs.EngineUnavailable, "model %q has no key: set GEMINI_API_KEY", opts.ModelName).With("model", opts.ModelName)
 	}
-	if err := CheckBaseURL(e.options.BaseURL); err != nil {
+	if err := endpoint.Check(e.options.BaseURL); err != nil {
 		return nil, errs.New(errs.EngineUnavailable, "gemini.base_url: %v", err).WithCause(err)
 	}
 	p, err := readParameters(opts)
@@ -102,29 +99,4 @@ func (e *Engine) Load(ctx context.Context, opts engines.LoadOptions) (engines.Mo
 		opts.Report(1)
 	}
 	return &model{parameters: p, client: c, sounds: make(chan struct{}, maxSounds)}, nil
-}
-
-// CheckBaseURL returns what is wrong with a base URL: it must be https, or http
-// to this machine (for tests and proxies that run beside the gateway), with a
-// host and nothing that could hold a secret.
-func CheckBaseURL(base string) error {
-	u, err := url.Parse(base)
-	switch {
-	case err != nil || u.Host == "" || u.Hostname() == "":
-		return fmt.Errorf("it must be like %s", DefaultBaseURL)
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return fmt.Errorf("it must have no user, query or fragment, and be like %s", DefaultBaseURL)
-	case u.Scheme == "https", u.Scheme == "http" && loopback(u.Hostname()):
-		return nil
-	default:
-		return fmt.Errorf("it must begin with https:// (http:// only for this machine): the key is sent there")
-	}
-}
-
-// DefaultBaseURL is Google's own address of the API.
-const DefaultBaseURL = "https://generativelanguage.googleapis.com"
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }

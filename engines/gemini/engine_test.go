@@ -139,19 +139,6 @@ func TestLoadChecksAccountAndParameters(t *testing.T) {
 	}
 }
 
-func TestCheckBaseURL(t *testing.T) {
-	for url, fine := range map[string]bool{
-		gemini.DefaultBaseURL: true, "https://proxy.example.org:8443/gemini": true,
-		"http://127.0.0.1:1234": true, "http://localhost": true, "http://[::1]:99": true,
-		"": false, "api.example.org": false, "http://api.example.org": false, "http://127.0.0.1.example.org": false,
-		"ftp://127.0.0.1": false, "https://": false, "https://user:pass@example.org": false, "https://example.org?key=1": false,
-	} {
-		if err := gemini.CheckBaseURL(url); (err == nil) != fine {
-			t.Errorf("%q: %v", url, err)
-		}
-	}
-}
-
 // The environment of Google's libraries must not send the key elsewhere.
 func TestEnvironmentChangesNothing(t *testing.T) {
 	other := geminitest.New(t)

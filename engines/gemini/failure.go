@@ -53,7 +53,7 @@ func (c *client) failure(caller, ctx context.Context, model string, err error) e
 	switch {
 	case errors.Is(context.Cause(ctx), errTimeout):
 		return errs.New(errs.DeadlineExceeded, "Gemini did not answer within gemini.timeout (%s)", c.options.Timeout)
-	case errors.Is(err, errTooLarge):
+	case tooLarge(ctx):
 		return errs.New(errs.Internal, "Gemini's answer is larger than the gateway takes")
 	case errors.As(err, &refused):
 		return c.refused(model, refused)

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/lexilingo/modelgateway/engines/gemini"
+	"github.com/lexilingo/modelgateway/engines/gemini/endpoint"
 	"github.com/lexilingo/modelgateway/models"
 )
 
@@ -137,7 +137,7 @@ func (c *Config) checkGemini(bad complain) {
 	if strings.ContainsFunc(c.Gemini.APIKey, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		bad("gemini.api_key (GEMINI_API_KEY) has a space or a character that no key has: copy it again")
 	}
-	if err := gemini.CheckBaseURL(c.Gemini.BaseURL); err != nil {
+	if err := endpoint.Check(c.Gemini.BaseURL); err != nil {
 		bad("gemini.base_url is wrong: %w", err)
 	}
 	if c.Gemini.Timeout <= 0 || c.Gemini.Timeout > maxCloudTimeout {

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/lexilingo/modelgateway/engines/gemini"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
@@ -220,10 +219,13 @@ func (c *Config) ModelTasks(model string) []string {
 	return tasks
 }
 
+// builtInEngine is the name of the engine that is built into the gateway.
+const builtInEngine = "gemini"
+
 // InProcess tells whether an engine runs in the gateway's own process: it is
 // built in, and the configuration names no program for it.
 func (c *Config) InProcess(engine string) bool {
-	return engine == gemini.Name && len(c.Engines[engine].Command) == 0
+	return engine == builtInEngine && len(c.Engines[engine].Command) == 0
 }
 
 // MemoryBudgetBytes is the budget in bytes.
