@@ -88,7 +88,7 @@ func parseFLACInfo(b []byte) flacInfo {
 
 func flacCut(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return errs.New(errs.AudioUnreadable, "the FLAC file ends before its samples").WithCause(err)
+		return errs.New(errs.AudioUnreadable, "the FLAC file ends before its samples")
 	}
 	return err
 }

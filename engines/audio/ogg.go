@@ -74,7 +74,7 @@ func (p *oggPages) next() (*oggPage, error) {
 		}
 		body := p.buf[oggHeaderBytes+segments : oggHeaderBytes+segments+size]
 		if n, err := io.ReadFull(p.r, body); errors.Is(err, io.ErrUnexpectedEOF) {
-			return p.cut(lacing, body[:n]), nil
+			return p.cut(lacing, body[:n])
 		} else if err != nil {
 			return nil, err
 		}
@@ -92,12 +92,15 @@ func (p *oggPages) next() (*oggPage, error) {
 	}
 }
 
-// cut makes a page of what arrived of the last one.
-func (p *oggPages) cut(lacing, body []byte) *oggPage {
+// cut makes a page of what arrived of the last one; io.EOF if that is nothing.
+func (p *oggPages) cut(lacing, body []byte) (*oggPage, error) {
 	size, whole := 0, 0
 	for whole < len(lacing) && size+int(lacing[whole]) <= len(body) {
 		size += int(lacing[whole])
 		whole++
+	}
+	if whole == 0 {
+		return nil, io.EOF
 	}
 	p.page = oggPage{
 		flags:   p.buf[5] &^ oggLast,
@@ -106,7 +109,7 @@ func (p *oggPages) cut(lacing, body []byte) *oggPage {
 		lacing:  lacing[:whole],
 		body:    body[:size],
 	}
-	return &p.page
+	return &p.page, nil
 }
 
 // align moves to the next capture pattern.

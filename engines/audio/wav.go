@@ -76,7 +76,7 @@ func newWAV(r *bufio.Reader) (*pcm, error) {
 
 func wavCut(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return errs.New(errs.AudioUnreadable, "the WAV file ends before its samples").WithCause(err)
+		return errs.New(errs.AudioUnreadable, "the WAV file ends before its samples")
 	}
 	return err
 }

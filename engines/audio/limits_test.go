@@ -1,0 +1,236 @@
+package audio_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lexilingo/modelgateway/engines/audio"
+	"github.com/lexilingo/modelgateway/engines/errs"
+)
+
+func wantReason(t *testing.T, err error, reason errs.Reason, part string) {
+	t.Helper()
+	var e *errs.Error
+	if !errors.As(err, &e) || e.Reason() != reason || !strings.Contains(e.Message(), part) {
+		t.Errorf("error %v, want %v with %q", err, reason, part)
+	}
+}
+
+func TestLimits(t *testing.T) {
+	second := make([]byte, 2*audio.SampleRate)
+	t.Run("duration", func(t *testing.T) {
+		r := audio.NewReader(rawInt(16000, 1), &pieces{data: second, size: fixed(777)}, audio.Limits{MaxDuration: 250 * time.Millisecond})
+		got, err := drainAny(r)
+		wantReason(t, err, errs.InvalidRequest, "longer than the limit of 250ms")
+		if len(got) != audio.SampleRate/4 {
+			t.Errorf("%d samples before the error", len(got))
+		}
+		if _, again := r.Read(make([]float32, 1)); again != err {
+			t.Errorf("then %v", again)
+		}
+	})
+	t.Run("duration reached exactly", func(t *testing.T) {
+		got, err := audio.ReadAll(context.Background(), rawInt(16000, 1), second, audio.Limits{MaxDuration: time.Second})
+		if err != nil || len(got) != audio.SampleRate {
+			t.Errorf("%d samples, %v", len(got), err)
+		}
+	})
+	t.Run("bytes", func(t *testing.T) {
+		r := audio.NewReader(rawInt(16000, 1), &pieces{data: second, size: fixed(1000)}, audio.Limits{MaxBytes: 3500})
+		got, err := drainAny(r)
+		wantReason(t, err, errs.InvalidRequest, "larger than the limit of 3.4 KiB")
+		if len(got) != 1500 {
+			t.Errorf("%d samples before the error", len(got))
+		}
+	})
+}
+
+// allocated runs f and returns how many bytes it allocated in all.
+func allocated(f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
+// Sizes that lie cost nothing.
+func TestLyingHeadersCostNothing(t *testing.T) {
+	le32 := func(v uint32) string { return string(binary.LittleEndian.AppendUint32(nil, v)) }
+	format := "fmt " + le32(16) + "\x01\x00\x01\x00" + le32(16000) + le32(32000) + "\x02\x00\x10\x00"
+	flac := string(read(t, "stereo-44k.flac")[:42])
+	opus := string(read(t, "silk.opus"))
+	webm := string(read(t, "browser-mono.webm"))
+	cluster := strings.Index(webm, "\x1f\x43\xb6\x75")
+	for name, data := range map[string]string{
+		"WAV chunk of 4 GB":            "RIFF" + le32(36) + "WAVE" + "junk" + le32(0xfffffff0) + "x",
+		"WAV format of 4 GB":           "RIFF" + le32(36) + "WAVE" + "fmt " + le32(0xfffffff0) + format[8:],
+		"WAV samples of 4 GB":          "RIFF" + le32(36) + "WAVE" + format + "data" + le32(0xfffffff0) + "abcd",
+		"RF64 of 8 EB":                 "RF64" + le32(36) + "WAVE" + "ds64" + le32(16) + "\xff\xff\xff\xff\xff\xff\xff\x7f\xff\xff\xff\xff\xff\xff\xff\x7f" + format + "data\xff\xff\xff\xffabcd",
+		"ID3 tag of 256 MB":            "ID3\x04\x00\x00\x7f\x7f\x7f\x7f" + "x",
+		"ID3 tags one in another":      strings.Repeat("ID3\x04\x00\x00\x00\x00\x00\x00", 1000) + "x",
+		"FLAC picture first":           "fLaC\x06\xff\xff\xff" + flac[8:],
+		"FLAC tag of 16 MB":            flac[:4] + "\x00" + flac[5:] + "\x84\xff\xff\xff",
+		"FLAC block of 65536":          flac[:4] + "\x80" + flac[5:] + "\xff\xf8\x79\x18\x00\xff\xff\x00\x00\x00",
+		"Ogg pages of nothing":         strings.Repeat(opus[:27], 100),
+		"Ogg packet without end":       opus + strings.Repeat(oggPage(opus, 1, strings.Repeat("\xff", 255), strings.Repeat("x", 255*255)), 40),
+		"Opus tags without end":        opus[:47] + strings.Repeat(oggPage(opus, 1, strings.Repeat("\xff", 255), strings.Repeat("x", 255*255)), 40),
+		"EBML element of 2^56 bytes":   "\x1a\x45\xdf\xa3\x84\x42\x82\x81x\x01\xff\xff\xff\xff\xff\xff\xfe",
+		"EBML doc type of 2^56 bytes":  "\x1a\x45\xdf\xa3\x84\x42\x82\x01\xff\xff\xff\xff\xff\xff\xfe",
+		"WebM block of 2^56 bytes":     webm[:cluster] + "\x1f\x43\xb6\x75\x01\xff\xff\xff\xff\xff\xff\xff\xa3\x01\xff\xff\xff\xff\xff\xff\xfe\x81",
+		"WebM laced blocks that lie":   webm[:cluster] + "\x1f\x43\xb6\x75\xff" + strings.Repeat("\xa3\x90\x81\x00\x00\x06\xff\x7f\xfe\xff\xff\xff\xff\xff\xff\xff\xff\xff", 20),
+		"WebM tracks without end":      webm[:4] + "\xff" + strings.Repeat("\xae\xff", 1000),
+		"WebM codec data of 64 KB":     webm[:4] + "\xff\xae\xff" + strings.Repeat("\x63\xa2\x21\x00\x00", 5),
+		"MP3 frames that lie":          strings.Repeat("\xff\xfb\xe0\xff\xff\xff\xff\xff", 50),
+		"MP3 info that lies":           "\xff\xfb\x50\xc4" + strings.Repeat("\x00", 32) + "Xing\x00\x00\x00\x0f\xff\xff\xff\xff" + strings.Repeat("\xff", 400),
+		"zeros":                        strings.Repeat("\x00", 10000),
+		"text that begins like nobody": strings.Repeat("speech ", 1000),
+	} {
+		t.Run(name, func(t *testing.T) {
+			var err error
+			cost := allocated(func() { _, err = audio.ReadAll(context.Background(), nil, []byte(data), audio.Limits{}) })
+			// The decoders' own buffers and the resampler's table are below 2 MiB.
+			if limit := uint64(4<<20 + 8*len(data)); cost > limit {
+				t.Errorf("allocated %d bytes, at most %d expected", cost, limit)
+			}
+			var typed *errs.Error
+			if err != nil && !errors.As(err, &typed) {
+				t.Errorf("error without a reason: %v", err)
+			}
+		})
+	}
+}
+
+// oggPage makes a page of the stream whose first page is like.
+func oggPage(like string, flags byte, lacing, body string) string {
+	b := []byte(like[:26])
+	b[5] = flags
+	clear(b[22:26])
+	b = append(append(append(b, byte(len(lacing))), lacing...), body...)
+	var sum uint32
+	for _, c := range b {
+		sum ^= uint32(c) << 24
+		for range 8 {
+			sum = sum<<1 ^ sum>>31*0x04c11db7
+		}
+	}
+	binary.LittleEndian.PutUint32(b[22:], sum)
+	return string(b)
+}
+
+// A few kilobytes of FLAC can be hours of silence: the limit ends it, and what
+// is held meanwhile is small.
+func TestDecompressionBomb(t *testing.T) {
+	frame := flacSilence()
+	stream := "fLaC\x80\x00\x00\x22" + "\xff\xff\xff\xff" + "\x00\x00\x00\x00\x00\x00" + "\x03\xe8\x00\xf0\x00\x00\x00\x00" + strings.Repeat("\x00", 16)
+	data := []byte(stream + strings.Repeat(frame, 2000)) // 32 KB: 2 h 16 min
+	limits := audio.Limits{MaxDuration: 10 * time.Minute}
+	r := audio.NewReader(nil, &pieces{data: data, size: fixed(1000)}, limits)
+	buf := make([]float32, 4096)
+	heard := 0
+	var err error
+	cost := allocated(func() {
+		for err == nil {
+			var n int
+			n, err = r.Read(buf)
+			heard += n
+		}
+	})
+	wantReason(t, err, errs.InvalidRequest, "longer than the limit of 10m0s")
+	if heard != 10*60*audio.SampleRate {
+		t.Errorf("%d samples", heard)
+	}
+	if cost > 8<<20 {
+		t.Errorf("allocated %d bytes", cost)
+	}
+}
+
+// flacSilence is a frame of 65,536 samples of silence, 16 kHz mono 16-bit.
+func flacSilence() string {
+	b := []byte{0xff, 0xf8, 0x75, 0x08, 0x00, 0xff, 0xff}
+	var sum8 byte
+	for _, c := range b {
+		sum8 ^= c
+		for range 8 {
+			sum8 = sum8<<1 ^ sum8>>7*0x07
+		}
+	}
+	b = append(b, sum8, 0x00, 0x00, 0x00) // a constant subframe of 0
+	var sum16 uint16
+	for _, c := range b {
+		sum16 ^= uint16(c) << 8
+		for range 8 {
+			sum16 = sum16<<1 ^ sum16>>15*0x8005
+		}
+	}
+	return string(binary.BigEndian.AppendUint16(b, sum16))
+}
+
+// What the source says comes through as it is, after the samples before it.
+func TestSourceErrorsPassThrough(t *testing.T) {
+	gone := errors.New("the caller is gone")
+	for _, f := range fixtures {
+		data := read(t, f.name)
+		r := audio.NewReader(nil, &pieces{data: data[:len(data)*3/4], size: fixed(500), end: gone}, audio.Limits{})
+		_, err := drainAny(r)
+		if err != gone {
+			t.Errorf("%s: %v", f.name, err)
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := audio.ReadAll(ctx, nil, read(t, "silk.opus"), audio.Limits{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
+// A panic of the source is its owner's, not the audio's.
+func TestSourcePanicsPassThrough(t *testing.T) {
+	defer func() {
+		if p := recover(); p != "broken source" {
+			t.Errorf("recovered %v", p)
+		}
+	}()
+	_, err := audio.NewReader(nil, panicking{}, audio.Limits{}).Read(make([]float32, 1))
+	t.Errorf("returned %v", err)
+}
+
+type panicking struct{}
+
+func (panicking) Next() ([]byte, error) { panic("broken source") }
+
+func TestClosedReader(t *testing.T) {
+	r := audio.NewReader(nil, &pieces{data: read(t, "silk.opus"), size: fixed(500)}, audio.Limits{})
+	if _, err := r.Read(make([]float32, 10)); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := r.Read(make([]float32, 10)); n != 0 || err != io.ErrClosedPipe {
+		t.Errorf("%d, %v", n, err)
+	}
+}
+
+func TestEncodeWAV(t *testing.T) {
+	samples := []float32{0, 0.5, -0.5, 1, -1, 2, -2}
+	var b bytes.Buffer
+	if err := audio.EncodeWAV(&b, audio.EncodePCM16(samples), audio.SampleRate); err != nil {
+		t.Fatal(err)
+	}
+	want := []float32{0, 0.5, -0.5, 32767.0 / 32768, -1, 32767.0 / 32768, -1}
+	if got := decode(t, nil, b.Bytes()); !equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	live := append(audio.WAVHeader(audio.SampleRate, audio.UnknownLength), audio.EncodePCM16(samples)...)
+	if got := decode(t, nil, live); !equal(got, want) {
+		t.Errorf("of unknown length: %v, want %v", got, want)
+	}
+}

@@ -1,0 +1,132 @@
+package audio_test
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"testing"
+
+	"github.com/lexilingo/modelgateway/engines/audio"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+)
+
+// rates in use, and two that share no divisor with 16,000 Hz.
+var rates = []int{8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 44101, 48000, 96000, 191999, 192000}
+
+// floats writes raw PCM of f32le.
+func floats(samples []float32) []byte {
+	var b []byte
+	for _, s := range samples {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(s))
+	}
+	return b
+}
+
+func rawFloat(rate int) *gatewayv1.AudioFormat {
+	return &gatewayv1.AudioFormat{Encoding: pcmF32LE, SampleRateHertz: int32(rate)}
+}
+
+// tone is a second and a half of a sine.
+func tone(hertz float64, rate int) []float32 {
+	s := make([]float32, rate*3/2)
+	for i := range s {
+		s[i] = float32(0.5 * math.Sin(2*math.Pi*hertz*float64(i)/float64(rate)))
+	}
+	return s
+}
+
+// level is the power of the middle of s against that of tone, in decibels.
+func level(s []float32) float64 {
+	s = s[len(s)/4 : len(s)*3/4]
+	sum := 0.0
+	for _, v := range s {
+		sum += float64(v) * float64(v)
+	}
+	return 10 * math.Log10(sum/float64(len(s))/(0.25/2)+1e-30)
+}
+
+// Speech keeps its level, and what 16 kHz cannot hold vanishes instead of
+// folding back into speech.
+func TestResamplerPassesSpeechAndNothingAbove(t *testing.T) {
+	for _, rate := range rates {
+		nyquist := float64(min(rate, audio.SampleRate)) / 2
+		for _, part := range []float64{0.02, 0.25, 0.5, 0.9} {
+			got := level(decode(t, rawFloat(rate), floats(tone(part*nyquist, rate))))
+			if math.Abs(got) > 0.01 {
+				t.Errorf("%d Hz: a tone of %.0f Hz comes out at %.3f dB", rate, part*nyquist, got)
+			}
+		}
+		for _, hertz := range []float64{8200, 10000, 15900, 17000, 23000} {
+			if hertz >= float64(rate)/2 {
+				continue
+			}
+			if got := level(decode(t, rawFloat(rate), floats(tone(hertz, rate)))); got > -95 {
+				t.Errorf("%d Hz: a tone of %.0f Hz comes out at %.1f dB", rate, hertz, got)
+			}
+		}
+	}
+}
+
+// A click comes out when it went in, and as many samples as last as long.
+func TestResamplerKeepsTime(t *testing.T) {
+	for _, rate := range rates {
+		in := make([]float32, rate*3/2+7)
+		in[rate] = 1 // at 1.000 s
+		out := decode(t, rawFloat(rate), floats(in))
+		want := float64(len(in)) * audio.SampleRate / float64(rate)
+		if math.Abs(float64(len(out))-want) > 1 {
+			t.Errorf("%d Hz: %d samples, want %.1f", rate, len(out), want)
+		}
+		peak := 0
+		for i, v := range out {
+			if v > out[peak] {
+				peak = i
+			}
+		}
+		if peak != audio.SampleRate {
+			t.Errorf("%d Hz: the click at 1 s comes at sample %d", rate, peak)
+		}
+	}
+}
+
+// A microphone's pieces come out while they come in: what is held back is half
+// the resampler's filter.
+func TestLatency(t *testing.T) {
+	for _, test := range []struct {
+		rate int
+		held float64 // milliseconds at most
+	}{{16000, 0.01}, {48000, 4.7}, {44100, 4.7}, {8000, 9.3}} {
+		t.Run(fmt.Sprint(test.rate), func(t *testing.T) {
+			source := &microphone{t: t, piece: floats(make([]float32, test.rate/50)), budget: 1} // 20 ms
+			r := audio.NewReader(rawFloat(test.rate), source, audio.Limits{})
+			buf := make([]float32, audio.SampleRate) // more than there is: it must not be filled
+			heard := 0
+			for pieces := 1; pieces <= 50; pieces++ {
+				source.budget = pieces
+				due := float64(pieces)*20 - test.held
+				for float64(heard)/16 < due-0.1 {
+					n, err := r.Read(buf)
+					if err != nil {
+						t.Fatal(err)
+					}
+					heard += n
+				}
+			}
+		})
+	}
+}
+
+// microphone is a Source that must not be asked for more than budget pieces.
+type microphone struct {
+	t      *testing.T
+	piece  []byte
+	calls  int
+	budget int
+}
+
+func (m *microphone) Next() ([]byte, error) {
+	if m.calls++; m.calls > m.budget {
+		m.t.Fatalf("waits for piece %d while the samples of %d pieces are still to come", m.calls, m.budget)
+	}
+	return m.piece, nil
+}
