@@ -27,9 +27,11 @@ import (
 const (
 	// Chat is a Qwen3-architecture GGUF for chat and grammar.
 	Chat = "chat.gguf"
+	// Voice is a voice in Piper's format; its description lies beside it.
+	Voice = "voice.onnx"
 )
 
-//go:embed starter/SHA256SUMS starter/chat.gguf
+//go:embed starter/SHA256SUMS starter/chat.gguf starter/voice.onnx starter/voice.onnx.json
 var embedded embed.FS
 
 const (

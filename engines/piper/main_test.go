@@ -1,0 +1,149 @@
+package piper
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/lexilingo/modelgateway/engines"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+)
+
+// engine is the one of this process: libespeak-ng has one state.
+var engine = New()
+
+// starter is the voice that ships.
+func starter() string {
+	return filepath.Join("..", "..", "models", "starter", "voice.onnx")
+}
+
+func loadVoice(t *testing.T, path string, settings map[string]any) *model {
+	t.Helper()
+	p, err := structpb.NewStruct(settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := engine.Load(t.Context(), engines.LoadOptions{
+		ModelName: "voice", Path: path, Device: "cpu", Threads: 2, MaxConcurrency: 2, Parameters: p, Work: &engines.WorkCounter{},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := m.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return m.(*model)
+}
+
+// changedVoice copies the starter voice with another description.
+func changedVoice(t *testing.T, change func(config map[string]any)) string {
+	t.Helper()
+	data, err := os.ReadFile(starter() + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var config map[string]any
+	if err := json.Unmarshal(data, &config); err != nil {
+		t.Fatal(err)
+	}
+	change(config)
+	if data, err = json.Marshal(config); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "voice.onnx")
+	graph, err := os.ReadFile(starter())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, graph, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path+".json", data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func espeakVoice(name string) func(map[string]any) {
+	return func(config map[string]any) { config["espeak"] = map[string]any{"voice": name} }
+}
+
+// say runs a request and returns its messages.
+func say(ctx context.Context, m *model, req *gatewayv1.SynthesizeRequest) (out []*gatewayv1.SynthesizeResponse, err error) {
+	err = m.Synthesize(ctx, req, func(r *gatewayv1.SynthesizeResponse) error {
+		out = append(out, r)
+		return nil
+	})
+	return out, err
+}
+
+func text(s string) *gatewayv1.SynthesizeRequest {
+	return &gatewayv1.SynthesizeRequest{Input: &gatewayv1.SynthesizeRequest_Text{Text: s}}
+}
+
+// reference is a running testdata/reference.py.
+type reference struct {
+	t  *testing.T
+	mu sync.Mutex
+	in *json.Encoder
+	// out has a line for each request.
+	out *bufio.Reader
+}
+
+func startReference(t *testing.T, voice string, arguments ...string) *reference {
+	t.Helper()
+	python := os.Getenv("MG_PYTHON")
+	if python == "" {
+		t.Fatal("MG_PYTHON names no Python with piper-tts: run the tests with make test")
+	}
+	cmd := exec.Command(python, append([]string{filepath.Join("testdata", "reference.py"), voice}, arguments...)...)
+	// The peer brings libraries of its own; those of the prefix are not for it.
+	cmd.Env = append(os.Environ(), "LD_LIBRARY_PATH=")
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = in.Close()
+		_, _ = io.Copy(io.Discard, out)
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("the reference ended with %v", err)
+		}
+	})
+	return &reference{t: t, in: json.NewEncoder(in), out: bufio.NewReader(out)}
+}
+
+// ask sends a request and decodes its answer.
+func (r *reference) ask(request, answer any) {
+	r.t.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.in.Encode(request); err != nil {
+		r.t.Fatal(err)
+	}
+	line, err := r.out.ReadBytes('\n')
+	if err != nil {
+		r.t.Fatalf("the reference gives no answer: %v", err)
+	}
+	if err := json.Unmarshal(line, answer); err != nil {
+		r.t.Fatalf("the reference answers %.200q: %v", line, err)
+	}
+}

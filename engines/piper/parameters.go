@@ -1,0 +1,161 @@
+package piper
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/lexilingo/modelgateway/engines"
+	"github.com/lexilingo/modelgateway/engines/errs"
+	"github.com/lexilingo/modelgateway/engines/piper/voicefile"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+)
+
+// parameters are a voice's settings in the configuration: what applies where a
+// request does not say.
+type parameters struct {
+	// Speaker is a name or a number; empty is the voice's own.
+	Speaker string `json:"speaker"`
+	// NoiseScale, NoiseW and LengthScale are the voice's own by default.
+	NoiseScale  float64 `json:"noise_scale"`
+	NoiseW      float64 `json:"noise_w"`
+	LengthScale float64 `json:"length_scale"`
+	// SentenceSilence is in seconds.
+	SentenceSilence float64 `json:"sentence_silence"`
+	// Volume is a factor on the samples.
+	Volume float64 `json:"volume"`
+	// MaxPhonemes is the most phonemes of one run. It bounds the memory of a run,
+	// how long a cancel waits, and when the gateway hears of progress.
+	MaxPhonemes int `json:"max_phonemes"`
+}
+
+// readParameters checks the settings of a voice.
+func readParameters(from *structpb.Struct, config *voicefile.Config) (parameters, error) {
+	p := parameters{
+		NoiseScale: config.NoiseScale, NoiseW: config.NoiseW, LengthScale: config.LengthScale,
+		SentenceSilence: 0.2, Volume: 1, MaxPhonemes: defaultMaxPhonemes,
+	}
+	if err := engines.DecodeParameters(from, &p); err != nil {
+		return p, err
+	}
+	for _, limit := range []struct {
+		name               string
+		value, least, most float64
+	}{
+		{"noise_scale", p.NoiseScale, 0, 100},
+		{"noise_w", p.NoiseW, 0, 100},
+		{"length_scale", p.LengthScale, 0.01, 100},
+		{"sentence_silence", p.SentenceSilence, 0, 10},
+		{"volume", p.Volume, 0, 2},
+		{"max_phonemes", float64(p.MaxPhonemes), 20, 10_000},
+	} {
+		if !(limit.value >= limit.least && limit.value <= limit.most) {
+			return p, errs.New(errs.InvalidRequest, "parameter %q must be from %v to %v, not %v",
+				limit.name, limit.least, limit.most, limit.value).With("parameter", limit.name)
+		}
+	}
+	if _, err := speakerOf(config, p.Speaker); err != nil {
+		return p, err
+	}
+	return p, nil
+}
+
+// defaultMaxPhonemes are about 20 s of speech, four long lines of text.
+const defaultMaxPhonemes = 300
+
+// settings are a request's, with the voice's where it does not say.
+type settings struct {
+	speaker            int64
+	noise, length, noW float32
+	volume             float64
+	silence            time.Duration
+}
+
+// bounds of a request, as the proto states them; the gateway has checked them.
+const (
+	slowest, fastest = 0.25, 4
+	loudest          = 2
+	mostNoise        = 2
+	longestSilence   = 10 * time.Second
+)
+
+// settings puts a request's options over the voice's.
+func (p parameters) settings(config *voicefile.Config, req *gatewayv1.SynthesizeRequest) (settings, error) {
+	s := settings{
+		noise: float32(p.NoiseScale), length: float32(p.LengthScale), noW: float32(p.NoiseW), volume: p.Volume,
+		silence: time.Duration(p.SentenceSilence * float64(time.Second)),
+	}
+	speaker := req.GetSpeaker()
+	if speaker == "" {
+		speaker = p.Speaker
+	}
+	var err error
+	if s.speaker, err = speakerOf(config, speaker); err != nil {
+		return s, err
+	}
+	for _, option := range []struct {
+		name        string
+		value       *float32
+		least, most float32
+		use         func(float32)
+	}{
+		{"speed", req.Speed, slowest, fastest, func(v float32) { s.length /= v }},
+		{"volume", req.Volume, 0, loudest, func(v float32) { s.volume = float64(v) }},
+		{"noise_scale", req.NoiseScale, 0, mostNoise, func(v float32) { s.noise = v }},
+		{"noise_w", req.NoiseW, 0, mostNoise, func(v float32) { s.noW = v }},
+	} {
+		if option.value == nil {
+			continue
+		}
+		if !(*option.value >= option.least && *option.value <= option.most) { // NaN too
+			return s, errs.New(errs.InvalidRequest, "%s must be from %v to %v, not %v",
+				option.name, option.least, option.most, *option.value).With("field", option.name)
+		}
+		option.use(*option.value)
+	}
+	if silence := req.GetSentenceSilence(); silence != nil {
+		s.silence = silence.AsDuration()
+		if s.silence < 0 || s.silence > longestSilence {
+			return s, errs.New(errs.InvalidRequest, "sentence_silence must be from 0 to %v, not %v", longestSilence, s.silence).
+				With("field", "sentence_silence")
+		}
+	}
+	return s, nil
+}
+
+// speakerOf finds a speaker by name or number; empty is the voice's default.
+func speakerOf(config *voicefile.Config, speaker string) (int64, error) {
+	if speaker == "" {
+		return config.DefaultSpeaker, nil
+	}
+	if id, ok := config.SpeakerIDs[speaker]; ok {
+		return id, nil
+	}
+	if id, err := strconv.ParseInt(speaker, 10, 64); err == nil && id >= 0 && id < int64(config.Speakers) {
+		return id, nil
+	}
+	return 0, errs.New(errs.InvalidRequest, "the voice has no speaker %.40q; it has %s", speaker, speakerNames(config)).
+		With("field", "speaker")
+}
+
+// speakerNames lists some of the speakers.
+func speakerNames(config *voicefile.Config) string {
+	const most = 10
+	names := slices.Sorted(maps.Keys(config.SpeakerIDs))
+	if len(names) == 0 && config.Speakers == 1 {
+		return "one, number 0"
+	}
+	if len(names) == 0 {
+		return fmt.Sprintf("the numbers 0 to %d", config.Speakers-1)
+	}
+	if len(names) > most {
+		return fmt.Sprintf("%s and %d more, and the numbers 0 to %d",
+			strings.Join(names[:most], ", "), len(names)-most, config.Speakers-1)
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,150 @@
+package piper
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/lexilingo/modelgateway/engines/piper/phonemes"
+)
+
+// texts are the texts to compare, by espeak-ng's voice.
+func texts(t *testing.T) map[string][]string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", "sentences.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sets map[string][]string
+	if err := json.Unmarshal(data, &sets); err != nil {
+		t.Fatal(err)
+	}
+	return sets
+}
+
+// bridge is piper-tts's own espeak-ng.
+type bridge struct{ *reference }
+
+// Translate implements phonemes.Phonemiser.
+func (b bridge) Translate(_ context.Context, _, text string) ([]phonemes.Translation, error) {
+	var clauses [][3]any // phonemes, mark, whether it ends a sentence
+	b.ask(map[string]any{"text": text}, &clauses)
+	terminators := map[string]int{".": 0x80028, "?": 0x82028, "!": 0x8302d, ",": 0x41014, ":": 0x4001e, ";": 0x4101e}
+	var out []phonemes.Translation
+	for _, c := range clauses {
+		terminator := terminators[c[1].(string)]
+		if terminator == 0 && c[2].(bool) {
+			terminator = 0x90028 // the text's end
+		}
+		out = append(out, phonemes.Translation{Phonemes: c[0].(string), Terminator: terminator})
+	}
+	return out, nil
+}
+
+func idsOf(t *testing.T, m *model, p phonemes.Phonemiser, text string) [][]int64 {
+	t.Helper()
+	sentences, err := phonemes.FromText(t.Context(), p, m.voice.config, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := make([][]int64, len(sentences))
+	for i, s := range sentences {
+		ids[i] = phonemes.ToIDs(m.voice.config, s.Symbols).Values
+	}
+	return ids
+}
+
+// TestIDs: the ids of texts in several languages are those of piper-tts.
+//
+// piper-tts brings a libespeak-ng that is newer than 1.52 and writes some sounds
+// in another way, whichever of the two libraries' data it is given. So the texts
+// are compared twice: with its library's phonemes, where every id must be equal,
+// and with the installed library's, where what differs must be one of the known
+// differences.
+func TestIDs(t *testing.T) {
+	equal, all := 0, 0
+	for voice, texts := range texts(t) {
+		path := changedVoice(t, espeakVoice(voice))
+		m := loadVoice(t, path, nil)
+		piper, clauses := startReference(t, path, "ids"), bridge{startReference(t, path, "clauses")}
+		for _, text := range texts {
+			var want [][]int64
+			piper.ask(map[string]any{"text": text}, &want)
+			if got := idsOf(t, m, clauses, text); !slices.EqualFunc(got, want, slices.Equal) {
+				t.Errorf("with the library of piper-tts, %s, %q\n got %v\nwant %v", voice, text, got, want)
+			}
+			got := idsOf(t, m, m.translate, text)
+			all++
+			if slices.EqualFunc(got, want, slices.Equal) {
+				equal++
+				continue
+			}
+			t.Logf("%s, %q is not equal", voice, text)
+			known := func(a, b []int64) bool { return slices.Equal(withoutKnown(a), withoutKnown(b)) }
+			if !slices.EqualFunc(got, want, known) {
+				t.Errorf("with the installed library, %s, %q\n got %v\nwant %v", voice, text, got, want)
+			}
+		}
+	}
+	t.Logf("%d of %d texts have equal ids with either library", equal, all)
+	if equal < 40 {
+		t.Errorf("only %d texts are equal with either library", equal)
+	}
+}
+
+// withoutKnown takes out what libespeak-ng 1.52 and newer ones write differently,
+// by the ids of published voices: the glide ʲ (119) between two vowels ("the
+// end"), which only the newer one writes, and r (30) or ɾ (92) in German.
+func withoutKnown(ids []int64) []int64 {
+	var out []int64
+	for i := 0; i < len(ids); i++ {
+		switch ids[i] {
+		case 119:
+			i++ // and its pad
+		case 92:
+			out = append(out, 30)
+		default:
+			out = append(out, ids[i])
+		}
+	}
+	return out
+}
+
+// TestSamples: without noise, the samples are those of piper-tts on the same ids,
+// as are the durations.
+func TestSamples(t *testing.T) {
+	m := loadVoice(t, starter(), nil)
+	piper := startReference(t, starter(), "audio")
+	for _, length := range []float32{1, 0.5, 1.7} {
+		for _, text := range []string{"Hello, world!", "Is the quick brown fox there?", "Stop."} {
+			sentences, err := phonemes.FromText(t.Context(), m.translate, m.voice.config, text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ids := phonemes.ToIDs(m.voice.config, sentences[0].Symbols).Values
+			got, err := m.voice.speak(t.Context(), ids, settings{length: length})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var samples []float32
+			var durations []int
+			piper.ask(map[string]any{"ids": ids, "scales": []float32{0, length, 0}, "speaker": nil}, &[]any{&samples, &durations})
+			if len(samples) != len(got.samples) || !slices.Equal(durations, got.durations) {
+				t.Fatalf("%q at %v: %d samples, want %d; durations %v, want %v",
+					text, length, len(got.samples), len(samples), got.durations, durations)
+			}
+			var most float64
+			for i := range samples {
+				most = max(most, math.Abs(float64(samples[i]-got.samples[i])))
+			}
+			t.Logf("%q at %v: %d samples, largest difference %.2g", text, length, len(samples), most)
+			if most > 1e-4 {
+				t.Errorf("%q at %v: the largest difference is %v", text, length, most)
+			}
+		}
+	}
+}
