@@ -29,9 +29,12 @@ const (
 	Chat = "chat.gguf"
 	// Voice is a voice in Piper's format; its description lies beside it.
 	Voice = "voice.onnx"
+	// Pronunciation is a CTC model for pronunciation scoring; its vocabulary lies
+	// beside it.
+	Pronunciation = "pronunciation.onnx"
 )
 
-//go:embed starter/SHA256SUMS starter/chat.gguf starter/voice.onnx starter/voice.onnx.json
+//go:embed starter/SHA256SUMS starter/chat.gguf starter/voice.onnx starter/voice.onnx.json starter/pronunciation.onnx starter/pronunciation.vocab.json
 var embedded embed.FS
 
 const (

@@ -58,6 +58,8 @@ func speak(text string) []float32 {
 	}
 	for _, r := range text {
 		switch {
+		case !strings.ContainsRune("_ 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", r):
+			continue
 		case r == '_':
 			for range 5 {
 				frame(map[int]float32{0: 12})

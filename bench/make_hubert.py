@@ -1,0 +1,46 @@
+#!/usr/bin/env python3
+"""Makes a HuBERT-large-shaped CTC model with random weights, to measure speed and memory without a download.
+
+    python3 bench/make_hubert.py --out FOLDER            # model.onnx, fp32, 1.2 GiB
+    python3 bench/make_hubert.py --out FOLDER --int8     # and model_int8.onnx, dynamically quantised
+
+Needs the packages onnx and numpy (models/starter/requirements.txt pins them), and onnxruntime for --int8. Operators,
+widths and layers are those of facebook/hubert-large-ls960-ft as optimum exports it, so a second of audio costs the same
+work and memory; what it hears is meaningless. The folder is a model of engine-hubert. The last line printed is its path.
+"""
+
+import argparse
+import json
+import pathlib
+import sys
+
+import onnx
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "models" / "starter"))
+import make_ctc  # noqa: E402  (the folder is not a package)
+from ctcmodel import graph  # noqa: E402
+
+SEED = 20
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=pathlib.Path, required=True, help="folder, outside the repository")
+    parser.add_argument("--int8", action="store_true", help="quantise matrices to 8 bits as well")
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    path = arguments.out / "model.onnx"
+    if not path.exists():
+        onnx.save(graph.build(graph.HUBERT_LARGE, graph.random_weights(graph.HUBERT_LARGE, SEED)), path)
+    vocabulary = {symbol: i for i, symbol in enumerate(make_ctc.SYMBOLS)}
+    (arguments.out / "vocab.json").write_text(json.dumps(vocabulary) + "\n")
+    if arguments.int8:
+        from onnxruntime.quantization import QuantType, quantize_dynamic
+
+        quantize_dynamic(path, arguments.out / "model_int8.onnx", weight_type=QuantType.QUInt8,
+                         op_types_to_quantize=["MatMul"])
+    print(arguments.out)
+
+
+if __name__ == "__main__":
+    main()
