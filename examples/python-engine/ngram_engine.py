@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+"""An engine in Python: character n-grams that tell languages apart and imitate them.
+
+It stands for whatever model you keep in Python. Its model is a JSON file that
+maps languages to texts; `load` counts their n-grams. The task "invoke" has the
+method detect_language; the task "chat" goes on in the language that it is
+spoken to in. It needs the package modelgateway (clients/python).
+"""
+
+import collections
+import dataclasses
+import json
+import math
+import random
+from collections.abc import Iterator
+from typing import Any
+
+from modelgateway import InvalidRequest, ModelFileInvalid, engine
+from modelgateway.v1 import chat_pb2
+
+# The longest text that is looked at; more of it would not change what language it is.
+MAX_CHARACTERS = 10_000
+
+# How many characters a language might use, for those that its text has not.
+CHARACTERS = 500
+
+
+@dataclasses.dataclass
+class Parameters:
+    """The model's `parameters` in the configuration."""
+
+    order: int = 4  # characters of a gram
+    max_tokens: int = 200  # of an answer, where the request does not say
+    delay: float = 0.0  # seconds before each character, to watch it at work
+
+
+class NgramEngine(engine.Engine):
+    name = "ngram"
+    version = "1.0.0"
+    tasks = ("chat", "invoke")
+
+    def load(self, options: engine.LoadOptions) -> engine.Model:
+        parameters = options.decode(Parameters)
+        if not 1 <= parameters.order <= 8:
+            raise InvalidRequest("parameter 'order' must be 1 to 8", metadata={"parameter": "order"})
+        try:
+            texts = json.loads(options.file().read_text(encoding="utf-8"))
+            languages = {str(language): str(text) for language, text in texts.items()}
+        except (OSError, ValueError, AttributeError) as error:
+            raise ModelFileInvalid("the model's file is not a JSON object of texts") from error
+        if not all(languages.values()) or not languages:
+            raise ModelFileInvalid("the model's file has a language without a text, or none at all")
+        model = NgramModel(parameters)
+        for done, (language, text) in enumerate(languages.items(), 1):
+            model.learn(language, text)
+            options.report(done / len(languages))
+        return model
+
+
+class NgramModel(engine.Model):
+    def __init__(self, parameters: Parameters) -> None:
+        self.parameters = parameters
+        # For each language and each context: how often which character came next.
+        self.counts: dict[str, dict[str, collections.Counter[str]]] = {}
+
+    @property
+    def description(self) -> str:
+        grams = sum(len(contexts) for contexts in self.counts.values())
+        return f"character {self.parameters.order}-grams of {', '.join(self.counts)}: {grams} contexts"
+
+    def learn(self, language: str, text: str) -> None:
+        contexts = self.counts.setdefault(language, collections.defaultdict(collections.Counter))
+        text = f" {text} "
+        for at, character in enumerate(text):
+            for length in range(self.parameters.order):
+                if length <= at:
+                    contexts[text[at - length : at]][character] += 1
+
+    def surprise(self, language: str, text: str, call: engine.Call) -> float:
+        """Bits that a character of the text costs under a language: Witten-Bell smoothing, from the shortest
+        context to the longest."""
+        contexts, bits = self.counts[language], 0.0
+        for at, character in enumerate(text):
+            if at % 1000 == 0:
+                call.check()
+            probability = 1 / CHARACTERS
+            for length in range(min(self.parameters.order, at + 1)):
+                seen = contexts.get(text[at - length : at])
+                if not seen:
+                    break
+                probability = (seen[character] + len(seen) * probability) / (seen.total() + len(seen))
+            bits -= math.log2(probability)
+        return bits / len(text)
+
+    def detect(self, text: str, call: engine.Call) -> dict[str, float]:
+        text = text[:MAX_CHARACTERS]
+        costs = {language: self.surprise(language, text, call) for language in self.counts}
+        call.count(len(costs))
+        best = min(costs.values())
+        weights = {language: 2 ** ((best - cost) * len(text)) for language, cost in costs.items()}
+        return {language: weight / sum(weights.values()) for language, weight in weights.items()}
+
+    # What the model can do: the tasks by their names.
+
+    def invoke(self, method: str, params: dict[str, Any], call: engine.Call) -> dict[str, Any]:
+        text = params.get("text")
+        if method != "detect_language":
+            raise InvalidRequest(f"there is no method {method!r}; there is detect_language")
+        if not isinstance(text, str) or not text:
+            raise InvalidRequest("params.text must be a text")
+        scores = self.detect(text, call)
+        return {"language": max(scores, key=lambda language: scores[language]), "probabilities": scores}
+
+    def chat(self, request: chat_pb2.ChatRequest, call: engine.Call) -> Iterator[str | chat_pb2.StreamChatResponse]:
+        if not request.messages:
+            raise InvalidRequest("there are no messages")
+        heard = request.messages[-1].content[:MAX_CHARACTERS] or " "
+        scores = self.detect(heard, call)
+        contexts = self.counts[max(scores, key=lambda language: scores[language])]
+        sampling = request.sampling
+        limit = sampling.max_tokens or self.parameters.max_tokens
+        choice = random.Random(sampling.seed if sampling.HasField("seed") else None)
+        said = heard[-self.parameters.order :] + " "
+        for count in range(limit):
+            call.wait(self.parameters.delay)  # ends the answer at once if it is cancelled
+            character = self.next_character(contexts, said, choice)
+            said = (said + character)[-self.parameters.order :]
+            call.count()
+            yield character
+            if character in ".?!" and count >= limit // 2:
+                yield engine.finish(prompt_tokens=len(heard), completion_tokens=count + 1)
+                return
+        yield engine.finish(prompt_tokens=len(heard), completion_tokens=limit, cut=True)
+
+    def next_character(self, contexts: dict[str, collections.Counter[str]], said: str, choice: random.Random) -> str:
+        """Draws from the longest context that was seen."""
+        for length in range(self.parameters.order - 1, -1, -1):
+            seen = contexts.get(said[len(said) - length :])
+            if seen:
+                return choice.choices(list(seen), seen.values())[0]
+        return " "
+
+
+if __name__ == "__main__":
+    engine.serve(NgramEngine())

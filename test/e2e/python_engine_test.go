@@ -1,0 +1,250 @@
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/lexilingo/modelgateway/engines/enginetest"
+	"github.com/lexilingo/modelgateway/engines/errs"
+	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+)
+
+// python names the interpreter of the tests.
+func python(t *testing.T) string {
+	t.Helper()
+	path := os.Getenv("MG_PYTHON")
+	if path == "" {
+		t.Fatal("MG_PYTHON names no Python with grpcio: run the tests by `make test`")
+	}
+	return path
+}
+
+// inProject returns the absolute path of a file of the project.
+func inProject(t *testing.T, elem ...string) string {
+	t.Helper()
+	path, err := filepath.Abs(filepath.Join(append([]string{root}, elem...)...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func ngramProgram(t *testing.T) string {
+	return inProject(t, "examples", "python-engine", "ngram_engine.py")
+}
+
+func ngramModel(t *testing.T) string {
+	return inProject(t, "examples", "python-engine", "languages.json")
+}
+
+func clientSources(t *testing.T) string { return inProject(t, "clients", "python", "src") }
+
+func fields(t *testing.T, m map[string]any) *structpb.Struct {
+	t.Helper()
+	s, err := structpb.NewStruct(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// The example engine keeps the contract that the Go engines keep.
+func TestPythonEngineConforms(t *testing.T) {
+	chat := func(text string, tokens int32) enginetest.Sample {
+		return enginetest.Sample{Messages: []*enginev1.RunRequest{{Payload: &enginev1.RunRequest_Chat{
+			Chat: &gatewayv1.ChatRequest{Messages: user(text), Sampling: &gatewayv1.SamplingOptions{MaxTokens: &tokens}},
+		}}}}
+	}
+	detect := enginetest.Sample{
+		Messages: []*enginev1.RunRequest{{Payload: &enginev1.RunRequest_Invoke{Invoke: &enginev1.InvokeTask{
+			Method: "detect_language", Params: fields(t, map[string]any{"text": "Hôm qua tôi đi chợ với mẹ."}),
+		}}}},
+		Check: func(t *testing.T, answer []*enginev1.RunResponse) {
+			if got := answer[0].GetInvoke().GetFields()["language"].GetStringValue(); got != "vi" {
+				t.Errorf("the language is %q, want vi", got)
+			}
+		},
+	}
+	var bad []enginetest.BadFile
+	for name, content := range map[string]string{
+		"empty": "", "no JSON": "\x00\xff", "a list": "[]", "no language": "{}", "no text": `{"en": ""}`,
+	} {
+		path := filepath.Join(t.TempDir(), "model.json")
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		bad = append(bad, enginetest.BadFile{Name: name, Path: path, Reason: errs.ModelFileInvalid})
+	}
+	bad = append(bad, enginetest.BadFile{Name: "a folder", Path: t.TempDir(), Reason: errs.ModelFileInvalid})
+	enginetest.Run(t, enginetest.Config{
+		Command: []string{python(t), ngramProgram(t)},
+		Env:     []string{"PYTHONPATH=" + clientSources(t)},
+		Load: &enginev1.LoadRequest{
+			ModelName: "languages", Path: ngramModel(t), MaxConcurrency: 2,
+			Parameters: fields(t, map[string]any{"order": 5, "delay": 0.005}),
+		},
+		Samples:  []enginetest.Sample{chat("What did you do?", 20), detect},
+		Slow:     chat("What did you do?", 100_000),
+		BadFiles: bad,
+	})
+}
+
+// pythonConfig has the example engine beside the test engine.
+func pythonConfig(t *testing.T) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "any.model")
+	if err := os.WriteFile(file, []byte("a model of the test engine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf(`
+max_memory_mb: 300
+engines:
+  ngram: {command: [%q, %q], env: {PYTHONPATH: %q}, max_concurrency: 4}
+  fault: {command: [engine-fault], max_concurrency: 4}
+models:
+  languages: {engine: ngram, path: %q, memory_mb: 200, priority: normal}
+  other: {engine: fault, path: %q, memory_mb: 200, priority: normal}
+tasks:
+  chat: {primary: languages}
+  detect_language: {primary: languages, method: detect_language}
+`+noOtherTasks, python(t), ngramProgram(t), clientSources(t), ngramModel(t), file)
+}
+
+// noOtherTasks routes the built-in tasks to a model that there is.
+const noOtherTasks = `
+  grammar: {primary: other, fallbacks: []}
+  response: {primary: other, fallbacks: []}
+  stt: {primary: other, fallbacks: []}
+  tts: {primary: other, fallbacks: []}
+  pronunciation: {primary: other, fallbacks: []}
+  explain_vi: {primary: other, fallbacks: []}
+`
+
+func wantState(t *testing.T, s *server, model string, want gatewayv1.ModelState) {
+	t.Helper()
+	if got := s.model(t, model).GetState(); got != want {
+		t.Errorf("%s is %v, want %v", model, got, want)
+	}
+}
+
+// A model in Python lives as one in Go: it is loaded by its first request,
+// answers, makes room for another, and comes back after a crash.
+func TestPythonEngineLivesLikeAnyOther(t *testing.T) {
+	s := start(t, pythonConfig(t))
+	wantState(t, s, "languages", gatewayv1.ModelState_MODEL_STATE_UNLOADED)
+
+	task, err := s.models.ExecuteTask(t.Context(), &gatewayv1.ExecuteTaskRequest{
+		TaskType: "detect_language", Params: fields(t, map[string]any{"text": "Les enfants lisent leurs phrases."}),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := task.GetData().GetFields()["language"].GetStringValue(); got != "fr" || task.GetServedBy().GetEngine() != "ngram" {
+		t.Errorf("the task answered %v", task)
+	}
+	chat, err := s.models.Chat(t.Context(), &gatewayv1.ChatRequest{Messages: user("What did the children write?"), Sampling: greedy(40)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if chat.GetMessage().GetContent() == "" || chat.GetUsage().GetCompletionTokenCount() == 0 || chat.GetServedBy().GetModel() != "languages" {
+		t.Errorf("the chat answered %v", chat)
+	}
+	eventually(t, time.Minute, "its process is measured", func() bool {
+		return s.model(t, "languages").GetMemory().GetMeasuredBytes() > 0
+	})
+	languages := s.model(t, "languages")
+	if languages.GetLoadCount() != 1 {
+		t.Errorf("%d loads for two requests, want 1", languages.GetLoadCount())
+	}
+
+	// Evicted: the budget holds one of the two.
+	if _, err := s.models.Chat(t.Context(), &gatewayv1.ChatRequest{Messages: user("Hello"), Model: "other"}); err != nil {
+		t.Fatal(err)
+	}
+	wantState(t, s, "languages", gatewayv1.ModelState_MODEL_STATE_UNLOADED)
+	evicted := s.model(t, "languages").GetLastEviction()
+	if evicted.GetReason() != gatewayv1.EvictionReason_EVICTION_REASON_PRESSURE || evicted.GetRequestedBy() != "other" {
+		t.Errorf("it was evicted as %v", evicted)
+	}
+	if alive(int(languages.GetWorkerPid())) {
+		t.Error("its process is still there, with its memory")
+	}
+
+	// Killed in mid-stream: that answer fails, the next loads afresh.
+	tokens := int32(100_000)
+	stream, err := s.models.StreamChat(t.Context(), &gatewayv1.StreamChatRequest{
+		Messages: user("What did the children write?"), Sampling: &gatewayv1.SamplingOptions{MaxTokens: &tokens},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.Recv(); err != nil {
+		t.Fatal(err)
+	}
+	pid := int(s.model(t, "languages").GetWorkerPid())
+	// Stopped first, so that the answer cannot end by itself before the kill.
+	for _, signal := range []syscall.Signal{syscall.SIGSTOP, syscall.SIGKILL} {
+		if err := syscall.Kill(pid, signal); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := end(stream); errs.ReasonOf(err) != errs.EngineCrashed {
+		t.Errorf("the answer under way ended with %v, want ENGINE_CRASHED", err)
+	}
+	again, err := s.models.Chat(t.Context(), &gatewayv1.ChatRequest{Messages: user("Hello"), Sampling: greedy(10)})
+	if err != nil {
+		t.Fatalf("the next request: %v", err)
+	}
+	if now := int(s.model(t, "languages").GetWorkerPid()); now == pid || again.GetServedBy().GetLoadDuration().AsDuration() == 0 {
+		t.Errorf("served by process %d, want a fresh one", now)
+	}
+}
+
+// A cancelled call stops the work in Python; the gateway's end ends the worker.
+func TestPythonEngineStopsWorkAndEnds(t *testing.T) {
+	s := start(t, pythonConfig(t))
+	tokens := int32(100_000)
+	stream, err := s.models.StreamChat(t.Context(), &gatewayv1.StreamChatRequest{
+		Messages: user("What?"), Sampling: &gatewayv1.SamplingOptions{MaxTokens: &tokens},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if _, err := stream.Recv(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	worker := int(s.model(t, "languages").GetWorkerPid())
+	if err := s.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 20*time.Second, "the worker dies with the gateway", func() bool { return !alive(worker) })
+	if err := end(stream); errors.Is(err, io.EOF) {
+		t.Error("the answer ended well, without its server")
+	}
+}
+
+// An engine that fails says where, and never what a user said.
+func TestPythonEngineLogsNoUsersWords(t *testing.T) {
+	s := start(t, pythonConfig(t))
+	const secret = "tôi tên là Bí Mật"
+	params := fields(t, map[string]any{"text": secret, "deep": map[string]any{"x": 1}})
+	for _, method := range []string{"detect_language", "no_such_method"} {
+		_, _ = s.models.Invoke(t.Context(), &gatewayv1.InvokeRequest{ModelName: "languages", Method: method, Params: params})
+	}
+	s.stop(t)
+	if strings.Contains(s.output(), secret) {
+		t.Error("the log holds a user's words")
+	}
+}
