@@ -33,7 +33,6 @@ type resampler struct {
 	half   int  // the filter spans this many input samples on either side
 	phases int
 	table  [][]float32 // by phase, 2*half taps each; one row more if interpolated
-	row    []float32   // an interpolated row
 
 	buf  []float32 // input from index start on
 	from int64     // index of buf[0] in the input, negative for the silence before
@@ -61,7 +60,6 @@ func newResampler(rate int) *resampler {
 	rows := r.l
 	if r.l > exactPhases {
 		r.phases, rows = tablePhases, tablePhases+1
-		r.row = make([]float32, 2*r.half)
 	}
 	r.table = make([][]float32, rows)
 	for p := range r.table {
@@ -146,7 +144,7 @@ func (r *resampler) run(end int64) []float32 {
 		if first+2*r.half > len(r.buf) {
 			break
 		}
-		r.out = append(r.out, dot(r.buf[first:first+2*r.half], r.taps()))
+		r.out = append(r.out, r.filter(r.buf[first:first+2*r.half]))
 		r.frac += r.m
 		r.at += int64(r.frac / r.l)
 		r.frac %= r.l
@@ -155,19 +153,15 @@ func (r *resampler) run(end int64) []float32 {
 	return r.out
 }
 
-// taps returns the filter of the current phase.
-func (r *resampler) taps() []float32 {
+// filter returns the output at the current phase, of the input around it.
+func (r *resampler) filter(x []float32) float32 {
 	if r.phases == r.l {
-		return r.table[r.frac]
+		return dot(x, r.table[r.frac])
 	}
-	x := float32(r.frac) * float32(r.phases) / float32(r.l)
-	p := min(int(x), r.phases-1)
-	x -= float32(p)
-	a, b := r.table[p], r.table[p+1]
-	for i := range r.row {
-		r.row[i] = a[i] + x*(b[i]-a[i])
-	}
-	return r.row
+	phase := float64(r.frac) * float64(r.phases) / float64(r.l)
+	p := min(int(phase), r.phases-1)
+	a, b := dot(x, r.table[p]), dot(x, r.table[p+1])
+	return a + float32(phase-float64(p))*(b-a)
 }
 
 // forget drops the input that no later output needs, now and then.
