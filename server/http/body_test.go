@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +29,10 @@ func TestSlowBodiesAreCutOff(t *testing.T) {
 		"chunked":  "POST /v1/chat HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"me",
 		"Connect":  "POST " + rpcChat + " HTTP/1.1\r\nContent-Type: application/json\r\nConnect-Protocol-Version: 1\r\n" + sized + "\r\n{\"me",
 		"gRPC-Web": "POST " + rpcChat + " HTTP/1.1\r\nContent-Type: application/grpc-web+proto\r\n" + sized + "\r\n\x00\x00\x00",
+		"audio":    "POST /v1/transcribe HTTP/1.1\r\nContent-Type: audio/wav\r\n" + sized + "\r\nRIFF",
+		"form":     "POST /v1/transcribe HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=x\r\n" + sized + "\r\n--x\r\n",
+		"score":    "POST /v1/pronunciation?reference_text=a HTTP/1.1\r\nContent-Type: audio/wav\r\n" + sized + "\r\nRIFF",
+		"sound":    "POST /v1/synthesize HTTP/1.1\r\nContent-Type: application/json\r\n" + sized + "\r\n{",
 		"health":   "GET /health HTTP/1.1\r\n" + sized + "\r\n",
 		"no path":  "POST /nothing HTTP/1.1\r\n" + sized + "\r\n",
 	} {
@@ -85,6 +90,34 @@ func TestStreamsUpwardsMayPause(t *testing.T) {
 			t.Fatal(err)
 		}
 		<-time.After(2 * patience) // the pause
+	}
+}
+
+// A recording is read at the engine's pace. That is not the caller's fault, on
+// either version of HTTP.
+func TestTheEnginesPaceIsNotTheCallers(t *testing.T) {
+	const patience = 50 * time.Millisecond
+	url := serve(t, func(o *Options) { o.bodyPatience = patience })
+	var clear http.Protocols
+	clear.SetUnencryptedHTTP2(true)
+	for name, transport := range map[string]*http.Transport{"HTTP/1": {}, "HTTP/2": {Protocols: &clear}} {
+		recording := strings.NewReader(strings.Repeat("x", uploadAhead+10*busyEvery))
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+transcribePath, recording)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "audio/wav")
+		req.Header.Set("Accept", "text/plain")
+		resp, err := transport.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, _ := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		transport.CloseIdleConnections()
+		if want := strconv.Itoa(uploadAhead+10*busyEvery) + "\n"; resp.StatusCode != http.StatusOK || string(text) != want {
+			t.Errorf("%s: %d %s", name, resp.StatusCode, text)
+		}
 	}
 }
 

@@ -3,13 +3,16 @@ package httpserver
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -48,6 +51,26 @@ func (echoing) StreamTranscribe(stream grpc.BidiStreamingServer[gatewayv1.Stream
 		}
 		if err := stream.Send(&gatewayv1.StreamTranscribeResponse{}); err != nil {
 			return err
+		}
+	}
+}
+
+// busyEvery is after how many bytes of audio Transcribe pauses.
+const busyEvery = 1 << 20
+
+// Transcribe counts bytes, slowly.
+func (echoing) Transcribe(stream grpc.ClientStreamingServer[gatewayv1.TranscribeRequest, gatewayv1.TranscribeResponse]) error {
+	heard := 0
+	for {
+		m, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return stream.SendAndClose(&gatewayv1.TranscribeResponse{Transcript: &gatewayv1.Transcript{Text: strconv.Itoa(heard)}})
+		}
+		if err != nil {
+			return err
+		}
+		if heard += len(m.GetAudio()); heard%busyEvery < len(m.GetAudio()) {
+			<-time.After(70 * time.Millisecond) // at work
 		}
 	}
 }

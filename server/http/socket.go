@@ -117,19 +117,24 @@ func (c *socket) receive() (message, error) {
 	return message{text: kind == websocket.TextMessage, data: data}, nil
 }
 
-// extend gives the other side time: until it should have answered a ping, until
-// it is idle for too long, or until the socket is closed.
+// extend gives the other side time until it has to be heard of again.
 func (c *socket) extend() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	until := time.Now().Add(goneAfter)
-	if idle := c.since.Add(c.idle); idle.Before(until) {
-		until = idle
-	}
+	_ = c.conn.SetReadDeadline(c.until()) // an error shows when it is read
+}
+
+// until is when the other side should have answered a ping, is idle for too long,
+// or is not waited for any more. mu is held.
+func (c *socket) until() time.Time {
 	if !c.closing.IsZero() {
-		until = c.closing
+		return c.closing
 	}
-	_ = c.conn.SetReadDeadline(until) // an error shows when it is read
+	gone, idle := time.Now().Add(goneAfter), c.since.Add(c.idle)
+	if idle.Before(gone) {
+		return idle
+	}
+	return gone
 }
 
 // broken tells why nothing more can be read.
