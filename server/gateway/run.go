@@ -26,6 +26,7 @@ import (
 func Serve(ctx context.Context, cfg *config.Config, version string, out, logs io.Writer) error {
 	log := telemetry.NewLogger(logs, cfg.Log)
 	telemetry.RouteGRPCLog(log)
+	telemetry.RouteStandardLog(log)
 	g, err := New(Options{
 		Config:  cfg,
 		Log:     log,
