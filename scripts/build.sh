@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-cgo_programs=(engine-llama engine-piper) # the programs that link native libraries
+cgo_programs=(engine-hubert engine-llama engine-piper engine-whisper) # the programs that link native libraries
 
 version=${VERSION:-$(git describe --tags --always --dirty 2>/dev/null || echo dev)}
 # The commit is told too: the Go tool notes it only in a checkout, and GOFLAGS may forbid that.

@@ -1,0 +1,119 @@
+// Package hubert is the engine for CTC models of speech in ONNX files, such as
+// HuBERT and wav2vec 2.0: it scores how a text was read aloud.
+//
+// What a text sounds like is found by package textnorm and vocab, what the model
+// computes is compared with it by packages scoring and ctc, all of them plain Go;
+// here is what joins them to ONNX Runtime and to the SDK.
+package hubert
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+
+	"github.com/lexilingo/modelgateway/engines"
+	"github.com/lexilingo/modelgateway/engines/hubert/vocab"
+	"github.com/lexilingo/modelgateway/engines/onnx"
+	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
+)
+
+const (
+	// Name is the engine's name in configurations.
+	Name = "hubert"
+
+	version = "1"
+)
+
+// Engine makes models of ONNX files.
+type Engine struct {
+	runtime func() (*onnx.Runtime, error)
+}
+
+var _ engines.Engine = (*Engine)(nil)
+
+// New returns the engine. ONNX Runtime is opened at the first use, once.
+func New() *Engine { return &Engine{runtime: sync.OnceValues(onnx.Open)} }
+
+// Describe implements engines.Engine.
+func (e *Engine) Describe() engines.Description {
+	d := engines.Description{
+		Name:      Name,
+		Version:   version,
+		Tasks:     []enginev1.Task{enginev1.Task_TASK_PRONUNCIATION},
+		Libraries: map[string]string{},
+		Devices:   []string{onnx.DeviceCPU},
+	}
+	if runtime, err := e.runtime(); err == nil {
+		d.Libraries["onnxruntime"] = runtime.Version()
+		d.Devices = runtime.Devices()
+	}
+	return d
+}
+
+// How far a load is at its steps.
+const (
+	partBegun  = 0.05
+	partOpened = 0.7
+	partProbed = 0.9
+)
+
+// Load implements engines.Engine.
+func (e *Engine) Load(ctx context.Context, opts engines.LoadOptions) (engines.Model, error) {
+	p, err := readParameters(opts)
+	if err != nil {
+		return nil, err
+	}
+	f, err := findFiles(opts.Path, p.File)
+	if err != nil {
+		return nil, err
+	}
+	runtime, err := e.runtime()
+	if err != nil {
+		return nil, err
+	}
+	defer onnx.Heartbeat(opts.Work)()
+	report := opts.Report
+	if report == nil {
+		report = func(float64) {}
+	}
+	report(partBegun)
+	session, err := runtime.Load(ctx, f.model, onnx.Options{Device: opts.Device, Threads: opts.Threads})
+	if err != nil {
+		return nil, err
+	}
+	report(partOpened)
+	m, err := newModel(ctx, session, f, p, opts, report)
+	if err != nil {
+		session.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
+func newModel(ctx context.Context, session *onnx.Session, f files, p parameters, opts engines.LoadOptions, report func(float64)) (*model, error) {
+	network, err := newNetwork(ctx, session, f.name(), p.WindowSeconds)
+	if err != nil {
+		return nil, err
+	}
+	report(partProbed)
+	vocabulary, err := vocab.Read(f.vocabulary, f.added, network.outputs)
+	if err != nil {
+		return nil, err
+	}
+	if err := vocabulary.ReadLexicon(f.lexicon); err != nil {
+		return nil, err
+	}
+	network.normalize, err = readPreprocessor(f.preprocessor)
+	if err != nil {
+		return nil, err
+	}
+	slog.Info("loaded a CTC model", "file", f.name(), "outputs", network.outputs, "frame_samples", network.stride, "device", session.Device())
+	return &model{
+		parameters: p,
+		file:       f.name(),
+		session:    session,
+		network:    network,
+		vocabulary: vocabulary,
+		work:       opts.Work,
+	}, nil
+}

@@ -1,0 +1,120 @@
+package hubert
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/lexilingo/modelgateway/engines/audio"
+	"github.com/lexilingo/modelgateway/engines/errs"
+)
+
+// files are a model's files. Those that need not be there are "" if they are
+// not, but for the lexicon.
+type files struct {
+	model, vocabulary, lexicon string
+	added, preprocessor        string
+}
+
+func (f files) name() string { return filepath.Base(f.model) }
+
+// findFiles finds a model's files. The path is a folder as the published models
+// have it, with model.onnx in it or in its folder onnx, or the .onnx file itself.
+// file, if not "", is the name of the .onnx file in the folder.
+func findFiles(path, file string) (files, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return files{}, missing(filepath.Base(path), err)
+	case err != nil:
+		return files{}, errs.New(errs.ModelFileInvalid, "the model's file %s cannot be read; check its permissions", filepath.Base(path)).WithCause(err)
+	case !info.IsDir():
+		dir, stem := filepath.Split(strings.TrimSuffix(path, ".onnx"))
+		return files{
+			model:        path,
+			vocabulary:   firstOf(filepath.Join(dir, stem+".vocab.json"), filepath.Join(dir, "vocab.json")),
+			lexicon:      firstOf(filepath.Join(dir, stem+".lexicon.txt"), filepath.Join(dir, "lexicon.txt")),
+			added:        existing(filepath.Join(dir, "added_tokens.json")),
+			preprocessor: existing(filepath.Join(dir, "preprocessor_config.json")),
+		}, nil
+	}
+	if file == "" {
+		file = "model.onnx"
+	}
+	if !filepath.IsLocal(file) {
+		return files{}, errs.New(errs.InvalidRequest, `parameter "file" must be a file in the model's folder, not %q`, file).With("parameter", "file")
+	}
+	model := firstOf(filepath.Join(path, file), filepath.Join(path, "onnx", file))
+	if existing(model) == "" {
+		return files{}, missing(filepath.Join(filepath.Base(path), file), nil)
+	}
+	return files{
+		model:        model,
+		vocabulary:   firstOf(filepath.Join(path, "vocab.json"), filepath.Join(filepath.Dir(model), "vocab.json")),
+		lexicon:      firstOf(filepath.Join(path, "lexicon.txt"), filepath.Join(filepath.Dir(model), "lexicon.txt")),
+		added:        existing(filepath.Join(path, "added_tokens.json")),
+		preprocessor: existing(filepath.Join(path, "preprocessor_config.json")),
+	}, nil
+}
+
+func missing(name string, cause error) error {
+	return errs.New(errs.ModelFileMissing,
+		"the model's file %s is not there; put it there, set the model's path, or name the file by the parameter %q", name, "file").
+		With("path", name).WithCause(cause)
+}
+
+// existing returns a path if something is there, else "".
+func existing(path string) string {
+	if _, err := os.Stat(path); err != nil {
+		return ""
+	}
+	return path
+}
+
+// firstOf returns the first of the paths that exists; the last one if none does.
+func firstOf(paths ...string) string {
+	for _, p := range paths[:len(paths)-1] {
+		if existing(p) != "" {
+			return p
+		}
+	}
+	return paths[len(paths)-1]
+}
+
+// maxConfigBytes bounds what is read of a preprocessor_config.json.
+const maxConfigBytes = 1 << 20
+
+// readPreprocessor tells whether the model wants normalised audio. It does where
+// nothing is said.
+func readPreprocessor(path string) (normalize bool, err error) {
+	if path == "" {
+		return true, nil
+	}
+	invalid := func(cause error, format string, args ...any) error {
+		return errs.New(errs.ModelFileInvalid, "the model's preprocessor_config.json cannot be used: "+format, args...).WithCause(cause)
+	}
+	f, err := os.Open(path) //nolint:gosec // the path is the configuration's
+	if err != nil {
+		return false, invalid(err, "it cannot be opened; check its permissions")
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxConfigBytes))
+	if err != nil {
+		return false, invalid(err, "it cannot be read")
+	}
+	config := struct {
+		Normalize bool `json:"do_normalize"`
+		Rate      int  `json:"sampling_rate"`
+	}{Normalize: true, Rate: audio.SampleRate}
+	if err := json.Unmarshal(data, &config); err != nil {
+		return false, invalid(err, "it is no JSON of the expected kind (%v); fetch it again", err)
+	}
+	if config.Rate != audio.SampleRate {
+		return false, invalid(nil, "the model wants %d samples a second; models of %d are supported", config.Rate, audio.SampleRate)
+	}
+	return config.Normalize, nil
+}

@@ -1,0 +1,174 @@
+package hubert
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/lexilingo/modelgateway/engines"
+	"github.com/lexilingo/modelgateway/engines/audio"
+	"github.com/lexilingo/modelgateway/engines/errs"
+	"github.com/lexilingo/modelgateway/engines/hubert/scoring"
+	"github.com/lexilingo/modelgateway/engines/hubert/textnorm"
+	"github.com/lexilingo/modelgateway/engines/hubert/vocab"
+	"github.com/lexilingo/modelgateway/engines/onnx"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+)
+
+const (
+	// maxTextRunes is the API's limit; a worker does not rely on its callers.
+	maxTextRunes = 2000
+	// maxReadings bounds the ways in which a word may be said.
+	maxReadings = 12
+	// maxNamed is how many words an error names.
+	maxNamed = 5
+)
+
+// model is a loaded model.
+type model struct {
+	parameters parameters
+	file       string
+	session    *onnx.Session
+	network    *network
+	vocabulary *vocab.Vocabulary
+	work       *engines.WorkCounter
+}
+
+var (
+	_ engines.Model               = (*model)(nil)
+	_ engines.PronunciationScorer = (*model)(nil)
+)
+
+// Description implements engines.Model.
+func (m *model) Description() string {
+	unit := "letters"
+	if m.phonemes() {
+		unit = "phonemes"
+	}
+	frame := time.Duration(float64(m.network.stride) * float64(time.Second) / audio.SampleRate)
+	return fmt.Sprintf("CTC model %s: %d symbols (%s), a frame each %v", m.file, m.vocabulary.Outputs(), unit, frame)
+}
+
+// Close implements engines.Model.
+func (m *model) Close() error {
+	m.session.Close()
+	return nil
+}
+
+func (m *model) phonemes() bool {
+	return m.vocabulary.Unit == gatewayv1.PronunciationUnit_PRONUNCIATION_UNIT_PHONEME
+}
+
+// Pronunciation implements engines.PronunciationScorer.
+func (m *model) Pronunciation(ctx context.Context, req *gatewayv1.PronunciationRequest) (*gatewayv1.PronunciationResponse, error) {
+	words, err := m.words(req.GetReferenceText())
+	if err != nil {
+		return nil, err
+	}
+	limits := audio.Limits{MaxDuration: time.Duration(m.parameters.MaxSeconds * float64(time.Second))}
+	samples, err := audio.ReadAll(ctx, req.GetFormat(), req.GetAudio(), limits)
+	if err != nil {
+		return nil, err
+	}
+	if len(samples) == 0 {
+		return nil, errs.New(errs.AudioUnreadable, "the audio has no samples; send what was recorded")
+	}
+	defer onnx.Heartbeat(m.work)()
+	logits, err := m.network.logits(ctx, samples, func() { m.work.Add(1) })
+	if err != nil {
+		return nil, m.runError(ctx, err)
+	}
+	frameSeconds := float64(m.network.stride) / audio.SampleRate
+	result, err := scoring.Score(ctx, scoring.Model{
+		Blank:        m.vocabulary.Blank,
+		Boundary:     m.vocabulary.Boundary,
+		Masked:       m.vocabulary.Masked,
+		Phonemes:     m.phonemes(),
+		FrameSeconds: frameSeconds,
+	}, scoring.Options{
+		Measure: measures()[m.parameters.Measure],
+		Scale:   m.parameters.Scale,
+	}, words, logits, m.network.outputs)
+	if err != nil {
+		return nil, m.runError(ctx, err)
+	}
+	m.work.Add(1)
+	a := answer{vocabulary: m.vocabulary, frame: frameSeconds, length: float64(len(samples)) / audio.SampleRate}
+	return a.response(result), nil
+}
+
+// runError gives a failure of the network or of its outputs its type.
+func (m *model) runError(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return errs.New(errs.Internal, "the model %s failed: %v", m.file, err).WithCause(err)
+}
+
+// words makes of the reference text what the vocabulary can write.
+func (m *model) words(text string) ([]scoring.Word, error) {
+	if n := utf8.RuneCountInString(text); n > maxTextRunes {
+		return nil, errs.New(errs.InvalidRequest, "the reference text has %d characters; the limit is %d", n, maxTextRunes)
+	}
+	var words []scoring.Word
+	var unknown []string
+	for _, w := range textnorm.Words(text) {
+		word := scoring.Word{Text: w.Text, Readings: m.readings(w), Pause: w.Pause}
+		if len(word.Readings) == 0 {
+			unknown = append(unknown, w.Text)
+		}
+		words = append(words, word)
+	}
+	switch {
+	case len(words) == 0:
+		return nil, errs.New(errs.InvalidRequest, "the reference text has no words that could be read aloud")
+	case len(unknown) < len(words):
+		return words, nil
+	case m.phonemes():
+		return nil, errs.New(errs.InvalidRequest, "none of the reference text's words is in the model's pronunciation dictionary: %s", named(unknown))
+	default:
+		return nil, errs.New(errs.InvalidRequest, "none of the reference text's words can be written with the model's letters: %s", named(unknown))
+	}
+}
+
+// named lists the first of words.
+func named(words []string) string {
+	if len(words) > maxNamed {
+		return strings.Join(words[:maxNamed], ", ") + ", …"
+	}
+	return strings.Join(words, ", ")
+}
+
+// readings are the ways to write what is said for a word in symbols; none if no
+// way can be written whole.
+func (m *model) readings(w textnorm.Word) [][]int {
+	var out [][]int
+	for _, parts := range w.Readings {
+		ways := [][]int{nil}
+		for i, part := range parts {
+			ways = m.extended(ways, m.vocabulary.Spell(part), i > 0)
+		}
+		out = append(out, ways...)
+	}
+	return out[:min(len(out), maxReadings)]
+}
+
+// extended puts each of the spellings behind each of the ways.
+func (m *model) extended(ways, spellings [][]int, boundary bool) [][]int {
+	var out [][]int
+	for _, way := range ways {
+		for _, s := range spellings {
+			if len(out) == maxReadings {
+				return out
+			}
+			longer := append([]int(nil), way...)
+			if boundary && m.vocabulary.Boundary != vocab.None {
+				longer = append(longer, m.vocabulary.Boundary)
+			}
+			out = append(out, append(longer, s...))
+		}
+	}
+	return out
+}
