@@ -270,7 +270,7 @@ func (s *Session) bind(inputs map[string]Tensor) ([]ort.Value, error) {
 			return values, fmt.Errorf("the graph's input %q is not given", info.Name)
 		}
 		if t.Type() != info.Type {
-			return values, fmt.Errorf("the graph's input %q is %s, not %s", info.Name, info.Type, t.Type())
+			return values, fmt.Errorf("the graph's input %q is %s, not %s", info.Name, TypeName(info.Type), TypeName(t.Type()))
 		}
 		v, err := t.value()
 		if err != nil {

@@ -2,12 +2,22 @@ package onnx
 
 import (
 	"fmt"
+	"strings"
 
 	ort "github.com/yalue/onnxruntime_go"
 )
 
-// ElementType is the type of a tensor's elements; its String is a word for it.
+// ElementType is the type of a tensor's elements; TypeName is its name for people.
 type ElementType = ort.TensorElementDataType
+
+// TypeName returns an element type's name, e.g. "int64".
+func TypeName(t ElementType) string {
+	name := strings.ToLower(strings.TrimPrefix(t.String(), "ONNX_TENSOR_ELEMENT_DATA_TYPE_"))
+	if t == Float32 {
+		return "float32" // ONNX says float
+	}
+	return name
+}
 
 // The element types that tensors here can have.
 const (
@@ -92,6 +102,6 @@ func tensorOf(v ort.Value) (Tensor, error) {
 		}
 		return Tensor{Shape: shape, Float32: data}, nil
 	default:
-		return Tensor{}, fmt.Errorf("its type %s is not supported", ElementType(v.DataType()))
+		return Tensor{}, fmt.Errorf("its type %s is not supported", TypeName(ElementType(v.DataType())))
 	}
 }

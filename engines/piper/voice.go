@@ -39,7 +39,8 @@ func newVoice(session *onnx.Session, config *voicefile.Config, name string) (*vo
 		case i < 0:
 			return nil, v.invalid("it has no input %q, as a Piper voice has", input.name)
 		case session.Inputs()[i].Type != input.kind:
-			return nil, v.invalid("its input %q is %s, not %s as a Piper voice's", input.name, session.Inputs()[i].Type, input.kind)
+			return nil, v.invalid("its input %q is %s, not %s as a Piper voice's",
+				input.name, onnx.TypeName(session.Inputs()[i].Type), onnx.TypeName(input.kind))
 		case input.name == "sid":
 			v.speaker = true
 		}
@@ -57,7 +58,7 @@ func newVoice(session *onnx.Session, config *voicefile.Config, name string) (*vo
 	for i, output := range session.Outputs() {
 		switch {
 		case i == 0 && output.Type != onnx.Float32:
-			return nil, v.invalid("its output is %s, not %s as a Piper voice's", output.Type, onnx.Float32)
+			return nil, v.invalid("its output is %s, not %s as a Piper voice's", onnx.TypeName(output.Type), onnx.TypeName(onnx.Float32))
 		case i == 0:
 			v.output = output.Name
 		case i == 1 && output.Type == onnx.Float32:
