@@ -13,6 +13,8 @@ import (
 	"log/slog"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/lexilingo/modelgateway/engines"
 	"github.com/lexilingo/modelgateway/engines/errs"
 	"github.com/lexilingo/modelgateway/engines/gemini/endpoint"
@@ -98,5 +100,5 @@ func (e *Engine) Load(ctx context.Context, opts engines.LoadOptions) (engines.Mo
 	if opts.Report != nil {
 		opts.Report(1)
 	}
-	return &model{parameters: p, client: c, sounds: make(chan struct{}, maxSounds)}, nil
+	return &model{parameters: p, client: c, sounds: semaphore.NewWeighted(maxSounds)}, nil
 }

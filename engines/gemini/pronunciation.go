@@ -79,7 +79,7 @@ func (m *model) Pronunciation(ctx context.Context, req *gatewayv1.PronunciationR
 	if total < leastHeard {
 		return nil, errs.New(errs.InvalidRequest, "the audio is shorter than %s: nothing can be read in it", leastHeard)
 	}
-	giveBack, err := m.takeSound(ctx)
+	giveBack, err := m.takeSound(ctx, len(pcm))
 	if err != nil {
 		return nil, err
 	}

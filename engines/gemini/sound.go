@@ -22,9 +22,9 @@ const (
 	// the 20 MB that the API takes in one request.
 	maxHeard = 7*time.Minute + 30*time.Second
 
-	// maxSounds bounds the requests with sound under way, because each holds its
-	// sound several times over while it is encoded; more of them wait.
-	maxSounds = 4
+	// maxSounds bounds the bytes of samples in all requests under way, because each
+	// holds its sound several times over while it is encoded; more requests wait.
+	maxSounds = 20 << 20
 
 	// The rates of speech that are believed, and the one where none is told.
 	minRate, maxRate, defaultRate = 8000, 192000, 24000
@@ -32,14 +32,13 @@ const (
 	bytesPerSample = 2
 )
 
-// takeSound waits for one of the places of requests with sound.
-func (m *model) takeSound(ctx context.Context) (giveBack func(), err error) {
-	select {
-	case m.sounds <- struct{}{}:
-		return func() { <-m.sounds }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
+// takeSound waits until so many bytes of samples may be at work.
+func (m *model) takeSound(ctx context.Context, bytes int) (giveBack func(), err error) {
+	weight := int64(min(bytes, maxSounds))
+	if err := m.sounds.Acquire(ctx, weight); err != nil {
+		return nil, err
 	}
+	return func() { m.sounds.Release(weight) }, nil
 }
 
 // heard reads a sound to its end, as 16-bit samples at audio.SampleRate.

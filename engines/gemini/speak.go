@@ -19,6 +19,9 @@ const (
 	// texts are cut at sentences, and the first part is heard the sooner.
 	maxSpoken = 1500
 
+	// spokenBytes is about the most that a part takes: two minutes at 24 kHz.
+	spokenBytes = 120 * defaultRate * bytesPerSample
+
 	// pieceBytes is the size of the pieces that speech is handed over in.
 	pieceBytes = 64 << 10
 
@@ -41,7 +44,7 @@ func (m *model) Synthesize(ctx context.Context, req *gatewayv1.SynthesizeRequest
 	if len(parts) == 0 {
 		return errs.New(errs.InvalidRequest, "there is nothing to say in the text")
 	}
-	giveBack, err := m.takeSound(ctx)
+	giveBack, err := m.takeSound(ctx, spokenBytes)
 	if err != nil {
 		return err
 	}

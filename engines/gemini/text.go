@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"golang.org/x/sync/semaphore"
 	"google.golang.org/genai"
 
 	"github.com/lexilingo/modelgateway/engines"
@@ -16,7 +17,7 @@ import (
 type model struct {
 	parameters parameters
 	client     *client
-	sounds     chan struct{} // one entry for each request with sound under way
+	sounds     *semaphore.Weighted // bytes of samples in requests under way
 }
 
 var (

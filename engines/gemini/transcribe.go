@@ -56,7 +56,7 @@ func (m *model) Transcribe(ctx context.Context, cfg *gatewayv1.TranscriptionConf
 	}
 	final := &gatewayv1.Transcript{Language: cfg.GetLanguage(), AudioDuration: durationpb.New(length(len(pcm), audio.SampleRate))}
 	if length(len(pcm), audio.SampleRate) >= leastHeard {
-		giveBack, err := m.takeSound(ctx)
+		giveBack, err := m.takeSound(ctx, len(pcm))
 		if err != nil {
 			return err
 		}

@@ -96,6 +96,33 @@ func TestEveryLayerIsAboveTheOneBefore(t *testing.T) {
 	}
 }
 
+// Whoever changes one key of the built-in cloud need not say again that it is one.
+func TestBuiltInCloudStaysACloud(t *testing.T) {
+	cfg, err := load(t, "engines: {gemini: {max_concurrency: 2}}\n", []string{"GEMINI_API_KEY=k"}, Overrides{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := cfg.Models["gemini"]
+	if !cfg.Engines["gemini"].Cloud || !cfg.InProcess("gemini") || m.MaxConcurrency != 2 || m.Threads != 0 || m.Absent != "" {
+		t.Errorf("%+v, %+v", cfg.Engines["gemini"], m)
+	}
+	if cfg.InProcess("llama") {
+		t.Error("llama runs in the gateway's process")
+	}
+	cfg, err = load(t, "engines: {gemini: {command: [my-gemini], cloud: true}}\n", []string{"GEMINI_API_KEY=k"}, Overrides{})
+	if err != nil || cfg.InProcess("gemini") {
+		t.Errorf("a program of one's own is passed over, %v", err)
+	}
+}
+
+// What is wrong with a key is told without the key.
+func TestErrorsDoNotTellTheKey(t *testing.T) {
+	_, err := load(t, "", []string{"GEMINI_API_KEY=very secret"}, Overrides{})
+	if err == nil || strings.Contains(err.Error(), "very") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestErrorsNameThePlaceAndTheRemedy(t *testing.T) {
 	cases := map[string]struct {
 		yaml string
@@ -127,6 +154,12 @@ func TestErrorsNameThePlaceAndTheRemedy(t *testing.T) {
 		"an engine's bounds": {"engines: {e: {command: [e], max_concurrency: 4294967297}}\n", nil, []string{"engines.e.max_concurrency"}},
 		"breaker":            {"breaker: {failures: -1, open: 0s}\n", nil, []string{"breaker.failures", "breaker.open"}},
 		"trace address":      {"telemetry: {otlp_endpoint: \"127.0.0.1:4317\"}\n", nil, []string{"telemetry.otlp_endpoint", "http://127.0.0.1:4317"}},
+		"a key with a space": {"", []string{"GEMINI_API_KEY=two words"}, []string{"GEMINI_API_KEY"}},
+		"the cloud's account": {
+			"gemini: {base_url: \"http://api.example.org\", timeout: 0s, retries: 11}\n", nil,
+			[]string{"gemini.base_url", "https://", "gemini.timeout", "gemini.retries"},
+		},
+		"engine without one": {"engines: {e: {max_concurrency: 1}}\n", nil, []string{"engines.e has no command"}},
 		"trace scheme":       {"", []string{"OTEL_EXPORTER_OTLP_ENDPOINT=ftp://collector"}, []string{"telemetry.otlp_endpoint"}},
 		"trace host":         {"telemetry: {otlp_endpoint: \"http://:4317\"}\n", nil, []string{"telemetry.otlp_endpoint"}},
 		"alias":              {"models:\n  a: &a {engine: llama, path: x}\n  b: *a\n", nil, []string{"gateway.yaml:3:6", "*a", "aliases"}},
