@@ -32,9 +32,11 @@ const (
 	// Pronunciation is a CTC model for pronunciation scoring; its vocabulary lies
 	// beside it.
 	Pronunciation = "pronunciation.onnx"
+	// Whisper is a speech to text model in whisper.cpp's ggml format.
+	Whisper = "whisper.bin"
 )
 
-//go:embed starter/SHA256SUMS starter/chat.gguf starter/voice.onnx starter/voice.onnx.json starter/pronunciation.onnx starter/pronunciation.vocab.json
+//go:embed starter/SHA256SUMS starter/chat.gguf starter/voice.onnx starter/voice.onnx.json starter/pronunciation.onnx starter/pronunciation.vocab.json starter/whisper.bin
 var embedded embed.FS
 
 const (

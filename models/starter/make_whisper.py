@@ -246,7 +246,7 @@ def main() -> int:
     parser.add_argument("--type", choices=TYPES, default="q5_1", help="type of the matrices")
     parser.add_argument("--out", type=pathlib.Path, help="the file (default: whisper.bin, listed in SHA256SUMS)")
     parser.add_argument("--vocabulary", type=pathlib.Path, help="gpt2.tiktoken")
-    parser.add_argument("--seed", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=4)
     args = parser.parse_args()
 
     shape = SIZES[args.size]

@@ -30,7 +30,7 @@ type VADOptions struct {
 }
 
 // Span is a stretch of time in hundredths of a second.
-type Span struct{ Start, End float32 }
+type Span struct{ Start, End int }
 
 // OpenVAD loads a voice activity model, which must have passed
 // modelfile.CheckVAD. One is needed for each stream.
@@ -81,8 +81,8 @@ func (v *VAD) Speech(samples []float32, opts VADOptions) ([]Span, error) {
 	spans := make([]Span, C.whisper_vad_segments_n_segments(found))
 	for i := range spans {
 		spans[i] = Span{
-			Start: float32(C.whisper_vad_segments_get_segment_t0(found, C.int(i))),
-			End:   float32(C.whisper_vad_segments_get_segment_t1(found, C.int(i))),
+			Start: int(C.whisper_vad_segments_get_segment_t0(found, C.int(i))),
+			End:   int(C.whisper_vad_segments_get_segment_t1(found, C.int(i))),
 		}
 	}
 	return spans, nil

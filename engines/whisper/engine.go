@@ -1,0 +1,117 @@
+// Package whisper is the engine for speech to text on whisper.cpp's ggml files: it
+// answers Transcribe, for whole clips as for live streams.
+//
+// It calls whisper.cpp through a thin layer (package whispercpp), checks files
+// before that reads them (modelfile), assembles words (transcript), leaves out
+// silence (speech), and keeps the text of live streams from changing (agreement).
+package whisper
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"sync"
+
+	"github.com/lexilingo/modelgateway/engines"
+	"github.com/lexilingo/modelgateway/engines/errs"
+	"github.com/lexilingo/modelgateway/engines/whisper/modelfile"
+	"github.com/lexilingo/modelgateway/engines/whisper/whispercpp"
+	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
+)
+
+const (
+	// Name is the engine's name in configurations.
+	Name = "whisper"
+
+	version = "1"
+
+	// backendsVariable names the folder of ggml's compute back ends, where the
+	// system's ggml does not find them by itself.
+	backendsVariable = "MG_GGML_BACKENDS"
+
+	// windowSeconds is what whisper's encoder hears at once.
+	windowSeconds = 30
+)
+
+// Engine makes models of whisper.cpp's ggml files.
+type Engine struct {
+	backend func() (*whispercpp.Backend, error)
+}
+
+var _ engines.Engine = (*Engine)(nil)
+
+// New returns the engine. whisper.cpp is made ready at the first use, once.
+func New() *Engine {
+	return &Engine{backend: sync.OnceValues(func() (*whispercpp.Backend, error) {
+		return whispercpp.Open(os.Getenv(backendsVariable), slog.Default())
+	})}
+}
+
+// Describe implements engines.Engine.
+func (e *Engine) Describe() engines.Description {
+	d := engines.Description{
+		Name:      Name,
+		Version:   version,
+		Tasks:     []enginev1.Task{enginev1.Task_TASK_TRANSCRIBE},
+		Libraries: map[string]string{"whisper.cpp": whispercpp.Version()},
+	}
+	if backend, err := e.backend(); err == nil {
+		d.Devices = backend.Devices()
+	}
+	return d
+}
+
+// Load implements engines.Engine.
+func (e *Engine) Load(ctx context.Context, opts engines.LoadOptions) (engines.Model, error) {
+	p, err := readParameters(opts)
+	if err != nil {
+		return nil, err
+	}
+	header, err := modelfile.Check(opts.Path)
+	if err != nil {
+		return nil, err
+	}
+	if p.VADModel != "" {
+		if err := modelfile.CheckVAD(p.VADModel); err != nil {
+			return nil, err
+		}
+	}
+	backend, err := e.backend()
+	if err != nil {
+		return nil, errs.New(errs.EngineUnavailable,
+			"whisper.cpp has no compute back end here; set %s to the folder of libggml-cpu*.so", backendsVariable).WithCause(err)
+	}
+	weights, err := backend.LoadModel(ctx, whispercpp.ModelOptions{
+		Path:           opts.Path,
+		Device:         opts.Device,
+		FlashAttention: p.FlashAttention,
+		WeightsAt:      header.WeightsAt,
+		Size:           header.Size,
+		Progress:       opts.Report,
+	})
+	if err != nil {
+		return nil, loadError(ctx, opts, err)
+	}
+	m := newModel(backend, weights, p, opts)
+	if err := m.try(); err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	return m, nil
+}
+
+// loadError gives whisper.cpp's refusal its type.
+func loadError(ctx context.Context, opts engines.LoadOptions, err error) error {
+	var device *whispercpp.DeviceError
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.As(err, &device):
+		return errs.New(errs.EngineUnavailable, "%v; set device to one of these or to auto", err).
+			With("device", opts.Device).WithCause(err)
+	default:
+		return errs.New(errs.ModelFileInvalid,
+			"the model's file %s cannot be used: whisper.cpp %s says: %v; fetch it again",
+			opts.Path, whispercpp.Version(), err).With("path", opts.Path).WithCause(err)
+	}
+}

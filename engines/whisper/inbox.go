@@ -1,0 +1,97 @@
+package whisper
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+
+	"github.com/lexilingo/modelgateway/engines/audio"
+	"github.com/lexilingo/modelgateway/engines/whisper/speech"
+)
+
+// inboxSamples is how much audio may wait for a pass. The source is not read
+// beyond that: its sender waits.
+const inboxSamples = 10 * speech.Rate
+
+// inbox takes audio in while a pass computes.
+type inbox struct {
+	mu      sync.Mutex
+	samples []float32
+	err     error         // of the source; io.EOF at its end
+	filled  chan struct{} // has an entry when something came
+	drained chan struct{} // has an entry when something was taken
+}
+
+func newInbox() *inbox {
+	return &inbox{filled: make(chan struct{}, 1), drained: make(chan struct{}, 1)}
+}
+
+// pump reads the source to its end, or until ctx ends. It owns the reader, since
+// nothing else can tell when the source stops waiting for its sender.
+func (in *inbox) pump(ctx context.Context, reader *audio.Reader) {
+	defer func() { _ = reader.Close() }()
+	var piece [speech.Rate / 10]float32
+	for {
+		n, err := reader.Read(piece[:])
+		in.mu.Lock()
+		in.samples = append(in.samples, piece[:n]...)
+		in.err = err
+		waiting := len(in.samples)
+		in.mu.Unlock()
+		notify(in.filled)
+		if err != nil {
+			return
+		}
+		for waiting >= inboxSamples {
+			select {
+			case <-in.drained:
+			case <-ctx.Done():
+				return
+			}
+			in.mu.Lock()
+			waiting = len(in.samples)
+			in.mu.Unlock()
+		}
+		if ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+// take waits for least samples, or a full inbox, and takes up to most; ended tells that the
+// audio has ended and that these are the last of it.
+func (in *inbox) take(ctx context.Context, least, most int) (samples []float32, ended bool, err error) {
+	for {
+		in.mu.Lock()
+		ready := len(in.samples) >= min(max(1, least), inboxSamples)
+		if n := min(most, len(in.samples)); ready || in.err != nil {
+			samples = append(samples, in.samples[:n]...)
+			in.samples = append([]float32(nil), in.samples[n:]...)
+		}
+		rest, failed := len(in.samples), in.err
+		in.mu.Unlock()
+		switch {
+		case failed != nil && rest == 0:
+			if errors.Is(failed, io.EOF) {
+				failed = nil
+			}
+			return samples, true, failed
+		case ready || failed != nil:
+			notify(in.drained)
+			return samples, false, nil
+		}
+		select {
+		case <-in.filled:
+		case <-ctx.Done():
+			return nil, false, ctx.Err()
+		}
+	}
+}
+
+func notify(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,168 @@
+package whisper
+
+import (
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/lexilingo/modelgateway/engines/whisper/speech"
+	"github.com/lexilingo/modelgateway/engines/whisper/transcript"
+	"github.com/lexilingo/modelgateway/engines/whisper/whispercpp"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+)
+
+// transcription is a call under way.
+type transcription struct {
+	model   *model
+	request request
+	stream  *stream
+	emit    func(*gatewayv1.TranscriptionEvent) error
+
+	detected   bool
+	confidence float32 // of the language
+	heard      int     // samples
+	segments   []transcript.Segment
+}
+
+// clip is a stretch of the audio, as it is given to the model.
+type clip struct {
+	samples []float32
+	// start is where it begins in the audio.
+	start time.Duration
+	// cut is the clip without silence, nil without a voice activity model.
+	cut *speech.Cut
+}
+
+// sounding are the samples to transcribe.
+func (c *clip) sounding() []float32 {
+	if c.cut != nil {
+		return c.cut.Samples
+	}
+	return c.samples
+}
+
+// time maps hundredths of a second in what was transcribed to the audio.
+func (c *clip) time(hundredths int64) time.Duration {
+	t := time.Duration(hundredths) * 10 * time.Millisecond
+	if c.cut != nil {
+		t = c.cut.Whole(t)
+	}
+	return c.start + t
+}
+
+// silent tells whether a stretch of the audio is digital silence.
+func (c *clip) silent(start, end time.Duration, threshold float32) bool {
+	from := min(max(0, speech.Index(start-c.start)), len(c.samples))
+	to := min(max(0, speech.Index(end-c.start)), len(c.samples))
+	return to > from && speech.Silent(c.samples[from:to], threshold)
+}
+
+// leastLength is whisper.cpp's: anything shorter has no text.
+const leastLength = speech.Rate / 10
+
+// hears prepares a clip and tells whether there is anything in it to transcribe.
+func (t *transcription) hears(c *clip) (bool, error) {
+	p := t.model.parameters
+	if len(c.samples) < leastLength || p.SilenceThreshold > 0 && speech.Silent(c.samples, float32(p.SilenceThreshold)) {
+		return false, nil
+	}
+	if t.stream.vad == nil {
+		return true, nil
+	}
+	spans, err := t.stream.speech(c.samples)
+	if err != nil {
+		return false, err
+	}
+	found := make([]speech.Stretch, len(spans))
+	for i, s := range spans {
+		found[i] = speech.Stretch(s)
+	}
+	c.cut = speech.NewCut(c.samples, found, int(p.VADSamplesOverlap*speech.Rate))
+	return len(c.cut.Samples) >= leastLength, nil
+}
+
+// detect finds out the language, if it is not given, and sets it.
+func (t *transcription) detect(samples []float32) error {
+	if !t.request.detect {
+		return nil
+	}
+	id, probability, err := t.stream.detect(samples)
+	if err != nil {
+		return err
+	}
+	t.request.options.Language, t.confidence, t.detected = id, probability, true
+	return nil
+}
+
+// minDuration is what whisper.cpp makes of segments that lost their length when
+// silence was put back.
+const minDuration = 100 * time.Millisecond
+
+// segment converts a segment of a clip; false if it has no text, or is about
+// digital silence, where there is nothing to be heard.
+func (t *transcription) segment(c *clip, found whispercpp.Segment) (transcript.Segment, bool) {
+	s := transcript.Segment{Text: found.Text, Start: c.time(found.Start), End: c.time(found.End)}
+	if c.cut != nil && s.End-s.Start < minDuration {
+		s.End = s.Start + minDuration
+	}
+	s.End = max(s.End, s.Start)
+	tokens := make([]transcript.Token, 0, len(found.Tokens))
+	for _, token := range found.Tokens {
+		if token.Special {
+			continue
+		}
+		one := transcript.Token{Text: token.Text, Probability: token.Probability, Start: s.Start, End: s.End}
+		if token.Start >= 0 && token.End >= 0 && t.request.words {
+			one.Start, one.End = c.time(token.Start), c.time(token.End)
+		}
+		tokens = append(tokens, one)
+	}
+	s.Words, s.Confidence = transcript.Words(tokens), transcript.Confidence(tokens)
+	threshold := float32(t.model.parameters.SilenceThreshold)
+	if len(s.Words) == 0 || threshold > 0 && c.silent(s.Start, s.End, threshold) {
+		return s, false
+	}
+	return s, true
+}
+
+// keep makes a segment part of the transcript and tells it.
+func (t *transcription) keep(s transcript.Segment) error {
+	t.segments = append(t.segments, s)
+	return t.emit(&gatewayv1.TranscriptionEvent{
+		Event: &gatewayv1.TranscriptionEvent_Segment{Segment: t.message(s)},
+	})
+}
+
+// finish tells the whole transcript.
+func (t *transcription) finish() error {
+	final := &gatewayv1.Transcript{
+		Text:          transcript.Text(t.segments),
+		Language:      whispercpp.LanguageCode(t.request.options.Language),
+		AudioDuration: durationpb.New(speech.Duration(t.heard)),
+	}
+	if t.detected {
+		final.LanguageConfidence = t.confidence
+	}
+	for _, s := range t.segments {
+		final.Segments = append(final.Segments, t.message(s))
+	}
+	return t.emit(&gatewayv1.TranscriptionEvent{Event: &gatewayv1.TranscriptionEvent_Final{Final: final}})
+}
+
+func (t *transcription) message(s transcript.Segment) *gatewayv1.TranscriptSegment {
+	message := &gatewayv1.TranscriptSegment{
+		Text:       transcript.Clean(s.Text),
+		Start:      durationpb.New(s.Start),
+		End:        durationpb.New(s.End),
+		Confidence: s.Confidence,
+	}
+	if !t.request.words {
+		return message
+	}
+	for _, w := range s.Words {
+		message.Words = append(message.Words, &gatewayv1.TranscribedWord{
+			Text: w.Text, Start: durationpb.New(w.Start), End: durationpb.New(w.End), Confidence: w.Confidence,
+		})
+	}
+	return message
+}
