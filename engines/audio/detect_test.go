@@ -97,12 +97,14 @@ func TestWAVLengths(t *testing.T) {
 	want := []float32{0.25, -0.25, 0.5, -0.5}
 	odd := "odd \x03\x00\x00\x00abc\x00" // padded to an even length
 	for name, data := range map[string]string{
-		"right":              wav(1, 1, 16000, 16, samples),
-		"zero":               wavChunks(1, 1, 16000, 16, "data", 0, samples),
-		"all ones":           wavChunks(1, 1, 16000, 16, "data", math.MaxUint32, samples),
-		"too long":           wavChunks(1, 1, 16000, 16, "data", 1<<30, samples),
-		"a chunk after":      wav(1, 1, 16000, 16, samples) + odd,
-		"a chunk before":     wavChunks(1, 1, 16000, 16, "odd ", 3, "abc\x00data\x08\x00\x00\x00"+samples),
+		"right":          wav(1, 1, 16000, 16, samples),
+		"zero":           wavChunks(1, 1, 16000, 16, "data", 0, samples),
+		"all ones":       wavChunks(1, 1, 16000, 16, "data", math.MaxUint32, samples),
+		"too long":       wavChunks(1, 1, 16000, 16, "data", 1<<30, samples),
+		"a chunk after":  wav(1, 1, 16000, 16, samples) + odd,
+		"a chunk before": wavChunks(1, 1, 16000, 16, "odd ", 3, "abc\x00data\x08\x00\x00\x00"+samples),
+		"RF64": strings.Replace(strings.Replace(wavChunks(1, 1, 16000, 16, "data", math.MaxUint32, samples+odd), "RIFF", "RF64", 1),
+			"WAVE", "WAVEds64\x10\x00\x00\x00"+strings.Repeat("\x00", 8)+"\x08"+strings.Repeat("\x00", 7), 1),
 		"half a sample more": wavChunks(1, 1, 16000, 16, "data", 9, samples+"\x11"),
 		"24 bits in 32":      strings.Replace(wav(1, 1, 16000, 32, wide(want)), " \x00data", "\x18\x00data", 1),
 	} {

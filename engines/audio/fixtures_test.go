@@ -216,7 +216,7 @@ func TestCutOff(t *testing.T) {
 		data := read(t, f.name)
 		want := decode(t, nil, data)
 		heard := 0
-		for tenths := 1; tenths < 10; tenths++ {
+		for tenths := 3; tenths < 10; tenths += 3 {
 			r := audio.NewReader(nil, &pieces{data: data[:len(data)*tenths/10], size: fixed(1000)}, audio.Limits{})
 			got, err := drainAny(r)
 			if err != nil && len(got) > 0 {

@@ -234,8 +234,8 @@ func (d *oggDecoder) begin(page *oggPage) error {
 		}
 		return nil
 	}
-	if d.stream != nil && d.decoded == 0 && !d.ended {
-		return nil // a second one beside the first
+	if d.stream != nil && !d.tags {
+		return nil // one beside it: all streams of a group begin before the first goes on
 	}
 	head, err := parseOpusHead(page.body)
 	if err != nil {

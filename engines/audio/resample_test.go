@@ -11,7 +11,7 @@ import (
 )
 
 // rates in use, and two that share no divisor with 16,000 Hz.
-var rates = []int{8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 44101, 48000, 96000, 191999, 192000}
+var rates = []int{8000, 11025, 16000, 22050, 24000, 44100, 44101, 48000, 191999, 192000}
 
 // floats writes raw PCM of f32le.
 func floats(samples []float32) []byte {
@@ -26,9 +26,9 @@ func rawFloat(rate int) *gatewayv1.AudioFormat {
 	return &gatewayv1.AudioFormat{Encoding: pcmF32LE, SampleRateHertz: int32(rate)}
 }
 
-// tone is a second and a half of a sine.
+// tone is three tenths of a second of a sine.
 func tone(hertz float64, rate int) []float32 {
-	s := make([]float32, rate*3/2)
+	s := make([]float32, rate*3/10)
 	for i := range s {
 		s[i] = float32(0.5 * math.Sin(2*math.Pi*hertz*float64(i)/float64(rate)))
 	}
