@@ -45,7 +45,7 @@ func (r *replay) Next(ctx context.Context) ([]byte, error) {
 	if r.whole != nil {
 		return r.whole.Next(ctx)
 	}
-	if piece, end, ok := r.again(); ok {
+	if piece, ok, end := r.again(); ok || end != nil {
 		return piece, end
 	}
 	piece, err := r.audio.Next(ctx)
@@ -60,8 +60,8 @@ func (r *replay) Next(ctx context.Context) ([]byte, error) {
 	return piece, err
 }
 
-// again gives what was read before.
-func (r *replay) again() (piece []byte, end error, ok bool) {
+// again gives what was read before, and then its end if that was read too.
+func (r *replay) again() (piece []byte, ok bool, end error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.pos < len(r.kept) {
@@ -70,9 +70,9 @@ func (r *replay) again() (piece []byte, end error, ok bool) {
 		if r.last {
 			r.release()
 		}
-		return piece, nil, true
+		return piece, true, nil
 	}
-	return nil, r.end, r.end != nil
+	return nil, false, r.end
 }
 
 // keep remembers a piece. mu is held.
