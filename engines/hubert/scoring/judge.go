@@ -57,8 +57,9 @@ func (r *reading) unit(s ctc.Span, g ctc.Goodness) Unit {
 	return Unit{Symbol: s.Symbol, Score: score, Start: s.Start, End: s.End, Heard: heard}
 }
 
-// judgeWord sums a word up: the mean of its units, each with the weight of its
-// length, and nothing for each symbol too much.
+// judgeWord sums a word up: the mean of its units, and nothing for each symbol
+// too much. Units have no weights by their length: what was not said is squeezed
+// into a frame, and would hardly count.
 func (r *reading) judgeWord(it *item) {
 	w := &it.score
 	if it.word < 0 {
@@ -68,13 +69,11 @@ func (r *reading) judgeWord(it *item) {
 		}
 		return
 	}
-	var sum, frames float64
+	var sum float64
 	for _, u := range w.Units {
-		sum += u.Score * float64(u.End-u.Start)
-		frames += float64(u.End - u.Start)
+		sum += u.Score
 	}
-	n := float64(len(w.Units))
-	w.Score = sum / frames * n / (n + float64(it.extra))
+	w.Score = sum / float64(len(w.Units)+it.extra)
 	w.Error = Good
 	if w.Score < mispronounced {
 		w.Error = Mispronunciation
@@ -136,7 +135,7 @@ func overall(scores ...float64) float64 {
 const (
 	shortPause     = 0.3 // seconds between words that are no pause
 	sentencePause  = 1.0 // seconds that a reader may pause at punctuation
-	slowestLetters = 9.0 // a second, while words are said
+	slowestLetters = 8.0 // a second, while words are said
 	fastestLetters = 20.0
 	phonemesLetter = 0.85 // phonemes for a letter of English
 )

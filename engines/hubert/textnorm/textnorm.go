@@ -41,6 +41,9 @@ func Words(text string) []Word {
 			continue
 		}
 		w.Readings = dedupe(read(w.Text, field, &after))
+		if plain := strings.TrimRight(w.Text, "."); len(w.Readings) > 0 && len(w.Readings[0]) == 1 && w.Readings[0][0] == strings.ToLower(plain) {
+			w.Text = plain // no abbreviation: the dot ends a sentence
+		}
 		words = append(words, w)
 	}
 	return words

@@ -126,7 +126,7 @@ func TestOtherReadings(t *testing.T) {
 }
 
 func TestTextAndPause(t *testing.T) {
-	words := Words("“Hi,” said Mr. Lee; I owe $5.")
+	words := Words("“Hi,” said Mr. Lee; I owe $5. She sat. No.")
 	var texts []string
 	for _, w := range words {
 		text := w.Text
@@ -135,7 +135,7 @@ func TestTextAndPause(t *testing.T) {
 		}
 		texts = append(texts, text)
 	}
-	if got := strings.Join(texts, " "); got != "Hi/ said Mr./ Lee/ I owe $5/" {
+	if got := strings.Join(texts, " "); got != "Hi/ said Mr./ Lee/ I owe $5/ She sat/ No/" {
 		t.Errorf("the words are %q", got)
 	}
 }
