@@ -248,3 +248,42 @@ func TestPythonEngineLogsNoUsersWords(t *testing.T) {
 		t.Error("the log holds a user's words")
 	}
 }
+
+// The engine that docs/adding-an-engine.md begins with runs as it stands there.
+func TestGuidesPythonEngineRuns(t *testing.T) {
+	guide, err := os.ReadFile(inProject(t, "docs", "adding-an-engine.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, code, found := strings.Cut(string(guide), "```python\n#!/usr/bin/env python3\n")
+	code, _, ended := strings.Cut(code, "```")
+	if !found || !ended {
+		t.Fatal("the guide has no program in Python")
+	}
+	dir := t.TempDir()
+	program := filepath.Join(dir, "echo.py")
+	if err := os.WriteFile(program, []byte(code), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, fmt.Sprintf(`
+engines:
+  echo: {command: [%q, %q], env: {PYTHONPATH: %q}, max_concurrency: 4}
+models:
+  other: {engine: echo, path: %q, memory_mb: 64, parameters: {prefix: "Polly says "}}
+tasks:
+  chat: {primary: other}
+`+noOtherTasks, python(t), program, clientSources(t), dir))
+	got, err := s.models.Chat(t.Context(), &gatewayv1.ChatRequest{Messages: user("good morning")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := got.GetMessage().GetContent(); text != "Polly says good morning " {
+		t.Errorf("it says %q", text)
+	}
+	_, err = s.models.Chat(t.Context(), &gatewayv1.ChatRequest{
+		Messages: user("x"), Model: "other", Routing: &gatewayv1.Routing{LocalOnly: true},
+	})
+	if err != nil {
+		t.Errorf("an engine in Python is on this machine, but: %v", err)
+	}
+}
