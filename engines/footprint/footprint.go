@@ -36,15 +36,12 @@ const processBytes = 48 << 20
 
 // factors are the memory of a loaded model over the size of its files, of the
 // engines whose files tell no more. Measured on: whisper.cpp base (141 MiB file,
-// ~390 MiB with its compute buffers and one state), Piper medium voices
-// (60 MiB, ~140 MiB), HuBERT-large CTC in ONNX Runtime (1.2 GiB, ~1.7 GiB for a
-// clip of 10 s).
+// ~390 MiB with its compute buffers and one state), HuBERT-large CTC in ONNX Runtime (1.2 GiB,
+// ~1.7 GiB for a clip of 10 s).
 func factor(engine string) float64 {
 	switch engine {
 	case "whisper":
 		return 2.5
-	case "piper":
-		return 2
 	case "hubert":
 		return 1.4
 	default:
@@ -60,8 +57,11 @@ func Estimate(src Source) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if src.Engine == "llama" {
+	switch src.Engine {
+	case "llama":
 		return gguf(src, size)
+	case "piper":
+		return piper(src, size), nil
 	}
 	return processBytes + int64(float64(size)*factor(src.Engine)), nil
 }

@@ -29,8 +29,9 @@ type parameters struct {
 	SentenceSilence float64 `json:"sentence_silence"`
 	// Volume is a factor on the samples.
 	Volume float64 `json:"volume"`
-	// MaxPhonemes is the most phonemes of one run. It bounds the memory of a run,
-	// how long a cancel waits, and when the gateway hears of progress.
+	// MaxPhonemes is the most phonemes of one run, at the voice's own speed or
+	// faster; fewer when it speaks slower. It bounds the memory of a run, how long
+	// a cancel waits, and when the gateway hears of progress.
 	MaxPhonemes int `json:"max_phonemes"`
 }
 
@@ -52,7 +53,7 @@ func readParameters(from *structpb.Struct, config *voicefile.Config) (parameters
 		{"length_scale", p.LengthScale, 0.01, 100},
 		{"sentence_silence", p.SentenceSilence, 0, 10},
 		{"volume", p.Volume, 0, 2},
-		{"max_phonemes", float64(p.MaxPhonemes), 20, 10_000},
+		{"max_phonemes", float64(p.MaxPhonemes), fewestPhonemes, 10_000},
 	} {
 		if !(limit.value >= limit.least && limit.value <= limit.most) {
 			return p, errs.New(errs.InvalidRequest, "parameter %q must be from %v to %v, not %v",
@@ -65,8 +66,19 @@ func readParameters(from *structpb.Struct, config *voicefile.Config) (parameters
 	return p, nil
 }
 
-// defaultMaxPhonemes are about 20 s of speech, four long lines of text.
-const defaultMaxPhonemes = 300
+const (
+	// defaultMaxPhonemes are about 10 s of speech, two long lines of text. A
+	// medium voice takes 1.8 MB for each.
+	defaultMaxPhonemes = 150
+	// fewestPhonemes are what a run may have however slow it speaks.
+	fewestPhonemes = 20
+)
+
+// limit returns the most phonemes of one run of a request.
+func (p parameters) limit(s settings) int {
+	slower := max(1, float64(s.length)/p.LengthScale)
+	return max(fewestPhonemes, int(float64(p.MaxPhonemes)/slower))
+}
 
 // settings are a request's, with the voice's where it does not say.
 type settings struct {

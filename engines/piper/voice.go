@@ -18,6 +18,9 @@ type voice struct {
 	name    string
 	// speaker tells that the graph takes a speaker's number.
 	speaker bool
+	// turn is held by the run under way. Each uses all threads, so that two at
+	// once would end no sooner, but would take twice the memory.
+	turn chan struct{}
 	// output and durations are the names of the graph's outputs; voices that do
 	// not tell the durations of their ids have none.
 	output, durations string
@@ -25,7 +28,7 @@ type voice struct {
 
 // newVoice checks that a graph is a Piper voice's.
 func newVoice(session *onnx.Session, config *voicefile.Config, name string) (*voice, error) {
-	v := &voice{session: session, config: config, name: name}
+	v := &voice{session: session, config: config, name: name, turn: make(chan struct{}, 1)}
 	for _, input := range []struct {
 		name     string
 		kind     onnx.ElementType
@@ -94,7 +97,7 @@ type speech struct {
 	durations []int
 }
 
-// speak runs the graph.
+// speak runs the graph, when the runs before it are done.
 func (v *voice) speak(ctx context.Context, ids []int64, s settings) (speech, error) {
 	inputs := map[string]onnx.Tensor{
 		"input":         onnx.Ints(ids, 1, int64(len(ids))),
@@ -104,7 +107,13 @@ func (v *voice) speak(ctx context.Context, ids []int64, s settings) (speech, err
 	if v.speaker {
 		inputs["sid"] = onnx.Ints([]int64{s.speaker}, 1)
 	}
+	select {
+	case v.turn <- struct{}{}:
+	case <-ctx.Done():
+		return speech{}, ctx.Err()
+	}
 	outputs, err := v.session.Run(ctx, inputs)
+	<-v.turn
 	if err != nil {
 		return speech{}, err
 	}

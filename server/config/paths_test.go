@@ -67,7 +67,7 @@ func TestAnotherFileIsNotTheStarter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m := cfg.Models["qwen"]; m.Note != "" || m.MemoryMB != 0 || cfg.UsesStarter() {
+	if m := cfg.Models["qwen"]; m.Note != "" || m.MemoryMB != 0 || strings.HasPrefix(m.ResolvedPath, cfg.StarterDir()) {
 		t.Errorf("the starter's note or size stayed: %+v", m)
 	}
 }
