@@ -25,6 +25,10 @@ type Options struct {
 	Device string
 	// Threads is the number of threads of one run; at least 1.
 	Threads int
+	// Unpacked keeps the weights of matrices as they are in the file, and not in a
+	// second, packed copy as well: less memory, at no cost where a matrix meets
+	// hundreds of rows at a time.
+	Unpacked bool
 }
 
 // Session is a loaded model. It may be run by several goroutines at once.
@@ -110,7 +114,7 @@ func loadOnFirst(devices []string, path string, about description, opts Options)
 }
 
 func load(device, path string, about description, opts Options) (*Session, error) {
-	options, err := newSessionOptions(device, cmp.Or(opts.Threads, 1))
+	options, err := newSessionOptions(device, opts)
 	if err != nil {
 		return nil, errs.New(errs.EngineUnavailable, "ONNX Runtime cannot be set up for device %q: %v", device, err).
 			With("device", device).WithCause(err)
@@ -125,13 +129,13 @@ func load(device, path string, about description, opts Options) (*Session, error
 
 // newSessionOptions sets a session up for one run after another of ever other
 // lengths.
-func newSessionOptions(device string, threads int) (*ort.SessionOptions, error) {
+func newSessionOptions(device string, opts Options) (*ort.SessionOptions, error) {
 	options, err := ort.NewSessionOptions()
 	if err != nil {
 		return nil, err
 	}
 	err = errors.Join(
-		options.SetIntraOpNumThreads(threads),
+		options.SetIntraOpNumThreads(cmp.Or(opts.Threads, 1)),
 		options.SetInterOpNumThreads(1),
 		options.SetExecutionMode(ort.ExecutionModeSequential),
 		options.SetGraphOptimizationLevel(ort.GraphOptimizationLevelEnableAll),
@@ -145,6 +149,7 @@ func newSessionOptions(device string, threads int) (*ort.SessionOptions, error) 
 		// Threads wait for the next run without turning in circles: other workers
 		// share the machine.
 		options.AddSessionConfigEntry("session.force_spinning_stop", "1"),
+		options.AddSessionConfigEntry("session.disable_prepacking", flag(opts.Unpacked)),
 		appendProvider(options, device),
 	)
 	if err != nil {
@@ -152,6 +157,14 @@ func newSessionOptions(device string, threads int) (*ort.SessionOptions, error) 
 		return nil, err
 	}
 	return options, nil
+}
+
+// flag spells a setting as ONNX Runtime's configuration does.
+func flag(on bool) string {
+	if on {
+		return "1"
+	}
+	return "0"
 }
 
 // fileError tells a person why a file cannot be used, without its path.
