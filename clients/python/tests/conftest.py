@@ -29,6 +29,7 @@ models:
   piper: {{engine: fault, path: {file}, memory_mb: 64}}
   hubert: {{engine: fault, path: {file}, memory_mb: 64}}
   tutor: {{engine: fault, path: {file}, memory_mb: 64}}
+  counted: {{engine: fault, path: {file}, memory_mb: 64}}
   crasher: {{engine: fault, path: {file}, memory_mb: 64, parameters: {{fault: crash}}}}
   big: {{engine: fault, path: {file}, memory_mb: 90000}}
   lost: {{engine: fault, path: {file}.not-there, memory_mb: 64}}
@@ -41,6 +42,9 @@ tasks:
   pronunciation: {{primary: hubert, fallbacks: []}}
   explain_vi: {{primary: tutor, fallbacks: []}}
 """
+
+# The same with the speech models that ship, on their own engines.
+SPEECH = {"whisper": "starter:whisper.bin", "piper": "starter:voice.onnx", "hubert": "starter:pronunciation.onnx"}
 
 
 @dataclasses.dataclass
@@ -120,6 +124,21 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     file = directory / "any.model"
     file.write_text("a model of the test engine")
     with serving(directory, CONFIG.format(file=file), "--max-memory-mb", "4000") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def speaking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server on which every task is done by an engine of its own."""
+    directory = tmp_path_factory.mktemp("speaking")
+    file = directory / "any.model"
+    file.write_text("a model of the test engine")
+    config = CONFIG
+    for name, path in SPEECH.items():
+        line = f"{name}: {{{{engine: fault, path: {{file}}, memory_mb: 64}}}}"
+        assert line in config
+        config = config.replace(line, f'{name}: {{{{engine: {name}, path: "{path}"}}}}')
+    with serving(directory, config.format(file=file), "--max-memory-mb", "4000") as running:
         yield running
 
 

@@ -166,10 +166,10 @@ def test_failures(server: Server) -> None:
             await client.stream_chat("x", model="lost").read()
         with pytest.raises(modelgateway.DeadlineExceeded):
             await client.chat('fault: {"fault": "stall"}', model="tutor", timeout=0.5)
-        before = (await client.get_model("tutor")).request_count
+        before = (await client.get_model("counted")).request_count
         busy = 'fault: {"fault": "error", "error_reason": "MEMORY_BUSY", "error_retry_ms": 20}'
         with pytest.raises(modelgateway.MemoryBusy):
-            await client.stream_chat(busy, model="tutor").read()
-        assert (await client.get_model("tutor")).request_count - before == 3
+            await client.stream_chat(busy, model="counted").read()
+        assert (await client.get_model("counted")).request_count - before == 3
 
     connected(server, body)

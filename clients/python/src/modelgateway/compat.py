@@ -57,7 +57,8 @@ class Gateway:
         vietnamese, or one of the server's configuration.
 
         params["audio"] is bytes or a path, which is read here. Speech comes back
-        as bytes in data["audio"]. Parameters that are None count as not given.
+        as bytes in data["audio"]: a WAV file, or samples with params["format"] "pcm".
+        Parameters that are None count as not given.
         """
         began = time.monotonic()
         try:
@@ -173,6 +174,8 @@ async def execute_task(
 async def _sent(params: Mapping[str, Any] | None) -> dict[str, Any]:
     """Returns the parameters as they are sent: the server opens no file of its callers."""
     sent = {key: value for key, value in (params or {}).items() if value is not None}
+    if "audio" not in sent and "audio_path" in sent:
+        sent["audio"] = sent.pop("audio_path")
     audio: Any = sent.get("audio")
     if is_path(audio) or hasattr(audio, "read"):
         sent["audio"] = await asyncio.to_thread(whole, audio)

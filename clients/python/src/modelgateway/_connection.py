@@ -1,0 +1,129 @@
+"""The connection of the blocking client, and what it asks about the server and its models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from types import TracebackType
+from typing import Any, TypeVar
+
+import grpc
+
+from modelgateway.v1 import admin_pb2, admin_pb2_grpc, model_pb2, service_pb2_grpc, status_pb2
+
+from . import _calls, _requests
+from ._calls import Retry
+from ._requests import Priority
+from ._sync import Caller
+
+Self = TypeVar("Self", bound="Connection")
+
+
+class Connection:
+    """A connection to a server, and its models."""
+
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        timeout: float = _calls.INFERENCE_TIMEOUT,
+        tls: bool | grpc.ChannelCredentials = False,
+        api_key: str | None = None,
+        metadata: Sequence[tuple[str, str]] = (),
+        retry: Retry = Retry(),
+    ) -> None:
+        """Makes a client of the server at "host:port" or "unix:/path"; nothing is sent before the first call.
+
+        address: None is $MODELGATEWAY_ADDR, else 127.0.0.1:50051.
+        timeout: seconds that an inference may take, the model's load included.
+        tls: True, or credentials, where a proxy in front of the server speaks TLS.
+        api_key: sent as "authorization: Bearer …", for such a proxy.
+        """
+        self.address = _calls.resolve_address(address)
+        self._timeout = timeout
+        credentials = _calls.channel_credentials(tls)
+        options = _calls.channel_options()
+        self._channel = (
+            grpc.secure_channel(self.address, credentials, options)
+            if credentials
+            else grpc.insecure_channel(self.address, options)
+        )
+        self._caller = Caller(retry, _calls.call_metadata(api_key, metadata))
+        #: The generated stubs, for what has no method here.
+        self.models = service_pb2_grpc.ModelGatewayServiceStub(self._channel)
+        self.admin = admin_pb2_grpc.ModelAdminServiceStub(self._channel)
+
+    def close(self) -> None:
+        """Ends the connection and the calls on it."""
+        self._channel.close()
+
+    def __enter__(self: Self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _ask(self, method: Any, request: Any, timeout: float | None, default: float | None = None) -> Any:
+        limit = timeout if timeout is not None else default if default is not None else self._timeout
+        return self._caller.unary(method, lambda: request, limit)
+
+    def _follow(self, method: Any, request: Any, timeout: float | None) -> Generator[Any, None, None]:
+        return self._caller.stream(method, lambda: request, self._timeout if timeout is None else timeout)
+
+    def status(self, *, timeout: float | None = None) -> status_pb2.StatusResponse:
+        """Tells how the server and its models are."""
+        answer: status_pb2.StatusResponse = self._ask(
+            self.models.Status, status_pb2.StatusRequest(), timeout, _calls.ADMIN_TIMEOUT
+        )
+        return answer
+
+    def list_models(self, *, timeout: float | None = None) -> list[model_pb2.Model]:
+        """Returns every model, in the order of the configuration."""
+        answer = self._ask(self.admin.ListModels, admin_pb2.ListModelsRequest(), timeout, _calls.ADMIN_TIMEOUT)
+        return list(answer.models)
+
+    def get_model(self, name: str, *, timeout: float | None = None) -> model_pb2.Model:
+        """Returns everything known about one model."""
+        answer = self._ask(self.admin.GetModel, admin_pb2.GetModelRequest(name=name), timeout, _calls.ADMIN_TIMEOUT)
+        model: model_pb2.Model = answer.model
+        return model
+
+    def load_model(
+        self,
+        name: str,
+        *,
+        pin: bool = False,
+        priority: Priority | None = None,
+        progress: Callable[[admin_pb2.LoadModelResponse], None] | None = None,
+        timeout: float | None = None,
+    ) -> model_pb2.Model:
+        """Loads a model ahead of its first request and returns it; progress is told how far it is.
+
+        pin keeps it loaded until unload_model.
+        """
+        request = admin_pb2.LoadModelRequest(name=name, pin=pin, priority=_requests.priority(priority))
+        last = admin_pb2.LoadModelResponse()
+        limit = _calls.LOAD_TIMEOUT if timeout is None else timeout
+        for last in self._follow(self.admin.LoadModel, request, limit):
+            if progress is not None:
+                progress(last)
+        return last.model
+
+    def unload_model(self, name: str, *, timeout: float | None = None) -> admin_pb2.UnloadModelResponse:
+        """Unpins and unloads a model after its last request."""
+        request = admin_pb2.UnloadModelRequest(name=name)
+        answer: admin_pb2.UnloadModelResponse = self._ask(self.admin.UnloadModel, request, timeout)
+        return answer
+
+    def plan_load(
+        self, name: str, *, priority: Priority | None = None, timeout: float | None = None
+    ) -> admin_pb2.PlanLoadResponse:
+        """Tells whether a model would fit now, and who would go for it. Changes nothing."""
+        request = admin_pb2.PlanLoadRequest(name=name, priority=_requests.priority(priority))
+        answer: admin_pb2.PlanLoadResponse = self._ask(self.admin.PlanLoad, request, timeout, _calls.ADMIN_TIMEOUT)
+        return answer
+
+    def watch_models(
+        self, name: str = "", *, timeout: float = float("inf")
+    ) -> Generator[admin_pb2.WatchModelsResponse, None, None]:
+        """Yields what happens to the models, their present states first, until it is closed."""
+        return self._follow(self.admin.WatchModels, admin_pb2.WatchModelsRequest(name=name), timeout)

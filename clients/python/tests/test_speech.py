@@ -1,0 +1,86 @@
+"""Speech both ways, on the engines and models that ship."""
+
+from __future__ import annotations
+
+import asyncio
+import pathlib
+from collections.abc import Iterator
+
+import pytest
+from conftest import Server
+
+import modelgateway
+from modelgateway import audio
+
+
+@pytest.fixture
+def client(speaking: Server) -> Iterator[modelgateway.Client]:
+    with modelgateway.Client(speaking.grpc) as connected:
+        yield connected
+
+
+@pytest.fixture(scope="module")
+def spoken(speaking: Server) -> audio.Wav:
+    with modelgateway.Client(speaking.grpc) as connected:
+        return connected.synthesize("The quick brown fox jumps over the lazy dog. How are you?").wav()
+
+
+def test_every_way_of_transcribing_hears_all_of_it(
+    client: modelgateway.Client, spoken: audio.Wav, tmp_path: pathlib.Path
+) -> None:
+    file = tmp_path / "spoken.wav"
+    spoken.save(file)
+    whole = client.transcribe(file, language="en").transcript
+    assert whole.audio_duration.ToTimedelta().total_seconds() == pytest.approx(spoken.seconds, abs=0.01)
+    assert client.recognize(file, language="en").transcript.text == whole.text
+
+    def microphone() -> Iterator[bytes]:
+        piece = spoken.sample_rate // 10 * 2  # a tenth of a second
+        for start in range(0, len(spoken.pcm), piece):
+            yield spoken.pcm[start : start + piece]
+
+    with client.stream_transcribe(microphone(), format=audio.pcm_s16le(spoken.sample_rate), language="en") as events:
+        last = list(events)[-1]
+    heard = last.final.audio_duration.ToTimedelta().total_seconds()
+    assert heard == pytest.approx(spoken.seconds, abs=0.01)
+    assert events.served_by is not None and events.served_by.engine == "whisper"
+
+
+def test_speech_comes_sentence_by_sentence(client: modelgateway.Client) -> None:
+    with client.synthesize("One sentence. And another one.", sentence_silence=0.5) as speech:
+        next(speech)
+        first = list(speech.sentences)
+        rest = b"".join(speech)
+    assert len(first) == 1 and len(speech.sentences) == 2 and rest
+    assert speech.sample_rate == 22_050
+
+
+def test_pronunciation_judges_each_word(client: modelgateway.Client, spoken: audio.Wav) -> None:
+    answer = client.pronunciation(spoken.to_bytes(), "The quick brown fox")
+    asked = [word.text for word in answer.words if word.error_type != 4]  # without what was put in
+    assert asked == ["The", "quick", "brown", "fox"]
+    assert answer.served_by.engine == "hubert"
+
+
+@pytest.mark.parametrize("clip", [b"this is no sound at all", b"RIFF\xff\xff\xff\xffWAVEfmt "])
+def test_what_is_no_sound_is_refused(client: modelgateway.Client, clip: bytes) -> None:
+    for call in (
+        lambda: client.transcribe(clip),
+        lambda: client.recognize(clip),
+        lambda: client.pronunciation(clip, "Hello"),
+        lambda: list(client.stream_transcribe([clip])),
+    ):
+        with pytest.raises(modelgateway.AudioUnreadable):
+            call()
+
+
+def test_asyncio_speaks_and_hears(speaking: Server, spoken: audio.Wav) -> None:
+    async def main() -> None:
+        async with modelgateway.AsyncClient(speaking.grpc) as client:
+            said, heard = await asyncio.gather(
+                client.synthesize("Hello there.").wav(), client.transcribe(spoken.to_bytes(), language="en")
+            )
+            assert said.seconds > 0.3
+            assert heard.transcript.audio_duration.ToTimedelta().total_seconds() > 1
+
+    asyncio.run(main())
