@@ -28,18 +28,21 @@ type globals struct {
 type cli struct {
 	globals
 
-	Serve   serveCommand   `cmd:"" help:"Run the server."`
-	Status  statusCommand  `cmd:"" help:"Show the server's memory, threads and models."`
-	Models  modelsCommand  `cmd:"" help:"List the models, or follow what happens to them."`
-	Load    loadCommand    `cmd:"" help:"Load a model ahead of its first request."`
-	Unload  unloadCommand  `cmd:"" help:"Unpin and unload a model."`
-	Plan    planCommand    `cmd:"" help:"Tell whether a model would fit, and who would go for it."`
-	Chat    chatCommand    `cmd:"" help:"Chat: one message, or a conversation without one."`
-	Grammar grammarCommand `cmd:"" help:"Correct English text."`
-	Respond respondCommand `cmd:"" help:"Answer a learner as their tutor."`
-	Explain explainCommand `cmd:"" help:"Explain English in Vietnamese."`
-	Doctor  doctorCommand  `cmd:"" help:"Check engines, models, memory, permissions and ports."`
-	Version versionCommand `cmd:"" help:"Print versions."`
+	Serve      serveCommand      `cmd:"" help:"Run the server."`
+	Status     statusCommand     `cmd:"" help:"Show the server's memory, threads and models."`
+	Models     modelsCommand     `cmd:"" help:"List the models, or follow what happens to them."`
+	Load       loadCommand       `cmd:"" help:"Load a model ahead of its first request."`
+	Unload     unloadCommand     `cmd:"" help:"Unpin and unload a model."`
+	Plan       planCommand       `cmd:"" help:"Tell whether a model would fit, and who would go for it."`
+	Chat       chatCommand       `cmd:"" help:"Chat: one message, or a conversation without one."`
+	Grammar    grammarCommand    `cmd:"" help:"Correct English text."`
+	Respond    respondCommand    `cmd:"" help:"Answer a learner as their tutor."`
+	Explain    explainCommand    `cmd:"" help:"Explain English in Vietnamese."`
+	Transcribe transcribeCommand `cmd:"" help:"Turn a recording, or live speech, into text."`
+	Synthesize synthesizeCommand `cmd:"" help:"Speak a text: into a file, or to a player."`
+	Pronounce  pronounceCommand  `cmd:"" help:"Score how well a text was read aloud."`
+	Doctor     doctorCommand     `cmd:"" help:"Check engines, models, memory, permissions and ports."`
+	Version    versionCommand    `cmd:"" help:"Print versions."`
 }
 
 const description = `ModelGateway serves chat, grammar and speech models under a memory budget.

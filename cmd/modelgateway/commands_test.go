@@ -18,6 +18,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 func TestHelpIsAsWritten(t *testing.T) {
 	for name, args := range map[string][]string{
 		"modelgateway": {"--help"}, "serve": {"serve", "--help"}, "chat": {"chat", "--help"}, "grammar": {"grammar", "--help"},
+		"transcribe": {"transcribe", "--help"}, "synthesize": {"synthesize", "--help"}, "pronounce": {"pronounce", "--help"},
 		"load": {"load", "--help"}, "models": {"models", "--help"}, "doctor": {"doctor", "--help"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -38,10 +39,14 @@ func TestHelpIsAsWritten(t *testing.T) {
 }
 
 func TestWithoutServer(t *testing.T) {
-	nobody := "--addr=unix:" + filepath.Join(t.TempDir(), "none.sock")
+	dir := t.TempDir()
+	nobody := "--addr=unix:" + filepath.Join(dir, "none.sock")
+	clip, sound := filepath.Join(dir, "clip.wav"), filepath.Join(dir, "sound.wav")
+	write(t, clip, "RIFF")
 	for _, args := range [][]string{
 		{"status"}, {"models"}, {"models", "--watch"}, {"load", "x"}, {"unload", "x"}, {"plan", "x"},
 		{"chat", "hi"}, {"grammar", "hi"}, {"respond", "hi"}, {"explain", "hi"},
+		{"transcribe", clip}, {"transcribe", "-"}, {"synthesize", "hi"}, {"synthesize", "hi", "-o", sound}, {"pronounce", clip, "--text=hi"},
 	} {
 		finish(t, command(t, append(args, nobody)...)).check(t, exitNoServer, "no server answers", "modelgateway serve")
 	}

@@ -15,7 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// terminalOf starts the program on a terminal of its own.
+// terminalOf starts the program on a terminal of its own: standard error, and what
+// the command has not set otherwise.
 type terminalOf struct {
 	t      *testing.T
 	master *os.File
@@ -37,9 +38,16 @@ func onTerminal(t *testing.T, cmd *exec.Cmd) *terminalOf {
 		t.Skipf("no terminals here: %v", err)
 	}
 	defer func() { _ = slave.Close() }()
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
+	if cmd.Stdin == nil {
+		cmd.Stdin = slave
+	}
+	if cmd.Stdout == nil {
+		cmd.Stdout = slave
+	}
+	cmd.Stderr = slave
 	cmd.Env = append(cmd.Env, "TERM=xterm")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	const stderr = 2
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: stderr}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -84,6 +84,7 @@ engines:
 models:
   fast: {engine: fault, path: good.bin, memory_mb: 64, note: A model for tests.}
   slow: {engine: fault, path: good.bin, memory_mb: 100, parameters: {load_ms: 400}}
+  slowest: {engine: fault, path: good.bin, memory_mb: 20, parameters: {load_ms: 600000}}
   broken: {engine: fault, path: bad.bin, memory_mb: 50}
   huge: {engine: fault, path: good.bin, memory_mb: 5000}
 tasks:
@@ -91,6 +92,9 @@ tasks:
   grammar: {primary: fast}
   response: {primary: fast}
   explain_vi: {primary: fast}
+  stt: {primary: fast}
+  tts: {primary: fast}
+  pronunciation: {primary: fast}
 `, programs, dir))
 	return file
 }

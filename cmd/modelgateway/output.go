@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"time"
 	"unicode"
 
 	"github.com/dustin/go-humanize"
 	"github.com/fatih/color"
+	"golang.org/x/term"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -128,4 +130,13 @@ func servedLine(s *gatewayv1.ServedBy, usage *gatewayv1.Usage) string {
 		parts = append(parts, "in place of the task's own model: "+enumName(s.GetFallbackReason(), "FALLBACK_REASON_"))
 	}
 	return strings.Join(parts, " · ")
+}
+
+// terminalWidth is how many columns a terminal has.
+func terminalWidth(f *os.File) int {
+	const usual = 80
+	if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
+		return width
+	}
+	return usual
 }

@@ -29,6 +29,11 @@ type waiting struct {
 }
 
 func startWaiting(ctx context.Context, client *modelgateway.Client, con *console, quiet bool) *waiting {
+	return startProgress(ctx, client, con, quiet, func() string { return "waiting" })
+}
+
+// startProgress is startWaiting for work that can tell what it does.
+func startProgress(ctx context.Context, client *modelgateway.Client, con *console, quiet bool, doing func() string) *waiting {
 	ctx, cancel := context.WithCancel(ctx)
 	w := &waiting{cancel: cancel, ended: make(chan struct{})}
 	if quiet || !con.errTTY {
@@ -37,7 +42,7 @@ func startWaiting(ctx context.Context, client *modelgateway.Client, con *console
 	}
 	go func() {
 		defer close(w.ended)
-		tell(ctx, client, con)
+		tell(ctx, client, con, doing)
 	}()
 	return w
 }
@@ -50,7 +55,7 @@ func (w *waiting) stop() {
 	})
 }
 
-func tell(ctx context.Context, client *modelgateway.Client, con *console) {
+func tell(ctx context.Context, client *modelgateway.Client, con *console, doing func() string) {
 	timer := time.NewTimer(waitBeforeTelling)
 	defer timer.Stop()
 	drawn := false
@@ -71,11 +76,11 @@ func tell(ctx context.Context, client *modelgateway.Client, con *console) {
 			return // the call itself will tell
 		}
 		drawn = true
-		fmt.Fprintf(con.err, "\r\x1b[K%s", con.paint(true, dim)(waitText(res.GetModels())))
+		fmt.Fprintf(con.err, "\r\x1b[K%s", con.paint(true, dim)(waitText(res.GetModels(), doing())))
 	}
 }
 
-func waitText(models []*gatewayv1.Model) string {
+func waitText(models []*gatewayv1.Model, otherwise string) string {
 	var loads []string
 	for _, m := range models {
 		if m.GetState() == gatewayv1.ModelState_MODEL_STATE_LOADING {
@@ -83,7 +88,7 @@ func waitText(models []*gatewayv1.Model) string {
 		}
 	}
 	if len(loads) == 0 {
-		return "waiting …"
+		return otherwise + " …"
 	}
 	return strings.Join(loads, ", ") + " …"
 }

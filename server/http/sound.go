@@ -2,17 +2,16 @@ package httpserver
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/lexilingo/modelgateway/engines/audio"
 	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
@@ -132,7 +131,7 @@ func (a *soundAnswer) add(pcm []byte, wav bool, rate int32) error {
 	if !a.begun {
 		a.begin()
 		if wav {
-			if err := a.write(append(wavHeader(rate, math.MaxUint32), a.whole...)); err != nil {
+			if err := a.write(append(audio.WAVHeader(int(rate), audio.UnknownLength), a.whole...)); err != nil {
 				return err
 			}
 			a.whole = nil
@@ -157,7 +156,7 @@ func (a *soundAnswer) finish(served *gatewayv1.ServedBy, wav bool, rate int32) e
 	if a.begun || !wav {
 		return nil
 	}
-	header := wavHeader(rate, uint32(len(a.whole))) //nolint:gosec // at most wholeSound
+	header := audio.WAVHeader(int(rate), int64(len(a.whole)))
 	a.w.Header().Set("Content-Length", strconv.Itoa(len(header)+len(a.whole)))
 	a.begun = true
 	if err := a.write(header); err != nil {
@@ -186,27 +185,4 @@ func (a *soundAnswer) close() {
 	if a.patience > 0 {
 		_ = a.control.SetWriteDeadline(time.Time{})
 	}
-}
-
-// wavHeader is the header of a mono 16-bit WAV of size bytes of samples.
-// math.MaxUint32 is for an unknown number of them, as other programs write into
-// pipes.
-func wavHeader(rate int32, size uint32) []byte {
-	const bytesPerSample = 2
-	riff := uint32(math.MaxUint32)
-	if size != math.MaxUint32 {
-		riff = size + 36
-	}
-	le := binary.LittleEndian
-	h := append([]byte("RIFF"), le.AppendUint32(nil, riff)...)
-	h = append(h, "WAVEfmt "...)
-	h = le.AppendUint32(h, 16)                          // bytes of what follows, to "data"
-	h = le.AppendUint16(h, 1)                           // PCM
-	h = le.AppendUint16(h, 1)                           // channels
-	h = le.AppendUint32(h, uint32(rate))                //nolint:gosec // positive
-	h = le.AppendUint32(h, uint32(rate)*bytesPerSample) //nolint:gosec // positive
-	h = le.AppendUint16(h, bytesPerSample)
-	h = le.AppendUint16(h, 8*bytesPerSample)
-	h = append(h, "data"...)
-	return le.AppendUint32(h, size)
 }
