@@ -1,0 +1,130 @@
+package catalog
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// What names may be made of. They become addresses, files and lines that a
+// person pastes into a shell, so they are narrower than any of these needs.
+var (
+	namePattern     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
+	repoPattern     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}$`)
+	pathPattern     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*$`)
+	shaPattern      = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	languagePattern = regexp.MustCompile(`^([a-z]{2,3}(-[A-Z]{2})?|multilingual)$`)
+	variablePattern = regexp.MustCompile(`^[A-Z][A-Z0-9_]*$`)
+	keyPattern      = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+	valuePattern    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]*$`)
+)
+
+const (
+	maxPath   = 240     // characters of a path
+	maxSizeMB = 100e3   // a file of 100 GB is none of ours
+	maxMemory = 1 << 20 // MiB
+)
+
+// reserved are suffixes of files that a download makes for itself.
+var reserved = []string{".part", ".part.json", ".lock", ".tmp"}
+
+func (m Model) check() error {
+	var errs []error
+	complain := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	for _, n := range m.names() {
+		if !namePattern.MatchString(n) {
+			complain("%q is no name", n)
+		}
+	}
+	if !repoPattern.MatchString(m.Repo) || strings.Contains(m.Repo, "..") {
+		complain("repo %q must be owner/name", m.Repo)
+	}
+	if !namePattern.MatchString(m.Revision) || strings.Contains(m.Revision, "..") {
+		complain("revision %q must be a commit, a tag or a branch", m.Revision)
+	}
+	if !slices.Contains([]string{"llama", "whisper", "piper", "hubert"}, m.Engine) {
+		complain("engine %q is not known", m.Engine)
+	}
+	if !printable(m.Task) || m.Task == "" || !printable(m.Note) {
+		complain("task and note must be text on one line, and there must be a task")
+	}
+	if m.MemoryMB < 1 || m.MemoryMB > maxMemory {
+		complain("memory_mb must be from 1 to %d", maxMemory)
+	}
+	if len(m.Languages) == 0 || slices.ContainsFunc(m.Languages, func(l string) bool { return !languagePattern.MatchString(l) }) {
+		complain("languages %q must be tags such as en, vi-VN or multilingual", m.Languages)
+	}
+	if u, err := url.Parse(m.License.URL); err != nil || u.Scheme != "https" || u.Host == "" || !printable(m.License.URL) {
+		complain("license.url %q must be an https address", m.License.URL)
+	}
+	if m.License.Name == "" || !printable(m.License.Name) {
+		complain("license.name is missing")
+	}
+	if len(m.Files) == 0 {
+		complain("it has no files")
+	}
+	for _, f := range m.Files {
+		if err := f.check(); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(append(errs, m.Configure.check())...)
+}
+
+func (f File) check() error {
+	var errs []error
+	if !safePath(f.Path) {
+		errs = append(errs, fmt.Errorf("path %q must be a relative path of plain names", f.Path))
+	}
+	if !safePath(f.Local) {
+		errs = append(errs, fmt.Errorf("local %q must be a relative path of plain names", f.Local))
+	}
+	for _, suffix := range reserved {
+		if strings.HasSuffix(strings.ToLower(f.Local), suffix) {
+			errs = append(errs, fmt.Errorf("local %q must not end in %s", f.Local, suffix))
+		}
+	}
+	if !(f.SizeMB > 0 && f.SizeMB <= maxSizeMB) {
+		errs = append(errs, fmt.Errorf("size_mb of %q must be above 0 and at most %g", f.Path, float64(maxSizeMB)))
+	}
+	if f.SHA256 != "" && !shaPattern.MatchString(f.SHA256) {
+		errs = append(errs, fmt.Errorf("sha256 of %q must be 64 lower-case hexadecimal digits", f.Path))
+	}
+	return errors.Join(errs...)
+}
+
+func (c Configure) check() error {
+	var errs []error
+	if !namePattern.MatchString(c.Model) {
+		errs = append(errs, fmt.Errorf("configure.model %q is no name", c.Model))
+	}
+	if !safePath(c.Path) {
+		errs = append(errs, fmt.Errorf("configure.path %q must be a relative path of plain names", c.Path))
+	}
+	for name, value := range c.Env {
+		if !variablePattern.MatchString(name) || !valuePattern.MatchString(value) {
+			errs = append(errs, fmt.Errorf("configure.env: %s=%q cannot be set safely", name, value))
+		}
+	}
+	for name, value := range c.Parameters {
+		text, isText := value.(string)
+		if !keyPattern.MatchString(name) || isText && !valuePattern.MatchString(text) {
+			errs = append(errs, fmt.Errorf("configure.parameters: %s: %v cannot be set safely", name, value))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// safePath tells whether a path is one of plain names that stays below where it
+// starts, on every system.
+func safePath(path string) bool {
+	return len(path) <= maxPath && pathPattern.MatchString(path) && filepath.IsLocal(filepath.FromSlash(path))
+}
+
+func printable(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\u2028' || r == '\u2029' })
+}
