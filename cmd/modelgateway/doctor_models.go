@@ -57,19 +57,23 @@ func unpackStarter(cfg *config.Config) *finding {
 func checkModel(cfg *config.Config, name string, m config.Model, engineRuns bool) finding {
 	check := "model " + name
 	estimate, err := estimateModel(m)
+	if err == nil {
+		err = checkFiles(m)
+	}
 	switch errs.ReasonOf(err) {
 	case errs.ModelFileMissing:
-		remedy := "Put the file there, or give its path in the configuration."
+		remedy := strings.TrimSpace(published(m.Engine) + " Put it there, or give its path in the configuration.")
 		if tasks := cfg.ModelTasks(name); len(tasks) > 0 {
 			remedy += " It is for " + strings.Join(tasks, ", ") + "."
 		}
+		detail := m.ResolvedPath + ": " + errs.From(err).Message()
 		if !engineRuns {
-			return warn(check, remedy, "%s does not exist", m.ResolvedPath)
+			return warn(check, remedy, "%s", detail)
 		}
-		return fail(check, remedy, "%s does not exist", m.ResolvedPath)
+		return fail(check, remedy, "%s", detail)
 	case 0:
 	default:
-		return fail(check, "Give this user the right to read it, or fetch the file again.", "%s: %s", m.ResolvedPath, errs.From(err).Message())
+		return fail(check, "Give this user the right to read it, or fetch it again.", "%s: %s", m.ResolvedPath, errs.From(err).Message())
 	}
 	need, source := m.MemoryMB<<20, "declared"
 	if need == 0 {
