@@ -12,13 +12,13 @@ const (
 	// phonemeBytes is what one phoneme of the longest run takes. It is spoken in
 	// about 1,550 samples, and the last layers of a VITS decoder hold some nine
 	// tables of 32 floats for each.
-	phonemeBytes = 1800 << 10
+	phonemeBytes = 2 << 20
 )
 
 // piper estimates a Piper voice: its weights and one run of the greatest length.
 // Runs do not overlap, however many requests there are. Measured on a voice of
 // the medium shape (engines/piper/testdata/make_medium.py): file 58 MB, loaded
-// 96 MB, and 1.6 MB for each phoneme of a run.
+// 96 MB, and 1.6 to 1.9 MB for each phoneme of a run.
 func piper(src Source, size int64) int64 {
 	phonemes := float64(defaultMaxPhonemes)
 	if most, ok := src.Parameters.GetFields()["max_phonemes"]; ok && most.GetNumberValue() > 0 {

@@ -81,6 +81,7 @@ var identity []byte
 // of ONNX twice and complains of each on standard error, when it first sees a
 // model: so it sees one here.
 func initialize(library string) error {
+	oneHeap()
 	ort.SetSharedLibraryPath(library)
 	var err error
 	filterError := filterStderr(isSchemaNoise, func() {

@@ -12,7 +12,6 @@ import (
 
 	"github.com/lexilingo/modelgateway/engines"
 	"github.com/lexilingo/modelgateway/engines/errs"
-	"github.com/lexilingo/modelgateway/engines/onnx"
 	"github.com/lexilingo/modelgateway/engines/piper/phonemes"
 	"github.com/lexilingo/modelgateway/engines/piper/voicefile"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
@@ -69,7 +68,6 @@ func (m *model) Synthesize(ctx context.Context, req *gatewayv1.SynthesizeRequest
 		return err
 	}
 	m.work.Add(1)
-	defer onnx.Trim()
 	out := &stream{emit: emit, rate: m.voice.config.SampleRate}
 	for _, sentence := range phonemes.Limit(sentences, m.parameters.limit(s)) {
 		if err := m.say(ctx, sentence, s, out); err != nil {

@@ -68,7 +68,7 @@ func readParameters(from *structpb.Struct, config *voicefile.Config) (parameters
 
 const (
 	// defaultMaxPhonemes are about 10 s of speech, two long lines of text. A
-	// medium voice takes 1.8 MB for each.
+	// medium voice takes up to 1.9 MB for each.
 	defaultMaxPhonemes = 150
 	// fewestPhonemes are what a run may have however slow it speaks.
 	fewestPhonemes = 20

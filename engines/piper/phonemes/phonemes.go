@@ -147,11 +147,11 @@ func rawSymbols(p part) []string {
 // Bits of espeak-ng's terminators (espeak-ng, translate.h).
 const (
 	terminatorBits  = 0xFFFFF
-	clausePeriod    = 40 | 0x00000 | endsSentence
+	clausePeriod    = 40 | endsSentence
 	clauseComma     = 20 | 0x01000 | endsClause
 	clauseQuestion  = 40 | 0x02000 | endsSentence
 	clauseExclaim   = 45 | 0x03000 | endsSentence
-	clauseColon     = 30 | 0x00000 | endsClause
+	clauseColon     = 30 | endsClause
 	clauseSemicolon = 30 | 0x01000 | endsClause
 	endsSentence    = 0x80000
 	endsClause      = 0x40000
