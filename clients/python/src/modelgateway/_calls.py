@@ -23,6 +23,8 @@ MAX_MESSAGE_BYTES = 68 << 20
 
 #: Seconds that calls may take unless they are told otherwise.
 INFERENCE_TIMEOUT = 120.0
+#: What goes on as long as somebody speaks or listens.
+LIVE_TIMEOUT = 3600.0
 LOAD_TIMEOUT = 600.0
 ADMIN_TIMEOUT = 15.0
 

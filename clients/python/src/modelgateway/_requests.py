@@ -19,7 +19,7 @@ Sampling = Union[common_pb2.SamplingOptions, Mapping[str, Any]]
 #: How a request is routed: Routing, or its fields, e.g. {"local_only": True, "priority": "high"}.
 Routing = Union[common_pb2.Routing, Mapping[str, Any]]
 #: "low", "normal", "high", "critical", or the enum's value.
-Priority = Union[str, common_pb2.Priority]
+Priority = Union[str, "common_pb2.Priority"]
 
 _EXPLANATIONS = {
     "en": tutor_pb2.EXPLANATION_LANGUAGE_ENGLISH,

@@ -13,7 +13,7 @@ from modelgateway.v1 import (
     tutor_pb2,
 )
 
-from . import _async, _requests
+from . import _async, _calls, _requests
 from . import audio as audio_module
 from ._async import (
     AsyncAudioSource,
@@ -194,7 +194,8 @@ class AsyncClient(AsyncConnection):
         """Turns speech into text while it is spoken; audio is usually a generator that reads a microphone.
 
         Iterate over the events. The source is read in a thread of gRPC's; its
-        end asks for the final result. config is as transcribe's.
+        end asks for the final result. The timeout is an hour unless it is given.
+        config is as transcribe's.
         """
         settings = _requests.transcription_config(
             interim_results=interim_results, routing=_requests.routing(routing), **config
@@ -203,7 +204,7 @@ class AsyncClient(AsyncConnection):
         messages = self._caller.stream(
             self.models.StreamTranscribe,
             lambda: feed,
-            self._timeout if timeout is None else timeout,
+            _calls.LIVE_TIMEOUT if timeout is None else timeout,
             retry=False,
         )
         return AsyncTranscriptionStream(_async.fed(messages, feed))
@@ -221,7 +222,7 @@ class AsyncClient(AsyncConnection):
             interim_results=interim_results, routing=_requests.routing(routing), **config
         )
         return AsyncOpenTranscription(
-            self._caller, self.models, settings, self._timeout if timeout is None else timeout
+            self._caller, self.models, settings, _calls.LIVE_TIMEOUT if timeout is None else timeout
         )
 
     async def recognize(
@@ -261,7 +262,9 @@ class AsyncClient(AsyncConnection):
             model=model,
             routing=_requests.routing(routing),
         )
-        return AsyncSpeechStream(self._follow(self.models.Synthesize, request, timeout))
+        return AsyncSpeechStream(
+            self._follow(self.models.Synthesize, request, _calls.LIVE_TIMEOUT if timeout is None else timeout)
+        )
 
     async def pronunciation(
         self,

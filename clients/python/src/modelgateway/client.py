@@ -13,7 +13,7 @@ from modelgateway.v1 import (
     tutor_pb2,
 )
 
-from . import _requests
+from . import _calls, _requests
 from . import audio as audio_module
 from ._connection import Connection
 from ._open import OpenTranscription
@@ -187,7 +187,8 @@ class Client(Connection):
         """Turns speech into text while it is spoken; audio is usually a generator that reads a microphone.
 
         Iterate over the events. The source is read in a thread of gRPC's; its
-        end asks for the final result. config is as transcribe's.
+        end asks for the final result. The timeout is an hour unless it is given.
+        config is as transcribe's.
         """
         settings = _requests.transcription_config(
             interim_results=interim_results, routing=_requests.routing(routing), **config
@@ -196,7 +197,7 @@ class Client(Connection):
         messages = self._caller.stream(
             self.models.StreamTranscribe,
             lambda: feed,
-            self._timeout if timeout is None else timeout,
+            _calls.LIVE_TIMEOUT if timeout is None else timeout,
             retry=False,
         )
         return TranscriptionStream(fed(messages, feed))
@@ -213,7 +214,9 @@ class Client(Connection):
         settings = _requests.transcription_config(
             interim_results=interim_results, routing=_requests.routing(routing), **config
         )
-        return OpenTranscription(self._caller, self.models, settings, self._timeout if timeout is None else timeout)
+        return OpenTranscription(
+            self._caller, self.models, settings, _calls.LIVE_TIMEOUT if timeout is None else timeout
+        )
 
     def recognize(
         self, audio: AudioSource, *, routing: Routing | None = None, timeout: float | None = None, **config: Any
@@ -252,7 +255,9 @@ class Client(Connection):
             model=model,
             routing=_requests.routing(routing),
         )
-        return SpeechStream(self._follow(self.models.Synthesize, request, timeout))
+        return SpeechStream(
+            self._follow(self.models.Synthesize, request, _calls.LIVE_TIMEOUT if timeout is None else timeout)
+        )
 
     def pronunciation(
         self,

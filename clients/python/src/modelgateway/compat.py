@@ -33,6 +33,8 @@ SETUP_TIMEOUT = 30.0
 #: Seconds that get_status may block.
 STATUS_TIMEOUT = 5.0
 
+# Callers of the original have an answer of their own for failures, and give it soon.
+_RETRY = _calls.Retry(max_wait=2.0)
 _SPEAKING = {"tts", "synthesize"}
 _MEBIBYTE = 1 << 20
 
@@ -41,7 +43,7 @@ class Gateway:
     """The original's gateway object. It belongs to one event loop; get_gateway makes it."""
 
     def __init__(self, address: str | None = None, *, local_only: bool = False) -> None:
-        self._client = AsyncClient(address)
+        self._client = AsyncClient(address, retry=_RETRY)
         self._status_client: Client | None = None
         self._routing = common_pb2.Routing(local_only=True) if local_only else None
 
@@ -152,6 +154,8 @@ async def get_gateway() -> Gateway:
     loop = asyncio.get_running_loop()
     gateway = _Settings.gateways.get(loop)
     if gateway is None:
+        for ended in [other for other in _Settings.gateways if other.is_closed()]:
+            del _Settings.gateways[ended]  # it was not shut down; its loop is gone
         gateway = Gateway(_Settings.address, local_only=_Settings.local_only)
         _Settings.gateways[loop] = gateway
     return gateway
