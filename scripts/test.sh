@@ -4,7 +4,7 @@
 #
 # Set for tests:
 #   MG_…             as scripts/native.sh tells; MG_NATIVE_TOOLS has llama-server and its like
-#   MG_PYTHON        a Python with grpcio and protobuf, for the generated code in gen/python
+#   MG_PYTHON        a Python with grpcio, pytest and mypy, for clients/python and the engines in Python
 #   PATH             with grpcurl
 # Results go to build/test.json and build/test.xml.
 set -euo pipefail
