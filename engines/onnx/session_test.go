@@ -220,3 +220,22 @@ func TestFilterStderr(t *testing.T) {
 		t.Errorf("what is left: %.500q", got)
 	}
 }
+
+// TestAbsentLibrary: the error says what to install or set; a process is of its
+// own, since a library stays open.
+func TestAbsentLibrary(t *testing.T) {
+	if os.Getenv("ONNX_TEST_CHILD") != "" {
+		_, err := Open()
+		if errs.ReasonOf(err) != errs.EngineUnavailable || !strings.Contains(err.Error(), LibraryVariable) {
+			t.Fatalf("an absent library: %v", err)
+		}
+		return
+	}
+	for name, library := range map[string]string{"absent": filepath.Join(t.TempDir(), "libonnxruntime.so"), "no library": os.Args[0], "another": "libc.so.6"} {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestAbsentLibrary$")
+		cmd.Env = append(os.Environ(), "ONNX_TEST_CHILD=1", LibraryVariable+"="+library)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", name, err, out)
+		}
+	}
+}

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"math"
 	"os"
 	"slices"
 	"strings"
@@ -232,9 +231,11 @@ func (d *document) config() *Config {
 
 // LargestID returns the largest id of the map.
 func (c *Config) LargestID() int64 {
-	largest := int64(math.MinInt64)
+	var largest int64
 	for _, ids := range c.IDs {
-		largest = max(largest, slices.Max(append(ids, 0)))
+		for _, id := range ids {
+			largest = max(largest, id)
+		}
 	}
 	return largest
 }
