@@ -1,0 +1,287 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/lexilingo/modelgateway/engines/errs"
+	"github.com/lexilingo/modelgateway/engines/gemini/geminitest"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+)
+
+// slowSpeech has models whose work lasts: long clips are scored, and sentences
+// are spoken one by one.
+const slowSpeech = `
+gemini: {api_key: KEY, base_url: URL, retries: 0}
+models:
+  whisper: {engine: whisper, path: "starter:whisper.bin", memory_mb: 500, progress_timeout: 3s, parameters: {temperature_inc: 0}}
+  piper: {engine: piper, path: "starter:voice.onnx", memory_mb: 128, progress_timeout: 3s}
+  hubert: {engine: hubert, path: "starter:pronunciation.onnx", memory_mb: 1000, progress_timeout: 3s, parameters: {max_seconds: 600}}
+  gemini: {engine: gemini, memory_mb: 10, priority: high}
+tasks:
+  stt: {primary: whisper, fallbacks: [gemini]}
+  tts: {primary: piper, fallbacks: [gemini]}
+  pronunciation: {primary: hubert, fallbacks: [gemini]}
+`
+
+// startSlow runs a server whose cloud is a fake.
+func startSlow(t *testing.T) *server {
+	t.Helper()
+	cloud := geminitest.New(t)
+	return start(t, strings.NewReplacer("KEY", geminitest.Key, "URL", cloud.URL).Replace(slowSpeech))
+}
+
+// speechFault is one engine's work that something happens to.
+type speechFault struct {
+	model string
+	// long works for much longer than a test, with routing as told. It calls begun
+	// when a part of the answer has come.
+	long func(ctx context.Context, s *server, routing *gatewayv1.Routing, begun func()) (*gatewayv1.ServedBy, error)
+	// short asks for something that is soon done.
+	short func(ctx context.Context, s *server) (*gatewayv1.ServedBy, error)
+	// streams tells that output leaves before the end, so that nothing can take
+	// over.
+	streams bool
+}
+
+func speechFaults() []speechFault {
+	minutes := wav(8000, tone(8000, 240, 0.5)) // no more than the cloud takes
+	shortClip := wav(16000, tone(16000, 1, 0.5))
+	text := strings.Repeat(sentences+" ", 2000)
+	return []speechFault{
+		{
+			model: "whisper",
+			long: func(ctx context.Context, s *server, r *gatewayv1.Routing, _ func()) (*gatewayv1.ServedBy, error) {
+				got, err := s.recognize(ctx, &gatewayv1.TranscriptionConfig{Language: "en", BeamSize: 8, Routing: r}, minutes)
+				return got.GetServedBy(), err
+			},
+			short: func(ctx context.Context, s *server) (*gatewayv1.ServedBy, error) {
+				got, err := s.recognize(ctx, &gatewayv1.TranscriptionConfig{Language: "en"}, shortClip)
+				return got.GetServedBy(), err
+			},
+		}, {
+			model: "piper",
+			long: func(ctx context.Context, s *server, r *gatewayv1.Routing, begun func()) (*gatewayv1.ServedBy, error) {
+				req := quiet(text)
+				req.Routing = r
+				stream, err := s.models.Synthesize(ctx, req)
+				for err == nil {
+					var piece *gatewayv1.SynthesizeResponse
+					piece, err = stream.Recv()
+					if err == nil && piece.GetServedBy() != nil {
+						return piece.GetServedBy(), nil
+					}
+					begun()
+				}
+				return nil, err
+			},
+			short: func(ctx context.Context, s *server) (*gatewayv1.ServedBy, error) {
+				got, err := s.synthesize(ctx, quiet("Hello."))
+				if err != nil {
+					return nil, err
+				}
+				return got.servedBy, nil
+			},
+			streams: true,
+		}, {
+			model: "hubert",
+			long: func(ctx context.Context, s *server, r *gatewayv1.Routing, _ func()) (*gatewayv1.ServedBy, error) {
+				got, err := s.models.Pronunciation(ctx, &gatewayv1.PronunciationRequest{
+					Audio: minutes, ReferenceText: strings.Repeat("hello ", 300), Routing: r,
+				})
+				return got.GetServedBy(), err
+			},
+			short: func(ctx context.Context, s *server) (*gatewayv1.ServedBy, error) {
+				got, err := s.pronounce(ctx, nil, shortClip, "hello")
+				return got.GetServedBy(), err
+			},
+		},
+	}
+}
+
+// result is how a call ended.
+type result struct {
+	by  *gatewayv1.ServedBy
+	err error
+	at  time.Time
+}
+
+// midWork loads the model, begins long work on it, and stops its process in it:
+// what ends then is ended by what the test does.
+func (f *speechFault) midWork(t *testing.T, s *server, ctx context.Context, routing *gatewayv1.Routing) (pid int, ended <-chan result) {
+	t.Helper()
+	if by, err := f.short(within(t, time.Minute), s); err != nil || by.GetModel() != f.model {
+		t.Fatalf("before: %v, %v", by, err)
+	}
+	pid = int(s.model(t, f.model).GetWorkerPid())
+	before := cpuTime(t, pid)
+	out := make(chan result, 1)
+	begun := make(chan struct{})
+	go func() {
+		by, err := f.long(ctx, s, routing, sync.OnceFunc(func() { close(begun) }))
+		out <- result{by, err, time.Now()}
+	}()
+	if f.streams {
+		<-begun
+	}
+	eventually(t, 30*time.Second, "the worker computes", func() bool { return cpuTime(t, pid)-before > 50*time.Millisecond })
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	wantAtWork(t, s, f.model, 1)
+	return pid, out
+}
+
+// cpuTime is how long a process has computed; 0 once it is gone.
+func cpuTime(t *testing.T, pid int) time.Duration {
+	t.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	var ticks int64
+	for _, field := range strings.Fields(rest)[11:13] { // user and system
+		n, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			t.Fatalf("%q: %v", stat, err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * (time.Second / 100)
+}
+
+// wait returns how the call ended.
+func wait(t *testing.T, ended <-chan result) result {
+	t.Helper()
+	select {
+	case r := <-ended:
+		return r
+	case <-time.After(time.Minute):
+		t.Fatal("the call does not end")
+		return result{}
+	}
+}
+
+// A worker that is killed in its work takes nothing with it: its request ends
+// within a second, or the cloud answers it; /health tells; the next one loads
+// afresh.
+func TestSpeechWorkerKilled(t *testing.T) {
+	s := startSlow(t)
+	for _, f := range speechFaults() {
+		t.Run(f.model, func(t *testing.T) {
+			pid, ended := f.midWork(t, s, within(t, 2*time.Minute), &gatewayv1.Routing{NoFallback: true})
+			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			killed := time.Now()
+			notReady := func(status string) bool { return status != "ready" }
+			if wrong := wrongFor(t, s, f.model, killed, 1500*time.Millisecond, notReady); wrong > time.Second {
+				t.Errorf("/health said that the dead model is ready %v after the kill", wrong)
+			}
+			r := wait(t, ended)
+			if got := errs.ReasonOf(r.err); got != errs.EngineCrashed {
+				t.Errorf("the call ended with %v, %v; want ENGINE_CRASHED", r.by, r.err)
+			}
+			if took := r.at.Sub(killed); took > time.Second {
+				t.Errorf("the call ended %v after the kill, want within a second", took)
+			}
+			f.wantFresh(t, s, pid)
+
+			// With a fallback, unless a part was sent already.
+			pid, ended = f.midWork(t, s, within(t, 2*time.Minute), nil)
+			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			r = wait(t, ended)
+			switch {
+			case f.streams:
+				if errs.ReasonOf(r.err) != errs.EngineCrashed {
+					t.Errorf("the stream ended with %v, %v; want ENGINE_CRASHED", r.by, r.err)
+				}
+			case r.err != nil || r.by.GetModel() != "gemini" || !r.by.GetFallback() ||
+				r.by.GetFallbackReason() != gatewayv1.FallbackReason_FALLBACK_REASON_ENGINE_CRASHED:
+				t.Errorf("the call ended with %v, %v; want the cloud's answer", r.by, r.err)
+			}
+			f.wantFresh(t, s, pid)
+		})
+	}
+}
+
+// wantFresh expects that the next request is answered by another process.
+func (f *speechFault) wantFresh(t *testing.T, s *server, old int) {
+	t.Helper()
+	by, err := f.short(within(t, time.Minute), s)
+	if err != nil || by.GetModel() != f.model || by.GetLoadDuration().AsDuration() <= 0 {
+		t.Errorf("the next request: %v, %v; want a fresh load of %s", by, err, f.model)
+	}
+	if now := int(s.model(t, f.model).GetWorkerPid()); now == old || !alive(now) {
+		t.Errorf("served by process %d after %d, want a fresh one", now, old)
+	}
+	if status := healthStatus(t, s, f.model); status != "ready" {
+		t.Errorf("/health says %q of the fresh worker", status)
+	}
+}
+
+// A worker that hangs in its work is ended after its progress timeout.
+func TestSpeechWorkerHangs(t *testing.T) {
+	s := startSlow(t)
+	f := speechFaults()[0]
+	pid, ended := f.midWork(t, s, within(t, 2*time.Minute), &gatewayv1.Routing{NoFallback: true})
+	r := wait(t, ended)
+	if got := errs.ReasonOf(r.err); got != errs.EngineCrashed {
+		t.Errorf("the call ended with %v, %v; want ENGINE_CRASHED", r.by, r.err)
+	}
+	eventually(t, 15*time.Second, "the stopped worker is ended", func() bool { return !alive(pid) })
+	eventually(t, 15*time.Second, "the eviction is told", func() bool {
+		return s.model(t, f.model).GetLastEviction().GetReason() == gatewayv1.EvictionReason_EVICTION_REASON_HUNG
+	})
+	f.wantFresh(t, s, pid)
+}
+
+// A caller who leaves takes the work along: the process lives and rests.
+func TestSpeechCancelFreesTheProcessor(t *testing.T) {
+	s := startSlow(t)
+	for _, f := range speechFaults() {
+		t.Run(f.model, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			pid, ended := f.midWork(t, s, ctx, &gatewayv1.Routing{NoFallback: true})
+			if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
+				t.Fatal(err)
+			}
+			going := cpuTime(t, pid)
+			eventually(t, 30*time.Second, "the worker goes on", func() bool { return cpuTime(t, pid) > going })
+			cancel()
+			if r := wait(t, ended); errs.ReasonOf(r.err) != errs.Cancelled {
+				t.Errorf("the call ended with %v, %v; want CANCELLED", r.by, r.err)
+			}
+			eventually(t, 30*time.Second, "the model is idle", func() bool { return s.model(t, f.model).GetActiveCount() == 0 })
+			eventually(t, 30*time.Second, "the worker rests", func() bool { return rests(t, pid) })
+			if now := int(s.model(t, f.model).GetWorkerPid()); now != pid {
+				t.Errorf("process %d replaced %d after a cancel", now, pid)
+			}
+			by, err := f.short(within(t, time.Minute), s)
+			if err != nil || by.GetModel() != f.model || by.GetLoadDuration().AsDuration() != 0 {
+				t.Errorf("the next request: %v, %v; want an answer without a load", by, err)
+			}
+		})
+	}
+}
+
+// rests tells whether a process computes next to nothing for a while: a tenth of
+// what work of one thread would take.
+func rests(t *testing.T, pid int) bool {
+	t.Helper()
+	const while = 300 * time.Millisecond
+	before := cpuTime(t, pid)
+	time.Sleep(while) // the measured stretch, not a wait for something
+	return cpuTime(t, pid)-before <= while/10
+}
