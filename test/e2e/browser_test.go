@@ -1,0 +1,118 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+)
+
+// readAloud is what the page says.
+const readAloud = "The quick brown fox jumps over the lazy dog. Then it runs away, and nobody knows where."
+
+// page serves the built page and a recording, and calls its functions in
+// Chromium.
+type page struct {
+	*httptest.Server
+	speech []byte
+}
+
+func newPage(t *testing.T) *page {
+	t.Helper()
+	p := &page{}
+	mux := http.NewServeMux()
+	mux.Handle("/", http.FileServer(http.Dir(filepath.Join("browser", "build"))))
+	mux.HandleFunc("/speech.wav", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "audio/wav")
+		_, _ = w.Write(p.speech)
+	})
+	p.Server = httptest.NewServer(mux)
+	t.Cleanup(p.Close)
+	return p
+}
+
+// call runs a function of the page and decodes what it returns.
+func call[T any](t *testing.T, p *page, name string, args ...any) T {
+	t.Helper()
+	chromium, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Fatalf("%v: run the tests by `make test`, which installs it", err)
+	}
+	list, err := json.Marshal(args)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return decode[T](t, output(t, nil, "node", "browser/drive.mjs", chromium, p.URL, name, string(list)))
+}
+
+// A page streams speech over gRPC-Web. Its stream breaks on the way and every tenth
+// push comes twice; nothing is lost, and nothing comes twice.
+func TestSpeechFromAPage(t *testing.T) {
+	p := newPage(t)
+	s := start(t, speechModels+fmt.Sprintf("cors: {allowed_origins: [%q]}\n", p.URL))
+	p.speech = s.say(t, readAloud).wav()
+	whole, err := s.transcribe(within(t, 2*time.Minute), &gatewayv1.TranscriptionConfig{Language: "en"}, p.speech, 64<<10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := whole.GetTranscript().GetText()
+	t.Logf("it is understood as %q", want)
+	type result struct {
+		Text, ServedBy, Breakage          string
+		Interims, Pieces, ResumedAt, Half int
+		Sequences                         []int
+	}
+	for _, interim := range []bool{false, true} {
+		got := call[result](t, p, "speak", s.http, interim, 4000)
+		if got.ServedBy != "whisper" || got.Pieces < 20 || got.ResumedAt != got.Half+1 || got.Breakage == "" {
+			t.Errorf("interim results %v: %+v", interim, got)
+		}
+		for i, sequence := range got.Sequences {
+			// An interim result that a better one has replaced is not sent again.
+			if i > 0 && sequence <= got.Sequences[i-1] || !interim && sequence != i+1 {
+				t.Errorf("interim results %v: the events came as %v", interim, got.Sequences)
+			}
+		}
+		if !interim && got.Text != want {
+			t.Errorf("interim results %v: %q, want %q", interim, got.Text, want)
+		}
+		if interim && got.Interims == 0 {
+			t.Error("there were no interim results")
+		}
+	}
+	eventually(t, time.Minute, "the model is free again", func() bool { return s.model(t, "whisper").GetActiveCount() == 0 })
+}
+
+// What a browser's MediaRecorder makes reaches the engine over the WebSocket.
+func TestRecordingOfAPage(t *testing.T) {
+	p := newPage(t)
+	s := start(t, speechModels+fmt.Sprintf("cors: {allowed_origins: [%q]}\n", p.URL))
+	got := call[struct {
+		MimeType, Head, Error, ServedBy, Duration string
+		Bytes, Code, Milliseconds                 int
+	}](t, p, "record", s.http)
+	heard, err := time.ParseDuration(got.Duration)
+	if err != nil || got.Error != "" || got.Code != 1000 || got.ServedBy != "whisper" {
+		t.Fatalf("%v: %+v", err, got)
+	}
+	// A browser without a free processor may record less than it was asked for.
+	said := time.Duration(got.Milliseconds) * time.Millisecond
+	if got.MimeType != "audio/webm;codecs=opus" || got.Head != "1a45dfa3" || heard < said/4 || heard > 4*said {
+		t.Errorf("%+v", got)
+	}
+}
+
+// A page of an origin that is not configured can open no WebSocket.
+func TestAPageOfAnotherOriginOpensNoSocket(t *testing.T) {
+	p := newPage(t)
+	s := start(t, speechModels)
+	if got := call[struct{ Opened bool }](t, p, "refused", s.http); got.Opened {
+		t.Error("the socket opened")
+	}
+}
