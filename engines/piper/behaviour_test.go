@@ -302,7 +302,7 @@ func TestLimit(t *testing.T) {
 		for _, s := range sentences {
 			want = append(want, s.Symbols...)
 		}
-		for _, s := range phonemes.Limit(sentences, 100) {
+		for s := range phonemes.Limit(sentences, 100) {
 			got = append(got, s.Symbols...)
 			if len(s.Symbols) > 100 || len(s.Symbols) == 0 {
 				t.Errorf("%.20q…: a part has %d symbols", said, len(s.Symbols))
@@ -357,5 +357,25 @@ func TestTextVoice(t *testing.T) {
 	out := mustSay(t, m, text("hello world"))
 	if got := sentencesOf(out); !slices.Equal(got, []string{"hello world"}) || len(sound(out)) == 0 {
 		t.Errorf("it says %q", got)
+	}
+}
+
+// TestLongPhonemes: the longest text of phonemes that the API takes, all one
+// word, begins to sound without being cut to its end first.
+func TestLongPhonemes(t *testing.T) {
+	m := loadVoice(t, starter(), nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	heard := 0
+	err := m.Synthesize(ctx, &gatewayv1.SynthesizeRequest{
+		Input: &gatewayv1.SynthesizeRequest_Phonemes{Phonemes: strings.Repeat("aə ", 33_333)},
+	}, func(r *gatewayv1.SynthesizeResponse) error {
+		if heard += len(r.GetAudio()); heard > 10*22050*2 {
+			cancel()
+		}
+		return nil
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("after %d bytes it ended with %v", heard, err)
 	}
 }

@@ -69,7 +69,7 @@ func (m *model) Synthesize(ctx context.Context, req *gatewayv1.SynthesizeRequest
 	}
 	m.work.Add(1)
 	out := &stream{emit: emit, rate: m.voice.config.SampleRate}
-	for _, sentence := range phonemes.Limit(sentences, m.parameters.limit(s)) {
+	for sentence := range phonemes.Limit(sentences, m.parameters.limit(s)) {
 		if err := m.say(ctx, sentence, s, out); err != nil {
 			return err
 		}

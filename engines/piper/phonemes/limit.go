@@ -1,25 +1,31 @@
 package phonemes
 
-import "regexp"
+import (
+	"iter"
+	"regexp"
+)
 
 // Limit cuts sentences of more than most symbols: where memory and time of a run
 // grow with its length, a text without full stops must not be one run. The cut
 // is behind the last clause that fits, if that leaves at least half, else behind
-// the last space, else anywhere.
-func Limit(sentences []Sentence, most int) []Sentence {
-	var out []Sentence
-	for _, s := range sentences {
-		for len(s.Symbols) > most {
-			first, rest := s.cut(cutAt(s, most))
-			first.Continues = true
-			out = append(out, first)
-			s = rest
-		}
-		if len(s.Symbols) > 0 {
-			out = append(out, s)
+// the last space, else anywhere. Each part is cut when it is asked for: a text of
+// one clause takes a while to cut to its end.
+func Limit(sentences []Sentence, most int) iter.Seq[Sentence] {
+	return func(yield func(Sentence) bool) {
+		for _, s := range sentences {
+			for len(s.Symbols) > most {
+				first, rest := s.cut(cutAt(s, most))
+				first.Continues = true
+				if !yield(first) {
+					return
+				}
+				s = rest
+			}
+			if len(s.Symbols) > 0 && !yield(s) {
+				return
+			}
 		}
 	}
-	return out
 }
 
 // cutAt returns how many symbols the first part gets, from 1 to most.

@@ -164,7 +164,7 @@ func FuzzLimit(f *testing.F) {
 			}
 			return symbols, texts
 		}
-		parts := Limit(sentences, most)
+		parts := slices.Collect(Limit(sentences, most))
 		for _, s := range parts {
 			if len(s.Symbols) > most || len(s.Symbols) == 0 {
 				t.Errorf("%q: a part has %d symbols of %d", text, len(s.Symbols), most)
