@@ -25,7 +25,8 @@ var sharedEngine = New()
 // starter is the model that ships.
 func starter() string { return filepath.Join("..", "..", "models", "starter", "whisper.bin") }
 
-// load loads a model with settings, for two streams at once on two threads.
+// load loads a model with settings, for two streams at once, each on one thread: more of them would wait for each other on
+// a machine that is busy.
 func load(t *testing.T, path string, settings map[string]any) *model {
 	t.Helper()
 	parameters, err := structpb.NewStruct(settings)
@@ -33,7 +34,7 @@ func load(t *testing.T, path string, settings map[string]any) *model {
 		t.Fatal(err)
 	}
 	m, err := sharedEngine.Load(t.Context(), engines.LoadOptions{
-		Path: path, Device: "cpu", Threads: 2, MaxConcurrency: 2, Parameters: parameters, Work: &engines.WorkCounter{},
+		Path: path, Device: "cpu", Threads: 1, MaxConcurrency: 2, Parameters: parameters, Work: &engines.WorkCounter{},
 	})
 	if err != nil {
 		t.Fatal(err)
