@@ -36,14 +36,11 @@ const processBytes = 48 << 20
 
 // factors are the memory of a loaded model over the size of its files, of the
 // engines whose files tell no more. Measured on: whisper.cpp base (141 MiB file,
-// ~390 MiB with its compute buffers and one state), HuBERT-large CTC in ONNX Runtime (1.2 GiB,
-// ~1.7 GiB for a clip of 10 s).
+// ~390 MiB with its compute buffers and one state).
 func factor(engine string) float64 {
 	switch engine {
 	case "whisper":
 		return 2.5
-	case "hubert":
-		return 1.4
 	default:
 		return 1.2
 	}
@@ -62,6 +59,8 @@ func Estimate(src Source) (int64, error) {
 		return gguf(src, size)
 	case "piper":
 		return piper(src, size), nil
+	case "hubert":
+		return ctc(src, size), nil
 	}
 	return processBytes + int64(float64(size)*factor(src.Engine)), nil
 }

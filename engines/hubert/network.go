@@ -177,6 +177,7 @@ func (n *network) logits(ctx context.Context, samples []float32, each func()) ([
 		if err != nil {
 			return nil, err
 		}
+		onnx.Trim()
 		each()
 		from, to := margin, n.window-margin
 		if first == 0 {

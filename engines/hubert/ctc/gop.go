@@ -101,8 +101,8 @@ type variants struct {
 }
 
 func newVariants(l *Lattice) *variants {
-	all := columns(4, l.p.Frames())
-	return &variants{l: l, enter: all[0], enterBlank: all[1], leave: all[2], leaveBlank: all[3]}
+	column := func() []float64 { return make([]float64, l.p.Frames()) }
+	return &variants{l: l, enter: column(), enterBlank: column(), leave: column(), leaveBlank: column()}
 }
 
 func (w *variants) goodness(i int) Goodness {

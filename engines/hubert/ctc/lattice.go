@@ -17,27 +17,43 @@ type Lattice struct {
 	// backward[s][t] of all that go on from there to the end; both hold the
 	// emission of s at t.
 	forward, backward [][]float64
+	memory            []float64 // of both
 	total             float64
 }
 
 // NewLattice computes the lattice of labels. Errors are those of ForcedAlign, and
 // ctx's when it ends.
 func NewLattice(ctx context.Context, p *LogProbs, labels []int, blank int) (*Lattice, error) {
-	if err := check(p, labels, blank); err != nil {
+	l := &Lattice{p: p, blank: blank}
+	if err := l.Reset(ctx, labels); err != nil {
 		return nil, err
 	}
-	l := &Lattice{p: p, labels: labels, blank: blank, total: math.Inf(-1)}
-	n, frames := states(labels), p.Frames()
+	return l, nil
+}
+
+// Reset computes the lattice of other labels in the memory of this one. After an
+// error it has none.
+func (l *Lattice) Reset(ctx context.Context, labels []int) error {
+	l.labels, l.total = nil, math.Inf(-1)
+	if err := check(l.p, labels, l.blank); err != nil {
+		return err
+	}
+	l.labels = labels
+	n, frames := states(labels), l.p.Frames()
 	if frames == 0 {
 		l.total = 0
 		l.forward, l.backward = make([][]float64, n), make([][]float64, n)
-		return l, nil
+		return nil
 	}
-	l.forward = columns(n, frames)
+	if need := 2 * n * frames; cap(l.memory) < need {
+		l.memory = make([]float64, need+need/4) // labels that come next may be a few more
+	}
+	all := columns(l.memory[:2*n*frames], frames)
+	l.forward, l.backward = all[:n], all[n:]
 	before := nothing(frames)
 	for s := range n {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return err
 		}
 		var previous, skipped []float64
 		if s > 0 {
@@ -46,12 +62,11 @@ func NewLattice(ctx context.Context, p *LogProbs, labels []int, blank int) (*Lat
 		if skips(labels, s) {
 			skipped = l.forward[s-2]
 		}
-		l.column(l.forward[s], symbolOf(labels, s, blank), or(previous, before), or(skipped, before), s < 2)
+		l.column(l.forward[s], symbolOf(labels, s, l.blank), or(previous, before), or(skipped, before), s < 2)
 	}
-	l.backward = columns(n, frames)
 	for s := n - 1; s >= 0; s-- {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return err
 		}
 		l.backwardColumn(s)
 	}
@@ -61,15 +76,14 @@ func NewLattice(ctx context.Context, p *LogProbs, labels []int, blank int) (*Lat
 		}
 	}
 	if math.IsInf(l.total, -1) {
-		return nil, ErrImpossible
+		return ErrImpossible
 	}
-	return l, nil
+	return nil
 }
 
-// columns returns n columns of a length that lie side by side.
-func columns(n, frames int) [][]float64 {
-	all := make([]float64, n*frames)
-	out := make([][]float64, n)
+// columns cuts memory into columns of a length that lie side by side.
+func columns(all []float64, frames int) [][]float64 {
+	out := make([][]float64, len(all)/max(1, frames))
 	for s := range out {
 		out[s] = all[s*frames:][:frames:frames]
 	}

@@ -130,21 +130,21 @@ func (r *reading) target(items []*item) []int {
 // the likeliest symbols: words that the sound has after all are put back,
 // insertions that it does not need are dropped. It returns the lattice of what
 // was said.
-func (r *reading) settle(ctx context.Context, items []*item) ([]*item, *ctc.Lattice, error) {
+func (r *reading) settle(ctx context.Context, items []*item) (*ctc.Lattice, error) {
 	for ctc.Needed(r.target(items)) > r.p.Frames() {
 		drop(items)
 	}
 	lattice, err := ctc.NewLattice(ctx, r.p, r.target(items), r.model.Blank)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	refuted := r.refuted(items, lattice)
 	revived, err := r.revived(ctx, items, lattice)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if len(refuted) == 0 && len(revived) == 0 {
-		return items, lattice, nil
+		return lattice, nil
 	}
 	for _, it := range refuted {
 		it.said = false
@@ -152,13 +152,14 @@ func (r *reading) settle(ctx context.Context, items []*item) ([]*item, *ctc.Latt
 	for it, labels := range revived {
 		it.said, it.labels = true, labels
 	}
-	better, err := ctc.NewLattice(ctx, r.p, r.target(items), r.model.Blank)
+	before := lattice.LogProb()
+	err = lattice.Reset(ctx, r.target(items))
 	var short *ctc.TooShortError
 	switch {
-	case err == nil && better.LogProb() >= lattice.LogProb():
-		return items, better, nil
+	case err == nil && lattice.LogProb() >= before:
+		return lattice, nil
 	case err != nil && !errors.As(err, &short):
-		return nil, nil, err
+		return nil, err
 	}
 	// Each was better by itself, all together are not.
 	for _, it := range refuted {
@@ -167,8 +168,7 @@ func (r *reading) settle(ctx context.Context, items []*item) ([]*item, *ctc.Latt
 	for it := range revived {
 		it.said, it.labels = false, nil
 	}
-	r.target(items)
-	return items, lattice, nil
+	return lattice, lattice.Reset(ctx, r.target(items))
 }
 
 // drop takes out what the sound has the least room for.

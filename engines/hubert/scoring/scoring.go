@@ -5,7 +5,9 @@
 package scoring
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"github.com/lexilingo/modelgateway/engines/hubert/ctc"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
@@ -100,14 +102,14 @@ func Score(ctx context.Context, m Model, opts Options, words []Word, logits []fl
 	if err != nil {
 		return nil, err
 	}
-	heard := ctc.Greedy(p, m.Blank)
+	heard := plausible(ctc.Greedy(p, m.Blank), float64(p.Frames())*m.FrameSeconds)
 	pieces, err := match(ctx, words, heard, m.Boundary)
 	if err != nil {
 		return nil, err
 	}
 	r := &reading{model: m, options: opts, words: words, heard: heard, logits: logits, p: p}
 	items := r.items(pieces)
-	items, lattice, err := r.settle(ctx, items)
+	lattice, err := r.settle(ctx, items)
 	if err != nil {
 		return nil, err
 	}
@@ -115,4 +117,22 @@ func Score(ctx context.Context, m Model, opts Options, words []Word, logits []fl
 		return nil, err
 	}
 	return r.result(items), nil
+}
+
+// fastestSpeech is more symbols a second than anybody says.
+const fastestSpeech = 25
+
+// plausible drops the least certain symbols where more are heard than can be said
+// in a time: a model that hears them in noise must not cost the memory and time
+// that the comparison of so many takes.
+func plausible(heard []ctc.Span, seconds float64) []ctc.Span {
+	most := max(fastestSpeech, int(fastestSpeech*seconds))
+	if len(heard) <= most {
+		return heard
+	}
+	kept := slices.Clone(heard)
+	slices.SortStableFunc(kept, func(a, b ctc.Span) int { return cmp.Compare(b.Score, a.Score) })
+	kept = kept[:most]
+	slices.SortFunc(kept, func(a, b ctc.Span) int { return cmp.Compare(a.Start, b.Start) })
+	return kept
 }

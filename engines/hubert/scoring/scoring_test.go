@@ -283,6 +283,25 @@ func TestOtherModels(t *testing.T) {
 	}
 }
 
+func TestNoiseIsBounded(t *testing.T) {
+	var heard []ctc.Span
+	for i := range 1000 {
+		heard = append(heard, ctc.Span{Symbol: 5 + i%2, Start: i, End: i + 1, Score: -float64(i % 10)})
+	}
+	kept := plausible(heard, 20)
+	if len(kept) != 500 {
+		t.Fatalf("of 1,000 symbols in 20 s, %d are left", len(kept))
+	}
+	for i, s := range kept {
+		if s.Score < -4 || i > 0 && s.Start <= kept[i-1].Start {
+			t.Fatalf("the symbol %d is %+v", i, s)
+		}
+	}
+	if got := plausible(heard[:400], 20); len(got) != 400 {
+		t.Errorf("of 400 symbols in 20 s, %d are left", len(got))
+	}
+}
+
 func TestCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
