@@ -139,9 +139,18 @@ func (m *Manager) await(ctx context.Context, w *waiter, start func(*owner)) (*Le
 		return a.lease, a.err
 	case <-ctx.Done():
 	}
-	m.post(func(o *owner) { o.giveUp(w, ctx.Err()) })
+	m.post(func(o *owner) { o.giveUp(w, whyEnded(ctx)) })
 	a := <-w.result
 	return a.lease, a.err
+}
+
+// whyEnded tells a wait whose time ran out, also one that was given a shorter
+// time than the caller's, from one that the caller ended.
+func whyEnded(ctx context.Context) error {
+	if errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
 }
 
 // Acquire waits until the model is loaded and has room for the request, and

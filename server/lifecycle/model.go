@@ -92,6 +92,10 @@ type process struct {
 	working int
 	// awaited: it was loaded for requests, and none has got its lease yet.
 	awaited bool
+	// late: a request's time ran out while the model loaded. The load goes on
+	// without it, or a model that takes longer to load than its callers can wait
+	// would never be there for any of them.
+	late bool
 	liveness
 	// reprieved tells about handovers that its requests held up.
 	reprieved reprieved

@@ -152,6 +152,9 @@ func (o *owner) giveUp(w *waiter, cause error) {
 	}
 	err := errs.From(cause)
 	if err.Reason() == errs.DeadlineExceeded {
+		if p := w.model.proc; p != nil && p.phase == phaseLoading {
+			p.late = true
+		}
 		err = errs.New(errs.DeadlineExceeded, "the deadline passed after %s while the request waited for model %q: %s",
 			round(o.now.Sub(w.arrival)), w.model.spec.Name, o.waitsFor(w)).WithCause(cause).With("model", w.model.spec.Name)
 	}
@@ -250,7 +253,7 @@ func (o *owner) expire() {
 	}
 }
 
-// tidy ends loads that nobody waits for and models past their idle time, and
+// tidy ends loads that nobody waits for any more, by their own choice, and models past their idle time, and
 // forgets sizes that nobody waits for.
 func (o *owner) tidy() {
 	for _, m := range o.models {
@@ -262,7 +265,7 @@ func (o *owner) tidy() {
 		case p == nil:
 			// What was looked up is old when the next request comes.
 			m.size.fresh = false
-		case p.phase == phaseLoading:
+		case p.phase == phaseLoading && !p.late:
 			o.drain(p, &ending{detail: "nobody waits for the load any more"})
 		case p.phase == phaseReady && len(p.leases) == 0 && !m.pinned && m.spec.IdleTimeout > 0 &&
 			o.now.Sub(p.lastUsed) >= m.spec.IdleTimeout:

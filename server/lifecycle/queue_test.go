@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -90,6 +91,24 @@ func TestOneSlowLoadDoesNotShutAModel(t *testing.T) {
 	s.advance(time.Second)
 	s.loaded("a")
 	s.lease(w)
+}
+
+// A model that loads longer than its callers can wait is there for later ones,
+// unless who waited did not want it any more.
+func TestALoadOutlivesTheTimeOfItsRequests(t *testing.T) {
+	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal))
+	late, gone := s.request("a", s.within(5*time.Second)), s.request("a")
+	s.advance(5 * time.Second)
+	s.leave(late, context.DeadlineExceeded)
+	s.leave(gone, context.Canceled)
+	s.state("a", loading)
+	s.advance(5 * time.Second)
+	s.loaded("a")
+	s.state("a", ready)
+	s.lease(s.request("a", s.within(time.Second)))
+	if s.launches["a"] != 1 {
+		t.Errorf("%d launches", s.launches["a"])
+	}
 }
 
 func TestCoresAreSharedByTurns(t *testing.T) {

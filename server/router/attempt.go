@@ -3,6 +3,7 @@ package router
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -21,8 +22,9 @@ const (
 )
 
 // errGivenUp is the cause of the error of an attempt that produced nothing in
-// time to leave another candidate its share.
-var errGivenUp = errors.New("the next candidate's time has come")
+// time to leave another candidate its share. It is a deadline of the attempt's
+// own: the lifecycle lets a load go on that came too late.
+var errGivenUp = fmt.Errorf("the next candidate's time has come: %w", context.DeadlineExceeded)
 
 // attempt is a request on one model.
 type attempt struct {
@@ -148,7 +150,10 @@ func (p *patience) stop() bool {
 // givenUp tells an attempt that was given up for another candidate from one that
 // the caller ended.
 func (a *attempt) givenUp(ctx, caller context.Context, err error) error {
-	if errs.ReasonOf(err) != errs.Cancelled || caller.Err() != nil || !errors.Is(context.Cause(ctx), errGivenUp) {
+	if caller.Err() != nil || !errors.Is(context.Cause(ctx), errGivenUp) {
+		return err
+	}
+	if r := errs.ReasonOf(err); r != errs.Cancelled && r != errs.DeadlineExceeded {
 		return err
 	}
 	return errs.New(errs.DeadlineExceeded, "model %q produced nothing in time to leave another model its share of the time to the deadline", a.model).
