@@ -20,7 +20,7 @@ do is told by the methods that it has. The whole program:
 The gateway starts one process of the program for each loaded model.
 """
 
-from ._interface import Call, Engine, LoadOptions, Model, finish
+from ._interface import TASKS, Call, Engine, LoadOptions, Model, finish
 from ._serve import serve
 
-__all__ = ["Call", "Engine", "LoadOptions", "Model", "finish", "serve"]
+__all__ = ["TASKS", "Call", "Engine", "LoadOptions", "Model", "finish", "serve"]

@@ -152,7 +152,7 @@ class Servicer(engine_pb2_grpc.EngineServicer):
         with self._state:
             self._model, self._model_name = now, request.model_name
         self._places.release(options.max_concurrency)
-        tasks = [task for task in self._engine.tasks if hasattr(now, task)]
+        tasks = [task for task in self._engine.tasks if getattr(now, task, None) is not None]
         yield engine_pb2.LoadResponse(
             progress=1,
             ready=True,
