@@ -275,3 +275,22 @@ def test_setup_waits_for_no_server_for_ever(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("MODELGATEWAY_ADDR", "127.0.0.1:1")
     with pytest.raises(ConnectionError):
         asyncio.run(compat.setup_gateway(timeout=1))
+
+
+def test_fallbacks_are_told(start: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "any.model"
+    file.write_text("a model of the test engine")
+    tasks = "".join(
+        f", {task}: {{primary: spare}}" for task in "grammar response stt tts pronunciation explain_vi".split()
+    )
+    server = start(
+        "engines: {fault: {command: [engine-fault]}}\n"
+        f"models: {{qwen: {{engine: fault, path: {file}.lost, memory_mb: 64}},\n"
+        f"  spare: {{engine: fault, path: {file}, memory_mb: 64}}}}\n"
+        f"tasks: {{chat: {{primary: qwen, fallbacks: [spare]}}{tasks}}}\n"
+    )
+    monkeypatch.setenv("MODELGATEWAY_ADDR", server.grpc)
+    result = execute("chat", {"text": "Hello"})
+    assert result["success"] and result["model"] == "spare"
+    assert (result["fallback"], result["fallback_reason"]) == (True, "MODEL_FILE_MISSING")
+    assert ask(diagnose_node())["by"] == "model"  # the spare one answered: no rules are needed
