@@ -1,0 +1,14 @@
+//go:build linux || darwin
+
+package pull
+
+import "golang.org/x/sys/unix"
+
+// freeBytes is what a user may still write to the disk of a folder.
+func freeBytes(dir string) (int64, error) {
+	var s unix.Statfs_t
+	if err := unix.Statfs(dir, &s); err != nil {
+		return 0, err
+	}
+	return int64(s.Bavail) * int64(s.Bsize), nil //nolint:gosec,unconvert // types differ by system; disks are below 8 EiB
+}
