@@ -3,7 +3,7 @@
 
 FROM debian:forky AS build
 RUN apt-get update && apt-get install -y --no-install-recommends \
-        ca-certificates gcc golang-go libc6-dev libespeak-ng-dev libllama-dev libwhisper-dev pkg-config \
+        ca-certificates gcc golang-go libc6-dev libespeak-ng-dev libllama-dev libonnxruntime-dev libwhisper-dev pkg-config \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY go.mod go.sum ./
@@ -16,7 +16,7 @@ RUN --mount=type=cache,target=/root/go/pkg/mod --mount=type=cache,target=/root/.
 
 FROM debian:forky-slim
 RUN apt-get update && apt-get install -y --no-install-recommends \
-        ca-certificates libespeak-ng1 libllama0 libwhisper1 \
+        ca-certificates libespeak-ng1 libllama0 libonnxruntime1.23 libwhisper1 \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --no-create-home --uid 10001 --user-group --home-dir /var/lib/modelgateway --shell /usr/sbin/nologin modelgateway \
     && install -d -o modelgateway -g modelgateway /var/lib/modelgateway /models

@@ -101,13 +101,18 @@ func isSchemaNoise(line string) bool {
 	return line == "" || strings.HasPrefix(line, "Schema error: Trying to register schema")
 }
 
-// libraryNames are the names under which systems install the library, the one
-// with its version first: the other comes with the development package.
+// libraryNames are the names under which systems install the library. Debian's
+// name has the minor version too, and the one without any comes with the
+// development package only.
 func libraryNames() []string {
 	if runtime.GOOS == "darwin" {
 		return []string{"libonnxruntime.dylib", "/opt/homebrew/lib/libonnxruntime.dylib", "/usr/local/lib/libonnxruntime.dylib"}
 	}
-	return []string{"libonnxruntime.so.1", "libonnxruntime.so"}
+	names := []string{"libonnxruntime.so.1", "libonnxruntime.so"}
+	versioned, _ := filepath.Glob("/usr/lib/*/libonnxruntime.so.1.[0-9]*")
+	slices.Sort(versioned)
+	slices.Reverse(versioned)
+	return append(names, versioned...)
 }
 
 func newRuntime(library string) *Runtime {
