@@ -2,12 +2,8 @@ package e2e
 
 import (
 	"context"
-	"encoding/binary"
-	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -171,62 +167,5 @@ tasks:
 	eventually(t, 15*time.Second, "the stopped worker is ended", func() bool { return !alive(pid) })
 	if _, err := s.models.Chat(t.Context(), &gatewayv1.ChatRequest{Messages: user("Hello"), Sampling: greedy(4)}); err != nil {
 		t.Errorf("the next request: %v", err)
-	}
-}
-
-// A broken file fails its own model with a clear error; the others answer on.
-func TestBrokenModelFiles(t *testing.T) {
-	good, err := os.ReadFile(filepath.Join(root, "models", "starter", "chat.gguf"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	hostile := append([]byte(nil), good...)
-	binary.LittleEndian.PutUint64(hostile[16:], 1<<62) // the number of metadata entries
-	scrambled := append([]byte(nil), good...)
-	for i := 4096; i < 65536; i++ {
-		scrambled[i] ^= byte(i)
-	}
-	cases := map[string]struct {
-		data []byte
-		want errs.Reason
-	}{
-		"truncated": {good[:len(good)/2], errs.ModelFileInvalid},
-		"header":    {good[:100], errs.ModelFileInvalid},
-		"empty":     {[]byte{}, errs.ModelFileInvalid},
-		"text":      {[]byte("<!DOCTYPE html><html>404</html>"), errs.ModelFileInvalid},
-		"hostile":   {hostile, errs.ModelFileInvalid},
-		"scrambled": {scrambled, errs.ModelFileInvalid},
-		"wrongarch": {[]byte(strings.ReplaceAll(string(good), "qwen3", "qwenX")), errs.ModelFileInvalid},
-		"missing":   {nil, errs.ModelFileMissing},
-		"fifo":      {nil, errs.ModelFileInvalid},
-	}
-	dir := t.TempDir()
-	fifo := filepath.Join(dir, "fifo.gguf")
-	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	config := "models:\n  qwen: {engine: llama, path: \"starter:chat.gguf\", memory_mb: 256}\n"
-	for name, c := range cases {
-		path := filepath.Join(dir, name+".gguf")
-		if c.data != nil {
-			if err := os.WriteFile(path, c.data, 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		config += fmt.Sprintf("  %s: {engine: llama, path: %s, memory_mb: 64}\n", name, path)
-	}
-	s := start(t, config+"tasks:\n  chat: {primary: qwen}\n")
-	stream := midStream(t, s)
-	for name, c := range cases {
-		_, err := s.models.Chat(t.Context(), &gatewayv1.ChatRequest{Messages: user("Hello"), Model: name})
-		if e := errs.From(err); e == nil || e.Reason() != c.want {
-			t.Errorf("%s: %v, want %s", name, err, errs.ReasonName(c.want))
-		}
-	}
-	wantAtWork(t, s, "qwen", 1)
-	for range 20 {
-		if _, err := stream.Recv(); err != nil {
-			t.Fatalf("the other model's answer: %v", err)
-		}
 	}
 }

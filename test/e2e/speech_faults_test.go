@@ -20,10 +20,11 @@ import (
 // are spoken one by one.
 const slowSpeech = `
 gemini: {api_key: KEY, base_url: URL, retries: 0}
+cpu_threads: 16
 models:
-  whisper: {engine: whisper, path: "starter:whisper.bin", memory_mb: 500, progress_timeout: 3s, parameters: {temperature_inc: 0}}
-  piper: {engine: piper, path: "starter:voice.onnx", memory_mb: 128, progress_timeout: 3s}
-  hubert: {engine: hubert, path: "starter:pronunciation.onnx", memory_mb: 1000, progress_timeout: 3s, parameters: {max_seconds: 600}}
+  whisper: {engine: whisper, path: "starter:whisper.bin", memory_mb: 500, threads: 1, progress_timeout: 3s, parameters: {temperature_inc: 0}}
+  piper: {engine: piper, path: "starter:voice.onnx", memory_mb: 128, threads: 1, progress_timeout: 3s}
+  hubert: {engine: hubert, path: "starter:pronunciation.onnx", memory_mb: 1000, threads: 1, progress_timeout: 3s, parameters: {max_seconds: 600}}
   gemini: {engine: gemini, memory_mb: 10, priority: high}
 tasks:
   stt: {primary: whisper, fallbacks: [gemini]}

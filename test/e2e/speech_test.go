@@ -23,13 +23,15 @@ import (
 // speechModels is a configuration of the engines with the models that ship.
 // Nothing here may depend on what these models know: their weights change, and
 // what is held of them must be true of any. A model that knows little is not
-// asked again at higher temperatures, which would take most of the time.
+// asked again at higher temperatures, which would take most of the time. Cores are
+// for all at once: none waits here for another's work to end.
 const speechModels = `
+cpu_threads: 16
 models:
-  qwen: {engine: llama, path: "starter:chat.gguf", memory_mb: 256, priority: critical}
-  whisper: {engine: whisper, path: "starter:whisper.bin", memory_mb: 500, parameters: {temperature_inc: 0}}
-  piper: {engine: piper, path: "starter:voice.onnx", memory_mb: 128}
-  hubert: {engine: hubert, path: "starter:pronunciation.onnx", memory_mb: 500}
+  qwen: {engine: llama, path: "starter:chat.gguf", memory_mb: 256, threads: 1, priority: critical}
+  whisper: {engine: whisper, path: "starter:whisper.bin", memory_mb: 500, threads: 1, parameters: {temperature_inc: 0}}
+  piper: {engine: piper, path: "starter:voice.onnx", memory_mb: 128, threads: 1}
+  hubert: {engine: hubert, path: "starter:pronunciation.onnx", memory_mb: 500, threads: 1}
 tasks:
   chat: {primary: qwen}
   grammar: {primary: qwen}

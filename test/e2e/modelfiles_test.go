@@ -1,0 +1,276 @@
+package e2e
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/lexilingo/modelgateway/engines/errs"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+)
+
+// brokenFile is a model's file that something is wrong with.
+type brokenFile struct {
+	// data is its content; nil: it is not there.
+	data []byte
+	// beside are the files beside it, by the end of their names, which replaces
+	// the file's.
+	beside map[string][]byte
+	// fifo has a pipe in its place, that nobody writes to; folder a folder.
+	fifo, folder bool
+	want         errs.Reason
+}
+
+// engineFiles are broken files for an engine.
+type engineFiles struct {
+	engine, extension string
+	files             map[string]brokenFile
+	// ask has the model do something.
+	ask func(ctx context.Context, s *server, model string) error
+}
+
+// model is the name in the configuration of the model of a broken file.
+func (e *engineFiles) model(file string) string {
+	return e.engine + "-" + strings.NewReplacer(" ", "-", "^", "-").Replace(file)
+}
+
+// starter reads a model that ships.
+func starter(t *testing.T, name string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(root, "models", "starter", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// scrambled is a copy whose bytes in a range are others.
+func scrambled(data []byte, from, to int) []byte {
+	out := append([]byte(nil), data...)
+	for i := from; i < to; i++ {
+		out[i] ^= byte(i) | 1
+	}
+	return out
+}
+
+// damaged are the ways to break any file.
+func damaged(good []byte, beside map[string][]byte) map[string]brokenFile {
+	out := map[string]brokenFile{
+		"truncated": {data: good[:len(good)/2]},
+		"header":    {data: good[:100]},
+		"empty":     {data: []byte{}},
+		"text":      {data: []byte("<!DOCTYPE html><html>404</html>")},
+		"fifo":      {fifo: true},
+		"missing":   {want: errs.ModelFileMissing},
+	}
+	for name, f := range out {
+		f.beside = beside
+		if f.want == 0 {
+			f.want = errs.ModelFileInvalid
+		}
+		out[name] = f
+	}
+	return out
+}
+
+// with adds files that are invalid, with what lies beside the good one.
+func with(files map[string]brokenFile, beside map[string][]byte, more map[string][]byte) map[string]brokenFile {
+	for name, data := range more {
+		files[name] = brokenFile{data: data, beside: beside, want: errs.ModelFileInvalid}
+	}
+	return files
+}
+
+func llamaFiles(t *testing.T) engineFiles {
+	good := starter(t, "chat.gguf")
+	hostile := append([]byte(nil), good...)
+	binary.LittleEndian.PutUint64(hostile[16:], 1<<62) // the number of metadata entries
+	return engineFiles{
+		engine: "llama", extension: ".gguf",
+		files: with(damaged(good, nil), nil, map[string][]byte{
+			"hostile":   hostile,
+			"scrambled": scrambled(good, 4096, 65536),
+			"wrongarch": []byte(strings.ReplaceAll(string(good), "qwen3", "qwenX")),
+			"otherkind": starter(t, "whisper.bin"),
+		}),
+		ask: func(ctx context.Context, s *server, model string) error {
+			_, err := s.models.Chat(ctx, &gatewayv1.ChatRequest{Messages: user("Hello"), Model: model})
+			return err
+		},
+	}
+}
+
+func whisperFiles(t *testing.T) engineFiles {
+	good := starter(t, "whisper.bin")
+	// Behind the magic number: sizes of vocabulary, audio context, state, heads
+	// and layers; those of the text; mel bands; the type of the weights. Then the
+	// filters' sizes, the filters, the number of words.
+	const vocabulary, state, heads, layers, weights, bands = 4, 12, 16, 20, 44, 48
+	le := binary.LittleEndian
+	word := 56 + 4*int(le.Uint32(good[bands:]))*int(le.Uint32(good[bands+4:]))
+	number := func(at int, n uint32) []byte { return patched(good, at, le.AppendUint32(nil, n)...) }
+	return engineFiles{
+		engine: "whisper", extension: ".bin",
+		files: with(damaged(good, nil), nil, map[string][]byte{
+			"vocabulary of 2^30": number(vocabulary, 1<<30),
+			"negative state":     number(state, 1<<31),
+			"state of 2^28":      number(state, 1<<28),
+			"no heads":           number(heads, 0),
+			"layers of 2^20":     number(layers, 1<<20),
+			"unknown weights":    number(weights, 99),
+			"bands of 2^31":      number(bands, 1<<31),
+			"word of 4 GiB":      number(word+4, 1<<32-1),
+			"scrambled words":    scrambled(good, word, word+65536),
+			"otherkind":          starter(t, "chat.gguf"),
+		}),
+		ask: func(ctx context.Context, s *server, model string) error {
+			_, err := s.recognize(ctx, &gatewayv1.TranscriptionConfig{Model: model}, wav(16000, tone(16000, 1, 0.5)))
+			return err
+		},
+	}
+}
+
+// onnxLies are files that promise more than there is: a model whose graph is of
+// 2 GiB, or of a length that no number holds.
+func onnxLies(good []byte) map[string][]byte {
+	head := []byte{0x08, 0x08} // ir_version: 8
+	return map[string][]byte{
+		"graph of 2 GiB":  append(append(head[:2:2], 0x3a, 0xff, 0xff, 0xff, 0xff, 0x07), good...),
+		"endless length":  append(append(head[:2:2], 0x3a), []byte(strings.Repeat("\xff", 64))...),
+		"nothing but ir":  head,
+		"scrambled graph": scrambled(good, 8, len(good)/2),
+	}
+}
+
+func piperFiles(t *testing.T) engineFiles {
+	good, config := starter(t, "voice.onnx"), starter(t, "voice.onnx.json")
+	beside := map[string][]byte{".onnx.json": config}
+	files := with(damaged(good, beside), beside, onnxLies(good))
+	files["otherkind"] = brokenFile{data: starter(t, "pronunciation.onnx"), beside: beside, want: errs.ModelFileInvalid}
+	for name, text := range map[string]string{
+		"config half":         string(config[:len(config)/2]),
+		"config empty":        "",
+		"config of no kind":   "[]",
+		"config rate of 0":    strings.Replace(string(config), `"sample_rate": `, `"sample_rate": 0, "x": `, 1),
+		"config rate of 10^9": strings.Replace(string(config), `"sample_rate": `, `"sample_rate": 1000000000, "x": `, 1),
+		"config deep":         strings.Repeat(`{"audio":`, 100000),
+	} {
+		if text == string(config) {
+			t.Fatalf("%s changed nothing", name)
+		}
+		files[name] = brokenFile{data: good, beside: map[string][]byte{".onnx.json": []byte(text)}, want: errs.ModelFileInvalid}
+	}
+	files["config missing"] = brokenFile{data: good, want: errs.ModelFileMissing}
+	return engineFiles{
+		engine: "piper", extension: ".onnx", files: files,
+		ask: func(ctx context.Context, s *server, model string) error {
+			req := quiet("Hello.")
+			req.Model = model
+			_, err := s.synthesize(ctx, req)
+			return err
+		},
+	}
+}
+
+func hubertFiles(t *testing.T) engineFiles {
+	good, vocabulary := starter(t, "pronunciation.onnx"), starter(t, "pronunciation.vocab.json")
+	beside := map[string][]byte{".vocab.json": vocabulary}
+	files := with(damaged(good, beside), beside, onnxLies(good))
+	files["otherkind"] = brokenFile{data: starter(t, "voice.onnx"), beside: beside, want: errs.ModelFileInvalid}
+	files["folder"] = brokenFile{folder: true, want: errs.ModelFileMissing}
+	for name, text := range map[string]string{
+		"vocab half":         string(vocabulary[:len(vocabulary)/2]),
+		"vocab empty":        "",
+		"vocab of no kind":   "[]",
+		"vocab too large":    strings.Replace(string(vocabulary), `"Z": 31`, `"Z": 2000000000`, 1),
+		"vocab negative":     strings.Replace(string(vocabulary), `"Z": 31`, `"Z": -1`, 1),
+		"vocab for others":   `{"<pad>": 0, "a": 1}`,
+		"vocab of fractions": strings.Replace(string(vocabulary), `"Z": 31`, `"Z": 30.5`, 1),
+	} {
+		files[name] = brokenFile{data: good, beside: map[string][]byte{".vocab.json": []byte(text)}, want: errs.ModelFileInvalid}
+	}
+	files["vocab missing"] = brokenFile{data: good, want: errs.ModelFileMissing}
+	return engineFiles{
+		engine: "hubert", extension: ".onnx", files: files,
+		ask: func(ctx context.Context, s *server, model string) error {
+			_, err := s.models.Pronunciation(ctx, &gatewayv1.PronunciationRequest{
+				Model: model, Audio: wav(16000, tone(16000, 1, 0.5)), ReferenceText: "hello",
+			})
+			return err
+		},
+	}
+}
+
+// put writes a broken file and returns its path.
+func (f *brokenFile) put(t *testing.T, extension string) string {
+	t.Helper()
+	dir := t.TempDir() // what lies beside one is not another's
+	path := filepath.Join(dir, "model"+extension)
+	write := func(path string, data []byte) {
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for end, data := range f.beside {
+		write(filepath.Join(dir, "model"+end), data)
+	}
+	switch {
+	case f.fifo:
+		if err := syscall.Mkfifo(path, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	case f.folder:
+		if err := os.Mkdir(path, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	case f.data != nil:
+		write(path, f.data)
+	}
+	return path
+}
+
+// A broken file fails its own model with a clear error, whatever the engine; the
+// others answer on.
+func TestBrokenModelFiles(t *testing.T) {
+	all := []engineFiles{llamaFiles(t), whisperFiles(t), piperFiles(t), hubertFiles(t)}
+	config, tasks, _ := strings.Cut(speechModels, "tasks:")
+	for _, e := range all {
+		for _, name := range slices.Sorted(maps.Keys(e.files)) {
+			f := e.files[name]
+			config += fmt.Sprintf("  %s: {engine: %s, path: %q, memory_mb: 128, threads: 1}\n", e.model(name), e.engine, f.put(t, e.extension))
+		}
+	}
+	s := start(t, config+"tasks:"+tasks)
+	beside := s.answerBeside(t)
+	for _, e := range all {
+		t.Run(e.engine, func(t *testing.T) {
+			stream := midStream(t, s)
+			for _, name := range slices.Sorted(maps.Keys(e.files)) {
+				model := e.model(name)
+				err := e.ask(within(t, time.Minute), s, model)
+				if got := errs.From(err); got == nil || got.Reason() != e.files[name].want || got.Message() == "" {
+					t.Errorf("%s: %v, want %s", model, err, errs.ReasonName(e.files[name].want))
+				}
+				if pid := s.model(t, model).GetWorkerPid(); pid != 0 {
+					t.Errorf("%s left process %d", model, pid)
+				}
+			}
+			for range 20 {
+				if _, err := stream.Recv(); err != nil {
+					t.Fatalf("the other model's answer: %v", err)
+				}
+			}
+		})
+	}
+	if n := beside(); n < 3 {
+		t.Errorf("%d good requests were answered beside the broken files", n)
+	}
+}
