@@ -3,9 +3,11 @@ package gateway
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -114,6 +116,22 @@ func TestSoundThatCannotBeMade(t *testing.T) {
 	}
 	if resp, _ := r.get(t, "/v1/synthesize"); resp.StatusCode != http.StatusMethodNotAllowed || resp.Header.Get("Allow") != "POST" {
 		t.Errorf("GET: %d, Allow %q", resp.StatusCode, resp.Header.Get("Allow"))
+	}
+}
+
+func TestTheDescriptionTellsOfSound(t *testing.T) {
+	r := start(t, speechModels)
+	_, text := r.get(t, "/openapi.json")
+	var doc struct {
+		Paths map[string]map[string]struct{ Produces []string }
+	}
+	if err := json.Unmarshal([]byte(text), &doc); err != nil {
+		t.Fatal(err)
+	}
+	for path, media := range map[string]string{"/v1/synthesize": "audio/wav", "/v1/transcribe": "text/plain"} {
+		if got := doc.Paths[path]["post"].Produces; !slices.Contains(got, media) {
+			t.Errorf("%s produces %v", path, got)
+		}
 	}
 }
 

@@ -88,10 +88,10 @@ func TestTranscribeTakesBodiesOfAnyForm(t *testing.T) {
 		"undeclared audio":         {"", "", strings.NewReader("RIFFxxxx"), "8 bytes"},
 		"audio as curl says":       {"", "application/x-www-form-urlencoded", strings.NewReader("RIFFxxxx"), "8 bytes"},
 		"undeclared PCM":           {"?encoding=PCM_S16LE", "", strings.NewReader("{}"), "2 bytes"},
-		"longer than any message":  {"", "audio/flac", zeros(200 << 20), "209715200 bytes"},
+		"longer than any message":  {"", "audio/flac", zeros(100 << 20), "104857600 bytes"},
 		"form":                     {"", smallType, small, "10 bytes"},
 		"form with another name":   {"?translate=true", namedType, named, "10 bytes"},
-		"a form's long file":       {"", "multipart/form-data; boundary=x", longForm(300<<20, "language", ""), "314572800 bytes"},
+		"a form's long file":       {"", "multipart/form-data; boundary=x", longForm(20<<20, "language", ""), "20971520 bytes"},
 		"of no length":             {"", "audio/wav", io.MultiReader(zeros(70_000)), "70000 bytes"},
 		"empty":                    {"", "audio/wav", http.NoBody, "0 bytes"},
 		"no interim where no such": {"?interim_results=true", "audio/wav", zeros(70_000), "70000 bytes"},
@@ -250,10 +250,10 @@ func TestPronunciationTakesBodiesOfAnyForm(t *testing.T) {
 		path, media string
 		body        io.Reader
 	}{
-		"JSON":     {"", "application/json", strings.NewReader(`{"audio":"AAAA","reference_text":"one two"}`)},
-		"raw":      {"?reference_text=one+two", "audio/wav", zeros(1000)},
-		"form":     {"", behindType, behind},
-		"the most": {"?reference_text=one+two", "audio/wav", zeros(64 << 20)},
+		"JSON":       {"", "application/json", strings.NewReader(`{"audio":"AAAA","reference_text":"one two"}`)},
+		"raw":        {"?reference_text=one+two", "audio/wav", zeros(1000)},
+		"form":       {"", behindType, behind},
+		"a long one": {"?reference_text=one+two", "audio/wav", zeros(20 << 20)},
 	} {
 		resp, text := r.send(t, "/v1/pronunciation"+c.path, c.body, "Content-Type", c.media)
 		var got struct{ Words []struct{ Text string } }
@@ -265,10 +265,13 @@ func TestPronunciationTakesBodiesOfAnyForm(t *testing.T) {
 	checkHTTP(t, resp, text, http.StatusBadRequest, codes.InvalidArgument, errs.InvalidRequest, false)
 	resp, text = r.send(t, "/v1/pronunciation?reference_text=a", http.NoBody, "Content-Type", "audio/wav")
 	checkHTTP(t, resp, text, http.StatusBadRequest, codes.InvalidArgument, errs.InvalidRequest, false)
-	for name, size := range map[string]int64{"more than a clip": 66 << 20, "more than a message": 70 << 20, "more than a body": 100 << 20} {
-		for _, body := range []io.Reader{zeros(size), io.MultiReader(zeros(size))} {
-			resp, text := r.send(t, "/v1/pronunciation?reference_text=a", body, "Content-Type", "audio/wav")
-			if want := map[string]int{"more than a clip": 400}[name]; resp.StatusCode != max(want, 413) && resp.StatusCode != want || !strings.Contains(text, "INVALID_REQUEST") {
+	resp, text = r.send(t, "/v1/pronunciation?reference_text=a", zeros(66<<20), "Content-Type", "audio/wav")
+	checkHTTP(t, resp, text, http.StatusBadRequest, codes.InvalidArgument, errs.InvalidRequest, false) // more than a clip
+	narrow := start(t, speechModels+"limits: {max_request_mb: 3}\n")
+	for name, size := range map[string]int64{"more than a message": 3<<20 + 1, "more than a body": 5 << 20} {
+		for _, body := range []io.Reader{zeros(size), bytes.NewReader(make([]byte, size))} { // of no length, and of one
+			resp, text := narrow.send(t, "/v1/pronunciation?reference_text=a", body, "Content-Type", "audio/wav")
+			if resp.StatusCode != http.StatusRequestEntityTooLarge || !strings.Contains(text, "INVALID_REQUEST") {
 				t.Errorf("%s: %d %s", name, resp.StatusCode, text)
 			}
 		}

@@ -34,6 +34,8 @@ func openAPIHandler(version string) (http.Handler, error) {
 			return t["name"] == "Engine"
 		})
 	}
+	produce(doc, transcribePath, mediaJSON, mediaText)
+	produce(doc, synthesizePath, mediaWAV, mediaPCM, mediaLines, eventStream)
 	text, err := json.Marshal(doc)
 	if err != nil {
 		return nil, fmt.Errorf("the OpenAPI document: %w", err)
@@ -42,4 +44,13 @@ func openAPIHandler(version string) (http.Handler, error) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(text) // the caller has left if this fails
 	}), nil
+}
+
+// produce lists what a path answers beside JSON, which is all that its RPC tells.
+func produce(doc map[string]any, path string, media ...string) {
+	paths, _ := doc["paths"].(map[string]any)
+	methods, _ := paths[path].(map[string]any)
+	if post, ok := methods["post"].(map[string]any); ok {
+		post["produces"] = media
+	}
 }
