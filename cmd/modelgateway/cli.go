@@ -41,6 +41,7 @@ type cli struct {
 	Transcribe transcribeCommand `cmd:"" help:"Turn a recording, or live speech, into text."`
 	Synthesize synthesizeCommand `cmd:"" help:"Speak a text: into a file, or to a player."`
 	Pronounce  pronounceCommand  `cmd:"" help:"Score how well a text was read aloud."`
+	Pull       pullCommand       `cmd:"" help:"Download a published model, or list what can be had."`
 	Doctor     doctorCommand     `cmd:"" help:"Check engines, models, memory, permissions and ports."`
 	Version    versionCommand    `cmd:"" help:"Print versions."`
 }

@@ -66,6 +66,9 @@ func report(err error, g *globals, con *console) int {
 
 // explain finds reason, remedy and exit code of an error.
 func explain(err error, addr string) failure {
+	if f, ok := explainPull(err); ok {
+		return f
+	}
 	var usage usageError
 	e := modelgateway.ErrorOf(err)
 	switch {

@@ -174,7 +174,7 @@ func (w *watched) Read(b []byte) (int, error) {
 	if n > 0 {
 		w.watch.Reset(w.stall)
 	}
-	if err != nil && context.Cause(w.ctx) == errStalled {
+	if err != nil && errors.Is(context.Cause(w.ctx), errStalled) {
 		err = errStalled
 	}
 	return n, err

@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -139,6 +140,20 @@ func (c *cut) Write(b []byte) (int, error) {
 	_, _ = c.ResponseWriter.Write(b[:c.left])
 	_ = http.NewResponseController(c.ResponseWriter).Flush()
 	panic(http.ErrAbortHandler)
+}
+
+// asked returns the requests so far.
+func (h *hub) asked() []*http.Request {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.requests)
+}
+
+// sentBytes is what the files' responses sent, once they have all ended.
+func (h *hub) sentBytes() int64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.sent
 }
 
 func (h *hub) count(method string) int {

@@ -77,7 +77,7 @@ func redirects(code int) bool {
 
 // connectionError hides the address's query, which may be a key.
 func connectionError(ctx context.Context, err error, u *url.URL) error {
-	if context.Cause(ctx) == errStalled {
+	if errors.Is(context.Cause(ctx), errStalled) {
 		return transient(errStalled)
 	}
 	if ctx.Err() != nil {
