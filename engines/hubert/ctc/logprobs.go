@@ -74,6 +74,11 @@ func (p *LogProbs) Frames() int { return len(p.data) / p.symbols }
 // Symbols returns the number of symbols, the blank included.
 func (p *LogProbs) Symbols() int { return p.symbols }
 
+// Slice returns the frames from one up to another, which share p's memory.
+func (p *LogProbs) Slice(from, to int) *LogProbs {
+	return &LogProbs{symbols: p.symbols, data: p.data[from*p.symbols : to*p.symbols]}
+}
+
 // At returns the log-probability of a symbol in a frame.
 func (p *LogProbs) At(frame, symbol int) float64 { return p.data[frame*p.symbols+symbol] }
 

@@ -45,7 +45,9 @@ func match(ctx context.Context, words []Word, heard []ctc.Span, boundary int) ([
 		}
 		current.insert(heard, boundary)
 		rows = append(rows, current)
-		current = current.next(w, heard, boundary)
+		next := current.next(w, heard, boundary)
+		current.outside, current.inside = nil, nil // the way back needs no costs
+		current = next
 	}
 	current.insert(heard, boundary)
 	rows = append(rows, current)

@@ -29,7 +29,9 @@ type item struct {
 	at     int   // index of the first of them in the whole target
 	extra  int   // symbols that were heard too much inside it
 	heard  int   // symbols that were heard for it
-	hidden bool  // a sound too much, not worth a report
+	first  int   // frame of what was heard for it; last is the one after
+	last   int
+	hidden bool // a sound too much, not worth a report
 	score  WordScore
 }
 
@@ -75,7 +77,7 @@ func (r *reading) gap(pieces []piece) []*item {
 		return append(unjudged, inserted...)
 	}
 	first := unjudged[0]
-	first.said = true
+	first.said, first.first, first.last = true, inserted[0].first, inserted[len(inserted)-1].last
 	for _, it := range inserted {
 		if len(first.labels) > 0 && r.model.Boundary >= 0 {
 			first.labels = append(first.labels, r.model.Boundary)
@@ -91,6 +93,7 @@ func (r *reading) insertion(p piece) *item {
 	for _, s := range r.heard[p.from:p.to] {
 		it.labels = append(it.labels, s.Symbol)
 	}
+	it.hears(r.heard[p.from:p.to])
 	return it
 }
 
@@ -101,6 +104,7 @@ func (r *reading) reference(p piece) *item {
 		return it
 	}
 	it.labels = r.words[p.word].Readings[p.reading]
+	it.hears(r.heard[p.from:p.to])
 	for _, s := range r.heard[p.from:p.to] {
 		if s.Symbol != r.model.Boundary {
 			it.heard++

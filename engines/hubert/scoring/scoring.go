@@ -109,12 +109,10 @@ func Score(ctx context.Context, m Model, opts Options, words []Word, logits []fl
 	}
 	r := &reading{model: m, options: opts, words: words, heard: heard, logits: logits, p: p}
 	items := r.items(pieces)
-	lattice, err := r.settle(ctx, items)
-	if err != nil {
-		return nil, err
-	}
-	if err := r.judge(ctx, items, lattice); err != nil {
-		return nil, err
+	for _, p := range r.parts(items) {
+		if err := r.judgePart(ctx, p); err != nil {
+			return nil, err
+		}
 	}
 	return r.result(items), nil
 }

@@ -283,6 +283,57 @@ func TestOtherModels(t *testing.T) {
 	}
 }
 
+// A long reading is judged in parts, and comes to the same as each part alone.
+func TestLongReading(t *testing.T) {
+	const rounds = 40
+	text := strings.Repeat("THE QUICK BROWN FOX JUMPS ", rounds)
+	said := strings.Repeat("THE QUICK BROWN FOX JUMPS ", rounds/2) + "OVER THE QUICK FOX JUMPS " + strings.Repeat("____", 100) +
+		strings.Repeat("THE QUICK BROWN FOX JUMPS ", rounds/2-1)
+	r := score(t, text, said)
+	want := strings.Fields(text)
+	inserted := len(want) / 2
+	want[inserted+2] = "-BROWN"
+	want = append(want[:inserted], append([]string{"+OVER"}, want[inserted:]...)...)
+	if got := summary(r); got != strings.Join(want, " ") {
+		t.Errorf("read as %s", got)
+	}
+	frame := 0 // the letters' own frames
+	logits := speak(said)
+	for _, w := range r.Words {
+		for _, u := range w.Units {
+			for logits[u.Start*len(alphabet)+u.Symbol] != 12 || u.Start < frame {
+				t.Fatalf("%q has a unit %+v where nothing such is said", w.Text, u)
+			}
+			frame = u.End
+		}
+	}
+}
+
+func TestParts(t *testing.T) {
+	p, err := ctc.LogSoftmax(make([]float32, 5000*2), 2, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &reading{model: model(), p: p}
+	at := func(from, to int) *item { return &item{said: true, first: from, last: to} }
+	omitted := &item{}
+	items := []*item{at(200, 600), omitted, at(605, 710), at(721, 1800), at(1801, 1900), omitted, at(3000, 3001)}
+	want := []part{{items[:3], 100, 715}, {items[3:4], 715, 1800}, {items[4:6], 1800, 2000}, {items[6:], 2900, 3101}}
+	got := r.parts(items)
+	if len(got) != len(want) {
+		t.Fatalf("%d parts, want %d: %v", len(got), len(want), got)
+	}
+	for i, p := range got {
+		if p.from != want[i].from || p.to != want[i].to || len(p.items) != len(want[i].items) {
+			t.Errorf("part %d goes from %d to %d with %d items, want %d to %d with %d",
+				i, p.from, p.to, len(p.items), want[i].from, want[i].to, len(want[i].items))
+		}
+	}
+	if silent := r.parts([]*item{omitted}); len(silent) != 1 || silent[0].from != 0 || silent[0].to != 5000 {
+		t.Errorf("silence has the parts %v", silent)
+	}
+}
+
 func TestNoiseIsBounded(t *testing.T) {
 	var heard []ctc.Span
 	for i := range 1000 {
