@@ -2,7 +2,9 @@ package whisper
 
 import (
 	"context"
+	"errors"
 	"sync"
+	"time"
 
 	"github.com/lexilingo/modelgateway/engines"
 	"github.com/lexilingo/modelgateway/engines/audio"
@@ -51,12 +53,25 @@ func newModel(backend *whispercpp.Backend, weights *whispercpp.Model, p paramete
 // Description implements engines.Model.
 func (m *model) Description() string { return m.weights.Description() }
 
+// closeBound is how long Close waits for computations to stop. Only the spectrogram
+// of a long block takes longer; it ends with the process.
+const closeBound = time.Second
+
 // Close implements engines.Model.
 func (m *model) Close() error {
 	m.end()
-	m.streams.Wait()
-	m.weights.Close()
-	return nil
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		m.streams.Wait()
+		m.weights.Close()
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-time.After(closeBound):
+		return errors.New("a computation goes on")
+	}
 }
 
 // try makes a state and a voice activity model once, so that want of memory and a

@@ -1,0 +1,260 @@
+package whisper
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/lexilingo/modelgateway/engines/errs"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+)
+
+func TestNothingIsHeardInSilence(t *testing.T) {
+	m := load(t, starter(), nil)
+	clip := speechSamples(t)
+	dither := make([]float32, 16000*5)
+	for i := range dither {
+		dither[i] = float32(rand.IntN(3)-1) / 32768
+	}
+	for name, samples := range map[string][]float32{
+		"no audio":         nil,
+		"below 100 ms":     clip[16000 : 16000+1500],
+		"digital silence":  make([]float32, 16000*5),
+		"dithered silence": dither,
+		"minutes of it":    make([]float32, 16000*70),
+	} {
+		for _, interim := range []bool{false, true} {
+			got := final(t, m, &gatewayv1.TranscriptionConfig{Format: rawFormat(), InterimResults: interim}, pcm(samples))
+			if got.GetText() != "" || len(got.GetSegments()) != 0 {
+				t.Errorf("%s (interim results %v) says %q", name, interim, got.GetText())
+			}
+			want := time.Duration(len(samples)) * time.Second / 16000
+			if d := got.GetAudioDuration().AsDuration() - want; d < -time.Millisecond || d > time.Millisecond {
+				t.Errorf("%s lasts %v, want %v", name, got.GetAudioDuration().AsDuration(), want)
+			}
+		}
+	}
+}
+
+// Silence within speech: what the model makes of it is no part of the transcript.
+func TestSegmentsOfSilenceAreDropped(t *testing.T) {
+	clip := speechSamples(t)
+	quiet := append(append(append([]float32(nil), clip...), make([]float32, 16000*60)...), clip...)
+	got := final(t, load(t, starter(), nil), &gatewayv1.TranscriptionConfig{Format: rawFormat()}, pcm(quiet))
+	if len(got.GetSegments()) == 0 {
+		t.Fatal("nothing was heard")
+	}
+	for _, s := range got.GetSegments() {
+		if s.GetStart().AsDuration() > 11*time.Second && s.GetEnd().AsDuration() < 71*time.Second && s.GetEnd().AsDuration() > s.GetStart().AsDuration() {
+			t.Errorf("%q is said in the silence from %v to %v", s.GetText(), s.GetStart().AsDuration(), s.GetEnd().AsDuration())
+		}
+	}
+}
+
+// checkStream checks the events of a stream: committed text only grows, final
+// segments begin with it, and the transcript is made of them.
+func checkStream(t *testing.T, events []*gatewayv1.TranscriptionEvent) (interims int) {
+	t.Helper()
+	squeeze := func(s string) string { return strings.Join(strings.Fields(s), "") }
+	var finished, told string
+	var segments []*gatewayv1.TranscriptSegment
+	heard := time.Duration(0)
+	for i, e := range events {
+		switch e := e.GetEvent().(type) {
+		case *gatewayv1.TranscriptionEvent_Interim:
+			interims++
+			now := finished + squeeze(e.Interim.GetCommittedText())
+			if !strings.HasPrefix(now, told) {
+				t.Errorf("event %d: committed %q after %q", i, now, told)
+			}
+			if d := e.Interim.GetAudioProcessed().AsDuration(); d < heard {
+				t.Errorf("event %d: %v processed after %v", i, d, heard)
+			}
+			told, heard = now, e.Interim.GetAudioProcessed().AsDuration()
+		case *gatewayv1.TranscriptionEvent_Segment:
+			segments = append(segments, e.Segment)
+			finished += squeeze(e.Segment.GetText())
+			if e.Segment.GetText() == "" || e.Segment.GetEnd().AsDuration() < e.Segment.GetStart().AsDuration() {
+				t.Errorf("event %d: segment %v", i, e.Segment)
+			}
+		case *gatewayv1.TranscriptionEvent_Final:
+			if i != len(events)-1 {
+				t.Errorf("event %d of %d is the final one", i, len(events))
+			}
+			if !strings.HasPrefix(finished, told) || squeeze(e.Final.GetText()) != finished {
+				t.Errorf("the end is %q\nof segments %q\ntold were %q", squeeze(e.Final.GetText()), finished, told)
+			}
+			if len(e.Final.GetSegments()) != len(segments) {
+				t.Fatalf("%d segments in the end, %d were told", len(e.Final.GetSegments()), len(segments))
+			}
+			for j, s := range e.Final.GetSegments() {
+				if !proto.Equal(s, segments[j]) {
+					t.Errorf("segment %d is %v in the end, was %v", j, s, segments[j])
+				}
+			}
+		}
+	}
+	return interims
+}
+
+func TestInterimResults(t *testing.T) {
+	clip := speechSamples(t)
+	for name, c := range map[string]struct {
+		samples  []float32
+		settings map[string]any
+		least    int // interim results
+	}{
+		"a clip":             {clip, nil, 1},
+		"small steps":        {clip, map[string]any{"interim_step_ms": 300}, 1},
+		"a long stream":      {longSpeech(t, 65), nil, 3},
+		"early trims":        {longSpeech(t, 40), map[string]any{"interim_trim_seconds": 3}, 3},
+		"silence in between": {append(append(append([]float32(nil), clip...), make([]float32, 16000*40)...), clip...), nil, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := load(t, starter(), c.settings)
+			events, err := transcribe(t.Context(), m, &gatewayv1.TranscriptionConfig{
+				Format: rawFormat(), InterimResults: true, WordTimestamps: true,
+			}, pcm(c.samples))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := checkStream(t, events); n < c.least {
+				t.Errorf("%d interim results, want %d and more", n, c.least)
+			}
+		})
+	}
+}
+
+// A stream whose hypotheses had nothing to agree on ends as the whole clip does, to
+// the letter.
+func TestStreamEndsAsTheClip(t *testing.T) {
+	m := load(t, starter(), map[string]any{"interim_step_ms": 30_000})
+	data := pcm(speechSamples(t))
+	cfg := func(interim bool) *gatewayv1.TranscriptionConfig {
+		return &gatewayv1.TranscriptionConfig{Format: rawFormat(), InterimResults: interim, WordTimestamps: true}
+	}
+	if whole, stream := final(t, m, cfg(false), data), final(t, m, cfg(true), data); !proto.Equal(whole, stream) {
+		t.Errorf("the stream ends as %v\nthe clip is %v", stream, whole)
+	}
+}
+
+func TestStreamsDoNotDisturbEachOther(t *testing.T) {
+	m := load(t, starter(), nil)
+	clip := speechSamples(t)
+	calls := []struct {
+		cfg  *gatewayv1.TranscriptionConfig
+		data []byte
+	}{
+		{&gatewayv1.TranscriptionConfig{Format: rawFormat(), WordTimestamps: true}, pcm(clip)},
+		{&gatewayv1.TranscriptionConfig{Format: rawFormat(), BeamSize: 3}, pcm(longSpeech(t, 35))},
+		{&gatewayv1.TranscriptionConfig{Format: rawFormat(), InitialPrompt: "Hello."}, pcm(clip[40000:])},
+	}
+	alone := make([]*gatewayv1.Transcript, len(calls))
+	for i, c := range calls {
+		alone[i] = final(t, m, c.cfg, c.data)
+	}
+	var all sync.WaitGroup
+	for i, c := range calls {
+		all.Go(func() {
+			events, err := transcribe(t.Context(), m, c.cfg, c.data)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if got := events[len(events)-1].GetFinal(); !proto.Equal(got, alone[i]) {
+				t.Errorf("call %d gives %q beside others, %q alone", i, got.GetText(), alone[i].GetText())
+			}
+		})
+	}
+	all.Wait()
+}
+
+// A cancel reaches the computation that is under way.
+func TestCancel(t *testing.T) {
+	m := load(t, starter(), nil)
+	data := pcm(longSpeech(t, 120))
+	for _, interim := range []bool{false, true} {
+		ctx, cancel := context.WithCancel(t.Context())
+		before := m.work.Count()
+		done := make(chan error, 1)
+		go func() {
+			_, err := transcribe(ctx, m, &gatewayv1.TranscriptionConfig{Format: rawFormat(), BeamSize: 8, InterimResults: interim}, data)
+			done <- err
+		}()
+		for m.work.Count() == before {
+			select {
+			case err := <-done:
+				t.Fatalf("the call ended before it was cancelled: %v", err)
+			case <-time.After(time.Millisecond):
+			}
+		}
+		cancel()
+		select {
+		case err := <-done:
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("got %v", err)
+			}
+		case <-time.After(30 * time.Second):
+			t.Fatal("the call goes on")
+		}
+	}
+	// Both places are free again.
+	if got := final(t, m, &gatewayv1.TranscriptionConfig{Format: rawFormat()}, data[:32000*5]); got.GetText() == "" {
+		t.Error("nothing is heard after the cancels")
+	}
+}
+
+// TestGraphsAreInterrupted: an abort is heard between two nodes of a graph, not
+// after it; the state is of no use then.
+func TestGraphsAreInterrupted(t *testing.T) {
+	m := load(t, starter(), nil)
+	s, err := m.open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	s.state.Abort()
+	if _, _, err := s.state.DetectLanguage(speechSamples(t), 1); err == nil {
+		t.Fatal("an aborted state computes")
+	}
+	if err := s.renew(); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := s.state.DetectLanguage(speechSamples(t), 1); err != nil {
+		t.Fatal(err)
+	}
+	// An encoder of two layers has dozens of nodes, in fewer graphs.
+	if graphs, nodes := s.state.Computed(), s.state.Beats(); graphs == 0 || nodes < 10*graphs {
+		t.Errorf("%d graphs with %d looks at a cancel: whisper.cpp's computations are not seen", graphs, nodes)
+	}
+}
+
+func TestBadRequests(t *testing.T) {
+	m := load(t, starter(), nil)
+	for name, c := range map[string]struct {
+		cfg    *gatewayv1.TranscriptionConfig
+		data   []byte
+		reason errs.Reason
+	}{
+		"unknown language":       {&gatewayv1.TranscriptionConfig{Language: "xx"}, nil, errs.InvalidRequest},
+		"a language of others":   {&gatewayv1.TranscriptionConfig{Language: "vi"}, nil, errs.InvalidRequest},
+		"garbage":                {&gatewayv1.TranscriptionConfig{}, []byte(strings.Repeat("This is no audio at all. ", 100)), errs.AudioUnreadable},
+		"garbage, while it runs": {&gatewayv1.TranscriptionConfig{InterimResults: true}, []byte(strings.Repeat("This is no audio at all. ", 100)), errs.AudioUnreadable},
+	} {
+		_, err := transcribe(t.Context(), m, c.cfg, c.data)
+		if errs.ReasonOf(err) != c.reason {
+			t.Errorf("%s: got %v, want %v", name, err, errs.ReasonName(c.reason))
+		}
+	}
+	for _, language := range []string{"en", "EN", "en-US", "en_GB", "english", "auto"} {
+		if _, err := transcribe(t.Context(), m, &gatewayv1.TranscriptionConfig{Language: language, Format: rawFormat()}, nil); err != nil {
+			t.Errorf("language %q: %v", language, err)
+		}
+	}
+}
