@@ -27,6 +27,7 @@ func (a answer) response(r *scoring.Result) *gatewayv1.PronunciationResponse {
 		FluencyScore:      float32(r.Fluency),
 		CompletenessScore: float32(r.Completeness),
 		Unit:              a.vocabulary.Unit,
+		AudioDuration:     durationpb.New(time.Duration(a.length * float64(time.Second))),
 	}
 	for _, w := range r.Words {
 		resp.Words = append(resp.Words, a.word(w))

@@ -24,9 +24,6 @@ func (r *reading) judge(ctx context.Context, items []*item, l *ctc.Lattice) erro
 			continue
 		}
 		it.score.Start, it.score.End = spans[it.at].Start, spans[it.at+len(it.labels)-1].End
-		if it.score.Error == NotJudged {
-			continue
-		}
 		for i := it.at; i < it.at+len(it.labels); i++ {
 			if l.Labels()[i] != r.model.Boundary {
 				it.score.Units = append(it.score.Units, r.unit(spans[i], goodness[i]))
@@ -150,7 +147,7 @@ func (r *reading) fluency(items []*item) float64 {
 	var lost, paused, allowed float64 // seconds
 	units, first, last, previous := 0, -1, 0, 0
 	for _, it := range items {
-		if it.score.End == 0 { // not said
+		if it.score.End == 0 || it.hidden { // not said
 			continue
 		}
 		if first < 0 {

@@ -11,6 +11,10 @@ import (
 // no boundary tells words apart: fewer are a sound too much.
 const minInsertion = 3
 
+// maxInsertion is the most symbols of a word put in: what goes on for longer is
+// no word of any language, and is taken for several.
+const maxInsertion = 40
+
 // reading is one text as it was read.
 type reading struct {
 	model   Model
@@ -31,7 +35,7 @@ type item struct {
 	heard  int   // symbols that were heard for it
 	first  int   // frame of what was heard for it; last is the one after
 	last   int
-	hidden bool // a sound too much, not worth a report
+	hidden bool // heard, but not worth a report of its own
 	score  WordScore
 }
 
@@ -69,31 +73,27 @@ func (r *reading) gap(pieces []piece) []*item {
 			unjudged = append(unjudged, &item{word: p.word, score: WordScore{Text: r.words[p.word].Text, Error: NotJudged}})
 			continue
 		}
-		it := r.insertion(p)
-		it.hidden = r.model.Boundary < 0 && len(it.labels) < minInsertion
-		inserted = append(inserted, it)
-	}
-	if len(unjudged) == 0 || len(inserted) == 0 {
-		return append(unjudged, inserted...)
-	}
-	first := unjudged[0]
-	first.said, first.first, first.last = true, inserted[0].first, inserted[len(inserted)-1].last
-	for _, it := range inserted {
-		if len(first.labels) > 0 && r.model.Boundary >= 0 {
-			first.labels = append(first.labels, r.model.Boundary)
+		for from := p.from; from < p.to; from += maxInsertion {
+			inserted = append(inserted, r.insertion(from, min(from+maxInsertion, p.to)))
 		}
-		first.labels = append(first.labels, it.labels...)
-		first.heard += it.heard
 	}
-	return unjudged
+	if len(unjudged) > 0 && len(inserted) > 0 {
+		unjudged[0].score.Start, unjudged[0].score.End = inserted[0].first, inserted[len(inserted)-1].last
+		for _, it := range inserted {
+			it.hidden = true
+		}
+	}
+	return append(unjudged, inserted...)
 }
 
-func (r *reading) insertion(p piece) *item {
-	it := &item{word: -1, said: true, heard: p.to - p.from, score: WordScore{Error: Insertion}}
-	for _, s := range r.heard[p.from:p.to] {
+func (r *reading) insertion(from, to int) *item {
+	heard := r.heard[from:to]
+	it := &item{word: -1, said: true, heard: len(heard), score: WordScore{Error: Insertion}}
+	for _, s := range heard {
 		it.labels = append(it.labels, s.Symbol)
 	}
-	it.hears(r.heard[p.from:p.to])
+	it.hidden = r.model.Boundary < 0 && len(heard) < minInsertion
+	it.hears(heard)
 	return it
 }
 

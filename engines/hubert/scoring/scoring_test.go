@@ -334,6 +334,27 @@ func TestParts(t *testing.T) {
 	}
 }
 
+// A sound that goes on without any boundary must not make one part of it all.
+func TestEndlessSoundIsCut(t *testing.T) {
+	said := strings.Repeat("BA", 500)
+	r := &reading{model: model()}
+	p, err := ctc.LogSoftmax(speak(said), len(alphabet), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.p, r.heard = p, ctc.Greedy(p, 0)
+	pieces, err := match(t.Context(), words("THE CAT"), r.heard, 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.words = words("THE CAT")
+	for _, part := range r.parts(r.items(pieces)) {
+		if n := part.to - part.from; r.seconds(0, n) > longestSeconds+2*marginSeconds {
+			t.Errorf("a part of %d frames", n)
+		}
+	}
+}
+
 func TestNoiseIsBounded(t *testing.T) {
 	var heard []ctc.Span
 	for i := range 1000 {
