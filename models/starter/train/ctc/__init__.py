@@ -1,0 +1,1 @@
+"""The network of pronunciation.onnx, and its form as ONNX."""

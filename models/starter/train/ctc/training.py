@@ -1,0 +1,120 @@
+"""Batches of spectra and letters, the loss and its optimiser, checkpoints, and error rates."""
+
+import functools
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from ctc import network
+from speech import features
+from speech.sentences import letters
+
+NUMBERS = {symbol: i for i, symbol in enumerate(network.SYMBOLS)}
+LABELS_A_SECOND = 28  # room for labels in a batch, by its rows' length
+
+
+def label(text: str) -> list[int]:
+    """The symbols that are said for a text."""
+    return [NUMBERS["|" if c == " " else c] for c in letters(text)]
+
+
+def masked(rng: np.random.Generator, mel: np.ndarray) -> np.ndarray:
+    """Takes a band and moments out of a spectrum (SpecAugment; Park et al., 2019)."""
+    if rng.random() < 0.5:
+        width = rng.integers(1, 12)
+        at = rng.integers(0, mel.shape[1] - width)
+        mel[:, at:at + width] = 0
+    for _ in range(rng.integers(0, 3)):
+        width = rng.integers(1, 9)
+        at = rng.integers(0, max(1, mel.shape[0] - width))
+        mel[at:at + width] = 0
+    return mel
+
+
+def batch(batches, number: int, shortest: bool):
+    """Returns (mel, labels, padding of the labels, frames' padding) of a batch of speech.corpus.Batches."""
+    length, texts, recordings = batches.recordings(number, shortest)
+    rng = np.random.default_rng((batches.seed, number, 1))
+    rows = np.zeros((len(texts), length), np.float32)
+    for row, samples in zip(rows, recordings):
+        row[:len(samples)] = features.normalised(samples)
+    mel = np.stack([masked(rng, features.log_mel(row)) for row in rows])
+    labels = np.zeros((len(texts), int(length / features.RATE * LABELS_A_SECOND)), np.int32)
+    padding = np.ones(labels.shape, np.float32)
+    for i, text in enumerate(texts):
+        said = label(text)[:labels.shape[1]]
+        labels[i, :len(said)], padding[i, :len(said)] = said, 0
+    return mel, labels, padding
+
+
+def loss(weights, mel, labels, padding, shape):
+    """The mean CTC loss in nats a letter."""
+    scores = network.logits(weights, mel, shape)
+    losses = optax.ctc_loss(scores, jnp.zeros(scores.shape[:2]), labels, padding)
+    return jnp.mean(losses / jnp.sum(1 - padding, 1))
+
+
+def optimiser(rate: float, steps: int):
+    """AdamW: a short warm-up, a constant rate, and a linear decay over the last third."""
+    decay = steps // 3
+    schedule = optax.join_schedules([optax.linear_schedule(0, rate, 200), optax.constant_schedule(rate),
+                                     optax.linear_schedule(rate, rate / 50, decay)], [200, steps - decay])
+    matrices = lambda tree: {name: value.ndim == 2 for name, value in tree.items()}
+    return optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(schedule, b2=0.98, weight_decay=0.02, mask=matrices))
+
+
+def make_step(shape, optim):
+    @functools.partial(jax.jit, donate_argnums=(0, 1))
+    def step(weights, state, mel, labels, padding):
+        value, gradient = jax.value_and_grad(loss)(weights, mel, labels, padding, shape)
+        updates, state = optim.update(gradient, state, weights)
+        return optax.apply_updates(weights, updates), state, value
+
+    return step
+
+
+def save(path: pathlib.Path, step: int, weights: dict, state) -> None:
+    arrays = {f"state/{i}": np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(state))}
+    arrays |= {f"weights/{name}": np.asarray(value) for name, value in weights.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp.npz")
+    np.savez(temporary, step=step, **arrays)
+    temporary.rename(path)
+
+
+def restore(path: pathlib.Path, state):
+    """Returns (step, weights, state); the state passed tells its structure."""
+    arrays = np.load(path)
+    weights = {name.removeprefix("weights/"): jnp.asarray(arrays[name]) for name in arrays if name.startswith("weights/")}
+    leaves = [jnp.asarray(arrays[f"state/{i}"]) for i in range(len(jax.tree.leaves(state)))]
+    return int(arrays["step"]), weights, jax.tree.unflatten(jax.tree.structure(state), leaves)
+
+
+def greedy(scores: np.ndarray) -> str:
+    """The likeliest symbol of each frame, collapsed."""
+    best = scores.argmax(-1)
+    kept = [b for i, b in enumerate(best) if b > 3 and (i == 0 or best[i - 1] != b)]
+    return "".join(network.SYMBOLS[b] for b in kept).replace("|", " ").strip()
+
+
+def distance(left, right) -> int:
+    """The edit distance of two sequences."""
+    row = list(range(len(right) + 1))
+    for i, a in enumerate(left, 1):
+        previous, row[0] = row[0], i
+        for j, b in enumerate(right, 1):
+            previous, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, previous + (a != b))
+    return row[-1]
+
+
+def error_rates(clips, hear) -> tuple[float, float]:
+    """Returns the error rates of letters and of words; hear turns samples into text."""
+    wrong_letters = all_letters = wrong_words = all_words = 0
+    for clip in clips:
+        said, heard = letters(clip.text), hear(clip.samples)
+        wrong_letters, all_letters = wrong_letters + distance(said, heard), all_letters + len(said)
+        wrong_words, all_words = wrong_words + distance(said.split(), heard.split()), all_words + len(said.split())
+    return wrong_letters / all_letters, wrong_words / all_words
