@@ -256,7 +256,7 @@ func TestAnInterruptedPullSaysThatItCanGoOn(t *testing.T) {
 	}
 	_ = cmd.Wait() // its code is looked at
 	res := result{out: out.String(), err: errOut.String(), code: cmd.ProcessState.ExitCode()}
-	res.check(t, exitInterrupted, "Interrupted.", "goes on from there", "downloading Qwen3-4B-Q8_0.gguf 10%")
+	res.check(t, exitInterrupted, "Interrupted.", "goes on from there", "downloading Qwen3-4B-Q8_0.gguf 0%")
 	if _, resumed := resumedRun(t, dir); resumed < 32<<20 {
 		t.Errorf("%d bytes were resumed", resumed)
 	}
@@ -306,4 +306,29 @@ func TestPullFailures(t *testing.T) {
 		t.Fatal(err)
 	}
 	with("whisper-tiny", "--mirror", m.URL).check(t, exitFailed, "models.lock is damaged")
+}
+
+// TestAModelThatOutgrowsItsEntryGetsAnotherEntry: a variable changes the path of
+// an entry, and leaves the memory that was declared for a smaller file.
+func TestAModelThatOutgrowsItsEntryGetsAnotherEntry(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string][]string{
+		"whisper/ggml-base.bin": {"  whisper:\n    engine: whisper\n    path: whisper/ggml-large-v3.bin\n    memory_mb: 4000\n"},
+		"starter:whisper.bin":   {"export WHISPER_MODEL_SIZE=large-v3\n", "serve --models-dir '/it'\\''s here'"},
+	} {
+		m, err := catalogue(t).Find("whisper-large-v3")
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := &config.Config{ModelsDir: "/it's here", Models: map[string]config.Model{"whisper": {Engine: "whisper", Path: path, MemoryMB: 500}}}
+		var out strings.Builder
+		if err := writeUse(&out, []catalog.Model{m}, cfg); err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range want {
+			if !strings.Contains(out.String(), text) {
+				t.Errorf("%s: no %q in %s", path, text, out.String())
+			}
+		}
+	}
 }
