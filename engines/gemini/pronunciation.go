@@ -98,7 +98,7 @@ func (m *model) Pronunciation(ctx context.Context, req *gatewayv1.PronunciationR
 
 // score lays the judged words along those of the reference text.
 func score(reference []string, j judgement, total time.Duration) *gatewayv1.PronunciationResponse {
-	resp := &gatewayv1.PronunciationResponse{Estimated: true, FluencyScore: clamp(j.Fluency)}
+	resp := &gatewayv1.PronunciationResponse{Estimated: true, FluencyScore: clamp(j.Fluency), AudioDuration: durationpb.New(total)}
 	said, sum, last := 0, float32(0), time.Duration(0)
 	for _, p := range align(reference, j.Words) {
 		word := &gatewayv1.PronouncedWord{Text: p.text, ErrorType: gatewayv1.PronunciationErrorType_PRONUNCIATION_ERROR_TYPE_OMISSION}

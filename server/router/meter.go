@@ -31,6 +31,8 @@ func (m *meter) count(resp *enginev1.RunResponse) {
 		if f := p.Transcribe.GetFinal(); f != nil {
 			m.observer.Audio(m.task, m.model, f.GetAudioDuration().AsDuration())
 		}
+	case *enginev1.RunResponse_Pronunciation:
+		m.observer.Audio(m.task, m.model, p.Pronunciation.GetAudioDuration().AsDuration())
 	case *enginev1.RunResponse_Synthesize:
 		if rate := p.Synthesize.GetSampleRateHertz(); rate > 0 {
 			m.sampleRate = rate

@@ -146,14 +146,15 @@ func (m *Metrics) BreakerChanged(model string, state gatewayv1.BreakerState) {
 
 // Tokens implements router.Observer.
 func (m *Metrics) Tokens(model string, usage *gatewayv1.Usage) {
-	m.tokens.WithLabelValues(model, "prompt").Add(float64(usage.GetPromptTokenCount()))
-	m.tokens.WithLabelValues(model, "cached_prompt").Add(float64(usage.GetCachedPromptTokenCount()))
-	m.tokens.WithLabelValues(model, "completion").Add(float64(usage.GetCompletionTokenCount()))
+	// A counter panics at a number below 0, and engines need not be ours.
+	m.tokens.WithLabelValues(model, "prompt").Add(float64(max(0, usage.GetPromptTokenCount())))
+	m.tokens.WithLabelValues(model, "cached_prompt").Add(float64(max(0, usage.GetCachedPromptTokenCount())))
+	m.tokens.WithLabelValues(model, "completion").Add(float64(max(0, usage.GetCompletionTokenCount())))
 }
 
 // Audio implements router.Observer.
 func (m *Metrics) Audio(task, model string, length time.Duration) {
-	m.audio.WithLabelValues(model, task).Add(length.Seconds())
+	m.audio.WithLabelValues(model, task).Add(max(0, length).Seconds())
 }
 
 // StateChanged implements lifecycle.Observer.

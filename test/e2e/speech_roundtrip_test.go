@@ -353,6 +353,9 @@ func checkScores(t *testing.T, got *gatewayv1.PronunciationResponse, length time
 			t.Errorf("a score of %v", s)
 		}
 	}
+	if d := got.GetAudioDuration().AsDuration(); (d - length).Abs() > 10*time.Millisecond {
+		t.Errorf("%v of audio, want %v", d, length)
+	}
 	if got.GetEstimated() || got.GetUnit() == gatewayv1.PronunciationUnit_PRONUNCIATION_UNIT_UNSPECIFIED {
 		t.Errorf("estimated %v, unit %v", got.GetEstimated(), got.GetUnit())
 	}

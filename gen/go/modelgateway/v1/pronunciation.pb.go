@@ -410,7 +410,9 @@ type PronunciationResponse struct {
 	// True if a general model judged by ear instead of a scoring model.
 	Estimated bool `protobuf:"varint,7,opt,name=estimated,proto3" json:"estimated,omitempty"`
 	// Who answered.
-	ServedBy      *ServedBy `protobuf:"bytes,8,opt,name=served_by,json=servedBy,proto3" json:"served_by,omitempty"`
+	ServedBy *ServedBy `protobuf:"bytes,8,opt,name=served_by,json=servedBy,proto3" json:"served_by,omitempty"`
+	// Length of the audio.
+	AudioDuration *durationpb.Duration `protobuf:"bytes,9,opt,name=audio_duration,json=audioDuration,proto3" json:"audio_duration,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -501,6 +503,13 @@ func (x *PronunciationResponse) GetServedBy() *ServedBy {
 	return nil
 }
 
+func (x *PronunciationResponse) GetAudioDuration() *durationpb.Duration {
+	if x != nil {
+		return x.AudioDuration
+	}
+	return nil
+}
+
 var File_modelgateway_v1_pronunciation_proto protoreflect.FileDescriptor
 
 const file_modelgateway_v1_pronunciation_proto_rawDesc = "" +
@@ -526,7 +535,7 @@ const file_modelgateway_v1_pronunciation_proto_rawDesc = "" +
 	"\x03end\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x03end\x12F\n" +
 	"\n" +
 	"error_type\x18\x05 \x01(\x0e2'.modelgateway.v1.PronunciationErrorTypeR\terrorType\x125\n" +
-	"\x05units\x18\x06 \x03(\v2\x1f.modelgateway.v1.PronouncedUnitR\x05units\"\xfc\x02\n" +
+	"\x05units\x18\x06 \x03(\v2\x1f.modelgateway.v1.PronouncedUnitR\x05units\"\xbe\x03\n" +
 	"\x15PronunciationResponse\x12#\n" +
 	"\roverall_score\x18\x01 \x01(\x02R\foverallScore\x12%\n" +
 	"\x0eaccuracy_score\x18\x02 \x01(\x02R\raccuracyScore\x12#\n" +
@@ -535,7 +544,8 @@ const file_modelgateway_v1_pronunciation_proto_rawDesc = "" +
 	"\x05words\x18\x05 \x03(\v2\x1f.modelgateway.v1.PronouncedWordR\x05words\x126\n" +
 	"\x04unit\x18\x06 \x01(\x0e2\".modelgateway.v1.PronunciationUnitR\x04unit\x12\x1c\n" +
 	"\testimated\x18\a \x01(\bR\testimated\x126\n" +
-	"\tserved_by\x18\b \x01(\v2\x19.modelgateway.v1.ServedByR\bservedBy*\xe3\x01\n" +
+	"\tserved_by\x18\b \x01(\v2\x19.modelgateway.v1.ServedByR\bservedBy\x12@\n" +
+	"\x0eaudio_duration\x18\t \x01(\v2\x19.google.protobuf.DurationR\raudioDuration*\xe3\x01\n" +
 	"\x16PronunciationErrorType\x12(\n" +
 	"$PRONUNCIATION_ERROR_TYPE_UNSPECIFIED\x10\x00\x12!\n" +
 	"\x1dPRONUNCIATION_ERROR_TYPE_NONE\x10\x01\x12-\n" +
@@ -586,11 +596,12 @@ var file_modelgateway_v1_pronunciation_proto_depIdxs = []int32{
 	4,  // 8: modelgateway.v1.PronunciationResponse.words:type_name -> modelgateway.v1.PronouncedWord
 	1,  // 9: modelgateway.v1.PronunciationResponse.unit:type_name -> modelgateway.v1.PronunciationUnit
 	9,  // 10: modelgateway.v1.PronunciationResponse.served_by:type_name -> modelgateway.v1.ServedBy
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	8,  // 11: modelgateway.v1.PronunciationResponse.audio_duration:type_name -> google.protobuf.Duration
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_modelgateway_v1_pronunciation_proto_init() }

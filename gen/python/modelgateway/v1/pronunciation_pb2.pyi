@@ -79,7 +79,7 @@ class PronouncedWord(_message.Message):
     def __init__(self, text: _Optional[str] = ..., score: _Optional[float] = ..., start: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., end: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., error_type: _Optional[_Union[PronunciationErrorType, str]] = ..., units: _Optional[_Iterable[_Union[PronouncedUnit, _Mapping]]] = ...) -> None: ...
 
 class PronunciationResponse(_message.Message):
-    __slots__ = ("overall_score", "accuracy_score", "fluency_score", "completeness_score", "words", "unit", "estimated", "served_by")
+    __slots__ = ("overall_score", "accuracy_score", "fluency_score", "completeness_score", "words", "unit", "estimated", "served_by", "audio_duration")
     OVERALL_SCORE_FIELD_NUMBER: _ClassVar[int]
     ACCURACY_SCORE_FIELD_NUMBER: _ClassVar[int]
     FLUENCY_SCORE_FIELD_NUMBER: _ClassVar[int]
@@ -88,6 +88,7 @@ class PronunciationResponse(_message.Message):
     UNIT_FIELD_NUMBER: _ClassVar[int]
     ESTIMATED_FIELD_NUMBER: _ClassVar[int]
     SERVED_BY_FIELD_NUMBER: _ClassVar[int]
+    AUDIO_DURATION_FIELD_NUMBER: _ClassVar[int]
     overall_score: float
     accuracy_score: float
     fluency_score: float
@@ -96,4 +97,5 @@ class PronunciationResponse(_message.Message):
     unit: PronunciationUnit
     estimated: bool
     served_by: _common_pb2.ServedBy
-    def __init__(self, overall_score: _Optional[float] = ..., accuracy_score: _Optional[float] = ..., fluency_score: _Optional[float] = ..., completeness_score: _Optional[float] = ..., words: _Optional[_Iterable[_Union[PronouncedWord, _Mapping]]] = ..., unit: _Optional[_Union[PronunciationUnit, str]] = ..., estimated: _Optional[bool] = ..., served_by: _Optional[_Union[_common_pb2.ServedBy, _Mapping]] = ...) -> None: ...
+    audio_duration: _duration_pb2.Duration
+    def __init__(self, overall_score: _Optional[float] = ..., accuracy_score: _Optional[float] = ..., fluency_score: _Optional[float] = ..., completeness_score: _Optional[float] = ..., words: _Optional[_Iterable[_Union[PronouncedWord, _Mapping]]] = ..., unit: _Optional[_Union[PronunciationUnit, str]] = ..., estimated: _Optional[bool] = ..., served_by: _Optional[_Union[_common_pb2.ServedBy, _Mapping]] = ..., audio_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...

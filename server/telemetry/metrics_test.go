@@ -1,0 +1,31 @@
+package telemetry
+
+import (
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+)
+
+// An engine that need not be ours can say anything; a counter panics at less
+// than nothing.
+func TestNegativeNumbersCountAsNone(t *testing.T) {
+	m := NewMetrics([]string{"own"})
+	m.Audio("stt", "own", 2500*time.Millisecond)
+	m.Audio("stt", "own", -time.Hour)
+	m.Tokens("own", &gatewayv1.Usage{PromptTokenCount: 7, CachedPromptTokenCount: -1, CompletionTokenCount: -1 << 31})
+	answer := httptest.NewRecorder()
+	m.Handler().ServeHTTP(answer, httptest.NewRequest("GET", "/metrics", nil))
+	for _, line := range []string{
+		`modelgateway_audio_seconds_total{model="own",task="stt"} 2.5`,
+		`modelgateway_tokens_total{kind="prompt",model="own"} 7`,
+		`modelgateway_tokens_total{kind="cached_prompt",model="own"} 0`,
+		`modelgateway_tokens_total{kind="completion",model="own"} 0`,
+	} {
+		if !strings.Contains(answer.Body.String(), line+"\n") {
+			t.Errorf("the metrics lack %s", line)
+		}
+	}
+}
