@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -17,7 +18,7 @@ func TestNegativeNumbersCountAsNone(t *testing.T) {
 	m.Audio("stt", "own", -time.Hour)
 	m.Tokens("own", &gatewayv1.Usage{PromptTokenCount: 7, CachedPromptTokenCount: -1, CompletionTokenCount: -1 << 31})
 	answer := httptest.NewRecorder()
-	m.Handler().ServeHTTP(answer, httptest.NewRequest("GET", "/metrics", nil))
+	m.Handler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	for _, line := range []string{
 		`modelgateway_audio_seconds_total{model="own",task="stt"} 2.5`,
 		`modelgateway_tokens_total{kind="prompt",model="own"} 7`,

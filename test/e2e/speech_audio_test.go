@@ -17,9 +17,6 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// answered stands for no error.
-const answered = errs.Reason(0)
-
 // badClip is audio that something is wrong with, and what it brings.
 type badClip struct {
 	name   string
@@ -27,7 +24,8 @@ type badClip struct {
 	data   []byte
 	// length is what is heard of it, if it is answered.
 	length time.Duration
-	// recognize, transcribe and pronounce are what these calls end with.
+	// recognize, transcribe and pronounce are what these calls end with; 0 is an
+	// answer.
 	recognize, transcribe, pronounce errs.Reason
 	// silent tells that there is nothing to be heard.
 	silent bool
