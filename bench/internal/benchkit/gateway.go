@@ -26,6 +26,9 @@ type Gateway struct {
 	dir string
 }
 
+// maxMessage bounds a message: clips are sent whole.
+const maxMessage = 64 << 20
+
 // StartGateway runs the program with a configuration (YAML; empty: none) and
 // waits until it is ready.
 func StartGateway(ctx context.Context, log io.Writer, program, config string) (*Gateway, error) {
@@ -66,7 +69,8 @@ func (g *Gateway) start(ctx context.Context, log io.Writer, program, config stri
 	if g.ReadyAfter, err = g.WaitHTTP(ctx, "http://"+httpAddr+"/readyz", time.Millisecond); err != nil {
 		return err
 	}
-	g.Conn, err = grpc.NewClient(grpcAddr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	g.Conn, err = grpc.NewClient(grpcAddr, grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(grpc.MaxCallSendMsgSize(maxMessage), grpc.MaxCallRecvMsgSize(maxMessage)))
 	return err
 }
 
@@ -79,6 +83,18 @@ func (g *Gateway) Load(ctx context.Context, model string) error {
 	if errors.Is(err, io.EOF) {
 		return nil
 	}
+	return err
+}
+
+// Model tells everything about a model.
+func (g *Gateway) Model(ctx context.Context, name string) (*gatewayv1.Model, error) {
+	got, err := gatewayv1.NewModelAdminServiceClient(g.Conn).GetModel(ctx, &gatewayv1.GetModelRequest{Name: name})
+	return got.GetModel(), err
+}
+
+// Unload unloads a model; it returns when its process is gone.
+func (g *Gateway) Unload(ctx context.Context, name string) error {
+	_, err := gatewayv1.NewModelAdminServiceClient(g.Conn).UnloadModel(ctx, &gatewayv1.UnloadModelRequest{Name: name})
 	return err
 }
 

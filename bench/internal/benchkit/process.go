@@ -11,8 +11,6 @@ import (
 	"os/exec"
 	"syscall"
 	"time"
-
-	"github.com/prometheus/procfs"
 )
 
 // Process is a program under test.
@@ -74,24 +72,7 @@ func (p *Process) WaitHTTP(ctx context.Context, url string, every time.Duration)
 }
 
 // PSSBytes returns the process's proportional set size.
-func (p *Process) PSSBytes() (int64, error) {
-	proc, err := procfs.NewProc(p.PID())
-	if err != nil {
-		return 0, err
-	}
-	rollup, err := proc.ProcSMapsRollup()
-	return int64(rollup.Pss), err
-}
-
-// CPUSeconds returns the processor time that the process has used.
-func (p *Process) CPUSeconds() (float64, error) {
-	proc, err := procfs.NewProc(p.PID())
-	if err != nil {
-		return 0, err
-	}
-	stat, err := proc.Stat()
-	return stat.CPUTime(), err
-}
+func (p *Process) PSSBytes() (int64, error) { return PSSBytes(p.PID()) }
 
 // FreeAddr returns a free loopback address.
 func FreeAddr() (string, error) {

@@ -55,5 +55,30 @@ func Ratios(ours, theirs Series) Series {
 	return out
 }
 
+// Row is a line of a report: a measure of ours beside a peer's, in the same unit.
+func Row(what, peer string, ours, theirs Series) string {
+	return fmt.Sprintf("%-34s ours %-24s %s %-24s ratio %s",
+		what, ours.Format(), peer, theirs.Format(), Ratios(ours, theirs).Format())
+}
+
+// Rest is how long a measurement waits between two sides: threads that wait for
+// more work by turning in circles, as ONNX Runtime's do, have given up by then.
+const Rest = 300 * time.Millisecond
+
+// Interleave calls one for each side, round after round. Sides take turns in going
+// first; round 0 warms up. What is measured in the others is to be added to the
+// series of a side.
+func Interleave(rounds, sides int, one func(round, side int) error) error {
+	for round := range rounds + 1 {
+		for k := range sides {
+			time.Sleep(Rest)
+			if err := one(round, (k+round)%sides); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // Micros converts to microseconds.
 func Micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }

@@ -1,0 +1,172 @@
+// Command whisper measures speech to text: clips against whisper-cli on the same
+// file, audio, beams and threads in interleaved rounds, and streams at the speed of
+// speech against the same audio as a clip.
+//
+// The model may have random weights (bench/make_speech.py): both sides must come to
+// the same text, so that both have done the same work.
+//
+// Usage: go run ./bench/whisper -model FILE -audio FILE [flags]   (make bench builds what it needs)
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/lexilingo/modelgateway/bench/internal/benchkit"
+	"github.com/lexilingo/modelgateway/engines/whisper/transcript"
+)
+
+type options struct {
+	model, audio, gateway, whisperCLI string
+	threads, rounds, streams          int
+	streamSeconds                     float64
+	quick, verbose                    bool
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.model, "model", "", "whisper ggml file (bench/make_speech.py makes one)")
+	flag.StringVar(&o.audio, "audio", "", "speech: samples/jfk.wav of whisper.cpp")
+	flag.StringVar(&o.gateway, "gateway", "bin/modelgateway", "the gateway's program")
+	flag.StringVar(&o.whisperCLI, "whisper-cli", os.Getenv("MG_NATIVE_TOOLS")+"/whisper-cli", "whisper-cli's program")
+	flag.IntVar(&o.threads, "threads", 2, "inference threads")
+	flag.IntVar(&o.rounds, "rounds", 5, "rounds of clips")
+	flag.IntVar(&o.streams, "streams", 3, "rounds of streams")
+	flag.Float64Var(&o.streamSeconds, "stream-seconds", 22, "length of a stream")
+	flag.BoolVar(&o.quick, "quick", false, "one short round with the starter model, to see that it works")
+	flag.BoolVar(&o.verbose, "v", false, "show the gateway's output")
+	flag.Parse()
+	if o.quick {
+		o.model, o.rounds, o.streams, o.streamSeconds = "models/starter/whisper.bin", 1, 1, 3
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, "bench/whisper:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, o options) error {
+	if o.model == "" {
+		return errors.New("name a model with -model")
+	}
+	var err error
+	if o.model, err = filepath.Abs(o.model); err != nil {
+		return err
+	}
+	speech, err := benchkit.ReadClip(ctx, o.audio)
+	if err != nil {
+		return err
+	}
+	log := io.Discard
+	if o.verbose {
+		log = os.Stderr
+	}
+	g, err := startGateway(ctx, o, log)
+	if err != nil {
+		return err
+	}
+	defer g.Stop()
+	dir, err := os.MkdirTemp("", "bench-whisper-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	fmt.Println(benchkit.Machine())
+	fmt.Printf("whisper %s · %d threads · audio %s · %d rounds\n", benchkit.FileSize(o.model), o.threads, filepath.Base(o.audio), o.rounds)
+	cli := whisperCLI{program: o.whisperCLI, model: o.model, dir: dir, threads: o.threads}
+	for _, c := range []clipCase{{11, 1}, {11, 5}, {44, 1}} {
+		if err := c.compare(ctx, o, g, cli, speech.Cut(c.seconds)); err != nil {
+			return err
+		}
+	}
+	for _, model := range models() {
+		if err := stream(ctx, o, g, model, speech.Cut(o.streamSeconds)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// clipCase is a length of a clip and a number of beams; 1 is greedy.
+type clipCase struct {
+	seconds float64
+	beams   int
+}
+
+// compare measures a clip on both sides.
+func (c clipCase) compare(ctx context.Context, o options, g *gateway, cli whisperCLI, clip benchkit.Clip) error {
+	var took [2]benchkit.Series
+	var texts [2]string
+	file := clip.WAV()
+	err := benchkit.Interleave(o.rounds, 2, func(round, side int) error {
+		var elapsed time.Duration
+		var err error
+		if side == 0 {
+			texts[0], elapsed, err = g.recognise(ctx, "full", file, c.beams)
+		} else {
+			texts[1], elapsed, err = cli.recognise(ctx, clip, c.beams)
+		}
+		if round > 0 {
+			took[side].Add(elapsed.Seconds() / clip.Seconds())
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if plain(texts[0]) != plain(texts[1]) || plain(texts[0]) == "" {
+		return fmt.Errorf("the sides did not do the same work: %q here, %q whisper-cli's", texts[0], texts[1])
+	}
+	fmt.Println(benchkit.Row(fmt.Sprintf("clip %g s, beams %d: time/audio", c.seconds, c.beams), "whisper-cli", took[0], took[1]))
+	return nil
+}
+
+// plain is what is compared of a text: characters that tokens split are written in
+// different ways.
+func plain(text string) string {
+	return strings.ReplaceAll(transcript.Clean(strings.ToValidUTF8(text, "\uFFFD")), "\uFFFD", "")
+}
+
+// stream measures what a stream at the speed of speech costs and how late it is.
+func stream(ctx context.Context, o options, g *gateway, model string, clip benchkit.Clip) error {
+	var rest, lag, interims, live, whole benchkit.Series
+	file := clip.WAV()
+	for range o.streams {
+		var cpu [3]float64
+		var got replayed
+		for i, step := range []func() error{
+			func() (err error) { got, err = g.replay(ctx, model, clip); return err },
+			func() error { _, _, err := g.recognise(ctx, model, file, 1); return err },
+			func() error { return nil },
+		} {
+			var err error
+			if cpu[i], err = g.cpu(ctx, model); err != nil {
+				return err
+			}
+			if err := step(); err != nil {
+				return err
+			}
+		}
+		rest.Add(got.rest.Seconds())
+		lag.Add(got.lag.Seconds())
+		interims.Add(float64(got.interims))
+		live.Add((cpu[1] - cpu[0]) / clip.Seconds())
+		whole.Add((cpu[2] - cpu[1]) / clip.Seconds())
+	}
+	what := fmt.Sprintf("stream %g s, audio_ctx %s:", clip.Seconds(), model)
+	fmt.Printf("%-34s end of speech to final result, s %s · interim results %s, behind by s %s\n",
+		what, rest.Format(), interims.Format(), lag.Format())
+	fmt.Printf("%-34s processor s per audio s: stream %s clip %s ratio %s\n", what, live.Format(), whole.Format(), benchkit.Ratios(live, whole).Format())
+	return nil
+}
