@@ -57,7 +57,7 @@ type speechFault struct {
 }
 
 func speechFaults() []speechFault {
-	minutes := wav(8000, tone(8000, 240, 0.5)) // no more than the cloud takes
+	minutes := wav(8000, longTone(8000, 24)) // no more than the cloud takes
 	shortClip := wav(16000, tone(16000, 1, 0.5))
 	text := strings.Repeat(sentences+" ", 2000)
 	return []speechFault{

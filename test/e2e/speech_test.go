@@ -170,6 +170,9 @@ func tone(rate int, seconds, amplitude float64) []byte {
 	return out
 }
 
+// longTone is a tone of many times ten seconds.
+func longTone(rate, tens int) []byte { return bytes.Repeat(tone(rate, 10, 0.5), tens) }
+
 // wav puts raw samples behind a header.
 func wav(rate int, pcm []byte) []byte {
 	return append(audio.WAVHeader(rate, int64(len(pcm))), pcm...)
