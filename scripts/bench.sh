@@ -1,18 +1,81 @@
 #!/usr/bin/env bash
-# Runs the measurements under bench/ on what is in bin/. The first run makes a random model of 1 GiB
-# in the user's cache. Arguments go to bench/chat (see `go run ./bench/chat -h`).
+# Runs the measurements under bench/ on what is in bin/:
+#
+#   bench.sh                          all of them
+#   bench.sh NAME… [OPTION…]          those: idle overhead cancel chat whisper piper hubert memory, or speech, which
+#                                     stands for whisper piper hubert memory and the cancels of speech (cancel-speech);
+#                                     the options go to each (see `go run ./bench/NAME -h`)
+#   bench.sh speech -quick            a minute on the starter models, to see that they work
+#
+# The first run makes models with random weights in the user's cache: 1 GiB for chat, 1.8 GB for speech.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+names=()
+while [ $# -gt 0 ] && [[ $1 != -* ]]; do
+	case $1 in
+	speech) names+=(whisper piper hubert memory cancel-speech) ;;
+	idle | overhead | cancel | cancel-speech | chat | whisper | piper | hubert | memory) names+=("$1") ;;
+	*) sed -n '2,/^set -/s/^# \{0,1\}//p' "$0" | sed '$d' >&2; exit 2 ;;
+	esac
+	shift
+done
+if [ ${#names[@]} = 0 ]; then
+	[ $# = 0 ] || { echo "bench: name the measurement that the options are for, e.g. chat $*" >&2; exit 2; }
+	names=(idle overhead cancel chat whisper piper hubert memory cancel-speech)
+fi
+quick=
+for option in "$@"; do
+	case $option in -quick | --quick) quick=yes ;; esac
+done
 
 scripts/native.sh tools >/dev/null
 exports=$(scripts/native.sh env)
 eval "$exports"
 python=$(scripts/tools.sh python)
-model=$("$python/python3" bench/make_model.py --quantize-bin "$MG_NATIVE_TOOLS/llama-quantize" | tail -n 1)
+export MG_PYTHON=$python/python3
+audio=$(go list -m -f '{{.Dir}}' github.com/ggerganov/whisper.cpp/bindings/go)/samples/jfk.wav
 
 mkdir -p build/bench
-CGO_ENABLED=0 go build -o build/bench/ ./bench/chat ./bench/cancel ./bench/idle ./bench/overhead
-build/bench/idle
-build/bench/overhead
-build/bench/cancel -model "$model"
-build/bench/chat -model "$model" "$@"
+CGO_ENABLED=0 go build -o build/bench/ ./bench/chat ./bench/cancel ./bench/idle ./bench/overhead \
+	./bench/whisper ./bench/piper ./bench/hubert ./bench/memory
+
+# model NAME: its path; made if it is not there.
+model() {
+	if [ "$1" = chat ]; then
+		"$MG_PYTHON" bench/make_model.py --quantize-bin "$MG_NATIVE_TOOLS/llama-quantize"
+	else
+		"$(scripts/tools.sh bench)/python3" bench/make_speech.py "$1"
+	fi | tail -n 1
+}
+
+# run NAME OPTION…: a program, with its model unless -quick has it take the starter's.
+run() {
+	local name=$1 own=()
+	shift
+	[ -n "$quick" ] || own=(-model "$(model "$name")")
+	"build/bench/$name" "${own[@]}" "$@"
+}
+
+for name in "${names[@]}"; do
+	echo "== $name"
+	case $name in
+	idle | overhead) "build/bench/$name" "$@" ;;
+	chat) build/bench/chat -model "$(model chat)" "$@" ;;
+	cancel) build/bench/cancel -engine llama -model "$(model chat)" "$@" ;;
+	cancel-speech)
+		for engine in whisper piper hubert; do
+			build/bench/cancel -engine "$engine" -model "$(model "$engine")" -audio "$audio" -rounds 10 "$@"
+		done
+		;;
+	whisper | hubert) run "$name" -audio "$audio" "$@" ;;
+	piper) run piper "$@" ;;
+	memory)
+		models=()
+		if [ -z "$quick" ]; then
+			models=(-whisper "$(model whisper)" -piper "$(model piper)" -hubert "$(model hubert)" -llama "$(model chat)")
+		fi
+		build/bench/memory "${models[@]}" -audio "$audio" "$@"
+		;;
+	esac
+done

@@ -1,8 +1,9 @@
 // Command cancel measures how soon after a cancel a model's worker is idle: the
 // request no longer active, and the processor left alone.
-// Each round cancels in the midst of a prompt that takes seconds to read.
+// Each round cancels in the midst of work that takes seconds: a prompt, the encoder of
+// a clip, a sentence.
 //
-// Usage: go run ./bench/cancel -model FILE [flags]   (make bench builds what it needs)
+// Usage: go run ./bench/cancel -engine ENGINE -model FILE [flags]   (make bench builds what it needs)
 package main
 
 import (
@@ -13,11 +14,9 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
-	"github.com/prometheus/procfs"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -26,18 +25,6 @@ import (
 )
 
 const (
-	config = `
-models:
-  qwen:
-    engine: llama
-    path: %s
-    memory_mb: 100
-    priority: critical
-    threads: %d
-    parameters: {n_ctx: 4096}
-tasks:
-  chat: {primary: qwen}
-`
 	watched = 2 * time.Second      // how long the worker is looked at after a cancel
 	sampled = 2 * time.Millisecond // how often
 	// noise is the seconds of processor time that an idle worker may use meanwhile.
@@ -45,21 +32,28 @@ tasks:
 )
 
 type options struct {
-	model, gateway string
-	threads        int
-	rounds, tokens int
-	after          time.Duration
+	engine, model, audio, gateway string
+	threads                       int
+	rounds, tokens                int
+	after                         time.Duration
+	quick                         bool
 }
 
 func main() {
 	var o options
-	flag.StringVar(&o.model, "model", "", "GGUF file (bench/make_model.py makes one)")
+	flag.StringVar(&o.engine, "engine", "llama", "llama, whisper, piper or hubert")
+	flag.StringVar(&o.model, "model", "", "its model (bench/make_model.py and bench/make_speech.py make some)")
+	flag.StringVar(&o.audio, "audio", "", "speech for whisper and hubert: samples/jfk.wav of whisper.cpp")
 	flag.StringVar(&o.gateway, "gateway", "bin/modelgateway", "the gateway's program")
 	flag.IntVar(&o.threads, "threads", 2, "inference threads")
 	flag.IntVar(&o.rounds, "rounds", 30, "cancels")
-	flag.IntVar(&o.tokens, "tokens", 1000, "words of a prompt, each a token at least")
+	flag.IntVar(&o.tokens, "tokens", 1000, "words of a prompt for llama, each a token at least")
 	flag.DurationVar(&o.after, "after", 500*time.Millisecond, "time from a request to its cancel")
+	flag.BoolVar(&o.quick, "quick", false, "one cancel, to see that it works; with a model that takes a second at least")
 	flag.Parse()
+	if o.quick {
+		o.rounds = 1
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, o); err != nil {
@@ -76,24 +70,29 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	g, err := benchkit.StartGateway(ctx, io.Discard, o.gateway, fmt.Sprintf(config, model, o.threads))
+	t, err := newTask(ctx, o)
+	if err != nil {
+		return err
+	}
+	g, err := benchkit.StartGateway(ctx, io.Discard, o.gateway, fmt.Sprintf(config, t.engine, model, o.threads, t.parameters, t.task))
 	if err != nil {
 		return err
 	}
 	defer g.Stop()
-	if err := g.Load(ctx, "qwen"); err != nil {
+	if err := g.Load(ctx, "model"); err != nil {
 		return err
 	}
 	var ended, idle benchkit.Series
 	for round := range o.rounds {
-		a, b, err := cancel(ctx, o, g, round)
+		a, b, err := cancel(ctx, o.after, t, g, round)
 		if err != nil {
 			return err
 		}
 		ended.Add(float64(a.Milliseconds()))
 		idle.Add(float64(b.Milliseconds()))
 	}
-	fmt.Printf("%d cancels %v into a prompt of %d words, %d threads\n", o.rounds, o.after, o.tokens, o.threads)
+	fmt.Println(benchkit.Machine())
+	fmt.Printf("%s %s: %d cancels %v into %s, %d threads\n", t.engine, benchkit.FileSize(model), o.rounds, o.after, t.what, o.threads)
 	fmt.Printf("request ended after ms   median %s  p99 %.4g\n", ended.Format(), ended.Quantile(0.99))
 	fmt.Printf("processor idle after ms  median %s  p99 %.4g\n", idle.Format(), idle.Quantile(0.99))
 	return nil
@@ -101,31 +100,26 @@ func run(ctx context.Context, o options) error {
 
 // cancel returns the times from a cancel to the request's end and to the last
 // work of the worker's process.
-func cancel(ctx context.Context, o options, g *benchkit.Gateway, round int) (ended, idle time.Duration, err error) {
+func cancel(ctx context.Context, after time.Duration, t task, g *benchkit.Gateway, round int) (ended, idle time.Duration, err error) {
 	requestCtx, stop := context.WithCancel(ctx) // a deadline would reach the worker ahead of time
-	defer time.AfterFunc(o.after, stop).Stop()
-	// Each begins otherwise, so that nothing of it is cached.
-	prompt := fmt.Sprintf("Round %d.%s", round, strings.Repeat(" word", o.tokens))
-	_, err = gatewayv1.NewModelGatewayServiceClient(g.Conn).Chat(requestCtx, &gatewayv1.ChatRequest{
-		Messages: []*gatewayv1.ChatMessage{{Role: gatewayv1.Role_ROLE_USER, Content: prompt}},
-	})
+	defer time.AfterFunc(after, stop).Stop()
+	err = t.call(requestCtx, gatewayv1.NewModelGatewayServiceClient(g.Conn), round)
 	start := time.Now()
 	if status.Code(err) != codes.Canceled {
 		return 0, 0, fmt.Errorf("the request was not cancelled in its midst: %w", err)
 	}
-	admin := gatewayv1.NewModelAdminServiceClient(g.Conn)
 	var at []time.Duration
 	var used []float64
 	for time.Since(start) < watched {
 		now := time.Since(start)
-		got, err := admin.GetModel(ctx, &gatewayv1.GetModelRequest{Name: "qwen"})
+		model, err := g.Model(ctx, "model")
 		if err != nil {
 			return 0, 0, err
 		}
-		if got.GetModel().GetActiveCount() > 0 {
+		if model.GetActiveCount() > 0 {
 			ended = now + sampled
 		}
-		seconds, err := cpuSeconds(int(got.GetModel().GetWorkerPid()))
+		seconds, err := benchkit.CPUSeconds(int(model.GetWorkerPid()))
 		if err != nil {
 			return 0, 0, err
 		}
@@ -138,13 +132,4 @@ func cancel(ctx context.Context, o options, g *benchkit.Gateway, round int) (end
 		}
 	}
 	return ended, watched, nil
-}
-
-func cpuSeconds(pid int) (float64, error) {
-	proc, err := procfs.NewProc(pid)
-	if err != nil {
-		return 0, err
-	}
-	stat, err := proc.Stat()
-	return stat.CPUTime(), err
 }

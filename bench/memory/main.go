@@ -1,0 +1,149 @@
+// Command memory measures what a model's worker takes at most against what was
+// reserved for it: at first by the estimate of its file, then by what the first run
+// taught.
+//
+// The work is meant to need much: as many requests at once as the engine takes, each
+// of the longest kind.
+//
+// Usage: go run ./bench/memory -audio FILE [-whisper FILE] [-piper FILE] [-hubert FOLDER] [-llama FILE] [flags]
+// (make bench builds what it needs)
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"sync"
+	"syscall"
+
+	"github.com/lexilingo/modelgateway/bench/internal/benchkit"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+)
+
+type options struct {
+	whisper, piper, hubert, llama string
+	audio, gateway                string
+	threads                       int
+	quick, verbose                bool
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.whisper, "whisper", "", "whisper ggml file")
+	flag.StringVar(&o.piper, "piper", "", "Piper voice")
+	flag.StringVar(&o.hubert, "hubert", "", "folder of a CTC model")
+	flag.StringVar(&o.llama, "llama", "", "GGUF file")
+	flag.StringVar(&o.audio, "audio", "", "speech: samples/jfk.wav of whisper.cpp")
+	flag.StringVar(&o.gateway, "gateway", "bin/modelgateway", "the gateway's program")
+	flag.IntVar(&o.threads, "threads", 2, "inference threads")
+	flag.BoolVar(&o.quick, "quick", false, "the starter models, to see that it works")
+	flag.BoolVar(&o.verbose, "v", false, "show the gateway's output")
+	flag.Parse()
+	if o.quick {
+		const starter = "models/starter/"
+		o.whisper, o.piper, o.hubert, o.llama = starter+"whisper.bin", starter+"voice.onnx", starter+"pronunciation.onnx", starter+"chat.gguf"
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, "bench/memory:", err)
+		os.Exit(1)
+	}
+}
+
+// The budget holds any one of the models; each is unloaded before the next.
+const config = `
+max_memory_mb: 8000
+models:
+  model: {engine: %s, path: %q, threads: %d}
+tasks:
+  %s: {primary: model}
+`
+
+func run(ctx context.Context, o options) error {
+	speech, err := benchkit.ReadClip(ctx, o.audio)
+	if err != nil {
+		return err
+	}
+	fmt.Println(benchkit.Machine())
+	fmt.Printf("%d threads; MB: what was reserved, the gateway's highest sample, ours of every 20 ms (PSS), the kernel's mark (RSS, files mapped included)\n", o.threads)
+	none := true
+	for _, l := range loads(o, speech) {
+		if l.path == "" {
+			continue
+		}
+		none = false
+		if err := l.measure(ctx, o); err != nil {
+			return fmt.Errorf("%s: %w", l.name, err)
+		}
+	}
+	if none {
+		return errors.New("name a model with -whisper, -piper, -hubert or -llama")
+	}
+	return nil
+}
+
+// measure loads and runs a model twice in a gateway of its own: the first time it
+// knows nothing but the file.
+func (l load) measure(ctx context.Context, o options) error {
+	path, err := filepath.Abs(l.path)
+	if err != nil {
+		return err
+	}
+	log := io.Discard
+	if o.verbose {
+		log = os.Stderr
+	}
+	g, err := benchkit.StartGateway(ctx, log, o.gateway, fmt.Sprintf(config, l.engine, path, o.threads, l.task))
+	if err != nil {
+		return err
+	}
+	defer g.Stop()
+	fmt.Printf("%-9s %s: %d at once, each %s\n", l.name, benchkit.FileSize(path), l.concurrency, l.what)
+	for _, kind := range []string{"estimated", "learned"} {
+		p, err := l.once(ctx, g)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("%-9s reserved (%s) %.0f · peak %.0f · sampled %.0f · RSS %.0f · peak over reserved %.2f\n", "", kind,
+			p.reserved/1e6, p.seen/1e6, p.sampled/1e6, p.mark/1e6, max(p.seen, p.sampled)/p.reserved)
+	}
+	return nil
+}
+
+// once loads the model, runs the work, and unloads it.
+func (l load) once(ctx context.Context, g *benchkit.Gateway) (peaks, error) {
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	watched := make(chan peaks, 1)
+	go func() { watched <- watch(watching, g) }()
+	if err := l.work(ctx, g); err != nil {
+		return peaks{}, err
+	}
+	stop()
+	p := <-watched
+	if p.reserved == 0 || p.sampled == 0 {
+		return p, errors.New("the worker was never seen")
+	}
+	return p, g.Unload(ctx, "model")
+}
+
+// work loads the model and makes as many calls at once as the engine takes.
+func (l load) work(ctx context.Context, g *benchkit.Gateway) error {
+	if err := g.Load(ctx, "model"); err != nil {
+		return err
+	}
+	client := gatewayv1.NewModelGatewayServiceClient(g.Conn)
+	errs := make([]error, l.concurrency)
+	var wait sync.WaitGroup
+	for i := range errs {
+		wait.Go(func() { errs[i] = l.call(ctx, client) })
+	}
+	wait.Wait()
+	return errors.Join(errs...)
+}
