@@ -32,7 +32,7 @@ class Server:
     def words(self, reference: str, samples: np.ndarray) -> list[dict]:
         """Returns the words of the reference, as judged; insertions are left out."""
         body = {"reference_text": reference, "audio": base64.b64encode(samples.tobytes()).decode(), "model": self.model,
-                "format": {"encoding": "AUDIO_ENCODING_PCM_S16LE", "sample_rate_hertz": voices.RATE, "channels": 1}}
+                "format": {"encoding": "AUDIO_ENCODING_PCM_S16LE", "sample_rate_hertz": voices.RATE, "channel_count": 1}}
         request = urllib.request.Request(self.url, json.dumps(body).encode(), self.headers)
         with urllib.request.urlopen(request, timeout=300) as response:
             judged = json.load(response)["words"]
@@ -90,13 +90,15 @@ def main():
     parser.add_argument("--server", default="http://127.0.0.1:8080")
     parser.add_argument("--key", default="", help="API key, if the server wants one")
     parser.add_argument("--model", default="", help="the server's model; empty for the one of the task")
+    parser.add_argument("--pairs", type=int, default=1000, help="at most, of each kind")
     parser.add_argument("--sentences", type=int, default=60, help="to leave a word out of")
     parser.add_argument("--seed", type=int, default=99)
     options = parser.parse_args()
     server = Server(options.server, options.key, options.model)
+    some = lambda pairs: random.Random(options.seed).sample(pairs, min(len(pairs), options.pairs))
     for voice_name, draw in (("trained voices", voices.trained), ("new voices", voices.held_out)):
-        compare_pairs(server, f"pairs, {voice_name}", words.PAIRS, draw, options.seed)
-        compare_pairs(server, f"pairs with new words, {voice_name}", words.UNSEEN_PAIRS, draw, options.seed)
+        compare_pairs(server, f"pairs, {voice_name}", some(words.PAIRS), draw, options.seed)
+        compare_pairs(server, f"pairs with new words, {voice_name}", some(words.UNSEEN_PAIRS), draw, options.seed)
         drop_words(server, f"omissions, {voice_name}", options.sentences, draw, options.seed)
 
 

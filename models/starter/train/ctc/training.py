@@ -14,6 +14,9 @@ from speech.sentences import letters
 
 NUMBERS = {symbol: i for i, symbol in enumerate(network.SYMBOLS)}
 LABELS_A_SECOND = 28  # room for labels in a batch, by its rows' length
+FRAME = 320  # samples
+WARM_UP = 100  # steps
+SILENCE = 0.06  # seconds at both ends of a clip of speech.voices
 
 
 def label(text: str) -> list[int]:
@@ -35,22 +38,38 @@ def masked(rng: np.random.Generator, mel: np.ndarray) -> np.ndarray:
 
 
 def batch(batches, number: int, shortest: bool):
-    """Returns (mel, labels, padding of the labels, frames' padding) of a batch of speech.corpus.Batches."""
+    """Returns (mel, labels, padding of the labels, guess of the symbol of each frame) of speech.corpus.Batches."""
     length, texts, recordings = batches.recordings(number, shortest)
     rng = np.random.default_rng((batches.seed, number, 1))
     rows = np.zeros((len(texts), length), np.float32)
-    for row, samples in zip(rows, recordings):
+    for row, (samples, _, _) in zip(rows, recordings):
         row[:len(samples)] = features.normalised(samples)
     mel = np.stack([masked(rng, features.log_mel(row)) for row in rows])
     labels = np.zeros((len(texts), int(length / features.RATE * LABELS_A_SECOND)), np.int32)
     padding = np.ones(labels.shape, np.float32)
-    for i, text in enumerate(texts):
+    guess = np.zeros((len(texts), mel.shape[1] // 2), np.int32)
+    for i, (text, (_, begin, end)) in enumerate(zip(texts, recordings)):
         said = label(text)[:labels.shape[1]]
         labels[i, :len(said)], padding[i, :len(said)] = said, 0
-    return mel, labels, padding
+        guess[i] = spread(said, begin / FRAME, end / FRAME, guess.shape[1])
+    return mel, labels, padding, guess
 
 
-def loss(weights, mel, labels, padding, shape):
+def spread(said: list[int], begin: float, end: float, frames: int) -> np.ndarray:
+    """Gives each symbol an equal share of the frames between begin and end, and the others the blank."""
+    margin = SILENCE / 0.02
+    share = (np.arange(frames) - begin - margin) / max(1.0, end - begin - 2 * margin) * len(said)
+    inside = (share >= 0) & (share < len(said))
+    return np.where(inside, np.array(said)[np.clip(share.astype(int), 0, len(said) - 1)], 0)
+
+
+def flat_loss(weights, mel, labels, padding, guess, shape):
+    """The cross-entropy of guessed symbols in nats a frame: a start from which CTC finds alignments at once."""
+    scores = network.logits(weights, mel, shape)
+    return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(scores, guess))
+
+
+def loss(weights, mel, labels, padding, guess, shape):
     """The mean CTC loss in nats a letter."""
     scores = network.logits(weights, mel, shape)
     losses = optax.ctc_loss(scores, jnp.zeros(scores.shape[:2]), labels, padding)
@@ -60,16 +79,17 @@ def loss(weights, mel, labels, padding, shape):
 def optimiser(rate: float, steps: int):
     """AdamW: a short warm-up, a constant rate, and a linear decay over the last third."""
     decay = steps // 3
-    schedule = optax.join_schedules([optax.linear_schedule(0, rate, 200), optax.constant_schedule(rate),
-                                     optax.linear_schedule(rate, rate / 50, decay)], [200, steps - decay])
+    schedule = optax.join_schedules([optax.linear_schedule(0, rate, WARM_UP), optax.constant_schedule(rate),
+                                     optax.linear_schedule(rate, rate / 50, decay)], [WARM_UP, steps - decay])
     matrices = lambda tree: {name: value.ndim == 2 for name, value in tree.items()}
     return optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(schedule, b2=0.98, weight_decay=0.02, mask=matrices))
 
 
-def make_step(shape, optim):
+def make_step(shape, optim, loss_of):
+    """Returns a step of the optimiser by loss_of, which is loss or flat_loss."""
     @functools.partial(jax.jit, donate_argnums=(0, 1))
-    def step(weights, state, mel, labels, padding):
-        value, gradient = jax.value_and_grad(loss)(weights, mel, labels, padding, shape)
+    def step(weights, state, mel, labels, padding, guess):
+        value, gradient = jax.value_and_grad(loss_of)(weights, mel, labels, padding, guess, shape)
         updates, state = optim.update(gradient, state, weights)
         return optax.apply_updates(weights, updates), state, value
 

@@ -49,13 +49,17 @@ class Noises:
         return bank[at:at + length]
 
 
-def recorded(rng: np.random.Generator, samples: np.ndarray, longest: int, other: np.ndarray, noises: Noises) -> np.ndarray:
-    """Returns a clip as a recording of at most `longest` samples; other is speech for the background."""
+def recorded(rng: np.random.Generator, samples: np.ndarray, longest: int, other: np.ndarray, noises: Noises):
+    """Returns a clip as a recording of at most `longest` samples, and where in it the speech begins and ends.
+
+    other is speech for the background.
+    """
     samples = samples.astype(np.float32) / 32768
     if rng.random() < 0.7:
         samples = speed(samples, max(rng.uniform(0.88, 1.14), len(samples) / longest))
     before = int(min(rng.uniform(0, 0.4) ** 2 * 2 * RATE, max(0, longest - len(samples))))
     after = int(min(rng.uniform(0, 0.5) ** 2 * 2 * RATE, max(0, longest - len(samples) - before)))
+    begin, end = before, min(before + len(samples), longest)
     samples = np.pad(samples, (before, after))[:longest]
     loudness = samples.std() + 1e-5
     if rng.random() < 0.35:
@@ -70,4 +74,4 @@ def recorded(rng: np.random.Generator, samples: np.ndarray, longest: int, other:
     if rng.random() < 0.1:
         limit = np.abs(samples).max() * rng.uniform(0.3, 0.9)
         samples = np.clip(samples, -limit, limit)
-    return samples
+    return samples, begin, end

@@ -45,7 +45,7 @@ class Batches:
         self.weights = weights / weights.sum()
 
     def recordings(self, number: int, shortest: bool = False):
-        """Returns (length of the rows, their texts, their samples) of batch `number`."""
+        """Returns (length of the rows, their texts, their recordings) of batch `number`; see augment.recorded."""
         rng = np.random.default_rng((self.seed, number))
         if shortest:  # of the first batches: alignments are found on short clips first
             weights = self.weights * (np.arange(len(self.rows)) < 2)

@@ -1,0 +1,1 @@
+"""The network of whisper.bin, its text and its training."""

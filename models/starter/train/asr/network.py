@@ -1,0 +1,153 @@
+"""Whisper's architecture in JAX, with the names and shapes of its published files: matrices are [outputs, inputs].
+
+Training sees the tokens that its texts use, not all 51,864: `logits` works on a part of the token table, and
+`full_table` makes the whole one, in which the others can never win. A row of the encoder's output also goes to a CTC
+head, which only the training has: attention learns where to look far sooner when the encoder knows its letters.
+"""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+VOCABULARY = 51864
+CONTEXT = 448
+EPSILON = 1e-5
+# One channel of the decoder's output is the same for all; only tokens that are not used look at it.
+CONSTANT, NEVER = 8.0, -8.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Shape:
+    """Sizes, as in make_whisper.py."""
+
+    width: int = 192
+    heads: int = 3
+    encoder_layers: int = 3
+    decoder_layers: int = 3  # two would be a distilled model without times for whisper.cpp
+    mels: int = 80
+    letters: int = 32  # of the CTC head
+
+
+def sinusoids(length: int, width: int) -> np.ndarray:
+    rates = np.exp(-np.log(10000) / (width // 2 - 1) * np.arange(width // 2))
+    angles = np.arange(length)[:, None] * rates[None, :]
+    return np.concatenate([np.sin(angles), np.cos(angles)], axis=1).astype(np.float32)
+
+
+def initialise(shape: Shape, tokens: int, seed: int) -> dict:
+    """Random weights; the token table has `tokens` rows."""
+    rng, d, w = np.random.default_rng(seed), shape.width, {}
+    deep = 1 / np.sqrt(2 * max(shape.encoder_layers, shape.decoder_layers))
+
+    def normal(*size, fan, gain=1.0):
+        return jnp.asarray(rng.standard_normal(size, np.float32) * gain / np.sqrt(fan))
+
+    def norm(name):
+        w[f"{name}.weight"], w[f"{name}.bias"] = jnp.ones(d), jnp.zeros(d)
+
+    def attention(name):
+        for part in ("query", "key", "value", "out"):
+            w[f"{name}.{part}.weight"] = normal(d, d, fan=d, gain=deep if part == "out" else 1)
+            if part != "key":
+                w[f"{name}.{part}.bias"] = jnp.zeros(d)
+
+    def block(name, crossed):
+        for part in ["attn"] + ["cross_attn"] * crossed:
+            norm(f"{name}.{part}_ln")
+            attention(f"{name}.{part}")
+        norm(f"{name}.mlp_ln")
+        w[f"{name}.mlp.0.weight"], w[f"{name}.mlp.0.bias"] = normal(4 * d, d, fan=d, gain=1.4), jnp.zeros(4 * d)
+        w[f"{name}.mlp.2.weight"], w[f"{name}.mlp.2.bias"] = normal(d, 4 * d, fan=4 * d, gain=deep), jnp.zeros(d)
+
+    w["encoder.conv1.weight"], w["encoder.conv1.bias"] = normal(d, shape.mels, 3, fan=3 * shape.mels, gain=1.4), jnp.zeros((d, 1))
+    w["encoder.conv2.weight"], w["encoder.conv2.bias"] = normal(d, d, 3, fan=3 * d, gain=1.4), jnp.zeros((d, 1))
+    for i in range(shape.encoder_layers):
+        block(f"encoder.blocks.{i}", False)
+    norm("encoder.ln_post")
+    for i in range(shape.decoder_layers):
+        block(f"decoder.blocks.{i}", True)
+    norm("decoder.ln")
+    w["decoder.token_embedding.weight"] = normal(tokens, d, fan=d)
+    w["decoder.positional_embedding"] = normal(CONTEXT, d, fan=d, gain=0.3)
+    w["letters.weight"], w["letters.bias"] = normal(shape.letters, d, fan=d, gain=0.3), jnp.zeros(shape.letters)
+    return w
+
+
+def _norm(x, w, name):
+    mean = jnp.mean(x, -1, keepdims=True)
+    centred = x - mean
+    return centred * jax.lax.rsqrt(jnp.mean(centred**2, -1, keepdims=True) + EPSILON) * w[f"{name}.weight"] + w[f"{name}.bias"]
+
+
+def _linear(x, w, name):
+    y = x @ w[f"{name}.weight"].T
+    return y + w[f"{name}.bias"] if f"{name}.bias" in w else y
+
+
+def _attention(x, memory, w, name, heads, mask=None):
+    split = lambda y: y.reshape(y.shape[0], y.shape[1], heads, -1)
+    query, key, value = (split(_linear(y, w, f"{name}.{part}")) for y, part in ((x, "query"), (memory, "key"), (memory, "value")))
+    scores = jnp.einsum("bqhc,bkhc->bhqk", query, key) / np.sqrt(query.shape[-1])
+    if mask is not None:
+        scores = jnp.where(mask, scores, -1e30)
+    mixed = jnp.einsum("bhqk,bkhc->bqhc", jax.nn.softmax(scores, -1), value)
+    return _linear(mixed.reshape(x.shape), w, f"{name}.out")
+
+
+def _feed_forward(x, w, name):
+    y = jax.nn.gelu(_linear(_norm(x, w, f"{name}.mlp_ln"), w, f"{name}.mlp.0"), approximate=False)
+    return x + _linear(y, w, f"{name}.mlp.2")
+
+
+def _convolved(x, w, name, stride):
+    """A convolution of three positions as one product: [batch, frames, channels]."""
+    padded = jnp.pad(x, ((0, 0), (1, 1), (0, 0)))
+    frames = x.shape[1] // stride
+    taps = jnp.concatenate([padded[:, k:k + stride * (frames - 1) + 1:stride] for k in range(3)], -1)
+    weight = w[f"{name}.weight"].transpose(0, 2, 1).reshape(w[f"{name}.weight"].shape[0], -1)
+    return jax.nn.gelu(taps @ weight.T + w[f"{name}.bias"][:, 0], approximate=False)
+
+
+def encode(w, mel, shape: Shape):
+    """[batch, frames of 10 ms, mels] to [batch, frames // 2, width]."""
+    x = _convolved(_convolved(mel, w, "encoder.conv1", 1), w, "encoder.conv2", 2)
+    x = x + sinusoids(x.shape[1], shape.width)
+    for i in range(shape.encoder_layers):
+        name = f"encoder.blocks.{i}"
+        y = _norm(x, w, f"{name}.attn_ln")
+        x = _feed_forward(x + _attention(y, y, w, f"{name}.attn", shape.heads), w, name)
+    return _norm(x, w, "encoder.ln_post")
+
+
+def letters(w, memory):
+    """The CTC head's logits of the encoder's output."""
+    return _linear(memory, w, "letters")
+
+
+def logits(w, memory, tokens, shape: Shape):
+    """Next-token logits [batch, time, tokens of the table], for rows of the table."""
+    mask = jnp.tril(jnp.ones((tokens.shape[1],) * 2, bool))
+    table = w["decoder.token_embedding.weight"].at[:, 0].set(0)
+    x = table[tokens] + w["decoder.positional_embedding"][:tokens.shape[1]]
+    for i in range(shape.decoder_layers):
+        name = f"decoder.blocks.{i}"
+        y = _norm(x, w, f"{name}.attn_ln")
+        x = x + _attention(y, y, w, f"{name}.attn", shape.heads, mask)
+        y = _norm(x, w, f"{name}.cross_attn_ln")
+        x = _feed_forward(x + _attention(y, memory, w, f"{name}.cross_attn", shape.heads), w, name)
+    return _norm(x, w, "decoder.ln") @ table.T
+
+
+def full_weights(w: dict, ids: list[int], shape: Shape) -> dict[str, np.ndarray]:
+    """All tensors of a file, of weights whose token table has the rows of ids."""
+    out = {name: np.array(value) for name, value in w.items() if not name.startswith("letters.")}
+    table = np.zeros((VOCABULARY, shape.width), np.float32)
+    table[:, 0] = NEVER
+    table[ids] = out["decoder.token_embedding.weight"]
+    out["decoder.ln.weight"][0], out["decoder.ln.bias"][0] = 0, CONSTANT
+    table[ids, 0] = 0
+    out["decoder.token_embedding.weight"] = table
+    out["encoder.positional_embedding"] = sinusoids(1500, shape.width)
+    return out
