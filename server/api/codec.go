@@ -31,7 +31,7 @@ func (c lenientCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	}
 	proto.Reset(msg)
 	reason := protowire.AppendTag(nil, reasonField, protowire.BytesType)
-	msg.ProtoReflect().SetUnknown(protowire.AppendString(reason, plain(err)))
+	msg.ProtoReflect().SetUnknown(protowire.AppendString(reason, errs.PlainProtoError(err)))
 	return nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
@@ -183,22 +182,12 @@ func (s *Gateway) typed(call *looseCall, req proto.Message, arrange func(map[str
 		return errs.New(errs.InvalidRequest, "the parameters cannot be read: %s", err)
 	}
 	if err := protojson.Unmarshal(text, req); err != nil {
-		return errs.New(errs.InvalidRequest, "parameters of the task %q: %s", call.task, plain(err))
+		return errs.New(errs.InvalidRequest, "parameters of the task %q: %s", call.task, errs.PlainProtoError(err))
 	}
 	if audio != nil {
 		setAudio(req, audio)
 	}
 	return s.rules.Check(req)
-}
-
-// plain removes the prefix and the position that protojson writes; both speak
-// of a text that the caller never saw.
-func plain(err error) string {
-	msg := strings.TrimPrefix(strings.ReplaceAll(err.Error(), "\u00a0", " "), "proto: ")
-	if before, after, ok := strings.Cut(msg, "): "); ok && strings.Contains(before, "(line ") {
-		msg = after
-	}
-	return msg
 }
 
 func without(params *structpb.Struct, keys ...string) *structpb.Struct {
