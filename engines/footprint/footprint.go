@@ -34,17 +34,9 @@ type Source struct {
 // libraries, stacks, gRPC.
 const processBytes = 48 << 20
 
-// factors are the memory of a loaded model over the size of its files, of the
-// engines whose files tell no more. Measured on: whisper.cpp base (141 MiB file,
-// ~390 MiB with its compute buffers and one state).
-func factor(engine string) float64 {
-	switch engine {
-	case "whisper":
-		return 2.5
-	default:
-		return 1.2
-	}
-}
+// unknownFactor is the memory of a loaded model over the size of its files, of
+// engines whose files are not known here.
+const unknownFactor = 1.2
 
 // Estimate returns the bytes that the model's process will take. A file that is
 // missing is MODEL_FILE_MISSING, one that cannot be what the engine needs
@@ -61,8 +53,10 @@ func Estimate(src Source) (int64, error) {
 		return piper(src, size), nil
 	case "hubert":
 		return ctc(src, size), nil
+	case "whisper":
+		return whisper(src)
 	}
-	return processBytes + int64(float64(size)*factor(src.Engine)), nil
+	return processBytes + int64(float64(size)*unknownFactor), nil
 }
 
 // Fingerprint names what determines a model's memory and load time: the file as

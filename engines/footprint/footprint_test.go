@@ -188,7 +188,7 @@ func TestOtherEnginesGoByTheFile(t *testing.T) {
 		}
 	}
 	for engine, want := range map[string]int64{
-		"whisper": processBytes + 50<<20, "mine": processBytes + 24<<20,
+		"mine": processBytes + 24<<20,
 	} {
 		if got := estimate(t, Source{Engine: engine, Path: dir}); got != want {
 			t.Errorf("%s: %d, want %d", engine, got, want)

@@ -40,7 +40,7 @@ func gguf(src Source, size int64) (int64, error) {
 	shape := shapeOf(h)
 	kv, compute := shape.kvBytes(src), shape.computeBytes(src)
 	if kv == 0 {
-		return processBytes + int64(float64(size)*factor(src.Engine)) + compute, nil
+		return processBytes + int64(float64(size)*unknownFactor) + compute, nil
 	}
 	return processBytes + size + kv + compute, nil
 }

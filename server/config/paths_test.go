@@ -33,6 +33,8 @@ func TestOriginalVariablesFindFiles(t *testing.T) {
 		{[]string{"WHISPER_MODEL_SIZE=small"}, "whisper", "models/whisper/ggml-small.bin"},
 		{[]string{"WHISPER_MODEL_SIZE=small", "WHISPER_MODEL_PATH=models/whisper"}, "whisper", "models/whisper/ggml-small.bin"},
 		{[]string{"WHISPER_MODEL_PATH=models/whisper"}, "whisper", "models/whisper/ggml-base.bin"},
+		{[]string{"WHISPER_MODEL_SIZE=base.en"}, "whisper", "models/whisper/ggml-base.en.bin"},
+		{[]string{"WHISPER_MODEL_SIZE=large-v3-turbo", "WHISPER_MODEL_PATH=models/whisper"}, "whisper", "models/whisper/ggml-large-v3-turbo.bin"},
 		{[]string{"PIPER_VOICE=en_US-amy-low"}, "piper", "models/piper/en_US-amy-low.onnx"},
 		{[]string{"PIPER_MODEL_PATH=models/piper", "PIPER_VOICE=en_US-amy-low"}, "piper", "models/piper/en_US-amy-low.onnx"},
 		{[]string{"HUBERT_MODEL_ID=facebook/hubert-x"}, "hubert", "models/hubert-x"},
