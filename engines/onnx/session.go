@@ -9,10 +9,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
 
 	ort "github.com/yalue/onnxruntime_go"
 
@@ -37,9 +35,7 @@ type Session struct {
 	inputs, outputs []Info
 	device          string
 
-	// life keeps Close from freeing what a run uses.
-	life   sync.RWMutex
-	closed bool
+	runs runs
 }
 
 // Load opens a model's file. Errors are MODEL_FILE_MISSING, MODEL_FILE_INVALID
@@ -202,102 +198,3 @@ func (s *Session) Outputs() []Info { return slices.Clone(s.outputs) }
 
 // Device is the device that the model runs on.
 func (s *Session) Device() string { return s.device }
-
-// Close waits for runs under way and frees the model. Runs after it fail.
-func (s *Session) Close() {
-	s.life.Lock()
-	defer s.life.Unlock()
-	if !s.closed {
-		s.closed = true
-		_ = s.session.Destroy() // it never fails
-	}
-}
-
-// Run computes every output from the inputs, by name. It takes all of the
-// graph's inputs and no others. When ctx ends, the computation stops before its
-// next step, and Run returns ctx's error. What the graph refuses, e.g. because
-// of shapes that do not fit together, is an untyped error.
-func (s *Session) Run(ctx context.Context, inputs map[string]Tensor) (map[string]Tensor, error) {
-	s.life.RLock()
-	defer s.life.RUnlock()
-	if s.closed {
-		return nil, errors.New("the model is closed")
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	in, err := s.bind(inputs)
-	defer destroy(in)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]ort.Value, len(s.outputs))
-	defer func() { destroy(out) }()
-	if err := s.run(ctx, in, out); err != nil {
-		return nil, err
-	}
-	runtime.KeepAlive(inputs) // ONNX Runtime reads their memory
-	results := make(map[string]Tensor, len(out))
-	for i, value := range out {
-		t, err := tensorOf(value)
-		if err != nil {
-			return nil, fmt.Errorf("output %q cannot be used: %w", s.outputs[i].Name, err)
-		}
-		results[s.outputs[i].Name] = t
-	}
-	return results, nil
-}
-
-// run computes, and stops when ctx ends.
-func (s *Session) run(ctx context.Context, in, out []ort.Value) error {
-	options, err := ort.NewRunOptions()
-	if err != nil {
-		return err
-	}
-	defer func() { _ = options.Destroy() }() // it never fails
-	ended := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(ended)
-		_ = options.Terminate() // as above
-	})
-	err = s.session.RunWithOptions(in, out, options)
-	if !stop() {
-		<-ended // options are used there
-	}
-	if err != nil && ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return err
-}
-
-// bind makes ONNX Runtime's values of the inputs, in the graph's order. The
-// values that it made are returned with an error too.
-func (s *Session) bind(inputs map[string]Tensor) ([]ort.Value, error) {
-	if len(inputs) != len(s.inputs) {
-		return nil, fmt.Errorf("the graph has the inputs %v; %d were given", names(s.inputs), len(inputs))
-	}
-	values := make([]ort.Value, 0, len(s.inputs))
-	for _, info := range s.inputs {
-		t, ok := inputs[info.Name]
-		if !ok {
-			return values, fmt.Errorf("the graph's input %q is not given", info.Name)
-		}
-		if t.Type() != info.Type {
-			return values, fmt.Errorf("the graph's input %q is %s, not %s", info.Name, TypeName(info.Type), TypeName(t.Type()))
-		}
-		v, err := t.value()
-		if err != nil {
-			return values, fmt.Errorf("input %q: %w", info.Name, err)
-		}
-		values = append(values, v)
-	}
-	return values, nil
-}
-
-func destroy(values []ort.Value) {
-	for _, v := range values {
-		if v != nil {
-			_ = v.Destroy() // it never fails
-		}
-	}
-}

@@ -3,6 +3,7 @@
 ../identity.onnx  x float32 [1]  ->  y = x
 double.onnx    x float32 [1,N], n int64 [1]  ->  y = 2x, and m = n + 1
 slow.onnx      n int64 [1]  ->  n products of 256x256 matrices, one after another
+square.onnx    x int64 [N,N]  ->  y = x times x: one node, which takes seconds where N is a thousand and more
 widen.onnx     x float32 [N,1]  ->  y [1]: a sum over the N x N table of x's products
 outside.onnx   its weights lie in ../outside.bin, absolute.onnx's in /etc/hostname,
                link.onnx's in link.bin, which a test makes a link to another folder, beside.onnx's
@@ -64,6 +65,16 @@ def slow():
     )
 
 
+def square():
+    # Of whole numbers: the products of floats are done in a blink.
+    save(
+        "square",
+        [helper.make_node("MatMul", ["x", "x"], ["y"])],
+        [value("x", INT64, ["N", "N"])],
+        [value("y", INT64, ["N", "N"])],
+    )
+
+
 def widen():
     save(
         "widen",
@@ -96,6 +107,7 @@ def external(name, location):
 save("../identity", [helper.make_node("Identity", ["x"], ["y"])], [value("x", FLOAT, [1])], [value("y", FLOAT, [1])])
 double()
 slow()
+square()
 widen()
 external("outside", "../outside.bin")
 external("absolute", "/etc/hostname")
