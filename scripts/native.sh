@@ -147,6 +147,8 @@ print_env() {
 		cflags=$(pkg-config --cflags llama whisper espeak-ng)
 		mkdir -p "$cache/shim-system"
 		echo 'INPUT(-lggml-base)' >"$cache/shim-system/libggml-cpu.so"
+		# Its name without a version comes with g++, which nothing else needs.
+		[ ! -e "$lib/libstdc++.so.6" ] || ln -sf "$lib/libstdc++.so.6" "$cache/shim-system/libstdc++.so"
 		ldflags="-L$cache/shim-system -L$lib"
 	else
 		prefix=$(prefix_path "$library_packages")
