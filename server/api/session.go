@@ -50,7 +50,7 @@ type session struct {
 	active  time.Time        // when audio last came or went
 
 	// Events.
-	begun    bool // a model is leased
+	begun    bool // audio is asked for: the request is in order
 	sequence int64
 	events   []*gatewayv1.OpenTranscriptionResponse
 	kept     int // bytes of events, about
@@ -150,6 +150,7 @@ func (s *session) free(n int) {
 // Next implements router.Audio. A session to which no audio comes for long ends:
 // its caller may be gone without a word, and the model is not for it alone.
 func (s *session) Next(ctx context.Context) ([]byte, error) {
+	s.ask()
 	if err := s.awaitAudio(ctx); err != nil {
 		return nil, err
 	}
@@ -164,6 +165,16 @@ func (s *session) Next(ctx context.Context) ([]byte, error) {
 	s.active = time.Now()
 	s.touch()
 	return piece, nil
+}
+
+// ask tells the caller that audio can come.
+func (s *session) ask() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.begun {
+		s.begun = true
+		s.touch()
+	}
 }
 
 func (s *session) awaitAudio(ctx context.Context) error {
@@ -193,8 +204,7 @@ func (s *session) complete() bool { return s.last >= 0 && s.next > s.last }
 func (s *session) Begin() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.begun = true
-	s.active = time.Now() // callers wait for that before they send
+	s.active = time.Now() // the wait for the model was not the caller's
 	s.touch()
 }
 

@@ -169,7 +169,7 @@ func TestSocketsThatBreakTheirRules(t *testing.T) {
 		"unknown config":        {micPath, func(c *client) { c.text(`{"langauge":"en"}`) }, errs.InvalidRequest, websocket.ClosePolicyViolation, "langauge"},
 		"config out of range":   {micPath, func(c *client) { c.text(`{"beam_size":17}`) }, errs.InvalidRequest, websocket.ClosePolicyViolation, "beam_size"},
 		"no such model":         {micPath, func(c *client) { c.text(`{"model":"nobody"}`) }, errs.ModelNotFound, websocket.ClosePolicyViolation, "nobody"},
-		"no engine":             {micPath, func(c *client) { c.text(`{"model":"whisper"}`) }, errs.EngineUnavailable, websocket.ClosePolicyViolation, "whisper"},
+		"no engine":             {micPath, func(c *client) { c.text(`{"model":"whisper"}`); c.audio(10) }, errs.EngineUnavailable, websocket.ClosePolicyViolation, "whisper"},
 		"config twice":          {micPath, func(c *client) { c.text(`{}`); c.text(`{}`) }, errs.InvalidRequest, websocket.ClosePolicyViolation, "binary"},
 		"both configs":          {micPath + "?language=en", func(c *client) { c.text(`{}`) }, errs.InvalidRequest, websocket.ClosePolicyViolation, "binary"},
 		"text for audio":        {micPath + "?language=en", func(c *client) { c.text("hello") }, errs.InvalidRequest, websocket.ClosePolicyViolation, "binary"},

@@ -235,11 +235,16 @@ func TestSessionsRefuseWhatCannotBe(t *testing.T) {
 func TestOpenTranscriptionWithoutItsEngine(t *testing.T) {
 	r := start(t, faultModels+"  stt: {primary: whisper}\n")
 	stream := open(t, r, &gatewayv1.OpenTranscriptionRequest{Config: &gatewayv1.TranscriptionConfig{}})
+	session := next(t, stream).GetSessionId()
+	if _, err := push(t, r, session, 0, 10, false); err != nil {
+		t.Fatal(err)
+	}
 	_, err := stream.Recv()
 	checkStatus(t, err, codes.FailedPrecondition, errs.EngineUnavailable, false)
-	coolDown(t, r)
-	resp, body := r.post(t, "/v1/transcriptions:open", `{"config":{}}`)
-	checkHTTP(t, resp, body, 400, codes.FailedPrecondition, errs.EngineUnavailable, false)
+	// What no sound is needed for is told at once.
+	unknown := `{"config":{"model":"nobody"}}`
+	resp, body := r.post(t, "/v1/transcriptions:open", unknown)
+	checkHTTP(t, resp, body, 404, codes.NotFound, errs.ModelNotFound, false)
 }
 
 func TestAdminOverREST(t *testing.T) {

@@ -2,11 +2,19 @@ package router
 
 import (
 	"context"
+	"errors"
+	"io"
 	"sync"
 	"sync/atomic"
+	"time"
+
+	"github.com/lexilingo/modelgateway/engines/errs"
 )
 
 const (
+	// firstAudioWait is how long a request may keep its audio back before it
+	// ends; until then it takes nobody's place.
+	firstAudioWait = 5 * time.Minute
 	// keptBytes bounds the audio of one request that is kept for another
 	// candidate: about four minutes of 16 kHz speech.
 	keptBytes = 8 << 20
@@ -38,6 +46,45 @@ func newReplay(audio Audio, all *atomic.Int64) *replay {
 	r := &replay{audio: audio, all: all}
 	r.whole, _ = audio.(Rewinder)
 	return r
+}
+
+// live tells whether the audio arrives while it is used: how long that takes is
+// the caller's matter.
+func (r *replay) live() bool { return r.whole == nil }
+
+// await waits for the first sound of live audio, or its end, and keeps it for the
+// first candidate. Empty pieces before it are left out.
+func (r *replay) await(ctx context.Context) error {
+	if !r.live() {
+		return nil
+	}
+	soon, cancel := context.WithTimeout(ctx, firstAudioWait)
+	defer cancel()
+	var piece []byte
+	var err error
+	for len(piece) == 0 && err == nil {
+		piece, err = r.audio.Next(soon)
+	}
+	switch {
+	case err == nil:
+	case errors.Is(err, io.EOF):
+		r.end = err
+	case ctx.Err() != nil:
+		return errs.From(ctx.Err())
+	case soon.Err() != nil:
+		return callersFault(errs.New(errs.DeadlineExceeded, "no audio came for %s", firstAudioWait))
+	default:
+		return callersFault(err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.heard = true
+	if err == nil { // whatever the bounds say: it is heard for the first time yet
+		r.cost += keptCost(piece)
+		r.all.Add(int64(keptCost(piece)))
+		r.kept = append(r.kept, piece)
+	}
+	return nil
 }
 
 // Next implements Audio.

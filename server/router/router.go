@@ -188,6 +188,12 @@ func (r *Router) run(ctx context.Context, req Request, sink Sink, queued *time.D
 		heard = newReplay(req.Audio, &r.kept)
 		defer heard.drop()
 		req.Audio = heard
+		// Who says nothing yet takes no place of those who do.
+		if r.hasOther(req, candidates) {
+			if err := heard.await(ctx); err != nil {
+				return nil, "", err
+			}
+		}
 	}
 	var t tries
 	for i, model := range candidates {
