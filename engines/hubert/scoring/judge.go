@@ -54,8 +54,15 @@ func (r *reading) unit(s ctc.Span, g ctc.Goodness) Unit {
 	return Unit{Symbol: s.Symbol, Score: score, Start: s.Start, End: s.End, Heard: heard}
 }
 
-// judgeWord sums a word up: the mean of its units, and nothing for each symbol
-// too much. Units have no weights by their length: what was not said is squeezed
+// worstShare is what the worst unit of a word weighs, the mean of all the rest:
+// with a half, a unit below 20 takes any word below mispronounced, and one of 50
+// does so to no word of two units and more that is right otherwise.
+const worstShare = 0.5
+
+// judgeWord sums a word up: its worst unit and the mean of all, where each symbol
+// too much is a unit with nothing. By the mean alone, one wrong sound of three
+// would leave a good word, and another word of the language is often no further
+// away. Units have no weights by their length: what was not said is squeezed
 // into a frame, and would hardly count.
 func (r *reading) judgeWord(it *item) {
 	w := &it.score
@@ -66,11 +73,16 @@ func (r *reading) judgeWord(it *item) {
 		}
 		return
 	}
-	var sum float64
+	sum, worst := 0.0, 100.0
 	for _, u := range w.Units {
 		sum += u.Score
+		worst = min(worst, u.Score)
 	}
-	w.Score = sum / float64(len(w.Units)+it.extra)
+	if it.extra > 0 {
+		worst = 0
+	}
+	mean := sum / float64(len(w.Units)+it.extra)
+	w.Score = worstShare*worst + (1-worstShare)*mean
 	w.Error = Good
 	if w.Score < mispronounced {
 		w.Error = Mispronunciation

@@ -146,7 +146,7 @@ func TestWords(t *testing.T) {
 		"inserted last":                {"THE CAT", "THE CAT SAT DOWN", "THE CAT +SAT +DOWN"},
 		"said twice":                   {"THE CAT", "THE THE CAT", "+THE THE CAT"},
 		"another word":                 {"THE CAT SAT", "THE DOGGY SAT", "THE -CAT +DOGGY SAT"},
-		"one letter wrong":             {"CATS", "CADS", "CATS"},
+		"one letter wrong":             {"CATS", "CADS", "!CATS"},
 		"most letters wrong":           {"BRIGHT DAY", "BROOKT DAY", "!BRIGHT DAY"},
 		"without boundaries":           {"THE CAT SAT", "THECATSAT", "THE CAT SAT"},
 		"boundaries too many":          {"HEDGEHOG", "HEDGE HOG", "HEDGEHOG"},
