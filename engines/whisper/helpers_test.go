@@ -15,7 +15,6 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/lexilingo/modelgateway/engines"
-	"github.com/lexilingo/modelgateway/engines/whisper/transcript"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
@@ -156,12 +155,4 @@ func final(t *testing.T, m *model, cfg *gatewayv1.TranscriptionConfig, data []by
 		t.Fatalf("the last event is %v", events[len(events)-1])
 	}
 	return last
-}
-
-func texts(segments []transcript.Segment) []string {
-	var all []string
-	for _, s := range segments {
-		all = append(all, s.Text)
-	}
-	return all
 }

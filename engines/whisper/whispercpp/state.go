@@ -41,7 +41,7 @@ func (s *State) Close() {
 	if !s.broken {
 		C.whisper_free_state(s.c)
 	}
-	s.control.free()
+	s.free()
 }
 
 // Options say how to decode. The names are whisper.cpp's.

@@ -51,7 +51,7 @@ func (b *Backend) OpenVAD(path string, threads int) (*VAD, error) {
 // Close frees the model.
 func (v *VAD) Close() {
 	C.whisper_vad_free(v.c)
-	v.control.free()
+	v.free()
 }
 
 // Speech returns the stretches of 16 kHz samples that hold speech, in order. It

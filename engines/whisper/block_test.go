@@ -1,0 +1,45 @@
+package whisper
+
+import "testing"
+
+func TestBlocks(t *testing.T) {
+	const minute = 60 * 16000
+	for name, c := range map[string]struct {
+		samples, begin int
+		more           bool
+		percents       []int
+		goes           []bool
+		lastEnd, next  int
+	}{
+		"the last block goes to its end": {minute, 0, false, []int{0, 50, 99}, []bool{true, true, true}, 5000, 6000},
+		"a window within":                {minute, 0, true, []int{0, 20, 48}, []bool{true, true, true}, 100, 6000},
+		"a window past the end":          {minute, 0, true, []int{0, 49}, []bool{true, false}, 2950, 2950},
+		"silence after the last segment": {minute, 0, true, []int{0, 80}, []bool{true, false}, 1000, 4800},
+		"no segments":                    {minute, 0, true, []int{0, 50}, []bool{true, false}, 0, 3000},
+		"begun later":                    {minute, 20, true, []int{0, 50}, []bool{true, false}, 0, 3010},
+		"text past the end":              {minute, 0, true, []int{0, 70}, []bool{true, false}, 7000, 6000},
+	} {
+		b := newBlock(c.samples, c.begin, c.more)
+		for i, percent := range c.percents {
+			if b.window(percent) != c.goes[i] {
+				t.Errorf("%s: at %d %% the window is %v, want %v", name, percent, !c.goes[i], c.goes[i])
+			}
+		}
+		if got := b.next(c.lastEnd); got != c.next {
+			t.Errorf("%s: the next block begins at %d, want %d", name, got, c.next)
+		}
+	}
+}
+
+func TestShortContext(t *testing.T) {
+	p := defaults()
+	if got := p.audioContext(16000); got != 0 {
+		t.Errorf("a full context is %d", got)
+	}
+	p.AudioContext = audioContextShort
+	for seconds, want := range map[int]int{1: 192, 5: 384, 20: 1152, 29: 0, 60: 0} {
+		if got := p.audioContext(seconds * 16000); got != want {
+			t.Errorf("%d s take %d positions, want %d", seconds, got, want)
+		}
+	}
+}
