@@ -5,8 +5,16 @@
 package main
 
 import (
+	"os"
+
 	"github.com/lexilingo/modelgateway/engines"
 	"github.com/lexilingo/modelgateway/engines/piper"
+	"github.com/lexilingo/modelgateway/engines/piper/phonemiser"
 )
 
-func main() { engines.Serve(piper.New()) }
+func main() {
+	if phonemiser.IsChild() {
+		os.Exit(phonemiser.Serve())
+	}
+	engines.Serve(piper.New())
+}

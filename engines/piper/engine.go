@@ -1,5 +1,5 @@
 // Package piper is the engine for Piper voices: it answers Synthesize, with
-// phonemes by libespeak-ng (package espeak) and inference by ONNX Runtime
+// phonemes by libespeak-ng (package phonemiser) and inference by ONNX Runtime
 // (package onnx).
 //
 // libespeak-ng is under the GPL; so is a program that links this package (see
@@ -8,6 +8,7 @@ package piper
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/lexilingo/modelgateway/engines"
@@ -15,6 +16,7 @@ import (
 	"github.com/lexilingo/modelgateway/engines/onnx"
 	"github.com/lexilingo/modelgateway/engines/piper/espeak"
 	"github.com/lexilingo/modelgateway/engines/piper/phonemes"
+	"github.com/lexilingo/modelgateway/engines/piper/phonemiser"
 	"github.com/lexilingo/modelgateway/engines/piper/voicefile"
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
 )
@@ -26,18 +28,18 @@ const (
 	version = "1"
 )
 
-// Engine makes models of Piper voices. There is one in a process: libespeak-ng
-// has one state.
+// Engine makes models of Piper voices.
 type Engine struct {
-	runtime func() (*onnx.Runtime, error)
-	espeak  func() (*espeak.Library, error)
+	runtime    func() (*onnx.Runtime, error)
+	phonemiser *phonemiser.Phonemiser
 }
 
 var _ engines.Engine = (*Engine)(nil)
 
-// New returns the engine. Its libraries are made ready at the first use, once.
+// New returns the engine. Its libraries are made ready at the first use. A program
+// that loads models calls phonemiser.Serve where phonemiser.IsChild says so.
 func New() *Engine {
-	return &Engine{runtime: sync.OnceValues(onnx.Open), espeak: sync.OnceValues(espeak.Open)}
+	return &Engine{runtime: sync.OnceValues(onnx.Open), phonemiser: phonemiser.New()}
 }
 
 // Describe implements engines.Engine.
@@ -74,7 +76,7 @@ func (e *Engine) Load(ctx context.Context, opts engines.LoadOptions) (engines.Mo
 	if err != nil {
 		return nil, err
 	}
-	translate, err := e.translator(config, files.Name)
+	translate, err := e.translator(ctx, config, files.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -104,36 +106,23 @@ func report(opts engines.LoadOptions, fraction float64) {
 
 // translator returns what makes phonemes of text; nil for voices that take the
 // text's own characters.
-func (e *Engine) translator(config *voicefile.Config, name string) (phonemes.Phonemiser, error) {
+func (e *Engine) translator(ctx context.Context, config *voicefile.Config, name string) (phonemes.Phonemiser, error) {
 	if config.PhonemeType == voicefile.Text {
 		return nil, nil
 	}
-	library, err := e.espeak()
-	if err != nil {
+	err := e.phonemiser.CheckVoice(ctx, config.EspeakVoice)
+	switch {
+	case err == nil:
+		return e.phonemiser, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case errors.Is(err, phonemiser.ErrRefused):
+		return nil, errs.New(errs.ModelFileInvalid,
+			"the voice %s needs espeak-ng's voice %.40q, which espeak-ng %s does not have; see espeak-ng --voices",
+			name, config.EspeakVoice, espeak.Version()).WithCause(err)
+	default:
 		return nil, errs.New(errs.EngineUnavailable,
 			"espeak-ng cannot be used (%v); install its data (espeak-ng-data), or set %s to the folder that holds it",
 			err, espeak.DataVariable).WithCause(err)
 	}
-	if err := library.CheckVoice(config.EspeakVoice); err != nil {
-		return nil, errs.New(errs.ModelFileInvalid,
-			"the voice %s needs espeak-ng's voice %.40q, which espeak-ng %s does not have; see espeak-ng --voices",
-			name, config.EspeakVoice, espeak.Version()).WithCause(err)
-	}
-	return translator{library}, nil
-}
-
-// translator lets package phonemes use libespeak-ng.
-type translator struct{ library *espeak.Library }
-
-// Translate implements phonemes.Phonemiser.
-func (t translator) Translate(ctx context.Context, voice, text string) ([]phonemes.Translation, error) {
-	clauses, err := t.library.Clauses(ctx, voice, text)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]phonemes.Translation, len(clauses))
-	for i, c := range clauses {
-		out[i] = phonemes.Translation(c)
-	}
-	return out, nil
 }

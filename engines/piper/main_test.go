@@ -14,11 +14,20 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/lexilingo/modelgateway/engines"
+	"github.com/lexilingo/modelgateway/engines/piper/phonemiser"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// engine is the one of this process: libespeak-ng has one state.
+// engine is the one of this process.
 var engine = New()
+
+// TestMain is the phonemiser's child where it is started as one.
+func TestMain(m *testing.M) {
+	if phonemiser.IsChild() {
+		os.Exit(phonemiser.Serve())
+	}
+	os.Exit(m.Run())
+}
 
 // starter is the voice that ships.
 func starter() string {

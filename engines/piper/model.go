@@ -2,6 +2,7 @@ package piper
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/lexilingo/modelgateway/engines"
 	"github.com/lexilingo/modelgateway/engines/errs"
 	"github.com/lexilingo/modelgateway/engines/piper/phonemes"
+	"github.com/lexilingo/modelgateway/engines/piper/phonemiser"
 	"github.com/lexilingo/modelgateway/engines/piper/voicefile"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
@@ -84,10 +86,16 @@ func (m *model) sentences(ctx context.Context, req *gatewayv1.SynthesizeRequest)
 		return phonemes.FromPhonemes(req.GetPhonemes()), nil
 	case *gatewayv1.SynthesizeRequest_Text:
 		sentences, err := phonemes.FromText(ctx, m.translate, m.voice.config, req.GetText())
-		if err != nil && ctx.Err() == nil {
+		switch {
+		case err == nil || ctx.Err() != nil:
+			return sentences, err
+		case errors.Is(err, phonemiser.ErrUnreadable):
+			return nil, errs.New(errs.InvalidRequest,
+				"the phonemiser, espeak-ng, cannot read this text in the voice's language %q; write it otherwise, without unusual marks or words",
+				m.voice.config.EspeakVoice).WithCause(err)
+		default:
 			return nil, errs.New(errs.Internal, "espeak-ng does not read the text").WithCause(err)
 		}
-		return sentences, err
 	default:
 		return nil, errs.New(errs.InvalidRequest, "there is nothing to say: set text or phonemes")
 	}

@@ -2,8 +2,10 @@ package piper
 
 import (
 	"context"
+	"errors"
 
 	"github.com/lexilingo/modelgateway/engines/piper/phonemes"
+	"github.com/lexilingo/modelgateway/engines/piper/phonemiser"
 )
 
 // word is when a word is spoken, in samples from its sentence's beginning.
@@ -19,6 +21,9 @@ func (m *model) words(ctx context.Context, sentence phonemes.Sentence, ids phone
 		return nil, nil
 	}
 	found, err := phonemes.Words(ctx, m.translate, m.voice.config, sentence)
+	if errors.Is(err, phonemiser.ErrUnreadable) {
+		return nil, nil // a word by itself; the sentence is spoken
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,9 @@
 // libespeak-ng is licensed under the GPL, version 3 or later: programs that
 // import this package are too. Its state is one for the process, so a Library is
 // one for the process, and a lock keeps its calls apart.
+//
+// Some texts crash the library, and the process with it: package phonemiser runs it
+// in one of its own.
 package espeak
 
 /*
@@ -118,7 +121,7 @@ func (l *Library) setVoice(voice string) error {
 // Clauses translates a text with a voice. NUL and what is no UTF-8 are read as
 // spaces, so that offsets hold.
 func (l *Library) Clauses(ctx context.Context, voice, text string) ([]Clause, error) {
-	text = clean(text)
+	text = Clean(text)
 	start := C.CString(text)
 	defer C.free(unsafe.Pointer(start))
 	l.mu.Lock()
@@ -146,8 +149,8 @@ func (l *Library) Clauses(ctx context.Context, voice, text string) ([]Clause, er
 	return clauses, ctx.Err()
 }
 
-// clean replaces bytes that the library would stop at, or misread, by spaces.
-func clean(text string) string {
+// Clean replaces bytes that the library would stop at, or misread, by spaces.
+func Clean(text string) string {
 	b := []byte(text)
 	for i := 0; i < len(b); {
 		r, size := utf8.DecodeRune(b[i:])

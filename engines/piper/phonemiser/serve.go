@@ -1,0 +1,98 @@
+package phonemiser
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/lexilingo/modelgateway/engines/piper/espeak"
+	"github.com/lexilingo/modelgateway/engines/piper/phonemes"
+)
+
+const (
+	// childArgument is the only argument of a child.
+	childArgument = "--phonemise"
+
+	// responsesFD is where a child writes: not its standard output, on which the
+	// library might print.
+	responsesFD = 3
+)
+
+// IsChild tells whether this process was started as a Phonemiser's child; then
+// Serve is all that it does.
+func IsChild() bool { return len(os.Args) == 2 && os.Args[1] == childArgument }
+
+// Serve is a child's life. It ends with the process that started it, and returns
+// the exit code.
+func Serve() int {
+	return serve(os.Stdin, os.NewFile(responsesFD, "responses"), openLibrary)
+}
+
+// translate answers a request.
+type translate func(request) ([]phonemes.Translation, error)
+
+// serve answers requests until in ends. That end is seen also while the library
+// is at work, or hangs: the process exits then.
+func serve(in io.Reader, out io.Writer, open func() (translate, error)) int {
+	// Those who signal the group mean the worker, which ends its child itself
+	// when it has no more use for it.
+	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	requests := make(chan request)
+	go func() {
+		for {
+			var r request
+			if err := readFrame(in, &r); err != nil {
+				code := 0
+				if !errors.Is(err, io.EOF) {
+					code = 1
+				}
+				os.Exit(code)
+			}
+			requests <- r
+		}
+	}()
+	answer, err := open()
+	if writeFrame(out, response{Error: messageOf(err)}) != nil || err != nil {
+		return 1
+	}
+	for r := range requests {
+		clauses, err := answer(r)
+		if writeFrame(out, response{Clauses: clauses, Error: messageOf(err)}) != nil {
+			return 1
+		}
+	}
+	return 0
+}
+
+func messageOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// openLibrary makes libespeak-ng ready.
+func openLibrary() (translate, error) {
+	library, err := espeak.Open()
+	if err != nil {
+		return nil, err
+	}
+	return func(r request) ([]phonemes.Translation, error) {
+		if r.Check {
+			return nil, library.CheckVoice(r.Voice)
+		}
+		// A text is always read to its end; see Clauses.
+		clauses, err := library.Clauses(context.Background(), r.Voice, r.Text)
+		if err != nil {
+			return nil, err
+		}
+		out := make([]phonemes.Translation, len(clauses))
+		for i, c := range clauses {
+			out[i] = phonemes.Translation(c)
+		}
+		return out, nil
+	}, nil
+}
