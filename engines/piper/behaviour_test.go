@@ -314,22 +314,6 @@ func TestLimit(t *testing.T) {
 	}
 }
 
-// TestCancel: a run ends with its context, in the midst of a sentence. The voice
-// takes far longer than the test may.
-func TestCancel(t *testing.T) {
-	m := loadVoice(t, testVoice(t, "slow", nil), map[string]any{"max_phonemes": 10000})
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	time.AfterFunc(100*time.Millisecond, cancel)
-	begin := time.Now()
-	_, err := say(ctx, m, text(strings.Repeat("word, ", 15_000)))
-	if !errors.Is(err, context.Canceled) {
-		t.Errorf("it ended with %v", err)
-	}
-	t.Logf("it ended after %v", time.Since(begin))
-	mustSay(t, m, text("Yes."))
-}
-
 // TestConcurrent: requests at once do not disturb each other.
 func TestConcurrent(t *testing.T) {
 	m := loadVoice(t, starter(), map[string]any{"noise_scale": 0, "noise_w": 0})
