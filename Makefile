@@ -46,7 +46,7 @@ lint: ## Check format, code, import rules, protos, scripts, and that gen/ is cur
 	@scripts/lint.sh
 
 .PHONY: bench
-bench: build ## Measure overhead, start, idle memory, and Chat against llama.cpp's own programs
+bench: build ## Measure chat and speech beside their peers, overhead, start, memory, cancels (choose by ARGS)
 	@scripts/bench.sh $(ARGS)
 
 .PHONY: clean

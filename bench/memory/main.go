@@ -1,5 +1,5 @@
 // Command memory measures what a model's worker takes at most against what was
-// reserved for it: at first by the estimate of its file, then by what the first run
+// reserved for it: at first by the estimate of its file, then also by what the first run
 // taught.
 //
 // The work is meant to need much: as many requests at once as the engine takes, each
@@ -71,7 +71,7 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	fmt.Println(benchkit.Machine())
-	fmt.Printf("%d threads; MB: what was reserved, the gateway's highest sample, ours of every 20 ms (PSS), the kernel's mark (RSS, files mapped included)\n", o.threads)
+	fmt.Printf("%d threads; MB: what was reserved, the gateway's highest sample, ours of every 50 ms (PSS), the kernel's mark (RSS, files mapped included)\n", o.threads)
 	none := true
 	for _, l := range loads(o, speech) {
 		if l.path == "" {
@@ -105,12 +105,12 @@ func (l load) measure(ctx context.Context, o options) error {
 	}
 	defer g.Stop()
 	fmt.Printf("%-9s %s: %d at once, each %s\n", l.name, benchkit.FileSize(path), l.concurrency, l.what)
-	for _, kind := range []string{"estimated", "learned"} {
+	for _, kind := range []string{"first", "second"} {
 		p, err := l.once(ctx, g)
 		if err != nil {
 			return err
 		}
-		fmt.Printf("%-9s reserved (%s) %.0f · peak %.0f · sampled %.0f · RSS %.0f · peak over reserved %.2f\n", "", kind,
+		fmt.Printf("%-9s %s load: reserved %.0f · peak %.0f · sampled %.0f · RSS %.0f · peak over reserved %.2f\n", "", kind,
 			p.reserved/1e6, p.seen/1e6, p.sampled/1e6, p.mark/1e6, max(p.seen, p.sampled)/p.reserved)
 	}
 	return nil
