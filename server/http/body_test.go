@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -93,34 +92,6 @@ func TestStreamsUpwardsMayPause(t *testing.T) {
 	}
 }
 
-// A recording is read at the engine's pace. That is not the caller's fault, on
-// either version of HTTP.
-func TestTheEnginesPaceIsNotTheCallers(t *testing.T) {
-	const patience = 50 * time.Millisecond
-	url := serve(t, func(o *Options) { o.bodyPatience = patience })
-	var clear http.Protocols
-	clear.SetUnencryptedHTTP2(true)
-	for name, transport := range map[string]*http.Transport{"HTTP/1": {}, "HTTP/2": {Protocols: &clear}} {
-		recording := strings.NewReader(strings.Repeat("x", uploadAhead+10*busyEvery))
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+transcribePath, recording)
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Content-Type", "audio/wav")
-		req.Header.Set("Accept", "text/plain")
-		resp, err := transport.RoundTrip(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, _ := io.ReadAll(resp.Body)
-		_ = resp.Body.Close()
-		transport.CloseIdleConnections()
-		if want := strconv.Itoa(uploadAhead+10*busyEvery) + "\n"; resp.StatusCode != http.StatusOK || string(text) != want {
-			t.Errorf("%s: %d %s", name, resp.StatusCode, text)
-		}
-	}
-}
-
 func TestTooLargeBodiesAre413(t *testing.T) {
 	url := serve(t, nil) // takes messages of 8 MiB
 	chat := func(mb int) string {
@@ -171,13 +142,12 @@ func TestTooLargeBodiesAre413(t *testing.T) {
 
 func TestLargeBodiesShareABound(t *testing.T) {
 	entered, leave := make(chan struct{}, 1), make(chan struct{})
-	g := newBodyGuard(config.Limits{MaxRequestMB: 64}, 0, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	g := newBodyGuard(config.Limits{MaxRequestMB: 64}, semaphore.NewWeighted(12<<20), 0, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, err := io.Copy(io.Discard, r.Body); err == nil && r.Header.Get("Stay") != "" {
 			entered <- struct{}{}
 			<-leave
 		}
 	}))
-	g.inFlight = semaphore.NewWeighted(12 << 20)
 	server := httptest.NewServer(g)
 	defer server.Close()
 	large := strings.Repeat("x", 8<<20)

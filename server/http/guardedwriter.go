@@ -2,6 +2,7 @@ package httpserver
 
 import (
 	"net/http"
+	"strconv"
 )
 
 // guardedWriter answers with the failure of the request's body, if it failed
@@ -34,6 +35,10 @@ func (w *guardedWriter) WriteHeader(code int) {
 	w.begun = true
 	failure := w.body.failure.Load()
 	if failure == nil {
+		if w.body.streamed && w.caller.ProtoMajor == 1 && w.body.left() {
+			// net/http would otherwise wait for more of the body before it answers.
+			w.ResponseWriter.Header().Set("Connection", "close")
+		}
 		w.ResponseWriter.WriteHeader(code)
 		return
 	}
@@ -45,10 +50,37 @@ func (w *guardedWriter) WriteHeader(code int) {
 	} {
 		header.Del(name)
 	}
-	if w.caller.ProtoMajor == 1 {
-		header.Set("Connection", "close") // the rest of the body is still to come
+	if w.caller.ProtoMajor != 1 {
+		refuse(w.ResponseWriter, w.caller, failure.code, failure.err)
+		return
 	}
-	refuse(w.ResponseWriter, w.caller, failure.code, failure.err)
+	header.Set("Connection", "close") // the rest of the body is still to come
+	whole := &wholeWriter{ResponseWriter: w.ResponseWriter, code: http.StatusOK}
+	refuse(whole, w.caller, failure.code, failure.err)
+	whole.send()
+}
+
+// wholeWriter keeps a short answer until it is whole, and sends it with its
+// length: it is complete to the caller before the handler ends.
+type wholeWriter struct {
+	http.ResponseWriter
+	code int
+	body []byte
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (w *wholeWriter) WriteHeader(code int) { w.code = code }
+
+// Write implements http.ResponseWriter.
+func (w *wholeWriter) Write(p []byte) (int, error) {
+	w.body = append(w.body, p...)
+	return len(p), nil
+}
+
+func (w *wholeWriter) send() {
+	w.Header().Set("Content-Length", strconv.Itoa(len(w.body)))
+	w.ResponseWriter.WriteHeader(w.code)
+	_, _ = w.ResponseWriter.Write(w.body) // the caller has left if this fails
 }
 
 // Write implements http.ResponseWriter.

@@ -116,9 +116,15 @@ func bodyOf(st *spb.Status, reason string) errorBody {
 func writeStatus(w http.ResponseWriter, code int, st *spb.Status, reason string) {
 	w.Header().Del("Trailer")
 	w.Header().Del("Transfer-Encoding")
-	w.Header().Set("Content-Type", "application/json")
+	text, err := json.Marshal(bodyOf(st, reason))
+	if err != nil {
+		text = []byte("{}")
+	}
+	text = append(text, '\n')
+	w.Header().Set("Content-Type", mediaJSON)
+	w.Header().Set("Content-Length", strconv.Itoa(len(text))) // complete before the rest of the request's body is taken
 	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(bodyOf(st, reason)) // the caller has left if this fails
+	_, _ = w.Write(text) // the caller has left if this fails
 }
 
 func httpStatus(code codes.Code) int {

@@ -15,6 +15,7 @@ import (
 
 	"connectrpc.com/vanguard"
 	"github.com/rs/cors"
+	"golang.org/x/sync/semaphore"
 	"google.golang.org/grpc"
 
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
@@ -53,8 +54,9 @@ type Options struct {
 
 // New makes the HTTP server. ctx is that of every request.
 func New(ctx context.Context, opts Options) (*Server, error) {
+	inFlight := newInFlight(opts.Limits)
 	sockets := newSockets(opts.Limits.SlowReaderTimeout, opts.socketIdle)
-	handler, err := routes(ctx, opts, sockets)
+	handler, err := routes(ctx, opts, sockets, inFlight)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +80,7 @@ func New(ctx context.Context, opts Options) (*Server, error) {
 }
 
 // routes puts the surfaces side by side.
-func routes(ctx context.Context, opts Options, sockets *sockets) (http.Handler, error) {
+func routes(ctx context.Context, opts Options, sockets *sockets, inFlight *semaphore.Weighted) (http.Handler, error) {
 	methods, err := newREST(ctx, opts.Conn)
 	if err != nil {
 		return nil, err
@@ -106,7 +108,7 @@ func routes(ctx context.Context, opts Options, sockets *sockets) (http.Handler, 
 	handleGet(mux, "/docs", http.RedirectHandler("/docs/", http.StatusMovedPermanently))
 	handleGet(mux, "/{$}", http.RedirectHandler("/docs/", http.StatusFound))
 	mux.Handle("/", rest) // answers 404 in the API's own shape
-	guarded, err := sameOrigin(opts.CORS, newBodyGuard(opts.Limits, opts.bodyPatience, mux))
+	guarded, err := sameOrigin(opts.CORS, newBodyGuard(opts.Limits, inFlight, opts.bodyPatience, mux))
 	if err != nil {
 		return nil, fmt.Errorf("cors.allowed_origins: %w", err)
 	}

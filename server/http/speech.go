@@ -9,6 +9,7 @@ import (
 	"math"
 	"mime"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -138,7 +139,9 @@ func (s *speech) transcribe(w http.ResponseWriter, r *http.Request) {
 	case media == mediaText:
 		tellServedBy(w.Header(), resp.GetServedBy())
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		_, _ = io.WriteString(w, resp.GetTranscript().GetText()+"\n") // the caller has left if this fails
+		text := resp.GetTranscript().GetText() + "\n"
+		w.Header().Set("Content-Length", strconv.Itoa(len(text)))
+		_, _ = io.WriteString(w, text) // the caller has left if this fails
 	default:
 		s.tell(w, r, resp)
 	}
@@ -169,13 +172,12 @@ func (s *speech) transcript(r *http.Request, json bool) (*gatewayv1.TranscribeRe
 	abandon := func() {}
 	if b, ok := r.Context().Value(bodyKey{}).(*pacedBody); ok {
 		abandon = b.abandon
-		defer b.settle()
 	}
 	return s.relay(ctx, cfg, up.audio, abandon)
 }
 
-// relay transcribes audio while it comes. abandon ends a read of it, for an
-// answer that comes before its end.
+// relay transcribes audio while it comes. An answer may come before its end, and
+// does not wait for who reads it then; abandon says that no more is needed.
 func (s *speech) relay(ctx context.Context, cfg *gatewayv1.TranscriptionConfig, audio io.Reader, abandon func()) (*gatewayv1.TranscribeResponse, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -183,20 +185,21 @@ func (s *speech) relay(ctx context.Context, cfg *gatewayv1.TranscriptionConfig, 
 	if err != nil {
 		return nil, err
 	}
-	resp := &gatewayv1.TranscribeResponse{}
-	answered := make(chan error, 1)
+	unreadable := make(chan error, 1)
 	go func() {
-		err := stream.RecvMsg(resp)
-		abandon()
-		answered <- err
+		if err := pump(stream, cfg, audio); err != nil {
+			unreadable <- err
+			cancel()
+		}
 	}()
-	sent := pump(stream, cfg, audio)
-	if sent != nil {
-		cancel()
-	}
-	err = <-answered
-	if err != nil && sent != nil {
-		err = sent // the body's fault; the call was cancelled for it
+	resp := &gatewayv1.TranscribeResponse{}
+	err = stream.RecvMsg(resp)
+	abandon()
+	if err != nil {
+		select {
+		case err = <-unreadable: // the body's fault; the call was cancelled for it
+		default:
+		}
 	}
 	return resp, err
 }
@@ -280,7 +283,8 @@ func (s *speech) tell(w http.ResponseWriter, r *http.Request, msg proto.Message)
 		return
 	}
 	w.Header().Set("Content-Type", mediaJSON)
-	_, _ = w.Write(text) // the caller has left if this fails
+	w.Header().Set("Content-Length", strconv.Itoa(len(text))) // complete before the body's rest is taken
+	_, _ = w.Write(text)                                      // the caller has left if this fails
 }
 
 // headers that tell what served_by tells in JSON.
