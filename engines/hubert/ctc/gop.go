@@ -83,10 +83,10 @@ func AlignmentFree(ctx context.Context, l *Lattice) ([]Goodness, error) {
 	out := make([]Goodness, len(l.labels))
 	w := newVariants(l)
 	for i := range out {
-		if err := ctx.Err(); err != nil {
+		var err error
+		if out[i], err = w.goodness(ctx, i); err != nil {
 			return nil, err
 		}
-		out[i] = w.goodness(i)
 	}
 	return out, nil
 }
@@ -105,7 +105,7 @@ func newVariants(l *Lattice) *variants {
 	return &variants{l: l, enter: column(), enterBlank: column(), leave: column(), leaveBlank: column()}
 }
 
-func (w *variants) goodness(i int) Goodness {
+func (w *variants) goodness(ctx context.Context, i int) (Goodness, error) {
 	l := w.l
 	w.prepare(i)
 	first, last := w.band()
@@ -115,6 +115,9 @@ func (w *variants) goodness(i int) Goodness {
 		if k == l.blank {
 			continue
 		}
+		if err := ctx.Err(); err != nil {
+			return Goodness{}, err
+		}
 		v := w.substituted(i, k, first, last)
 		sum = logAdd(sum, v)
 		if v > best {
@@ -122,7 +125,7 @@ func (w *variants) goodness(i int) Goodness {
 		}
 	}
 	// Rounding may leave a value above 0.
-	return Goodness{Value: min(0, l.total-sum), Heard: heard}
+	return Goodness{Value: min(0, l.total-sum), Heard: heard}, nil
 }
 
 // prepare fills the columns for label i.

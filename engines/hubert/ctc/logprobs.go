@@ -95,19 +95,3 @@ func (p *LogProbs) best(frame int) int {
 	}
 	return best
 }
-
-// negligible is a log-ratio beyond which the smaller of two terms changes
-// nothing in a float64.
-const negligible = -40
-
-// logAdd returns log(exp(a) + exp(b)).
-func logAdd(a, b float64) float64 {
-	if a < b {
-		a, b = b, a
-	}
-	// The order of the test makes two impossible terms an impossible sum.
-	if !(b-a > negligible) {
-		return a
-	}
-	return a + math.Log1p(math.Exp(b-a))
-}
