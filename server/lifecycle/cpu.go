@@ -108,6 +108,7 @@ func (o *owner) give(w *waiter) {
 		arrived: w.arrival,
 		granted: o.now,
 		working: o.now,
+		live:    w.live,
 		done:    make(chan struct{}),
 	}
 	if p.readyAt.After(w.arrival) {

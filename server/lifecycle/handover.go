@@ -41,6 +41,7 @@ func (o *owner) evict(victim, forModel *model) {
 		until:    o.now.Add(o.handoverLimit(victim.proc)),
 		detail:   "model " + forModel.spec.Name + " needed the memory",
 	})
+	o.endSilentOf(victim.proc)
 }
 
 // reprieve takes models back into service that were drained for a model that

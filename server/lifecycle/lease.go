@@ -33,6 +33,9 @@ type Lease struct {
 	// is since when.
 	pauses   int
 	working  time.Time
+	worked   time.Duration // before that
+	live     bool
+	silent   time.Time // since when audio is waited for; zero if it is not
 	released bool
 }
 
@@ -129,6 +132,13 @@ func (l *Lease) Pause() {
 	l.mgr.post(func(o *owner) { o.pauseLease(l) })
 }
 
+// Silent tells that the request waits for audio now, or does no more. Who waits
+// for long loses the lease to others that wait for one, see
+// Options.SilenceLimit: Cause is ErrSilent then.
+func (l *Lease) Silent(waits bool) {
+	l.mgr.post(func(o *owner) { o.hush(l, waits) })
+}
+
 // Resume ends a pause. If it was the last one it waits in the queue until there
 // are cores for the model again; otherwise, or without a pause, it returns at
 // once.
@@ -151,7 +161,9 @@ func (o *owner) release(l *Lease, err error) {
 	m.stats.served++
 	m.stats.latency += now.Sub(l.arrived)
 	m.stats.lastUsed = now
-	m.stats.addService(now.Sub(l.granted))
+	if !l.live {
+		m.stats.addService(l.workedFor(now))
+	}
 	reason := errs.ReasonOf(err)
 	if err != nil && reason != errs.Cancelled {
 		m.stats.errors++
@@ -191,6 +203,7 @@ func (o *owner) pauseLease(l *Lease) {
 	l.pauses++
 	if l.pauses == 1 {
 		p := l.proc
+		l.worked += o.now.Sub(l.working)
 		o.observeWork(p)
 		if o.now.Sub(l.working) >= p.model.spec.ProgressTimeout/quickShare {
 			p.count(l.working, o.now)
@@ -247,7 +260,15 @@ func (o *owner) resumed(l *Lease) bool {
 	return found
 }
 
-// addService takes a lease's duration into the running mean.
+// workedFor is how long the request has been at work, without its pauses.
+func (l *Lease) workedFor(now time.Time) time.Duration {
+	if l.pauses > 0 {
+		return l.worked
+	}
+	return l.worked + now.Sub(l.working)
+}
+
+// addService takes a lease's time of work into the running mean.
 func (s *stats) addService(d time.Duration) {
 	if s.service == 0 {
 		s.service = d

@@ -70,6 +70,10 @@ type Request struct {
 	// Priority orders the queue and says which idle models may be evicted;
 	// unspecified is the model's own.
 	Priority gatewayv1.Priority
+	// Live is true for audio that arrives while it is used: how long that takes
+	// tells nothing about the model, and silence in it is bounded by
+	// Options.SilenceLimit.
+	Live bool
 }
 
 // LoadRequest asks for a load ahead of the first request.
@@ -144,6 +148,9 @@ type Options struct {
 	// AgingStep is the wait that raises a request's place in the queue by one
 	// priority; default 10 s. It opens no right to evict.
 	AgingStep time.Duration
+	// SilenceLimit is how long a live request may keep its place without audio
+	// while others wait for one; default 30 s.
+	SilenceLimit time.Duration
 	// MaxWait bounds the wait of a request, its deadline aside, while nothing
 	// is being loaded for it; default 5 min.
 	MaxWait time.Duration
@@ -177,6 +184,7 @@ func (o Options) withDefaults() Options {
 	def(&o.HandoverAfter, 2*time.Second)
 	def(&o.CPUQuantum, 500*time.Millisecond)
 	def(&o.AgingStep, 10*time.Second)
+	def(&o.SilenceLimit, 30*time.Second)
 	def(&o.MaxWait, 5*time.Minute)
 	def(&o.CooldownBase, 2*time.Second)
 	def(&o.CooldownMax, 2*time.Minute)

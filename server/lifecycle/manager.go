@@ -159,7 +159,7 @@ func whyEnded(ctx context.Context) error {
 // cannot meet it is refused at once.
 func (m *Manager) Acquire(ctx context.Context, req Request) (*Lease, error) {
 	w := m.newWaiter(ctx, waitLease)
-	w.priority = req.Priority
+	w.priority, w.live = req.Priority, req.Live
 	l, err := m.await(ctx, w, func(o *owner) { o.acquire(w, req.Model) })
 	if err != nil {
 		return nil, err

@@ -154,7 +154,8 @@ type failure struct {
 type stats struct {
 	requests, errors, served, loads int64
 	latency                         time.Duration
-	// service is the running mean of a lease's duration.
+	// service is the running mean of a lease's time of work. Live requests are
+	// not in it: they last as long as someone speaks.
 	service  time.Duration
 	lastUsed time.Time
 }

@@ -77,6 +77,7 @@ func (o *owner) do(f func(*owner)) {
 // schedule does all that the present state and time call for.
 func (o *owner) schedule() {
 	o.expire()
+	o.endSilent()
 	o.reprieve()
 	o.revive()
 	o.grant()
@@ -301,6 +302,11 @@ func (o *owner) nextWake() time.Duration {
 		}
 		if p.phase == phaseDraining && p.end.forModel != nil {
 			at(p.end.until)
+		}
+		for l := range p.leases {
+			if !l.silent.IsZero() {
+				at(l.silent.Add(o.opts.SilenceLimit))
+			}
 		}
 		if p.phase == phaseReady {
 			at(p.readyAt.Add(o.turn(p)))

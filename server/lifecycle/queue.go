@@ -43,6 +43,7 @@ type waiter struct {
 	// probe: it was let through although it seems to come too late.
 	probe bool
 	pin   bool
+	live  bool // see Request
 	lease *Lease
 	// result has room for one.
 	result   chan admission
@@ -181,7 +182,7 @@ func (o *owner) refuseAll(m *model, err *errs.Error) {
 // queueTime estimates how long a request with so many ahead waits for its
 // turn, without the load: what is left of the lease that ends first if all are
 // given, and a mean lease for each turn before its own; 0 where nothing is
-// known.
+// known. Of live leases nobody knows when they end: it may be now.
 func (o *owner) queueTime(m *model, ahead int) time.Duration {
 	mean := m.stats.service
 	wait := time.Duration(ahead) * mean / time.Duration(m.spec.MaxConcurrency)
@@ -190,7 +191,10 @@ func (o *owner) queueTime(m *model, ahead int) time.Duration {
 	}
 	left := mean
 	for l := range m.proc.leases {
-		left = min(left, max(0, mean-o.now.Sub(l.granted)))
+		if l.live {
+			return wait
+		}
+		left = min(left, max(0, mean-l.workedFor(o.now)))
 	}
 	return wait + left
 }

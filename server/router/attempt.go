@@ -70,6 +70,12 @@ func (a *attempt) run(caller context.Context, queued *time.Duration) (served *ga
 	}, err
 }
 
+// live tells whether the request's audio arrives while it is used.
+func (a *attempt) live() bool {
+	heard, ok := a.req.Audio.(*replay)
+	return ok && heard.live()
+}
+
 // relay runs the request on its lease.
 func (a *attempt) relay(ctx context.Context, lease Lease, patience *patience) error {
 	a.sink.Begin()
@@ -100,7 +106,7 @@ func (a *attempt) lease(ctx context.Context, queued *time.Duration) (lease Lease
 	ctx, span := startSpan(ctx, "acquire", a.model)
 	defer func() { endSpan(span, err) }()
 	start := time.Now()
-	lease, err = a.router.opts.Acquire(ctx, lifecycle.Request{Model: a.model, Priority: a.req.Routing.GetPriority()})
+	lease, err = a.router.opts.Acquire(ctx, lifecycle.Request{Model: a.model, Priority: a.req.Routing.GetPriority(), Live: a.live()})
 	if err != nil {
 		*queued += time.Since(start)
 		return nil, err

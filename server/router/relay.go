@@ -11,6 +11,7 @@ import (
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
+	"github.com/lexilingo/modelgateway/server/lifecycle"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
@@ -136,7 +137,9 @@ func next(ctx context.Context, lease Lease, audio Audio) ([]byte, error) {
 		return piece, audioFault(ctx, err)
 	}
 	lease.Pause()
+	lease.Silent(true)
 	piece, err = audio.Next(ctx)
+	lease.Silent(false)
 	if resumed := lease.Resume(ctx); resumed != nil {
 		return nil, resumed
 	}
@@ -213,7 +216,11 @@ func cause(ctx, run context.Context, lease Lease, err error) error {
 	}
 	select {
 	case <-lease.Done():
-		return lease.Cause()
+		lost := lease.Cause()
+		if errors.Is(lost, lifecycle.ErrSilent) {
+			return callersFault(lost)
+		}
+		return lost
 	default:
 	}
 	if why := context.Cause(run); why != nil && ctx.Err() == nil && !errors.Is(why, context.Canceled) {

@@ -38,6 +38,9 @@ type Lease interface {
 	Explain(ctx context.Context, err error) error
 	// Pause gives up the model's cores while the caller is waited for.
 	Pause()
+	// Silent tells whether the caller's audio is waited for: who says nothing
+	// for long loses the lease to others who wait for one.
+	Silent(waits bool)
 	// Resume waits to have them back.
 	Resume(ctx context.Context) error
 }

@@ -32,6 +32,7 @@ func (l *lent) Worker() worker.Worker        { return endless{} }
 func (l *lent) QueueDuration() time.Duration { return 0 }
 func (l *lent) LoadDuration() time.Duration  { return 0 }
 func (l *lent) Done() <-chan struct{}        { return nil }
+func (l *lent) Silent(bool)                  {}
 func (l *lent) Resume(context.Context) error { return nil }
 
 func (l *lent) Explain(_ context.Context, err error) error { return errs.From(err) }
