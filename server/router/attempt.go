@@ -59,7 +59,7 @@ func (a *attempt) run(caller context.Context, queued *time.Duration) (served *ga
 		return nil, err
 	}
 	start := time.Now()
-	err = a.givenUp(ctx, caller, a.relay(ctx, lease, patience))
+	err = a.givenUp(ctx, caller, a.relay(ctx, probing{lease, a.pass}, patience))
 	verdict = err
 	return &gatewayv1.ServedBy{
 		Model:             a.model,
@@ -68,6 +68,19 @@ func (a *attempt) run(caller context.Context, queued *time.Duration) (served *ga
 		LoadDuration:      durationpb.New(lease.LoadDuration()),
 		InferenceDuration: durationpb.New(time.Since(start)),
 	}, err
+}
+
+// probing is a lease that tells the breaker when the request waits for its
+// caller.
+type probing struct {
+	Lease
+	pass *passage
+}
+
+// Pause implements Lease.
+func (l probing) Pause() {
+	l.pass.paused()
+	l.Lease.Pause()
 }
 
 // live tells whether the request's audio arrives while it is used.

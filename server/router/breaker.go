@@ -141,40 +141,81 @@ func (b *breaker) describe() *gatewayv1.Breaker {
 type passage struct {
 	breaker *breaker
 
-	mu   sync.Mutex
-	done func(error) // nil once the request has ended
+	mu    sync.Mutex
+	done  func(error) // nil while the request holds no place of the circuit
+	ended bool
 }
 
 // answered tells that the model gave its first output. That is enough to trust
-// it again: a request that goes on for long must not keep others away.
+// it again, whoever got it, also one from before the breaker opened: a request
+// that goes on for long must not keep others away.
 func (p *passage) answered() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.done == nil || p.breaker.circuit.State() != gobreaker.StateHalfOpen {
+	circuit := p.breaker.circuit
+	if p.ended || circuit.State() != gobreaker.StateHalfOpen {
 		return
 	}
 	p.breaker.worked()
-	p.done(nil)
-	p.done, _ = p.breaker.circuit.Allow() // its end is judged like any other's
+	p.tell(nil)
+	// What was let through before the breaker opened told it nothing.
+	if circuit.State() == gobreaker.StateHalfOpen {
+		p.take()
+		p.tell(nil)
+	}
+	if circuit.State() == gobreaker.StateClosed {
+		p.take() // its end is judged like any other's
+	}
+}
+
+// paused tells that the request waits for its caller. A probe makes room for
+// another one then: this one may take for ever.
+func (p *passage) paused() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.breaker.circuit.State() == gobreaker.StateHalfOpen {
+		p.tell(errNoVerdict)
+	}
 }
 
 // end tells how the request ended. ctx is the caller's.
 func (p *passage) end(ctx context.Context, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.ended {
+		return
+	}
+	p.ended = true
+	if p.done == nil {
+		p.take()
+	}
 	if p.done == nil {
 		return
 	}
 	switch b := p.breaker; {
 	case err == nil:
 		b.worked()
-		p.done(nil)
+		p.tell(nil)
 	case blames(ctx, err) && b.failed(errs.From(err)):
-		p.done(err)
+		p.tell(err)
 	default:
-		p.done(errNoVerdict)
+		p.tell(errNoVerdict)
 	}
-	p.done = nil
+}
+
+// take takes a place of the circuit, if there is one. mu is held, as for tell.
+func (p *passage) take() {
+	if done, err := p.breaker.circuit.Allow(); err == nil {
+		p.done = done
+	}
+}
+
+// tell gives the place back with a verdict.
+func (p *passage) tell(err error) {
+	if p.done != nil {
+		p.done(err)
+		p.done = nil
+	}
 }
 
 func (b *breaker) worked() {

@@ -189,6 +189,81 @@ func TestAnAnswerClosesTheBreakerBeforeItsEnd(t *testing.T) {
 	})
 }
 
+// A request from before the breaker opened that answers while it is half open
+// shows that the model works, and takes the probe's place from nobody.
+func TestAnOldRequestTakesNoProbe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFused(t)
+		old := f.admitted()
+		f.trip()
+		old.answered() // too early to tell anything
+		f.state(opened)
+		time.Sleep(31 * time.Second)
+		f.state(halfOpen)
+		old.answered()
+		f.state(closed)
+		time.Sleep(time.Hour)
+		f.request(nil)
+		// Its end counts as any other's.
+		f.request(crash())
+		f.request(crash())
+		old.end(t.Context(), crash())
+		f.state(opened)
+	})
+}
+
+// While another one probes, an old request's answer leaves that to it.
+func TestAnOldAnswerLeavesAProbeAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFused(t)
+		old := f.admitted()
+		f.trip()
+		time.Sleep(31 * time.Second)
+		probe := f.admitted()
+		old.answered()
+		f.state(halfOpen)
+		old.end(t.Context(), crash())
+		f.state(halfOpen)
+		probe.answered()
+		f.state(closed)
+		probe.end(t.Context(), nil)
+		f.request(nil)
+	})
+}
+
+// A probe that waits for its caller makes room for another, and is heard when it
+// has something to tell.
+func TestAPausedProbeMakesRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFused(t)
+		f.trip()
+		time.Sleep(31 * time.Second)
+		silent := f.admitted()
+		silent.paused()
+		f.state(halfOpen)
+		second := f.admitted()
+		if _, refusal := f.admit(); refusal == nil {
+			t.Error("two probe at once")
+		}
+		second.paused()
+		second.answered()
+		f.state(closed)
+		silent.paused()
+		silent.end(t.Context(), crash())
+		second.end(t.Context(), crash())
+		if n := f.describe().GetConsecutiveFailureCount(); n != 2 {
+			t.Errorf("%d failures", n)
+		}
+		f.request(crash())
+		f.state(opened)
+		time.Sleep(31 * time.Second)
+		silent = f.admitted()
+		silent.paused()
+		silent.end(t.Context(), crash())
+		f.state(opened)
+	})
+}
+
 // Whoever probes and leaves without a verdict gives the place to the next.
 func TestAProbeWithoutAVerdictIsFollowedByAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

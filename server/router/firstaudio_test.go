@@ -114,3 +114,70 @@ func TestSilenceFromTheStartEnds(t *testing.T) {
 		t.Errorf("%v after %d leases", err, *asked)
 	}
 }
+
+// A probe that falls silent keeps nobody away, and a place that is lost to
+// silence is no failure of the model, nor a reason to ask another.
+func TestSilenceIsNotTheModelsFault(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ill := true
+		th := newTheatre(func(ctx context.Context, hear func() ([]byte, error), say func(string)) error {
+			if ill {
+				return crash()
+			}
+			return listen(ctx, hear, say)
+		}, replies("b"))
+		stage := th.opts.Acquire
+		silent := &silenced{done: make(chan struct{})}
+		th.opts.Acquire = func(ctx context.Context, req lifecycle.Request) (Lease, error) {
+			lease, err := stage(ctx, req)
+			if on, ok := lease.(*onStage); ok && req.Live {
+				silent.onStage = on
+				return silent, nil
+			}
+			return lease, err
+		}
+		for range 2 {
+			_, _ = th.Run(t.Context(), chat, &heard{})
+		}
+		time.Sleep(31 * time.Second)
+		audio := dictated{make(chan []byte)}
+		sink := &heard{}
+		ended := make(chan error, 1)
+		ill = false
+		go func() {
+			_, err := th.Run(t.Context(), Request{Task: "chat", First: &enginev1.RunRequest{}, Audio: audio}, sink)
+			ended <- err
+		}()
+		audio.pieces <- []byte("a")
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		if silent.waits != 1 {
+			t.Errorf("%d silences are told", silent.waits)
+		}
+		close(silent.done)
+		err := <-ended
+		if !errors.Is(err, lifecycle.ErrSilent) || errs.ReasonOf(err) != errs.DeadlineExceeded || sink.text != "a" {
+			t.Errorf("%q, %v", sink.text, err)
+		}
+		if b := th.Breaker("first"); b.GetState() != closed || b.GetConsecutiveFailureCount() != 0 {
+			t.Errorf("the breaker: %v", b)
+		}
+	})
+}
+
+// silenced is a lease that is lost to silence when the test says so.
+type silenced struct {
+	*onStage
+	done  chan struct{}
+	waits int
+}
+
+func (l *silenced) Silent(waits bool) {
+	if waits {
+		l.waits++
+	}
+}
+func (l *silenced) Done() <-chan struct{} { return l.done }
+func (l *silenced) Cause() error {
+	return errs.New(errs.DeadlineExceeded, "silent").WithCause(lifecycle.ErrSilent)
+}
