@@ -10,6 +10,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/lexilingo/modelgateway/engines"
 	"github.com/lexilingo/modelgateway/engines/hubert/vocab"
@@ -57,6 +58,10 @@ const (
 	partProbed = 0.9
 )
 
+// longestLoad is how long a load counts as alive: that of a gigabyte of weights
+// takes seconds, and from a slow network's disk minutes.
+const longestLoad = 15 * time.Minute
+
 // Load implements engines.Engine.
 func (e *Engine) Load(ctx context.Context, opts engines.LoadOptions) (engines.Model, error) {
 	p, err := readParameters(opts)
@@ -71,7 +76,7 @@ func (e *Engine) Load(ctx context.Context, opts engines.LoadOptions) (engines.Mo
 	if err != nil {
 		return nil, err
 	}
-	defer onnx.Heartbeat(opts.Work)()
+	defer onnx.Heartbeat(opts.Work, longestLoad)()
 	report := opts.Report
 	if report == nil {
 		report = func(float64) {}

@@ -75,11 +75,11 @@ func (m *model) Pronunciation(ctx context.Context, req *gatewayv1.PronunciationR
 	if len(samples) == 0 {
 		return nil, errs.New(errs.AudioUnreadable, "the audio has no samples; send what was recorded")
 	}
-	defer onnx.Heartbeat(m.work)()
-	logits, err := m.network.logits(ctx, samples, func() { m.work.Add(1) })
+	logits, err := m.network.logits(ctx, samples, m.watch)
 	if err != nil {
 		return nil, m.runError(ctx, err)
 	}
+	defer m.watch(patience(len(samples)))()
 	frameSeconds := float64(m.network.stride) / audio.SampleRate
 	result, err := scoring.Score(ctx, scoring.Model{
 		Blank:        m.vocabulary.Blank,
@@ -94,9 +94,18 @@ func (m *model) Pronunciation(ctx context.Context, req *gatewayv1.PronunciationR
 	if err != nil {
 		return nil, m.runError(ctx, err)
 	}
-	m.work.Add(1)
 	a := answer{vocabulary: m.vocabulary, frame: frameSeconds, length: float64(len(samples)) / audio.SampleRate}
 	return a.response(result), nil
+}
+
+// watch counts a step of a call as work: the time that it takes, up to limit, and
+// its end.
+func (m *model) watch(limit time.Duration) (done func()) {
+	stop := onnx.Heartbeat(m.work, limit)
+	return func() {
+		stop()
+		m.work.Add(1)
+	}
 }
 
 // runError gives a failure of the network or of its outputs its type.

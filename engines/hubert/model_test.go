@@ -138,7 +138,13 @@ func TestWindows(t *testing.T) {
 	samples := whistle(text)
 	whole, windows := load(t, dir, map[string]any{"window_seconds": 600}), load(t, dir, map[string]any{"window_seconds": 5})
 	count := func(m *model) (logits []float32, runs int) {
-		logits, err := m.network.logits(t.Context(), samples, func() { runs++ })
+		logits, err := m.network.logits(t.Context(), samples, func(limit time.Duration) func() {
+			// A window's own length counts, not the clip's.
+			if most := time.Minute + time.Duration(30*m.parameters.WindowSeconds)*time.Second; limit <= time.Minute || limit > most {
+				t.Errorf("a window counts as alive for %v, want at most %v", limit, most)
+			}
+			return func() { runs++ }
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/lexilingo/modelgateway/engines/audio"
 	"github.com/lexilingo/modelgateway/engines/errs"
@@ -164,21 +165,30 @@ func ones(kind onnx.ElementType, size int64) onnx.Tensor {
 	return onnx.Ints(mask, 1, size)
 }
 
+// patience is how long a window of samples may compute before it no longer counts
+// as alive: far longer than anybody waits for a large model on a small machine,
+// and a minute for whatever else that is at.
+func patience(samples int) time.Duration {
+	return time.Minute + 30*time.Duration(samples)*time.Second/audio.SampleRate
+}
+
 // logits computes a whole clip: normalised as a whole, and in windows if it is
 // longer than one. A window's outermost frames lack what is beside them, and are
-// taken from its neighbours. each is called after each window.
-func (n *network) logits(ctx context.Context, samples []float32, each func()) ([]float32, error) {
+// taken from its neighbours. watch is called before each window with its patience,
+// and what it returns after it.
+func (n *network) logits(ctx context.Context, samples []float32, watch func(time.Duration) (done func())) ([]float32, error) {
 	samples = n.prepare(samples)
 	margin := int(contextSeconds * audio.SampleRate / float64(n.stride))
 	var all []float32
 	for first := 0; ; first += n.window - 2*margin {
 		begin, end := first*n.stride, min((first+n.window)*n.stride, len(samples))
+		done := watch(patience(end - begin))
 		logits, frames, err := n.run(ctx, samples[begin:end])
+		done()
 		if err != nil {
 			return nil, err
 		}
 		onnx.Trim()
-		each()
 		from, to := margin, n.window-margin
 		if first == 0 {
 			from = 0
