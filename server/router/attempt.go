@@ -54,7 +54,7 @@ func (a *attempt) run(caller context.Context, queued *time.Duration) (served *ga
 	defer func() { endSpan(span, err) }()
 	err = errs.New(errs.Internal, "the request panicked") // what a panic below leaves
 	defer func() { lease.Release(err) }()
-	if a.req.Audio != nil && !patience.stop() { // who speaks may do so for as long as they like
+	if a.live() && !patience.stop() { // who speaks may do so for as long as they like
 		err = a.givenUp(ctx, caller, errs.From(ctx.Err()))
 		return nil, err
 	}

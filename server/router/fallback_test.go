@@ -360,6 +360,35 @@ func TestASpeakerIsNotSlow(t *testing.T) {
 	})
 }
 
+// A clip that is there as a whole is no speaker: a model that takes too long for
+// it leaves the rest of the time to the other.
+func TestASlowPrimaryLeavesTimeForAClip(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		th := newTheatre(stalls, listen)
+		ctx, cancel := context.WithTimeout(t.Context(), 9*time.Second)
+		defer cancel()
+		start := time.Now()
+		sink := &heard{}
+		served, err := th.Run(ctx, Request{Task: "chat", First: &enginev1.RunRequest{}, Audio: &recorded{}}, sink)
+		if err != nil || sink.text != "r" || served.GetFallbackReason() != gatewayv1.FallbackReason_FALLBACK_REASON_DEADLINE || time.Since(start) != 6*time.Second {
+			t.Errorf("%q, %v, %v after %s", sink.text, served, err, time.Since(start))
+		}
+	})
+}
+
+// recorded is a clip of one piece.
+type recorded struct{ heard bool }
+
+func (r *recorded) Rewind() { r.heard = false }
+
+func (r *recorded) Next(context.Context) ([]byte, error) {
+	if r.heard {
+		return nil, io.EOF
+	}
+	r.heard = true
+	return []byte("r"), nil
+}
+
 // slowly is one piece of audio that comes at a time, and the end.
 type slowly struct{ at time.Time }
 
