@@ -143,7 +143,7 @@ func (r reference) compareAnswer(t *testing.T, got *gatewayv1.Transcript) {
 		}
 		s := got.GetSegments()[at]
 		at++
-		if s.GetText() != transcript.Clean(want.Text) || milliseconds(s.GetStart()) != want.Offsets.From ||
+		if whole(s.GetText()) != whole(transcript.Clean(want.Text)) || milliseconds(s.GetStart()) != want.Offsets.From ||
 			milliseconds(s.GetEnd()) != max(want.Offsets.From, want.Offsets.To) {
 			t.Fatalf("segment %d is %q from %v to %v, the reference has %q from %d to %d ms", at, s.GetText(),
 				s.GetStart().AsDuration(), s.GetEnd().AsDuration(), want.Text, want.Offsets.From, want.Offsets.To)
@@ -155,9 +155,13 @@ func (r reference) compareAnswer(t *testing.T, got *gatewayv1.Transcript) {
 	if at != len(got.GetSegments()) {
 		t.Errorf("%d segments, the reference has %d", len(got.GetSegments()), at)
 	}
-	if got.GetText() != transcript.Clean(text.String()) {
+	if whole(got.GetText()) != whole(transcript.Clean(text.String())) {
 		t.Errorf("text %q, the reference has %q", got.GetText(), text.String())
 	}
 }
+
+// whole leaves out what was no UTF-8: the reference's JSON and the answer put a mark
+// there for each byte, or for all in a row.
+func whole(text string) string { return strings.ReplaceAll(text, "\uFFFD", "") }
 
 func milliseconds(d *durationpb.Duration) int64 { return int64(d.AsDuration() / time.Millisecond) }
