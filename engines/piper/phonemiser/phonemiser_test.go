@@ -73,6 +73,10 @@ func TestHostileText(t *testing.T) {
 		"dots":          `...-a`,
 		"speech":        `"-Chào anh", cô nói.`,
 		"dotted letter": `,-ạ`,
+		"footnote":      `nước²-ệ`,
+		"soft hyphen":   ":-\u00adM",
+		"mark":          ",-\u0301a",
+		"backtick":      "-b,`.",
 		"a long word":   strings.Repeat("अनुच्छेद", 170),
 		"mixed":         strings.Repeat("अनुच्छेदßé字", 120),
 		"one letter":    strings.Repeat("a", 50_000),
@@ -252,6 +256,7 @@ func TestCheckVoice(t *testing.T) {
 func TestSanitise(t *testing.T) {
 	for text, want := range map[string]string{
 		`"-Chào".`: `" Chào".`, "--a": "- a", "-5": "-5", "a-b": "a-b", "a\u0301-b": "a\u0301-b", "9-a": "9-a",
+		"²-é": "² é", "\ufe0f-p": "\ufe0f p", "/-\u094d": "/ \u094d", ":-\u00ada": ": \u00ada",
 		"x - a": "x - a", "": "", "-": "-", strings.Repeat("字", 201): strings.Repeat("字", 200) + " 字",
 	} {
 		if got := sanitise(text).text; got != want {

@@ -37,11 +37,12 @@ func (e edited) restore(clauses []phonemes.Translation) []phonemes.Translation {
 func (e edited) original(offset int) int { return offset - sort.SearchInts(e.inserted, offset) }
 
 // sanitise takes out of a text what is known to crash libespeak-ng 1.52, where it
-// changes no phonemes: a hyphen before a letter and behind none ('"-a"' in
-// Vietnamese) becomes a space, and letters without end are given spaces.
+// changes no phonemes: a hyphen that begins a word ('"-a"' in Vietnamese) becomes a
+// space, and letters without end are given spaces.
 func sanitise(text string) edited {
 	return breakRuns(mapBetween(text, func(before, r, after rune) bool {
-		return !(r == '-' && unicode.IsLetter(after) && !inWord(before))
+		begins := !unicode.In(before, unicode.L, unicode.Nd) && unicode.In(after, unicode.L, unicode.M, unicode.Cf)
+		return r != '-' || !begins
 	}), mostRun)
 }
 
@@ -56,7 +57,8 @@ func plain(text string) edited {
 func inWord(r rune) bool { return unicode.In(r, unicode.L, unicode.M, unicode.N) }
 
 // mapBetween puts spaces in place of the characters that are not to be kept, one
-// for each byte. keep is told their neighbours, 0 at the text's ends.
+// for each byte. keep is told their neighbours, 0 at the text's ends; before marks,
+// it is the letter that they are on.
 func mapBetween(text string, keep func(before, r, after rune) bool) string {
 	out := []byte(text)
 	before := rune(0)
@@ -71,7 +73,9 @@ func mapBetween(text string, keep func(before, r, after rune) bool) string {
 				out[i+j] = ' '
 			}
 		}
-		before = r
+		if !unicode.Is(unicode.M, r) {
+			before = r
+		}
 		i += size
 	}
 	return string(out)
