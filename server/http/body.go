@@ -28,8 +28,10 @@ const (
 	lingerBytes = 64 << 20
 	// smallBody bounds the bodies of requests that carry no audio, in bytes.
 	smallBody = 4 << 20
-	// largeBodies bounds all bodies above smallBody that are at work at once, in
-	// bytes. Decoding takes several times as much memory.
+	// freeBody is what a body may hold that shares no bound with others, in bytes.
+	freeBody = 64 << 10
+	// largeBodies bounds what is held of all larger bodies and of messages that are
+	// at work at once, in bytes. Decoding takes several times as much memory.
 	largeBodies = 256 << 20
 )
 
@@ -70,10 +72,10 @@ func (g *bodyGuard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.next.ServeHTTP(w, r)
 		return
 	}
-	limit, free := g.small, g.small
+	limit, most := g.small, int64(0)
 	switch {
 	case streamsAudio(r):
-		limit, free = math.MaxInt64, math.MaxInt64
+		limit, most = math.MaxInt64, aheadOf(r)
 	case carriesAudio(r):
 		limit = g.large
 	}
@@ -83,7 +85,7 @@ func (g *bodyGuard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		control:    http.NewResponseController(w),
 		patience:   g.patience,
 		deadline:   time.Now().Add(g.patience),
-		held:       reservation{all: g.inFlight, free: free},
+		held:       reservation{all: g.inFlight, free: freeBody, most: most},
 		limit:      limit,
 		streamed:   limit == math.MaxInt64,
 	}
@@ -94,7 +96,8 @@ func (g *bodyGuard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.ContentLength > limit:
 		b.fail(tooLarge(limit))
-	case !b.held.grow(r.ContentLength):
+	// What is small reserves as it comes: a length alone holds nothing from others.
+	case r.ContentLength > g.small && !b.streamed && !b.held.grow(r.ContentLength):
 		b.fail(tooMany())
 	case r.Method == http.MethodGet || r.Method == http.MethodHead:
 		// Nobody reads it, so that its end would come while the answer is written.
@@ -126,7 +129,7 @@ func carriesAudio(r *http.Request) bool {
 }
 
 // streamsAudio tells whether a request's body is a recording that goes to the
-// engine while it comes. It is never held as a whole, so its size is bounded by
+// engine while it comes. Only its beginning is held, so its size is bounded by
 // nothing but what the engine takes.
 func streamsAudio(r *http.Request) bool {
 	if r.Method != http.MethodPost || r.URL.Path != transcribePath {

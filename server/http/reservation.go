@@ -7,12 +7,13 @@ import (
 )
 
 // reservationStep is by how much a body of unknown length reserves, in bytes.
-const reservationStep = 1 << 20
+const reservationStep = 256 << 10
 
 // reservation is one body's part of what all large bodies may be together.
 type reservation struct {
 	all  *semaphore.Weighted
 	free int64 // bytes that need no reservation
+	most int64 // bytes that are held at most, however many come; 0 is any
 
 	mu    sync.Mutex // gRPC may still read while the handler ends
 	held  int64
@@ -23,10 +24,16 @@ type reservation struct {
 func (r *reservation) grow(size int64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.most > 0 {
+		size = min(size, r.most)
+	}
 	if size <= r.free || size <= r.held || r.ended {
 		return true
 	}
 	more := max(size-r.held, reservationStep)
+	if r.most > 0 {
+		more = min(more, r.most-r.held)
+	}
 	if !r.all.TryAcquire(more) {
 		return false
 	}

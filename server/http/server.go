@@ -50,12 +50,16 @@ type Options struct {
 
 	bodyPatience time.Duration // shorter in tests
 	socketIdle   time.Duration // shorter in tests
+	inFlight     int64         // bytes of all large bodies and messages; fewer in tests
 }
 
 // New makes the HTTP server. ctx is that of every request.
 func New(ctx context.Context, opts Options) (*Server, error) {
 	inFlight := newInFlight(opts.Limits)
-	sockets := newSockets(opts.Limits.SlowReaderTimeout, opts.socketIdle)
+	if opts.inFlight > 0 {
+		inFlight = semaphore.NewWeighted(opts.inFlight)
+	}
+	sockets := newSockets(opts.Limits.SlowReaderTimeout, opts.socketIdle, inFlight)
 	handler, err := routes(ctx, opts, sockets, inFlight)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package httpserver
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,13 +11,19 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 )
 
-// maxSocketMessage bounds a message from the other side, in bytes: the largest
-// piece of audio, and more than a text may have.
-const maxSocketMessage = 1 << 20
+const (
+	// maxSocketMessage bounds a message from the other side, in bytes: the largest
+	// piece of audio, and more than a text may have.
+	maxSocketMessage = 1 << 20
+	// freeMessage is what a message may have that shares no bound with others, in
+	// bytes: more than a microphone's pieces.
+	freeMessage = 32 << 10
+)
 
 var (
 	// errGone is the end of a socket whose other side is not there any more.
@@ -31,6 +38,7 @@ var (
 type message struct {
 	text bool
 	data []byte
+	held *reservation
 }
 
 // socket is one WebSocket. Messages that come wait in messages, one at a time:
@@ -40,6 +48,8 @@ type socket struct {
 	patience time.Duration
 	idle     time.Duration
 	messages chan message
+	inFlight *semaphore.Weighted // bytes of large messages and bodies
+	taken    *reservation        // of the message that next returned last
 
 	// ctx ends with the socket; its cause tells why. end gives the cause, of
 	// which the first counts.
@@ -51,8 +61,8 @@ type socket struct {
 	closing time.Time // until when the other side may still be read
 }
 
-func newSocket(ctx context.Context, conn *websocket.Conn, patience, idle time.Duration) *socket {
-	c := &socket{conn: conn, patience: patience, idle: idle, messages: make(chan message)}
+func newSocket(ctx context.Context, conn *websocket.Conn, of *sockets) *socket {
+	c := &socket{conn: conn, patience: of.patience, idle: of.idle, inFlight: of.inFlight, messages: make(chan message)}
 	c.ctx, c.end = context.WithCancelCause(ctx)
 	conn.SetPongHandler(func(string) error {
 		c.extend()
@@ -61,13 +71,24 @@ func newSocket(ctx context.Context, conn *websocket.Conn, patience, idle time.Du
 	return c
 }
 
-// next waits for a message.
+// next waits for a message, and gives back what the one before it held. Only one
+// goroutine may.
 func (c *socket) next() (message, error) {
+	c.forget()
 	select {
 	case m := <-c.messages:
+		c.taken = m.held
 		return m, nil
 	case <-c.ctx.Done():
 		return message{}, context.Cause(c.ctx)
+	}
+}
+
+// forget gives back what the last message held.
+func (c *socket) forget() {
+	if c.taken != nil {
+		c.taken.release()
+		c.taken = nil
 	}
 }
 
@@ -93,6 +114,7 @@ func (c *socket) hand(m message) error {
 	case c.messages <- m:
 		return nil
 	case <-c.ctx.Done():
+		m.held.release()
 		return context.Cause(c.ctx)
 	}
 }
@@ -107,15 +129,41 @@ func (c *socket) receive() (message, error) {
 	if err != nil {
 		return message{}, c.broken(err)
 	}
-	data, err := io.ReadAll(io.LimitReader(r, maxSocketMessage+1))
-	switch {
-	case err != nil:
-		return message{}, c.broken(err)
-	case len(data) > maxSocketMessage:
-		return message{}, errs.New(errs.InvalidRequest, "a message may have %d bytes at most", maxSocketMessage).WithCause(errLarge)
+	m := message{text: kind == websocket.TextMessage, held: &reservation{all: c.inFlight, free: freeMessage}}
+	if m.data, err = c.data(r, m.held); err != nil {
+		m.held.release()
 	}
-	return message{text: kind == websocket.TextMessage, data: data}, nil
+	return m, err
 }
+
+// data reads a message's bytes, which held makes room for as they come.
+func (c *socket) data(r io.Reader, held *reservation) ([]byte, error) {
+	var all pieces
+	size := int64(0)
+	err := all.fill(io.LimitReader(readerFunc(func(p []byte) (int, error) {
+		n, err := r.Read(p)
+		if size += int64(n); !held.grow(size) {
+			return n, errs.New(errs.QueueFull, "too many large messages are at work")
+		}
+		return n, err
+	}), maxSocketMessage+1))
+	var full *errs.Error
+	switch {
+	case errors.As(err, &full):
+		return nil, err
+	case err != nil:
+		return nil, c.broken(err)
+	case size > maxSocketMessage:
+		return nil, errs.New(errs.InvalidRequest, "a message may have %d bytes at most", maxSocketMessage).WithCause(errLarge)
+	}
+	return bytes.Join(all.list, nil), nil
+}
+
+// readerFunc is a function as an io.Reader.
+type readerFunc func([]byte) (int, error)
+
+// Read implements io.Reader.
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // extend gives the other side time until it has to be heard of again.
 func (c *socket) extend() {

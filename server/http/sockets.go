@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 )
@@ -29,6 +30,7 @@ const (
 type sockets struct {
 	patience time.Duration // for one message to be read; 0 is for ever
 	idle     time.Duration
+	inFlight *semaphore.Weighted // bytes of large messages and bodies
 
 	mu      sync.Mutex
 	open    map[*socket]struct{}
@@ -38,11 +40,11 @@ type sockets struct {
 }
 
 // newSockets makes an empty set. idle 0 is the default.
-func newSockets(patience, idle time.Duration) *sockets {
+func newSockets(patience, idle time.Duration, inFlight *semaphore.Weighted) *sockets {
 	if idle == 0 {
 		idle = socketIdle
 	}
-	return &sockets{patience: patience, idle: idle, open: map[*socket]struct{}{}}
+	return &sockets{patience: patience, idle: idle, inFlight: inFlight, open: map[*socket]struct{}{}}
 }
 
 // serve upgrades a request, and runs work on its socket until either ends. ctx is
@@ -72,13 +74,14 @@ func (s *sockets) serve(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	if err != nil {
 		return // Error has told, or the caller has left
 	}
-	c := newSocket(ctx, conn, s.patience, s.idle)
+	c := newSocket(ctx, conn, s)
 	s.add(c)
 	defer s.remove(c)
 	var helpers sync.WaitGroup
 	helpers.Go(c.read)
 	helpers.Go(c.ping)
 	c.finish(work(c))
+	c.forget()
 	helpers.Wait()
 }
 

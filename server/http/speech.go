@@ -161,7 +161,7 @@ func (s *speech) transcript(r *http.Request, json bool) (*gatewayv1.TranscribeRe
 		resp, err := s.client.Recognize(ctx, req)
 		return &gatewayv1.TranscribeResponse{Transcript: resp.GetTranscript(), ServedBy: resp.GetServedBy()}, err
 	}
-	up, err := openUpload(r, uploadAhead)
+	up, err := openUpload(r, aheadOf(r))
 	if err != nil {
 		return nil, err
 	}
@@ -185,20 +185,21 @@ func (s *speech) relay(ctx context.Context, cfg *gatewayv1.TranscriptionConfig, 
 	if err != nil {
 		return nil, err
 	}
-	unreadable := make(chan error, 1)
+	pumped := make(chan error, 1)
 	go func() {
-		if err := pump(stream, cfg, audio); err != nil {
-			unreadable <- err
+		err := pump(stream, cfg, audio)
+		pumped <- err
+		if err != nil {
 			cancel()
 		}
 	}()
 	resp := &gatewayv1.TranscribeResponse{}
 	err = stream.RecvMsg(resp)
 	abandon()
-	if err != nil {
-		select {
-		case err = <-unreadable: // the body's fault; the call was cancelled for it
-		default:
+	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
+		// For the body, by pump or by net/http, which both are at its end.
+		if unreadable := <-pumped; unreadable != nil {
+			err = unreadable
 		}
 	}
 	return resp, err

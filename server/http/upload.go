@@ -2,7 +2,6 @@ package httpserver
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"io"
 	"mime"
@@ -16,9 +15,13 @@ import (
 
 const (
 	// uploadAhead is how much of a recording is read before its transcription
-	// begins, in bytes: a slow caller with a short one keeps no place from others,
-	// and a form's fields may stand behind its file.
-	uploadAhead = 4 << 20
+	// begins, in bytes: a caller who stalls at once keeps no place from others.
+	uploadAhead = 256 << 10
+	// formAhead is that of a form's file, in bytes: fields may stand behind it.
+	formAhead = 4 << 20
+	// largestPiece is the size to which the pieces of what is read ahead grow, in
+	// bytes.
+	largestPiece = 64 << 10
 	// formBudget bounds all of a form but its file, in bytes.
 	formBudget = 1 << 20
 	// formFields bounds the number of its fields.
@@ -112,18 +115,68 @@ func openUpload(r *http.Request, ahead int64) (*upload, error) {
 	return &upload{options: options, audio: audio}, nil
 }
 
+// aheadOf is how much of a recording is read ahead if the rest is streamed, in
+// bytes.
+func aheadOf(r *http.Request) int64 {
+	if form, _ := formOf(r); form == formMultipart {
+		return formAhead
+	}
+	return uploadAhead
+}
+
 // readAhead reads up to ahead bytes. It returns a reader of these and the rest,
 // and whether there is no rest.
 func readAhead(audio io.Reader, ahead int64) (all io.Reader, whole bool, err error) {
-	head, err := io.ReadAll(io.LimitReader(audio, ahead))
-	if err != nil {
+	head := &pieces{}
+	if err := head.fill(io.LimitReader(audio, ahead)); err != nil {
 		return nil, false, bodyError(err)
 	}
 	rest := bufio.NewReader(audio)
 	if _, err := rest.Peek(1); errors.Is(err, io.EOF) {
-		return bytes.NewReader(head), true, nil
+		return head, true, nil
 	}
-	return io.MultiReader(bytes.NewReader(head), rest), false, nil
+	return io.MultiReader(head, rest), false, nil
+}
+
+// pieces is what was read of something of unknown length. It takes hardly more
+// memory than that has bytes, and gives each piece up when it is read.
+type pieces struct{ list [][]byte }
+
+// fill reads to the end of source.
+func (p *pieces) fill(source io.Reader) error {
+	for size := 4 << 10; ; size = min(2*size, largestPiece) {
+		piece := make([]byte, 0, size)
+		for len(piece) < size {
+			n, err := source.Read(piece[len(piece):size])
+			piece = piece[:len(piece)+n]
+			if err != nil {
+				p.list = append(p.list, piece)
+				return endOf(err)
+			}
+		}
+		p.list = append(p.list, piece)
+	}
+}
+
+// endOf is what went wrong with something that was read to its end.
+func endOf(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+// Read implements io.Reader.
+func (p *pieces) Read(into []byte) (int, error) {
+	for len(p.list) > 0 && len(p.list[0]) == 0 {
+		p.list[0], p.list = nil, p.list[1:]
+	}
+	if len(p.list) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(into, p.list[0])
+	p.list[0] = p.list[0][n:]
+	return n, nil
 }
 
 // bodyError types what makes a body unreadable.
@@ -225,7 +278,7 @@ func (e *formEnd) Read([]byte) (int, error) {
 		return 0, err
 	}
 	if e.form.seen > fields {
-		return 0, errs.New(errs.InvalidRequest, "the fields of a form stand before a file of more than %d MiB", uploadAhead>>20)
+		return 0, errs.New(errs.InvalidRequest, "the fields of a form stand before a file of more than %d MiB", formAhead>>20)
 	}
 	return 0, io.EOF
 }
