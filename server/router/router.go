@@ -223,11 +223,10 @@ func (r *Router) run(ctx context.Context, req Request, sink Sink, queued *time.D
 			return served, last, nil
 		}
 		t.failed(model, err)
-		if ctx.Err() != nil || !mayFallBack(err) || sink.Committed() || heard != nil && !heard.rewind() {
+		over := ctx.Err() != nil || !mayFallBack(err) || sink.Committed() || heard != nil && !heard.rewind()
+		r.noteFailure(ctx, req.Task, model, err, a.spare && !over, len(t.errs) > 1)
+		if over {
 			break
-		}
-		if a.spare {
-			r.noteFailure(ctx, req.Task, model, err)
 		}
 	}
 	return served, last, t.error()
@@ -238,15 +237,25 @@ func (r *Router) hasOther(req Request, models []string) bool {
 	return slices.ContainsFunc(models, func(model string) bool { return r.skip(req, model) == nil })
 }
 
-// noteFailure logs why another candidate is asked: if that one answers, nobody
-// else tells.
-func (r *Router) noteFailure(ctx context.Context, task, model string, err error) {
-	e, level := errs.From(err), slog.LevelDebug
-	if e.Reason() == errs.Internal {
+// noteFailure logs why a model did not answer. Where another one is, or was,
+// asked too, nobody else may tell. What could be the caller's own words is left
+// out.
+func (r *Router) noteFailure(ctx context.Context, task, model string, err error, another, several bool) {
+	e, level, what := errs.From(err), slog.LevelDebug, "a model did not answer"
+	switch {
+	case e.Reason() == errs.Internal && (another || several):
 		level = slog.LevelError
+	case !another && several && ctx.Err() == nil:
+		level = slog.LevelInfo
 	}
-	r.opts.Log.Log(ctx, level, "a model did not answer, and another is asked",
-		"task", task, "model", model, "reason", errs.ReasonName(e.Reason()), "error", err.Error())
+	if another {
+		what += ", and another is asked"
+	}
+	attrs := []any{"task", task, "model", model, "reason", errs.ReasonName(e.Reason())}
+	if FallbackReason(err) != gatewayv1.FallbackReason_FALLBACK_REASON_UNSPECIFIED {
+		attrs = append(attrs, "error", err.Error())
+	}
+	r.opts.Log.Log(ctx, level, what, attrs...)
 }
 
 // candidates lists who may answer, in order.
