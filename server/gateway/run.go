@@ -109,13 +109,14 @@ func served(err error) error {
 	return err
 }
 
-// drain ends the gateway's work in order: say so to health checkers, end the
-// models' work (new requests are answered DRAINING meanwhile), then end the
-// watches and let connections go.
+// drain ends the gateway's work in order: say so to health checkers and to
+// WebSockets at rest, end the models' work (new requests are answered DRAINING
+// meanwhile), then end the watches and let connections go.
 func (g *Gateway) drain(force context.Context) {
 	start := time.Now()
 	g.draining.Store(true)
 	g.setServing(healthpb.HealthCheckResponse_NOT_SERVING)
+	g.http.Drain()
 	g.log.Info("draining", "timeout", g.cfg.DrainTimeout)
 	ctx, cancel := context.WithTimeout(force, g.cfg.DrainTimeout)
 	defer cancel()

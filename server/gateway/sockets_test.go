@@ -415,6 +415,32 @@ func TestSocketsEndWithTheServer(t *testing.T) {
 		open.fails(errs.Draining, websocket.CloseGoingAway, "")
 		<-ended
 	})
+	t.Run("at rest beside work", func(t *testing.T) {
+		r := start(t, strings.Replace(speechModels, "drain_timeout: 10s", "drain_timeout: 2m", 1))
+		work := dial(t, r, micPath+"?interim_results=true")
+		work.audio(10)
+		work.next()
+		spoken := dial(t, r, speakPath)
+		spoken.text(`{"text":"one"}`)
+		for e := (event{}); e.ServedBy == nil; {
+			e, _ = spoken.next()
+		}
+		idle := []*client{dial(t, r, micPath), dial(t, r, micPath+"?language=en"), dial(t, r, speakPath), spoken}
+		ended := make(chan struct{})
+		go func() { r.end(t); close(ended) }()
+		for _, c := range idle {
+			c.fails(errs.Draining, websocket.CloseGoingAway, "shutting down")
+		}
+		// They need not wait for what is under way.
+		work.text(`{"end":true}`)
+		if e, _ := work.next(); e.Event.Final == nil || e.Event.Final.Text != "10 bytes" {
+			t.Errorf("%+v", e)
+		}
+		if code, _ := work.closed(); code != websocket.CloseNormalClosure {
+			t.Errorf("closed with %d", code)
+		}
+		<-ended
+	})
 	t.Run("others that do not answer", func(t *testing.T) {
 		r := start(t, speechModels)
 		dial(t, r, micPath) // never reads, so never answers the close

@@ -59,6 +59,8 @@ type socket struct {
 	mu      sync.Mutex
 	since   time.Time // when the reader began to wait for a message
 	closing time.Time // until when the other side may still be read
+	busy    bool      // with work that may come to its end while the server drains
+	leaving bool      // the server drains
 }
 
 func newSocket(ctx context.Context, conn *websocket.Conn, of *sockets) *socket {
@@ -81,6 +83,37 @@ func (c *socket) next() (message, error) {
 		return m, nil
 	case <-c.ctx.Done():
 		return message{}, context.Cause(c.ctx)
+	}
+}
+
+// begin notes that there is work, unless the server drains.
+func (c *socket) begin() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.leaving && !c.busy {
+		return draining()
+	}
+	c.busy = true
+	return nil
+}
+
+// rest notes that the work is done.
+func (c *socket) rest() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.busy = false
+	if c.leaving {
+		c.end(draining())
+	}
+}
+
+// leave ends the socket when it has no work.
+func (c *socket) leave() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.leaving = true
+	if !c.busy {
+		c.end(draining())
 	}
 }
 

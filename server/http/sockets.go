@@ -62,7 +62,7 @@ func (s *sockets) serve(ctx context.Context, w http.ResponseWriter, r *http.Requ
 		fail(w, r, err)
 		return
 	}
-	defer s.leave()
+	defer s.exit()
 	upgrader := websocket.Upgrader{
 		CheckOrigin:      func(*http.Request) bool { return true }, // sameOrigin has
 		HandshakeTimeout: closingTime,
@@ -85,7 +85,7 @@ func (s *sockets) serve(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	helpers.Wait()
 }
 
-// enter takes a place, which leave gives back.
+// enter takes a place, which exit gives back.
 func (s *sockets) enter() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,7 +100,7 @@ func (s *sockets) enter() error {
 	return nil
 }
 
-func (s *sockets) leave() {
+func (s *sockets) exit() {
 	s.mu.Lock()
 	s.places--
 	s.mu.Unlock()
@@ -125,6 +125,10 @@ func (s *sockets) remove(c *socket) {
 }
 
 func draining() error { return errs.New(errs.Draining, "the server is shutting down") }
+
+// leave refuses new sockets, tells those at rest to go, and the others when their
+// work is done.
+func (s *sockets) leave() { s.each((*socket).leave) }
 
 // drain refuses new sockets and tells those that are open to go.
 func (s *sockets) drain() {
@@ -169,6 +173,10 @@ type Server struct {
 	*http.Server
 	sockets *sockets
 }
+
+// Drain tells WebSockets at rest that the server ends, and the others when their
+// work is done. Requests are served as before.
+func (s *Server) Drain() { s.sockets.leave() }
 
 // Shutdown ends the server as net/http's does, and its WebSockets with the
 // reason DRAINING.

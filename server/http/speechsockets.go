@@ -122,6 +122,9 @@ func feed(c *socket, stream gatewayv1.ModelGatewayService_StreamTranscribeClient
 		case m.text:
 			return errs.New(errs.InvalidRequest, `after the config come binary messages of audio, then {"end":true}`)
 		case len(m.data) > 0:
+			if err := c.begin(); err != nil {
+				return err
+			}
 			msg := &gatewayv1.StreamTranscribeRequest{Payload: &gatewayv1.StreamTranscribeRequest_Audio{Audio: m.data}}
 			if err := stream.Send(msg); err != nil {
 				return nil // Recv tells why
@@ -158,6 +161,10 @@ func (s *speech) speakOver(c *socket, m message) error {
 	if !m.text {
 		return errs.New(errs.InvalidRequest, "a request is a text message")
 	}
+	if err := c.begin(); err != nil {
+		return err
+	}
+	defer c.rest()
 	req := &gatewayv1.SynthesizeRequest{}
 	if err := protojson.Unmarshal(m.data, req); err != nil {
 		return c.send(websocket.TextMessage, errorMessage(errs.New(errs.InvalidRequest, "the request cannot be read: %s", err)))
