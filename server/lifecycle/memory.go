@@ -39,13 +39,13 @@ func (o *owner) resident(m *model, demanded gatewayv1.Priority) resident {
 		name:       m.spec.Name,
 		charged:    p.charged(),
 		priority:   m.spec.Priority,
-		busy:       p.phase == phaseLoading || len(p.leases) > 0 || len(m.queue) > 0,
+		busy:       p.phase == phaseLoading && !p.late || len(p.leases) > 0 || len(m.queue) > 0,
 		pinned:     m.pinned,
 		leaving:    p.leaving(),
 		reloadCost: o.reloadSeconds(m) * m.use.value(o.now),
 		lastUsed:   p.lastUsed,
 	}
-	r.fresh = p.phase == phaseLoading || p.awaited
+	r.fresh = p.phase == phaseLoading && !p.late || p.awaited
 	for _, w := range m.queue {
 		if w.owed && w.priority >= demanded {
 			r.fresh = true
@@ -55,10 +55,10 @@ func (o *owner) resident(m *model, demanded gatewayv1.Priority) resident {
 	r.obstinate = o.now.Before(p.reprieved.until)
 	if m.spec.IdleTimeout > 0 {
 		r.idleAt = p.lastUsed.Add(m.spec.IdleTimeout)
-		if r.busy {
+		if r.busy || p.phase == phaseLoading {
 			r.idleAt = o.now.Add(m.spec.IdleTimeout)
 		}
-		r.pastIdle = !r.busy && !o.now.Before(r.idleAt)
+		r.pastIdle = p.phase != phaseLoading && !r.busy && !o.now.Before(r.idleAt)
 	}
 	return r
 }

@@ -94,7 +94,8 @@ type process struct {
 	awaited bool
 	// late: a request's time ran out while the model loaded. The load goes on
 	// without it, or a model that takes longer to load than its callers can wait
-	// would never be there for any of them.
+	// would never be there for any of them. While nobody else waits for it, it
+	// goes for those who need its memory, as an idle model does.
 	late bool
 	liveness
 	// reprieved tells about handovers that its requests held up.

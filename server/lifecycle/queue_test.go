@@ -93,6 +93,45 @@ func TestOneSlowLoadDoesNotShutAModel(t *testing.T) {
 	s.lease(w)
 }
 
+// A load that goes on without anybody is given up for those who need its memory.
+func TestALateLoadGivesWay(t *testing.T) {
+	late := func(s *sim, name string) {
+		w := s.request(name, s.within(5*time.Second))
+		p := s.proc(name)
+		s.do(func(o *owner) { o.launched(p, s.workers[p]) })
+		s.advance(5 * time.Second)
+		s.leave(w, context.DeadlineExceeded)
+		s.state(name, loading)
+	}
+	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal), spec("b", 80*mb, normal))
+	late(s, "a")
+	b := s.request("b")
+	if !s.workers[s.proc("a")].stopped {
+		t.Fatal("the load goes on")
+	}
+	s.reaped("a", nil)
+	s.loaded("b")
+	s.lease(b)
+	if f := s.o.byName["a"].failure; f != nil {
+		t.Errorf("it counts as a failure: %v", f.err)
+	}
+
+	// Not while somebody waits for it, and not for what is less important.
+	s = newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal), spec("b", 80*mb, low))
+	late(s, "a")
+	b = s.request("b")
+	s.waits(b)
+	if s.workers[s.proc("a")].stopped {
+		t.Error("it was ended for a lower priority")
+	}
+	s.leave(b, context.Canceled)
+	s.waits(s.request("a"))
+	s.request("b", withPriority(high))
+	if s.workers[s.proc("a")].stopped {
+		t.Error("it was ended although a request waits for it")
+	}
+}
+
 // A model that loads longer than its callers can wait is there for later ones,
 // unless who waited did not want it any more.
 func TestALoadOutlivesTheTimeOfItsRequests(t *testing.T) {
