@@ -82,11 +82,11 @@ func (c transcribeCommand) whole(ctx context.Context, client *modelgateway.Clien
 		return nil, err
 	}
 	msg := &gatewayv1.TranscribeRequest{Payload: &gatewayv1.TranscribeRequest_Config{Config: c.config(false)}}
-	buf := make([]byte, recordingPiece)
 	for {
 		if err := stream.Send(msg); err != nil {
 			break // CloseAndRecv tells why
 		}
+		buf := make([]byte, recordingPiece) // a message that has been sent is gRPC's
 		n, err := io.ReadFull(audio, buf)
 		if n == 0 && errors.Is(err, io.EOF) {
 			break
@@ -95,7 +95,7 @@ func (c transcribeCommand) whole(ctx context.Context, client *modelgateway.Clien
 			return nil, fmt.Errorf("the recording cannot be read: %w", err)
 		}
 		sent.Add(int64(n))
-		msg.Payload = &gatewayv1.TranscribeRequest_Audio{Audio: buf[:n]}
+		msg = &gatewayv1.TranscribeRequest{Payload: &gatewayv1.TranscribeRequest_Audio{Audio: buf[:n]}}
 	}
 	return stream.CloseAndRecv()
 }

@@ -209,19 +209,19 @@ func (s *speech) relay(ctx context.Context, cfg *gatewayv1.TranscriptionConfig, 
 // returns only what went wrong with the audio: the call tells of itself.
 func pump(stream gatewayv1.ModelGatewayService_TranscribeClient, cfg *gatewayv1.TranscriptionConfig, audio io.Reader) error {
 	msg := &gatewayv1.TranscribeRequest{Payload: &gatewayv1.TranscribeRequest_Config{Config: cfg}}
-	buf := make([]byte, uploadPiece)
 	for {
 		if stream.Send(msg) != nil {
 			return nil
 		}
+		// A message that has been sent is gRPC's: each gets its own bytes.
+		buf := make([]byte, uploadPiece)
 		n, err := audio.Read(buf)
 		for n == 0 && err == nil {
 			n, err = audio.Read(buf)
 		}
 		switch {
 		case n > 0:
-			// gRPC has encoded the last piece by now.
-			msg.Payload = &gatewayv1.TranscribeRequest_Audio{Audio: buf[:n]}
+			msg = &gatewayv1.TranscribeRequest{Payload: &gatewayv1.TranscribeRequest_Audio{Audio: buf[:n]}}
 		case errors.Is(err, io.EOF):
 			_ = stream.CloseSend() // the call tells
 			return nil
