@@ -36,8 +36,8 @@ func (e edited) restore(clauses []phonemes.Translation) []phonemes.Translation {
 // original returns where an offset lies in the original.
 func (e edited) original(offset int) int { return offset - sort.SearchInts(e.inserted, offset) }
 
-// sanitise takes out of a text what is known to crash libespeak-ng 1.52, where it
-// changes no phonemes: a hyphen that begins a word ('"-a"' in Vietnamese) becomes a
+// sanitise takes out of a text what is known to crash libespeak-ng 1.52 and
+// changes no words: a hyphen that begins a word ('"-a"' in Vietnamese) becomes a
 // space, and letters without end are given spaces.
 func sanitise(text string) edited {
 	return breakRuns(mapBetween(text, func(before, r, after rune) bool {
