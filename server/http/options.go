@@ -56,7 +56,7 @@ func fillOptions(msg proto.Message, options url.Values, field func(string) strin
 		}
 	}
 	if err := runtime.PopulateQueryParameters(msg, values, utilities.NewDoubleArray(nil)); err != nil {
-		return errs.New(errs.InvalidRequest, "an option is wrong: %s", err)
+		return errs.New(errs.InvalidRequest, "an option is wrong: %s", errs.PlainProtoError(err)).WithCause(err)
 	}
 	return nil
 }

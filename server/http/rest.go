@@ -1,10 +1,12 @@
 package httpserver
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"net/http"
 	"strconv"
@@ -16,6 +18,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
@@ -29,8 +32,8 @@ const statusClientClosed = 499
 func newREST(ctx context.Context, conn *grpc.ClientConn) (*runtime.ServeMux, error) {
 	codec := restCodec()
 	mux := runtime.NewServeMux(
-		runtime.WithMarshalerOption(runtime.MIMEWildcard, &jsonLines{JSONPb: codec}),
-		runtime.WithMarshalerOption(eventStream, &serverSentEvents{JSONPb: codec}),
+		runtime.WithMarshalerOption(runtime.MIMEWildcard, &jsonLines{wholeJSON{codec}}),
+		runtime.WithMarshalerOption(eventStream, &serverSentEvents{wholeJSON{codec}}),
 		runtime.WithIncomingHeaderMatcher(forwarded),
 		runtime.WithOutgoingHeaderMatcher(func(string) (string, bool) { return "", false }), // gRPC's own are noise
 		runtime.WithErrorHandler(writeError),
@@ -134,8 +137,38 @@ func httpStatus(code codes.Code) int {
 	return runtime.HTTPStatusFromCode(code)
 }
 
+// wholeJSON is the codec of bodies that are one message, and nothing behind it.
+type wholeJSON struct{ *runtime.JSONPb }
+
+// NewDecoder implements runtime.Marshaler. An empty body is io.EOF.
+func (c wholeJSON) NewDecoder(r io.Reader) runtime.Decoder {
+	return runtime.DecoderFunc(func(v any) error {
+		text, err := io.ReadAll(r)
+		if err != nil {
+			return err
+		}
+		if len(bytes.TrimSpace(text)) == 0 {
+			return io.EOF
+		}
+		msg, ok := v.(proto.Message)
+		if !ok {
+			return c.Unmarshal(text, v)
+		}
+		// JSONPb's own reads one message, and leaves what is behind it.
+		if err := c.UnmarshalOptions.Unmarshal(text, msg); err != nil {
+			return unreadable("body", err)
+		}
+		return nil
+	})
+}
+
+// unreadable is what a caller is told of JSON that does not fit.
+func unreadable(what string, err error) *errs.Error {
+	return errs.New(errs.InvalidRequest, "the %s cannot be read: %s", what, errs.PlainProtoError(err)).WithCause(err)
+}
+
 // jsonLines is the codec; a stream is one JSON object per line.
-type jsonLines struct{ *runtime.JSONPb }
+type jsonLines struct{ wholeJSON }
 
 // StreamContentType implements runtime.StreamContentType.
 func (*jsonLines) StreamContentType(any) string { return "application/x-ndjson" }
@@ -145,7 +178,7 @@ const eventStream = "text/event-stream"
 
 // serverSentEvents writes a stream's messages as events: "data: {…}" and an
 // empty line.
-type serverSentEvents struct{ *runtime.JSONPb }
+type serverSentEvents struct{ wholeJSON }
 
 // ContentType implements runtime.Marshaler.
 func (*serverSentEvents) ContentType(any) string { return eventStream }

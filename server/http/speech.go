@@ -270,10 +270,11 @@ func (s *speech) score(r *http.Request) (*gatewayv1.PronunciationResponse, error
 
 // decode reads a JSON body.
 func (s *speech) decode(r *http.Request, msg proto.Message) error {
-	if err := s.codec.NewDecoder(r.Body).Decode(msg); err != nil && !errors.Is(err, io.EOF) {
-		return errs.New(errs.InvalidRequest, "%s", err).WithCause(err)
+	err := wholeJSON{s.codec}.NewDecoder(r.Body).Decode(msg)
+	if err == nil || errors.Is(err, io.EOF) {
+		return nil
 	}
-	return nil
+	return bodyError(err)
 }
 
 // tell answers with a message in JSON.

@@ -89,7 +89,7 @@ func configOf(m message) (*gatewayv1.TranscriptionConfig, error) {
 	cfg := &gatewayv1.TranscriptionConfig{}
 	if m.text && !isEnd(m.data) {
 		if err := protojson.Unmarshal(m.data, cfg); err != nil {
-			return nil, errs.New(errs.InvalidRequest, "the config cannot be read: %s", err).WithCause(err)
+			return nil, unreadable("config", err)
 		}
 		return cfg, nil
 	}
@@ -101,7 +101,11 @@ func isEnd(text []byte) bool {
 	var order struct{ End bool }
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
-	return d.Decode(&order) == nil && order.End
+	if d.Decode(&order) != nil {
+		return false
+	}
+	_, behind := d.Token()
+	return order.End && errors.Is(behind, io.EOF)
 }
 
 // feed sends a socket's audio to a transcription until its end.
@@ -167,7 +171,7 @@ func (s *speech) speakOver(c *socket, m message) error {
 	defer c.rest()
 	req := &gatewayv1.SynthesizeRequest{}
 	if err := protojson.Unmarshal(m.data, req); err != nil {
-		return c.send(websocket.TextMessage, errorMessage(errs.New(errs.InvalidRequest, "the request cannot be read: %s", err)))
+		return c.send(websocket.TextMessage, errorMessage(unreadable("request", err)))
 	}
 	ctx, cancel := context.WithCancel(c.ctx)
 	defer cancel()
