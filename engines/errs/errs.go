@@ -196,10 +196,10 @@ func From(err error) *Error {
 		return e
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return New(DeadlineExceeded, "the deadline passed").WithCause(err)
+		return New(DeadlineExceeded, deadlinePassed).WithCause(err)
 	}
 	if errors.Is(err, context.Canceled) {
-		return New(Cancelled, "the call was cancelled").WithCause(err)
+		return New(Cancelled, wasCancelled).WithCause(err)
 	}
 	if st, ok := status.FromError(err); ok {
 		return fromStatus(st).WithCause(err)
@@ -207,13 +207,25 @@ func From(err error) *Error {
 	return New(Internal, "%s", err.Error()).WithCause(err)
 }
 
+// What ends of calls are told with, whichever layer noticed them.
+const (
+	deadlinePassed = "the deadline passed"
+	wasCancelled   = "the call was cancelled"
+)
+
 func fromStatus(st *status.Status) *Error {
 	e := New(reasonOfCode(st.Code(), st.Message()), "%s", st.Message())
+	switch e.reason { // unless it is one of ours, see below, the message is the transport's
+	case DeadlineExceeded:
+		e.message = deadlinePassed
+	case Cancelled:
+		e.message = wasCancelled
+	}
 	for _, d := range st.Details() {
 		switch d := d.(type) {
 		case *errdetails.ErrorInfo:
 			if v, ok := gatewayv1.ErrorReason_value[reasonPrefix+d.GetReason()]; ok && d.GetDomain() == Domain {
-				e.reason = Reason(v)
+				e.reason, e.message = Reason(v), st.Message()
 				e.metadata = d.GetMetadata()
 			}
 		case *errdetails.RetryInfo:

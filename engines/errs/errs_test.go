@@ -1,6 +1,7 @@
 package errs
 
 import (
+	"context"
 	"testing"
 
 	"google.golang.org/grpc/codes"
@@ -32,5 +33,28 @@ func TestOurStatusesKeepTheirReason(t *testing.T) {
 	sent := New(QueueFull, "larger than max").GRPCStatus().Err()
 	if got := ReasonOf(sent); got != QueueFull {
 		t.Errorf("%s", ReasonName(got))
+	}
+}
+
+// The same end of a call reads the same, whichever layer noticed it; what we
+// said ourselves stays.
+func TestEndsOfCallsReadTheSame(t *testing.T) {
+	for want, foreign := range map[string][]error{
+		"the deadline passed": {
+			context.DeadlineExceeded, status.FromContextError(context.DeadlineExceeded).Err(),
+			status.Error(codes.DeadlineExceeded, "stream terminated by RST_STREAM with error code: CANCEL"),
+		},
+		"the call was cancelled": {context.Canceled, status.Error(codes.Canceled, "grpc: the client connection is closing")},
+	} {
+		for _, err := range foreign {
+			if got := From(err).Message(); got != want {
+				t.Errorf("%v: %q, want %q", err, got, want)
+			}
+		}
+	}
+	for _, reason := range []Reason{DeadlineExceeded, Cancelled} {
+		if got := From(New(reason, "our own words").GRPCStatus().Err()).Message(); got != "our own words" {
+			t.Errorf("%s: %q", ReasonName(reason), got)
+		}
 	}
 }
