@@ -13,6 +13,8 @@ const (
 	// about 1,550 samples, and the last layers of a VITS decoder hold some nine
 	// tables of 32 floats for each.
 	phonemeBytes = 2 << 20
+	// phonemiserBytes is the process that libespeak-ng runs in.
+	phonemiserBytes = 20 << 20
 )
 
 // piper estimates a Piper voice: its weights and one run of the greatest length.
@@ -24,5 +26,5 @@ func piper(src Source, size int64) int64 {
 	if most, ok := src.Parameters.GetFields()["max_phonemes"]; ok && most.GetNumberValue() > 0 {
 		phonemes = min(most.GetNumberValue(), 10_000)
 	}
-	return processBytes + int64(float64(size)*voiceFactor) + int64(phonemes*phonemeBytes)
+	return processBytes + phonemiserBytes + int64(float64(size)*voiceFactor) + int64(phonemes*phonemeBytes)
 }
