@@ -12,13 +12,9 @@ work and memory; what it hears is meaningless. The folder is a model of engine-h
 import argparse
 import json
 import pathlib
-import sys
 
+import hubert_graph as graph
 import onnx
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "models" / "starter"))
-import make_ctc  # noqa: E402  (the folder is not a package)
-from ctcmodel import graph  # noqa: E402
 
 SEED = 20
 
@@ -32,7 +28,7 @@ def main():
     path = arguments.out / "model.onnx"
     if not path.exists():
         onnx.save(graph.build(graph.HUBERT_LARGE, graph.random_weights(graph.HUBERT_LARGE, SEED)), path)
-    vocabulary = {symbol: i for i, symbol in enumerate(make_ctc.SYMBOLS)}
+    vocabulary = {symbol: i for i, symbol in enumerate(graph.SYMBOLS)}
     (arguments.out / "vocab.json").write_text(json.dumps(vocabulary) + "\n")
     if arguments.int8:
         from onnxruntime.quantization import QuantType, quantize_dynamic

@@ -30,7 +30,9 @@ class Shape:
     position_groups: int = 16
 
 
-HUBERT_LARGE = Shape(symbols=32, convolution=512, width=1024, layers=24, heads=16, feed_forward=4096)
+# The order of the published vocabulary; <pad> is the CTC blank, | the boundary of words.
+SYMBOLS = ["<pad>", "<s>", "</s>", "<unk>", "|", *"ETAONIHSRDLUMWCFGYPBVK'XJQZ"]
+HUBERT_LARGE = Shape(symbols=len(SYMBOLS), convolution=512, width=1024, layers=24, heads=16, feed_forward=4096)
 
 
 def weights(shape):

@@ -1,1 +1,0 @@
-"""What makes pronunciation.onnx: the network as an ONNX graph, and the vocabulary."""
