@@ -55,7 +55,8 @@ def run(options, weights, optim, step_of, loader, evaluate):
         for number in range(done + 1, options.steps + 1):
             if number + AHEAD <= options.steps:
                 waiting.append(pool.apply_async(load, (number + AHEAD - 1,)))
-            weights, state, value = step_of(number)(weights, state, *waiting.popleft().get())
+            rate = np.float32(training.rate_at(number - 1, options.steps, options.rate))
+            weights, state, value = step_of(number)(weights, state, rate, *waiting.popleft().get())
             recent.append(float(value))
             if number % 25 == 0:
                 print(f"step {number}/{options.steps} loss {np.mean(recent):.3f} {time.monotonic() - started:.0f} s", flush=True)

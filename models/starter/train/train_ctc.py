@@ -56,12 +56,12 @@ def evaluate(weights, shape, speech, count=None):
 
 
 def main():
-    options = loop.arguments(__doc__, "pronunciation.onnx and .vocab.json", 2600, 24, 2.5e-3).parse_args()
+    options = loop.arguments(__doc__, "pronunciation.onnx and .vocab.json", 2500, 24, 2.5e-3).parse_args()
     loop.prepare(options)
     from ctc import export, network, training
 
     shape = network.Shape()
-    optim = training.optimiser(options.rate, options.steps)
+    optim = training.optimiser()
     flat, ctc = (training.make_step(shape, optim, loss) for loss in (training.flat_loss, training.loss))
     weights = loop.run(options, network.initialise(shape, options.seed), optim, lambda n: flat if n <= FLAT_STEPS else ctc,
                        (start_loader, (options.speech, options.seconds, options.seed), load_batch),

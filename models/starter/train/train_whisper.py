@@ -77,7 +77,7 @@ def main():
     shape, vocabulary = network.Shape(), options.vocabulary or make_whisper.find_vocabulary()
     tokenizer, table = text_tools(corpus.load(options.speech, "train"), vocabulary)
     whole_from = int(options.steps * (1 - WHOLE_SHARE))
-    optim = optimiser(options.rate, options.steps)
+    optim = optimiser()
     flat, plain = (make_step(shape, optim, loss) for loss in (training.flat_loss, training.loss))
     check = functools.partial(evaluate, shape=shape, speech=options.speech, tokenizer=tokenizer, table=table)
     weights = loop.run(options, network.initialise(shape, len(table.ids), options.seed), optim,

@@ -5,6 +5,7 @@ frames = (samples - 400) // 320 + 1. The log-mel spectra of speech/features.py a
 windowed waves, a square, a matrix of bands, a logarithm.
 """
 
+import hashlib
 import json
 import pathlib
 
@@ -114,6 +115,16 @@ def check(path: pathlib.Path, weights: dict, shape) -> None:
         raise SystemExit(f"{path} does not compute what was trained")
 
 
+def write_sums(folder: pathlib.Path) -> None:
+    """Replaces the lines of the two files in the folder's SHA256SUMS, if it has one."""
+    sums = folder / "SHA256SUMS"
+    if sums.exists():
+        lines = dict(reversed(line.split("  ")) for line in sums.read_text().splitlines())
+        for name in (f"{NAME}.onnx", f"{NAME}.vocab.json"):
+            lines[name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        sums.write_text("".join(f"{lines[name]}  {name}\n" for name in sorted(lines)))
+
+
 def write(folder: pathlib.Path, weights: dict, shape) -> None:
     """Writes pronunciation.onnx and pronunciation.vocab.json, and checks them."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -122,4 +133,5 @@ def write(folder: pathlib.Path, weights: dict, shape) -> None:
     vocabulary = {symbol: i for i, symbol in enumerate(SYMBOLS)}
     (folder / f"{NAME}.vocab.json").write_text(json.dumps(vocabulary, separators=(", ", ": ")) + "\n")
     check(path, weights, shape)
+    write_sums(folder)
     print(f"wrote {path} ({path.stat().st_size:,} bytes)")

@@ -76,21 +76,25 @@ def loss(weights, mel, labels, padding, guess, shape):
     return jnp.mean(losses / jnp.sum(1 - padding, 1))
 
 
-def optimiser(rate: float, steps: int):
-    """AdamW: a short warm-up, a constant rate, and a linear decay over the last third."""
-    decay = steps // 3
-    schedule = optax.join_schedules([optax.linear_schedule(0, rate, WARM_UP), optax.constant_schedule(rate),
-                                     optax.linear_schedule(rate, rate / 50, decay)], [WARM_UP, steps - decay])
+def optimiser():
+    """AdamW of rate 1; make_step's steps multiply."""
     matrices = lambda tree: {name: value.ndim == 2 for name, value in tree.items()}
-    return optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(schedule, b2=0.98, weight_decay=0.02, mask=matrices))
+    return optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(1.0, b2=0.98, weight_decay=0.02, mask=matrices))
+
+
+def rate_at(step: int, steps: int, peak: float) -> float:
+    """The learning rate: a short warm-up, then constant, then a linear decay over the last third."""
+    decay = steps // 3
+    return peak * min(1.0, step / WARM_UP, 0.02 + 0.98 * (steps - step) / decay)
 
 
 def make_step(shape, optim, loss_of):
     """Returns a step of the optimiser by loss_of, which is loss or flat_loss."""
     @functools.partial(jax.jit, donate_argnums=(0, 1))
-    def step(weights, state, mel, labels, padding, guess):
-        value, gradient = jax.value_and_grad(loss_of)(weights, mel, labels, padding, guess, shape)
+    def step(weights, state, rate, *batch):
+        value, gradient = jax.value_and_grad(loss_of)(weights, *batch, shape)
         updates, state = optim.update(gradient, state, weights)
+        updates = jax.tree.map(lambda u: rate * u, updates)
         return optax.apply_updates(weights, updates), state, value
 
     return step
