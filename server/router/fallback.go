@@ -90,9 +90,9 @@ func (t *tries) error() error {
 		e = t.instead(told)
 	}
 	for i, other := range t.errs {
-		switch {
-		case i == told:
-		case i == 0:
+		switch i {
+		case told:
+		case 0:
 			e = e.With("primary."+t.names[i], errs.ReasonName(other.Reason()))
 		default:
 			e = e.With("fallback."+t.names[i], errs.ReasonName(other.Reason()))
