@@ -41,13 +41,29 @@ func (c *clip) sounding() []float32 {
 	return c.samples
 }
 
-// time maps hundredths of a second in what was transcribed to the audio.
+// end is where the clip ends in the audio.
+func (c *clip) end() time.Duration { return c.start + speech.Duration(len(c.samples)) }
+
+// time maps hundredths of a second in what was transcribed to the audio. Windows
+// are filled up with silence, and models put text there too: no time is after the
+// clip's end.
 func (c *clip) time(hundredths int64) time.Duration {
 	t := time.Duration(hundredths) * 10 * time.Millisecond
 	if c.cut != nil {
 		t = c.cut.Whole(t)
 	}
-	return c.start + t
+	return min(c.start+t, c.end())
+}
+
+// span is the time of a segment. One without length, which whisper.cpp gives now
+// and then and a clip's end makes of others, lasts for minDuration.
+func (c *clip) span(found whispercpp.Segment) (start, end time.Duration) {
+	start, end = c.time(found.Start), c.time(found.End)
+	if end > start && (c.cut == nil || end-start >= minDuration) {
+		return start, end
+	}
+	end = min(start+minDuration, c.end())
+	return max(c.start, min(start, end-minDuration)), end
 }
 
 // silent tells whether a stretch of the audio is digital silence.
@@ -94,18 +110,15 @@ func (t *transcription) detect(samples []float32) error {
 	return nil
 }
 
-// minDuration is what whisper.cpp makes of segments that lost their length when
-// silence was put back.
+// minDuration is the time of a segment without any: what whisper.cpp makes of those
+// that lost their length when silence was put back.
 const minDuration = 100 * time.Millisecond
 
 // segment converts a segment of a clip; false if it has no text, or is about
 // digital silence, where there is nothing to be heard.
 func (t *transcription) segment(c *clip, found whispercpp.Segment) (transcript.Segment, bool) {
-	s := transcript.Segment{Text: found.Text, Start: c.time(found.Start), End: c.time(found.End)}
-	if c.cut != nil && s.End-s.Start < minDuration {
-		s.End = s.Start + minDuration
-	}
-	s.End = max(s.End, s.Start)
+	s := transcript.Segment{Text: found.Text}
+	s.Start, s.End = c.span(found)
 	tokens := make([]transcript.Token, 0, len(found.Tokens))
 	for _, token := range found.Tokens {
 		if token.Special {
