@@ -140,21 +140,32 @@ func (s *stream) run(opts whispercpp.Options, samples []float32, window func(per
 }
 
 // detect returns the language of samples and its probability.
-func (s *stream) detect(samples []float32) (id int, probability float32, err error) {
-	err = s.do(s.state, func() (err error) {
+func (s *stream) detect(samples []float32) (int, float32, error) {
+	// What a computation finds is looked at after its end only: one that is given up
+	// goes on, and would write what is returned here.
+	var id int
+	var probability float32
+	err := s.do(s.state, func() (err error) {
 		id, probability, err = s.state.DetectLanguage(samples, s.model.threads)
 		return err
 	}, nil, nil)
-	return id, probability, err
+	if err != nil {
+		return 0, 0, err
+	}
+	return id, probability, nil
 }
 
 // speech returns the stretches of samples that hold speech.
-func (s *stream) speech(samples []float32) (found []whispercpp.Span, err error) {
-	err = s.do(s.vad, func() (err error) {
+func (s *stream) speech(samples []float32) ([]whispercpp.Span, error) {
+	var found []whispercpp.Span // as in detect
+	err := s.do(s.vad, func() (err error) {
 		found, err = s.vad.Speech(samples, s.model.parameters.vad())
 		return err
 	}, nil, nil)
-	return found, err
+	if err != nil {
+		return nil, err
+	}
+	return found, nil
 }
 
 // count counts the graphs that a computation computes, and a unit for each

@@ -98,7 +98,11 @@ func (t *transcription) block(b *block, c *clip, again bool) (next int, ran bool
 		}
 		return t.keep(s)
 	})
-	return b.next(lastEnd), true, err
+	if err != nil {
+		// A run that was given up goes on, and still tells the block how far it is.
+		return 0, false, err
+	}
+	return b.next(lastEnd), true, nil
 }
 
 // shortContext cuts the encoder's positions for clips below a window.
