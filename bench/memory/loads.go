@@ -28,7 +28,7 @@ const (
 	// phonemes of a sentence are as many as the engine computes at once.
 	phonemes = 150
 	// promptWords and maxTokens make a chat that fills a share of the context.
-	promptWords, maxTokens = 400, 16
+	promptWords, maxTokens = 100, 16
 )
 
 func loads(o options, speech benchkit.Clip) []load {

@@ -71,7 +71,7 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	fmt.Println(benchkit.Machine())
-	fmt.Printf("%d threads; MB: what was reserved, the gateway's highest sample, ours of every 50 ms (PSS), the kernel's mark (RSS, files mapped included)\n", o.threads)
+	fmt.Printf("%d threads; MB: what was reserved, the gateway's highest sample, ours of every 100 ms (PSS), the kernel's mark (RSS, files mapped included)\n", o.threads)
 	none := true
 	for _, l := range loads(o, speech) {
 		if l.path == "" {

@@ -23,7 +23,7 @@ type peaks struct {
 }
 
 // sampling is how often watch looks.
-const sampling = 50 * time.Millisecond
+const sampling = 100 * time.Millisecond
 
 // watch looks at the worker, from its start, until ctx ends.
 func watch(ctx context.Context, g *benchkit.Gateway) peaks {
