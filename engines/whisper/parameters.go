@@ -145,6 +145,12 @@ func (p parameters) vad() whispercpp.VADOptions {
 	}
 }
 
+// reserve is the audio before a block's end, in frames, in which speech may have
+// begun that is too short yet to be found, with as much again before it.
+func (p parameters) reserve() int {
+	return 2 * (p.VADMinSpeechMS + p.VADMinSilenceMS + p.VADSpeechPadMS) / int(frame.Milliseconds())
+}
+
 const (
 	// framesPerSecond of the encoder's positions.
 	framesPerSecond = 50

@@ -29,8 +29,13 @@ type clip struct {
 	samples []float32
 	// start is where it begins in the audio.
 	start time.Duration
+	// more tells that the audio goes on after it.
+	more bool
 	// cut is the clip without silence, nil without a voice activity model.
 	cut *speech.Cut
+	// rest is the frame where the next clip begins, which hears sets: the end, or
+	// before speech that may go on after it.
+	rest int
 }
 
 // sounding are the samples to transcribe.
@@ -79,6 +84,7 @@ const leastLength = speech.Rate / 10
 // hears prepares a clip and tells whether there is anything in it to transcribe.
 func (t *transcription) hears(c *clip) (bool, error) {
 	p := t.model.parameters
+	c.rest = len(c.samples) / frameLength
 	if len(c.samples) < leastLength || p.SilenceThreshold > 0 && speech.Silent(c.samples, float32(p.SilenceThreshold)) {
 		return false, nil
 	}
@@ -92,6 +98,9 @@ func (t *transcription) hears(c *clip) (bool, error) {
 	found := make([]speech.Stretch, len(spans))
 	for i, s := range spans {
 		found[i] = speech.Stretch(s)
+	}
+	if c.more {
+		found, c.rest = speech.Closed(found, c.rest, p.reserve())
 	}
 	c.cut = speech.NewCut(c.samples, found, int(p.VADSamplesOverlap*speech.Rate))
 	return len(c.cut.Samples) >= leastLength, nil

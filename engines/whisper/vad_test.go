@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lexilingo/modelgateway/engines/audio"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
@@ -150,5 +151,55 @@ func TestVADInStreamsAndBlocks(t *testing.T) {
 	}
 	if last < 60*time.Second {
 		t.Errorf("the last segment ends at %v", last)
+	}
+}
+
+// With voice activity, blocks end in silence, and none of the audio is heard twice.
+func TestVADBlocksEndInSilence(t *testing.T) {
+	settings := map[string]any{"vad_model": vadModel(t), "block_seconds": 60}
+	m := load(t, starter(), settings)
+	samples := longSpeech(t, 130)
+	for i := range samples { // speech of 7 s and silence of 1 s: over each block's end
+		if i%(8*16000) < 16000 {
+			samples[i] = 0
+		}
+	}
+	s, err := m.open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	all, err := s.speech(samples)
+	if err != nil || len(all) < 10 {
+		t.Fatalf("speech %v, %v", all, err)
+	}
+	reader := audio.NewReader(rawFormat(), &source{data: pcm(samples), piece: 1 << 15}, audio.Limits{})
+	defer func() { _ = reader.Close() }()
+	tr := &transcription{model: m, stream: s}
+	heard := time.Duration(0) // up to there
+	blocks := 0
+	if err := tr.blocks(t.Context(), reader, func(_ *block, c *clip) (int, error) {
+		blocks++
+		hears, err := tr.hears(c)
+		if err != nil || !hears {
+			return 0, fmt.Errorf("block %d: %v, %v", blocks, hears, err)
+		}
+		if c.start < heard {
+			t.Errorf("block %d begins at %v, what is before %v was heard", blocks, c.start, heard)
+		}
+		heard = c.time(int64(len(c.cut.Samples)) / frameLength)
+		end := c.start + time.Duration(c.rest)*frame
+		for _, span := range all {
+			from, to := time.Duration(span.Start)*frame, time.Duration(span.End)*frame
+			if c.more && end > from && end < to {
+				t.Errorf("block %d ends at %v, in speech from %v to %v", blocks, end, from, to)
+			}
+		}
+		return c.rest, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if last := time.Duration(all[len(all)-1].End) * frame; blocks < 3 || heard < last-time.Second {
+		t.Errorf("%d blocks, heard up to %v of speech up to %v", blocks, heard, last)
 	}
 }

@@ -15,10 +15,28 @@ import (
 // whole transcribes audio when all of it, or a block, is there: the segments are
 // those of whisper-cli on the same audio.
 func (t *transcription) whole(ctx context.Context, reader *audio.Reader) error {
+	again := false // there was a run, whose text is the context
+	err := t.blocks(ctx, reader, func(b *block, c *clip) (int, error) {
+		next, ran, err := t.block(b, c, again)
+		again = again || ran
+		return next, err
+	})
+	if err != nil {
+		return err
+	}
+	return t.finish()
+}
+
+// blocks cuts audio into blocks and gives each to transcribe, which returns the
+// frame where the next one begins.
+func (t *transcription) blocks(ctx context.Context, reader *audio.Reader, transcribe func(*block, *clip) (next int, err error)) error {
 	var samples []float32
 	var start time.Duration // of samples, in the audio
 	begin := 0              // frame in samples
-	again := false
+	lead := leadFrames
+	if t.stream.vad != nil {
+		lead = 0 // what is kept is heard from its beginning on
+	}
 	for {
 		var more bool
 		var err error
@@ -26,16 +44,11 @@ func (t *transcription) whole(ctx context.Context, reader *audio.Reader) error {
 		if err != nil {
 			return err
 		}
-		b := newBlock(len(samples), begin, more)
-		next, ran, err := t.block(b, &clip{samples: samples, start: start}, again)
-		if err != nil {
+		next, err := transcribe(newBlock(len(samples), begin, more), &clip{samples: samples, start: start, more: more})
+		if err != nil || !more {
 			return err
 		}
-		if !more {
-			return t.finish()
-		}
-		again = again || ran
-		keep := max(0, next-leadFrames)
+		keep := max(0, next-lead)
 		samples = slices.Clone(samples[keep*frameLength:])
 		start += time.Duration(keep) * frame
 		begin = next - keep
@@ -69,7 +82,7 @@ func (t *transcription) fill(ctx context.Context, reader *audio.Reader, samples 
 func (t *transcription) block(b *block, c *clip, again bool) (next int, ran bool, err error) {
 	hears, err := t.hears(c)
 	if err != nil || !hears {
-		return b.frames, false, err
+		return c.rest, false, err
 	}
 	if !again {
 		if err := t.detect(c.sounding()); err != nil {
@@ -79,7 +92,7 @@ func (t *transcription) block(b *block, c *clip, again bool) (next int, ran bool
 	options := t.request.options
 	window := b.window
 	if c.cut != nil {
-		// The silence between blocks is cut anyway.
+		// The clip ends in silence: all of its speech is heard.
 		window = nil
 	} else {
 		options.OffsetMilliseconds = int((time.Duration(b.begin) * frame).Milliseconds())
@@ -101,6 +114,9 @@ func (t *transcription) block(b *block, c *clip, again bool) (next int, ran bool
 	if err != nil {
 		// A run that was given up goes on, and still tells the block how far it is.
 		return 0, false, err
+	}
+	if c.cut != nil {
+		return c.rest, true, nil
 	}
 	return b.next(lastEnd), true, nil
 }

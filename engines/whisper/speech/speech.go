@@ -57,6 +57,32 @@ func NewCut(samples []float32, speech []Stretch, overlap int) *Cut {
 	return c
 }
 
+// Closed leaves out the speech at the end of audio that goes on, so that it is
+// heard in one piece with what follows, and returns where it begins, in hundredths
+// of a second: in silence, after all the speech that is kept. length is the
+// audio's, and reserve is how much of its end may hold speech that was too short to
+// be found. Where no silence is in the audio's last three quarters, it is cut at its end.
+func Closed(speech []Stretch, length, reserve int) (closed []Stretch, rest int) {
+	rest = length - min(reserve, length/4)
+	if len(speech) == 0 {
+		return nil, rest
+	}
+	last := speech[len(speech)-1]
+	if last.End < length-1 {
+		return speech, max(last.End, rest)
+	}
+	for i := len(speech) - 1; i >= 0 && speech[i].Start >= length/4; i-- {
+		before := 0
+		if i > 0 {
+			before = speech[i-1].End
+		}
+		if before < speech[i].Start { // else speech was split for its length
+			return speech[:i], (before + speech[i].Start) / 2
+		}
+	}
+	return speech, length
+}
+
 // add notes a point; overlap makes some come out of order, of which the earlier
 // time of the cut audio goes first.
 func (c *Cut) add(samples, whole int) {

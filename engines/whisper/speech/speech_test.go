@@ -61,3 +61,29 @@ func TestSilent(t *testing.T) {
 		t.Error("a second is no second")
 	}
 }
+
+func TestClosed(t *testing.T) {
+	for name, c := range map[string]struct {
+		speech []Stretch
+		kept   int
+		rest   int
+	}{
+		"nothing":                       {nil, 0, 900},
+		"speech that is over":           {[]Stretch{{100, 200}, {300, 400}}, 2, 900},
+		"speech just over":              {[]Stretch{{100, 200}, {300, 950}}, 2, 950},
+		"speech that goes on":           {[]Stretch{{100, 200}, {400, 1000}}, 1, 300},
+		"speech up to the last frame":   {[]Stretch{{100, 200}, {400, 999}}, 1, 300},
+		"one speech that goes on":       {[]Stretch{{400, 1000}}, 0, 200},
+		"speech split for its length":   {[]Stretch{{100, 200}, {400, 700}, {700, 1000}}, 1, 300},
+		"nothing but speech":            {[]Stretch{{0, 1000}}, 1, 1000},
+		"silence at the beginning only": {[]Stretch{{100, 1000}}, 1, 1000},
+	} {
+		if _, rest := Closed(c.speech, 1000, 1<<20); rest <= 0 {
+			t.Errorf("%s: with a large reserve the rest is from %d: there is no end", name, rest)
+		}
+		kept, rest := Closed(c.speech, 1000, 100)
+		if len(kept) != c.kept || rest != c.rest {
+			t.Errorf("%s: %d stretches kept, %v, the rest from %d; want %d and %d", name, len(kept), kept, rest, c.kept, c.rest)
+		}
+	}
+}
