@@ -198,7 +198,9 @@ func (g *Gateway) makeServers(version string, metrics *telemetry.Metrics) error 
 		return err
 	}
 	options := append(g.tracing.ServerOptions(), g.watches.option())
-	g.public, g.internal = factory.Public(options...), factory.Internal(options...)
+	g.public = factory.Public(options...)
+	// gRPC would let a stream fill up to 16 MiB that nobody has asked for.
+	g.internal = factory.Internal(append(options, grpc.StaticStreamWindowSize(streamWindow), grpc.StaticConnWindowSize(pipeWindow))...)
 	g.pipe = bufconn.Listen(pipeBuffer)
 	g.conn, err = grpc.NewClient("passthrough:///gateway",
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
@@ -298,6 +300,13 @@ func (g *Gateway) setServing(status healthpb.HealthCheckResponse_ServingStatus) 
 		g.health.SetServingStatus(service, status)
 	}
 }
+
+const (
+	// streamWindow is how much of an upload over HTTP may wait for its service, in
+	// bytes, and pipeWindow what all may have under way in the pipe to it.
+	streamWindow = 128 << 10
+	pipeWindow   = 4 << 20
+)
 
 // graceAfterDrain is how long connections may linger when no work is left.
 const graceAfterDrain = 2 * time.Second

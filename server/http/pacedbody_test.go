@@ -50,7 +50,7 @@ func sendThenRead(t *testing.T, url, head string, n int64) (*http.Response, stri
 
 // What was sent fast earns no silence of minutes.
 func TestAStalledUploadIsCutOff(t *testing.T) {
-	url := serve(t, func(o *Options) { o.bodyPatience = 500 * time.Millisecond })
+	url := serve(t, func(o *Options) { o.bodyPatience = 3 * time.Second })
 	const head = "POST /v1/transcribe HTTP/1.1\nHost: localhost\nContent-Type: audio/wav\nContent-Length: 200000000\n\n"
 	resp, text := sendThenRead(t, url, head, 5<<20)
 	if resp.StatusCode != http.StatusRequestTimeout || !strings.Contains(text, "DEADLINE_EXCEEDED") {
