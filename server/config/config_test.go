@@ -48,9 +48,9 @@ func TestDefaultsAreTheOriginalsTable(t *testing.T) {
 		idle     time.Duration
 	}{
 		"qwen":    {256, "critical", 10 * time.Minute}, // the starter, not the 3500 MB of Qwen3-1.7B
-		"whisper": {400, "normal", 5 * time.Minute}, // the starter, not the 500 MB of base
-		"piper":   {192, "normal", 5 * time.Minute}, // the starter; a medium voice takes more than the original's 100 MB
-		"hubert":  {512, "low", 3 * time.Minute}, // the starter, not the 2000 MB of HuBERT-large
+		"whisper": {400, "normal", 5 * time.Minute},    // the starter, not the 500 MB of base
+		"piper":   {192, "normal", 5 * time.Minute},    // the starter; a medium voice takes more than the original's 100 MB
+		"hubert":  {512, "low", 3 * time.Minute},       // the starter, not the 2000 MB of HuBERT-large
 		"gemini":  {10, "high", 30 * time.Minute},
 	}
 	for name, want := range rows {
