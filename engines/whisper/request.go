@@ -23,6 +23,9 @@ const (
 	maxPromptBytes = 1 << 16 // the API lets far less in
 )
 
+// aliases are codes of languages that whisper.cpp knows by another one.
+var aliases = map[string]string{"jv": "jw", "nb": "no", "fil": "tl", "iw": "he"}
+
 // request checks a call's configuration.
 func (m *model) request(cfg *gatewayv1.TranscriptionConfig) (request, error) {
 	r := request{options: m.parameters.options(m.threads), words: cfg.GetWordTimestamps()}
@@ -41,11 +44,14 @@ func (m *model) request(cfg *gatewayv1.TranscriptionConfig) (request, error) {
 		r.detect = m.weights.Multilingual()
 		language = english
 	}
+	if other, ok := aliases[language]; ok {
+		language = other
+	}
 	id, known := whispercpp.LanguageID(language)
 	switch {
-	case !known:
+	case !known || m.weights.Multilingual() && id >= m.weights.Languages():
 		return r, errs.New(errs.InvalidRequest,
-			"the model knows no language %q; give its ISO 639-1 code, as \"en\" or \"vi\", or leave it out", cfg.GetLanguage())
+			"this model knows no language %q; give its ISO 639-1 code, as \"en\" or \"vi\", or leave it out", cfg.GetLanguage())
 	case whispercpp.LanguageCode(id) != english && !m.weights.Multilingual():
 		return r, errs.New(errs.InvalidRequest,
 			"this model knows English only, not %q; configure a multilingual one, whose name does not end in .en", cfg.GetLanguage())

@@ -148,5 +148,17 @@ func LanguageID(language string) (int, bool) {
 	return 0, false
 }
 
+// Languages returns the number of languages that the vocabulary has tokens for;
+// whisper.cpp knows some more. Their numbers are below it. The arithmetic is that of
+// whisper.cpp's num_languages.
+func (m *Model) Languages() int {
+	const others = 51765 // tokens that are no languages, without the one that only multilingual models have
+	n := m.bound().Whisper_n_vocab() - others
+	if m.Multilingual() {
+		n--
+	}
+	return max(0, min(n, binding.Whisper_lang_max_id()+1))
+}
+
 // LanguageCode returns the ISO 639-1 code of a language's number.
 func LanguageCode(id int) string { return binding.Whisper_lang_str(id) }

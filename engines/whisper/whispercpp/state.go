@@ -243,5 +243,23 @@ func (s *State) DetectLanguage(samples []float32, threads int) (id int, probabil
 	case found < 0:
 		return 0, 0, fmt.Errorf("whisper.cpp failed with status %d", found)
 	}
-	return int(found), probabilities[found], nil
+	id, probability = likeliest(probabilities[:s.model.Languages()])
+	return id, probability, nil
+}
+
+// likeliest returns the likeliest of the languages that a model has, and its share
+// of their probability: whisper.cpp also weighs those of larger vocabularies, whose
+// numbers are other tokens here.
+func likeliest(probabilities []float32) (id int, probability float32) {
+	var sum float32
+	for i, p := range probabilities {
+		sum += p
+		if p > probabilities[id] {
+			id = i
+		}
+	}
+	if sum <= 0 {
+		return 0, 0
+	}
+	return id, probabilities[id] / sum
 }

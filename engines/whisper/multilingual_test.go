@@ -1,0 +1,131 @@
+package whisper
+
+import (
+	"bytes"
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/lexilingo/modelgateway/engines/errs"
+	"github.com/lexilingo/modelgateway/engines/whisper/modelfile"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+)
+
+const (
+	englishTexts = 50256 // tokens of text before the special ones, in the English vocabulary
+	firstLang    = 50259 // of the multilingual one
+	languages    = 99
+)
+
+// multilingual writes the starter with the multilingual vocabulary: one more token of
+// text, which moves all special ones by one, and tokens of languages that differ.
+func multilingual(t *testing.T) string {
+	t.Helper()
+	data, err := os.ReadFile(starter())
+	if err != nil {
+		t.Fatal(err)
+	}
+	header, err := modelfile.Read(starter())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	put := func(v int) { _ = binary.Write(&b, binary.LittleEndian, int32(v)) }
+	number := func(at int) int { return int(int32(binary.LittleEndian.Uint32(data[at:]))) }
+
+	b.Write(data[:atVocabulary])
+	put(header.Vocabulary + 1)
+	at := 48 + 8 + header.Mels*201*4
+	b.Write(data[atVocabulary+4 : at])
+	texts := number(at)
+	at += 4
+	put(texts + 1)
+	for i := range texts {
+		if i == englishTexts {
+			put(2)
+			b.WriteString("+1")
+		}
+		next := at + 4 + number(at)
+		b.Write(data[at:next])
+		at = next
+	}
+	if texts <= englishTexts {
+		put(2)
+		b.WriteString("+1")
+	}
+	// The embedding's rows are the tokens' vectors.
+	name := []byte("decoder.token_embedding.weight")
+	from := bytes.Index(data, name)
+	b.Write(data[at : from-4])
+	put(header.Vocabulary + 1)
+	b.Write(name)
+	from += len(name)
+	row := map[int]int{0: 4 * header.Width, 1: 2 * header.Width, 7: header.Width / 32 * 24, 8: header.Width / 32 * 34}[number(from-len(name)-12)]
+	if row == 0 {
+		t.Fatal("the starter's matrices are of another type")
+	}
+	to := from + row*header.Vocabulary
+	rows := append(append(bytes.Clone(data[from:from+englishTexts*row]), data[from:from+row]...), data[from+englishTexts*row:to]...)
+	for i := range languages {
+		copy(rows[(firstLang+i)*row:], rows[(2000+i)*row:(2001+i)*row])
+	}
+	b.Write(rows)
+	b.Write(data[to:])
+	path := filepath.Join(t.TempDir(), "multilingual.bin")
+	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestLanguages(t *testing.T) {
+	m := load(t, multilingual(t), nil)
+	if n := m.weights.Languages(); !m.weights.Multilingual() || n != languages {
+		t.Fatalf("%d languages, want %d", n, languages)
+	}
+	for _, language := range []string{"yue", "cantonese", "xx", "zh-"} {
+		_, err := m.request(&gatewayv1.TranscriptionConfig{Language: language})
+		if known := language == "zh-"; known != (err == nil) || !known && errs.ReasonOf(err) != errs.InvalidRequest {
+			t.Errorf("language %q: %v", language, err)
+		}
+	}
+	for alias, language := range map[string]string{"nb": "no", "jv": "jw", "fil-PH": "tl", "iw": "he", "VI": "vietnamese"} {
+		a, errA := m.request(&gatewayv1.TranscriptionConfig{Language: alias})
+		b, errB := m.request(&gatewayv1.TranscriptionConfig{Language: language})
+		if errA != nil || errB != nil || a.options.Language != b.options.Language || a.detect {
+			t.Errorf("%q is the language %d, %v; %q is %d, %v", alias, a.options.Language, errA, language, b.options.Language, errB)
+		}
+	}
+}
+
+func TestMultilingualSameAsWhisperCLI(t *testing.T) {
+	path := multilingual(t)
+	m := load(t, path, map[string]any{"silence_threshold": 0})
+	samples := speechSamples(t)
+	texts := map[string]bool{}
+	for name, c := range map[string]struct {
+		config  *gatewayv1.TranscriptionConfig
+		options []string
+	}{
+		"detected":   {&gatewayv1.TranscriptionConfig{}, []string{"-l", "auto"}},
+		"Vietnamese": {&gatewayv1.TranscriptionConfig{Language: "vi"}, []string{"-l", "vi"}},
+		"translated": {&gatewayv1.TranscriptionConfig{Language: "vi", Translate: true}, []string{"-l", "vi", "-tr"}},
+	} {
+		want := whisperCLI(t, path, samples, append(c.options, "-bs", "1")...)
+		c.config.WordTimestamps = true
+		got := final(t, m, c.config, wav(samples, 16000, 1))
+		want.compareAnswer(t, got)
+		if got.GetLanguage() != want.Result.Language {
+			t.Errorf("%s: the language is %q, the reference has %q", name, got.GetLanguage(), want.Result.Language)
+		}
+		if detects := c.config.GetLanguage() == ""; detects != (got.GetLanguageConfidence() > 0) {
+			t.Errorf("%s: the confidence in the language is %g", name, got.GetLanguageConfidence())
+		}
+		texts[got.GetText()] = true
+		t.Logf("%s: %s %g %q", name, got.GetLanguage(), got.GetLanguageConfidence(), got.GetText())
+	}
+	if len(texts) < 2 {
+		t.Error("language and translation change nothing: there is nothing to compare")
+	}
+}
