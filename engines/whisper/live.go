@@ -27,6 +27,10 @@ const (
 	promptBytes = 200
 	// languageSamples is how much audio it takes to settle the language.
 	languageSamples = 5 * speech.Rate
+	// certainty in a language, in certainPasses in a row, settles it before that:
+	// each detection is one more pass of the encoder.
+	certainty     = 0.9
+	certainPasses = 2
 )
 
 // live transcribes audio while it arrives: a pass over what is not final yet, as
@@ -39,6 +43,8 @@ type live struct {
 	passed int           // samples of the buffer that the last pass heard
 	// trimmed tells that the buffer is not the whole audio any more.
 	trimmed bool
+	// certain is how many passes in a row were certain of the language.
+	certain int
 	// latest are the segments of the last pass.
 	latest []transcript.Segment
 }
@@ -95,10 +101,12 @@ func (l *live) hypothesis() ([]transcript.Segment, error) {
 	if err := l.stream.renew(); err != nil {
 		return nil, err
 	}
-	if !l.detected || !l.trimmed && (l.passed < languageSamples || len(l.buffer) == l.passed) {
+	if l.detects() {
+		before := l.request.options.Language
 		if err := l.detect(c.sounding()); err != nil {
 			return nil, err
 		}
+		l.note(before)
 	}
 	options := l.request.options
 	options.AudioContext = l.model.parameters.audioContext(len(c.sounding()))
@@ -113,6 +121,29 @@ func (l *live) hypothesis() ([]transcript.Segment, error) {
 		return nil
 	})
 	return segments, err
+}
+
+// detects tells whether the language is to be detected in this pass: until it is
+// settled, and at the end of audio that is all there, as for a whole clip.
+func (l *live) detects() bool {
+	if !l.detected {
+		return true
+	}
+	atEnd := len(l.buffer) == l.passed
+	return !l.trimmed && (atEnd || l.passed < languageSamples && l.certain < certainPasses)
+}
+
+// note counts the passes in a row that were certain of the same language; before is
+// the language until now.
+func (l *live) note(before int) {
+	switch {
+	case l.confidence <= certainty:
+		l.certain = 0
+	case l.certain > 0 && l.request.options.Language != before:
+		l.certain = 1
+	default:
+		l.certain++
+	}
 }
 
 // prompt is the end of the final text, from a word's beginning on.
@@ -140,10 +171,8 @@ func (l *live) trim(nothing bool) error {
 		return nil
 	}
 	final, end := l.text.Trim()
-	if len(final) == 0 && len(l.buffer) >= fullSamples {
-		if final, end = l.text.Force(); len(final) == 0 {
-			end = l.start + speech.Duration(len(l.buffer)-silenceKept)
-		}
+	if len(l.buffer) >= fullSamples {
+		final, end = l.force(final, end)
 	}
 	for _, s := range final {
 		if err := l.keep(s); err != nil {
@@ -154,6 +183,23 @@ func (l *live) trim(nothing bool) error {
 		l.cut(end)
 	}
 	return nil
+}
+
+// leastTrim is the least that a full buffer loses: each pass costs a whole window,
+// and without it one that says a segment ends at once would be followed by as many.
+const leastTrim = time.Second
+
+// force makes more segments final, after those that are, until enough of a full
+// buffer can be cut off, and returns them with the time to cut it at.
+func (l *live) force(final []transcript.Segment, end time.Duration) ([]transcript.Segment, time.Duration) {
+	for end < l.start+leastTrim {
+		more, at := l.text.Force()
+		if at == 0 { // there are no more
+			return final, l.start + speech.Duration(len(l.buffer)-silenceKept)
+		}
+		final, end = append(final, more...), max(end, at)
+	}
+	return final, end
 }
 
 // cut drops the audio before a time.
