@@ -70,3 +70,20 @@ func TestGivenUpComputationsTouchNothing(t *testing.T) {
 		})
 	}
 }
+
+// A closed model lets nobody in, though there are places.
+func TestNobodyEntersAClosedModel(t *testing.T) {
+	m := load(t, starter(), nil)
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for range 100 {
+		if s, err := m.open(t.Context()); err == nil {
+			s.close()
+			t.Fatal("a closed model opens a stream")
+		}
+	}
+	if len(m.places) != 0 {
+		t.Errorf("%d places are taken", len(m.places))
+	}
+}

@@ -24,8 +24,11 @@ type model struct {
 	// places has an entry for each stream that holds a state: a state costs as
 	// much memory as the weights of a small model.
 	places chan struct{}
-	// streams counts states, also those whose caller is gone.
+	// streams counts states, also those whose caller is gone. None comes after
+	// closed, which mutex guards: Close waits for them, and frees the weights.
 	streams sync.WaitGroup
+	mutex   sync.Mutex
+	closed  bool
 	// life ends when the model is closed.
 	life context.Context
 	end  context.CancelFunc
@@ -59,6 +62,9 @@ const closeBound = time.Second
 
 // Close implements engines.Model.
 func (m *model) Close() error {
+	m.mutex.Lock()
+	m.closed = true
+	m.mutex.Unlock()
 	m.end()
 	ended := make(chan struct{})
 	go func() {
@@ -112,15 +118,30 @@ func (m *model) open(ctx context.Context) (*stream, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case <-m.life.Done():
-		return nil, errs.New(errs.Draining, "the model is closing")
+		return nil, errClosing()
+	}
+	if !m.enter() {
+		<-m.places
+		return nil, errClosing()
 	}
 	s := &stream{model: m}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	s.unhook = context.AfterFunc(m.life, s.cancel)
-	m.streams.Add(1)
 	if err := s.renew(); err != nil {
 		s.close()
 		return nil, err
 	}
 	return s, nil
 }
+
+// enter counts a stream, unless the model is closed: a place may be had even so.
+func (m *model) enter() bool {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	if !m.closed {
+		m.streams.Add(1)
+	}
+	return !m.closed
+}
+
+func errClosing() error { return errs.New(errs.Draining, "the model is closing") }
