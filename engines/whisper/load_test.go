@@ -186,7 +186,7 @@ func TestSettings(t *testing.T) {
 		says     string
 	}{
 		"unknown key":      {map[string]any{"beam_sizes": 1}, "cpu", errs.InvalidRequest, `"beam_size"`},
-		"out of range":     {map[string]any{"beam_size": 9}, "cpu", errs.InvalidRequest, "from 0 to 8"},
+		"out of range":     {map[string]any{"beam_size": 17}, "cpu", errs.InvalidRequest, "from 0 to 16"},
 		"unknown context":  {map[string]any{"audio_ctx": "half"}, "cpu", errs.InvalidRequest, `"short"`},
 		"absent VAD model": {map[string]any{"vad_model": "none.bin"}, "cpu", errs.ModelFileMissing, "none.bin"},
 		"another VAD file": {map[string]any{"vad_model": "whisper.bin"}, "cpu", errs.ModelFileInvalid, "voice activity"},

@@ -13,7 +13,7 @@ import (
 // what concerns decoding are whisper-cli's.
 type parameters struct {
 	// BeamSize is the number of hypotheses where a request names none; 0 and 1
-	// are greedy.
+	// are greedy, more than whispercpp.MaxDecoders count as so many.
 	BeamSize int `json:"beam_size"`
 	// BestOf is the number of candidates where the temperature is above 0.
 	BestOf int `json:"best_of"`
@@ -74,6 +74,9 @@ const (
 	audioContextShort = "short"
 )
 
+// maxBeamSize is the API's.
+const maxBeamSize = 16
+
 // readParameters checks the settings of a model.
 func readParameters(opts engines.LoadOptions) (parameters, error) {
 	p := defaults()
@@ -84,7 +87,7 @@ func readParameters(opts engines.LoadOptions) (parameters, error) {
 		name               string
 		value, least, most float64
 	}{
-		{"beam_size", float64(p.BeamSize), 0, whispercpp.MaxDecoders},
+		{"beam_size", float64(p.BeamSize), 0, maxBeamSize},
 		{"best_of", float64(p.BestOf), 1, whispercpp.MaxDecoders},
 		{"temperature", p.Temperature, 0, 1},
 		{"temperature_inc", p.TemperatureInc, 0, 1},
