@@ -13,6 +13,8 @@ import (
 const (
 	defaultBestOf       = 5
 	defaultBlockSeconds = 300
+	// mostHypotheses is what whisper.cpp keeps, whatever is set.
+	mostHypotheses = 8
 )
 
 // What a whisper_state takes, as whisper.cpp 1.9 prints it for widths from 384 to
@@ -60,7 +62,7 @@ func whisper(src Source) (int64, error) {
 // stateBytes is the memory of one whisper_state at work.
 func stateBytes(h modelfile.Header, src Source) float64 {
 	width, layers := float64(h.Width), float64(h.DecoderLayers)
-	hypotheses := max(number(src, "best_of", defaultBestOf), number(src, "beam_size", 1))
+	hypotheses := min(max(number(src, "best_of", defaultBestOf), number(src, "beam_size", 1)), mostHypotheses)
 	cell := 2 * width * cellBytes // a key and a value in one layer
 	self := padded(h.TextContext()) * (hypotheses + spareCaches) * layers * cell
 	cross := padded(h.AudioContext()) * layers * cell
