@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -175,38 +176,79 @@ func TestStreamsDoNotDisturbEachOther(t *testing.T) {
 	all.Wait()
 }
 
-// A cancel reaches the computation that is under way.
+// processorTime is what this process has computed since it began.
+func processorTime(t *testing.T) time.Duration {
+	t.Helper()
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
+}
+
+// A cancel reaches the computation that is under way, and ends it: what is computed
+// of the call is a small part of the whole. It is told by processor time, which a
+// machine with other work does not stretch.
 func TestCancel(t *testing.T) {
 	m := load(t, starter(), nil)
-	data := pcm(longSpeech(t, 120))
+	data := pcm(longSpeech(t, 90))
+	config := func(interim bool) *gatewayv1.TranscriptionConfig {
+		return &gatewayv1.TranscriptionConfig{Format: rawFormat(), BeamSize: 8, InterimResults: interim}
+	}
+	begun := processorTime(t)
+	final(t, m, config(false), data)
+	whole := processorTime(t) - begun
 	for _, interim := range []bool{false, true} {
-		ctx, cancel := context.WithCancel(t.Context())
-		before := m.work.Count()
-		done := make(chan error, 1)
-		go func() {
-			_, err := transcribe(ctx, m, &gatewayv1.TranscriptionConfig{Format: rawFormat(), BeamSize: 8, InterimResults: interim}, data)
-			done <- err
-		}()
-		for m.work.Count() == before {
-			select {
-			case err := <-done:
-				t.Fatalf("the call ended before it was cancelled: %v", err)
-			case <-time.After(time.Millisecond):
-			}
-		}
-		cancel()
-		select {
-		case err := <-done:
-			if !errors.Is(err, context.Canceled) {
-				t.Errorf("got %v", err)
-			}
-		case <-time.After(30 * time.Second):
-			t.Fatal("the call goes on")
+		begun := processorTime(t)
+		cancelled(t, m, config(interim), data)
+		if used := processorTime(t) - begun; used > whole*3/10 {
+			t.Errorf("a cancelled call took %v of processor time, a whole one %v; interim results %v", used, whole, interim)
 		}
 	}
 	// Both places are free again.
 	if got := final(t, m, &gatewayv1.TranscriptionConfig{Format: rawFormat()}, data[:32000*5]); got.GetText() == "" {
 		t.Error("nothing is heard after the cancels")
+	}
+}
+
+// cancelled cancels a call as soon as it computes, and waits for all of its
+// computations to end.
+func cancelled(t *testing.T, m *model, cfg *gatewayv1.TranscriptionConfig, data []byte) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	before := m.work.Count()
+	done := make(chan error, 1)
+	go func() {
+		_, err := transcribe(ctx, m, cfg, data)
+		done <- err
+	}()
+	for m.work.Count() == before {
+		select {
+		case err := <-done:
+			t.Fatalf("the call ended before it was cancelled: %v", err)
+		case <-time.After(time.Millisecond):
+		}
+	}
+	cancel()
+	bound := time.After(time.Minute)
+	select {
+	case err := <-done:
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+	case <-bound:
+		t.Fatal("the call goes on")
+	}
+	for range cap(m.places) {
+		select {
+		case m.places <- struct{}{}:
+		case <-bound:
+			t.Fatal("a computation goes on")
+		}
+	}
+	for range cap(m.places) {
+		<-m.places
 	}
 }
 
