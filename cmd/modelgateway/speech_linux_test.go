@@ -45,6 +45,9 @@ func TestLiveSpeechThatHangs(t *testing.T) {
 	defer func() { _, _ = r.Close(), microphone.Close() }()
 	cmd.Stdin = r
 	o := onTerminal(t, cmd)
+	if _, err := microphone.Write(make([]byte, 10)); err != nil { // the model loads at the first sound
+		t.Fatal(err)
+	}
 	o.expect("slowest loading")
 	o.send(keyCtrlC)
 	o.expect("Ctrl-C again gives up")
