@@ -55,16 +55,15 @@ func abandon(t *testing.T, s *Session, table map[string]Tensor) {
 func TestCancelInALongNode(t *testing.T) {
 	s := loadModel(t, "square.onnx")
 	table := squareOf(longNode)
-	for range 4 { // what the first ones leave stays: threads, and the race detector's memory of addresses
-		abandon(t, s, table)
-	}
+	abandon(t, s, table) // what the first one leaves, as the system's threads, stays
 	if _, err := s.Run(t.Context(), squareOf(2)); err != nil {
 		t.Fatal(err)
 	}
 	s.runs.under.Wait()
 	debug.FreeOSMemory()
 	goroutines, memory := runtime.NumGoroutine(), residentBytes(t)
-	for range 4 {
+	const times = 8
+	for range times {
 		abandon(t, s, table)
 		// A caller that waits for the place gives up like any other.
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
@@ -88,8 +87,9 @@ func TestCancelInALongNode(t *testing.T) {
 		t.Errorf("of %d goroutines there are %d", goroutines, n)
 	}
 	debug.FreeOSMemory()
-	// Each run takes 13 MiB for its result.
-	if grown := residentBytes(t) - memory; grown > 32<<20 {
+	// Each run takes 13 MiB for its result. The allocator and the race detector keep
+	// a few of them, whatever their number.
+	if grown := residentBytes(t) - memory; grown > (times-1)*13<<20 {
 		t.Errorf("the process grew by %d MiB", grown>>20)
 	}
 }
