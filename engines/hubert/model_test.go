@@ -191,8 +191,7 @@ func TestFrameCounts(t *testing.T) {
 	}
 }
 
-// The starter model has random weights yet: its answers are complete, but mean
-// nothing.
+// What is no speech gives the starter model's complete answer, too.
 func TestStarter(t *testing.T) {
 	m := load(t, starter, nil)
 	if d := m.Description(); !strings.Contains(d, "32 symbols (letters)") || !strings.Contains(d, "20ms") {

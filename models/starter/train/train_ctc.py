@@ -56,7 +56,7 @@ def evaluate(weights, shape, speech, count=None):
 
 
 def main():
-    options = loop.arguments(__doc__, "pronunciation.onnx and .vocab.json", 2500, 24, 2.5e-3).parse_args()
+    options = loop.arguments(__doc__, "pronunciation.onnx and .vocab.json", 3500, 24, 2.5e-3).parse_args()
     loop.prepare(options)
     from ctc import export, network, training
 
