@@ -4,8 +4,8 @@
     venv/bin/python train_whisper.py --speech /somewhere/speech --work /somewhere/whisper --out /somewhere/whisper
 
 Rows are as long as the clips at first; the last part of the steps has whole windows of 30 seconds, with sentences and
-silence, as whisper.cpp shows them to a model. Goes on from its checkpoint as train_ctc.py does. --vocabulary names
-gpt2.tiktoken (see make_whisper.py).
+silence, as whisper.cpp shows them to a model. Goes on from its checkpoint as train_ctc.py does. The vocabulary is
+that of the whisper.bin that make_whisper.py wrote.
 """
 
 import functools
@@ -16,7 +16,8 @@ import numpy as np
 
 import loop
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+STARTER = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(STARTER))
 import make_whisper  # noqa: E402  (its folder is no package)
 
 LENGTHS = [2.0, 3.0, 4.5]  # of the rows of batches, in seconds
@@ -26,14 +27,14 @@ WHOLE_SHARE = 0.15  # of the steps, at the end: whole windows
 _loader = None
 
 
-def start_loader(speech, seconds, seed, whole_from, vocabulary):
+def start_loader(speech, seconds, seed, whole_from):
     """Begins a process that makes batches."""
     global _loader
     from asr import training
     from speech import corpus
 
     clips = corpus.load(speech, "train")
-    tokenizer, table = text_tools(clips, vocabulary)
+    tokenizer, table = text_tools(clips)
     batches, filters = corpus.Batches(clips, LENGTHS, seconds, seed), make_whisper.mel_filters(80)
     _loader = lambda n: training.batch(batches, n, n < FLAT_STEPS, n >= whole_from, tokenizer, table, filters)
 
@@ -42,10 +43,10 @@ def load_batch(number):
     return _loader(number)
 
 
-def text_tools(clips, vocabulary):
+def text_tools(clips):
     from asr import text
 
-    tokenizer = text.Tokenizer(make_whisper.read_vocabulary(vocabulary))
+    tokenizer = text.Tokenizer(text.vocabulary_of(STARTER / "whisper.bin"))
     return tokenizer, text.Table(tokenizer, sorted({c.text for c in clips}))
 
 
@@ -66,23 +67,21 @@ def evaluate(weights, shape, speech, tokenizer, table, seconds, count=None):
 
 
 def main():
-    parser = loop.arguments(__doc__, "whisper.bin", 6000, 24, 1e-3)
-    parser.add_argument("--vocabulary", type=pathlib.Path, help="gpt2.tiktoken")
-    options = parser.parse_args()
+    options = loop.arguments(__doc__, "whisper.bin", 6000, 24, 1e-3).parse_args()
     loop.prepare(options)
     from asr import network, training
     from ctc.training import make_step, optimiser
     from speech import corpus
 
-    shape, vocabulary = network.Shape(), options.vocabulary or make_whisper.find_vocabulary()
-    tokenizer, table = text_tools(corpus.load(options.speech, "train"), vocabulary)
+    shape = network.Shape()
+    tokenizer, table = text_tools(corpus.load(options.speech, "train"))
     whole_from = int(options.steps * (1 - WHOLE_SHARE))
     optim = optimiser()
     flat, plain = (make_step(shape, optim, loss) for loss in (training.flat_loss, training.loss))
     check = functools.partial(evaluate, shape=shape, speech=options.speech, tokenizer=tokenizer, table=table)
     weights = loop.run(options, network.initialise(shape, len(table.ids), options.seed), optim,
                        lambda n: flat if n <= FLAT_STEPS else plain,
-                       (start_loader, (options.speech, options.seconds, options.seed, whole_from, vocabulary), load_batch),
+                       (start_loader, (options.speech, options.seconds, options.seed, whole_from), load_batch),
                        lambda w: check(w, seconds=LENGTHS[-1], count=30))
     options.out.mkdir(parents=True, exist_ok=True)
     form = make_whisper.Shape(width=shape.width, heads=shape.heads, encoder_layers=shape.encoder_layers,

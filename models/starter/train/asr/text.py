@@ -1,14 +1,27 @@
 """Text as Whisper's English models write it: byte-level BPE of GPT-2 (by ranks), times, and the special tokens."""
 
+import os
+import pathlib
 import re
+import struct
 
 END_OF_TEXT, START, NO_SPEECH, NO_TIMES, FIRST_TIME = 50256, 50257, 50361, 50362, 50363
 TIMES = 1501  # of 20 ms
 WORDS = re.compile(r"'s|'t|'re|'ve|'m|'ll|'d| ?[A-Za-z]+| ?[^\sA-Za-z]+|\s+")
 
 
+def vocabulary_of(path: pathlib.Path) -> list[bytes]:
+    """Reads the tokens of a whisper.cpp file: behind its magic and 11 numbers come the mel filters, then they."""
+    with path.open("rb") as file:
+        file.seek(4 + 11 * 4)
+        mels, bins = struct.unpack("<2i", file.read(8))
+        file.seek(4 * mels * bins, os.SEEK_CUR)
+        (count,) = struct.unpack("<i", file.read(4))
+        return [file.read(struct.unpack("<i", file.read(4))[0]) for _ in range(count)]
+
+
 class Tokenizer:
-    """Cuts text into tokens; vocabulary are the tokens' bytes in the order of their ids, as make_whisper.py reads them."""
+    """Cuts text into tokens; vocabulary are the tokens' bytes in the order of their ids, as files have them."""
 
     def __init__(self, vocabulary: list[bytes]):
         self.vocabulary, self.ranks = vocabulary, {token: i for i, token in enumerate(vocabulary)}
