@@ -87,7 +87,7 @@ def main():
     form = make_whisper.Shape(width=shape.width, heads=shape.heads, encoder_layers=shape.encoder_layers,
                               decoder_layers=shape.decoder_layers)
     tensors = {name: np.asarray(value) for name, value in network.full_weights(weights, table.ids, shape).items()}
-    make_whisper.write_model(options.out / "whisper.bin", form, tokenizer.vocabulary, tensors, "q8_0")
+    make_whisper.write_model(options.out / "whisper.bin", form, tokenizer.vocabulary, tensors, "q5_1")
     print(f"wrote {options.out / 'whisper.bin'} ({(options.out / 'whisper.bin').stat().st_size:,} bytes)")
     check(weights, seconds=30.0)
 
