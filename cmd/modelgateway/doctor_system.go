@@ -114,7 +114,7 @@ func checkKey(cfg *config.Config) finding {
 // checkPorts tells whether the addresses are free, or a server of ours has them.
 func checkPorts(ctx context.Context, cfg *config.Config) []finding {
 	if version, err := runningVersion(ctx, cfg.GRPCListen); err == nil {
-		return []finding{ok("server", "version %s runs at %s", version, cfg.GRPCListen)}
+		return []finding{ok("server", "version %s runs at %s", version, cfg.GRPCListen), checkFallbacks(ctx, cfg)}
 	}
 	return []finding{
 		checkAddress(ctx, "gRPC address", "--grpc-listen", cfg.GRPCListen),

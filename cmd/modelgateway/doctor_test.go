@@ -57,7 +57,15 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 }
 
 func TestDoctorBesideAServer(t *testing.T) {
-	s := start(t)
-	finish(t, command(t, "doctor", "--config", settings(t), "--state-dir", t.TempDir(), "--grpc-listen", s.addr)).
-		check(t, exitFailed, "OK   server", "version dev runs at "+s.addr)
+	file := settings(t)
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, file, strings.Replace(string(text), "grammar: {primary: fast}", "grammar: {primary: broken, fallbacks: [fast]}", 1))
+	s := startWith(t, file)
+	ask := []string{"doctor", "--config", file, "--state-dir", t.TempDir(), "--grpc-listen", s.addr, "--http-listen", s.http}
+	finish(t, command(t, ask...)).check(t, exitFailed, "OK   server", "version dev runs at "+s.addr, "OK   fallbacks        0 of 0 requests")
+	s.run(t, "grammar", "She have a cat.").check(t, exitOK)
+	finish(t, command(t, ask...)).check(t, exitFailed, "WARN fallbacks", "1 of 1 requests", "from broken to fast because of MODEL_FILE_INVALID", "modelgateway models")
 }

@@ -108,17 +108,23 @@ func write(t *testing.T, file, text string) {
 
 // server is a running "modelgateway serve".
 type server struct {
-	addr string
-	cmd  *exec.Cmd
-	log  *bytes.Buffer
+	addr, http string
+	cmd        *exec.Cmd
+	log        *bytes.Buffer
 }
 
-var readyAddress = regexp.MustCompile(`gRPC (127\.0\.0\.1:\d+)`)
+var readyAddress = regexp.MustCompile(`gRPC (127\.0\.0\.1:\d+), HTTP http://(127\.0\.0\.1:\d+)`)
 
 // start runs a server on free ports until the test ends.
 func start(t *testing.T) *server {
 	t.Helper()
-	cmd := command(t, "serve", "--config", settings(t), "--grpc-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--state-dir", t.TempDir())
+	return startWith(t, settings(t))
+}
+
+// startWith runs one with a configuration of its own.
+func startWith(t *testing.T, file string) *server {
+	t.Helper()
+	cmd := command(t, "serve", "--config", file, "--grpc-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--state-dir", t.TempDir())
 	s := &server{cmd: cmd, log: &bytes.Buffer{}}
 	cmd.Stderr = s.log
 	stdout, err := cmd.StdoutPipe()
@@ -134,7 +140,7 @@ func start(t *testing.T) *server {
 	if match == nil {
 		t.Fatalf("no ready line: %q %v", line, err)
 	}
-	s.addr = match[1]
+	s.addr, s.http = match[1], match[2]
 	return s
 }
 
