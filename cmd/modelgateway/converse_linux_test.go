@@ -105,6 +105,34 @@ func (o *terminalOf) send(keys string) {
 	}
 }
 
+// expectPrompt waits until the terminal shows the prompt and its keys are the
+// line editor's: the editor takes Ctrl-C from the terminal only after it has
+// printed its prompt, and one that is pressed between the two is a signal.
+func (o *terminalOf) expectPrompt() {
+	o.t.Helper()
+	o.expect("> ")
+	for end := time.Now().Add(patience); !o.keysAreTheEditors(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			o.t.Fatal("the prompt is there, and Ctrl-C still a signal")
+		}
+	}
+}
+
+func (o *terminalOf) keysAreTheEditors() bool {
+	o.t.Helper()
+	raw, err := o.master.SyscallConn()
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	var mode *unix.Termios
+	var failed error
+	err = raw.Control(func(fd uintptr) { mode, failed = unix.IoctlGetTermios(int(fd), unix.TCGETS) })
+	if err := errors.Join(err, failed); err != nil {
+		o.t.Fatal(err)
+	}
+	return mode.Lflag&unix.ISIG == 0
+}
+
 const (
 	keyCtrlC = "\x03"
 	keyCtrlD = "\x04"
@@ -114,11 +142,11 @@ func TestConversation(t *testing.T) {
 	s := start(t)
 	o := onTerminal(t, s.command(t, "chat"))
 	o.expect("/help")
-	o.expect("> ")
+	o.expectPrompt()
 	o.send("Hello\r")
 	o.expect("lazy dog. ")
 	o.expect("fast · 10 tokens")
-	o.expect("> ")
+	o.expectPrompt()
 	o.send("/quit\r")
 	if err := o.cmd.Wait(); err != nil {
 		t.Errorf("/quit ends with %v", err)
@@ -128,21 +156,21 @@ func TestConversation(t *testing.T) {
 func TestConversationStopsAnswersAndGoesOn(t *testing.T) {
 	s := start(t)
 	o := onTerminal(t, s.command(t, "chat", "--system=Be kind."))
-	o.expect("> ")
+	o.expectPrompt()
 	o.send(`fault:{"text":"Well then ","fault":"stall","fault_after_tokens":2}` + "\r")
 	o.expect("\r\nWell then ")
 	o.send(keyCtrlC)
-	o.expect("> ")
+	o.expectPrompt()
 	o.send("And now?\r")
 	o.expect("lazy dog. ")
-	o.expect("> ")
+	o.expectPrompt()
 	o.send("/nonsense\r")
 	o.expect("/reset")
-	o.expect("> ")
+	o.expectPrompt()
 	o.send("/reset\r")
-	o.expect("> ")
+	o.expectPrompt()
 	o.send(keyCtrlC)
-	o.expect("> ")
+	o.expectPrompt()
 	o.send(keyCtrlD)
 	if err := o.cmd.Wait(); err != nil {
 		t.Errorf("Ctrl-D ends with %v", err)
