@@ -72,7 +72,7 @@ def drop_words(server: Server, name: str, count: int, draw, seed: int) -> None:
     """Leaves a word out of each of some held-out sentences."""
     rng, noise = random.Random(seed), np.random.default_rng(seed)
     found = said = false = 0
-    texts = [t for t in sentences.make(seed, 4 * count, held_out=True) if len(t.split()) >= 4][:count]
+    texts = [t for t, _ in sentences.make(seed, 4 * count, True, sentences.SENTENCE) if len(t.split()) >= 4][:count]
     for text in texts:
         parts = text.split()
         at = rng.choice([i for i, part in enumerate(parts[:-1]) if len(part) > 2] or [0])

@@ -1,4 +1,4 @@
-"""Sentences of everyday English from a small grammar, word lists read aloud, and the sentences of the evaluation.
+"""Sentences of English from a small grammar, word lists read aloud, and the sentences of the evaluation.
 
 Which sentences are held out is a matter of their letters alone (a hash), so that no seed and no size of the data can
 bring one of them into the training.
@@ -8,8 +8,9 @@ import hashlib
 import random
 import re
 
-from speech import words
+from speech import everyday, words
 
+SENTENCE, EVERYDAY, WORDS = "sentence", "everyday", "words"  # forms of a text
 HELD_OUT_SHARE = 0.06
 # The evaluation says single words in these; training has neither these nor the words "repeat" and "easier".
 CARRIERS = ["please repeat {}", "the next word is {} again", "{} is easier to say"]
@@ -34,14 +35,21 @@ class Writer:
         self.pair_words = sorted({w for pair in words.PAIRS for w in pair})
         self.singular = words.PEOPLE + words.ANIMALS + words.THINGS
 
-    def text(self) -> str:
-        """A sentence, or words in a row: those teach sounds, where sentences can be guessed."""
+    def text(self) -> tuple[str, str]:
+        """Returns a text and its form: SENTENCE, EVERYDAY or WORDS, which teach sounds, where sentences can be guessed."""
         kind = self.rng.random()
-        if kind < 0.62:
-            return self.sentence()
-        if kind < 0.80:
+        if kind < 0.64:
+            return self.sentence(), SENTENCE
+        if kind < 0.76:
+            return everyday.text(self.rng), EVERYDAY
+        return self.words(), WORDS
+
+    def words(self) -> str:
+        """Words that do not tell each other: in a row, or one among the words of a sentence."""
+        kind = self.rng.random()
+        if kind < 0.45:
             return self.row(self.all_words, self.rng.choice((1, 2, 3, 3, 4, 5)))
-        if kind < 0.90:
+        if kind < 0.70:
             return self.row(self.pair_words, self.rng.choice((1, 2, 3, 4)))
         return self.swapped()
 
@@ -157,11 +165,18 @@ FORMS = [
 ]
 
 
-def make(seed: int, count: int, held_out: bool) -> list[str]:
-    """Returns different sentences, in random order, all of the training or all held out."""
-    writer, seen = Writer(random.Random(seed)), {}
-    while len(seen) < count:
-        text = writer.sentence() if held_out else writer.text()
-        if is_held_out(text) == held_out and letters(text) not in seen and len(text) < 75:
-            seen[letters(text)] = text
-    return list(seen.values())
+def make(seed: int, count: int, held_out: bool, form: str = "") -> list[tuple[str, str]]:
+    """Returns (text, form) in random order, all of the training or all held out, all of one form or as Writer.text mixes.
+
+    No text comes twice, but for everyday ones of the training.
+    """
+    rng, seen, made = random.Random(seed), set(), []
+    writer = Writer(rng)
+    drawn = {"": writer.text, SENTENCE: lambda: (writer.sentence(), SENTENCE), WORDS: lambda: (writer.words(), WORDS)}[form]
+    while len(made) < count:
+        text, kind = drawn()
+        again = letters(text) in seen and kind != EVERYDAY
+        if is_held_out(text) == held_out and not again and len(text) < 75:
+            made.append((text, kind))
+            seen.add(letters(text))
+    return made

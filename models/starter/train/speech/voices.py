@@ -1,7 +1,8 @@
 """Voices of the speech synthesisers of Debian, and how to make them speak.
 
-Packages: espeak-ng, flite, festival, festvox-kallpc16k, festvox-kdlpc16k, festvox-us-slt-hts. HELD_OUT lists voices
-that training never hears: a whole family of espeak-ng's (the Klatt synthesiser), a voice of flite, one of festival.
+Packages: espeak-ng, flite, festival, festvox-kallpc16k, festvox-kdlpc16k, festvox-us-slt-hts. flite's and festival's
+voices come of recordings of people; espeak-ng's are formants by rule. Training never hears the voices of HELD_OUT: a
+whole family of espeak-ng's (the Klatt synthesiser), ordinary variants of it, and a person.
 """
 
 import dataclasses
@@ -16,15 +17,18 @@ from scipy.io import wavfile
 from scipy.signal import resample_poly
 
 RATE = 16000
-ACCENTS = ["en-us"] * 4 + ["en-gb"] * 3 + ["en-gb-x-rp", "en-gb-scotland", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-us-nyc", "en-029"]
-VARIANTS = ("m1 m2 m3 m4 m5 m6 m7 f1 f2 f3 f4 f5 Alex Alicia Andrea Andy Annie Denis Diogo Gene Gene2 Henrique Hugo Jacky Lee "
-            "Marco Mario Michael Mike Nguyen adam anika antonio belinda benjamin boris caleb david ed edward edward2 iven iven2 "
-            "john kaukovalta linda marcelo max michel miguel norbert pablo paul pedro quincy rob robert sandro shelby steph "
-            "steph2 travis victor zac").split()
-KLATT = ["klatt", "klatt2", "klatt3", "klatt4", "klatt5", "klatt6"]
-TRAINED_SHARES = {"espeak-ng": 0.62, "flite": 0.24, "festival": 0.14}
-FLITE, FLITE_HELD_OUT = ["slt", "awb", "kal16"], "rms"
-FESTIVAL, FESTIVAL_HELD_OUT = ["cmu_us_slt_arctic_hts", "kal_diphone"], "ked_diphone"
+ACCENTS = ["en-us"] * 6 + ["en-gb"] * 3 + ["en-gb-x-rp"]
+# Those that sound like somebody: no whisper, croak or robot, and none that uses the Klatt synthesiser in disguise.
+VARIANTS = ("m1 m2 m3 m4 m6 m7 f1 f2 f3 f5 Alex Andrea Annie Denis Gene Marco Mario Mike Nguyen max norbert pablo paul "
+            "pedro quincy rob sandro steph travis").split()
+TRAINED_SHARES = {"espeak-ng": 0.5, "flite": 0.37, "festival": 0.13}
+FLITE = ["slt", "awb", "rms", "kal16"]
+FESTIVAL = ["cmu_us_slt_arctic_hts", "kal_diphone"]
+HELD_OUT = {  # by group
+    "klatt": ("espeak-ng", ["klatt", "klatt2", "klatt3", "klatt4", "klatt5", "klatt6"]),
+    "variants": ("espeak-ng", ["m5", "f4", "Michael", "miguel", "linda", "ed"]),
+    "ked": ("festival", ["ked_diphone"]),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,10 +38,17 @@ class Voice:
     program: str
     name: str
     rate: float  # 1 is the program's own
-    pitch: float  # 0 to 1; flite: in Hz, festival has no say in it
+    pitch: float  # espeak-ng: 0 to 1; flite: 1 is the voice's own; festival has no say in it
 
     def label(self) -> str:
         return f"{self.program}:{self.name}"
+
+    def group(self) -> str:
+        """Which voices belong together in the evaluation: a group of HELD_OUT, or of the training."""
+        for group, (program, names) in HELD_OUT.items():
+            if self.program == program and self.name.split("+")[-1] in names:
+                return group
+        return "formants" if self.program == "espeak-ng" else "people"
 
 
 def trained(rng: random.Random) -> Voice:
@@ -45,20 +56,19 @@ def trained(rng: random.Random) -> Voice:
     program = rng.choices(list(TRAINED_SHARES), TRAINED_SHARES.values())[0]
     if program == "espeak-ng":
         variant = "+" + rng.choice(VARIANTS) if rng.random() < 0.9 else ""
-        return Voice(program, rng.choice(ACCENTS) + variant, rng.uniform(0.65, 1.1), rng.uniform(0.2, 0.8))
+        return Voice(program, rng.choice(ACCENTS) + variant, rng.uniform(0.65, 1.1), rng.uniform(0.25, 0.75))
     if program == "flite":
-        return Voice(program, rng.choice(FLITE), rng.uniform(0.75, 1.15), rng.uniform(85, 190))
+        return Voice(program, rng.choice(FLITE), rng.uniform(0.75, 1.15), rng.uniform(0.8, 1.3))
     return Voice(program, rng.choice(FESTIVAL), rng.uniform(0.8, 1.15), 0)
 
 
-def held_out(rng: random.Random) -> Voice:
-    """Returns a voice that training never hears."""
-    program = rng.choice(["espeak-ng", "flite", "festival"])
+def held_out(rng: random.Random, group: str = "") -> Voice:
+    """Returns a voice that training never hears, of a group of HELD_OUT or of any."""
+    program, names = HELD_OUT[group or rng.choice(list(HELD_OUT))]
     if program == "espeak-ng":
-        return Voice(program, rng.choice(["en-us", "en-gb"]) + "+" + rng.choice(KLATT), rng.uniform(0.65, 1.0), rng.uniform(0.3, 0.7))
-    if program == "flite":
-        return Voice(program, FLITE_HELD_OUT, rng.uniform(0.8, 1.1), rng.uniform(90, 130))
-    return Voice(program, FESTIVAL_HELD_OUT, rng.uniform(0.85, 1.1), 0)
+        name = rng.choice(["en-us", "en-gb"]) + "+" + rng.choice(names)
+        return Voice(program, name, rng.uniform(0.65, 1.0), rng.uniform(0.3, 0.7))
+    return Voice(program, rng.choice(names), rng.uniform(0.85, 1.1), 0)
 
 
 def speak(voice: Voice, texts: list[str]) -> list[np.ndarray]:
@@ -76,8 +86,8 @@ def _espeak(voice: Voice, text: str) -> bytes:
 
 def _flite(voice: Voice, text: str) -> bytes:
     with tempfile.NamedTemporaryFile(suffix=".wav") as file:
-        _run(["flite", "-voice", voice.name, "--setf", f"duration_stretch={1 / voice.rate:.3f}",
-              "--setf", f"int_f0_target_mean={voice.pitch:.0f}", "-t", text, "-o", file.name])
+        _run(["flite", "-voice", voice.name, "--setf", f"duration_stretch={1 / voice.rate:.3f}", "--setf", f"f0_shift={voice.pitch:.2f}",
+              "--setf", f"int_f0_target_mean={105 * voice.pitch:.0f}", "-t", text, "-o", file.name])
         return pathlib.Path(file.name).read_bytes()
 
 

@@ -86,6 +86,13 @@ slowly quickly quietly loudly carefully easily happily sadly badly well suddenly
 nearly hardly early late abroad upstairs downstairs forward alone twice
 """.split()
 
+# What people say when they meet, and what else everyday.py needs.
+EVERYDAY = """
+hello hi bye goodbye welcome thanks excuse english vietnam vietnamese america speech sound practise practice understand
+understood mean means language grammar coffee nice learner vocabulary pronunciation spell fluent hobby job age tall
+delicious favourite food football music weather glad hope later course care count time hours minutes days years
+""".split()
+
 # base, third person, past, -ing; the past participle where it differs from the past is left out
 VERBS = [line.split() for line in """
 walk walks walked walking|talk talks talked talking|look looks looked looking|play plays played playing
@@ -157,6 +164,6 @@ def plural(noun: str) -> str:
 def trained() -> set[str]:
     """Every word form that may stand in a training sentence."""
     nouns = PEOPLE + ANIMALS + THINGS
-    out = set(FUNCTION + CONTRACTIONS + NUMBERS + NAMES + FOOD + PLACES + TIMES + WEATHER + ADJECTIVES + ADVERBS + nouns)
+    out = set(FUNCTION + CONTRACTIONS + NUMBERS + NAMES + FOOD + PLACES + TIMES + WEATHER + ADJECTIVES + ADVERBS + EVERYDAY + nouns)
     out |= {plural(n) for n in nouns} | {form for verb in VERBS for form in verb}
     return out | {w for pair in PAIRS for w in pair}
