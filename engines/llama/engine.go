@@ -11,11 +11,11 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
-	"os"
 	"sync"
 
 	"github.com/lexilingo/modelgateway/engines"
 	"github.com/lexilingo/modelgateway/engines/errs"
+	"github.com/lexilingo/modelgateway/engines/ggml"
 	"github.com/lexilingo/modelgateway/engines/llama/batching"
 	"github.com/lexilingo/modelgateway/engines/llama/chatprompt"
 	"github.com/lexilingo/modelgateway/engines/llama/gguffile"
@@ -28,10 +28,6 @@ const (
 	Name = "llama"
 
 	version = "1"
-
-	// backendsVariable names the folder of ggml's compute back ends, where the
-	// system's ggml does not find them by itself.
-	backendsVariable = "MG_GGML_BACKENDS"
 )
 
 // Engine makes models of GGUF files.
@@ -44,7 +40,7 @@ var _ engines.Engine = (*Engine)(nil)
 // New returns the engine. llama.cpp is made ready at the first use, once.
 func New() *Engine {
 	return &Engine{backend: sync.OnceValues(func() (*llamacpp.Backend, error) {
-		return llamacpp.Open(os.Getenv(backendsVariable), slog.Default())
+		return llamacpp.Open(slog.Default())
 	})}
 }
 
@@ -61,8 +57,8 @@ func (e *Engine) Describe() engines.Description {
 		},
 		Libraries: map[string]string{"llama.cpp": llamacpp.Version()},
 	}
-	if backend, err := e.backend(); err == nil {
-		d.Devices = backend.Devices()
+	if _, err := e.backend(); err == nil {
+		d.Devices = ggml.Devices()
 	}
 	return d
 }
@@ -78,8 +74,7 @@ func (e *Engine) Load(ctx context.Context, opts engines.LoadOptions) (engines.Mo
 	}
 	backend, err := e.backend()
 	if err != nil {
-		return nil, errs.New(errs.EngineUnavailable,
-			"llama.cpp has no compute back end here; set %s to the folder of libggml-cpu*.so", backendsVariable).WithCause(err)
+		return nil, err
 	}
 	weights, err := backend.LoadModel(llamacpp.ModelOptions{
 		Path:      opts.Path,
@@ -106,13 +101,12 @@ func (e *Engine) Load(ctx context.Context, opts engines.LoadOptions) (engines.Mo
 
 // loadError gives llama.cpp's refusal its type.
 func loadError(ctx context.Context, opts engines.LoadOptions, err error) error {
-	var device *llamacpp.DeviceError
+	var typed *errs.Error
 	switch {
 	case errors.Is(err, llamacpp.ErrCancelled):
 		return ctx.Err()
-	case errors.As(err, &device):
-		return errs.New(errs.EngineUnavailable, "%v; set device to one of these or to auto", err).
-			With("device", opts.Device).WithCause(err)
+	case errors.As(err, &typed):
+		return typed
 	default:
 		return errs.New(errs.ModelFileInvalid,
 			"the model's file %s cannot be used: llama.cpp says: %v; use a chat model that llama.cpp %s knows, or fetch the file again",
@@ -139,7 +133,7 @@ func newModel(backend *llamacpp.Backend, weights *llamacpp.Model, p parameters, 
 			With("path", opts.Path).WithCause(err)
 	}
 	slots := p.Parallel * slotsPerSequence
-	p.MicroBatch = p.microBatch(opts.Device != llamacpp.DeviceCPU && p.GPULayers != 0 && len(backend.Devices()) > 1)
+	p.MicroBatch = p.microBatch(opts.Device != ggml.DeviceCPU && p.GPULayers != 0 && len(ggml.Accelerators()) > 0)
 	context, err := weights.NewContext(backend, llamacpp.ContextOptions{
 		Tokens:     contextTokens(p.Context, weights.TrainedContext()),
 		Batch:      p.Batch,

@@ -10,11 +10,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"os"
 	"sync"
 
 	"github.com/lexilingo/modelgateway/engines"
 	"github.com/lexilingo/modelgateway/engines/errs"
+	"github.com/lexilingo/modelgateway/engines/ggml"
 	"github.com/lexilingo/modelgateway/engines/whisper/modelfile"
 	"github.com/lexilingo/modelgateway/engines/whisper/whispercpp"
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
@@ -25,10 +25,6 @@ const (
 	Name = "whisper"
 
 	version = "1"
-
-	// backendsVariable names the folder of ggml's compute back ends, where the
-	// system's ggml does not find them by itself.
-	backendsVariable = "MG_GGML_BACKENDS"
 
 	// windowSeconds is what whisper's encoder hears at once.
 	windowSeconds = 30
@@ -44,7 +40,7 @@ var _ engines.Engine = (*Engine)(nil)
 // New returns the engine. whisper.cpp is made ready at the first use, once.
 func New() *Engine {
 	return &Engine{backend: sync.OnceValues(func() (*whispercpp.Backend, error) {
-		return whispercpp.Open(os.Getenv(backendsVariable), slog.Default())
+		return whispercpp.Open(slog.Default())
 	})}
 }
 
@@ -56,8 +52,8 @@ func (e *Engine) Describe() engines.Description {
 		Tasks:     []enginev1.Task{enginev1.Task_TASK_TRANSCRIBE},
 		Libraries: map[string]string{"whisper.cpp": whispercpp.Version()},
 	}
-	if backend, err := e.backend(); err == nil {
-		d.Devices = backend.Devices()
+	if _, err := e.backend(); err == nil {
+		d.Devices = ggml.Devices()
 	}
 	return d
 }
@@ -79,8 +75,7 @@ func (e *Engine) Load(ctx context.Context, opts engines.LoadOptions) (engines.Mo
 	}
 	backend, err := e.backend()
 	if err != nil {
-		return nil, errs.New(errs.EngineUnavailable,
-			"whisper.cpp has no compute back end here; set %s to the folder of libggml-cpu*.so", backendsVariable).WithCause(err)
+		return nil, err
 	}
 	weights, err := backend.LoadModel(ctx, whispercpp.ModelOptions{
 		Path:           opts.Path,
@@ -102,13 +97,12 @@ func (e *Engine) Load(ctx context.Context, opts engines.LoadOptions) (engines.Mo
 
 // loadError gives whisper.cpp's refusal its type.
 func loadError(ctx context.Context, opts engines.LoadOptions, err error) error {
-	var device *whispercpp.DeviceError
+	var typed *errs.Error
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case errors.As(err, &device):
-		return errs.New(errs.EngineUnavailable, "%v; set device to one of these or to auto", err).
-			With("device", opts.Device).WithCause(err)
+	case errors.As(err, &typed):
+		return typed
 	default:
 		return errs.New(errs.ModelFileInvalid,
 			"the model's file %s cannot be used: whisper.cpp %s says: %v; fetch it again",

@@ -7,9 +7,10 @@ package llamacpp
 import "C"
 
 import (
-	"errors"
 	"fmt"
 	"unsafe"
+
+	"github.com/lexilingo/modelgateway/engines/ggml"
 )
 
 // ContextOptions sizes a context.
@@ -61,7 +62,7 @@ type Context struct {
 	batch      C.struct_llama_batch
 	candidates *C.llama_token_data
 	capacity   int
-	log        *logSink
+	log        *ggml.Log
 }
 
 // NewContext makes a context with a cache that all sequences share.
@@ -70,15 +71,12 @@ func (m *Model) NewContext(b *Backend, opts ContextOptions) (*Context, error) {
 		return nil, fmt.Errorf("%d sequences are more than llama.cpp's %d", opts.Sequences, most)
 	}
 	control := C.mg_control_new()
-	b.log.takeComplaints()
+	b.log.Forget()
 	c := C.mg_context_new(m.c, C.uint32_t(opts.Tokens), C.uint32_t(opts.Batch), C.uint32_t(opts.MicroBatch),
 		C.uint32_t(opts.Sequences), C.int32_t(opts.Threads), control)
 	if c == nil {
 		C.mg_control_free(control)
-		if why := b.log.takeComplaints(); why != "" {
-			return nil, errors.New(why)
-		}
-		return nil, errors.New("llama.cpp could not make a context")
+		return nil, b.log.Refusal("llama.cpp could not make a context")
 	}
 	n := C.size_t(m.vocab.Size())
 	return &Context{
@@ -153,14 +151,14 @@ func (c *Context) Copy(source, to, from, end int) {
 // Abort makes the Decode under way, or else the next one, return Aborted soon.
 // Only computing on the CPU can be aborted. Safe for concurrent use.
 func (c *Context) Abort() {
-	c.log.expected.Store(true)
+	c.log.Expect(true)
 	C.mg_control_set_abort(c.control, 1)
 }
 
 // ClearAbort takes Abort back. Safe for concurrent use.
 func (c *Context) ClearAbort() {
 	C.mg_control_set_abort(c.control, 0)
-	c.log.expected.Store(false)
+	c.log.Expect(false)
 }
 
 // Polls grows while a Decode computes on the CPU. Safe for concurrent use.

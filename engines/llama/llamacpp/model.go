@@ -8,27 +8,14 @@ import "C"
 
 import (
 	"errors"
-	"fmt"
 	"runtime/cgo"
-	"slices"
-	"strings"
 	"unsafe"
+
+	"github.com/lexilingo/modelgateway/engines/ggml"
 )
 
 // ErrCancelled is returned by LoadModel when its progress function said stop.
 var ErrCancelled = errors.New("the load was cancelled")
-
-// DeviceError says that a device that was asked for is not there.
-type DeviceError struct {
-	// Device is what was asked for.
-	Device string
-	// Present is what is there.
-	Present []string
-}
-
-func (e *DeviceError) Error() string {
-	return fmt.Sprintf("there is no device %q here; there is %s", e.Device, strings.Join(e.Present, ", "))
-}
 
 // LoadMode says how a file's weights get into memory.
 type LoadMode int
@@ -45,7 +32,7 @@ const (
 type ModelOptions struct {
 	// Path is the GGUF file.
 	Path string
-	// Device is one of the Device names; empty is DeviceAuto.
+	// Device is one of ggml's Device names; empty is ggml.DeviceAuto.
 	Device string
 	// GPULayers is the number of layers on the device; negative: all.
 	GPULayers int
@@ -62,10 +49,10 @@ type Model struct {
 	vocab *Vocab
 }
 
-// LoadModel loads a model's weights and vocabulary. It returns ErrCancelled, a
-// *DeviceError, or an error with llama.cpp's own words about the file.
+// LoadModel loads a model's weights and vocabulary. It returns ErrCancelled, the
+// error of ggml.CheckDevice, or one with llama.cpp's own words about the file.
 func (b *Backend) LoadModel(opts ModelOptions) (*Model, error) {
-	devices, layers, err := b.chooseDevices(opts)
+	devices, layers, err := chooseDevices(opts)
 	if err != nil {
 		return nil, err
 	}
@@ -76,16 +63,13 @@ func (b *Backend) LoadModel(opts ModelOptions) (*Model, error) {
 	path := C.CString(opts.Path)
 	defer C.free(unsafe.Pointer(path))
 
-	b.log.takeComplaints()
+	b.log.Forget()
 	c := C.mg_model_load(path, devices, layers, C.enum_llama_load_mode(opts.Mode), C.uintptr_t(handle))
 	switch {
 	case c == nil && progress.cancelled:
 		return nil, ErrCancelled
 	case c == nil:
-		if why := b.log.takeComplaints(); why != "" {
-			return nil, errors.New(why)
-		}
-		return nil, errors.New("llama.cpp does not say why it refuses the file")
+		return nil, b.log.Refusal("llama.cpp does not say why it refuses the file")
 	}
 	m := &Model{c: c}
 	m.vocab = newVocab(C.llama_model_get_vocab(c))
@@ -94,23 +78,22 @@ func (b *Backend) LoadModel(opts ModelOptions) (*Model, error) {
 
 // chooseDevices returns a NULL-terminated list of devices, to be freed (nil: all
 // that are there), and the number of layers to put on them.
-func (b *Backend) chooseDevices(opts ModelOptions) (*C.ggml_backend_dev_t, C.int32_t, error) {
-	if opts.Device == "" || opts.Device == DeviceAuto {
+func chooseDevices(opts ModelOptions) (*C.ggml_backend_dev_t, C.int32_t, error) {
+	if opts.Device == "" || opts.Device == ggml.DeviceAuto {
 		return nil, C.int32_t(opts.GPULayers), nil
 	}
-	if present := b.Devices(); !slices.Contains(present, opts.Device) {
-		return nil, 0, &DeviceError{Device: opts.Device, Present: present}
+	if err := ggml.CheckDevice(opts.Device); err != nil {
+		return nil, 0, err
 	}
 	var chosen []C.ggml_backend_dev_t
-	layers := opts.GPULayers
-	if opts.Device == DeviceCPU {
-		layers = 0
-	} else {
-		for _, d := range accelerators() {
-			if deviceName(d) == opts.Device {
-				chosen = append(chosen, d)
-			}
+	for _, a := range ggml.Accelerators() {
+		if a.Name == opts.Device {
+			chosen = append(chosen, C.ggml_backend_dev_t(a.Handle))
 		}
+	}
+	layers := opts.GPULayers
+	if opts.Device == ggml.DeviceCPU {
+		layers = 0
 	}
 	size := unsafe.Sizeof(C.ggml_backend_dev_t(nil))
 	list := (*C.ggml_backend_dev_t)(C.calloc(C.size_t(len(chosen)+1), C.size_t(size)))

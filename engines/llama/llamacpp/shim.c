@@ -1,7 +1,5 @@
-#define _GNU_SOURCE // for dladdr
 #include "shim.h"
 
-#include <dlfcn.h>
 #include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -27,16 +25,7 @@ static bool should_abort(void *data) {
 	return atomic_load_explicit(&c->abort, memory_order_relaxed) != 0;
 }
 
-static void log_line(enum ggml_log_level level, const char *text, void *data) {
-	goLog((int)level, (char *)text, (uintptr_t)data);
-}
-
-void mg_log_set(uintptr_t handle) { llama_log_set(log_line, (void *)handle); }
-
-const char *mg_library(void) {
-	Dl_info info;
-	return dladdr((void *)ggml_backend_load_all, &info) != 0 ? info.dli_fname : NULL;
-}
+void mg_log_set(void *callback, uintptr_t data) { llama_log_set((ggml_log_callback)callback, (void *)data); }
 
 static bool on_progress(float fraction, void *data) { return goProgress(fraction, (uintptr_t)data) != 0; }
 

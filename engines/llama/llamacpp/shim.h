@@ -15,11 +15,8 @@ void mg_control_set_abort(mg_control *c, int abort);
 // mg_control_polls counts the graph nodes computed: it grows during a decode.
 uint64_t mg_control_polls(mg_control *c);
 
-void mg_log_set(uintptr_t handle);
-
-// mg_library returns the path of ggml's library in this process, NULL if the
-// loader does not tell.
-const char *mg_library(void);
+// mg_log_set takes a ggml_log_callback and its data.
+void mg_log_set(void *callback, uintptr_t data);
 
 struct llama_model *mg_model_load(const char *path, ggml_backend_dev_t *devices, int32_t n_gpu_layers,
                                   enum llama_load_mode mode, uintptr_t progress);

@@ -8,13 +8,14 @@ import "C"
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 	"unsafe"
 
 	binding "github.com/ggerganov/whisper.cpp/bindings/go"
+
+	"github.com/lexilingo/modelgateway/engines/ggml"
 )
 
 // ModelOptions says how to load a model.
@@ -22,7 +23,7 @@ type ModelOptions struct {
 	// Path is the ggml file. It must have passed modelfile.Check: whisper.cpp
 	// ends the process over many kinds of damage.
 	Path string
-	// Device is one of the Device names; empty is DeviceAuto.
+	// Device is one of ggml's Device names; empty is ggml.DeviceAuto.
 	Device string
 	// FlashAttention computes attention in one step, with less memory.
 	FlashAttention bool
@@ -43,12 +44,12 @@ type Model struct {
 // progressInterval is how often a load's progress is looked at.
 const progressInterval = 50 * time.Millisecond
 
-// LoadModel loads a model's weights and vocabulary. Its error is ctx's, a
-// *DeviceError, or has whisper.cpp's own words about the file.
+// LoadModel loads a model's weights and vocabulary. Its error is ctx's,
+// that of ggml.CheckDevice, or has whisper.cpp's own words about the file.
 func (b *Backend) LoadModel(ctx context.Context, opts ModelOptions) (*Model, error) {
 	params := C.whisper_context_default_params()
 	params.flash_attn = C.bool(opts.FlashAttention)
-	if err := b.chooseDevice(&params, opts.Device); err != nil {
+	if err := chooseDevice(&params, opts.Device); err != nil {
 		return nil, err
 	}
 	control := newControl()
@@ -58,7 +59,7 @@ func (b *Backend) LoadModel(ctx context.Context, opts ModelOptions) (*Model, err
 	path := C.CString(opts.Path)
 	defer C.free(unsafe.Pointer(path))
 
-	b.log.takeComplaints()
+	b.log.Forget()
 	c := C.mg_model_load(path, params, C.uint64_t(opts.WeightsAt), control.c)
 	switch {
 	case ctx.Err() != nil:
@@ -67,10 +68,7 @@ func (b *Backend) LoadModel(ctx context.Context, opts ModelOptions) (*Model, err
 		}
 		return nil, ctx.Err()
 	case c == nil:
-		if why := b.log.takeComplaints(); why != "" {
-			return nil, errors.New(why)
-		}
-		return nil, errors.New("whisper.cpp does not say why it refuses the file")
+		return nil, b.log.Refusal("whisper.cpp does not say why it refuses the file")
 	}
 	return &Model{c: c}, nil
 }
@@ -99,18 +97,21 @@ func watchLoad(c control, opts ModelOptions) (stop func()) {
 	return func() { close(done); <-stopped }
 }
 
-func (b *Backend) chooseDevice(params *C.struct_whisper_context_params, device string) error {
-	found := accelerators()
+func chooseDevice(params *C.struct_whisper_context_params, device string) error {
+	if err := ggml.CheckDevice(device); err != nil {
+		return err
+	}
+	// whisper.cpp counts the accelerators as ggml does.
+	found := ggml.Accelerators()
+	named := slices.IndexFunc(found, func(a ggml.Accelerator) bool { return a.Name == device })
 	switch {
-	case device == "" || device == DeviceAuto:
-		params.use_gpu = C.bool(len(found) > 0)
-	case device == DeviceCPU:
+	case device == ggml.DeviceCPU:
 		params.use_gpu = false
-	case slices.Contains(found, device):
+	case named >= 0:
 		params.use_gpu = true
-		params.gpu_device = C.int(slices.Index(found, device))
+		params.gpu_device = C.int(named)
 	default:
-		return &DeviceError{Device: device, Present: b.Devices()}
+		params.use_gpu = C.bool(len(found) > 0)
 	}
 	return nil
 }

@@ -1,7 +1,5 @@
-#define _GNU_SOURCE // for dladdr
 #include "shim.h"
 
-#include <dlfcn.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,16 +21,7 @@ uint64_t mg_control_nodes(mg_control *c) { return atomic_load(&c->nodes); }
 
 uint64_t mg_control_bytes(mg_control *c) { return atomic_load(&c->bytes); }
 
-static void log_line(enum ggml_log_level level, const char *text, void *data) {
-	goLog((int)level, (char *)text, (uintptr_t)data);
-}
-
-void mg_log_set(uintptr_t handle) { whisper_log_set(log_line, (void *)handle); }
-
-const char *mg_library(void) {
-	Dl_info info;
-	return dladdr((void *)ggml_backend_load_all, &info) != 0 ? info.dli_fname : NULL;
-}
+void mg_log_set(void *callback, uintptr_t data) { whisper_log_set((ggml_log_callback)callback, (void *)data); }
 
 // source is a file that a model is read from.
 struct source {

@@ -25,11 +25,8 @@ uint64_t mg_control_nodes(mg_control *c);
 // mg_control_bytes counts what a load has read.
 uint64_t mg_control_bytes(mg_control *c);
 
-void mg_log_set(uintptr_t handle);
-
-// mg_library returns the path of ggml's library in this process, NULL if the
-// loader does not tell.
-const char *mg_library(void);
+// mg_log_set takes a ggml_log_callback and its data.
+void mg_log_set(void *callback, uintptr_t data);
 
 // mg_model_load opens a model without a state. It can be cancelled once the
 // weights are being read, which begin after header bytes; what it returns then

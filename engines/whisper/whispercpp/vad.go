@@ -37,13 +37,10 @@ type Span struct{ Start, End int }
 func (b *Backend) OpenVAD(path string, threads int) (*VAD, error) {
 	name := C.CString(path)
 	defer C.free(unsafe.Pointer(name))
-	b.log.takeComplaints()
+	b.log.Forget()
 	c := C.mg_vad_load(name, C.int(threads))
 	if c == nil {
-		if why := b.log.takeComplaints(); why != "" {
-			return nil, errors.New(why)
-		}
-		return nil, errors.New("whisper.cpp does not say why it refuses the file")
+		return nil, b.log.Refusal("whisper.cpp does not say why it refuses the file")
 	}
 	return &VAD{control: newControl(), c: c}, nil
 }
