@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 # Sets CGO_CFLAGS, CGO_LDFLAGS and MG_… for what links native libraries.
 NATIVE := eval "$$(scripts/native.sh env)"
 
-# Arguments of `make run` and of the programs of `make bench`; packages and flags of `make test`.
+# Arguments of `make run`, of the programs of `make bench` and of `make models-eval`; packages and flags of `make test`.
 ARGS ?=
 PKG ?= ./...
 TESTFLAGS ?=
@@ -48,6 +48,10 @@ lint: ## Check format, code, import rules, protos, scripts, and that gen/ is cur
 .PHONY: bench
 bench: build ## Measure chat and speech beside their peers, overhead, start, memory, cancels (choose by ARGS)
 	@scripts/bench.sh $(ARGS)
+
+.PHONY: models-eval
+models-eval: ## Measure the starter models on held-out data against their targets (ARGS="--only chat", --help)
+	@exec scripts/models-eval.sh $(ARGS)
 
 .PHONY: clean
 clean: ## Remove what was built; the caches outside the clone stay

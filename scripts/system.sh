@@ -11,6 +11,10 @@ say() { echo "system: $*" >&2; }
 present() {
 	case $1 in
 	venv) python3 -c 'import ensurepip, venv' 2>/dev/null ;;
+	# Voices of festival, where Debian puts them.
+	festvox-kallpc16k) [ -d /usr/share/festival/voices/english/kal_diphone ] ;;
+	festvox-kdlpc16k) [ -d /usr/share/festival/voices/english/ked_diphone ] ;;
+	festvox-us-slt-hts) [ -d /usr/share/festival/voices/us/cmu_us_slt_arctic_hts ] ;;
 	*) command -v "$1" >/dev/null ;;
 	esac
 }

@@ -5,6 +5,7 @@
 #   tools.sh buf grpcurl …     Go programs, built by `go install`, checked by Go's checksum database
 #   tools.sh python            a virtual environment with scripts/requirements.txt, pinned by hashes
 #   tools.sh bench             the same with bench/requirements.txt, for what makes models to measure
+#   tools.sh models-eval       the same with models/starter/eval/requirements.txt, for `make models-eval`
 #   tools.sh nodejs            Node.js and npm: the system's if they are new enough (nothing is printed then)
 #   tools.sh node              npm packages of scripts/node, pinned by its package-lock.json, and nodejs
 set -euo pipefail
@@ -76,6 +77,11 @@ for name in "$@"; do
 	bench)
 		dir=$cache/bench-$(digest "$here/../bench/requirements.txt")
 		once "$dir" install_python "$here/../bench/requirements.txt"
+		path+=:$dir/bin
+		;;
+	models-eval)
+		dir=$cache/models-eval-$(digest "$here/../models/starter/eval/requirements.txt")
+		once "$dir" install_python "$here/../models/starter/eval/requirements.txt"
 		path+=:$dir/bin
 		;;
 	nodejs)

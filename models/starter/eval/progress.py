@@ -1,0 +1,42 @@
+"""Work on many things at once, and how far it is."""
+
+import concurrent.futures
+import sys
+import time
+from collections.abc import Callable, Iterable
+from typing import IO, TypeVar
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+
+class Progress:
+    """Tells on a terminal how far each step is, elsewhere when it is done."""
+
+    def __init__(self, stream: IO[str] = sys.stderr):
+        self.stream, self.live = stream, stream.isatty()
+
+    def each(self, label: str, items: Iterable[Item], work: Callable[[Item], Answer], workers: int = 1) -> list[Answer]:
+        """Returns work(item) of all items, in their order; the first failure ends it, and is raised."""
+        items, started, shown = list(items), time.monotonic(), 0.0
+        pool = concurrent.futures.ThreadPoolExecutor(workers)
+        try:
+            futures = [pool.submit(work, item) for item in items]
+            for done, future in enumerate(concurrent.futures.as_completed(futures), 1):
+                future.result()
+                if self.live and (time.monotonic() - shown > 0.1 or done == len(items)):
+                    shown = time.monotonic()
+                    self._show(f"{label}: {done}/{len(items)}")
+        finally:  # after Ctrl-C too: what has not begun does not begin
+            pool.shutdown(wait=False, cancel_futures=True)
+            if self.live:
+                self._show("")
+        self.say(f"{label}: {len(items)} in {time.monotonic() - started:.0f} s")
+        return [future.result() for future in futures]
+
+    def say(self, line: str) -> None:
+        print(f"models-eval: {line}", file=self.stream, flush=True)
+
+    def _show(self, text: str) -> None:
+        self.stream.write(f"\r\033[K{text}")
+        self.stream.flush()
