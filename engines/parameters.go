@@ -6,6 +6,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/agext/levenshtein"
@@ -45,6 +46,19 @@ func DecodeParameters(parameters *structpb.Struct, into any) error {
 	}
 	return nil
 }
+
+// CheckRange returns INVALID_REQUEST for a parameter's value that is not from least
+// to most, or is no number.
+func CheckRange[T int | float64](parameter string, value, least, most T) error {
+	if value >= least && value <= most {
+		return nil
+	}
+	return errs.New(errs.InvalidRequest, "parameter %q must be from %s to %s, not %s",
+		parameter, decimal(float64(least)), decimal(float64(most)), decimal(float64(value))).With("parameter", parameter)
+}
+
+// decimal spells a number as a person would, without an exponent.
+func decimal(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 
 // checkKeys finds keys that t has no field for; prefix is the path to t.
 func checkKeys(s *structpb.Struct, t reflect.Type, prefix string) error {

@@ -2,6 +2,7 @@ package engines_test
 
 import (
 	"encoding/json"
+	"math"
 	"strings"
 	"testing"
 
@@ -108,4 +109,24 @@ func FuzzDecodeParameters(f *testing.F) {
 			t.Errorf("accepted what cannot be decoded: %v", err)
 		}
 	})
+}
+
+func TestCheckRange(t *testing.T) {
+	for _, inside := range []float64{0, 0.5, 1} {
+		if err := engines.CheckRange("scale", inside, 0, 1); err != nil {
+			t.Errorf("%v: %v", inside, err)
+		}
+	}
+	for _, outside := range []float64{-0.1, 1.5, math.NaN(), math.Inf(1)} {
+		if err := engines.CheckRange("scale", outside, 0, 1); errs.ReasonOf(err) != errs.InvalidRequest {
+			t.Errorf("%v: %v", outside, err)
+		}
+	}
+	err := engines.CheckRange("n_ctx", 1<<23, 256, 1<<22)
+	if err == nil || !strings.Contains(err.Error(), `"n_ctx" must be from 256 to 4194304, not 8388608`) {
+		t.Errorf("said %v", err)
+	}
+	if got := errs.From(err).Metadata()["parameter"]; got != "n_ctx" {
+		t.Errorf("of the parameter %q", got)
+	}
 }

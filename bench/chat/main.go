@@ -14,11 +14,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/lexilingo/modelgateway/bench/internal/benchkit"
@@ -39,12 +37,7 @@ type options struct {
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, parse()); err != nil {
-		fmt.Fprintln(os.Stderr, "bench/chat:", err)
-		os.Exit(1)
-	}
+	benchkit.Main("bench/chat", func(ctx context.Context) error { return run(ctx, parse()) })
 }
 
 func parse() options {

@@ -15,10 +15,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strconv"
-	"syscall"
 
 	"github.com/lexilingo/modelgateway/bench/internal/benchkit"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
@@ -45,12 +43,7 @@ func main() {
 	if o.quick {
 		o.model, o.rounds = "models/starter/pronunciation.onnx", 1
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, o); err != nil {
-		fmt.Fprintln(os.Stderr, "bench/hubert:", err)
-		os.Exit(1)
-	}
+	benchkit.Main("bench/hubert", func(ctx context.Context) error { return run(ctx, o) })
 }
 
 // variant is a file of the model.

@@ -9,9 +9,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/lexilingo/modelgateway/bench/internal/benchkit"
@@ -22,12 +19,7 @@ func main() {
 	rounds := flag.Int("rounds", 10, "starts")
 	settle := flag.Duration("settle", 3*time.Second, "time between ready and the look at its memory")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, *program, *rounds, *settle); err != nil {
-		fmt.Fprintln(os.Stderr, "bench/idle:", err)
-		os.Exit(1)
-	}
+	benchkit.Main("bench/idle", func(ctx context.Context) error { return run(ctx, *program, *rounds, *settle) })
 }
 
 func run(ctx context.Context, program string, rounds int, settle time.Duration) error {

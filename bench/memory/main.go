@@ -16,10 +16,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"sync"
-	"syscall"
 
 	"github.com/lexilingo/modelgateway/bench/internal/benchkit"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
@@ -48,12 +46,7 @@ func main() {
 		const starter = "models/starter/"
 		o.whisper, o.piper, o.hubert, o.llama = starter+"whisper.bin", starter+"voice.onnx", starter+"pronunciation.onnx", starter+"chat.gguf"
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, o); err != nil {
-		fmt.Fprintln(os.Stderr, "bench/memory:", err)
-		os.Exit(1)
-	}
+	benchkit.Main("bench/memory", func(ctx context.Context) error { return run(ctx, o) })
 }
 
 // The budget holds any one of the models; each is unloaded before the next.

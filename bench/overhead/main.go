@@ -13,9 +13,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/lexilingo/modelgateway/bench/internal/benchkit"
@@ -37,12 +35,7 @@ func main() {
 	flag.IntVar(&o.calls, "calls", 500, "unary calls a round")
 	flag.IntVar(&o.tokens, "tokens", 20000, "streamed tokens a round")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, o); err != nil {
-		fmt.Fprintln(os.Stderr, "bench/overhead:", err)
-		os.Exit(1)
-	}
+	benchkit.Main("bench/overhead", func(ctx context.Context) error { return run(ctx, o) })
 }
 
 // side is a way to the stub engine.

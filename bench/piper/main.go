@@ -16,11 +16,9 @@ import (
 	"io"
 	"math"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -49,12 +47,7 @@ func main() {
 	if o.quick {
 		o.model, o.rounds = "models/starter/voice.onnx", 1
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, o); err != nil {
-		fmt.Fprintln(os.Stderr, "bench/piper:", err)
-		os.Exit(1)
-	}
+	benchkit.Main("bench/piper", func(ctx context.Context) error { return run(ctx, o) })
 }
 
 // text is something to say.

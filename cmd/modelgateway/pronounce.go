@@ -56,19 +56,12 @@ func (c pronounceCommand) Run(ctx context.Context, g *globals, con *console) err
 	case len(clip) > maxClipBytes:
 		return usagef("the recording is larger than %s", size(maxClipBytes))
 	}
-	return g.withClient(ctx, func(ctx context.Context, client *modelgateway.Client) error {
-		wait := startWaiting(ctx, client, con, g.JSON)
-		res, err := client.Pronunciation(ctx, &gatewayv1.PronunciationRequest{
+	return answer(ctx, g, con, func(ctx context.Context, client *modelgateway.Client) (*gatewayv1.PronunciationResponse, error) {
+		return client.Pronunciation(ctx, &gatewayv1.PronunciationRequest{
 			Format: c.format(), Audio: clip, ReferenceText: c.Text, Model: c.Model, Routing: c.routing(),
 		})
-		wait.stop()
-		switch {
-		case err != nil:
-			return err
-		case g.JSON:
-			return writeJSON(con.out, res)
-		}
-		err = writePronunciation(con, res)
+	}, func(res *gatewayv1.PronunciationResponse) error {
+		err := writePronunciation(con, res)
 		c.told(con, res.GetServedBy(), nil)
 		return err
 	})

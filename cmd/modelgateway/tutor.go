@@ -29,19 +29,12 @@ func (c grammarCommand) Run(ctx context.Context, g *globals, con *console) error
 	if c.Vietnamese {
 		language = gatewayv1.ExplanationLanguage_EXPLANATION_LANGUAGE_VIETNAMESE
 	}
-	return g.withClient(ctx, func(ctx context.Context, client *modelgateway.Client) error {
-		wait := startWaiting(ctx, client, con, g.JSON)
-		res, err := client.Grammar(ctx, &gatewayv1.GrammarRequest{
+	return answer(ctx, g, con, func(ctx context.Context, client *modelgateway.Client) (*gatewayv1.GrammarResponse, error) {
+		return client.Grammar(ctx, &gatewayv1.GrammarRequest{
 			Text: text, ExplanationLanguage: language, Sampling: c.options(), Model: c.Model, Routing: c.routing(),
 		})
-		wait.stop()
-		switch {
-		case err != nil:
-			return err
-		case g.JSON:
-			return writeJSON(con.out, res)
-		}
-		err = writeGrammar(con, text, res)
+	}, func(res *gatewayv1.GrammarResponse) error {
+		err := writeGrammar(con, text, res)
 		c.told(con, res.GetServedBy(), res.GetUsage())
 		return err
 	})
@@ -119,19 +112,12 @@ func (c respondCommand) Run(ctx context.Context, g *globals, con *console) error
 	if err != nil {
 		return err
 	}
-	return g.withClient(ctx, func(ctx context.Context, client *modelgateway.Client) error {
-		wait := startWaiting(ctx, client, con, g.JSON)
-		res, err := client.Respond(ctx, &gatewayv1.RespondRequest{
+	return answer(ctx, g, con, func(ctx context.Context, client *modelgateway.Client) (*gatewayv1.RespondResponse, error) {
+		return client.Respond(ctx, &gatewayv1.RespondRequest{
 			Text: text, Level: c.Level, SystemPrompt: c.System, Sampling: c.options(), Model: c.Model, Routing: c.routing(),
 		})
-		wait.stop()
-		switch {
-		case err != nil:
-			return err
-		case g.JSON:
-			return writeJSON(con.out, res)
-		}
-		_, err = io.WriteString(con.out, con.printable(res.GetText())+"\n")
+	}, func(res *gatewayv1.RespondResponse) error {
+		_, err := io.WriteString(con.out, con.printable(res.GetText())+"\n")
 		c.told(con, res.GetServedBy(), res.GetUsage())
 		return err
 	})
@@ -150,19 +136,12 @@ func (c explainCommand) Run(ctx context.Context, g *globals, con *console) error
 	if err != nil {
 		return err
 	}
-	return g.withClient(ctx, func(ctx context.Context, client *modelgateway.Client) error {
-		wait := startWaiting(ctx, client, con, g.JSON)
-		res, err := client.ExplainVietnamese(ctx, &gatewayv1.ExplainVietnameseRequest{
+	return answer(ctx, g, con, func(ctx context.Context, client *modelgateway.Client) (*gatewayv1.ExplainVietnameseResponse, error) {
+		return client.ExplainVietnamese(ctx, &gatewayv1.ExplainVietnameseRequest{
 			Text: text, Question: c.Question, Sampling: c.options(), Model: c.Model, Routing: c.routing(),
 		})
-		wait.stop()
-		switch {
-		case err != nil:
-			return err
-		case g.JSON:
-			return writeJSON(con.out, res)
-		}
-		_, err = io.WriteString(con.out, con.printable(res.GetExplanation())+"\n")
+	}, func(res *gatewayv1.ExplainVietnameseResponse) error {
+		_, err := io.WriteString(con.out, con.printable(res.GetExplanation())+"\n")
 		c.told(con, res.GetServedBy(), res.GetUsage())
 		return err
 	})

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/fatih/color"
 
 	modelgateway "github.com/lexilingo/modelgateway/clients/go"
@@ -91,4 +93,24 @@ func waitText(models []*gatewayv1.Model, otherwise string) string {
 		return otherwise + " …"
 	}
 	return strings.Join(loads, ", ") + " …"
+}
+
+// answer makes a call, shows what is waited for meanwhile, and prints what comes: as
+// JSON, or by write.
+func answer[R proto.Message](
+	ctx context.Context, g *globals, con *console, call func(context.Context, *modelgateway.Client) (R, error), write func(R) error,
+) error {
+	return g.withClient(ctx, func(ctx context.Context, client *modelgateway.Client) error {
+		wait := startWaiting(ctx, client, con, g.JSON)
+		res, err := call(ctx, client)
+		wait.stop()
+		switch {
+		case err != nil:
+			return err
+		case g.JSON:
+			return writeJSON(con.out, res)
+		default:
+			return write(res)
+		}
+	})
 }

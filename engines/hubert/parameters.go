@@ -1,6 +1,7 @@
 package hubert
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -43,18 +44,12 @@ func readParameters(opts engines.LoadOptions) (parameters, error) {
 	if err := engines.DecodeParameters(opts.Parameters, &p); err != nil {
 		return p, err
 	}
-	for _, limit := range []struct {
-		name               string
-		value, least, most float64
-	}{
-		{"max_seconds", p.MaxSeconds, 1, 600},
-		{"window_seconds", p.WindowSeconds, 2.5 * contextSeconds, 600},
-		{"gop_scale", p.Scale, 0.01, 100},
-	} {
-		if !(limit.value >= limit.least && limit.value <= limit.most) {
-			return p, errs.New(errs.InvalidRequest, "parameter %q must be from %g to %g, not %g",
-				limit.name, limit.least, limit.most, limit.value).With("parameter", limit.name)
-		}
+	if err := cmp.Or(
+		engines.CheckRange("max_seconds", p.MaxSeconds, 1, 600),
+		engines.CheckRange("window_seconds", p.WindowSeconds, 2.5*contextSeconds, 600),
+		engines.CheckRange("gop_scale", p.Scale, 0.01, 100),
+	); err != nil {
+		return p, err
 	}
 	if _, ok := measures()[p.Measure]; !ok {
 		return p, errs.New(errs.InvalidRequest, "parameter %q must be one of %s, not %q",

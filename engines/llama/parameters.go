@@ -68,22 +68,15 @@ func readParameters(opts engines.LoadOptions) (parameters, error) {
 	if p.Parallel == 0 {
 		p.Parallel = max(1, opts.MaxConcurrency)
 	}
-	for _, limit := range []struct {
-		name        string
-		value       int
-		least, most int
-	}{
-		{"n_ctx", p.Context, 256, 1 << 22},
-		{"n_batch", p.Batch, 32, 1 << 16},
-		{"n_ubatch", cmp.Or(p.MicroBatch, cpuMicroBatch), 32, 1 << 16},
-		{"parallel", p.Parallel, 1, maxParallel},
-		{"max_tokens", p.MaxTokens, 1, 1 << 22},
-		{"top_k", p.TopK, 0, 1 << 20},
-	} {
-		if limit.value < limit.least || limit.value > limit.most {
-			return p, errs.New(errs.InvalidRequest, "parameter %q must be from %d to %d, not %d",
-				limit.name, limit.least, limit.most, limit.value).With("parameter", limit.name)
-		}
+	if err := cmp.Or(
+		engines.CheckRange("n_ctx", p.Context, 256, 1<<22),
+		engines.CheckRange("n_batch", p.Batch, 32, 1<<16),
+		engines.CheckRange("n_ubatch", cmp.Or(p.MicroBatch, cpuMicroBatch), 32, 1<<16),
+		engines.CheckRange("parallel", p.Parallel, 1, maxParallel),
+		engines.CheckRange("max_tokens", p.MaxTokens, 1, 1<<22),
+		engines.CheckRange("top_k", p.TopK, 0, 1<<20),
+	); err != nil {
+		return p, err
 	}
 	if _, ok := loadModes()[p.LoadMode]; !ok {
 		return p, errs.New(errs.InvalidRequest, `parameter "load_mode" must be "read" or "map", not %q`, p.LoadMode).

@@ -1,6 +1,7 @@
 package piper
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -44,21 +45,15 @@ func readParameters(from *structpb.Struct, config *voicefile.Config) (parameters
 	if err := engines.DecodeParameters(from, &p); err != nil {
 		return p, err
 	}
-	for _, limit := range []struct {
-		name               string
-		value, least, most float64
-	}{
-		{"noise_scale", p.NoiseScale, 0, 100},
-		{"noise_w", p.NoiseW, 0, 100},
-		{"length_scale", p.LengthScale, 0.01, 100},
-		{"sentence_silence", p.SentenceSilence, 0, 10},
-		{"volume", p.Volume, 0, 2},
-		{"max_phonemes", float64(p.MaxPhonemes), fewestPhonemes, 10_000},
-	} {
-		if !(limit.value >= limit.least && limit.value <= limit.most) {
-			return p, errs.New(errs.InvalidRequest, "parameter %q must be from %v to %v, not %v",
-				limit.name, limit.least, limit.most, limit.value).With("parameter", limit.name)
-		}
+	if err := cmp.Or(
+		engines.CheckRange("noise_scale", p.NoiseScale, 0, 100),
+		engines.CheckRange("noise_w", p.NoiseW, 0, 100),
+		engines.CheckRange("length_scale", p.LengthScale, 0.01, 100),
+		engines.CheckRange("sentence_silence", p.SentenceSilence, 0, 10),
+		engines.CheckRange("volume", p.Volume, 0, 2),
+		engines.CheckRange("max_phonemes", p.MaxPhonemes, fewestPhonemes, 10_000),
+	); err != nil {
+		return p, err
 	}
 	if _, err := speakerOf(config, p.Speaker); err != nil {
 		return p, err

@@ -1,6 +1,7 @@
 package whisper
 
 import (
+	"cmp"
 	"path/filepath"
 
 	"github.com/lexilingo/modelgateway/engines"
@@ -83,33 +84,27 @@ func readParameters(opts engines.LoadOptions) (parameters, error) {
 	if err := engines.DecodeParameters(opts.Parameters, &p); err != nil {
 		return p, err
 	}
-	for _, limit := range []struct {
-		name               string
-		value, least, most float64
-	}{
-		{"beam_size", float64(p.BeamSize), 0, maxBeamSize},
-		{"best_of", float64(p.BestOf), 1, whispercpp.MaxDecoders},
-		{"temperature", p.Temperature, 0, 1},
-		{"temperature_inc", p.TemperatureInc, 0, 1},
-		{"entropy_thold", p.EntropyThold, -100, 100},
-		{"logprob_thold", p.LogprobThold, -100, 100},
-		{"no_speech_thold", p.NoSpeechThold, 0, 1},
-		{"n_max_text_ctx", float64(p.MaxTextContext), 0, 1 << 20},
-		{"vad_threshold", p.VADThreshold, 0, 1},
-		{"vad_min_speech_duration_ms", float64(p.VADMinSpeechMS), 0, 60_000},
-		{"vad_min_silence_duration_ms", float64(p.VADMinSilenceMS), 0, 60_000},
-		{"vad_max_speech_duration_s", p.VADMaxSpeech, 0, 3600},
-		{"vad_speech_pad_ms", float64(p.VADSpeechPadMS), 0, 10_000},
-		{"vad_samples_overlap", p.VADSamplesOverlap, 0, 10},
-		{"silence_threshold", p.SilenceThreshold, 0, 1},
-		{"block_seconds", float64(p.BlockSeconds), 60, 24 * 3600},
-		{"interim_step_ms", float64(p.StepMS), 100, 30_000},
-		{"interim_trim_seconds", float64(p.TrimSeconds), 2, windowSeconds - 5},
-	} {
-		if !(limit.value >= limit.least && limit.value <= limit.most) {
-			return p, errs.New(errs.InvalidRequest, "parameter %q must be from %v to %v, not %v",
-				limit.name, limit.least, limit.most, limit.value).With("parameter", limit.name)
-		}
+	if err := cmp.Or(
+		engines.CheckRange("beam_size", p.BeamSize, 0, maxBeamSize),
+		engines.CheckRange("best_of", p.BestOf, 1, whispercpp.MaxDecoders),
+		engines.CheckRange("temperature", p.Temperature, 0, 1),
+		engines.CheckRange("temperature_inc", p.TemperatureInc, 0, 1),
+		engines.CheckRange("entropy_thold", p.EntropyThold, -100, 100),
+		engines.CheckRange("logprob_thold", p.LogprobThold, -100, 100),
+		engines.CheckRange("no_speech_thold", p.NoSpeechThold, 0, 1),
+		engines.CheckRange("n_max_text_ctx", p.MaxTextContext, 0, 1<<20),
+		engines.CheckRange("vad_threshold", p.VADThreshold, 0, 1),
+		engines.CheckRange("vad_min_speech_duration_ms", p.VADMinSpeechMS, 0, 60_000),
+		engines.CheckRange("vad_min_silence_duration_ms", p.VADMinSilenceMS, 0, 60_000),
+		engines.CheckRange("vad_max_speech_duration_s", p.VADMaxSpeech, 0, 3600),
+		engines.CheckRange("vad_speech_pad_ms", p.VADSpeechPadMS, 0, 10_000),
+		engines.CheckRange("vad_samples_overlap", p.VADSamplesOverlap, 0, 10),
+		engines.CheckRange("silence_threshold", p.SilenceThreshold, 0, 1),
+		engines.CheckRange("block_seconds", p.BlockSeconds, 60, 24*3600),
+		engines.CheckRange("interim_step_ms", p.StepMS, 100, 30_000),
+		engines.CheckRange("interim_trim_seconds", p.TrimSeconds, 2, windowSeconds-5),
+	); err != nil {
+		return p, err
 	}
 	if p.AudioContext != audioContextFull && p.AudioContext != audioContextShort {
 		return p, errs.New(errs.InvalidRequest, `parameter "audio_ctx" must be %q or %q, not %q`,

@@ -88,15 +88,9 @@ func (o *owner) schedule() {
 
 // acquire admits or queues a request.
 func (o *owner) acquire(w *waiter, name string) {
-	m, err := o.admissible(name)
-	if err != nil {
-		w.resolved = true
-		w.result <- admission{err: err}
+	m := o.admit(w, name)
+	if m == nil {
 		return
-	}
-	w.model = m
-	if w.priority == gatewayv1.Priority_PRIORITY_UNSPECIFIED {
-		w.priority = m.spec.Priority
 	}
 	o.enqueue(w)
 	if !w.deadline.IsZero() && !o.now.Before(w.deadline) {
@@ -110,15 +104,9 @@ func (o *owner) acquire(w *waiter, name string) {
 
 // load queues a request to load a model ahead.
 func (o *owner) load(w *waiter, name string) {
-	m, err := o.admissible(name)
-	if err != nil {
-		w.resolved = true
-		w.result <- admission{err: err}
+	m := o.admit(w, name)
+	if m == nil {
 		return
-	}
-	w.model = m
-	if w.priority == gatewayv1.Priority_PRIORITY_UNSPECIFIED {
-		w.priority = m.spec.Priority
 	}
 	if m.proc != nil && m.proc.phase == phaseReady {
 		m.pinned = m.pinned || w.pin
@@ -128,6 +116,22 @@ func (o *owner) load(w *waiter, name string) {
 	o.enqueue(w)
 	o.schedule()
 	o.boundQueue(m)
+}
+
+// admit gives a request its model and its priority. It returns nil for one that it
+// has answered with a refusal.
+func (o *owner) admit(w *waiter, name string) *model {
+	m, err := o.admissible(name)
+	if err != nil {
+		w.resolved = true
+		w.result <- admission{err: err}
+		return nil
+	}
+	w.model = m
+	if w.priority == gatewayv1.Priority_PRIORITY_UNSPECIFIED {
+		w.priority = m.spec.Priority
+	}
+	return m
 }
 
 func (o *owner) admissible(name string) (*model, *errs.Error) {
