@@ -26,6 +26,9 @@ import (
 // find it by itself.
 const LibraryVariable = "MG_ONNXRUNTIME"
 
+// noTelemetry is ONNX Runtime's own variable that keeps it from reporting to its makers.
+const noTelemetry = "ORT_DISABLE_TELEMETRY"
+
 // Device names, as MODEL_DEVICE spells them.
 const (
 	DeviceAuto = "auto"
@@ -82,6 +85,11 @@ var identity []byte
 // model: so it sees one here.
 func initialize(library string) error {
 	oneHeap()
+	// Microsoft's builds for Linux report to Microsoft which models are loaded, from
+	// 1.29 on, unless this is set before they are opened; Debian's do not.
+	if err := os.Setenv(noTelemetry, "1"); err != nil {
+		return err
+	}
 	ort.SetSharedLibraryPath(library)
 	var err error
 	filterError := filterStderr(isSchemaNoise, func() {

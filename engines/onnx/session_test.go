@@ -196,6 +196,29 @@ func TestQuiet(t *testing.T) {
 	}
 }
 
+// TestNoTelemetry: ONNX Runtime is told not to report to its makers, and a load
+// leaves nothing in the user's folder, as builds that do leave a queue there.
+func TestNoTelemetry(t *testing.T) {
+	if os.Getenv("ONNX_TEST_CHILD") != "" {
+		loadModel(t, "double.onnx")
+		if os.Getenv(noTelemetry) == "" {
+			t.Error("it was not told")
+		}
+		return
+	}
+	home := t.TempDir()
+	cmd := exec.Command(os.Args[0], "-test.run=^TestNoTelemetry$")
+	// CI keeps it from reporting too.
+	cmd.Env = append(os.Environ(), "ONNX_TEST_CHILD=1", "HOME="+home, "XDG_CACHE_HOME=", "CI=", noTelemetry+"=")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	left, err := os.ReadDir(home)
+	if err != nil || len(left) > 0 {
+		t.Errorf("in the user's folder are %v (%v)", left, err)
+	}
+}
+
 // TestFilterStderr: only the lines that are to be dropped are, whoever writes
 // them, and standard error is as before afterwards.
 func TestFilterStderr(t *testing.T) {

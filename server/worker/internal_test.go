@@ -97,8 +97,13 @@ func TestEnvironment(t *testing.T) {
 	got := environment([]string{
 		"PATH=/bin", "HOME=/root", "SECRET=x", "GEMINI_API_KEY=x", "MG_THREADS=2", "MG_API_TOKEN=x",
 		"MG_PASSWORD_FILE=x", "LD_LIBRARY_PATH=/lib", "LD_PRELOAD=/evil.so", "=odd", "odd",
+		// What the engines' own documents name.
+		"MG_ONNXRUNTIME=/o.so", "MG_GGML_BACKENDS=/b", "MG_ESPEAK_DATA=/e",
 	}, []string{"PATH=/own"})
-	want := []string{"PATH=/bin", "HOME=/root", "MG_THREADS=2", "LD_LIBRARY_PATH=/lib", "PATH=/own"}
+	want := []string{
+		"PATH=/bin", "HOME=/root", "MG_THREADS=2", "LD_LIBRARY_PATH=/lib",
+		"MG_ONNXRUNTIME=/o.so", "MG_GGML_BACKENDS=/b", "MG_ESPEAK_DATA=/e", "PATH=/own",
+	}
 	if !slices.Equal(got, want) {
 		t.Errorf("the environment is %q; want %q (os/exec takes the last of equal names)", got, want)
 	}

@@ -50,6 +50,9 @@ func Open() (*Library, error) {
 	folder := os.Getenv(DataVariable)
 	if folder == "" {
 		folder = besideLibrary()
+	} else if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+		// The library would go on to other places, which may hold another version's.
+		return nil, fmt.Errorf("%s names %q, which is no folder", DataVariable, folder)
 	}
 	var path *C.char
 	if folder != "" {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -245,9 +246,12 @@ func TestCheckVoice(t *testing.T) {
 			t.Errorf("%q: %v", voice, err)
 		}
 	}
-	without := newPhonemiser(t, "MG_ESPEAK_DATA="+t.TempDir())
-	if err := without.CheckVoice(t.Context(), "vi"); err == nil || errors.Is(err, ErrRefused) {
-		t.Errorf("without data: %v", err)
+	empty := t.TempDir()
+	for _, folder := range []string{empty, filepath.Join(empty, "absent")} {
+		without := newPhonemiser(t, "MG_ESPEAK_DATA="+folder)
+		if err := without.CheckVoice(t.Context(), "vi"); err == nil || errors.Is(err, ErrRefused) {
+			t.Errorf("without data in %s: %v", folder, err)
+		}
 	}
 }
 
