@@ -36,7 +36,7 @@ def grammar(run: Run) -> Iterator[Figure]:
 def _corrections(run: Run, label: str, cases) -> list[bool]:
     """Asks for corrections; returns which are right."""
     def ask(case) -> str:
-        return run.client.grammar(case.text, sampling={"temperature": 0}, routing=LOCAL).corrected_text
+        return run.client.grammar(case.text, routing=LOCAL).corrected_text
 
     answers = run.progress.each(label, cases, ask, AT_ONCE)
     good = [case.check(answer) for case, answer in zip(cases, answers)]
