@@ -3,7 +3,7 @@
 import pathlib
 import re
 
-SOURCE = pathlib.Path(__file__).resolve().parents[3] / "engines/tutor/prompts.go"
+SOURCE = pathlib.Path(__file__).resolve().parents[4] / "engines/tutor/prompts.go"
 _CONSTANT = re.compile(r"^(?:const |\t)(\w+)\s*=\s*((?:`[^`]*`|\w+)(?:\s*\+\s*(?:`[^`]*`|\w+))*)", re.MULTILINE)
 _PART = re.compile(r"`([^`]*)`|(\w+)")
 

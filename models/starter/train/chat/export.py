@@ -5,8 +5,8 @@ import pathlib
 import gguf
 import numpy as np
 
-from .network import Shape
-from .tokenizer import CONTROL, USER_DEFINED, ChatTokenizer
+from chat.network import Shape
+from chat.tokenizer import CONTROL, USER_DEFINED, ChatTokenizer
 
 DESCRIPTION = ("Starter model of ModelGateway: a tiny Qwen3-architecture network trained on generated "
                "tutoring dialogues. A demonstrator, not a language model of practical use.")

@@ -39,6 +39,10 @@ class ChatTokenizer:
         """Text of ordinary tokens; special tokens are left out."""
         return self._bpe.decode([i for i in ids if i < len(self.tokens) - len(SPECIAL)])
 
+    def system(self, text: str) -> list[int]:
+        """The tokens of a system prompt, with which a conversation begins."""
+        return self._message("system", text)
+
     def prompt(self, system, turns, user, thinking=False) -> list[int]:
         """The ChatML prompt that the chat template renders for a request."""
         ids = [] if system is None else self._message("system", system)

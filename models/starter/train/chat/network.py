@@ -1,0 +1,188 @@
+"""The Qwen3 architecture in JAX, with the loss and greedy decoding.
+
+Shapes follow GGUF's convention for weights: [out, in]. Activations are
+[batch, time, channels], float32.
+"""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from chat.products import linear, times, times_transposed
+
+NOTHING = -1  # the document of tokens that fill a row up
+
+
+@dataclasses.dataclass(frozen=True)
+class Shape:
+    """Hyperparameters, named as in GGUF metadata. Head size is free of embedding / heads, as in Qwen3."""
+    vocab_size: int = 3072
+    embedding_length: int = 256
+    block_count: int = 4
+    head_count: int = 4
+    head_count_kv: int = 2
+    key_length: int = 64
+    feed_forward_length: int = 640
+    rms_epsilon: float = 1e-6
+    rope_freq_base: float = 10000.0
+    context_length: int = 8192
+
+
+def initialise(shape: Shape, seed: int) -> dict:
+    """Random weights under their GGUF names; the embedding is also the output matrix (tied)."""
+    rng = np.random.default_rng(seed)
+
+    def matrix(rows, columns, scale=1.0):
+        return jnp.asarray(rng.standard_normal((rows, columns), np.float32) * scale / np.sqrt(columns))
+
+    width, head = shape.embedding_length, shape.key_length
+    residual = 1 / np.sqrt(2 * shape.block_count)
+    weights = {"token_embd": matrix(shape.vocab_size, width), "output_norm": jnp.ones(width)}
+    for i in range(shape.block_count):
+        weights |= {f"blk.{i}.{name}": value for name, value in {
+            "attn_norm": jnp.ones(width), "ffn_norm": jnp.ones(width),
+            "attn_q_norm": jnp.ones(head), "attn_k_norm": jnp.ones(head),
+            "attn_q": matrix(shape.head_count * head, width),
+            "attn_k": matrix(shape.head_count_kv * head, width),
+            "attn_v": matrix(shape.head_count_kv * head, width),
+            "attn_output": matrix(width, shape.head_count * head, residual),
+            "ffn_gate": matrix(shape.feed_forward_length, width),
+            "ffn_up": matrix(shape.feed_forward_length, width),
+            "ffn_down": matrix(width, shape.feed_forward_length, residual),
+        }.items()}
+    return weights
+
+
+def _rms_norm(x, weight, epsilon):
+    return x * jax.lax.rsqrt(jnp.mean(x * x, -1, keepdims=True) + epsilon) * weight
+
+
+def _rope(x, positions, base):
+    """Rotates halves (NeoX order, as llama.cpp does for qwen3). x: [batch, time, heads, size]."""
+    half = x.shape[-1] // 2
+    angle = positions[:, :, None, None] * base ** (-jnp.arange(half) / half)
+    sin, cos = jnp.sin(angle), jnp.cos(angle)
+    left, right = x[..., :half], x[..., half:]
+    return jnp.concatenate([left * cos - right * sin, right * cos + left * sin], -1)
+
+
+def _attention(x, w, positions, mask, past, shape):
+    """Returns what attention adds, and the keys and values; past are those of a beginning that all rows
+    share, and which of its tokens count."""
+    batch, length, _ = x.shape
+    kv, size = shape.head_count_kv, shape.key_length
+    group = shape.head_count // kv
+    project = lambda name, heads: linear(x, w[name]).reshape(batch, length, heads, size)
+    q = _rms_norm(project("attn_q", shape.head_count), w["attn_q_norm"], shape.rms_epsilon)
+    k = _rms_norm(project("attn_k", kv), w["attn_k_norm"], shape.rms_epsilon)
+    q, k = _rope(q, positions, shape.rope_freq_base), _rope(k, positions, shape.rope_freq_base)
+    # Heads that share keys and values are rows of one matrix: [batch, kv, group * length, size].
+    q = q.reshape(batch, length, kv, group, size).transpose(0, 2, 3, 1, 4).reshape(batch, kv, group * length, size)
+    k, v = (part.transpose(0, 2, 1, 3) for part in (k, project("attn_v", kv)))
+    scores = times_transposed(q, k).reshape(batch, kv, group, length, length)
+    scores = jnp.where(mask, scores, -1e30).reshape(batch, kv, group * length, length)
+    if past is not None:
+        flat = q.transpose(1, 0, 2, 3).reshape(kv, -1, size)
+        before = jnp.where(past[2], times_transposed(flat, past[0][0]), -1e30).reshape(kv, batch, group * length, -1)
+        scores = jnp.concatenate([before.transpose(1, 0, 2, 3), scores], -1)
+    weights = jax.nn.softmax(scores / np.sqrt(size), -1)
+    cut = weights.shape[-1] - length
+    mixed = times(weights[..., cut:], v)
+    if past is not None:
+        flat = weights[..., :cut].transpose(1, 0, 2, 3).reshape(kv, -1, cut)
+        mixed += times(flat, past[1][0]).reshape(kv, batch, group * length, size).transpose(1, 0, 2, 3)
+    mixed = mixed.reshape(batch, kv, group, length, size).transpose(0, 3, 1, 2, 4)
+    return linear(mixed.reshape(batch, length, -1), w["attn_output"]), (k, v)
+
+
+def hidden(weights, tokens, positions, documents, shape: Shape, past=None):
+    """Returns the last layer's activations, and the keys and values of each layer.
+
+    A token sees only earlier ones of its own document, and the beginning whose
+    keys, values and mask are past, by layer. tokens, positions and documents (a number for each
+    token) are all [batch, time].
+    """
+    x, kept = weights["token_embd"][tokens], []
+    mask = jnp.tril(jnp.ones((tokens.shape[1],) * 2, bool)) & (documents[:, :, None] == documents[:, None, :])
+    mask = mask[:, None, None]
+    for i in range(shape.block_count):
+        prefix = f"blk.{i}."
+        w = {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
+        added, keys_values = _attention(_rms_norm(x, w["attn_norm"], shape.rms_epsilon), w, positions, mask,
+                                        past[i] if past else None, shape)
+        x, kept = x + added, kept + [keys_values]
+        h = _rms_norm(x, w["ffn_norm"], shape.rms_epsilon)
+        x = x + linear(jax.nn.silu(linear(h, w["ffn_gate"])) * linear(h, w["ffn_up"]), w["ffn_down"])
+    return _rms_norm(x, weights["output_norm"], shape.rms_epsilon), kept
+
+
+def loss(weights, prompt, known, shared, free, shape: Shape):
+    """Mean cross-entropy in nats over the tokens that are trained.
+
+    prompt [1, time] is a system prompt from which all rows of shared go on, of
+    which the tokens that are known [time] count; the rows of free stand alone.
+    Both are (tokens, positions, documents, targets, where): targets are the
+    tokens to predict after the flat places where, NOTHING for none.
+    """
+    at = jnp.arange(prompt.shape[1])[None]
+    _, kept = hidden(weights, prompt, at, jnp.zeros_like(at), shape)
+    past = [(keys, values, known) for keys, values in kept]
+    total = count = 0.0
+    for (tokens, positions, documents, targets, where), before in ((shared, past), (free, None)):
+        x, _ = hidden(weights, tokens, positions, documents, shape, before)
+        scores = linear(x.reshape(-1, x.shape[-1])[where], weights["token_embd"])
+        trained = targets != NOTHING
+        entropy = optax.softmax_cross_entropy_with_integer_labels(scores, jnp.maximum(targets, 0))
+        total, count = total + jnp.sum(entropy * trained), count + jnp.sum(trained)
+    return total / count
+
+
+def optimiser(peak_share: float = 0.3):
+    """Muon (Jordan et al., 2024) for the layers' matrices, AdamW for the rest, of rate 1: the steps' rate multiplies.
+
+    peak_share is AdamW's part of that rate.
+    """
+    inner = lambda tree: {name: optax.contrib.MuonDimensionNumbers() if getattr(value, "ndim", 0) == 2 and name != "token_embd"
+                          else None for name, value in tree.items()}
+    return optax.chain(optax.clip_by_global_norm(1.0), optax.contrib.muon(
+        1.0, beta=0.95, weight_decay=0.05, adam_learning_rate=peak_share, adam_b1=0.9, adam_b2=0.98,
+        muon_weight_dimension_numbers=inner, consistent_rms=0.2))
+
+
+def make_step(shape: Shape, optim):
+    """Returns the step of the optimiser: (weights, state, rate, *batch) to (weights, state, loss)."""
+    @functools.partial(jax.jit, donate_argnums=(0, 1))
+    def step(weights, state, rate, *batch):
+        value, gradient = jax.value_and_grad(loss)(weights, *batch, shape)
+        updates, state = optim.update(gradient, state, weights)
+        updates = jax.tree.map(lambda u: rate * u, updates)
+        return optax.apply_updates(weights, updates), state, value
+
+    return step
+
+
+@functools.partial(jax.jit, static_argnames="shape")
+def _scores_at(weights, tokens, at, shape):
+    positions = jnp.arange(tokens.shape[1])[None]
+    x, _ = hidden(weights, tokens, positions, jnp.zeros_like(positions), shape)
+    return x[0, at] @ weights["token_embd"].T
+
+
+def greedy(weights, shape: Shape, prompt: list[int], stop: int, limit: int) -> tuple[list[int], list[float]]:
+    """Continues a prompt; returns the new tokens and the margin (logits) of the first over the second choice."""
+    window = -(-(len(prompt) + limit) // 128) * 128
+    tokens, margins = list(prompt), []
+    while len(margins) < limit:
+        padded = np.zeros((1, window), np.int32)
+        padded[0, :len(tokens)] = tokens
+        scores = np.asarray(_scores_at(weights, padded, len(tokens) - 1, shape))
+        second, first = np.sort(scores)[-2:]
+        margins.append(float(first - second))
+        tokens.append(int(scores.argmax()))
+        if tokens[-1] == stop:
+            break
+    return tokens[len(prompt):], margins
