@@ -11,24 +11,23 @@ import numpy as np
 
 import loop
 
-LENGTHS = [1.1, 1.6, 2.1, 2.8, 4.2]  # of the rows of batches, in seconds
+LENGTHS = [1.3, 1.7, 2.2, 2.9, 5.0]  # of the rows of batches, in seconds
 FLAT_STEPS = 150  # at the beginning: on short clips, by guessed alignments
 
 _batches = None
 
 
-def start_loader(speech, seconds, seed):
+def start_loader(speech, work, seconds, seed):
     """Begins a process that makes batches."""
     global _batches
+    from ctc import spectra
     from speech import corpus
 
-    _batches = corpus.Batches(corpus.load(speech, "train"), LENGTHS, seconds, seed)
+    _batches = spectra.Batches(corpus.load(speech, "train"), work / "spectra.npy", LENGTHS, seconds, seed)
 
 
 def load_batch(number):
-    from ctc import training
-
-    return training.batch(_batches, number, shortest=number < FLAT_STEPS)
+    return _batches.batch(number, shortest=number < FLAT_STEPS)
 
 
 def evaluate(weights, shape, speech, count=None):
@@ -56,7 +55,7 @@ def evaluate(weights, shape, speech, count=None):
 
 
 def main():
-    options = loop.arguments(__doc__, "pronunciation.onnx and .vocab.json", 3500, 24, 2.5e-3).parse_args()
+    options = loop.arguments(__doc__, "pronunciation.onnx and .vocab.json", 9000, 24, 2.5e-3).parse_args()
     loop.prepare(options)
     from ctc import export, network, training
 
@@ -64,7 +63,7 @@ def main():
     optim = training.optimiser()
     flat, ctc = (training.make_step(shape, optim, loss) for loss in (training.flat_loss, training.loss))
     weights = loop.run(options, network.initialise(shape, options.seed), optim, lambda n: flat if n <= FLAT_STEPS else ctc,
-                       (start_loader, (options.speech, options.seconds, options.seed), load_batch),
+                       (start_loader, (options.speech, options.work, options.seconds, options.seed), load_batch),
                        lambda w: evaluate(w, shape, options.speech, 40))
     evaluate(weights, shape, options.speech)
     export.write(options.out, {name: np.asarray(value) for name, value in weights.items()}, shape)

@@ -1,4 +1,4 @@
-"""Batches of spectra and letters, the loss and its optimiser, checkpoints, and error rates."""
+"""Letters, the loss and its optimiser, checkpoints, and error rates."""
 
 import functools
 import pathlib
@@ -9,11 +9,9 @@ import numpy as np
 import optax
 
 from ctc import network
-from speech import features
 from speech.sentences import letters
 
 NUMBERS = {symbol: i for i, symbol in enumerate(network.SYMBOLS)}
-LABELS_A_SECOND = 28  # room for labels in a batch, by its rows' length
 FRAME = 320  # samples
 WARM_UP = 100  # steps
 SILENCE = 0.06  # seconds at both ends of a clip of speech.voices
@@ -22,37 +20,6 @@ SILENCE = 0.06  # seconds at both ends of a clip of speech.voices
 def label(text: str) -> list[int]:
     """The symbols that are said for a text."""
     return [NUMBERS["|" if c == " " else c] for c in letters(text)]
-
-
-def masked(rng: np.random.Generator, mel: np.ndarray) -> np.ndarray:
-    """Takes a band and moments out of a spectrum (SpecAugment; Park et al., 2019)."""
-    if rng.random() < 0.5:
-        width = rng.integers(1, 12)
-        at = rng.integers(0, mel.shape[1] - width)
-        mel[:, at:at + width] = 0
-    for _ in range(rng.integers(0, 3)):
-        width = rng.integers(1, 9)
-        at = rng.integers(0, max(1, mel.shape[0] - width))
-        mel[at:at + width] = 0
-    return mel
-
-
-def batch(batches, number: int, shortest: bool):
-    """Returns (mel, labels, padding of the labels, guess of the symbol of each frame) of speech.corpus.Batches."""
-    length, texts, recordings = batches.recordings(number, shortest)
-    rng = np.random.default_rng((batches.seed, number, 1))
-    rows = np.zeros((len(texts), length), np.float32)
-    for row, (samples, _, _) in zip(rows, recordings):
-        row[:len(samples)] = features.normalised(samples)
-    mel = np.stack([masked(rng, features.log_mel(row)) for row in rows])
-    labels = np.zeros((len(texts), int(length / features.RATE * LABELS_A_SECOND)), np.int32)
-    padding = np.ones(labels.shape, np.float32)
-    guess = np.zeros((len(texts), mel.shape[1] // 2), np.int32)
-    for i, (text, (_, begin, end)) in enumerate(zip(texts, recordings)):
-        said = label(text)[:labels.shape[1]]
-        labels[i, :len(said)], padding[i, :len(said)] = said, 0
-        guess[i] = spread(said, begin / FRAME, end / FRAME, guess.shape[1])
-    return mel, labels, padding, guess
 
 
 def spread(said: list[int], begin: float, end: float, frames: int) -> np.ndarray:
