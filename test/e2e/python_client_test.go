@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// pytestWithin bounds all tests of the Python client together.
+// pytestWithin bounds all Python tests of a folder together.
 const pytestWithin = 10 * time.Minute
 
 // pytestReport is what matters here of pytest's JUnit file.
@@ -30,16 +30,17 @@ type pytestFault struct {
 	Text    string `xml:",chardata"`
 }
 
-// The Python client's own tests, each as a subtest, so that they count where
-// Go's do.
-func TestPythonClient(t *testing.T) {
+// runPytest runs the Python tests of a folder, each as a subtest, so that they
+// count where Go's do. Fewer than least means that something was not collected.
+func runPytest(t *testing.T, dir string, least int) {
+	t.Helper()
 	program(t)
 	report := filepath.Join(t.TempDir(), "pytest.xml")
 	ctx, cancel := context.WithTimeout(t.Context(), pytestWithin)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, python(t), "-m", "pytest", "-q", "-p", "no:cacheprovider",
 		"--junitxml="+report, "--basetemp="+filepath.Join(t.TempDir(), "pytest"))
-	cmd.Dir = inProject(t, "clients", "python")
+	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
 	out, failed := cmd.CombinedOutput()
 	data, err := os.ReadFile(report)
@@ -50,7 +51,6 @@ func TestPythonClient(t *testing.T) {
 	if err := xml.Unmarshal(data, &all); err != nil {
 		t.Fatal(err)
 	}
-	const least = 95 // fewer: something was not collected
 	if len(all.Cases) < least {
 		t.Errorf("%d tests ran, want at least %d", len(all.Cases), least)
 	}
@@ -67,6 +67,16 @@ func TestPythonClient(t *testing.T) {
 	if failed != nil && !t.Failed() {
 		t.Errorf("pytest: %v\n%s", failed, out)
 	}
+}
+
+func TestPythonClient(t *testing.T) {
+	runPytest(t, inProject(t, "clients", "python"), 95)
+}
+
+// What measures the starter models, from the arithmetic to a short run on a
+// server.
+func TestModelsEval(t *testing.T) {
+	runPytest(t, inProject(t, "models", "starter", "eval"), 60)
 }
 
 // The package's annotations hold, as strictly as mypy can be.
