@@ -27,8 +27,8 @@ def judged(run: Run, reference: str, pcm: bytes) -> list[tuple[float, int]]:
 def pronunciation(run: Run) -> Iterator[Figure]:
     """For each group of voices: areas under the ROC curve, and words left out."""
     for group, draw in GROUPS:
-        yield from _pairs(run, "neighbours told apart", group, draw, words.PAIRS, Target(">=", 0.85))
-        yield from _pairs(run, "AUC of words never trained", group, draw, words.UNSEEN_PAIRS, None)
+        yield from _pairs(run, "AUC, neighbours told apart", group, draw, words.PAIRS, Target(">=", 0.85))
+        yield from _pairs(run, "AUC, words never trained", group, draw, words.UNSEEN_PAIRS, None)
         yield from _omissions(run, group, draw)
 
 
@@ -51,10 +51,15 @@ def _pairs(run: Run, name: str, group: str, draw, pairs, target: Target | None) 
     if run.verbose:
         for (said, other, _, voice), (right, wrong) in zip(asked, both):
             print(f"{group}, {voice.label()}: {said} {right:.0f}, {other} {wrong:.0f}")
-    right, wrong = zip(*both)
-    shown = f"AUC, {name}" if target else name
-    yield Figure("pronunciation", f"{shown}, {group}", scores.area(right, wrong), len(both), target, percent=False,
-                 digits=3, interval=scores.area_interval(right, wrong))
+    yield _area(f"{name}, {group}", both, target)
+    if target is None:
+        return
+    for kind in sorted({voice.group() for *_, voice in asked}):
+        yield _area(f"  {kind}", [scored for (*_, voice), scored in zip(asked, both) if voice.group() == kind], None)
+    above = [right > wrong for right, wrong in both]
+    yield _share(f"right word above its neighbour, {group}", above, None)
+    for kind, values in zip(("right words", "neighbours"), zip(*both)):
+        yield Figure("pronunciation", f"mean score of {kind}, {group}", float(np.mean(values)), len(values), percent=False)
 
 
 def _omissions(run: Run, group: str, draw) -> Iterator[Figure]:
@@ -76,6 +81,18 @@ def _omissions(run: Run, group: str, draw) -> Iterator[Figure]:
     answers = run.progress.each(label, zip(references, sounds), lambda case: judged(run, *case))
     found = [answer[at][1] == scores.OMISSION for at, answer in zip(places, answers[::2])]
     false = [error == scores.OMISSION for answer in answers[1::2] for _, error in answer]
-    for name, told, target in (("word left out is reported", found, TOLD), ("word said is reported as left out", false, None)):
-        yield Figure("pronunciation", f"{name}, {group}", sum(told) / len(told), len(told), target,
-                     interval=scores.share_interval(sum(told), len(told)))
+    yield _share(f"word left out is reported, {group}", found, TOLD)
+    yield _share(f"word said is reported as left out, {group}", false, None)
+    well = [score for answer in answers[1::2] for score, _ in answer]
+    yield Figure("pronunciation", f"mean score of words said, {group}", float(np.mean(well)), len(well), percent=False)
+
+
+def _area(name: str, both: list[tuple[float, float]], target: Target | None) -> Figure:
+    right, wrong = zip(*both)
+    return Figure("pronunciation", name, scores.area(right, wrong), len(both), target, percent=False, digits=3,
+                  interval=scores.area_interval(right, wrong))
+
+
+def _share(name: str, told: list[bool], target: Target | None) -> Figure:
+    interval = scores.share_interval(sum(told), len(told))
+    return Figure("pronunciation", name, sum(told) / len(told), len(told), target, interval=interval)
