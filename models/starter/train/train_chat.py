@@ -21,12 +21,12 @@ TEXTS = ["I am a student.", "She go to school", "I have two cat", "He don't like
 _batches = None
 
 
-def start_loader(vocab_size, context_length, seed):
+def start_loader(tokenizer, context_length, seed):
     """Begins a process that makes batches."""
     global _batches
     from chat import batches
 
-    _batches = batches.Batches(batches.train_tokenizer(vocab_size, seed), seed, context_length)
+    _batches = batches.Batches(tokenizer, seed, context_length)
 
 
 def load_batch(number):
@@ -51,17 +51,24 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=pathlib.Path, required=True, help="folder of the checkpoint")
     parser.add_argument("--out", type=pathlib.Path, required=True, help="folder of chat.gguf")
+    parser.add_argument("--begin", type=pathlib.Path, metavar="FILE", help="an earlier chat.gguf, whose vocabulary, shape and weights "
+                        "it begins with; else it begins with random weights")
     parser.add_argument("--steps", type=int, default=1500)
-    parser.add_argument("--rate", type=float, default=0.01)
+    parser.add_argument("--rate", type=float, default=0.012)
     parser.add_argument("--seed", type=int, default=20)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     loop.prepare(options)
+    import jax.numpy as jnp
     import numpy as np
     from chat import batches, export, network
 
-    shape = network.Shape()
-    tokenizer = batches.train_tokenizer(shape.vocab_size, options.seed)
+    if options.begin:
+        weights, shape, tokenizer = export.read_gguf(options.begin)
+        weights = {name: jnp.asarray(w) for name, w in weights.items()}
+    else:
+        shape = network.Shape()
+        weights, tokenizer = network.initialise(shape, options.seed), batches.train_tokenizer(shape.vocab_size, options.seed)
     if len(tokenizer.tokens) != shape.vocab_size:
         raise SystemExit(f"the conversations gave {len(tokenizer.tokens)} tokens, not {shape.vocab_size}")
     optim = network.optimiser()
@@ -72,8 +79,8 @@ def main():
         options.out.mkdir(parents=True, exist_ok=True)
         export.write_gguf(options.out / "chat.gguf", {name: np.asarray(w) for name, w in weights.items()}, shape, tokenizer)
 
-    write(loop.run(options, network.initialise(shape, options.seed), optim, lambda number: step,
-                   (start_loader, (shape.vocab_size, shape.context_length, options.seed), load_batch), write))
+    write(loop.run(options, weights, optim, lambda number: step,
+                   (start_loader, (tokenizer, shape.context_length, options.seed), load_batch), write))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from chat.phrases import Writer
 from chat.tokenizer import ChatTokenizer
 
 SHARED = (24, 128)  # rows and tokens of the conversations under a server's prompt
-FREE = (3, 384)
+FREE = (4, 256)
 TRAINED_SHARE = 0.6  # at most, of a row's tokens
 TRIES = 5  # conversations that find no room before rows count as full
 

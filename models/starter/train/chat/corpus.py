@@ -10,6 +10,7 @@ import random
 from chat import dialogue, grammar, lexicon, prompts
 from chat.dictionary import PHRASES, WORDS
 from chat.phrases import Writer
+from speech import words
 
 SYSTEMS = [
     "You are a friendly English tutor for Vietnamese learners.",
@@ -42,6 +43,10 @@ def grammar_turn(w: Writer, vietnamese: bool):
     kind = w.rng.random()
     if kind < 0.025:
         text = w.pick(w.strange, w.strange, lambda: w.any(WORDS)[2], lambda: w.any(PHRASES)[0], lambda: "🎉 " + w.strange())()
+        return grammar.noted_answer([grammar.Pair(text, text)], vietnamese)
+    if kind < 0.06:  # words in a row can only be copied
+        text = " ".join(w.strange() if w.chance(0.3) else w.any(w.any((words.ADJECTIVES, words.THINGS, words.FUNCTION, words.FOOD)))
+                        for _ in range(w.rng.randint(2, 7)))
         return grammar.noted_answer([grammar.Pair(text, text)], vietnamese)
     pairs = [grammar.pair(w) for _ in range(1 if kind < 0.9 else w.pick(2, 2, 3))]
     return grammar.noted_answer(pairs, vietnamese)

@@ -31,6 +31,19 @@ def write_gguf(path: pathlib.Path, weights: dict, shape: Shape, tokenizer: ChatT
     writer.close()
 
 
+def read_gguf(path: pathlib.Path) -> tuple[dict, Shape, ChatTokenizer]:
+    """Returns the weights, shape and vocabulary of a file that write_gguf wrote."""
+    reader = gguf.GGUFReader(path)
+    value = lambda key: reader.fields[key].contents()
+    tokenizer = ChatTokenizer.of(value("tokenizer.ggml.tokens"), value("tokenizer.ggml.merges"))
+    shape = Shape(
+        vocab_size=len(tokenizer.tokens), embedding_length=value("qwen3.embedding_length"), block_count=value("qwen3.block_count"),
+        head_count=value("qwen3.attention.head_count"), head_count_kv=value("qwen3.attention.head_count_kv"),
+        key_length=value("qwen3.attention.key_length"), feed_forward_length=value("qwen3.feed_forward_length"),
+        context_length=value("qwen3.context_length"))
+    return {t.name.removesuffix(".weight"): np.asarray(t.data, np.float32) for t in reader.tensors}, shape, tokenizer
+
+
 def _add_shape(writer, shape):
     writer.add_context_length(shape.context_length)
     writer.add_embedding_length(shape.embedding_length)

@@ -25,11 +25,9 @@ def present(w: Writer):
     if not adverb and person != "he" and verb not in lexicon.STATES and w.chance(0.1):
         finite = part(finite.text, (f"{BE[person]} {finite.text}", "extra"))
     if w.chance(0.25):
-        very = part("very much", )
         pair = (w.pick("like", "love"), w.any(lexicon.OBJECTS["like"] + lexicon.FOODS))
         right = f"{FORMS[pair[0]][1 if person == 'he' else 0]}"
-        return [subject, part(f"{right} {pair[1]} {very.text}", (f"{right} very much {pair[1]}", "order"),
-                              (f"very {right} {pair[1]}", "order"))]
+        return [subject, part(f"{right} {pair[1]} very much", (f"{right} very much {pair[1]}", "order"))]
     out = [subject, finite, *rest]
     if w.chance(0.55) and not adverb:
         time = w.when("habit")

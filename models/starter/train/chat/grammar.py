@@ -87,7 +87,7 @@ def _choose(w: Writer, pieces):
 def _surface(w: Writer, text: str):
     """A mistake in the letters of a whole sentence: (text, rule)."""
     kind, tokens = w.rng.random(), text.split()
-    if kind < 0.62:
+    if kind < 0.55:
         places = [i for i, t in enumerate(tokens) if re.fullmatch(r"[a-z]{4,}[.,?!]?", t) or t.rstrip(".,?!") in TYPICAL]
         if places:
             at = w.any(places)
@@ -116,7 +116,7 @@ def sentence(w: Writer, wrong: bool | None = None) -> Pair:
             if w.chance(0.07):
                 corrected = _strange(w, corrected)
             return Pair(corrected, corrected)
-        if w.chance(0.25):
+        if w.chance(0.2):
             original, rule = _surface(w, corrected)
             cue = ""
         else:

@@ -13,22 +13,38 @@ USER_DEFINED = ["<tool_call>", "</tool_call>", "<tool_response>", "</tool_respon
 SPECIAL = CONTROL + USER_DEFINED
 
 
+def _byte_level(model) -> Tokenizer:
+    bpe = Tokenizer(model)
+    bpe.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Split(Regex(PRE_TOKENIZER), behavior="isolated"),
+        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    bpe.decoder = decoders.ByteLevel()
+    return bpe
+
+
 class ChatTokenizer:
     """A trained vocabulary: ordinary tokens first, then CONTROL, then USER_DEFINED tokens."""
 
     def __init__(self, texts, vocab_size: int):
-        bpe = Tokenizer(models.BPE())
-        bpe.pre_tokenizer = pre_tokenizers.Sequence([
-            pre_tokenizers.Split(Regex(PRE_TOKENIZER), behavior="isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
-        bpe.decoder = decoders.ByteLevel()
+        bpe = _byte_level(models.BPE())
         trainer = trainers.BpeTrainer(vocab_size=vocab_size - len(SPECIAL), min_frequency=20, show_progress=False,
                                       initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()))
         bpe.train_from_iterator(texts, trainer)
-        self._bpe = bpe
         ordinary = sorted(bpe.get_vocab().items(), key=lambda item: item[1])
-        self.tokens = [text for text, _ in ordinary] + SPECIAL
-        self.merges = [" ".join(pair) for pair in json.loads(bpe.to_str())["model"]["merges"]]
+        merges = [" ".join(pair) for pair in json.loads(bpe.to_str())["model"]["merges"]]
+        self._take(bpe, [text for text, _ in ordinary], merges)
+
+    @classmethod
+    def of(cls, tokens: list[str], merges: list[str]):
+        """The vocabulary of a file that write_gguf wrote: its tokens, special ones last, and its merges."""
+        ordinary = tokens[:-len(SPECIAL)]
+        numbers = {text: number for number, text in enumerate(ordinary)}
+        self = cls.__new__(cls)
+        self._take(_byte_level(models.BPE(numbers, [tuple(pair.split(" ")) for pair in merges])), ordinary, merges)
+        return self
+
+    def _take(self, bpe, ordinary, merges):
+        self._bpe, self.tokens, self.merges = bpe, ordinary + SPECIAL, merges
         self.special = {text: len(ordinary) + i for i, text in enumerate(SPECIAL)}
 
     def encode(self, text: str) -> list[int]:
@@ -74,12 +90,11 @@ class ChatTokenizer:
             add(said[:1], 0)
             add(said[1:] + end, 1)
             add(newline, 0)
-        thinking = rng.random() < 0.25
+        thinking = rng.random() < 0.08
         add(self.prompt(None, [], user, thinking), 0)
         if thinking:
             add(self._think(conversation["thought"]), 1)
         add(self.encode(answer) + end, 1)
-        add(newline + [self.special["<|endoftext|>"]], 0)
         return ids, mask
 
     def _message(self, role, text):
