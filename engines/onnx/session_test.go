@@ -28,7 +28,12 @@ func openRuntime(t *testing.T) *Runtime {
 
 func loadModel(t *testing.T, name string) *Session {
 	t.Helper()
-	s, err := openRuntime(t).Load(t.Context(), filepath.Join("testdata", name), Options{Device: DeviceCPU, Threads: 2})
+	return loadWith(t, name, Options{Device: DeviceCPU, Threads: 2})
+}
+
+func loadWith(t *testing.T, name string, options Options) *Session {
+	t.Helper()
+	s, err := openRuntime(t).Load(t.Context(), filepath.Join("testdata", name), options)
 	if err != nil {
 		t.Fatal(err)
 	}

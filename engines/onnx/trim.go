@@ -15,8 +15,8 @@ import "C"
 
 // Trim gives the memory of ended runs back to the system. The C library keeps it
 // for the next one, in pieces that a run of another length does not fit into, so
-// that the peak of many runs is half as high again as that of the largest. It
-// costs a medium Piper voice 3 to 6 % of a run.
+// that the peak of many runs is half as high again as that of the largest. A session
+// with an arena has no need of it.
 func Trim() { C.mg_trim() }
 
 // oneHeap keeps the C library from giving threads heaps of their own: Go calls

@@ -81,7 +81,8 @@ func (e *Engine) Load(ctx context.Context, opts engines.LoadOptions) (engines.Mo
 		return nil, err
 	}
 	report(opts, 0.1)
-	session, err := runtime.Load(ctx, files.Model, onnx.Options{Device: opts.Device, Threads: opts.Threads})
+	// A voice has one run at a time (voice.turn), of at most max_phonemes.
+	session, err := runtime.Load(ctx, files.Model, onnx.Options{Device: opts.Device, Threads: opts.Threads, Arena: true})
 	if err != nil {
 		return nil, err
 	}

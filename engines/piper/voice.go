@@ -113,7 +113,6 @@ func (v *voice) speak(ctx context.Context, ids []int64, s settings) (speech, err
 		return speech{}, ctx.Err()
 	}
 	outputs, err := v.session.Run(ctx, inputs)
-	onnx.Trim()
 	<-v.turn
 	if err != nil {
 		return speech{}, err
