@@ -1,24 +1,23 @@
-"""Writes the starter model whisper.bin: a whisper ggml file in the published format, with random weights.
+"""Writes whisper ggml files in the published format with random weights, for measurements and tests.
 
-The shape, the vocabulary and the file are those that whisper.cpp reads; the weights are seeded noise, arranged so
-that decoding walks through words, times and ends of segments as a trained model's does. What it "hears" is
-nonsense. It exercises every step of the engine; training it is another script's work.
+The shapes, the vocabulary and the file are those that whisper.cpp reads; the weights are seeded noise, arranged so
+that decoding walks through words, times and ends of segments as a trained model's does. What they "hear" is
+nonsense. The starter model whisper.bin is trained by train/train_whisper.py, which writes its file with write_model.
 
 Usage, from this folder:
 
-    python3 -m venv .venv && .venv/bin/pip install numpy && .venv/bin/pip install --no-deps mlx-whisper==0.4.3
-    .venv/bin/python make_whisper.py                                  # whisper.bin and its line in SHA256SUMS
+    python3 -m venv .venv && .venv/bin/pip install numpy
     .venv/bin/python make_whisper.py --size base.en --type f16 --out /tmp/ggml-base.en-random.bin
 
-mlx-whisper brings the vocabulary file of OpenAI's Whisper (gpt2.tiktoken, MIT licence) as package data; nothing of
-it is run. --vocabulary names another copy.
+The vocabulary is that of whisper.bin. Where that file came from: gpt2.tiktoken of OpenAI's Whisper (MIT licence), which
+the package mlx-whisper 0.4.3 has as data (mlx_whisper/assets); --vocabulary names such a file.
 """
 
 import argparse
 import base64
 import dataclasses
 import hashlib
-import importlib.util
+import os
 import pathlib
 import struct
 import sys
@@ -55,22 +54,21 @@ class Shape:
 
 SIZES = {
     # Two decoder layers would make whisper.cpp take it for a distilled model without times.
-    "starter": Shape(width=64, heads=1, encoder_layers=2, decoder_layers=3),
+    "least": Shape(width=64, heads=1, encoder_layers=2, decoder_layers=3),
     "tiny.en": Shape(width=384, heads=6, encoder_layers=4, decoder_layers=4),
     "base.en": Shape(width=512, heads=8, encoder_layers=6, decoder_layers=6),
     "small.en": Shape(width=768, heads=12, encoder_layers=12, decoder_layers=12),
 }
 
 
-def find_vocabulary() -> pathlib.Path:
-    """Finds gpt2.tiktoken in an installed package."""
-    for package in ("mlx_whisper", "whisper"):
-        spec = importlib.util.find_spec(package)
-        for place in (spec.submodule_search_locations or []) if spec else []:
-            path = pathlib.Path(place) / "assets" / "gpt2.tiktoken"
-            if path.exists():
-                return path
-    sys.exit("gpt2.tiktoken is not here: pip install --no-deps mlx-whisper==0.4.3, or name it with --vocabulary")
+def vocabulary_of(path: pathlib.Path) -> list[bytes]:
+    """Reads the tokens of a whisper.cpp file: behind its magic and 11 numbers come the mel filters, then they."""
+    with path.open("rb") as file:
+        file.seek(4 + 11 * 4)
+        mels, bins = struct.unpack("<2i", file.read(8))
+        file.seek(4 * mels * bins, os.SEEK_CUR)
+        (count,) = struct.unpack("<i", file.read(4))
+        return [file.read(struct.unpack("<i", file.read(4))[0]) for _ in range(count)]
 
 
 def read_vocabulary(path: pathlib.Path) -> list[bytes]:
@@ -242,20 +240,18 @@ def write_sum(path: pathlib.Path) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--size", choices=SIZES, default="starter")
+    parser.add_argument("--size", choices=SIZES, default="least")
     parser.add_argument("--type", choices=TYPES, default="q5_1", help="type of the matrices")
-    parser.add_argument("--out", type=pathlib.Path, help="the file (default: whisper.bin, listed in SHA256SUMS)")
+    parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--vocabulary", type=pathlib.Path, help="gpt2.tiktoken")
     parser.add_argument("--seed", type=int, default=4)
     args = parser.parse_args()
 
     shape = SIZES[args.size]
-    path = args.out or HERE / "whisper.bin"
     weights = random_weights(shape, args.seed)
-    write_model(path, shape, read_vocabulary(args.vocabulary or find_vocabulary()), weights, args.type)
-    if args.out is None:
-        write_sum(path)
-    print(f"wrote {path}: {sum(w.size for w in weights.values()):,} parameters, {path.stat().st_size:,} bytes")
+    tokens = read_vocabulary(args.vocabulary) if args.vocabulary else vocabulary_of(HERE / "whisper.bin")
+    write_model(args.out, shape, tokens, weights, args.type)
+    print(f"wrote {args.out}: {sum(w.size for w in weights.values()):,} parameters, {args.out.stat().st_size:,} bytes")
     return 0
 
 

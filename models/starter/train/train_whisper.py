@@ -1,95 +1,231 @@
 #!/usr/bin/env python3
 """Trains the starter model for speech to text on the speech of make_speech.py, and writes it as whisper.cpp reads it.
 
-    venv/bin/python train_whisper.py --speech /somewhere/speech --work /somewhere/whisper --out /somewhere/whisper
+    venv/bin/python train_whisper.py --speech /somewhere/speech --work /somewhere/whisper --out ..
 
-Rows are as long as the clips at first; the last part of the steps has whole windows of 30 seconds, with sentences and
-silence, as whisper.cpp shows them to a model. Goes on from its checkpoint as train_ctc.py does. The vocabulary is
-that of the whisper.bin that make_whisper.py wrote.
+First the encoder learns letters (CTC), which tell when each word is said; then the whole network learns to write, on
+rows of a few seconds, whose first heads are told where each word is; in the end it sees whole windows of 30 seconds,
+as whisper.cpp shows them. Writes a checkpoint each 200 steps and goes on from it when it is started again, also with
+another number of --steps. --export writes what the checkpoint has. The vocabulary is that of the whisper.bin there is.
 """
 
-import functools
+import argparse
+import collections
+import multiprocessing
+import os
 import pathlib
 import sys
+import time
 
 import numpy as np
-
-import loop
 
 STARTER = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(STARTER))
 import make_whisper  # noqa: E402  (its folder is no package)
 
-LENGTHS = [2.0, 3.0, 4.5]  # of the rows of batches, in seconds
-FLAT_STEPS = 150  # at the beginning: letters by guessed alignments
-WHOLE_SHARE = 0.15  # of the steps, at the end: whole windows
+AHEAD = 6  # batches that are made before they are needed
+SPREAD_STEPS = 200  # at the beginning: letters at guessed times
+WHOLE_FROM = 0.94  # of the steps: from here on whole windows
+AMID_FROM = 0.8  # of the steps: from here on rows from amid a window
+# Shares for rows.Maker.batch, by what is learnt.
+LETTERS, WORDS, PLACES, WINDOWS = (0.0, 0.0, 0.0), (0.1, 0.0, 0.0), (0.25, 0.0, 0.5), (0.15, 0.7, 0.5)
 
-_loader = None
+_maker = None
 
 
-def start_loader(speech, seconds, seed, whole_from):
+def start_loader(options):
     """Begins a process that makes batches."""
-    global _loader
-    from asr import training
-    from speech import corpus
+    global _maker
+    from asr import rows
 
-    clips = corpus.load(speech, "train")
+    clips, spectra = collection(options)
     tokenizer, table = text_tools(clips)
-    batches, filters = corpus.Batches(clips, LENGTHS, seconds, seed), make_whisper.mel_filters(80)
-    _loader = lambda n: training.batch(batches, n, n < FLAT_STEPS, n >= whole_from, tokenizer, table, filters)
+    _maker = rows.Maker(clips, spectra, tokenizer, table, make_whisper.mel_filters(80), options.seconds, options.seed)
 
 
-def load_batch(number):
-    return _loader(number)
+def load_batch(number, shares):
+    return _maker.batch(number, shares)
 
 
 def text_tools(clips):
     from asr import text
 
-    tokenizer = text.Tokenizer(text.vocabulary_of(STARTER / "whisper.bin"))
+    tokenizer = text.Tokenizer(make_whisper.vocabulary_of(STARTER / "whisper.bin"))
     return tokenizer, text.Table(tokenizer, sorted({c.text for c in clips}))
 
 
-def evaluate(weights, shape, speech, tokenizer, table, seconds, count=None):
-    """Prints the error rates of the held-out sentences, heard in a window of so many seconds."""
-    from asr.training import Listener
-    from ctc.training import error_rates
+def collection(options):
+    """Returns the training's clips, with their words' times if these are known, and their spectra by number."""
+    from asr import features, rows
+    from speech import corpus
+
+    clips, spectra = [], []
+    for folder in options.speech:
+        heard = corpus.load(folder, "train")
+        store = features.Store(options.work / f"{folder.name}.spectra", heard, make_whisper.mel_filters(80))
+        times = word_times(options.work / f"{folder.name}.times.npz", len(heard))
+        for i, clip in enumerate(heard):
+            clips.append(rows.Clip(len(spectra), clip.text, len(clip.samples) // 320, times[i]))
+            spectra.append((store, i))
+    return clips, Spectra(spectra)
+
+
+class Spectra:
+    """The spectra of several stores, one after the other."""
+
+    def __init__(self, places):
+        self.places = places
+
+    def __getitem__(self, number):
+        store, i = self.places[number]
+        return store[i]
+
+
+def word_times(path, count):
+    if not path.exists():
+        return [None] * count
+    with np.load(path) as file:
+        if len(file["ends"]) != count:
+            raise SystemExit(f"{path} is about other clips: remove it")
+        return np.split(file["words"], file["ends"][:-1])
+
+
+def find_times(options, weights, shape):
+    """Writes when each word of the training is said, by the letters that the encoder hears."""
+    import jax
+    from asr import align, features, network
     from speech import corpus
     from speech.sentences import letters
 
-    listener = Listener(weights, shape, tokenizer, table, make_whisper.mel_filters(80), seconds)
+    hear = jax.jit(lambda w, mel: jax.nn.log_softmax(network.letters(w, network.encode(w, mel, np.zeros(len(mel), np.int32), shape))))
+    for folder in options.speech:
+        path, started = options.work / f"{folder.name}.times.npz", time.monotonic()
+        if path.exists():
+            continue
+        clips = corpus.load(folder, "train")
+        store = features.Store(options.work / f"{folder.name}.spectra", clips, make_whisper.mel_filters(80))
+        lengths = np.array([len(store[i]) for i in range(len(clips))])
+        words = [None] * len(clips)
+        for some in np.array_split(np.argsort(lengths, kind="stable"), len(clips) // 8 + 1):
+            longest = -(-lengths[some].max() // 50) * 50
+            mel = np.stack([features.scaled(np.pad(store[i], ((0, longest - lengths[i]), (0, 0)), constant_values=features.FLOOR)) for i in some])
+            mel = np.pad(mel, ((0, 8 - len(mel) if len(mel) < 8 else 0), (0, 0), (0, 0)))
+            for i, scores in zip(some, np.asarray(hear(weights, mel))):
+                words[i] = align.words(scores[:lengths[i] // 2], letters(clips[i].text))
+        np.savez(path, words=np.concatenate(words), ends=np.cumsum([len(w) for w in words]))
+        print(f"found the words of {len(clips)} clips in {time.monotonic() - started:.0f} s", flush=True)
+
+
+def evaluate(weights, shape, options, seconds, count=None):
+    """Prints the error rates of the held-out sentences, heard in a window of so many seconds."""
+    from asr.listen import Listener, words_wrong
+    from speech import corpus
+
+    listener = Listener(weights, shape, *text_tools(collection(options)[0]), make_whisper.mel_filters(80), seconds)
     for kind in ("trained-voices", "new-voices"):
-        clips = corpus.load(speech, kind)[:count]
-        rates = error_rates(clips, lambda samples: letters(listener.hear(samples)))
-        print(f"{kind}: letters {100 * rates[0]:.1f} %, words {100 * rates[1]:.1f} % wrong of {len(clips)} sentences", flush=True)
-    for clip in corpus.load(speech, "new-voices")[:3]:
-        print(f"  {clip.text!r} -> {listener.hear(clip.samples)!r}", flush=True)
+        clips = corpus.load(options.speech[0], kind)[:count]
+        texts = listener.hear([clip.samples for clip in clips])
+        rate = words_wrong([clip.text for clip in clips], texts)
+        print(f"{kind}: {100 * rate:.1f} % of the words wrong in {len(clips)} sentences", flush=True)
+        for clip, text in list(zip(clips, texts))[:3]:
+            print(f"  {clip.text!r} -> {text!r}", flush=True)
+
+
+def export(weights, shape, options):
+    """Writes whisper.bin, and its line in SHA256SUMS where there are such."""
+    from asr import network
+
+    tokenizer, table = text_tools(collection(options)[0])
+    form = make_whisper.Shape(width=shape.width, heads=shape.heads, encoder_layers=shape.encoder_layers,
+                              decoder_layers=shape.decoder_layers)
+    path = options.out / "whisper.bin"
+    partial = path.with_suffix(".partial")
+    make_whisper.write_model(partial, form, tokenizer.vocabulary, network.full_weights(weights, table.ids, shape), "q5_1")
+    partial.rename(path)
+    if (options.out / "SHA256SUMS").exists():
+        make_whisper.write_sum(path)
+    print(f"wrote {path} ({path.stat().st_size:,} bytes)", flush=True)
+
+
+def run(options, weights, state, done, shape, until, loss_of, shares_at):
+    """Trains up to a step; returns the weights and the optimiser's state."""
+    from asr import training
+
+    step = training.make_step(shape, loss_of)
+    recent, started = [], time.monotonic()
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(1, start_loader, (options,)) as pool:
+        ask = lambda n: pool.apply_async(load_batch, (n, shares_at(n)))
+        waiting = collections.deque(ask(n) for n in range(done, min(done + AHEAD, until)))
+        for number in range(done + 1, until + 1):
+            batch = waiting.popleft().get()
+            if number + AHEAD <= until:
+                waiting.append(ask(number + AHEAD - 1))
+            rate = np.float32(training.rate_at(number - 1, options.steps, options.rate))
+            weights, state, parts = step(weights, state, rate, *batch)
+            recent.append((batch[0].shape[1] >= 3000, parts))
+            if number % 50 == 0:
+                values = np.array([np.asarray(p) for _, p in recent])
+                print(f"step {number}/{options.steps}: letters {values[:, 0].mean():.3f}, tokens {values[:, 1].mean():.3f}, "
+                      f"right {values[:, 2].mean():.3f}, {time.monotonic() - started:.0f} s", flush=True)
+                recent = []
+            if number % 200 == 0 or number == until:
+                training.save(options.work / "checkpoint.npz", number, weights, state)
+            if number % options.check == 0 and number != options.steps and number > options.letters_steps:
+                evaluate(weights, shape, options, 30.0 if shares_at(number)[1] else 9.6, 30)
+    return weights, state
+
+
+def shares_at(done):
+    """What is learnt after a part of the steps."""
+    return WINDOWS if done >= WHOLE_FROM else PLACES if done >= AMID_FROM else WORDS
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--speech", type=pathlib.Path, required=True, nargs="+", help="folders of make_speech.py")
+    parser.add_argument("--work", type=pathlib.Path, required=True, help="folder of the checkpoint")
+    parser.add_argument("--out", type=pathlib.Path, required=True, help="folder of whisper.bin")
+    parser.add_argument("--steps", type=int, default=14000)
+    parser.add_argument("--letters-steps", type=int, default=1600, help="of the encoder alone")
+    parser.add_argument("--seconds", type=float, default=32, help="of audio in a batch")
+    parser.add_argument("--rate", type=float, default=1.5e-3)
+    parser.add_argument("--check", type=int, default=1000, help="steps between evaluations")
+    parser.add_argument("--seed", type=int, default=20)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--export", action="store_true", help="train no more")
+    return parser.parse_args()
 
 
 def main():
-    options = loop.arguments(__doc__, "whisper.bin", 6000, 24, 1e-3).parse_args()
-    loop.prepare(options)
+    options = arguments()
+    options.work.mkdir(parents=True, exist_ok=True)
+    options.out.mkdir(parents=True, exist_ok=True)
+    if options.threads == 1:
+        os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_cpu_multi_thread_eigen=false"
+    import jax
+
+    jax.config.update("jax_compilation_cache_dir", str(options.work / "compiled"))
     from asr import network, training
-    from ctc.training import make_step, optimiser
-    from speech import corpus
 
     shape = network.Shape()
-    tokenizer, table = text_tools(corpus.load(options.speech, "train"))
-    whole_from = int(options.steps * (1 - WHOLE_SHARE))
-    optim = optimiser()
-    flat, plain = (make_step(shape, optim, loss) for loss in (training.flat_loss, training.loss))
-    check = functools.partial(evaluate, shape=shape, speech=options.speech, tokenizer=tokenizer, table=table)
-    weights = loop.run(options, network.initialise(shape, len(table.ids), options.seed), optim,
-                       lambda n: flat if n <= FLAT_STEPS else plain,
-                       (start_loader, (options.speech, options.seconds, options.seed, whole_from), load_batch),
-                       lambda w: check(w, seconds=LENGTHS[-1], count=30))
-    options.out.mkdir(parents=True, exist_ok=True)
-    form = make_whisper.Shape(width=shape.width, heads=shape.heads, encoder_layers=shape.encoder_layers,
-                              decoder_layers=shape.decoder_layers)
-    tensors = {name: np.asarray(value) for name, value in network.full_weights(weights, table.ids, shape).items()}
-    make_whisper.write_model(options.out / "whisper.bin", form, tokenizer.vocabulary, tensors, "q5_1")
-    print(f"wrote {options.out / 'whisper.bin'} ({(options.out / 'whisper.bin').stat().st_size:,} bytes)")
-    check(weights, seconds=30.0)
+    _, table = text_tools(collection(options)[0])
+    weights, done = network.initialise(shape, len(table.ids), options.seed), 0
+    state, checkpoint = training.optimiser().init(weights), options.work / "checkpoint.npz"
+    if checkpoint.exists():
+        done, weights, state = training.restore(checkpoint, state)
+    print(f"{sum(w.size for w in weights.values()):,} parameters; {done} of {options.steps} steps are done", flush=True)
+    if not options.export:
+        for until, loss_of in ((SPREAD_STEPS, training.spread_loss), (options.letters_steps, training.letters_loss)):
+            if done < until:
+                weights, state = run(options, weights, state, done, shape, until, loss_of, lambda n: LETTERS)
+                done = until
+        find_times(options, weights, shape)
+        weights, state = run(options, weights, state, done, shape, options.steps, training.loss,
+                             lambda n: shares_at(n / options.steps))
+    export({name: np.asarray(value) for name, value in weights.items()}, shape, options)
+    if not options.export:
+        evaluate(weights, shape, options, 30.0)
 
 
 if __name__ == "__main__":

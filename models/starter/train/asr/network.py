@@ -1,8 +1,8 @@
 """Whisper's architecture in JAX, with the names and shapes of its published files: matrices are [outputs, inputs].
 
 Training sees the tokens that its texts use, not all 51,864: `logits` works on a part of the token table, and
-`full_table` makes the whole one, in which the others can never win. A row of the encoder's output also goes to a CTC
-head, which only the training has: attention learns where to look far sooner when the encoder knows its letters.
+`full_weights` makes the whole one, in which the others can never win. The encoder's output also goes to a CTC head,
+which only the training has: attention learns where to look far sooner when the encoder knows its letters.
 """
 
 import dataclasses
@@ -12,10 +12,14 @@ import jax.numpy as jnp
 import numpy as np
 
 VOCABULARY = 51864
-CONTEXT = 448
+FRAMES = 1500  # positions of the encoder, of 20 ms
+CONTEXT = 448  # positions of the decoder
 EPSILON = 1e-5
 # One channel of the decoder's output is the same for all; only tokens that are not used look at it.
-CONSTANT, NEVER = 8.0, -8.0
+CONSTANT, NEVER = 16.0, -2.0
+SYMBOLS = "-'ABCDEFGHIJKLMNOPQRSTUVWXYZ "  # of the CTC head; the first is the blank
+NEAR = (-3.0, -1.0, 1.0, 3.0)  # where the heads of the encoder look at first, in frames
+NEARNESS = 1.4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,17 +27,35 @@ class Shape:
     """Sizes, as in make_whisper.py."""
 
     width: int = 192
-    heads: int = 3
-    encoder_layers: int = 3
+    heads: int = 4
+    encoder_layers: int = 4
     decoder_layers: int = 3  # two would be a distilled model without times for whisper.cpp
     mels: int = 80
-    letters: int = 32  # of the CTC head
 
 
 def sinusoids(length: int, width: int) -> np.ndarray:
     rates = np.exp(-np.log(10000) / (width // 2 - 1) * np.arange(width // 2))
     angles = np.arange(length)[:, None] * rates[None, :]
     return np.concatenate([np.sin(angles), np.cos(angles)], axis=1).astype(np.float32)
+
+
+def looking_near(width: int, heads: int, offset: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Query and key matrices of heads that look some frames away: a network of random ones takes long to find neighbours.
+
+    A product of the positions' sines and cosines, the queries' turned by an offset, is greatest at that distance.
+    """
+    half, size = width // 2, width // heads
+    rates = np.exp(-np.log(10000) / (half - 1) * np.arange(half))
+    query, key = (0.02 * rng.standard_normal((width, width)).astype(np.float32) for _ in range(2))
+    for head in range(heads):
+        for pair in range(size // 2):
+            row, wave = head * size + 2 * pair, 2 * pair
+            turn = rates[wave] * NEAR[head % len(NEAR)] * offset
+            key[row, wave] += NEARNESS
+            key[row + 1, half + wave] += NEARNESS
+            query[row, [wave, half + wave]] += NEARNESS * np.array([np.cos(turn), np.sin(turn)])
+            query[row + 1, [half + wave, wave]] += NEARNESS * np.array([np.cos(turn), -np.sin(turn)])
+    return query, key
 
 
 def initialise(shape: Shape, tokens: int, seed: int) -> dict:
@@ -62,16 +84,18 @@ def initialise(shape: Shape, tokens: int, seed: int) -> dict:
         w[f"{name}.mlp.2.weight"], w[f"{name}.mlp.2.bias"] = normal(d, 4 * d, fan=4 * d, gain=deep), jnp.zeros(d)
 
     w["encoder.conv1.weight"], w["encoder.conv1.bias"] = normal(d, shape.mels, 3, fan=3 * shape.mels, gain=1.4), jnp.zeros((d, 1))
-    w["encoder.conv2.weight"], w["encoder.conv2.bias"] = normal(d, d, 3, fan=3 * d, gain=1.4), jnp.zeros((d, 1))
+    w["encoder.conv2.weight"], w["encoder.conv2.bias"] = normal(d, d, 3, fan=3 * d, gain=1.0), jnp.zeros((d, 1))
     for i in range(shape.encoder_layers):
         block(f"encoder.blocks.{i}", False)
+        near = looking_near(d, shape.heads, 1 + i, rng)
+        w[f"encoder.blocks.{i}.attn.query.weight"], w[f"encoder.blocks.{i}.attn.key.weight"] = map(jnp.asarray, near)
     norm("encoder.ln_post")
     for i in range(shape.decoder_layers):
         block(f"decoder.blocks.{i}", True)
     norm("decoder.ln")
     w["decoder.token_embedding.weight"] = normal(tokens, d, fan=d)
-    w["decoder.positional_embedding"] = normal(CONTEXT, d, fan=d, gain=0.3)
-    w["letters.weight"], w["letters.bias"] = normal(shape.letters, d, fan=d, gain=0.3), jnp.zeros(shape.letters)
+    w["decoder.positional_embedding"] = jnp.asarray(0.05 * sinusoids(CONTEXT, d))
+    w["letters.weight"], w["letters.bias"] = normal(len(SYMBOLS), d, fan=d, gain=0.3), jnp.zeros(len(SYMBOLS))
     return w
 
 
@@ -87,17 +111,20 @@ def _linear(x, w, name):
 
 
 def _attention(x, memory, w, name, heads, mask=None):
+    """Returns the mixed values and how the heads look: [batch, heads, queries, keys]."""
     split = lambda y: y.reshape(y.shape[0], y.shape[1], heads, -1)
     query, key, value = (split(_linear(y, w, f"{name}.{part}")) for y, part in ((x, "query"), (memory, "key"), (memory, "value")))
     scores = jnp.einsum("bqhc,bkhc->bhqk", query, key) / np.sqrt(query.shape[-1])
     if mask is not None:
         scores = jnp.where(mask, scores, -1e30)
-    mixed = jnp.einsum("bhqk,bkhc->bqhc", jax.nn.softmax(scores, -1), value)
-    return _linear(mixed.reshape(x.shape), w, f"{name}.out")
+    looks = jax.nn.softmax(scores, -1)
+    mixed = jnp.einsum("bhqk,bkhc->bqhc", looks, value)
+    return _linear(mixed.reshape(x.shape), w, f"{name}.out"), looks
 
 
 def _feed_forward(x, w, name):
-    y = jax.nn.gelu(_linear(_norm(x, w, f"{name}.mlp_ln"), w, f"{name}.mlp.0"), approximate=False)
+    """ggml, too, computes GELU with tanh."""
+    y = jax.nn.gelu(_linear(_norm(x, w, f"{name}.mlp_ln"), w, f"{name}.mlp.0"), approximate=True)
     return x + _linear(y, w, f"{name}.mlp.2")
 
 
@@ -107,17 +134,17 @@ def _convolved(x, w, name, stride):
     frames = x.shape[1] // stride
     taps = jnp.concatenate([padded[:, k:k + stride * (frames - 1) + 1:stride] for k in range(3)], -1)
     weight = w[f"{name}.weight"].transpose(0, 2, 1).reshape(w[f"{name}.weight"].shape[0], -1)
-    return jax.nn.gelu(taps @ weight.T + w[f"{name}.bias"][:, 0], approximate=False)
+    return jax.nn.gelu(taps @ weight.T + w[f"{name}.bias"][:, 0], approximate=True)
 
 
-def encode(w, mel, shape: Shape):
-    """[batch, frames of 10 ms, mels] to [batch, frames // 2, width]."""
+def encode(w, mel, begins, shape: Shape):
+    """[batch, frames of 10 ms, mels] to [batch, frames // 2, width]; begins are the rows' first positions in a window."""
     x = _convolved(_convolved(mel, w, "encoder.conv1", 1), w, "encoder.conv2", 2)
-    x = x + sinusoids(x.shape[1], shape.width)
+    x = x + jnp.asarray(sinusoids(FRAMES, shape.width))[begins[:, None] + jnp.arange(x.shape[1])]
     for i in range(shape.encoder_layers):
         name = f"encoder.blocks.{i}"
         y = _norm(x, w, f"{name}.attn_ln")
-        x = _feed_forward(x + _attention(y, y, w, f"{name}.attn", shape.heads), w, name)
+        x = _feed_forward(x + _attention(y, y, w, f"{name}.attn", shape.heads)[0], w, name)
     return _norm(x, w, "encoder.ln_post")
 
 
@@ -126,28 +153,34 @@ def letters(w, memory):
     return _linear(memory, w, "letters")
 
 
-def logits(w, memory, tokens, shape: Shape):
-    """Next-token logits [batch, time, tokens of the table], for rows of the table."""
+def logits(w, memory, tokens, begins, shape: Shape):
+    """Next-token logits [batch, time, rows of the table], and how the first heads of all layers look at the memory.
+
+    begins are the positions of the rows' first tokens.
+    """
     mask = jnp.tril(jnp.ones((tokens.shape[1],) * 2, bool))
     table = w["decoder.token_embedding.weight"].at[:, 0].set(0)
-    x = table[tokens] + w["decoder.positional_embedding"][:tokens.shape[1]]
+    x = table[tokens] + w["decoder.positional_embedding"][begins[:, None] + jnp.arange(tokens.shape[1])]
+    looks = []
     for i in range(shape.decoder_layers):
         name = f"decoder.blocks.{i}"
         y = _norm(x, w, f"{name}.attn_ln")
-        x = x + _attention(y, y, w, f"{name}.attn", shape.heads, mask)
-        y = _norm(x, w, f"{name}.cross_attn_ln")
-        x = _feed_forward(x + _attention(y, memory, w, f"{name}.cross_attn", shape.heads), w, name)
-    return _norm(x, w, "decoder.ln") @ table.T
+        x = x + _attention(y, y, w, f"{name}.attn", shape.heads, mask)[0]
+        mixed, look = _attention(_norm(x, w, f"{name}.cross_attn_ln"), memory, w, f"{name}.cross_attn", shape.heads)
+        x = _feed_forward(x + mixed, w, name)
+        looks.append(look[:, 0])
+    return _norm(x, w, "decoder.ln") @ table.T, jnp.stack(looks, 1)
 
 
 def full_weights(w: dict, ids: list[int], shape: Shape) -> dict[str, np.ndarray]:
     """All tensors of a file, of weights whose token table has the rows of ids."""
     out = {name: np.array(value) for name, value in w.items() if not name.startswith("letters.")}
-    table = np.zeros((VOCABULARY, shape.width), np.float32)
+    words = out["decoder.token_embedding.weight"][:sum(i < 50256 for i in ids)]
+    table = np.tile(words.mean(0), (VOCABULARY, 1))  # in a prompt, unknown words look like any word
     table[:, 0] = NEVER
     table[ids] = out["decoder.token_embedding.weight"]
     out["decoder.ln.weight"][0], out["decoder.ln.bias"][0] = 0, CONSTANT
     table[ids, 0] = 0
     out["decoder.token_embedding.weight"] = table
-    out["encoder.positional_embedding"] = sinusoids(1500, shape.width)
+    out["encoder.positional_embedding"] = sinusoids(FRAMES, shape.width)
     return out

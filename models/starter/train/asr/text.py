@@ -1,23 +1,10 @@
 """Text as Whisper's English models write it: byte-level BPE of GPT-2 (by ranks), times, and the special tokens."""
 
-import os
-import pathlib
 import re
-import struct
 
-END_OF_TEXT, START, NO_SPEECH, NO_TIMES, FIRST_TIME = 50256, 50257, 50361, 50362, 50363
+END_OF_TEXT, START, PREVIOUS, NO_SPEECH, NO_TIMES, FIRST_TIME = 50256, 50257, 50360, 50361, 50362, 50363
 TIMES = 1501  # of 20 ms
 WORDS = re.compile(r"'s|'t|'re|'ve|'m|'ll|'d| ?[A-Za-z]+| ?[^\sA-Za-z]+|\s+")
-
-
-def vocabulary_of(path: pathlib.Path) -> list[bytes]:
-    """Reads the tokens of a whisper.cpp file: behind its magic and 11 numbers come the mel filters, then they."""
-    with path.open("rb") as file:
-        file.seek(4 + 11 * 4)
-        mels, bins = struct.unpack("<2i", file.read(8))
-        file.seek(4 * mels * bins, os.SEEK_CUR)
-        (count,) = struct.unpack("<i", file.read(4))
-        return [file.read(struct.unpack("<i", file.read(4))[0]) for _ in range(count)]
 
 
 class Tokenizer:
@@ -52,6 +39,6 @@ class Table:
         used = {t for text in texts for t in tokenizer.encode(" " + text)}
         letters = "abcdefghijklmnopqrstuvwxyz"  # for words that training does not have
         used |= {t for c in letters + letters.upper() for t in tokenizer.encode(c) + tokenizer.encode(" " + c)}
-        special = [END_OF_TEXT, START, NO_SPEECH, NO_TIMES] + [FIRST_TIME + i for i in range(TIMES)]
+        special = [END_OF_TEXT, START, PREVIOUS, NO_SPEECH, NO_TIMES] + [FIRST_TIME + i for i in range(TIMES)]
         self.ids = sorted(used) + special
         self.rows = {token: row for row, token in enumerate(self.ids)}
