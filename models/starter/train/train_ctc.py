@@ -4,7 +4,7 @@
     venv/bin/python train_ctc.py --speech /somewhere/speech --work /somewhere/ctc --out /somewhere/ctc
 
 Writes a checkpoint each 100 steps and goes on from it when it is started again, also with another number of --steps.
-At the end it prints the error rates of held-out sentences, in trained and in new voices. One core by default.
+At the end it prints the error rates of held-out sentences and rows of words, by groups of voices. One core by default.
 """
 
 import numpy as np
@@ -43,19 +43,20 @@ def evaluate(weights, shape, speech, count=None):
         mel = features.log_mel(np.pad(features.normalised(samples), (0, length - len(samples))))
         return training.greedy(np.asarray(apply(weights, mel[None])[0]))
 
-    for kind in ("trained-voices", "new-voices"):
-        clips = corpus.load(speech, kind)[:count]
+    for name in ("trained-voices", "new-voices") + (("trained-words", "new-words") if count is None else ()):
+        clips = corpus.load(speech, name)[:count]
         rates = training.error_rates(clips, hear)
-        print(f"{kind}: letters {100 * rates[0]:.1f} %, words {100 * rates[1]:.1f} % wrong of {len(clips)} sentences", flush=True)
-        for voice in sorted({c.voice for c in clips}) if kind == "new-voices" and count is None else []:
-            some = [c for c in clips if c.voice == voice]
-            print(f"  {voice}: letters {100 * training.error_rates(some, hear)[0]:.1f} % of {len(some)} sentences", flush=True)
+        print(f"{name}: letters {100 * rates[0]:.1f} %, words {100 * rates[1]:.1f} % wrong of {len(clips)} texts", flush=True)
+        for group in sorted({c.group for c in clips}):
+            some = [c for c in clips if c.group == group]
+            rates = training.error_rates(some, hear)
+            print(f"  {group}: letters {100 * rates[0]:.1f} %, words {100 * rates[1]:.1f} % of {len(some)} texts", flush=True)
     for clip in corpus.load(speech, "new-voices")[:5]:
-        print(f"  {clip.text!r} -> {hear(clip.samples)!r}", flush=True)
+        print(f"  {clip.group}: {clip.text!r} -> {hear(clip.samples)!r}", flush=True)
 
 
 def main():
-    options = loop.arguments(__doc__, "pronunciation.onnx and .vocab.json", 9000, 24, 2.5e-3).parse_args()
+    options = loop.arguments(__doc__, "pronunciation.onnx and .vocab.json", 4200, 24, 2.5e-3).parse_args()
     loop.prepare(options)
     from ctc import export, network, training
 
