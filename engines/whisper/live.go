@@ -40,7 +40,12 @@ type live struct {
 	text   agreement.Text
 	buffer []float32
 	start  time.Duration // of the buffer, in the audio
-	passed int           // samples of the buffer that the last pass heard
+	passed int           // samples of the buffer that the last pass was about
+	// sounded is how many samples of the buffer the last pass gave to the model; 0:
+	// none, or others than now.
+	sounded int
+	// skipped tells that the last pass was left out.
+	skipped bool
 	// trimmed tells that the buffer is not the whole audio any more.
 	trimmed bool
 	// certain is how many passes in a row were certain of the language.
@@ -72,15 +77,23 @@ func (t *transcription) live(ctx context.Context, reader *audio.Reader) error {
 	}
 }
 
-// pass makes a hypothesis of the buffer and tells what it says.
+// pass makes a hypothesis of the buffer and tells what it says. It leaves that out
+// where nothing was said since the last one.
 func (l *live) pass() error {
-	segments, err := l.hypothesis()
+	c := &clip{samples: l.buffer, start: l.start}
+	hears, err := l.hears(c)
 	if err != nil {
 		return err
 	}
-	l.passed, l.latest = len(l.buffer), segments
-	l.text.Update(segments)
-	if err := l.trim(len(segments) == 0); err != nil {
+	l.skipped = l.settled(c)
+	if !l.skipped {
+		if l.latest, err = l.hypothesis(c, hears); err != nil {
+			return err
+		}
+		l.text.Update(l.latest)
+	}
+	l.passed = len(l.buffer)
+	if err := l.trim(l.skipped || len(l.latest) == 0); err != nil {
 		return err
 	}
 	return l.emit(&gatewayv1.TranscriptionEvent{Event: &gatewayv1.TranscriptionEvent_Interim{Interim: &gatewayv1.InterimTranscript{
@@ -90,12 +103,24 @@ func (l *live) pass() error {
 	}}})
 }
 
-// hypothesis transcribes the buffer.
-func (l *live) hypothesis() ([]transcript.Segment, error) {
-	c := &clip{samples: l.buffer, start: l.start}
-	if hears, err := l.hears(c); err != nil || !hears {
-		return nil, err
+// settled tells whether a pass would only say again what is committed: all of it is,
+// and what came since is digital silence, or no speech to the voice activity model.
+func (l *live) settled(c *clip) bool {
+	if l.sounded == 0 || l.text.Tentative() != "" || l.request.detect && l.detects() {
+		return false
 	}
+	threshold := float32(l.model.parameters.SilenceThreshold)
+	return c.cut != nil && len(c.cut.Samples) == l.sounded ||
+		threshold > 0 && speech.Silent(l.buffer[l.passed:], threshold)
+}
+
+// hypothesis transcribes the buffer, if there is anything to hear in it.
+func (l *live) hypothesis(c *clip, hears bool) ([]transcript.Segment, error) {
+	l.sounded = 0
+	if !hears {
+		return nil, nil
+	}
+	l.sounded = len(c.sounding())
 	// A state that is new each time makes a pass depend on nothing but its audio
 	// and prompt.
 	if err := l.stream.renew(); err != nil {
@@ -209,16 +234,21 @@ func (l *live) cut(to time.Duration) {
 	l.buffer = slices.Clone(l.buffer[samples:])
 	l.start += speech.Duration(samples)
 	l.passed -= samples
+	l.sounded = 0
 	l.trimmed = true
 }
 
 // end hears the rest and tells the whole.
 func (l *live) end() error {
 	segments := l.latest
-	if l.trimmed || l.request.detect || l.passed != len(l.buffer) {
+	if l.trimmed || l.request.detect || l.skipped || l.passed != len(l.buffer) {
 		l.passed = len(l.buffer)
-		var err error
-		if segments, err = l.hypothesis(); err != nil {
+		c := &clip{samples: l.buffer, start: l.start}
+		hears, err := l.hears(c)
+		if err != nil {
+			return err
+		}
+		if segments, err = l.hypothesis(c, hears); err != nil {
 			return err
 		}
 	}

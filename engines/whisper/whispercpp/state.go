@@ -25,6 +25,8 @@ type State struct {
 	model  *Model
 	c      *C.struct_whisper_state
 	broken bool // whisper.cpp has freed it
+	// spectrum are the samples whose mel spectrogram the state holds; nil: none's.
+	spectrum []float32
 }
 
 // NewState makes a state. It fails for want of memory.
@@ -121,7 +123,9 @@ type run struct {
 	percent int
 }
 
-// Run transcribes samples of 16 kHz. It returns ErrAborted after Abort.
+// Run transcribes samples of 16 kHz. It returns ErrAborted after Abort. The
+// spectrogram that DetectLanguage made of the same samples is used again, if they
+// were not changed; times of tokens need the samples themselves.
 func (s *State) Run(opts Options, samples []float32, events Events) error {
 	if len(samples) == 0 {
 		return nil
@@ -130,7 +134,13 @@ func (s *State) Run(opts Options, samples []float32, events Events) error {
 	defer handle.Delete()
 	params, free := s.params(opts)
 	defer free()
-	status := C.mg_full(s.model.c, s.c, params, (*C.float)(unsafe.Pointer(&samples[0])), C.int(len(samples)),
+	// Without samples whisper.cpp takes the spectrogram that is there.
+	count := len(samples)
+	if len(s.spectrum) == count && &s.spectrum[0] == &samples[0] && !opts.TokenTimes {
+		count = 0
+	}
+	s.spectrum = nil
+	status := C.mg_full(s.model.c, s.c, params, (*C.float)(unsafe.Pointer(&samples[0])), C.int(count),
 		s.control.c, C.uintptr_t(handle))
 	const stateFreed = -7
 	s.broken = s.broken || status == stateFreed
@@ -235,6 +245,7 @@ func (s *State) DetectLanguage(samples []float32, threads int) (id int, probabil
 	if len(samples) == 0 {
 		return 0, 0, errors.New("there is no audio to detect a language in")
 	}
+	s.spectrum = nil
 	found := C.mg_detect_language(s.model.c, s.c, (*C.float)(unsafe.Pointer(&samples[0])), C.int(len(samples)),
 		C.int(threads), (*C.float)(unsafe.Pointer(&probabilities[0])), s.control.c)
 	switch {
@@ -243,6 +254,7 @@ func (s *State) DetectLanguage(samples []float32, threads int) (id int, probabil
 	case found < 0:
 		return 0, 0, fmt.Errorf("whisper.cpp failed with status %d", found)
 	}
+	s.spectrum = samples
 	id, probability = likeliest(probabilities[:s.model.Languages()])
 	return id, probability, nil
 }
