@@ -18,9 +18,10 @@ const (
 )
 
 // piper estimates a Piper voice: its weights and one run of the greatest length.
-// Runs do not overlap, however many requests there are. Measured on a voice of
-// the medium shape (engines/piper/testdata/make_medium.py): file 58 MB, loaded
-// 96 MB, and 1.6 to 1.9 MB for each phoneme of a run.
+// Runs do not overlap, however many requests there are, and an arena keeps what the
+// largest took for the others. Measured on a voice of the medium shape
+// (engines/piper/testdata/make_medium.py): file 58 MB, loaded 96 MB, and 1.4 to 1.8 MB
+// for each phoneme of a run, as the arena grows in steps.
 func piper(src Source, size int64) int64 {
 	phonemes := float64(defaultMaxPhonemes)
 	if most, ok := src.Parameters.GetFields()["max_phonemes"]; ok && most.GetNumberValue() > 0 {

@@ -14,7 +14,7 @@ func TestPiperCountsTheLongestRun(t *testing.T) {
 		parameters := &structpb.Struct{Fields: map[string]*structpb.Value{"max_phonemes": structpb.NewNumberValue(phonemes)}}
 		return piper(Source{Engine: "piper", Parameters: parameters}, size)
 	}
-	for phonemes, measured := range map[float64]int64{50: 258 << 20, 100: 315 << 20, 150: 428 << 20} {
+	for phonemes, measured := range map[float64]int64{50: 188 << 20, 100: 283 << 20, 150: 318 << 20} {
 		if got := at(phonemes); got < measured || got > measured*3/2 {
 			t.Errorf("with %v phonemes, %d MiB are estimated and %d were measured", phonemes, got>>20, measured>>20)
 		}

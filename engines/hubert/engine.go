@@ -82,7 +82,7 @@ func (e *Engine) Load(ctx context.Context, opts engines.LoadOptions) (engines.Mo
 		report = func(float64) {}
 	}
 	report(partBegun)
-	session, err := runtime.Load(ctx, f.model, onnx.Options{Device: opts.Device, Threads: opts.Threads})
+	session, err := runtime.Load(ctx, f.model, onnx.Options{Device: opts.Device, Threads: opts.Threads, Unpacked: true})
 	if err != nil {
 		return nil, err
 	}

@@ -23,6 +23,10 @@ type Options struct {
 	Device string
 	// Threads is the number of threads of one run; at least 1.
 	Threads int
+	// Unpacked keeps the weights of matrices as they are in the file, and not in a
+	// second, packed copy as well: of HuBERT-large less memory by a quarter, for
+	// about a seventh more time.
+	Unpacked bool
 	// Arena keeps the memory of ended runs for those to come, as much as the largest
 	// needed: for runs that come one at a time and are of bounded size. Without it
 	// each run gets its memory from the system, page by page, and gives it back.
@@ -144,6 +148,7 @@ func newSessionOptions(device string, opts Options) (*ort.SessionOptions, error)
 		// Threads wait for the next run without turning in circles: other workers
 		// share the machine.
 		options.AddSessionConfigEntry("session.force_spinning_stop", "1"),
+		options.AddSessionConfigEntry("session.disable_prepacking", flag(opts.Unpacked)),
 		appendProvider(options, device),
 	)
 	if err != nil {
@@ -151,6 +156,14 @@ func newSessionOptions(device string, opts Options) (*ort.SessionOptions, error)
 		return nil, err
 	}
 	return options, nil
+}
+
+// flag spells a setting as ONNX Runtime's configuration does.
+func flag(on bool) string {
+	if on {
+		return "1"
+	}
+	return "0"
 }
 
 // fileError tells a person why a file cannot be used, without its path.
