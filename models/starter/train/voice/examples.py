@@ -11,7 +11,7 @@ from voice import corpus, symbols, teacher, vocoder
 FRAMES = [144, 240, 480]  # of the rows of batches
 IDS_PER_FRAME = 0.36  # room for ids in a row
 BEFORE, BEHIND = 0.05, 0.10  # seconds that stay of the silence at the ends
-RISE, RISE_FROM = 0.4, "do does did can could will would is are was were have has should may am".split()
+RISE, FALLING = 0.4, "what which who whose where when how why".split()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,11 +60,11 @@ def load(path: pathlib.Path) -> list[Example]:
 
 
 def rising(u: corpus.Utterance, seconds: np.ndarray, skipped: float):
-    """Where the voice is to rise, as people's does who ask yes or no: (from, to) in seconds, or None.
+    """Where the voice is to rise, as people's does who ask anything but what, who, where ...: (from, to) in seconds, or None.
 
     The teacher asks as it tells; so this is what it has from us.
     """
-    if not u.text.endswith("?") or u.text.split()[0].lower() not in RISE_FROM or symbols.STRESS[0] not in u.symbols:
+    if not u.text.endswith("?") or u.text.split()[0].lower() in FALLING or symbols.STRESS[0] not in u.symbols:
         return None
     starts = skipped + np.cumsum(seconds) - seconds
     return starts[1 + u.symbols.rindex(symbols.STRESS[0])], starts[-1]

@@ -19,6 +19,7 @@ from voice.graph import Graph
 OPSET, IR_VERSION = 17, 8
 LENGTH_SPREAD = 0.18  # of the logarithm of durations at noise_w 1
 CEPSTRA_SPREAD, PITCH_SPREAD, SPREAD_FRAMES = 0.12, 0.4, 9  # of normalised parameters at noise_scale 1, and their smoothing
+LOUDNESS = np.log(20000)  # the teacher's samples are about so large; published voices' go to 1
 SEEN = 20  # times that a symbol must be in the training
 
 
@@ -101,10 +102,13 @@ def build(weights: dict, mean, deviation, read, shape: network.Shape):
     y = blocks(g, g.linear(known, "stretch"), "frame", shape.frame_blocks, shape.frame_width)
     noise_scale = g("Gather", "scales", g.ints(0))
     out = varied(g, g.linear(y, "head"), x, index, noise_scale)
-    out = g("Add", g("Mul", g("Reshape", out, g.ints(-1, vocoder.COLUMNS)), deviation), mean)
+    out = g("Reshape", out, g.ints(-1, vocoder.COLUMNS))
+    pitch = g("Squeeze", g.slice(out, vocoder.PITCH, vocoder.VOICED, axis=1), g.ints(1))
+    hertz = graph_vocoder.tone(g, pitch, mean[vocoder.PITCH], deviation[vocoder.PITCH])
+    out = g("Add", g("Mul", out, deviation), mean)
     share = g("Sigmoid", g("Mul", g.slice(out, vocoder.VOICED, vocoder.VOICED + 1, axis=1), 3.0))
     out = g("Concat", g.slice(out, 0, vocoder.VOICED, axis=1), share, g.slice(out, vocoder.CUT, vocoder.CUT + 1, axis=1), axis=1)
-    g("Unsqueeze", graph_vocoder.synthesise(g, out, noise_scale), g.ints(0, 1, 2), name="output")
+    g("Unsqueeze", graph_vocoder.synthesise(g, out, hertz, noise_scale), g.ints(0, 1, 2), name="output")
     nothing = g("ConstantOfShape", g("Shape", "input", start=1))
     g("Unsqueeze", g("ScatterElements", nothing, places, frames, axis=0), g.ints(0, 1), name="durations")
     value = helper.make_tensor_value_info
@@ -142,7 +146,8 @@ def write(folder: pathlib.Path, weights: dict, mean, deviation, examples, shape)
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: np.asarray(value) for name, value in weights.items()}
     weights["table"], read = borrowed(weights["table"], examples)
-    model = build(weights, mean, deviation, read, shape)
+    quieter = np.where(np.arange(vocoder.COLUMNS) == 0, LOUDNESS, 0).astype(np.float32)
+    model = build(weights, mean - quieter, deviation, read, shape)
     files = {"voice.onnx": model.SerializeToString(deterministic=True),
              "voice.onnx.json": (json.dumps(CONFIG, ensure_ascii=False, indent=2) + "\n").encode()}
     sums = folder / "SHA256SUMS"

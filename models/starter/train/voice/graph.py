@@ -30,6 +30,11 @@ class Graph:
     def number(self, value: int) -> str:
         return self.constant(value, np.int64)
 
+    def exact(self, value: float) -> str:
+        """A number in double precision."""
+        self.constants.append(numpy_helper.from_array(np.array(value, np.float64), f"c{len(self.constants)}"))
+        return self.constants[-1].name
+
     def counted(self, end: str) -> str:
         """The whole numbers below one that the graph computes."""
         return self("Range", self.number(0), end, self.number(1))

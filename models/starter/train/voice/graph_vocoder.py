@@ -15,17 +15,23 @@ def to_samples(g: Graph, column: str) -> str:
     return g("Squeeze", line, g.ints(0, 1))
 
 
-def pulses(g: Graph, pitch: str) -> str:
-    """A band-limited pulse train of the log F0 of frames."""
-    hertz = g("Exp", to_samples(g, g("Clip", pitch, np.float32(np.log(LOWEST)), np.float32(np.log(HIGHEST)))))
-    cycles = g("CumSum", g.cast(g("Div", hertz, float(vocoder.RATE)), np.float64), g.number(0))
-    half = g("Mul", g.cast(g("Sub", cycles, g("Floor", cycles)), np.float32), float(np.pi))
-    count = g("Floor", g("Div", vocoder.RATE / 2, hertz))
-    bottom = g("Sin", half)
-    odd = g("Add", g("Mul", count, 2.0), 1.0)
+def tone(g: Graph, pitch: str, mean: float, deviation: float) -> str:
+    """Normalised log F0 of frames to Hz of samples, in double precision: phases add up what single precision loses."""
+    lowest, highest = ((np.log(hertz) - mean) / deviation for hertz in (LOWEST, HIGHEST))
+    line = g.cast(to_samples(g, g("Clip", pitch, np.float32(lowest), np.float32(highest))), np.float64)
+    return g("Exp", g("Add", g("Mul", line, g.exact(deviation)), g.exact(mean)))
+
+
+def pulses(g: Graph, hertz: str) -> str:
+    """A band-limited pulse train."""
+    cycles = g("CumSum", g("Div", hertz, g.exact(vocoder.RATE)), g.number(0))
+    half = g("Mul", g("Sub", cycles, g("Floor", cycles)), g.exact(np.pi))
+    count = g("Floor", g("Div", g.exact(vocoder.RATE / 2), hertz))
+    odd = g("Add", g("Mul", count, g.exact(2)), g.exact(1))
+    top, bottom, odd = (g.cast(x, np.float32) for x in (g("Sin", g("Mul", odd, half)), g("Sin", half), odd))
     small = g("Less", g("Abs", bottom), 1e-4)
-    comb = g("Div", g("Sin", g("Mul", odd, half)), g("Where", small, 1.0, bottom))
-    return g("Div", g("Sub", g("Where", small, odd, comb), 1.0), g("Sqrt", g("Mul", count, 2.0)))
+    comb = g("Where", small, odd, g("Div", top, g("Where", small, 1.0, bottom)))
+    return g("Div", g("Sub", comb, 1.0), g("Sqrt", g("Sub", odd, 1.0)))
 
 
 def hiss(g: Graph, like: str, noise_scale: str) -> str:
@@ -57,17 +63,18 @@ def spectra(g: Graph, samples: str, matrices) -> tuple[str, str]:
 def joined(g: Graph, pieces: str) -> str:
     """[frames, SIZE] to samples: the pieces overlap, each HOP behind the one before."""
     steps = vocoder.SIZE // vocoder.HOP
-    parts = [g("Pad", g.slice(pieces, i * vocoder.HOP, (i + 1) * vocoder.HOP, axis=1), g.ints(i, 0, steps - 1 - i, 0)) for i in range(steps)]
+    cut = [g.slice(pieces, i * vocoder.HOP, (i + 1) * vocoder.HOP, axis=1) for i in range(steps)]
+    parts = [g("Pad", part, g.ints(i, 0, steps - 1 - i, 0)) for i, part in enumerate(cut)]
     line = g("Reshape", g("Sum", *parts), g.ints(-1))
     edge = (vocoder.WINDOW - vocoder.HOP) // 2
     return g.slice(line, edge, edge - vocoder.SIZE + vocoder.HOP)
 
 
-def synthesise(g: Graph, frames: str, noise_scale: str) -> str:
-    """[frames, COLUMNS], the share of voice from 0 to 1, to samples."""
+def synthesise(g: Graph, frames: str, hertz: str, noise_scale: str) -> str:
+    """[frames, COLUMNS], the share of voice from 0 to 1, and the pitch of each sample, to samples."""
     bins = vocoder.SIZE // 2 + 1
     column = lambda i: g.slice(frames, i, i + 1, axis=1)
-    voice = pulses(g, g("Squeeze", column(vocoder.PITCH), g.ints(1)))
+    voice = pulses(g, hertz)
     into = circle(g, vocoder.WINDOW, bins)
     pulse, noise = spectra(g, voice, into), spectra(g, hiss(g, voice, noise_scale), into)
     kilohertz = (np.arange(bins) * vocoder.RATE / vocoder.SIZE / 1000).astype(np.float32)
