@@ -1,5 +1,6 @@
 """Writes the trained network and its vocabulary as a GGUF file, laid out as converters write Qwen3."""
 
+import hashlib
 import pathlib
 
 import gguf
@@ -13,7 +14,7 @@ DESCRIPTION = ("Starter model of ModelGateway: a tiny Qwen3-architecture network
 
 
 def write_gguf(path: pathlib.Path, weights: dict, shape: Shape, tokenizer: ChatTokenizer) -> None:
-    """Writes matrices as F16 and norms as F32; a file already at path is replaced."""
+    """Writes matrices as F16 and norms as F32, and the file's line in the folder's SHA256SUMS if it has one."""
     writer = gguf.GGUFWriter(path, "qwen3")
     writer.add_name("ModelGateway starter chat")
     writer.add_description(DESCRIPTION)
@@ -29,6 +30,11 @@ def write_gguf(path: pathlib.Path, weights: dict, shape: Shape, tokenizer: ChatT
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+    sums = path.with_name("SHA256SUMS")
+    if sums.exists():
+        lines = [line for line in sums.read_text().splitlines() if line.split()[1] != path.name]
+        lines.append(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}")
+        sums.write_text("".join(f"{line}\n" for line in sorted(lines, key=lambda line: line.split()[1])))
 
 
 def read_gguf(path: pathlib.Path) -> tuple[dict, Shape, ChatTokenizer]:
