@@ -17,6 +17,7 @@ import sys
 import time
 
 os.environ["ORT_LOGGING_LEVEL"] = "3"
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # PyPI's build would report which models are loaded
 logging.disable(logging.WARNING)
 
 import numpy as np

@@ -117,13 +117,11 @@ func TestDetectionChangesNothing(t *testing.T) {
 		opts := m.parameters.options(1)
 		opts.TokenTimes = times
 		var found []said
-		for range 2 { // the second must not take the first one's for its own
-			if err := s.run(opts, samples, nil, func(f whispercpp.Segment) error {
-				found = append(found, said{f.Text, f.Start, f.End, f.Tokens})
-				return nil
-			}); err != nil {
-				t.Fatal(err)
-			}
+		if err := s.run(opts, samples, nil, func(f whispercpp.Segment) error {
+			found = append(found, said{f.Text, f.Start, f.End, f.Tokens})
+			return nil
+		}); err != nil {
+			t.Fatal(err)
 		}
 		return found
 	}
@@ -131,8 +129,9 @@ func TestDetectionChangesNothing(t *testing.T) {
 		return a.text == b.text && a.start == b.start && a.end == b.end && slices.Equal(a.tokens, b.tokens)
 	}
 	for _, times := range []bool{false, true} {
+		want := run(nil, first, times)
 		for name, detect := range map[string][]float32{"the same audio": first, "other audio": second} {
-			want, got := run(nil, first, times), run(detect, first, times)
+			got := run(detect, first, times)
 			if len(want) == 0 || !slices.EqualFunc(got, want, equal) {
 				t.Errorf("%s, times %v: after a detection it says %v, without one %v", name, times, got, want)
 			}
