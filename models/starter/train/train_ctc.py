@@ -66,8 +66,8 @@ def main():
     weights = loop.run(options, network.initialise(shape, options.seed), optim, lambda n: flat if n <= FLAT_STEPS else ctc,
                        (start_loader, (options.speech, options.work, options.seconds, options.seed), load_batch),
                        lambda w: evaluate(w, shape, options.speech, 40))
-    evaluate(weights, shape, options.speech)
     export.write(options.out, {name: np.asarray(value) for name, value in weights.items()}, shape)
+    evaluate(weights, shape, options.speech)
 
 
 if __name__ == "__main__":
