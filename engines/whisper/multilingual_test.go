@@ -14,6 +14,7 @@ import (
 
 const (
 	englishTexts = 50256 // tokens of text before the special ones, in the English vocabulary
+	firstTime    = 50363 // of the English vocabulary
 	firstLang    = 50259 // of the multilingual one
 	languages    = 99
 )
@@ -67,8 +68,12 @@ func multilingual(t *testing.T) string {
 	}
 	to := from + row*header.Vocabulary
 	rows := append(append(bytes.Clone(data[from:from+englishTexts*row]), data[from:from+row]...), data[from+englishTexts*row:to]...)
-	for i := range languages {
-		copy(rows[(firstLang+i)*row:], rows[(2000+i)*row:(2001+i)*row])
+	// What the starter does not know looks to it like times, each another.
+	copyRow := func(to, time int) {
+		copy(rows[to*row:(to+1)*row], data[from+(firstTime+time)*row:])
+	}
+	for i := range languages + 2 { // and the two tasks
+		copyRow(firstLang+i, 10*i)
 	}
 	b.Write(rows)
 	b.Write(data[to:])

@@ -4,9 +4,10 @@
     venv/bin/python train_whisper.py --speech /somewhere/speech --work /somewhere/whisper --out ..
 
 First the encoder learns letters (CTC), which tell when each word is said; then the whole network learns to write, on
-rows of a few seconds, whose first heads are told where each word is; in the end it sees whole windows of 30 seconds,
-as whisper.cpp shows them. Writes a checkpoint each 200 steps and goes on from it when it is started again, also with
-another number of --steps. --export writes what the checkpoint has. The vocabulary is that of the whisper.bin there is.
+rows of a few seconds, whose first heads are told where each word is; in the end the decoder alone learns from rows
+that are encoded once, among them whole windows of 30 seconds, as whisper.cpp shows them. Writes checkpoints and goes
+on from them when it is started again, also with another number of --steps. --export writes what they have. The
+vocabulary is that of the whisper.bin there is.
 """
 
 import argparse
@@ -29,6 +30,8 @@ WHOLE_FROM = 0.94  # of the steps: from here on whole windows
 AMID_FROM = 0.8  # of the steps: from here on rows from amid a window
 # Shares for rows.Maker.batch, by what is learnt.
 LETTERS, WORDS, PLACES, WINDOWS = (0.0, 0.0, 0.0), (0.1, 0.0, 0.0), (0.25, 0.0, 0.5), (0.15, 0.7, 0.5)
+
+LONG_ROWS, WHOLE_ROWS, DECODER_RATE = 9000, 900, 1e-3  # of the decoder's own phase
 
 _maker = None
 
@@ -116,6 +119,18 @@ def find_times(options, weights, shape):
         print(f"found the words of {len(clips)} clips in {time.monotonic() - started:.0f} s", flush=True)
 
 
+def train_decoder(options, weights, shape):
+    """The last phase; returns the weights."""
+    from asr import decoder, rows
+
+    clips, spectra = collection(options)
+    tools = clips, spectra, *text_tools(clips), make_whisper.mel_filters(80)
+    makers = [rows.Maker(*tools, options.seconds, options.seed + n, for_decoder=True) for n in (21, 22)]
+    long = decoder.remember(options.work / "long.npy", makers[0], rows.LONG, LONG_ROWS, weights, shape)
+    whole = decoder.remember(options.work / "whole.npy", makers[1], rows.WHOLE, WHOLE_ROWS, weights, shape)
+    return decoder.train(options.work / "decoder.npz", weights, long, whole, options.decoder_steps, DECODER_RATE, shape, options.seed)
+
+
 def evaluate(weights, shape, options, seconds, count=None):
     """Prints the error rates of the held-out sentences, heard in a window of so many seconds."""
     from asr.listen import Listener, words_wrong
@@ -186,10 +201,11 @@ def arguments():
     parser.add_argument("--speech", type=pathlib.Path, required=True, nargs="+", help="folders of make_speech.py")
     parser.add_argument("--work", type=pathlib.Path, required=True, help="folder of the checkpoint")
     parser.add_argument("--out", type=pathlib.Path, required=True, help="folder of whisper.bin")
-    parser.add_argument("--steps", type=int, default=14000)
-    parser.add_argument("--letters-steps", type=int, default=1600, help="of the encoder alone")
-    parser.add_argument("--seconds", type=float, default=32, help="of audio in a batch")
-    parser.add_argument("--rate", type=float, default=1.5e-3)
+    parser.add_argument("--steps", type=int, default=10400, help="up to the decoder's own")
+    parser.add_argument("--letters-steps", type=int, default=7300, help="of the encoder alone")
+    parser.add_argument("--decoder-steps", type=int, default=9000, help="of the decoder alone; 0: none")
+    parser.add_argument("--seconds", type=float, default=18, help="of audio in a batch")
+    parser.add_argument("--rate", type=float, default=1.2e-3)
     parser.add_argument("--check", type=int, default=1000, help="steps between evaluations")
     parser.add_argument("--seed", type=int, default=20)
     parser.add_argument("--threads", type=int, default=1)
@@ -221,8 +237,14 @@ def main():
                 weights, state = run(options, weights, state, done, shape, until, loss_of, lambda n: LETTERS)
                 done = until
         find_times(options, weights, shape)
-        weights, state = run(options, weights, state, done, shape, options.steps, training.loss,
+        if done < options.steps:
+            weights, _ = run(options, weights, state, done, shape, options.steps, training.loss,
                              lambda n: shares_at(n / options.steps))
+        if options.decoder_steps:
+            weights = train_decoder(options, weights, shape)
+    elif (options.work / "decoder.npz").exists():
+        with np.load(options.work / "decoder.npz") as file:
+            weights |= {name[2:]: file[name] for name in file.files if name.startswith("w:")}
     export({name: np.asarray(value) for name, value in weights.items()}, shape, options)
     if not options.export:
         evaluate(weights, shape, options, 30.0)

@@ -28,13 +28,15 @@ def _between(values: np.ndarray, at: np.ndarray, axis: int) -> np.ndarray:
 class Changer:
     """Draws changes of clips."""
 
-    def __init__(self, mels: int):
+    def __init__(self, mels: int, plain: float = 0.35):
+        """plain is the share of clips of which only the loudness changes."""
+        self.plain = plain
         self.centres = mel_centres(mels)
         self.bands = np.arange(mels)
 
     def clip(self, rng: np.random.Generator, raw: np.ndarray) -> tuple[np.ndarray, float]:
         """Returns a clip of another loudness, and mostly of another speed, vocal tract and tone; and how much longer it is."""
-        if rng.random() < 0.35:
+        if rng.random() < self.plain:
             return np.maximum(raw + np.float32(rng.uniform(-1.5, 0.5)), features.FLOOR), 1.0
         longer = rng.uniform(0.85, 1.18) if rng.random() < 0.7 else 1.0
         count = max(2, round(len(raw) * longer))

@@ -15,6 +15,9 @@ LATEST = 50  # frames: whisper.cpp lets no first time be later
 SILENT_SHARE = {False: 0.03, True: 0.12}  # of rows without words, by whether they are whole windows
 PROMPTED_SHARE = 0.25  # of long rows
 FULL = 20  # sentences: more than a window holds
+# Shares of rows by their number of sentences; the second of the decoder's own phase.
+SEVERAL = {1: 0.25, 2: 0.25, 3: 0.25, 4: 0.25}, {1: 0.1, 2: 0.2, 3: 0.2, 4: 0.2, 5: 0.3}
+WINDOWFUL = {1: 0.3, 2: 0.15, 3: 0.1, 4: 0.08, 5: 0.07, 6: 0.06, FULL: 0.24}, {1: 0.4, 2: 0.15, 3: 0.1, 4: 0.05, 6: 0.05, FULL: 0.25}
 CUT_SHARE = 0.12  # of long rows, whose last sentence breaks off
 
 
@@ -88,10 +91,11 @@ class Row:
 class Maker:
     """Makes batches; batch n is the same whenever it is made."""
 
-    def __init__(self, clips: list[Clip], spectra, tokenizer, table, filters, seconds: float, seed: int):
-        """spectra[clip.number] are a clip's; seconds is what a batch holds together."""
+    def __init__(self, clips: list[Clip], spectra, tokenizer, table, filters, seconds: float, seed: int, for_decoder=False):
+        """spectra[clip.number] are a clip's; seconds is what a batch holds together; for_decoder: more sentences, less changed."""
+        self.for_decoder = for_decoder
         self.clips, self.spectra, self.tokenizer, self.table, self.seed = clips, spectra, tokenizer, table, seed
-        self.seconds, self.changer, self.noises = seconds, augment.Changer(len(filters)), augment.noises(filters, seed)
+        self.seconds, self.changer, self.noises = seconds, augment.Changer(len(filters), 0.55 if for_decoder else 0.35), augment.noises(filters, seed)
         sizes = np.array([clip.frames for clip in clips])
         places = np.searchsorted(np.array([0.95 * form.frames for form in SHORT]), sizes)
         self.buckets = [np.flatnonzero(places == i) for i in range(len(SHORT))]
@@ -170,9 +174,8 @@ class Maker:
         """How many sentences a row shall have."""
         if not form.many:
             return 1
-        if form is LONG:
-            return int(rng.integers(1, 5))
-        return int(rng.choice([1, 2, 3, 4, 5, 6, FULL], p=[0.3, 0.15, 0.1, 0.08, 0.07, 0.06, 0.24]))
+        shares = (WINDOWFUL if form is WHOLE else SEVERAL)[self.for_decoder]
+        return int(rng.choice(list(shares), p=list(shares.values())))
 
     def prompt(self, rng, row: Row):
         """Text of before, with times or without, which has nothing to do with what is said now."""

@@ -37,21 +37,25 @@ def loss(w, mel, begins, first, tokens, targets, mask, looks, letters, padding, 
     """The mean cross-entropy of the tokens, with shares of two others; returned with (letters, tokens, attention)."""
     memory = network.encode(w, mel, begins, shape)
     predicted, seen = network.logits(w, memory, tokens, first, shape)
-    entropy = optax.softmax_cross_entropy_with_integer_labels(predicted, targets)
-    words = jnp.sum(entropy * mask) / jnp.sum(mask)
-    frames = jnp.arange(memory.shape[1])
-    inside = (frames >= looks[..., :1]) & (frames <= looks[..., 1:])
-    known = jnp.any(inside, -1) * mask
-    share = jnp.sum(seen * inside[:, None], -1)
-    known = jnp.broadcast_to(known[:, None], share.shape)
-    look = jnp.sum(-jnp.log(share + 1e-4) * known) / jnp.maximum(1, jnp.sum(known))
+    words, look, right = written(predicted, seen, targets, mask, looks)
     total = words + LOOK_WEIGHT * look
     side = jnp.zeros(())
     if letters.shape[1] > 1:
         side = _ctc(network.letters(w, memory), letters, padding)
         total += LETTERS_WEIGHT * side
-    right = jnp.sum((predicted.argmax(-1) == targets) * mask) / jnp.sum(mask)
     return total, jnp.stack([side, words, right])
+
+
+def written(predicted, seen, targets, mask, looks):
+    """Returns the cross-entropy of the tokens, that of the first heads' looks, and the share of tokens that are right."""
+    entropy = optax.softmax_cross_entropy_with_integer_labels(predicted, targets)
+    words = jnp.sum(entropy * mask) / jnp.sum(mask)
+    frames = jnp.arange(seen.shape[-1])
+    inside = (frames >= looks[..., :1]) & (frames <= looks[..., 1:])
+    share = jnp.sum(seen * inside[:, None], -1)
+    known = jnp.broadcast_to((jnp.any(inside, -1) * mask)[:, None], share.shape)
+    look = jnp.sum(-jnp.log(share + 1e-4) * known) / jnp.maximum(1, jnp.sum(known))
+    return words, look, jnp.sum((predicted.argmax(-1) == targets) * mask) / jnp.sum(mask)
 
 
 def _ctc(scores, letters, padding):

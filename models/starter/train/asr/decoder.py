@@ -1,0 +1,87 @@
+"""The last phase of the training: the decoder alone, on what the finished encoder makes of rows that are encoded once.
+
+A step costs a fifth of one that trains both: so the decoder sees several sentences, whole windows and silence often.
+"""
+
+import dataclasses
+import functools
+import pathlib
+import time
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from asr import network, rows, training
+
+AT_ONCE = 4  # long rows in a step
+AMID = {rows.LONG: 0.6, rows.WHOLE: 0.5}  # shares of rows from amid a window
+WHOLE_SHARE, LAST_WHOLE_SHARE = 0.2, 0.5  # of steps with whole windows; the second in the last quarter
+
+
+@dataclasses.dataclass
+class Memories:
+    """What the encoder makes of rows: [rows, frames, width], and what is to be written of them."""
+
+    encoded: np.ndarray
+    wanted: list[np.ndarray]  # first positions, tokens, targets, mask, looks
+
+    def some(self, rng: np.random.Generator, count: int):
+        chosen = np.sort(rng.integers(len(self.encoded), size=count))
+        return self.encoded[chosen], *(part[chosen] for part in self.wanted)
+
+
+def remember(path: pathlib.Path, maker: rows.Maker, form: rows.Form, count: int, weights: dict, shape) -> Memories:
+    """Encodes rows of a form, or reads them where that was done already."""
+    wanted = path.with_suffix(".npz")
+    if not wanted.exists():
+        encode = jax.jit(lambda w, mel, begins: network.encode(w, mel, begins, shape).astype(jnp.float16))
+        each = 1 if form is rows.WHOLE else AT_ONCE
+        encoded = np.lib.format.open_memmap(path, "w+", np.float16, (count, form.frames, shape.width))
+        parts, shares = [], (float(form is rows.LONG), float(form is rows.WHOLE), AMID[form])
+        maker.seconds = each * form.frames / 50
+        for i in range(0, count, each):
+            mel, begins, *rest = maker.batch(i, shares)
+            encoded[i:i + each] = np.asarray(encode(weights, mel, begins))[:count - i]
+            parts.append(rest[:5])
+        encoded.flush()
+        np.savez(wanted, *(np.concatenate(part)[:count] for part in zip(*parts)))
+    with np.load(wanted) as file:
+        return Memories(np.load(path, mmap_mode="r"), [file[name] for name in file.files])
+
+
+def loss(decoder, memory, first, tokens, targets, mask, looks, shape):
+    """As training.loss, without the encoder's part."""
+    predicted, seen = network.logits(decoder, memory.astype(jnp.float32), tokens, first, shape)
+    words, look, right = training.written(predicted, seen, targets, mask, looks)
+    return words + training.LOOK_WEIGHT * look, jnp.stack([words, right])
+
+
+def train(checkpoint: pathlib.Path, weights: dict, long: Memories, whole: Memories, steps: int, peak: float, shape, seed: int) -> dict:
+    """Returns the weights with a trained decoder; goes on from the checkpoint, if there is one."""
+    decoder = {name: value for name, value in weights.items() if name.startswith("decoder.")}
+    optim = training.optimiser()
+    state, done = optim.init(decoder), 0
+    if checkpoint.exists():
+        done, decoder, state = training.restore(checkpoint, state)
+
+    @functools.partial(jax.jit, donate_argnums=(0, 1))
+    def step(decoder, state, rate, *batch):
+        (_, parts), slopes = jax.value_and_grad(loss, has_aux=True)(decoder, *batch, shape)
+        updates, state = optim.update(slopes, state, decoder)
+        return jax.tree.map(lambda w, u: w + rate * u, decoder, updates), state, parts
+
+    decoder, recent, started = jax.tree.map(jnp.array, decoder), [], time.monotonic()
+    for number in range(done + 1, steps + 1):
+        rng = np.random.default_rng((seed, number))
+        share = WHOLE_SHARE if number < 0.75 * steps else LAST_WHOLE_SHARE
+        batch = whole.some(rng, 1) if rng.random() < share else long.some(rng, AT_ONCE)
+        decoder, state, parts = step(decoder, state, np.float32(training.rate_at(number - 1, steps, peak)), *batch)
+        recent.append(np.asarray(parts))
+        if number % 200 == 0:
+            words, right = np.mean(recent, 0)
+            print(f"decoder {number}/{steps}: tokens {words:.3f}, right {right:.3f}, {time.monotonic() - started:.0f} s", flush=True)
+            recent = []
+        if number % 1000 == 0 or number == steps:
+            training.save(checkpoint, number, decoder, state)
+    return {**weights, **decoder}
