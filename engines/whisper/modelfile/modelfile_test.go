@@ -15,7 +15,7 @@ func TestStarter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if h.Width != 64 || h.EncoderLayers != 2 || h.DecoderLayers != 3 || h.Mels != 80 || h.Vocabulary != englishVocabulary ||
+	if h.Width != 192 || h.EncoderLayers != 4 || h.DecoderLayers != 3 || h.Mels != 80 || h.Vocabulary != englishVocabulary ||
 		h.WeightsAt <= 0 || h.WeightsAt >= h.Size {
 		t.Errorf("the header is %+v", h)
 	}
