@@ -14,6 +14,7 @@ import signal
 import sys
 import time
 
+PATIENCE = 900.0  # seconds for an answer: a busy machine makes the figures late, not wrong
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 # The parts, the module and function of each, and whether it has synthesisers speak.
 PARTS = {
@@ -77,7 +78,7 @@ def measure(options: argparse.Namespace) -> list:
     progress, measured = Progress(), []
     with contextlib.ExitStack() as stack:
         address = options.server or stack.enter_context(server.running(ROOT / "bin" / "modelgateway"))
-        client = stack.enter_context(modelgateway.Client(address))
+        client = stack.enter_context(modelgateway.Client(address, timeout=PATIENCE))
         progress.say(f"server {client.status().version} at {address}")
         run = Run(client, progress, cache(), options.count, options.verbose, os.cpu_count() or 1)
         for name in options.only:

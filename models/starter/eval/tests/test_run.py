@@ -64,7 +64,8 @@ def test_interrupt_stops_the_server(temporary: pathlib.Path, variables: dict[str
         assert address and left_over(temporary)
         run.send_signal(signal.SIGINT)
         out, err = run.communicate(timeout=120)
-    assert run.returncode == 130 and err.endswith("models-eval: interrupted\n") and not out
+    # Python may end itself by the signal, where it came in the midst of an import: 130 to a shell as well.
+    assert run.returncode in (130, -signal.SIGINT) and err.endswith("models-eval: interrupted\n") and not out
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", int(address[1])), timeout=60)
     assert not left_over(temporary)
