@@ -122,12 +122,12 @@ func compareFirstBlock(t *testing.T, want reference, got *gatewayv1.Transcript) 
 	if n < 0 {
 		t.Fatalf("nothing is said after the first of two blocks: %q", got.GetText())
 	}
-	var texts []string
-	for _, s := range segments[:n] {
-		texts = append(texts, s.GetText())
+	var text strings.Builder // segments are compared one by one, and blanks between them are their texts' own
+	for _, s := range first {
+		text.WriteString(s.Text)
 	}
 	reference{Transcription: first}.compareAnswer(t, &gatewayv1.Transcript{
-		Segments: segments[:n], Text: strings.Join(texts, " "), AudioDuration: got.GetAudioDuration(),
+		Segments: segments[:n], Text: transcript.Clean(text.String()), AudioDuration: got.GetAudioDuration(),
 	})
 }
 
