@@ -8,8 +8,7 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// ship.wav is "The old ship is in the harbour.", said by flite's voice rms, which
-// the starter model was not trained on.
+// ship.wav is "The old ship is in the harbour.", said by flite's voice rms.
 const ship = "ship.wav"
 
 // recorded asks how the recording goes with a text, and returns the words.
