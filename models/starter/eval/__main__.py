@@ -65,8 +65,8 @@ def cache() -> pathlib.Path:
     return pathlib.Path(base) / "modelgateway" / "models-eval"
 
 
-def measure(options: argparse.Namespace) -> list:
-    """Returns the figures; of a part that breaks off, those that it had and one that says why."""
+def measure(options: argparse.Namespace, measured: list) -> None:
+    """Adds the figures to the list as they come; of a part that breaks off, one that says why."""
     import contextlib
 
     import modelgateway
@@ -75,19 +75,17 @@ def measure(options: argparse.Namespace) -> list:
     from .progress import Progress
     from .run import Run
 
-    progress, measured = Progress(), []
+    progress = Progress()
     with contextlib.ExitStack() as stack:
         address = options.server or stack.enter_context(server.running(ROOT / "bin" / "modelgateway"))
         client = stack.enter_context(modelgateway.Client(address, timeout=PATIENCE))
         progress.say(f"server {client.status().version} at {address}")
         run = Run(client, progress, cache(), options.count, options.verbose, os.cpu_count() or 1)
         for name in options.only:
-            measured += figures_of(name, run)
-    return measured
+            add_part(name, run, measured)
 
 
-def figures_of(name: str, run) -> list:
-    """Returns the figures of a part."""
+def add_part(name: str, run, measured: list) -> None:
     import importlib
 
     import modelgateway
@@ -96,13 +94,12 @@ def figures_of(name: str, run) -> list:
     from .run import Unmeasured
 
     module, function, _ = PARTS[name]
-    measured = []
+    before = len(measured)
     try:
         for figure in getattr(importlib.import_module(f".{module}", __package__), function)(run):
             measured.append(figure)
     except (modelgateway.ModelGatewayError, Unmeasured) as error:
-        measured.append(Figure(name, "broken off" if measured else "all of it", problem=str(error)))
-    return measured
+        measured.append(Figure(name, "broken off" if measured[before:] else "all of it", problem=str(error)))
 
 
 def main(argv: list[str]) -> int:
@@ -117,9 +114,13 @@ def main(argv: list[str]) -> int:
 
     for ending in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: the server is stopped
         signal.signal(ending, signal.default_int_handler)
-    started = time.monotonic()
+    started, measured = time.monotonic(), []
     try:
-        measured = measure(options)
+        measure(options, measured)
+    except KeyboardInterrupt:
+        if measured:
+            print(f"\n{table(measured)}")
+        raise
     except (NoServer, modelgateway.ModelGatewayError) as error:
         print(f"models-eval: {error}", file=sys.stderr)
         return 3

@@ -1,6 +1,9 @@
 """Verdicts, the table and the summary."""
 
+import argparse
+
 import pytest
+from eval import __main__ as program
 from eval.figures import Figure, Target, summary, table
 
 
@@ -49,3 +52,15 @@ def test_json_has_shares_and_targets() -> None:
     assert FIGURES[0].as_json() == {
         "part": "stt", "name": "words wrong", "value": 0.0832, "n": 150, "target": {"sign": "<=", "value": 0.1},
         "interval_95": (0.071, 0.1), "verdict": "PASS", "problem": ""}
+
+
+def test_interrupt_shows_what_was_measured(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def measure(options: argparse.Namespace, measured: list[Figure]) -> None:
+        measured.append(FIGURES[0])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(program, "measure", measure)
+    monkeypatch.setattr(program.signal, "signal", lambda *_: None)  # not the tests' own
+    with pytest.raises(KeyboardInterrupt):
+        program.main([])
+    assert "words wrong" in capsys.readouterr().out
