@@ -134,6 +134,21 @@ type referenceAnswer struct {
 	Content string
 	Tokens  []int32
 	Stop    string `json:"stop_type"`
+	Choices []struct {
+		Best []struct{ Logprob float64 } `json:"top_logprobs"`
+	} `json:"completion_probabilities"` // one for each token, where n_probs is asked for
+}
+
+// certain returns how many tokens come before the first choice between two whose
+// logits differ by less than the rounding of another batch can.
+func (a referenceAnswer) certain() int {
+	const rounding = 0.05
+	for i, c := range a.Choices {
+		if len(c.Best) > 1 && c.Best[0].Logprob-c.Best[1].Logprob < rounding {
+			return i
+		}
+	}
+	return len(a.Tokens)
 }
 
 // complete continues tokens, with llama-server's own names for the options.

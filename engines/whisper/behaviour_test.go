@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -40,6 +41,22 @@ func TestNothingIsHeardInSilence(t *testing.T) {
 				t.Errorf("%s lasts %v, want %v", name, got.GetAudioDuration().AsDuration(), want)
 			}
 		}
+	}
+}
+
+// What the starter hears of a sentence that its training did not have: most words.
+// (Of several in a row it writes down the first ones only, as its card says.)
+func TestStarterHearsASentence(t *testing.T) {
+	got := final(t, load(t, starter(), nil), &gatewayv1.TranscriptionConfig{Format: rawFormat()}, pcm(speechSamples(t)))
+	heard := strings.FieldsFunc(strings.ToLower(got.GetText()), func(r rune) bool { return r < 'a' || r > 'z' })
+	wanted, right := strings.Fields(firstSentence), 0
+	for _, word := range wanted {
+		if slices.Contains(heard, word) {
+			right++
+		}
+	}
+	if 2*right <= len(wanted) {
+		t.Errorf("%d of %d words were heard: %q", right, len(wanted), got.GetText())
 	}
 }
 

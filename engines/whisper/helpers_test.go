@@ -44,9 +44,8 @@ func load(t *testing.T, path string, settings map[string]any) *model {
 	return m.(*model)
 }
 
-// sentences is what is said in speechSamples, in words.
-const sentences = "there is the game below the rock what secret do you listen the lake is far from the cinema " +
-	"they are closing fresh cabbage in february linda could watch her nose"
+// firstSentence is what is said first in speechSamples.
+const firstSentence = "there is the game below the rock"
 
 // speechSamples are 11 s of speech: five sentences that the starter's training did
 // not have, in voices that it had (festival's slt and kal, flite's awb and kal16).

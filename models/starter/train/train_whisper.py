@@ -31,7 +31,7 @@ AMID_FROM = 0.8  # of the steps: from here on rows from amid a window
 # Shares for rows.Maker.batch, by what is learnt.
 LETTERS, WORDS, PLACES, WINDOWS = (0.0, 0.0, 0.0), (0.1, 0.0, 0.0), (0.25, 0.0, 0.5), (0.15, 0.7, 0.5)
 
-LONG_ROWS, WHOLE_ROWS, DECODER_RATE = 9000, 900, 1e-3  # of the decoder's own phase
+DECODER_ROWS, DECODER_RATE = (14000, 9000, 900), 8e-4  # of the decoder's own phase
 
 _maker = None
 
@@ -124,11 +124,9 @@ def train_decoder(options, weights, shape):
     from asr import decoder, rows
 
     clips, spectra = collection(options)
-    tools = clips, spectra, *text_tools(clips), make_whisper.mel_filters(80)
-    makers = [rows.Maker(*tools, options.seconds, options.seed + n, for_decoder=True) for n in (21, 22)]
-    long = decoder.remember(options.work / "long.npy", makers[0], rows.LONG, LONG_ROWS, weights, shape)
-    whole = decoder.remember(options.work / "whole.npy", makers[1], rows.WHOLE, WHOLE_ROWS, weights, shape)
-    return decoder.train(options.work / "decoder.npz", weights, long, whole, options.decoder_steps, DECODER_RATE, shape, options.seed)
+    maker = rows.Maker(clips, spectra, *text_tools(clips), make_whisper.mel_filters(80), options.seconds, options.seed + 21, for_decoder=True)
+    memories = decoder.remember_all(options.work, maker, DECODER_ROWS, weights, shape)
+    return decoder.train(options.work / "decoder.npz", weights, memories, options.decoder_steps, DECODER_RATE, shape, options.seed)
 
 
 def evaluate(weights, shape, options, seconds, count=None):
@@ -203,7 +201,7 @@ def arguments():
     parser.add_argument("--out", type=pathlib.Path, required=True, help="folder of whisper.bin")
     parser.add_argument("--steps", type=int, default=10400, help="up to the decoder's own")
     parser.add_argument("--letters-steps", type=int, default=7300, help="of the encoder alone")
-    parser.add_argument("--decoder-steps", type=int, default=11000, help="of the decoder alone; 0: none")
+    parser.add_argument("--decoder-steps", type=int, default=10000, help="of the decoder alone; 0: none")
     parser.add_argument("--seconds", type=float, default=18, help="of audio in a batch")
     parser.add_argument("--rate", type=float, default=1.2e-3)
     parser.add_argument("--check", type=int, default=1000, help="steps between evaluations")

@@ -1,6 +1,6 @@
 """The last phase of the training: the decoder alone, on what the finished encoder makes of rows that are encoded once.
 
-A step costs a fifth of one that trains both: so the decoder sees several sentences, whole windows and silence often.
+A step costs a fifth of one that trains both, and the letters that the encoder knows by then are all that it needs.
 """
 
 import dataclasses
@@ -14,15 +14,19 @@ import numpy as np
 
 from asr import network, rows, training
 
-AT_ONCE = 4  # long rows in a step
-AMID = {rows.LONG: 0.6, rows.WHOLE: 0.5}  # shares of rows from amid a window
-WHOLE_SHARE, LAST_WHOLE_SHARE = 0.2, 0.5  # of steps with whole windows; the second in the last quarter
+SECONDS = 40  # of short and long rows in a step; of whole windows it has one
+AMID = {rows.LONG: 0.6, rows.WHOLE: 0.5}  # shares of rows from amid a window; of short ones SHORT_AMID
+SHORT_AMID = 0.3
+# Shares of steps with long rows and with whole windows, before and after LATE of the steps. Most have single sentences:
+# with several in each from the beginning, the decoder does not find out where to look.
+LATE, EARLY_SHARES, LATE_SHARES = 0.6, (0.10, 0.08), (0.15, 0.35)
 
 
 @dataclasses.dataclass
 class Memories:
     """What the encoder makes of rows: [rows, frames, width], and what is to be written of them."""
 
+    form: rows.Form
     encoded: np.ndarray
     wanted: list[np.ndarray]  # first positions, tokens, targets, mask, looks
 
@@ -36,18 +40,40 @@ def remember(path: pathlib.Path, maker: rows.Maker, form: rows.Form, count: int,
     wanted = path.with_suffix(".npz")
     if not wanted.exists():
         encode = jax.jit(lambda w, mel, begins: network.encode(w, mel, begins, shape).astype(jnp.float16))
-        each = 1 if form is rows.WHOLE else AT_ONCE
+        each, parts = at_once(form), []
         encoded = np.lib.format.open_memmap(path, "w+", np.float16, (count, form.frames, shape.width))
-        parts, shares = [], (float(form is rows.LONG), float(form is rows.WHOLE), AMID[form])
         maker.seconds = each * form.frames / 50
         for i in range(0, count, each):
-            mel, begins, *rest = maker.batch(i, shares)
+            mel, begins, *rest = maker.batch(i, (0, 0, AMID.get(form, SHORT_AMID)), form)
             encoded[i:i + each] = np.asarray(encode(weights, mel, begins))[:count - i]
             parts.append(rest[:5])
         encoded.flush()
         np.savez(wanted, *(np.concatenate(part)[:count] for part in zip(*parts)))
     with np.load(wanted) as file:
-        return Memories(np.load(path, mmap_mode="r"), [file[name] for name in file.files])
+        return Memories(form, np.load(path, mmap_mode="r"), [file[name] for name in file.files])
+
+
+def remember_all(folder: pathlib.Path, maker: rows.Maker, counts: tuple[int, int, int], weights: dict, shape) -> list[Memories]:
+    """counts are those of short rows, of long ones and of whole windows."""
+    parts = np.array([share / form.frames for form, share in zip(rows.SHORT, maker.shares)])
+    asked = [(form, round(counts[0] * weight)) for form, weight in zip(rows.SHORT, parts / parts.sum())]
+    asked += [(rows.LONG, counts[1]), (rows.WHOLE, counts[2])]
+    return [remember(folder / f"rows{form.frames}.npy", maker, form, count, weights, shape) for form, count in asked]
+
+
+def at_once(form: rows.Form) -> int:
+    return 1 if form is rows.WHOLE else max(1, int(50 * SECONDS / form.frames))
+
+
+def draw(rng, memories: list[Memories], late: bool) -> Memories:
+    """Returns what a step learns from; short rows by how much they hold."""
+    *short, long, whole = memories
+    several, windows = LATE_SHARES if late else EARLY_SHARES
+    drawn = rng.random()
+    if drawn < windows + several:
+        return whole if drawn < windows else long
+    held = np.array([m.encoded.shape[0] * m.form.frames for m in short], float)
+    return short[rng.choice(len(short), p=held / held.sum())]
 
 
 def loss(decoder, memory, first, tokens, targets, mask, looks, shape):
@@ -57,7 +83,7 @@ def loss(decoder, memory, first, tokens, targets, mask, looks, shape):
     return words + training.LOOK_WEIGHT * look, jnp.stack([words, right])
 
 
-def train(checkpoint: pathlib.Path, weights: dict, long: Memories, whole: Memories, steps: int, peak: float, shape, seed: int) -> dict:
+def train(checkpoint: pathlib.Path, weights: dict, memories: list[Memories], steps: int, peak: float, shape, seed: int) -> dict:
     """Returns the weights with a trained decoder; goes on from the checkpoint, if there is one."""
     decoder = {name: value for name, value in weights.items() if name.startswith("decoder.")}
     optim = training.optimiser()
@@ -74,8 +100,8 @@ def train(checkpoint: pathlib.Path, weights: dict, long: Memories, whole: Memori
     decoder, recent, started = jax.tree.map(jnp.array, decoder), [], time.monotonic()
     for number in range(done + 1, steps + 1):
         rng = np.random.default_rng((seed, number))
-        share = WHOLE_SHARE if number < 0.75 * steps else LAST_WHOLE_SHARE
-        batch = whole.some(rng, 1) if rng.random() < share else long.some(rng, AT_ONCE)
+        drawn = draw(rng, memories, number > LATE * steps)
+        batch = drawn.some(rng, at_once(drawn.form))
         decoder, state, parts = step(decoder, state, np.float32(training.rate_at(number - 1, steps, peak)), *batch)
         recent.append(np.asarray(parts))
         if number % 200 == 0:

@@ -100,23 +100,27 @@ class Maker:
         places = np.searchsorted(np.array([0.95 * form.frames for form in SHORT]), sizes)
         self.buckets = [np.flatnonzero(places == i) for i in range(len(SHORT))]
         weights = np.array([sizes[bucket].sum() for bucket in self.buckets], float)
-        self.weights = weights / weights.sum()
+        self.shares = weights / weights.sum()
 
-    def batch(self, number: int, shares: tuple[float, float, float]):
-        """shares are those of long rows and of whole windows among the batches, and of rows from amid a window."""
+    def batch(self, number: int, shares: tuple[float, float, float], form: Form | None = None):
+        """shares are those of long rows and of whole windows among the batches, and of rows from amid a window.
+
+        form: of all rows, instead of one that is drawn.
+        """
         rng = np.random.default_rng((self.seed, number))
-        drawn = rng.random()
-        form = WHOLE if drawn < shares[1] else LONG if drawn < shares[0] + shares[1] else None
-        if form is None:
-            bucket = rng.choice(len(SHORT), p=self.weights)
-            form, pool = SHORT[bucket], self.buckets[bucket]
-        else:
-            pool = np.arange(len(self.clips))
+        form = form or self.form(rng, shares)
+        pool = self.buckets[SHORT.index(form)] if form in SHORT else np.arange(len(self.clips))
         count = max(1, int(50 * self.seconds / form.frames))
         rows = [self.row(rng, form, pool, shares[2]) for _ in range(count)]
         mel = np.stack([self.spectrum(rng, row) for row in rows])
         begins = np.array([row.begin for row in rows], np.int32), np.array([row.first for row in rows], np.int32)
         return (mel, *begins, *(np.stack(part) for part in zip(*(row.arrays(self.table) for row in rows))))
+
+    def form(self, rng, shares: tuple[float, float, float]) -> Form:
+        drawn = rng.random()
+        if drawn < shares[1]:
+            return WHOLE
+        return LONG if drawn < shares[0] + shares[1] else SHORT[rng.choice(len(SHORT), p=self.shares)]
 
     def spectrum(self, rng, row: Row) -> np.ndarray:
         """Adds noise, scales and masks."""
