@@ -7,7 +7,9 @@ import (
 	"io"
 	"math"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/types/known/structpb"
@@ -58,11 +60,29 @@ func speechSamples(t testing.TB) []float32 {
 	return decode(t, file)
 }
 
+// personSamples are 11 s of a person's speech, from the whisper.cpp binding's samples:
+// what vadModel's levels are made for.
+func personSamples(t testing.TB) []float32 {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/ggerganov/whisper.cpp/bindings/go").Output()
+	if err != nil {
+		t.Fatalf("where is the whisper.cpp binding? %v", err)
+	}
+	data, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(out)), "samples", "jfk.wav"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return decode(t, data)
+}
+
 // longSpeech makes speech of a length in seconds: the clip over and over, each time
 // quieter or louder and a little faster or slower, so that no stretch repeats.
 func longSpeech(t testing.TB, seconds int) []float32 {
 	t.Helper()
-	clip := speechSamples(t)
+	return repeated(speechSamples(t), seconds)
+}
+
+func repeated(clip []float32, seconds int) []float32 {
 	var long []float32
 	for round := 0; len(long) < seconds*16000; round++ {
 		gain := float32(0.5 + 0.5*math.Abs(math.Cos(float64(round))))

@@ -173,7 +173,7 @@ func TestLoadTellsProgress(t *testing.T) {
 	if last != 1 {
 		t.Errorf("the last progress is %v", last)
 	}
-	if d := m.Description(); !strings.Contains(d, "English") || !strings.Contains(d, "2+3 layers of width 64") {
+	if d := m.Description(); !strings.Contains(d, "English") || !strings.Contains(d, "4+3 layers of width 192") {
 		t.Errorf("it is %q", d)
 	}
 }

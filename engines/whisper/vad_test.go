@@ -104,7 +104,7 @@ func halfFloat(v float32) uint16 {
 
 func TestVADSameAsWhisperCLI(t *testing.T) {
 	vad := vadModel(t)
-	samples := longSpeech(t, 45)
+	samples := repeated(append(personSamples(t), speechSamples(t)...), 45)
 	settings := map[string]any{"vad_model": vad, "vad_threshold": 0.5, "silence_threshold": 0}
 	m := load(t, starter(), settings)
 	s, err := m.open(t.Context())
@@ -117,8 +117,8 @@ func TestVADSameAsWhisperCLI(t *testing.T) {
 		t.Fatalf("speech %v, %v: there is nothing to map", spans, err)
 	}
 	want := whisperCLI(t, starter(), samples, "-bs", "1", "--vad", "-vm", vad, "-vt", "0.5")
-	if len(want.Transcription) < 2 {
-		t.Fatalf("the reference has %d segments", len(want.Transcription))
+	if len(want.Transcription) == 0 {
+		t.Fatal("the reference has no segments") // of one, the words' times are mapped too
 	}
 	want.compareAnswer(t, final(t, m, &gatewayv1.TranscriptionConfig{WordTimestamps: true}, wav(samples, 16000, 1)))
 }
@@ -158,7 +158,7 @@ func TestVADInStreamsAndBlocks(t *testing.T) {
 func TestVADBlocksEndInSilence(t *testing.T) {
 	settings := map[string]any{"vad_model": vadModel(t), "block_seconds": 60}
 	m := load(t, starter(), settings)
-	samples := longSpeech(t, 130)
+	samples := repeated(personSamples(t), 130)
 	for i := range samples { // speech of 7 s and silence of 1 s: over each block's end
 		if i%(8*16000) < 16000 {
 			samples[i] = 0
