@@ -90,7 +90,7 @@ func badClips() []badClip {
 			name: "no samples", format: pcmFormat(rate), silent: true, recognize: errs.InvalidRequest, pronounce: errs.InvalidRequest,
 		},
 		{
-			name: "ten minutes", data: wav(rate, longTone(rate, 60)), length: 10 * time.Minute,
+			name: "three minutes", data: wav(rate, longTone(rate, 18)), length: 3 * time.Minute,
 			pronounce: errs.InvalidRequest, // beyond the model's max_seconds
 		},
 	}
