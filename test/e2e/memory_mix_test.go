@@ -42,7 +42,7 @@ func TestMixUnderTightBudgets(t *testing.T) {
 		sizes  []string
 	}{
 		{"original sizes", 3500, nil},
-		{"real sizes", 200, []string{"memory_mb: 3500", "memory_mb: 195", "memory_mb: 500", "memory_mb: 195", "memory_mb: 100", "memory_mb: 195", "memory_mb: 2000", "memory_mb: 195"}},
+		{"real sizes", 425, []string{"memory_mb: 3500", "memory_mb: 420", "memory_mb: 500", "memory_mb: 420", "memory_mb: 100", "memory_mb: 420", "memory_mb: 2000", "memory_mb: 420"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := startFive(t, c.budget, slices.Concat(c.sizes, idle)...)
