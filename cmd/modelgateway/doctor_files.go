@@ -89,13 +89,13 @@ func firstThere(paths ...string) string {
 func published(engine string) string {
 	switch engine {
 	case "llama":
-		return "Get a chat model in GGUF, e.g. Qwen3-1.7B-Q8_0.gguf of Qwen/Qwen3-1.7B-GGUF on Hugging Face."
+		return `Get a chat model in GGUF: "modelgateway pull qwen3-1.7b-q8_0" fetches Qwen3-1.7B-Q8_0.gguf.`
 	case "whisper":
-		return "Get a model of whisper.cpp, e.g. ggml-base.bin of ggerganov/whisper.cpp on Hugging Face."
+		return `Get a model of whisper.cpp: "modelgateway pull whisper-base" fetches ggml-base.bin.`
 	case "piper":
-		return "Get a voice, e.g. en_US-lessac-medium.onnx and its .onnx.json of rhasspy/piper-voices on Hugging Face."
+		return `Get a voice and its .onnx.json: "modelgateway pull en_US-norman-medium" fetches one of rhasspy/piper-voices.`
 	case "hubert":
-		return "Get a CTC model as ONNX with its vocab.json, e.g. facebook/hubert-large-ls960-ft on Hugging Face, exported to model.onnx."
+		return `Get a CTC model as ONNX with its vocab.json: "modelgateway pull hubert-large-ls960-ft" fetches an export of facebook/hubert-large-ls960-ft.`
 	}
 	return ""
 }

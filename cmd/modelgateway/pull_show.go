@@ -86,7 +86,7 @@ type pullable struct {
 	PartBytes int64    `json:"part_bytes"`
 }
 
-// listPullable prints what can be pulled. Sizes and memory are about.
+// listPullable prints what can be pulled. Sizes and memory are approximate.
 func listPullable(w io.Writer, list *catalog.Catalog, cfg *config.Config, asJSON bool) error {
 	var rows []pullable
 	for _, m := range list.Models {
@@ -116,7 +116,7 @@ func listPullable(w io.Writer, list *catalog.Catalog, cfg *config.Config, asJSON
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\nSizes and memory are about. \"modelgateway pull NAME\" puts one into %s.\n", cfg.ModelsDir)
+	_, err := fmt.Fprintf(w, "\nSizes and memory are approximate. \"modelgateway pull NAME\" puts one into %s.\n", cfg.ModelsDir)
 	return err
 }
 
