@@ -4,7 +4,7 @@
     python3 bench/make_hubert.py --out FOLDER            # model.onnx, fp32, 1.2 GiB
     python3 bench/make_hubert.py --out FOLDER --int8     # and model_int8.onnx, dynamically quantised
 
-Needs the packages onnx and numpy (models/starter/requirements.txt pins them), and onnxruntime for --int8. Operators,
+Needs the packages onnx and numpy, and onnxruntime for --int8 (bench/requirements.txt pins them). Operators,
 widths and layers are those of facebook/hubert-large-ls960-ft as optimum exports it, so a second of audio costs the same
 work and memory; what it hears is meaningless. The folder is a model of engine-hubert. The last line printed is its path.
 """

@@ -4,7 +4,7 @@
     python3 bench/make_model.py --prefix NATIVE_PREFIX            # Qwen3-1.7B shape, Q4_K_M
     python3 bench/make_model.py --shape tiny --type f16 --out t.gguf
 
-Needs the packages gguf and numpy (models/starter/requirements.txt pins them).
+Needs the packages gguf and numpy (scripts/requirements.txt pins them).
 Layer count, widths, vocabulary size and tokenizer type are those of the
 published Qwen3 files, so a token costs the same work and memory; the text is
 meaningless. The same arguments give the same file. The last line printed is
