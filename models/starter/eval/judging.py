@@ -15,7 +15,7 @@ from .sounds import RATE, microphone
 SEED = 99
 SENTENCES = 60  # to leave a word out of
 GROUPS = (("trained voices", voices.trained), ("new voices", voices.held_out))
-TOLD = Target(">=", 0.90)  # of the words left out; the issue names no number
+TOLD = Target(">=", 0.90)  # of the words left out
 
 
 def judged(run: Run, reference: str, pcm: bytes) -> list[tuple[float, int]]:

@@ -12,7 +12,7 @@ from .run import LOCAL, Run
 AT_ONCE = 4  # as many as the server's chat model answers together
 ERRORS, CORRECT = 500, 200
 EACH_ENDS = Target("=", 1.0)
-SENSIBLE = Target(">=", 0.9)  # the issue names no number
+SENSIBLE = Target(">=", 0.9)
 GREEDY = {"temperature": 0, "repeat_penalty": 1, "presence_penalty": 0, "max_tokens": 200}
 SAMPLED = {"seed": 1}  # else the server's own
 
