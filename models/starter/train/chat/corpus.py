@@ -2,7 +2,7 @@
 
 A conversation is a dict with "system" (text or None), "turns" (pairs of user
 text and assistant text) and "thought" (what the assistant thinks before its
-last answer when thinking is on).
+last answer when thinking is on), and "begun" if the last answer breaks off.
 """
 
 import random
@@ -24,6 +24,8 @@ JSON_SYSTEMS = [
     "Correct the grammar of the learner's sentence. Answer with JSON only.",
     "You correct English sentences written by Vietnamese learners. Reply only with JSON.",
 ]
+# Notes are long and easy: of most answers only the text and that a note follows are trained, so that more texts are.
+BEGUN_SHARE = 0.65
 SERVER = prompts.load()
 LEVELS = [text for name, text in SERVER.items() if name.startswith("level")]
 
@@ -48,7 +50,9 @@ def grammar_turn(w: Writer, vietnamese: bool):
         text = " ".join(w.strange() if w.chance(0.3) else w.any(w.any((words.ADJECTIVES, words.THINGS, words.FUNCTION, words.FOOD)))
                         for _ in range(w.rng.randint(2, 7)))
         return grammar.noted_answer([grammar.Pair(text, text)], vietnamese)
-    pairs = [grammar.pair(w) for _ in range(1 if kind < 0.9 else w.pick(2, 2, 3))]
+    if kind < 0.12:
+        return grammar.two_mistakes(w, vietnamese)
+    pairs = [grammar.pair(w) for _ in range(1 if kind < 0.94 else w.pick(2, 2, 3))]
     return grammar.noted_answer(pairs, vietnamese)
 
 
@@ -101,7 +105,11 @@ def answering(w: Writer, system: str) -> dict:
     elif system.startswith(SERVER["RespondPrompt"]):
         turns, thought = _turns(w)
     else:
-        turns = [grammar_turn(w, system == SERVER["GrammarPromptVietnamese"])]
+        text, answer = grammar_turn(w, system == SERVER["GrammarPromptVietnamese"])
+        begun = grammar.without_notes(answer) if w.chance(BEGUN_SHARE) else None
+        if begun:
+            return {"system": system, "turns": [(text, begun)], "thought": thought, "begun": True}
+        turns = [(text, answer)]
     return {"system": system, "turns": turns, "thought": thought}
 
 
@@ -120,7 +128,7 @@ def conversation(w: Writer) -> dict:
     if w.chance(0.04):
         return json_request(w)
     system = w.pick(None, None, None, w.any(SYSTEMS), w.any(SYSTEMS))
-    if w.chance(0.04):
+    if w.chance(0.015):
         system = _filler(w)
     turns, thought = _turns(w)
     return {"system": system, "turns": turns, "thought": thought}

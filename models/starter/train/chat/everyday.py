@@ -66,7 +66,7 @@ you should (to see>see:extra) a doctor.|you must (to do>do:extra) it now.|I can 
 although it was raining, (but we>we:extra) went out.|although he is rich, (but he>he:extra) is not happy.
 because I was sick, (so I>I:extra) stayed at home.|because it rained, (so we>we:extra) were late.
 (is>it is:missing) very hot today.|(is>it is:missing) raining now.|(is>it is:missing) {n} o'clock.|(was>it was:missing) a good day.
-in my family (have>there are:choice) {n} people.|in my class (have>there are:choice) many students.|today (is>it is:missing) very cold.
+in my family (have>there are:choice) {n} people.|in my class (have>there are:choice) many students.
 everybody (like>likes:agree) {food}.|everyone (have>has:agree) a {noun}.|people (is>are:agree) friendly here.|the news (are>is:agree) good.
 my hair (are>is:agree) long.|the police (is>are:agree) here.|one of my (friend>friends:plural) lives in {town}.
 one of the (student>students:plural) is from {town}.|each (students>student:singular) has a {noun}.|every (students>student:singular) has a book.
@@ -89,6 +89,7 @@ can you tell me where (is the {place}>the {place} is:order)?|tell me what (is yo
 I (go always>always go:order) to bed early.|she (is late always>is always late:order).|he (drinks never>never drinks:order) coffee.
 I have (a cat black>a black cat:order).|it is (a film interesting>an interesting film:order).|she has (eyes blue>blue eyes:order).
 (yesterday I go>yesterday I went:past) to the {place}.|last week she (go>went:past) to {town}.|last night I (watch>watched:past) a film.
+I (goes>went:past) to the {place} yesterday.|I (goes>went:past) to {town} last week.|I (has>had:past) a {noun} last year.
 he (buyed>bought:past) a {noun} yesterday.|we (eated>ate:past) {food} last night.|I (was go>went:past) to {town} last year.
 I (have went>have gone:after) there before.|she has (wrote>written:after) a letter.|I have (saw>seen:after) that film.
 when I was a child, I (live>lived:past) in {town}.|I was born (on>in:preposition) {year}.|I was born (at>in:preposition) {town}.

@@ -21,15 +21,16 @@ def present(w: Writer):
     subject, person = w.subject()
     verb, rest = w.verb()
     adverb = w.any(lexicon.FREQUENCY) if w.chance(0.3) else None
+    timed = not adverb and w.chance(0.55)  # without a time, "they are play" may as well be "they are playing"
     finite = _finite(w, verb, person, subject.text, adverb)
-    if not adverb and person != "he" and verb not in lexicon.STATES and w.chance(0.1):
+    if timed and person != "he" and verb not in lexicon.STATES and w.chance(0.15):
         finite = part(finite.text, (f"{BE[person]} {finite.text}", "extra"))
     if w.chance(0.25):
         pair = (w.pick("like", "love"), w.any(lexicon.OBJECTS["like"] + lexicon.FOODS))
         right = f"{FORMS[pair[0]][1 if person == 'he' else 0]}"
         return [subject, part(f"{right} {pair[1]} very much", (f"{right} very much {pair[1]}", "order"))]
     out = [subject, finite, *rest]
-    if w.chance(0.55) and not adverb:
+    if timed:
         time = w.when("habit")
         if time.text.startswith("every ") and w.chance(0.2):
             return [subject, part(" ".join(p.text for p in [finite, *rest, time]),
@@ -44,7 +45,7 @@ def past(w: Writer):
     base, third, done, going = FORMS[verb]
     time = w.when("past")
     regular = base + ("d" if base.endswith("e") else "ed")
-    wrongs = [(base, "past"), (base, "past"), (third if person == "he" else base, "past")]
+    wrongs = [(base, "past"), (base, "past"), (third, "past")]
     if regular != done:
         wrongs.append((regular, "past"))
     wrongs.append((f"was {base}" if person in ("he", "I") else f"were {base}", "past"))
@@ -190,12 +191,13 @@ def what(w: Writer):
 
 def being(w: Writer):
     subject, person = w.subject()
-    old = w.chance(0.2)
-    be, kind = w.be(subject.text, person, old), w.rng.random()
+    kind = w.rng.random()
+    old = w.chance(0.3) and (kind < 0.3 or 0.5 <= kind < 0.7 and person != "they" or kind >= 0.9)
+    be, ends = w.be(subject.text, person, old), [w.when("past")] if old else []  # the past needs a sign of it
     if kind < 0.3:
         adverb = w.pick("very ", "so ", "too ", "", "", "really ", "not ")
-        end = [w.when("past") if old else part(w.pick("today", "now", "", ""))]
-        return [subject, be, part(adverb + w.any(lexicon.FEELINGS)), *end]
+        ends = ends or [part(w.pick("today", "now", "", ""))]
+        return [subject, be, part(adverb + w.any(lexicon.FEELINGS)), *ends]
     if kind < 0.5:
         head, preposition, follow = w.any(lexicon.ADJECTIVAL)
         follow = w.any(follow.split(","))
@@ -205,16 +207,16 @@ def being(w: Writer):
         job = w.any(lexicon.JOBS)
         job = f"{w.pick('good', 'young', 'old', 'new', 'famous')} {job}" if w.chance(0.25) else job
         a = article(job)
-        return [subject, be, part(f"{a} {job}", (job, "a"), (job, "a"), (f"{'an' if a == 'a' else 'a'} {job}", "an"))]
+        return [subject, be, part(f"{a} {job}", (job, "a"), (job, "a"), (f"{'an' if a == 'a' else 'a'} {job}", "an")), *ends]
     if kind < 0.8:
         town = w.town()
         return [subject, be, part(f"from {town}", (town, "preposition"), (f"of {town}", "preposition"), (f"from the {town}", "no article"))]
     if kind < 0.9:
         number = w.pick(str(w.rng.randint(5, 80)), w.any(lexicon.NUMBERS[4:]))
-        have = {"I": "have", "he": "has", "they": "have"}[person] if not old else "had"
+        have = {"I": "have", "he": "has", "they": "have"}[person]
         return [subject, part(f"{be.text} {number} years old", (f"{have} {number} years old", "choice"), (f"{be.text} {number} year old",
                               "plural", number), (f"{number} years old", "missing"))]
-    return [subject, be, w.place()]
+    return [subject, be, w.place(), *ends]
 
 
 def there(w: Writer):
@@ -222,7 +224,7 @@ def there(w: Writer):
     noun = w.several() if many else w.pick(w.singular, w.singular, w.stuff)()
     now, past, be = ("are", "were", w.pick("are", "are", "were")) if many else ("is", "was", w.pick("is", "is", "was"))
     other = {"are": "is", "is": "are", "was": "were", "were": "was"}[be]
-    wrongs = [(f"there {other}", "agree", noun.text), ("there have", "choice"), ("there", "missing")]
+    wrongs = [(f"there {other}", "agree", noun.text)] + ([("there have", "choice"), ("there", "missing")] if be == now else [])
     if be == now and noun.text.split()[0] in ("many", "a", "an", "some", "two", "three"):
         wrongs.append(("have", "choice"))
     return [part(f"there {be}", *wrongs), noun, w.place()]

@@ -154,15 +154,50 @@ def _held_out(pair: Pair) -> bool:
     return is_held_out(pair.corrected) or is_held_out(pair.original)
 
 
+def _note(one: Pair, vietnamese: bool) -> dict:
+    wrong, right = one.difference()
+    return {"wrong": wrong, "right": right, "type": RULES[one.rule][0], "explanation": one.why(vietnamese)}
+
+
+def _noted(corrected: str, notes: list[dict]) -> str:
+    return json.dumps({"corrected": corrected, "notes": notes}, ensure_ascii=False, separators=(",", ":"))
+
+
 def noted_answer(pairs: list[Pair], vietnamese: bool) -> tuple[str, str]:
     """Returns (text, answer) for one or more pairs joined, in the shape that the server's grammar allows."""
-    notes = []
-    for one in pairs:
-        if one.rule:
-            wrong, right = one.difference()
-            notes.append({"wrong": wrong, "right": right, "type": RULES[one.rule][0], "explanation": one.why(vietnamese)})
-    answer = {"corrected": " ".join(p.corrected for p in pairs), "notes": notes}
-    return " ".join(p.original for p in pairs), json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
+    notes = [_note(one, vietnamese) for one in pairs if one.rule]
+    return " ".join(p.original for p in pairs), _noted(" ".join(p.corrected for p in pairs), notes)
+
+
+def two_mistakes(w: Writer, vietnamese: bool) -> tuple[str, str]:
+    """Returns (text, answer) for a sentence with two mistakes; the prompt's own example now and then."""
+    if w.chance(0.02):
+        subject, person = w.pick("She", "He", "Mai", "My sister"), w.pick("has", "has", "wants", "needs")
+        base, noun = {"has": "have", "wants": "want", "needs": "need"}[person], w.pick("book", "pen", "cat", "dog", "friend")
+        right, one, two = (f"{subject} {v} two {n}." for v, n in ((person, noun + "s"), (base, noun + "s"), (person, noun)))
+        if not _held_out(Pair(right, right)):
+            notes = [_note(Pair(one, right, "agree", subject.lower() if subject in ("She", "He") else subject), vietnamese),
+                     _note(Pair(two, right, "plural", "two"), vietnamese)]
+            return f"{subject} {base} two {noun}.", _noted(right, notes)
+    while True:
+        pieces, end = _clause(w)
+        places = [i for i, p in enumerate(pieces) if isinstance(p, Part) and p.wrongs]
+        if len(places) < 2:
+            continue
+        texts, right, pairs = _texts(pieces), written(_texts(pieces), end), []
+        both = list(texts)
+        for at in sorted(w.rng.sample(places, 2)):
+            wrong = w.any(pieces[at].wrongs)
+            both[at] = wrong.text
+            pairs.append(Pair(written(texts[:at] + [wrong.text] + texts[at + 1:], end), right, wrong.rule, wrong.cue))
+        if not any(_held_out(one) or one.original == right for one in pairs):
+            return written(both, end), _noted(right, [_note(one, vietnamese) for one in pairs])
+
+
+def without_notes(answer: str) -> str | None:
+    """An answer up to where its first note begins; None where it has none."""
+    begin = '"notes":[{"'
+    return answer[:answer.index(begin) + len(begin)] if begin in answer else None
 
 
 def json_answer(rng: random.Random, pair: Pair) -> tuple[list[str], str]:

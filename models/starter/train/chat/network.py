@@ -61,41 +61,46 @@ def _rms_norm(x, weight, epsilon):
     return x * jax.lax.rsqrt(jnp.mean(x * x, -1, keepdims=True) + epsilon) * weight
 
 
-def _rope(x, positions, base):
-    """Rotates halves (NeoX order, as llama.cpp does for qwen3). x: [batch, time, heads, size]."""
-    half = x.shape[-1] // 2
+def _turns(positions, size, base):
+    """The sines and cosines by which _rope turns heads of a size at positions [batch, time]."""
+    half = size // 2
     angle = positions[:, :, None, None] * base ** (-jnp.arange(half) / half)
-    sin, cos = jnp.sin(angle), jnp.cos(angle)
-    left, right = x[..., :half], x[..., half:]
+    return jnp.sin(angle), jnp.cos(angle)
+
+
+def _rope(x, turns):
+    """Rotates halves (NeoX order, as llama.cpp does for qwen3). x: [batch, time, heads, size]."""
+    sin, cos = turns
+    left, right = jnp.split(x, 2, -1)
     return jnp.concatenate([left * cos - right * sin, right * cos + left * sin], -1)
 
 
-def _attention(x, w, positions, mask, past, shape):
+def _attention(x, w, turns, mask, past, shape):
     """Returns what attention adds, and the keys and values; past are those of a beginning that all rows
     share, and which of its tokens count."""
     batch, length, _ = x.shape
     kv, size = shape.head_count_kv, shape.key_length
-    group = shape.head_count // kv
+    rows = shape.head_count // kv * length
     project = lambda name, heads: linear(x, w[name]).reshape(batch, length, heads, size)
-    q = _rms_norm(project("attn_q", shape.head_count), w["attn_q_norm"], shape.rms_epsilon)
+    q = _rms_norm(project("attn_q", shape.head_count), w["attn_q_norm"] / np.sqrt(size), shape.rms_epsilon)
     k = _rms_norm(project("attn_k", kv), w["attn_k_norm"], shape.rms_epsilon)
-    q, k = _rope(q, positions, shape.rope_freq_base), _rope(k, positions, shape.rope_freq_base)
-    # Heads that share keys and values are rows of one matrix: [batch, kv, group * length, size].
-    q = q.reshape(batch, length, kv, group, size).transpose(0, 2, 3, 1, 4).reshape(batch, kv, group * length, size)
-    k, v = (part.transpose(0, 2, 1, 3) for part in (k, project("attn_v", kv)))
-    scores = times_transposed(q, k).reshape(batch, kv, group, length, length)
-    scores = jnp.where(mask, scores, -1e30).reshape(batch, kv, group * length, length)
+    # Heads that share keys and values are rows of one matrix: [kv, batch, group * length, size].
+    q = _rope(q, turns).reshape(batch, length, kv, -1, size).transpose(2, 0, 3, 1, 4).reshape(kv, batch, rows, size)
+    k, v = (part.transpose(2, 0, 1, 3) for part in (_rope(k, turns), project("attn_v", kv)))
+    scores = times_transposed(q, k).reshape(kv, batch, -1, length, length)
+    scores = jnp.where(mask, scores, -1e30).reshape(kv, batch, rows, length)
+    top = jnp.max(scores, -1, keepdims=True)
     if past is not None:
-        flat = q.transpose(1, 0, 2, 3).reshape(kv, -1, size)
-        before = jnp.where(past[2], times_transposed(flat, past[0][0]), -1e30).reshape(kv, batch, group * length, -1)
-        scores = jnp.concatenate([before.transpose(1, 0, 2, 3), scores], -1)
-    weights = jax.nn.softmax(scores / np.sqrt(size), -1)
-    cut = weights.shape[-1] - length
-    mixed = times(weights[..., cut:], v)
+        before = jnp.where(past[2], times_transposed(q.reshape(kv, -1, size), past[0][:, 0]), -1e30).reshape(kv, batch, rows, -1)
+        top = jnp.maximum(top, jnp.max(before, -1, keepdims=True))
+    top = jax.lax.stop_gradient(top)
+    shares = jnp.exp(scores - top)
+    total, mixed = jnp.sum(shares, -1, keepdims=True), times(shares, v)
     if past is not None:
-        flat = weights[..., :cut].transpose(1, 0, 2, 3).reshape(kv, -1, cut)
-        mixed += times(flat, past[1][0]).reshape(kv, batch, group * length, size).transpose(1, 0, 2, 3)
-    mixed = mixed.reshape(batch, kv, group, length, size).transpose(0, 3, 1, 2, 4)
+        shares = jnp.exp(before - top)
+        total += jnp.sum(shares, -1, keepdims=True)
+        mixed += times(shares.reshape(kv, batch * rows, -1), past[1][:, 0]).reshape(mixed.shape)
+    mixed = (mixed / total).reshape(kv, batch, -1, length, size).transpose(1, 3, 0, 2, 4)
     return linear(mixed.reshape(batch, length, -1), w["attn_output"]), (k, v)
 
 
@@ -108,11 +113,11 @@ def hidden(weights, tokens, positions, documents, shape: Shape, past=None):
     """
     x, kept = weights["token_embd"][tokens], []
     mask = jnp.tril(jnp.ones((tokens.shape[1],) * 2, bool)) & (documents[:, :, None] == documents[:, None, :])
-    mask = mask[:, None, None]
+    mask, turns = mask[None, :, None], _turns(positions, shape.key_length, shape.rope_freq_base)
     for i in range(shape.block_count):
         prefix = f"blk.{i}."
         w = {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
-        added, keys_values = _attention(_rms_norm(x, w["attn_norm"], shape.rms_epsilon), w, positions, mask,
+        added, keys_values = _attention(_rms_norm(x, w["attn_norm"], shape.rms_epsilon), w, turns, mask,
                                         past[i] if past else None, shape)
         x, kept = x + added, kept + [keys_values]
         h = _rms_norm(x, w["ffn_norm"], shape.rms_epsilon)

@@ -187,7 +187,7 @@ class Writer:
 
     def place(self):
         """Where: a preposition with its noun."""
-        right, *wrong = self.pick(("at home", "at the home"), ("at school", "in the school"), ("at work", "on work"),
+        right, *wrong = self.pick(("at home", "at the home"), ("at school", "on school"), ("at work", "on work"),
                                   ("in the garden", "on the garden"), ("on the table", "in table"), ("in the park", "in park"),
                                   ("on the bus", "in bus"), ("in the kitchen", "on the kitchen"), ("at the station", "in station"),
                                   ("in the city", "in city"), ("on the farm", "at farm"), ("in bed", "at bed"), ("", ))

@@ -94,7 +94,7 @@ class ChatTokenizer:
         add(self.prompt(None, [], user, thinking), 0)
         if thinking:
             add(self._think(conversation["thought"]), 1)
-        add(self.encode(answer) + end, 1)
+        add(self.encode(answer) + ([] if conversation.get("begun") else end), 1)
         return ids, mask
 
     def _message(self, role, text):
