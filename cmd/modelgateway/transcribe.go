@@ -21,7 +21,7 @@ type transcribeCommand struct {
 	Translate bool   `help:"Translate to English."`
 	Words     bool   `help:"Print each word with its time and confidence."`
 	Prompt    string `placeholder:"TEXT" help:"Text that the speech resembles: names, spelling, style."`
-	Beam      int32  `placeholder:"NUMBER" help:"Hypotheses that are kept; 0 or 1 is greedy."`
+	Beam      int32  `placeholder:"NUMBER" help:"Hypotheses that are kept; 1 is greedy, 0 as the model is configured."`
 	recordingFlags
 	routingFlags
 }

@@ -72,7 +72,7 @@ type StatusResponse struct {
 	MemoryBudgetBytes int64 `protobuf:"varint,4,opt,name=memory_budget_bytes,json=memoryBudgetBytes,proto3" json:"memory_budget_bytes,omitempty"`
 	// Bytes charged to models now.
 	MemoryUsedBytes int64 `protobuf:"varint,5,opt,name=memory_used_bytes,json=memoryUsedBytes,proto3" json:"memory_used_bytes,omitempty"`
-	// Inference threads at work, and how many the machine allows.
+	// Inference threads at work.
 	CpuThreadsUsed int32 `protobuf:"varint,6,opt,name=cpu_threads_used,json=cpuThreadsUsed,proto3" json:"cpu_threads_used,omitempty"`
 	// Inference threads that may work at once.
 	CpuThreadsTotal int32 `protobuf:"varint,7,opt,name=cpu_threads_total,json=cpuThreadsTotal,proto3" json:"cpu_threads_total,omitempty"`

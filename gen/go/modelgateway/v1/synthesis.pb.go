@@ -33,7 +33,8 @@ type SynthesizeRequest struct {
 	//	*SynthesizeRequest_Text
 	//	*SynthesizeRequest_Phonemes
 	Input isSynthesizeRequest_Input `protobuf_oneof:"input"`
-	// Speaker of a voice with several, by name or number. Empty: the first.
+	// Speaker of a voice with several, by name or number. Empty: the
+	// model's configuration says, else the first.
 	Speaker string `protobuf:"bytes,3,opt,name=speaker,proto3" json:"speaker,omitempty"`
 	// Speed: 2 is twice as fast. Range 0.25 to 4. Default 1.
 	Speed *float32 `protobuf:"fixed32,4,opt,name=speed,proto3,oneof" json:"speed,omitempty"`
@@ -43,7 +44,8 @@ type SynthesizeRequest struct {
 	NoiseScale *float32 `protobuf:"fixed32,6,opt,name=noise_scale,json=noiseScale,proto3,oneof" json:"noise_scale,omitempty"`
 	// Variation of the phonemes' lengths. Range 0 to 2. Default: the voice's.
 	NoiseW *float32 `protobuf:"fixed32,7,opt,name=noise_w,json=noiseW,proto3,oneof" json:"noise_w,omitempty"`
-	// Silence after each sentence, at most 10 s. Default 0.2 s.
+	// Silence after each sentence, at most 10 s. Default: what the
+	// model's configuration says, else 0.2 s.
 	SentenceSilence *durationpb.Duration `protobuf:"bytes,8,opt,name=sentence_silence,json=sentenceSilence,proto3" json:"sentence_silence,omitempty"`
 	// Model (voice) to ask. Empty: the one that the task "tts" is routed to.
 	Model string `protobuf:"bytes,9,opt,name=model,proto3" json:"model,omitempty"`

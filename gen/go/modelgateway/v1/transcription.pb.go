@@ -176,8 +176,9 @@ type TranscriptionConfig struct {
 	InitialPrompt string `protobuf:"bytes,4,opt,name=initial_prompt,json=initialPrompt,proto3" json:"initial_prompt,omitempty"`
 	// Return the time and confidence of each word.
 	WordTimestamps bool `protobuf:"varint,5,opt,name=word_timestamps,json=wordTimestamps,proto3" json:"word_timestamps,omitempty"`
-	// Hypotheses kept by beam search; 0 or 1 is greedy. At most 16;
-	// whisper.cpp keeps 8, and more count as 8.
+	// Hypotheses kept by beam search; 1 is greedy, 0 what the model's
+	// configuration says (greedy unless it says else). At most 16; whisper.cpp
+	// keeps 8, and more count as 8.
 	BeamSize int32 `protobuf:"varint,6,opt,name=beam_size,json=beamSize,proto3" json:"beam_size,omitempty"`
 	// In streams: send interim results as well as final ones.
 	InterimResults bool `protobuf:"varint,7,opt,name=interim_results,json=interimResults,proto3" json:"interim_results,omitempty"`

@@ -73,7 +73,7 @@ export type StatusResponse = Message<"modelgateway.v1.StatusResponse"> & {
   memoryUsedBytes: bigint;
 
   /**
-   * Inference threads at work, and how many the machine allows.
+   * Inference threads at work.
    *
    * @generated from field: int32 cpu_threads_used = 6;
    */

@@ -47,7 +47,8 @@ export type SynthesizeRequest = Message<"modelgateway.v1.SynthesizeRequest"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * Speaker of a voice with several, by name or number. Empty: the first.
+   * Speaker of a voice with several, by name or number. Empty: the
+   * model's configuration says, else the first.
    *
    * @generated from field: string speaker = 3;
    */
@@ -82,7 +83,8 @@ export type SynthesizeRequest = Message<"modelgateway.v1.SynthesizeRequest"> & {
   noiseW?: number | undefined;
 
   /**
-   * Silence after each sentence, at most 10 s. Default 0.2 s.
+   * Silence after each sentence, at most 10 s. Default: what the
+   * model's configuration says, else 0.2 s.
    *
    * @generated from field: google.protobuf.Duration sentence_silence = 8;
    */

@@ -96,8 +96,9 @@ export type TranscriptionConfig = Message<"modelgateway.v1.TranscriptionConfig">
   wordTimestamps: boolean;
 
   /**
-   * Hypotheses kept by beam search; 0 or 1 is greedy. At most 16;
-   * whisper.cpp keeps 8, and more count as 8.
+   * Hypotheses kept by beam search; 1 is greedy, 0 what the model's
+   * configuration says (greedy unless it says else). At most 16; whisper.cpp
+   * keeps 8, and more count as 8.
    *
    * @generated from field: int32 beam_size = 6;
    */

@@ -143,11 +143,6 @@ fern/burn zip/sip moth/moss gap/cap pond/bond
 """.split()]
 
 
-def unseen() -> set[str]:
-    """The words that only UNSEEN_PAIRS have."""
-    return {w for pair in UNSEEN_PAIRS for w in pair} - trained()
-
-
 def plural(noun: str) -> str:
     irregular = {"man": "men", "woman": "women", "child": "children", "wife": "wives", "knife": "knives", "leaf": "leaves",
                  "shelf": "shelves", "tooth": "teeth", "foot": "feet", "mouse": "mice", "sheep": "sheep", "fish": "fish",
