@@ -9,10 +9,11 @@ from chat.network import NOTHING
 from chat.phrases import Writer
 from chat.tokenizer import ChatTokenizer
 
-SHARED = (24, 128)  # rows and tokens of the conversations under a server's prompt
+SHARED = (6, 128)  # rows and tokens of a part of the conversations under a server's prompt
+PARTS = 4
 FREE = (4, 256)
 TRAINED_SHARE = 0.6  # at most, of a row's tokens
-TRIES = 5  # conversations that find no room before rows count as full
+TRIES = 12  # conversations that find no room before rows count as full
 
 
 def train_tokenizer(vocab_size: int, seed: int) -> ChatTokenizer:
@@ -38,7 +39,7 @@ class Batches:
         self.longest = max(len(tokenizer.system(text)) for text in systems)
 
     def batch(self, number: int):
-        """Returns (prompt, known, shared, free) as network.loss takes them."""
+        """Returns (prompt, known, shared, free) as network.value_and_gradient takes them."""
         rng = random.Random(f"{self.seed}/{number}")
         w = Writer(rng)
         system = corpus.server_prompt(rng)
@@ -46,7 +47,8 @@ class Batches:
         known = np.arange(self.longest) < len(prompt)
         padded = np.zeros((1, self.longest), np.int32)
         padded[0, :len(prompt)] = prompt
-        shared = self._rows(rng, SHARED, len(prompt), lambda: corpus.answering(w, system) | {"system": None})
+        parts = [self._rows(rng, SHARED, len(prompt), lambda: corpus.answering(w, system) | {"system": None}) for _ in range(PARTS)]
+        shared = tuple(np.stack(arrays) for arrays in zip(*parts))
         free = self._rows(rng, FREE, 0, lambda: corpus.conversation(w))
         for row in free[1][::2]:  # distances far beyond the row
             row[rng.randrange(FREE[1]):] += rng.randrange(self.context_length // 2)

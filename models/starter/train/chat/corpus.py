@@ -46,11 +46,11 @@ def grammar_turn(w: Writer, vietnamese: bool):
     if kind < 0.025:
         text = w.pick(w.strange, w.strange, lambda: w.any(WORDS)[2], lambda: w.any(PHRASES)[0], lambda: "🎉 " + w.strange())()
         return grammar.noted_answer([grammar.Pair(text, text)], vietnamese)
-    if kind < 0.06:  # words in a row can only be copied
+    if kind < 0.05:  # words in a row can only be copied
         text = " ".join(w.strange() if w.chance(0.3) else w.any(w.any((words.ADJECTIVES, words.THINGS, words.FUNCTION, words.FOOD)))
                         for _ in range(w.rng.randint(2, 7)))
         return grammar.noted_answer([grammar.Pair(text, text)], vietnamese)
-    if kind < 0.12:
+    if kind < 0.1:
         return grammar.two_mistakes(w, vietnamese)
     pairs = [grammar.pair(w) for _ in range(1 if kind < 0.94 else w.pick(2, 2, 3))]
     return grammar.noted_answer(pairs, vietnamese)
@@ -88,11 +88,11 @@ def explain_turn(w: Writer):
 def server_prompt(rng: random.Random) -> str:
     """One of the server's system prompts, the more often the more it has to teach."""
     kind = rng.random()
-    if kind < 0.7:
+    if kind < 0.76:
         return SERVER["GrammarPromptEnglish"]
-    if kind < 0.84:
+    if kind < 0.88:
         return SERVER["GrammarPromptVietnamese"]
-    if kind < 0.92:
+    if kind < 0.94:
         return SERVER["ExplainPrompt"]
     return f"{SERVER['RespondPrompt']} {rng.choice(LEVELS)}"
 

@@ -1,4 +1,4 @@
-"""The Qwen3 architecture in JAX, with the loss and greedy decoding.
+"""The Qwen3 architecture in JAX, with its training step and greedy decoding.
 
 Shapes follow GGUF's convention for weights: [out, in]. Activations are
 [batch, time, channels], float32.
@@ -125,25 +125,36 @@ def hidden(weights, tokens, positions, documents, shape: Shape, past=None):
     return _rms_norm(x, weights["output_norm"], shape.rms_epsilon), kept
 
 
-def loss(weights, prompt, known, shared, free, shape: Shape):
-    """Mean cross-entropy in nats over the tokens that are trained.
+def value_and_gradient(weights, prompt, known, shared, free, shape: Shape):
+    """Returns the mean cross-entropy in nats over the tokens that are trained, and its gradient.
 
     prompt [1, time] is a system prompt from which all rows of shared go on, of
     which the tokens that are known [time] count; the rows of free stand alone.
     Both are (tokens, positions, documents, targets, where): targets are the
-    tokens to predict after the flat places where, NOTHING for none.
+    tokens to predict after the flat places where, NOTHING for none. shared has
+    a first axis of parts that are computed one after the other: small parts
+    stay in the processor's cache.
     """
     at = jnp.arange(prompt.shape[1])[None]
-    _, kept = hidden(weights, prompt, at, jnp.zeros_like(at), shape)
-    past = [(keys, values, known) for keys, values in kept]
-    total = count = 0.0
-    for (tokens, positions, documents, targets, where), before in ((shared, past), (free, None)):
-        x, _ = hidden(weights, tokens, positions, documents, shape, before)
+    count = sum(jnp.sum(rows[3] != NOTHING) for rows in (shared, free))
+
+    def entropy(weights, kept, rows):
+        tokens, positions, documents, targets, where = rows
+        past = kept and [(keys, values, known) for keys, values in kept]
+        x, _ = hidden(weights, tokens, positions, documents, shape, past)
         scores = linear(x.reshape(-1, x.shape[-1])[where], weights["token_embd"])
-        trained = targets != NOTHING
-        entropy = optax.softmax_cross_entropy_with_integer_labels(scores, jnp.maximum(targets, 0))
-        total, count = total + jnp.sum(entropy * trained), count + jnp.sum(trained)
-    return total / count
+        lost = optax.softmax_cross_entropy_with_integer_labels(scores, jnp.maximum(targets, 0))
+        return jnp.sum(lost * (targets != NOTHING)) / count
+
+    def add(sums, rows):
+        return jax.tree.map(jnp.add, sums, gradient(weights, kept, rows)), None
+
+    gradient = jax.value_and_grad(entropy, (0, 1))
+    kept, back = jax.vjp(lambda weights: hidden(weights, prompt, at, jnp.zeros_like(at), shape)[1], weights)
+    value, (of_weights, _) = gradient(weights, None, free)
+    sums = value, (of_weights, jax.tree.map(jnp.zeros_like, kept))
+    (value, (of_weights, of_kept)), _ = jax.lax.scan(add, sums, shared)
+    return value, jax.tree.map(jnp.add, of_weights, back(of_kept)[0])
 
 
 def optimiser(peak_share: float = 0.3):
@@ -162,7 +173,7 @@ def make_step(shape: Shape, optim):
     """Returns the step of the optimiser: (weights, state, rate, *batch) to (weights, state, loss)."""
     @functools.partial(jax.jit, donate_argnums=(0, 1))
     def step(weights, state, rate, *batch):
-        value, gradient = jax.value_and_grad(loss)(weights, *batch, shape)
+        value, gradient = value_and_gradient(weights, *batch, shape)
         updates, state = optim.update(gradient, state, weights)
         updates = jax.tree.map(lambda u: rate * u, updates)
         return optax.apply_updates(weights, updates), state, value
