@@ -4,8 +4,9 @@
     venv/bin/python train_whisper.py --speech /somewhere/speech --work /somewhere/whisper --out ..
 
 First the encoder learns letters (CTC), which tell when each word is said; then the whole network learns to write, on
-rows of a few seconds, whose first heads are told where each word is; in the end the decoder alone learns from rows
-that are encoded once, among them whole windows of 30 seconds, as whisper.cpp shows them. Writes checkpoints and goes
+rows of a few seconds, whose first heads are told where each word is; then the encoder alone goes on with letters, by
+Muon and on larger batches; in the end the decoder alone learns from rows that are encoded once, among them whole
+windows of 30 seconds, as whisper.cpp shows them. Writes checkpoints and goes
 on from them when it is started again, also with another number of --steps. --export writes what they have. The
 vocabulary is that of the whisper.bin there is.
 """
@@ -31,23 +32,37 @@ AMID_FROM = 0.8  # of the steps: from here on rows from amid a window
 # Shares for rows.Maker.batch, by what is learnt.
 LETTERS, WORDS, PLACES, WINDOWS = (0.0, 0.0, 0.0), (0.1, 0.0, 0.0), (0.25, 0.0, 0.5), (0.15, 0.7, 0.5)
 
-DECODER_ROWS, DECODER_RATE = (14000, 9000, 900), 8e-4  # of the decoder's own phase
+ENCODER_SECONDS, ENCODER_RATE = 45, 4e-3  # of the encoder's own phase
+DECODER_ROWS, DECODER_RATE = (14000, 2500, 700, 400), 2e-3  # of the decoder's own phase
 
 _maker = None
 
 
-def start_loader(options):
+def start_loader(options, seconds, seed, late):
     """Begins a process that makes batches."""
     global _maker
     from asr import rows
 
     clips, spectra = collection(options)
     tokenizer, table = text_tools(clips)
-    _maker = rows.Maker(clips, spectra, tokenizer, table, make_whisper.mel_filters(80), options.seconds, options.seed)
+    _maker = rows.Maker(clips, spectra, tokenizer, table, make_whisper.mel_filters(80), seconds, seed, late)
 
 
 def load_batch(number, shares):
     return _maker.batch(number, shares)
+
+
+def batches(options, shares_at, done, until, seconds, seed, late=False):
+    """Yields the batches of the steps from done to until, which another process makes."""
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(1, start_loader, (options, seconds, seed, late)) as pool:
+        ask = lambda n: pool.apply_async(load_batch, (n, shares_at(n)))
+        waiting = collections.deque(ask(n) for n in range(done, min(done + AHEAD, until)))
+        for number in range(done, until):
+            batch = waiting.popleft().get()
+            if number + AHEAD < until:
+                waiting.append(ask(number + AHEAD))
+            yield batch
 
 
 def text_tools(clips):
@@ -119,12 +134,20 @@ def find_times(options, weights, shape):
         print(f"found the words of {len(clips)} clips in {time.monotonic() - started:.0f} s", flush=True)
 
 
+def train_encoder(options, weights, shape):
+    """The last phase but one, on letters; returns the weights."""
+    from asr import encoder
+
+    made = lambda done, until: batches(options, lambda n: LETTERS, done, until, ENCODER_SECONDS, options.seed + 7, late=True)
+    return encoder.train(options.work / "encoder.npz", weights, made, options.encoder_steps, ENCODER_RATE, shape)
+
+
 def train_decoder(options, weights, shape):
     """The last phase; returns the weights."""
     from asr import decoder, rows
 
     clips, spectra = collection(options)
-    maker = rows.Maker(clips, spectra, *text_tools(clips), make_whisper.mel_filters(80), options.seconds, options.seed + 21, for_decoder=True)
+    maker = rows.Maker(clips, spectra, *text_tools(clips), make_whisper.mel_filters(80), options.seconds, options.seed + 21, late=True)
     memories = decoder.remember_all(options.work, maker, DECODER_ROWS, weights, shape)
     return decoder.train(options.work / "decoder.npz", weights, memories, options.decoder_steps, DECODER_RATE, shape, options.seed)
 
@@ -164,28 +187,21 @@ def run(options, weights, state, done, shape, until, loss_of, shares_at):
     """Trains up to a step; returns the weights and the optimiser's state."""
     from asr import training
 
-    step = training.make_step(shape, loss_of)
+    step = training.make_step(shape, loss_of, training.optimiser())
     recent, started = [], time.monotonic()
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(1, start_loader, (options,)) as pool:
-        ask = lambda n: pool.apply_async(load_batch, (n, shares_at(n)))
-        waiting = collections.deque(ask(n) for n in range(done, min(done + AHEAD, until)))
-        for number in range(done + 1, until + 1):
-            batch = waiting.popleft().get()
-            if number + AHEAD <= until:
-                waiting.append(ask(number + AHEAD - 1))
-            rate = np.float32(training.rate_at(number - 1, options.steps, options.rate))
-            weights, state, parts = step(weights, state, rate, *batch)
-            recent.append((batch[0].shape[1] >= 3000, parts))
-            if number % 50 == 0:
-                values = np.array([np.asarray(p) for _, p in recent])
-                print(f"step {number}/{options.steps}: letters {values[:, 0].mean():.3f}, tokens {values[:, 1].mean():.3f}, "
-                      f"right {values[:, 2].mean():.3f}, {time.monotonic() - started:.0f} s", flush=True)
-                recent = []
-            if number % 200 == 0 or number == until:
-                training.save(options.work / "checkpoint.npz", number, weights, state)
-            if number % options.check == 0 and number != options.steps and number > options.letters_steps:
-                evaluate(weights, shape, options, 30.0 if shares_at(number)[1] else 9.6, 30)
+    for number, batch in enumerate(batches(options, shares_at, done, until, options.seconds, options.seed), done + 1):
+        rate = np.float32(training.rate_at(number - 1, options.steps, options.rate))
+        weights, state, parts = step(weights, state, rate, *batch)
+        recent.append(parts)
+        if number % 50 == 0:
+            side, words, right = np.mean(recent, 0)
+            print(f"step {number}/{options.steps}: letters {side:.3f}, tokens {words:.3f}, right {right:.3f}, "
+                  f"{time.monotonic() - started:.0f} s", flush=True)
+            recent = []
+        if number % 200 == 0 or number == until:
+            training.save(options.work / "checkpoint.npz", number, weights, state)
+        if number % options.check == 0 and number != options.steps and number > options.letters_steps:
+            evaluate(weights, shape, options, 30.0 if shares_at(number)[1] else 9.6, 30)
     return weights, state
 
 
@@ -199,9 +215,10 @@ def arguments():
     parser.add_argument("--speech", type=pathlib.Path, required=True, nargs="+", help="folders of make_speech.py")
     parser.add_argument("--work", type=pathlib.Path, required=True, help="folder of the checkpoint")
     parser.add_argument("--out", type=pathlib.Path, required=True, help="folder of whisper.bin")
-    parser.add_argument("--steps", type=int, default=10400, help="up to the decoder's own")
+    parser.add_argument("--steps", type=int, default=10400, help="up to the phases of the encoder's and the decoder's own")
     parser.add_argument("--letters-steps", type=int, default=7300, help="of the encoder alone")
-    parser.add_argument("--decoder-steps", type=int, default=10000, help="of the decoder alone; 0: none")
+    parser.add_argument("--encoder-steps", type=int, default=4800, help="of the encoder alone, again; 0: none")
+    parser.add_argument("--decoder-steps", type=int, default=1700, help="of the decoder alone; 0: none")
     parser.add_argument("--seconds", type=float, default=18, help="of audio in a batch")
     parser.add_argument("--rate", type=float, default=1.2e-3)
     parser.add_argument("--check", type=int, default=1000, help="steps between evaluations")
@@ -234,15 +251,18 @@ def main():
             if done < until:
                 weights, state = run(options, weights, state, done, shape, until, loss_of, lambda n: LETTERS)
                 done = until
-        find_times(options, weights, shape)
         if done < options.steps:
+            find_times(options, weights, shape)
             weights, _ = run(options, weights, state, done, shape, options.steps, training.loss,
                              lambda n: shares_at(n / options.steps))
+        if options.encoder_steps:
+            weights = train_encoder(options, weights, shape)
+        find_times(options, weights, shape)
         if options.decoder_steps:
             weights = train_decoder(options, weights, shape)
-    elif (options.work / "decoder.npz").exists():
-        with np.load(options.work / "decoder.npz") as file:
-            weights |= {name[2:]: file[name] for name in file.files if name.startswith("w:")}
+    else:
+        for path in (options.work / "encoder.npz", options.work / "decoder.npz"):
+            weights |= training.weights_of(path) if path.exists() else {}
     export({name: np.asarray(value) for name, value in weights.items()}, shape, options)
     if not options.export:
         evaluate(weights, shape, options, 30.0)

@@ -66,7 +66,7 @@ def echo(rng: np.random.Generator, raw: np.ndarray) -> np.ndarray:
 
 
 def noises(filters: np.ndarray, seed: int) -> list[np.ndarray]:
-    """Spectra of noises, about as loud as speech: white to brown, some with hum, some that swells."""
+    """Spectra of sounds without words, about as loud as speech: noise from white to brown, some that swells, hum and tones."""
     rng, made = np.random.default_rng(seed), []
     count = NOISE_SECONDS * features.RATE
     seconds = np.arange(count) / features.RATE
@@ -75,11 +75,35 @@ def noises(filters: np.ndarray, seed: int) -> list[np.ndarray]:
     for power in (0.0, 0.5, 1.0):
         sound = np.fft.irfft(spectrum * hertz**-power)
         sound /= sound.std()
-        hum = sum(np.sin(2 * np.pi * 50 * k * seconds) / k for k in (1, 2, 3, 5))
         swell = 1 + 0.9 * np.interp(seconds, 0.25 * np.arange(4 * NOISE_SECONDS), rng.uniform(-1, 1, 4 * NOISE_SECONDS))
-        for one in (sound, sound + hum, sound * swell):
-            made.append(features.raw_log_mel(0.1 * one, filters).astype(np.float32))
-    return made
+        made += [sound, sound + overtones(rng, seconds), sound * swell]
+    made += [overtones(rng, seconds) + 10 ** -rng.uniform(1, 5) * rng.standard_normal(count) for _ in range(6)]
+    return [features.raw_log_mel(0.1 * one, filters).astype(np.float32) for one in made]
+
+
+def overtones(rng: np.random.Generator, seconds: np.ndarray) -> np.ndarray:
+    """The mains' hum, or a tone, with overtones that get weaker."""
+    hertz = rng.choice([50.0, 60.0]) if rng.random() < 0.8 else rng.uniform(80, 1500)
+    keep = rng.uniform(0.3, 0.8)
+    return sum(keep**n * np.sin(2 * np.pi * hertz * (n + 1) * seconds) for n in range(6))
+
+
+def clip_without_words(rng: np.random.Generator, filters: np.ndarray, frames: int) -> np.ndarray:
+    """Returns the spectrum [frames, mels] of noise, hum or a tone that mostly breaks off, as a clip does in a window."""
+    count = frames * features.HOP
+    length = count if rng.random() < 0.3 else int(rng.uniform(0.3, 1) * min(count, 12 * features.RATE))
+    sound, kind = np.zeros(count, np.float32), rng.integers(3)
+    part = np.zeros(length)
+    if kind != 1:
+        spectrum = np.fft.rfft(rng.standard_normal(length))
+        hertz = np.maximum(np.fft.rfftfreq(length, 1 / features.RATE), 20)
+        part = np.fft.irfft(spectrum * hertz ** -rng.choice([0, 0.5, 1.0]), length)
+        part /= part.std()
+    if kind != 0:
+        part = part * 10 ** -rng.uniform(0, 2) + overtones(rng, np.arange(length) / features.RATE + rng.random())
+    sound[:length] = part * (10 ** rng.uniform(-3.2, -0.6) / part.std())
+    steps = 1 / 32768
+    return features.raw_log_mel(np.clip(np.round(sound / steps) * steps, -1, 1), filters)
 
 
 def noise(rng: np.random.Generator, bank: list[np.ndarray], frames: int) -> np.ndarray:

@@ -1,6 +1,6 @@
 """The last phase of the training: the decoder alone, on what the finished encoder makes of rows that are encoded once.
 
-A step costs a fifth of one that trains both, and the letters that the encoder knows by then are all that it needs.
+A step costs a fraction of one that trains both, and the letters that the encoder knows by then are all that it needs.
 """
 
 import dataclasses
@@ -14,12 +14,13 @@ import numpy as np
 
 from asr import network, rows, training
 
-SECONDS = 40  # of short and long rows in a step; of whole windows it has one
-AMID = {rows.LONG: 0.6, rows.WHOLE: 0.5}  # shares of rows from amid a window; of short ones SHORT_AMID
-SHORT_AMID = 0.3
-# Shares of steps with long rows and with whole windows, before and after LATE of the steps. Most have single sentences:
-# with several in each from the beginning, the decoder does not find out where to look.
-LATE, EARLY_SHARES, LATE_SHARES = 0.6, (0.10, 0.08), (0.15, 0.35)
+DECAY = 0.8  # of the steps
+AMID = {rows.LONG: 0.6, rows.WHOLE: 0.5}  # shares of rows from amid a window; of others SELDOM_AMID
+SELDOM_AMID = 0.3
+ENCODED_SECONDS = 30  # of rows that are encoded at once
+# What a step learns from: seconds of short rows of a form, long rows, windows with a sentence, and whole windows.
+# All of it in each step: with several sentences in most rows, the decoder does not find out where to look.
+SHORT_SECONDS, LONGS, ALONES, WHOLES = 40, 2, 2, 1
 
 
 @dataclasses.dataclass
@@ -40,74 +41,71 @@ def remember(path: pathlib.Path, maker: rows.Maker, form: rows.Form, count: int,
     wanted = path.with_suffix(".npz")
     if not wanted.exists():
         encode = jax.jit(lambda w, mel, begins: network.encode(w, mel, begins, shape).astype(jnp.float16))
-        each, parts = at_once(form), []
+        each, parts, started = max(1, 50 * ENCODED_SECONDS // form.frames), [], time.monotonic()
         encoded = np.lib.format.open_memmap(path, "w+", np.float16, (count, form.frames, shape.width))
         maker.seconds = each * form.frames / 50
         for i in range(0, count, each):
-            mel, begins, *rest = maker.batch(i, (0, 0, AMID.get(form, SHORT_AMID)), form)
+            mel, begins, *rest = maker.batch(i, (0, 0, AMID.get(form, SELDOM_AMID)), form)
             encoded[i:i + each] = np.asarray(encode(weights, mel, begins))[:count - i]
             parts.append(rest[:5])
         encoded.flush()
         np.savez(wanted, *(np.concatenate(part)[:count] for part in zip(*parts)))
+        print(f"encoded {count} rows of {form.frames} frames in {time.monotonic() - started:.0f} s", flush=True)
     with np.load(wanted) as file:
         return Memories(form, np.load(path, mmap_mode="r"), [file[name] for name in file.files])
 
 
-def remember_all(folder: pathlib.Path, maker: rows.Maker, counts: tuple[int, int, int], weights: dict, shape) -> list[Memories]:
-    """counts are those of short rows, of long ones and of whole windows."""
+def remember_all(folder: pathlib.Path, maker: rows.Maker, counts: tuple[int, int, int, int], weights: dict, shape) -> list[Memories]:
+    """counts are those of short rows, of long ones, of windows with a sentence, and of whole windows."""
     parts = np.array([share / form.frames for form, share in zip(rows.SHORT, maker.shares)])
     asked = [(form, round(counts[0] * weight)) for form, weight in zip(rows.SHORT, parts / parts.sum())]
-    asked += [(rows.LONG, counts[1]), (rows.WHOLE, counts[2])]
-    return [remember(folder / f"rows{form.frames}.npy", maker, form, count, weights, shape) for form, count in asked]
+    asked += zip((rows.LONG, rows.ALONE, rows.WHOLE), counts[1:])
+    return [remember(folder / f"rows{form.frames}-{form.tokens}.npy", maker, form, count, weights, shape) for form, count in asked]
 
 
-def at_once(form: rows.Form) -> int:
-    return 1 if form is rows.WHOLE else max(1, int(50 * SECONDS / form.frames))
-
-
-def draw(rng, memories: list[Memories], late: bool) -> Memories:
+def draw(rng, memories: list[Memories]) -> list[tuple]:
     """Returns what a step learns from; short rows by how much they hold."""
-    *short, long, whole = memories
-    several, windows = LATE_SHARES if late else EARLY_SHARES
-    drawn = rng.random()
-    if drawn < windows + several:
-        return whole if drawn < windows else long
+    *short, long, alone, whole = memories
     held = np.array([m.encoded.shape[0] * m.form.frames for m in short], float)
-    return short[rng.choice(len(short), p=held / held.sum())]
+    some = short[rng.choice(len(short), p=held / held.sum())]
+    count = 50 * SHORT_SECONDS // some.form.frames
+    return [some.some(rng, count), long.some(rng, LONGS), alone.some(rng, ALONES), whole.some(rng, WHOLES)]
 
 
-def loss(decoder, memory, first, tokens, targets, mask, looks, shape):
-    """As training.loss, without the encoder's part."""
-    predicted, seen = network.logits(decoder, memory.astype(jnp.float32), tokens, first, shape)
-    words, look, right = training.written(predicted, seen, targets, mask, looks)
-    return words + training.LOOK_WEIGHT * look, jnp.stack([words, right])
+def loss(decoder, parts, shape):
+    """As training.loss, without the encoder's part, over the tokens of all parts."""
+    total, count, right = 0.0, sum(jnp.sum(part[4]) for part in parts), 0.0
+    for memory, first, tokens, targets, mask, looks in parts:
+        predicted, seen = network.logits(decoder, memory.astype(jnp.float32), tokens, first, shape)
+        words, look, correct = training.written(predicted, seen, targets, mask, looks)
+        share = jnp.sum(mask) / count
+        total, right = total + share * (words + training.LOOK_WEIGHT * look), right + share * correct
+    return total, jnp.stack([total, right])
 
 
 def train(checkpoint: pathlib.Path, weights: dict, memories: list[Memories], steps: int, peak: float, shape, seed: int) -> dict:
     """Returns the weights with a trained decoder; goes on from the checkpoint, if there is one."""
     decoder = {name: value for name, value in weights.items() if name.startswith("decoder.")}
-    optim = training.optimiser()
+    optim = training.late_optimiser()
     state, done = optim.init(decoder), 0
     if checkpoint.exists():
         done, decoder, state = training.restore(checkpoint, state)
 
     @functools.partial(jax.jit, donate_argnums=(0, 1))
-    def step(decoder, state, rate, *batch):
-        (_, parts), slopes = jax.value_and_grad(loss, has_aux=True)(decoder, *batch, shape)
+    def step(decoder, state, rate, parts):
+        (_, values), slopes = jax.value_and_grad(loss, has_aux=True)(decoder, parts, shape)
         updates, state = optim.update(slopes, state, decoder)
-        return jax.tree.map(lambda w, u: w + rate * u, decoder, updates), state, parts
+        return jax.tree.map(lambda w, u: w + rate * u, decoder, updates), state, values
 
     decoder, recent, started = jax.tree.map(jnp.array, decoder), [], time.monotonic()
     for number in range(done + 1, steps + 1):
-        rng = np.random.default_rng((seed, number))
-        drawn = draw(rng, memories, number > LATE * steps)
-        batch = drawn.some(rng, at_once(drawn.form))
-        decoder, state, parts = step(decoder, state, np.float32(training.rate_at(number - 1, steps, peak)), *batch)
-        recent.append(np.asarray(parts))
-        if number % 200 == 0:
-            words, right = np.mean(recent, 0)
-            print(f"decoder {number}/{steps}: tokens {words:.3f}, right {right:.3f}, {time.monotonic() - started:.0f} s", flush=True)
+        parts = draw(np.random.default_rng((seed, number)), memories)
+        decoder, state, values = step(decoder, state, np.float32(training.rate_at(number - 1, steps, peak, DECAY)), parts)
+        recent.append(values)
+        if number % 100 == 0:
+            total, right = np.mean(recent, 0)
+            print(f"decoder {number}/{steps}: loss {total:.3f}, right {right:.3f}, {time.monotonic() - started:.0f} s", flush=True)
             recent = []
-        if number % 1000 == 0 or number == steps:
+        if number % 500 == 0 or number == steps:
             training.save(checkpoint, number, decoder, state)
     return {**weights, **decoder}

@@ -11,6 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from asr.products import linear
+
 VOCABULARY = 51864
 FRAMES = 1500  # positions of the encoder, of 20 ms
 CONTEXT = 448  # positions of the decoder
@@ -106,19 +108,19 @@ def _norm(x, w, name):
 
 
 def _linear(x, w, name):
-    y = x @ w[f"{name}.weight"].T
+    y = linear(x, w[f"{name}.weight"])
     return y + w[f"{name}.bias"] if f"{name}.bias" in w else y
 
 
 def _attention(x, memory, w, name, heads, mask=None):
     """Returns the mixed values and how the heads look: [batch, heads, queries, keys]."""
-    split = lambda y: y.reshape(y.shape[0], y.shape[1], heads, -1)
+    split = lambda y: y.reshape(y.shape[0], y.shape[1], heads, -1).transpose(0, 2, 1, 3)
     query, key, value = (split(_linear(y, w, f"{name}.{part}")) for y, part in ((x, "query"), (memory, "key"), (memory, "value")))
-    scores = jnp.einsum("bqhc,bkhc->bhqk", query, key) / np.sqrt(query.shape[-1])
+    scores = query @ key.swapaxes(-1, -2) / np.sqrt(query.shape[-1])
     if mask is not None:
         scores = jnp.where(mask, scores, -1e30)
     looks = jax.nn.softmax(scores, -1)
-    mixed = jnp.einsum("bhqk,bkhc->bqhc", looks, value)
+    mixed = (looks @ value).transpose(0, 2, 1, 3)
     return _linear(mixed.reshape(x.shape), w, f"{name}.out"), looks
 
 
@@ -134,7 +136,7 @@ def _convolved(x, w, name, stride):
     frames = x.shape[1] // stride
     taps = jnp.concatenate([padded[:, k:k + stride * (frames - 1) + 1:stride] for k in range(3)], -1)
     weight = w[f"{name}.weight"].transpose(0, 2, 1).reshape(w[f"{name}.weight"].shape[0], -1)
-    return jax.nn.gelu(taps @ weight.T + w[f"{name}.bias"][:, 0], approximate=True)
+    return jax.nn.gelu(linear(taps, weight) + w[f"{name}.bias"][:, 0], approximate=True)
 
 
 def encode(w, mel, begins, shape: Shape):

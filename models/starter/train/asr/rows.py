@@ -12,10 +12,10 @@ from speech.sentences import letters
 
 MARGIN = 3  # frames of silence at both ends of a clip of speech.voices
 LATEST = 50  # frames: whisper.cpp lets no first time be later
-SILENT_SHARE = {False: 0.03, True: 0.12}  # of rows without words, by whether they are whole windows
+SILENT_SHARE = {False: 0.05, True: 0.15}  # of rows without words, by whether they are whole windows
 PROMPTED_SHARE = 0.25  # of long rows
 FULL = 20  # sentences: more than a window holds
-# Shares of rows by their number of sentences; the second of the decoder's own phase.
+# Shares of rows by their number of sentences; the second of the late phases.
 SEVERAL = {1: 0.25, 2: 0.25, 3: 0.25, 4: 0.25}, {1: 0.1, 2: 0.2, 3: 0.2, 4: 0.2, 5: 0.3}
 WINDOWFUL = {1: 0.3, 2: 0.15, 3: 0.1, 4: 0.08, 5: 0.07, 6: 0.06, FULL: 0.24}, {1: 0.4, 2: 0.15, 3: 0.1, 4: 0.05, 6: 0.05, FULL: 0.25}
 CUT_SHARE = 0.12  # of long rows, whose last sentence breaks off
@@ -34,6 +34,7 @@ class Form:
 SHORT = [Form(85, 14, 40, many=False), Form(110, 16, 50, many=False), Form(135, 19, 60, many=False),
          Form(160, 22, 70, many=False), Form(240, 32, 110, many=False)]
 LONG, WHOLE = Form(480, 64, 190), Form(FRAMES, 176, 0)
+ALONE = Form(FRAMES, 40, 0, many=False)  # a sentence in a window, as most callers send one
 
 
 @dataclasses.dataclass
@@ -91,11 +92,11 @@ class Row:
 class Maker:
     """Makes batches; batch n is the same whenever it is made."""
 
-    def __init__(self, clips: list[Clip], spectra, tokenizer, table, filters, seconds: float, seed: int, for_decoder=False):
-        """spectra[clip.number] are a clip's; seconds is what a batch holds together; for_decoder: more sentences, less changed."""
-        self.for_decoder = for_decoder
+    def __init__(self, clips: list[Clip], spectra, tokenizer, table, filters, seconds: float, seed: int, late=False):
+        """spectra[clip.number] are a clip's; seconds is what a batch holds together; late: more sentences, less changed."""
+        self.late, self.filters = late, filters
         self.clips, self.spectra, self.tokenizer, self.table, self.seed = clips, spectra, tokenizer, table, seed
-        self.seconds, self.changer, self.noises = seconds, augment.Changer(len(filters), 0.55 if for_decoder else 0.35), augment.noises(filters, seed)
+        self.seconds, self.changer, self.noises = seconds, augment.Changer(len(filters), 0.55 if late else 0.35), augment.noises(filters, seed)
         sizes = np.array([clip.frames for clip in clips])
         places = np.searchsorted(np.array([0.95 * form.frames for form in SHORT]), sizes)
         self.buckets = [np.flatnonzero(places == i) for i in range(len(SHORT))]
@@ -127,10 +128,12 @@ class Maker:
         raw, loudest = row.raw, row.raw.max()
         if loudest <= features.FLOOR + 1:  # nothing said
             if rng.random() < 0.9:
-                raw = augment.noise(rng, self.noises, len(raw)) + np.float32(rng.uniform(-6, 1))
+                raw = augment.clip_without_words(rng, self.filters, len(raw))
         elif rng.random() < 0.4:
             noise = augment.noise(rng, self.noises, len(raw))
             noise = noise + np.float32(loudest - rng.uniform(2.2, 7.5) - noise.max())
+            if rng.random() < 0.7:  # it ends soon after the speech, as a clip does
+                noise[np.flatnonzero(raw.max(1) > features.FLOOR + 1)[-1] + 2 * rng.integers(8, 40):] = features.FLOOR
             raw = np.log10(10.0**raw + 10.0**noise)
         return augment.masked(rng, features.scaled(np.maximum(raw, features.FLOOR)))
 
@@ -140,7 +143,7 @@ class Maker:
         row = Row(form, int(rng.integers(free)) if free and rng.random() < amid else 0)
         if form.many and rng.random() < PROMPTED_SHARE:
             self.prompt(rng, row)
-        if rng.random() < SILENT_SHARE[form is WHOLE]:
+        if rng.random() < SILENT_SHARE[form.frames == FRAMES]:
             row.silence()
             return row
         if rng.random() < 0.04:
@@ -168,7 +171,7 @@ class Maker:
     def lead(self, rng, form: Form) -> int:
         """Frames of silence in the beginning."""
         if not form.many:
-            return int(rng.integers(8))
+            return int(rng.integers(20 if form is ALONE else 8))
         return int(rng.integers(50, 250)) if form is WHOLE and rng.random() < 0.15 else int(35 * rng.random() ** 2)
 
     def gap(self, rng, form: Form) -> int:
@@ -178,7 +181,7 @@ class Maker:
         """How many sentences a row shall have."""
         if not form.many:
             return 1
-        shares = (WINDOWFUL if form is WHOLE else SEVERAL)[self.for_decoder]
+        shares = (WINDOWFUL if form is WHOLE else SEVERAL)[self.late]
         return int(rng.choice(list(shares), p=list(shares.values())))
 
     def prompt(self, rng, row: Row):

@@ -13,6 +13,7 @@ from asr import network
 LETTERS_WEIGHT = 0.3  # of the CTC head's loss
 LOOK_WEIGHT = 0.15  # of the loss that tells the first heads where each word is
 WARM_UP = 150  # steps
+ADAM_PART = 0.3  # of Muon's rate
 
 
 def spread_loss(w, mel, begins, first, tokens, targets, mask, looks, letters, padding, shape):
@@ -69,9 +70,20 @@ def optimiser():
     return optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(1.0, b2=0.98, weight_decay=0.02, mask=matrices))
 
 
-def make_step(shape, loss_of):
+def late_optimiser():
+    """Muon (Jordan et al., 2024) for the layers' matrices, AdamW for the rest, of rate 1: steps multiply."""
+    def dimensions(tree):
+        of = {2: (1,), 3: (1, 2)}  # a convolution's matrix sums over channels and positions
+        return {name: optax.contrib.MuonDimensionNumbers(of[value.ndim], 0)
+                if getattr(value, "ndim", 0) in of and ("blocks" in name or "conv" in name) and name.endswith("weight") else None
+                for name, value in tree.items()}
+    return optax.chain(optax.clip_by_global_norm(1.0), optax.contrib.muon(
+        1.0, beta=0.95, weight_decay=0.02, adam_learning_rate=ADAM_PART, adam_b1=0.9, adam_b2=0.98,
+        muon_weight_dimension_numbers=dimensions, consistent_rms=0.2))
+
+
+def make_step(shape, loss_of, optim):
     """Returns a step (weights, state, rate, *batch) -> (weights, state, losses)."""
-    optim = optimiser()
 
     @functools.partial(jax.jit, donate_argnums=(0, 1))
     def step(weights, state, rate, *batch):
@@ -82,9 +94,9 @@ def make_step(shape, loss_of):
     return step
 
 
-def rate_at(step: int, steps: int, peak: float) -> float:
-    """A short warm-up, then constant, then a linear decay to nothing from 45 % on."""
-    return peak * min(1.0, (step + 1) / WARM_UP, max(0.0, (steps - step) / (0.55 * steps)))
+def rate_at(step: int, steps: int, peak: float, decay: float = 0.55) -> float:
+    """A short warm-up, then constant, then over a share of the steps a linear decay to nothing."""
+    return peak * min(1.0, (step + 1) / WARM_UP, max(0.0, (steps - step) / (decay * steps)))
 
 
 def save(path: pathlib.Path, done: int, weights: dict, state) -> None:
@@ -95,9 +107,13 @@ def save(path: pathlib.Path, done: int, weights: dict, state) -> None:
     partial.rename(path)
 
 
+def weights_of(path: pathlib.Path) -> dict:
+    with np.load(path) as file:
+        return {name[2:]: jnp.asarray(file[name]) for name in file.files if name.startswith("w:")}
+
+
 def restore(path: pathlib.Path, state):
     """Returns (steps done, weights, optimiser's state)."""
     with np.load(path) as file:
-        weights = {name[2:]: jnp.asarray(file[name]) for name in file.files if name.startswith("w:")}
         leaves = [jnp.asarray(file[f"s:{i}"]) for i in range(len(jax.tree.leaves(state)))]
-        return int(file["done"]), weights, jax.tree.unflatten(jax.tree.structure(state), leaves)
+        return int(file["done"]), weights_of(path), jax.tree.unflatten(jax.tree.structure(state), leaves)
