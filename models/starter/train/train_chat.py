@@ -53,8 +53,8 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, required=True, help="folder of chat.gguf")
     parser.add_argument("--begin", type=pathlib.Path, metavar="FILE", help="an earlier chat.gguf, whose vocabulary, shape and weights "
                         "it begins with; else it begins with random weights")
-    parser.add_argument("--steps", type=int, default=1500)
-    parser.add_argument("--rate", type=float, default=0.012)
+    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--rate", type=float, default=0.008)
     parser.add_argument("--seed", type=int, default=20)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
