@@ -18,9 +18,10 @@ DECAY = 0.8  # of the steps
 AMID = {rows.LONG: 0.6, rows.WHOLE: 0.5}  # shares of rows from amid a window; of others SELDOM_AMID
 SELDOM_AMID = 0.3
 ENCODED_SECONDS = 30  # of rows that are encoded at once
-# What a step learns from: seconds of short rows of a form, long rows, windows with a sentence, and whole windows.
-# All of it in each step: with several sentences in most rows, the decoder does not find out where to look.
-SHORT_SECONDS, LONGS, ALONES, WHOLES = 40, 2, 2, 1
+# What a step learns from: seconds of short rows of a form, and long rows, windows with a sentence or whole windows, a
+# few of one kind. With several sentences in most rows, the decoder does not find out where to look.
+SHORT_SECONDS = 40
+OTHERS, OTHER_SHARES = (2, 2, 1), (0.3, 0.45, 0.25)
 
 
 @dataclasses.dataclass
@@ -64,23 +65,21 @@ def remember_all(folder: pathlib.Path, maker: rows.Maker, counts: tuple[int, int
 
 
 def draw(rng, memories: list[Memories]) -> list[tuple]:
-    """Returns what a step learns from; short rows by how much they hold."""
-    *short, long, alone, whole = memories
+    """Returns the two parts that a step learns from; short rows by how much they hold."""
+    short, others = memories[:-3], memories[-3:]
     held = np.array([m.encoded.shape[0] * m.form.frames for m in short], float)
     some = short[rng.choice(len(short), p=held / held.sum())]
-    count = 50 * SHORT_SECONDS // some.form.frames
-    return [some.some(rng, count), long.some(rng, LONGS), alone.some(rng, ALONES), whole.some(rng, WHOLES)]
+    kind = rng.choice(3, p=OTHER_SHARES)
+    return [some.some(rng, 50 * SHORT_SECONDS // some.form.frames), others[kind].some(rng, OTHERS[kind])]
 
 
-def loss(decoder, parts, shape):
-    """As training.loss, without the encoder's part, over the tokens of all parts."""
-    total, count, right = 0.0, sum(jnp.sum(part[4]) for part in parts), 0.0
-    for memory, first, tokens, targets, mask, looks in parts:
-        predicted, seen = network.logits(decoder, memory.astype(jnp.float32), tokens, first, shape)
-        words, look, correct = training.written(predicted, seen, targets, mask, looks)
-        share = jnp.sum(mask) / count
-        total, right = total + share * (words + training.LOOK_WEIGHT * look), right + share * correct
-    return total, jnp.stack([total, right])
+def loss(decoder, memory, first, tokens, targets, mask, looks, shape):
+    """As training.loss, without the encoder's part; summed over the tokens, and with the sums (loss, right, tokens)."""
+    predicted, seen = network.logits(decoder, memory.astype(jnp.float32), tokens, first, shape)
+    words, look, right = training.written(predicted, seen, targets, mask, looks)
+    count = jnp.sum(mask)
+    total = count * (words + training.LOOK_WEIGHT * look)
+    return total, jnp.stack([total, count * right, count])
 
 
 def train(checkpoint: pathlib.Path, weights: dict, memories: list[Memories], steps: int, peak: float, shape, seed: int) -> dict:
@@ -91,20 +90,25 @@ def train(checkpoint: pathlib.Path, weights: dict, memories: list[Memories], ste
     if checkpoint.exists():
         done, decoder, state = training.restore(checkpoint, state)
 
+    # Each form's gradient is compiled by itself: there are many more pairs of forms.
+    slopes_of = jax.jit(functools.partial(jax.value_and_grad(loss, has_aux=True), shape=shape))
+
     @functools.partial(jax.jit, donate_argnums=(0, 1))
-    def step(decoder, state, rate, parts):
-        (_, values), slopes = jax.value_and_grad(loss, has_aux=True)(decoder, parts, shape)
+    def update(decoder, state, slopes, rate, tokens):
+        slopes = jax.tree.map(lambda *parts: sum(parts) / tokens, *slopes)
         updates, state = optim.update(slopes, state, decoder)
-        return jax.tree.map(lambda w, u: w + rate * u, decoder, updates), state, values
+        return jax.tree.map(lambda w, u: w + rate * u, decoder, updates), state
 
     decoder, recent, started = jax.tree.map(jnp.array, decoder), [], time.monotonic()
     for number in range(done + 1, steps + 1):
-        parts = draw(np.random.default_rng((seed, number)), memories)
-        decoder, state, values = step(decoder, state, np.float32(training.rate_at(number - 1, steps, peak, DECAY)), parts)
-        recent.append(values)
+        rate = np.float32(training.rate_at(number - 1, steps, peak, DECAY))
+        parts = [slopes_of(decoder, *part) for part in draw(np.random.default_rng((seed, number)), memories)]
+        sums = sum(np.asarray(values) for (_, values), _ in parts)
+        decoder, state = update(decoder, state, [slopes for _, slopes in parts], rate, sums[2])
+        recent.append(sums)
         if number % 100 == 0:
-            total, right = np.mean(recent, 0)
-            print(f"decoder {number}/{steps}: loss {total:.3f}, right {right:.3f}, {time.monotonic() - started:.0f} s", flush=True)
+            total, right, tokens = np.sum(recent, 0)
+            print(f"decoder {number}/{steps}: loss {total / tokens:.3f}, right {right / tokens:.3f}, {time.monotonic() - started:.0f} s", flush=True)
             recent = []
         if number % 500 == 0 or number == steps:
             training.save(checkpoint, number, decoder, state)
