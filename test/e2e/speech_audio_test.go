@@ -187,7 +187,10 @@ func (s *server) answerBeside(t *testing.T) (stop func() int64) {
 		for {
 			select {
 			case <-enough:
-				return
+				// A slow machine gets its time for a few.
+				if rounds.Load() >= 3 {
+					return
+				}
 			default:
 			}
 			heard, judged, err := ask(ctx)
