@@ -31,8 +31,8 @@ const (
 )
 
 // The same models where only one fits at a time: with the original's sizes, and
-// with the real sizes of the models that ship, so that what is measured comes
-// close to the budget. Idle times are a six-hundredth of the original's: whom
+// with one that holds for each of the models that ship, so that what is measured
+// comes close to the budget. Idle times are a six-hundredth of the original's: whom
 // nobody may evict has to leave within the test.
 func TestMixUnderTightBudgets(t *testing.T) {
 	idle := []string{"10m", "1s", "30m", "3s", "3m}", "300ms}", "5m,", "500ms,", "5m}", "500ms}"}

@@ -158,7 +158,7 @@ func (c *badClip) checkTranscript(t *testing.T, call string, got *gatewayv1.Tran
 }
 
 // answerBeside asks for the same good answers, over and over, until the function
-// that it returns is called, which tells how many rounds there were.
+// that it returns is called and there were three rounds; it tells how many.
 func (s *server) answerBeside(t *testing.T) (stop func() int64) {
 	t.Helper()
 	clip := wav(16000, tone(16000, 1, 0.5))
@@ -187,7 +187,6 @@ func (s *server) answerBeside(t *testing.T) (stop func() int64) {
 		for {
 			select {
 			case <-enough:
-				// A slow machine gets its time for a few.
 				if rounds.Load() >= 3 {
 					return
 				}

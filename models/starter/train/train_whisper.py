@@ -251,13 +251,12 @@ def main():
             if done < until:
                 weights, state = run(options, weights, state, done, shape, until, loss_of, lambda n: LETTERS)
                 done = until
+        find_times(options, weights, shape)
         if done < options.steps:
-            find_times(options, weights, shape)
             weights, _ = run(options, weights, state, done, shape, options.steps, training.loss,
                              lambda n: shares_at(n / options.steps))
         if options.encoder_steps:
             weights = train_encoder(options, weights, shape)
-        find_times(options, weights, shape)
         if options.decoder_steps:
             weights = train_decoder(options, weights, shape)
     else:
