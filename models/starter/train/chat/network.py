@@ -20,11 +20,11 @@ NOTHING = -1  # the document of tokens that fill a row up
 @dataclasses.dataclass(frozen=True)
 class Shape:
     """Hyperparameters, named as in GGUF metadata. Head size is free of embedding / heads, as in Qwen3."""
-    vocab_size: int = 2560
+    vocab_size: int = 1536
     embedding_length: int = 192
     block_count: int = 4
-    head_count: int = 3
-    head_count_kv: int = 1
+    head_count: int = 4
+    head_count_kv: int = 2
     key_length: int = 64
     feed_forward_length: int = 512
     rms_epsilon: float = 1e-6
