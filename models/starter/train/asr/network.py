@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from asr.products import linear
+from products import linear
 
 VOCABULARY = 51864
 FRAMES = 1500  # positions of the encoder, of 20 ms

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from chat.products import linear, times, times_transposed
+from products import linear, times, times_transposed
 
 NOTHING = -1  # the document of tokens that fill a row up
 
