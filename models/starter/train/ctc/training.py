@@ -51,7 +51,7 @@ def optimiser():
 
 def rate_at(step: int, steps: int, peak: float) -> float:
     """The learning rate: a short warm-up, then constant, then a linear decay over the last third."""
-    decay = steps // 3
+    decay = max(1, steps // 3)
     return peak * min(1.0, step / WARM_UP, 0.02 + 0.98 * (steps - step) / decay)
 
 
