@@ -4,7 +4,8 @@
     venv/bin/python train_chat.py --work /somewhere/chat --out ..
 
 Writes a checkpoint each 100 steps and goes on from it when it is started again, also with another number of --steps.
-Prints the loss of held-out conversations and sample answers; `make models-eval` measures. One core by default.
+Each 500 steps it prints how many held-out sentences it answers right, and sample answers; `make models-eval` measures
+the file. One core by default.
 """
 
 import argparse
@@ -34,9 +35,13 @@ def load_batch(number):
 
 
 def evaluate(weights, shape, tokenizer):
-    """Prints sample answers, and the margin of the first over the second choice."""
+    """Prints how much is right, sample answers, and the margin of the first over the second choice."""
     import numpy as np
-    from chat import corpus, network
+    from chat import corpus, exact, heldout, network
+
+    for name in ("grammar_errors", "grammar_correct", "unknown_errors", "unknown_correct"):
+        share = exact.share(weights, shape, tokenizer, getattr(heldout, name)(200))
+        print(f"{name.replace('_', ', ')}: {share:.1%} right of 200 held out", flush=True)
 
     stop, margins = tokenizer.special["<|im_end|>"], []
     for system, texts in ((None, SAMPLES), (corpus.SERVER["GrammarPromptEnglish"], TEXTS)):

@@ -6,10 +6,10 @@ import numpy as np
 
 from chat import corpus
 from chat.network import NOTHING
-from chat.phrases import Writer
 from chat.tokenizer import ChatTokenizer
+from chat.wide import WideWriter
 
-SHARED = (6, 128)  # rows and tokens of a part of the conversations under a server's prompt
+SHARED = (4, 192)  # rows and tokens of a part of the conversations under a server's prompt
 PARTS = 4
 FREE = (4, 256)
 TRAINED_SHARE = 0.6  # at most, of a row's tokens
@@ -18,7 +18,7 @@ TRIES = 12  # conversations that find no room before rows count as full
 
 def train_tokenizer(vocab_size: int, seed: int) -> ChatTokenizer:
     """Makes the vocabulary of texts as the training has them."""
-    w = Writer(random.Random(f"{seed}/vocabulary"))
+    w = WideWriter(random.Random(f"{seed}/vocabulary"))
 
     def texts():
         for number in range(30000):
@@ -41,7 +41,7 @@ class Batches:
     def batch(self, number: int):
         """Returns (prompt, known, shared, free) as network.value_and_gradient takes them."""
         rng = random.Random(f"{self.seed}/{number}")
-        w = Writer(rng)
+        w = WideWriter(rng)
         system = corpus.server_prompt(rng)
         prompt = self.tokenizer.system(system)
         known = np.arange(self.longest) < len(prompt)

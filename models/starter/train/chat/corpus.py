@@ -47,12 +47,13 @@ def grammar_turn(w: Writer, vietnamese: bool):
         text = w.pick(w.strange, w.strange, lambda: w.any(WORDS)[2], lambda: w.any(PHRASES)[0], lambda: "🎉 " + w.strange())()
         return grammar.noted_answer([grammar.Pair(text, text)], vietnamese)
     if kind < 0.05:  # words in a row can only be copied
-        text = " ".join(w.strange() if w.chance(0.3) else w.any(w.any((words.ADJECTIVES, words.THINGS, words.FUNCTION, words.FOOD)))
-                        for _ in range(w.rng.randint(2, 7)))
+        kinds = w.strange, w.noun, w.adjective, lambda: w.any(words.FUNCTION), lambda: w.any(words.FOOD), w.uncounted, w.adverb
+        w.open()
+        text = " ".join(w.any(kinds)() for _ in range(w.rng.randint(2, 9)))
         return grammar.noted_answer([grammar.Pair(text, text)], vietnamese)
     if kind < 0.1:
         return grammar.two_mistakes(w, vietnamese)
-    pairs = [grammar.pair(w) for _ in range(1 if kind < 0.94 else w.pick(2, 2, 3))]
+    pairs = [grammar.pair(w) for _ in range(1 if kind < 0.91 else w.pick(2, 2, 3))]
     return grammar.noted_answer(pairs, vietnamese)
 
 

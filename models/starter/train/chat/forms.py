@@ -9,7 +9,7 @@ from speech import words
 
 def _finite(w, verb, person, cue, frequency=None):
     """A verb in the simple present, after an adverb of frequency if one is given."""
-    base, third = FORMS[verb][:2]
+    base, third = w.forms(verb)[:2]
     right, other = (third, base) if person == "he" else (base, third)
     if not frequency:
         return part(right, (other, "agree", cue), (other, "agree", cue))
@@ -42,7 +42,7 @@ def present(w: Writer):
 def past(w: Writer):
     subject, person = w.subject()
     verb, rest = w.verb()
-    base, third, done, going = FORMS[verb]
+    base, third, done, going = w.forms(verb)
     time = w.when("past")
     regular = base + ("d" if base.endswith("e") else "ed")
     wrongs = [(base, "past"), (base, "past"), (third, "past")]
@@ -58,7 +58,7 @@ def continuous(w: Writer):
     verb, rest = w.verb()
     while verb in lexicon.STATES:
         verb, rest = w.verb()
-    base, _, _, going = FORMS[verb]
+    base, _, _, going = w.forms(verb)
     if w.chance(0.25):
         return [subject, w.be(subject.text, person, past=True), part(going, (base, "after", "was")), *rest,
                 part("at " + w.any(lexicon.NUMBERS[:12]) + " o'clock yesterday")]
@@ -70,7 +70,7 @@ def helped(w: Writer):
     """Verbs after will, can, want to and others."""
     subject, person = w.subject()
     verb, rest = w.verb()
-    base, third, done, going = FORMS[verb]
+    base, third, done, going = w.forms(verb)
     cue = w.pick("will", "will", "can", "can", "must", "should", "could", "would", "may", "cannot", "can't", "won't", "should not")
     kind = w.rng.random()
     if kind < 0.6:
@@ -92,7 +92,7 @@ def helped(w: Writer):
 def gerund(w: Writer):
     subject, person = w.subject()
     verb, rest = w.verb()
-    base, _, _, going = FORMS[verb]
+    base, _, _, going = w.forms(verb)
     lead = w.pick("enjoy", "finish", "practise")
     finite = FORMS[lead][1 if person == "he" else 0]
     if w.chance(0.5):
@@ -106,7 +106,7 @@ def gerund(w: Writer):
 def negative(w: Writer):
     subject, person = w.subject()
     verb, rest = w.verb()
-    base, third, done, going = FORMS[verb]
+    base, third, done, going = w.forms(verb)
     if w.chance(0.35):
         cue = w.pick("didn't", "did not")
         return [subject, cue, part(base, (done, "after", cue), (third, "after", cue), (f"to {base}", "extra")), *rest, w.when("past")]
@@ -128,7 +128,7 @@ def question(w: Writer):
         subject, person = w.subject()
     subject = subject.text
     verb, rest = w.verb()
-    base, third, done, going = FORMS[verb]
+    base, third, done, going = w.forms(verb)
     lead = w.pick("", "", "", "when", "why", "how often", "where")
     if lead == "where" and verb not in ("play", "read", "study", "work", "eat", "cook", "buy"):
         lead = "why"
@@ -163,7 +163,7 @@ def what(w: Writer):
         person = person if noun == subject else "he"
         be, tail = BE[person], " " + w.any(lexicon.FEELINGS) if lead == "why" else ""
         if w.chance(0.3) and lead in ("where", "who"):
-            noun, person, be = "the " + w.any(words.PLACES), "he", "is"
+            noun, person, be = "the " + w.site(), "he", "is"
         if lead == "what":
             noun = w.pick("this", "that", "your name", "his job", "her name", "your favourite food", "the problem", "your hobby")
             be = "is"
@@ -171,8 +171,8 @@ def what(w: Writer):
         return [lead, part(f"{be} {noun}{tail}", (f"{noun} {be}{tail}", "order"), (f"{other} {noun}{tail}", "agree", noun),
                            *([(f"{noun}{tail}", "missing")] if lead not in ("what", "who") else [])), "?"]
     verb = w.pick("do", "want", "eat", "read", "buy", "study", "like", "cook", "watch", "see", "make", "need")
-    base, third, done, going = FORMS[verb]
-    what = w.pick("what", "what", f"how many {words.plural(w.any(lexicon.COUNTABLE))}", "which " + w.any(lexicon.COUNTABLE))
+    base, third, done, going = w.forms(verb)
+    what = w.pick("what", "what", f"how many {words.plural(w.noun())}", "which " + w.noun())
     if kind < 0.7:
         do, other = ("does", "do") if person == "he" else ("do", "does")
         wrongs = [(f"{other} {subject} {base}", "agree", subject), (f"{do} {subject} {third}", "after", do)]
@@ -181,11 +181,11 @@ def what(w: Writer):
         return [what, part(f"{do} {subject} {base}", *wrongs), "?"]
     if kind < 0.85:
         return [what, part(f"did {subject} {base}", (f"did {subject} {done}", "after", "did")), w.when("past"), "?"]
-    noun = w.any(lexicon.COUNTABLE)
+    noun = w.noun()
     if w.chance(0.5):
         many = f"how many {words.plural(noun)} do you {w.pick('have', 'need', 'want', 'see')}"
         return [part(many, (many.replace(words.plural(noun), noun), "plural", "how many"), (many.replace("many", "much"), "choice")), "?"]
-    much = f"how much {w.any(lexicon.UNCOUNTABLE)} do you {w.pick('have', 'need', 'want')}"
+    much = f"how much {w.uncounted()} do you {w.pick('have', 'need', 'want')}"
     return [part(much, (much.replace("much", "many"), "choice")), "?"]
 
 
@@ -250,7 +250,7 @@ def comparison(w: Writer):
     if w.chance(0.6):
         return [subject, be, part(f"more {long}", (long, "missing"), (f"{long}er", "choice")), than, other]
     return [subject, be, part(f"the most {long}", (f"most {long}", "the"), (f"the more {long}", "choice")),
-            w.any(lexicon.PEOPLE), w.pick("in the class", "in the world", "in the city")]
+            w.doer(), w.pick("in the class", "in the world", "in the city")]
 
 
 def perfect(w: Writer):
@@ -259,7 +259,7 @@ def perfect(w: Writer):
     have, other = ("has", "have") if person == "he" else ("have", "has")
     done = PARTICIPLES[verb]
     rest = w.object(verb) if verb in lexicon.OBJECTS else part({"go": "to " + w.town(), "live": "in " + w.town()}.get(verb, "here"))
-    wrongs = [(verb, "after", have)] + ([(FORMS[verb][2], "after", have)] if FORMS[verb][2] != done else [])
+    wrongs = [(verb, "after", have)] + ([(w.forms(verb)[2], "after", have)] if w.forms(verb)[2] != done else [])
     year, count = w.rng.randint(1990, 2025), w.any(lexicon.NUMBERS[1:12])
     time = w.pick(part(f"since {year}", (f"from {year}", "preposition"), (f"for {year}", "preposition")),
                   part(f"for {count} years", (f"since {count} years", "preposition"), (f"for {count} year", "plural", count)), part(""))

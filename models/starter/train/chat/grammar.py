@@ -4,7 +4,7 @@ import json
 import random
 import re
 
-from chat import everyday, forms, lexicon
+from chat import everyday, forms, lexicon, structures
 from chat.parts import RULES, Pair, Part, written
 from chat.phrases import Writer
 from speech import words
@@ -45,13 +45,19 @@ def misspelt(w: Writer, word: str) -> str:
             near = {"a": "e", "e": "ai", "i": "ey", "o": "ua", "u": "oa", "y": "i", "s": "cz", "c": "sk", "k": "c", "f": "v", "t": "d",
                     "d": "t", "l": "n", "n": "m", "m": "n", "b": "p", "p": "b", "v": "f", "g": "j", "z": "s"}.get(word[at], word[at])
             out = word[:at] + w.any(near) + word[at + 1:]
-        if out != word and out.lower() not in KNOWN:
+        if out != word and out.lower() not in KNOWN and out.lower() not in w.others:
             return out
     return word + word[-1]
 
 
 def _clause(w: Writer):
     """Returns the parts of a sentence and its end."""
+    if w.unknown and w.chance(0.55):
+        pieces, end = structures.sentence(w)
+        if end == "." and w.chance(0.15):
+            more, end = structures.sentence(w)
+            pieces += w.pick([",", "and"], [",", "but"], [",", "so"], ["because"], ["when"], ["and"], [";"], ["if"]) + more
+        return pieces, end
     if w.chance(0.3):
         return everyday.sentence(w)
     pieces = [p for p in w.any(_BASIC)(w)]
@@ -89,6 +95,8 @@ def _surface(w: Writer, text: str):
     kind, tokens = w.rng.random(), text.split()
     if kind < 0.55:
         places = [i for i, t in enumerate(tokens) if re.fullmatch(r"[a-z]{4,}[.,?!]?", t) or t.rstrip(".,?!") in TYPICAL]
+        if w.unknown:  # nobody can mend a word that is unknown
+            places = [i for i in places if tokens[i].rstrip(".,?!") in KNOWN or tokens[i].rstrip(".,?!") in TYPICAL]
         if places:
             at = w.any(places)
             word = tokens[at].rstrip(".,?!")
@@ -107,6 +115,7 @@ def _surface(w: Writer, text: str):
 def sentence(w: Writer, wrong: bool | None = None) -> Pair:
     """A sentence with one mistake or with none; None leaves that to the dice."""
     wrong = w.chance(WRONG_SHARE) if wrong is None else wrong
+    w.open()
     while True:
         pieces, end = _clause(w)
         if w.chance(0.08):

@@ -59,13 +59,13 @@ class ChatCase:
         return checks.problem(self.kind, self.expected, answer, finish_reason)
 
 
-def _pairs(count: int, seed: int, wrong: bool):
-    from chat import grammar
+def _pairs(count: int, seed: int, wrong: bool, unknown=False):
+    from chat import grammar, wide
 
-    writer, seen = grammar.writer(random.Random(seed)), {}
+    writer, seen = (wide.WideWriter if unknown else grammar.writer)(random.Random(seed)), {}
     while len(seen) < count:
         pair = grammar.sentence(writer, wrong=wrong)
-        if bool(pair.rule) == wrong and is_held_out(pair.corrected):
+        if bool(pair.rule) == wrong and bool(writer.unknown) == unknown and is_held_out(pair.corrected):
             seen.setdefault(letters(pair.corrected), pair)
     return [GrammarCase(p.original, (p.corrected,), p.kind) for p in seen.values()]
 
@@ -78,6 +78,16 @@ def grammar_errors(count: int = 500, seed: int = 1) -> list[GrammarCase]:
 def grammar_correct(count: int = 200, seed: int = 2) -> list[GrammarCase]:
     """Generated sentences without mistakes."""
     return _pairs(count, seed, False)
+
+
+def unknown_errors(count: int = 200, seed: int = 3) -> list[GrammarCase]:
+    """Generated sentences with one mistake each, and with words and forms beyond those of grammar_errors."""
+    return _pairs(count, seed, True, True)
+
+
+def unknown_correct(count: int = 200, seed: int = 4) -> list[GrammarCase]:
+    """Such sentences without mistakes."""
+    return _pairs(count, seed, False, True)
 
 
 def handwritten_errors() -> list[GrammarCase]:

@@ -77,5 +77,5 @@ def part(text: str, *wrongs) -> Part:
 
 def written(pieces: list[str], end: str) -> str:
     """The sentence of these pieces of text."""
-    body = " ".join(p for p in pieces if p).replace(" ,", ",")
+    body = " ".join(p for p in pieces if p).replace(" ,", ",").replace(" ;", ";")
     return body[:1].upper() + body[1:] + end

@@ -24,8 +24,14 @@ def article(phrase: str) -> str:
 class Writer:
     """Chooses words; rng decides about everything."""
 
+    unknown = 0.0  # the share of words that are none of the rules' own
+    others = frozenset()  # real ones among those
+
     def __init__(self, rng: random.Random):
         self.rng = rng
+
+    def open(self):
+        """Begins a sentence."""
 
     def any(self, choices):
         return self.rng.choice(choices)
@@ -52,11 +58,33 @@ class Writer:
     def town(self) -> str:
         return self.strange() if self.chance(0.25) else self.any(lexicon.TOWNS)
 
+    def noun(self) -> str:
+        return self.any(lexicon.COUNTABLE)
+
+    def doer(self) -> str:
+        return self.any(lexicon.PEOPLE)
+
+    def adjective(self) -> str:
+        return self.any(lexicon.ADJECTIVES)
+
+    def uncounted(self) -> str:
+        return self.any(lexicon.UNCOUNTABLE)
+
+    def site(self) -> str:
+        return self.any(words.PLACES)
+
+    def adverb(self) -> str:
+        return self.any(sorted(lexicon.MANNER))
+
+    def forms(self, verb: str):
+        """Base, third person, past and -ing."""
+        return lexicon.FORMS[verb]
+
     def singular(self):
         """One thing: an article, perhaps an adjective, a noun."""
-        noun = self.any(lexicon.COUNTABLE)
+        noun = self.noun()
         if self.chance(0.4):
-            adjective = self.any(lexicon.ADJECTIVES)
+            adjective = self.adjective()
             a = article(adjective)
             return part(f"{a} {adjective} {noun}", (f"{adjective} {noun}", "a"), (f"{a} {noun} {adjective}", "order"),
                         (f"{'an' if a == 'a' else 'a'} {adjective} {noun}", "an"),
@@ -67,9 +95,9 @@ class Writer:
 
     def several(self):
         """More than one thing."""
-        noun, cue = self.any(lexicon.COUNTABLE), self.pick(*lexicon.NUMBERS[1:12], "many", "two", "three", "some", "a lot of",
+        noun, cue = self.noun(), self.pick(*lexicon.NUMBERS[1:12], "many", "two", "three", "some", "a lot of",
                                                             "a few", "several", "these", "those", "2", "3", "5", "10", "20")
-        adjective = self.any(lexicon.ADJECTIVES) + " " if self.chance(0.25) else ""
+        adjective = self.adjective() + " " if self.chance(0.25) else ""
         many, wrongs = words.plural(noun), [(f"{cue} {adjective}{noun}", "plural", cue)] * 2
         if many != noun + "s" and many != noun + "es" or self.chance(0.05):
             wrongs.append((f"{cue} {adjective}{noun}s", "spelling"))
@@ -81,7 +109,7 @@ class Writer:
 
     def stuff(self):
         """Something that is not counted."""
-        noun, cue = self.any(lexicon.UNCOUNTABLE), self.pick("some", "a lot of", "much", "the", "more", "my")
+        noun, cue = self.uncounted(), self.pick("some", "a lot of", "much", "the", "more", "my")
         wrongs = [(f"{cue} {noun}s", "uncountable")] if noun not in ("news", "rice", "traffic") else []
         if cue == "much":
             wrongs.append((f"many {noun}", "choice"))
@@ -91,12 +119,12 @@ class Writer:
 
     def owned(self):
         """Somebody's thing."""
-        noun = self.any(lexicon.COUNTABLE)
+        noun = self.noun()
         if self.chance(0.5):
             owner = self.pick("my", "your", "his", "her", "our", "their")
             bare = {"my": "me", "your": "you", "his": "he", "her": "she", "our": "we", "their": "they"}[owner]
             return part(f"{owner} {noun}", (f"the {owner} {noun}", "no article"), (f"{bare} {noun}", "choice"))
-        owner = self.pick(self.name(), "my " + self.any(lexicon.FAMILY), "the " + self.any(lexicon.PEOPLE))
+        owner = self.pick(self.name(), "my " + self.any(lexicon.FAMILY), "the " + self.doer())
         return part(f"{owner}'s {noun}", (f"{owner} {noun}", "mark"), (f"{owner}s {noun}", "mark"))
 
     def thing(self):
@@ -124,12 +152,12 @@ class Writer:
         if kind < 0.84:
             return part(self.pick("my", "my", "his", "her", "our", "your") + " " + self.any(lexicon.FAMILY)), "he"
         if kind < 0.88:
-            text = self.pick("everyone", "nobody", "someone", "everybody", "this " + self.any(lexicon.PEOPLE))
+            text = self.pick("everyone", "nobody", "someone", "everybody", "this " + self.doer())
             return part(text), "he"
         if kind < 0.93:
-            return part("the " + self.any(lexicon.PEOPLE)), "he"
+            return part("the " + self.doer()), "he"
         text = self.pick("the children", "people", "my parents", "my friends", f"{self.name()} and {self.name()}", "the students",
-                         "Vietnamese people", f"{self.name()} and I", "many " + words.plural(self.any(lexicon.PEOPLE)))
+                         "Vietnamese people", f"{self.name()} and I", "many " + words.plural(self.doer()))
         return part(text), "they"
 
     def be(self, cue: str, person: str, past=False):
@@ -181,8 +209,9 @@ class Writer:
 
     def manner(self):
         if self.chance(0.5):
-            adverb = self.any(sorted(lexicon.MANNER))
-            return part(self.pick("very ", "", "") + adverb, (lexicon.MANNER[adverb], "choice"))
+            adverb = self.adverb()
+            text = self.pick("very ", "", "") + adverb
+            return part(text, (lexicon.MANNER.get(adverb, text), "choice"))
         return self.place()
 
     def place(self):
@@ -192,7 +221,7 @@ class Writer:
                                   ("on the bus", "in bus"), ("in the kitchen", "on the kitchen"), ("at the station", "in station"),
                                   ("in the city", "in city"), ("on the farm", "at farm"), ("in bed", "at bed"), ("", ))
         if not right or self.chance(0.4):
-            noun = self.any(words.PLACES)
+            noun = self.site()
             if self.chance(0.3):
                 town = self.town()
                 return part("in " + town, ("at " + town, "preposition"), ("in the " + town, "no article"))
