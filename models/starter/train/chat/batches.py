@@ -47,29 +47,31 @@ class Batches:
         known = np.arange(self.longest) < len(prompt)
         padded = np.zeros((1, self.longest), np.int32)
         padded[0, :len(prompt)] = prompt
-        parts = [self._rows(rng, SHARED, len(prompt), lambda: corpus.answering(w, system) | {"system": None}) for _ in range(PARTS)]
+        left = []
+        parts = [self._rows(rng, SHARED, len(prompt), lambda: corpus.answering(w, system) | {"system": None}, left) for _ in range(PARTS)]
         shared = tuple(np.stack(arrays) for arrays in zip(*parts))
-        free = self._rows(rng, FREE, 0, lambda: corpus.conversation(w))
+        free = self._rows(rng, FREE, 0, lambda: corpus.conversation(w), [])
         for row in free[1][::2]:  # distances far beyond the row
             row[rng.randrange(FREE[1]):] += rng.randrange(self.context_length // 2)
         return padded, known, shared, free
 
-    def _rows(self, rng, shape, begin, conversation):
-        """Packs whole conversations into rows."""
+    def _rows(self, rng, shape, begin, conversation, left):
+        """Packs whole conversations into rows, those that are left from others first; leaves those that find no room."""
         rows, length = shape
         tokens, documents = np.zeros(shape, np.int32), np.full(shape, NOTHING, np.int32)
         positions, trained = np.zeros(shape, np.int32), np.zeros(shape, bool)
-        filled, number, failed = [0] * rows, 0, 0
-        while failed < TRIES:
-            ids, mask = self.tokenizer.conversation(conversation(), rng)
+        filled, number, failed, waiting = [0] * rows, 0, [], list(left)
+        while len(failed) < TRIES:
+            ids, mask = waiting.pop() if waiting else self.tokenizer.conversation(conversation(), rng)
             row = next((r for r in range(rows) if filled[r] + len(ids) <= length), None)
             if row is None:
-                failed += len(ids) <= length
+                failed += [(ids, mask)] if len(ids) <= length else []
                 continue
             span = slice(filled[row], filled[row] + len(ids))
             tokens[row, span], trained[row, span], documents[row, span] = ids, mask, number
             positions[row, span] = begin + np.arange(len(ids))
             filled[row], number = span.stop, number + 1
+        left[:] = failed + waiting
         places = np.flatnonzero(np.roll(trained, -1, 1))
         size = int(rows * length * TRAINED_SHARE)
         targets, where = np.full(size, NOTHING, np.int32), np.zeros(size, np.int32)

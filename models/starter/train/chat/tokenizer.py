@@ -46,6 +46,7 @@ class ChatTokenizer:
     def _take(self, bpe, ordinary, merges):
         self._bpe, self.tokens, self.merges = bpe, ordinary + SPECIAL, merges
         self.special = {text: len(ordinary) + i for i, text in enumerate(SPECIAL)}
+        self._frame = {text: self.encode(text) for text in ("system\n", "user\n", "assistant\n", "\n", "\n\n")}
 
     def encode(self, text: str) -> list[int]:
         """Tokens of plain text; special tokens in it are ordinary characters."""
@@ -64,7 +65,7 @@ class ChatTokenizer:
         ids = [] if system is None else self._message("system", system)
         for asked, answered in turns:
             ids += self._message("user", asked) + self._message("assistant", answered)
-        ids += self._message("user", user) + [self.special["<|im_start|>"]] + self.encode("assistant\n")
+        ids += self._message("user", user) + [self.special["<|im_start|>"]] + self._frame["assistant\n"]
         return ids if thinking else ids + self._think("")
 
     def conversation(self, conversation: dict, rng: random.Random) -> tuple[list[int], list[int]]:
@@ -81,11 +82,11 @@ class ChatTokenizer:
             ids.extend(tokens)
             mask.extend([trained] * len(tokens))
 
-        end, newline = [self.special["<|im_end|>"]], self.encode("\n")
+        end, newline = [self.special["<|im_end|>"]], self._frame["\n"]
         if conversation["system"] is not None:
             add(self._message("system", conversation["system"]), 0)
         for asked, answered in history:
-            add(self._message("user", asked) + [self.special["<|im_start|>"]] + self.encode("assistant\n"), 0)
+            add(self._message("user", asked) + [self.special["<|im_start|>"]] + self._frame["assistant\n"], 0)
             said = self.encode(answered)
             add(said[:1], 0)
             add(said[1:] + end, 1)
@@ -99,11 +100,10 @@ class ChatTokenizer:
 
     def _message(self, role, text):
         special = self.special
-        return [special["<|im_start|>"]] + self.encode(f"{role}\n") + self.encode(text) + \
-            [special["<|im_end|>"]] + self.encode("\n")
+        return [special["<|im_start|>"]] + self._frame[f"{role}\n"] + self.encode(text) + [special["<|im_end|>"]] + self._frame["\n"]
 
     def _think(self, thought):
         special = self.special
         if not thought:
-            return [special["<think>"]] + self.encode("\n\n") + [special["</think>"]] + self.encode("\n\n")
-        return [special["<think>"]] + self.encode("\n" + thought + "\n") + [special["</think>"]] + self.encode("\n\n")
+            return [special["<think>"]] + self._frame["\n\n"] + [special["</think>"]] + self._frame["\n\n"]
+        return [special["<think>"]] + self.encode("\n" + thought + "\n") + [special["</think>"]] + self._frame["\n\n"]
