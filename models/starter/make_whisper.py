@@ -36,6 +36,7 @@ FIRST_TIME = 50363
 VOCABULARY = 51864
 QUANTISATION_VERSION = 2
 BLOCK = 32  # numbers that share a scale in the quantised types
+Q5_1 = np.dtype([("d", "<f2"), ("m", "<f2"), ("h", "<u4"), ("q", "u1", BLOCK // 2)])
 
 # name -> (type of the file, type of a tensor)
 TYPES = {"f32": (0, 0), "f16": (1, 1), "q5_1": (9, 7), "q8_0": (7, 8)}
@@ -62,13 +63,18 @@ SIZES = {
 
 
 def vocabulary_of(path: pathlib.Path) -> list[bytes]:
-    """Reads the tokens of a whisper.cpp file: behind its magic and 11 numbers come the mel filters, then they."""
+    """Reads the tokens of a whisper.cpp file."""
     with path.open("rb") as file:
-        file.seek(4 + 11 * 4)
-        mels, bins = struct.unpack("<2i", file.read(8))
-        file.seek(4 * mels * bins, os.SEEK_CUR)
-        (count,) = struct.unpack("<i", file.read(4))
-        return [file.read(struct.unpack("<i", file.read(4))[0]) for _ in range(count)]
+        return _vocabulary(file)
+
+
+def _vocabulary(file) -> list[bytes]:
+    """Reads up to the tensors: behind the magic and 11 numbers come the mel filters, then the tokens."""
+    file.seek(4 + 11 * 4)
+    mels, bins = struct.unpack("<2i", file.read(8))
+    file.seek(4 * mels * bins, os.SEEK_CUR)
+    (count,) = struct.unpack("<i", file.read(4))
+    return [file.read(struct.unpack("<i", file.read(4))[0]) for _ in range(count)]
 
 
 def read_vocabulary(path: pathlib.Path) -> list[bytes]:
@@ -195,11 +201,24 @@ def encode(data: np.ndarray, kind: str) -> bytes:
     scale = ((blocks.max(axis=1) - least) / 31).astype(np.float16)
     inverse = np.divide(1, scale.astype(np.float32), out=np.zeros(len(blocks), np.float32), where=scale != 0)
     q = np.clip(np.rint((blocks - least.astype(np.float32)[:, None]) * inverse[:, None]), 0, 31).astype(np.uint8)
-    out = np.zeros(len(blocks), dtype=[("d", "<f2"), ("m", "<f2"), ("h", "<u4"), ("q", "u1", BLOCK // 2)])
+    out = np.zeros(len(blocks), Q5_1)
     out["d"], out["m"] = scale, least
     out["h"] = ((q >> 4).astype(np.uint32) << np.arange(BLOCK, dtype=np.uint32)).sum(axis=1, dtype=np.uint32)
     out["q"] = (q[:, : BLOCK // 2] & 15) | ((q[:, BLOCK // 2 :] & 15) << 4)
     return out.tobytes()
+
+
+def decode(data: bytes, kind: str) -> np.ndarray:
+    """Reads what encode wrote: a flat array of float32."""
+    if kind in ("f32", "f16"):
+        return np.frombuffer(data, "<f4" if kind == "f32" else "<f2").astype(np.float32)
+    if kind == "q8_0":
+        blocks = np.frombuffer(data, [("d", "<f2"), ("q", "i1", BLOCK)])
+        return (blocks["d"].astype(np.float32)[:, None] * blocks["q"]).reshape(-1)
+    blocks = np.frombuffer(data, Q5_1)
+    fifth = (blocks["h"][:, None] >> np.arange(BLOCK, dtype=np.uint32) & 1) << 4
+    q = np.concatenate([blocks["q"] & 15, blocks["q"] >> 4], axis=1) | fifth
+    return (blocks["d"].astype(np.float32)[:, None] * q + blocks["m"].astype(np.float32)[:, None]).reshape(-1)
 
 
 def tensor_type(name: str, data: np.ndarray, kind: str) -> str:
@@ -228,6 +247,20 @@ def write_model(path: pathlib.Path, shape: Shape, tokens: list[bytes], weights: 
             encoded = name.encode()
             out.write(struct.pack("<3i", data.ndim, len(encoded), TYPES[own][1]))
             out.write(struct.pack(f"<{data.ndim}i", *reversed(data.shape)) + encoded + encode(data, own))
+
+
+def read_model(path: pathlib.Path) -> dict[str, np.ndarray]:
+    """Returns the tensors of a file of write_model's, by name, in float32."""
+    weights, kinds = {}, {number: kind for kind, (_, number) in TYPES.items()}
+    sizes = {"f32": 4, "f16": 2, "q5_1": Q5_1.itemsize / BLOCK, "q8_0": 34 / BLOCK}
+    with path.open("rb") as file:
+        _vocabulary(file)
+        while head := file.read(12):
+            dimensions, length, number = struct.unpack("<3i", head)
+            shape = struct.unpack(f"<{dimensions}i", file.read(4 * dimensions))[::-1]
+            name, kind = file.read(length).decode(), kinds[number]
+            weights[name] = decode(file.read(int(np.prod(shape) * sizes[kind])), kind).reshape(shape)
+    return weights
 
 
 def write_sum(path: pathlib.Path) -> None:

@@ -13,6 +13,7 @@ vocabulary is that of the whisper.bin there is.
 
 import argparse
 import collections
+import functools
 import multiprocessing
 import os
 import pathlib
@@ -29,27 +30,35 @@ AHEAD = 6  # batches that are made before they are needed
 SPREAD_STEPS = 200  # at the beginning: letters at guessed times
 WHOLE_FROM = 0.94  # of the steps: from here on whole windows
 AMID_FROM = 0.8  # of the steps: from here on rows from amid a window
-# Shares for rows.Maker.batch, by what is learnt.
-LETTERS, WORDS, PLACES, WINDOWS = (0.0, 0.0, 0.0), (0.1, 0.0, 0.0), (0.25, 0.0, 0.5), (0.15, 0.7, 0.5)
+# rows.Shares, by what is learnt.
+LETTERS, WORDS, PLACES, WINDOWS = {}, {"long": 0.1}, {"long": 0.25, "amid": 0.5}, {"long": 0.15, "whole": 0.7, "amid": 0.5}
+LATE_LETTERS = {"heard": 0.3}  # an encoder that never has whole windows gets half as many letters again wrong in them
 
-ENCODER_SECONDS, ENCODER_RATE = 45, 4e-3  # of the encoder's own phase
-DECODER_ROWS, DECODER_RATE = (14000, 2500, 700, 400), 2e-3  # of the decoder's own phase
+ENCODER_SECONDS = 45  # of audio in a batch of the encoder's own phase
+DECODER_ROWS, DECODER_RATE = (60000, 6000, 2000, 700), 2e-3  # of the decoder's own phase
+
+HEAD_STEPS, HEAD_RATE = 400, 1e-2  # of a new head for letters; AdamW has a part of the rate
 
 _maker = None
 
 
-def start_loader(options, seconds, seed, late):
-    """Begins a process that makes batches."""
-    global _maker
+def maker_of(options, seconds, seed, late):
     from asr import rows
 
     clips, spectra = collection(options)
-    tokenizer, table = text_tools(clips)
-    _maker = rows.Maker(clips, spectra, tokenizer, table, make_whisper.mel_filters(80), seconds, seed, late)
+    return rows.Maker(clips, spectra, *text_tools(clips), make_whisper.mel_filters(80), seconds, seed, late)
+
+
+def start_loader(*arguments):
+    """Begins a process that makes batches."""
+    global _maker
+    _maker = maker_of(*arguments)
 
 
 def load_batch(number, shares):
-    return _maker.batch(number, shares)
+    from asr import rows
+
+    return _maker.batch(number, rows.Shares(**shares))
 
 
 def batches(options, shares_at, done, until, seconds, seed, late=False):
@@ -74,16 +83,16 @@ def text_tools(clips):
 
 def collection(options):
     """Returns the training's clips, with their words' times if these are known, and their spectra by number."""
-    from asr import features, rows
+    from asr import features, rows, times
     from speech import corpus
 
     clips, spectra = [], []
     for folder in options.speech:
         heard = corpus.load(folder, "train")
         store = features.Store(options.work / f"{folder.name}.spectra", heard, make_whisper.mel_filters(80))
-        times = word_times(options.work / f"{folder.name}.times.npz", len(heard))
+        found = times.read(options.work, folder, len(heard))
         for i, clip in enumerate(heard):
-            clips.append(rows.Clip(len(spectra), clip.text, len(clip.samples) // 320, times[i]))
+            clips.append(rows.Clip(len(spectra), clip.text, len(clip.samples) // 320, found[i]))
             spectra.append((store, i))
     return clips, Spectra(spectra)
 
@@ -99,56 +108,36 @@ class Spectra:
         return store[i]
 
 
-def word_times(path, count):
-    if not path.exists():
-        return [None] * count
-    with np.load(path) as file:
-        if len(file["ends"]) != count:
-            raise SystemExit(f"{path} is about other clips: remove it")
-        return np.split(file["words"], file["ends"][:-1])
+def begun(options, ids, shape):
+    """Returns the weights of --start, or random ones."""
+    from asr import network
+
+    weights = network.initialise(shape, len(ids), options.seed)
+    return weights | (network.part_of(make_whisper.read_model(options.start), ids) if options.start else {})
 
 
-def find_times(options, weights, shape):
-    """Writes when each word of the training is said, by the letters that the encoder hears."""
-    import jax
-    from asr import align, features, network
-    from speech import corpus
-    from speech.sentences import letters
+def with_letters(options, weights, shape):
+    """Trains a head for letters on the encoder of a file, which has none; returns the weights."""
+    from asr import encoder
 
-    hear = jax.jit(lambda w, mel: jax.nn.log_softmax(network.letters(w, network.encode(w, mel, np.zeros(len(mel), np.int32), shape))))
-    for folder in options.speech:
-        path, started = options.work / f"{folder.name}.times.npz", time.monotonic()
-        if path.exists():
-            continue
-        clips = corpus.load(folder, "train")
-        store = features.Store(options.work / f"{folder.name}.spectra", clips, make_whisper.mel_filters(80))
-        lengths = np.array([len(store[i]) for i in range(len(clips))])
-        words = [None] * len(clips)
-        for some in np.array_split(np.argsort(lengths, kind="stable"), len(clips) // 8 + 1):
-            longest = -(-lengths[some].max() // 50) * 50
-            mel = np.stack([features.scaled(np.pad(store[i], ((0, longest - lengths[i]), (0, 0)), constant_values=features.FLOOR)) for i in some])
-            mel = np.pad(mel, ((0, 8 - len(mel) if len(mel) < 8 else 0), (0, 0), (0, 0)))
-            for i, scores in zip(some, np.asarray(hear(weights, mel))):
-                words[i] = align.words(scores[:lengths[i] // 2], letters(clips[i].text))
-        np.savez(path, words=np.concatenate(words), ends=np.cumsum([len(w) for w in words]))
-        print(f"found the words of {len(clips)} clips in {time.monotonic() - started:.0f} s", flush=True)
+    made = lambda done, until: batches(options, lambda n: LETTERS, done, until, ENCODER_SECONDS, options.seed + 5, late=True)
+    return encoder.train(options.work / "head.npz", weights, made, HEAD_STEPS, HEAD_RATE, shape, ("letters.",))
 
 
 def train_encoder(options, weights, shape):
     """The last phase but one, on letters; returns the weights."""
     from asr import encoder
 
-    made = lambda done, until: batches(options, lambda n: LETTERS, done, until, ENCODER_SECONDS, options.seed + 7, late=True)
-    return encoder.train(options.work / "encoder.npz", weights, made, options.encoder_steps, ENCODER_RATE, shape)
+    made = lambda done, until: batches(options, lambda n: LATE_LETTERS, done, until, ENCODER_SECONDS, options.seed + 7, late=True)
+    return encoder.train(options.work / "encoder.npz", weights, made, options.encoder_steps, options.encoder_rate, shape)
 
 
 def train_decoder(options, weights, shape):
     """The last phase; returns the weights."""
-    from asr import decoder, rows
+    from asr import decoder
 
-    clips, spectra = collection(options)
-    maker = rows.Maker(clips, spectra, *text_tools(clips), make_whisper.mel_filters(80), options.seconds, options.seed + 21, late=True)
-    memories = decoder.remember_all(options.work, maker, DECODER_ROWS, weights, shape)
+    make_maker = functools.partial(maker_of, options, options.seconds, options.seed + 21, True)
+    memories = decoder.remember_all(options.work, make_maker, DECODER_ROWS, weights, shape)
     return decoder.train(options.work / "decoder.npz", weights, memories, options.decoder_steps, DECODER_RATE, shape, options.seed)
 
 
@@ -201,8 +190,28 @@ def run(options, weights, state, done, shape, until, loss_of, shares_at):
         if number % 200 == 0 or number == until:
             training.save(options.work / "checkpoint.npz", number, weights, state)
         if number % options.check == 0 and number != options.steps and number > options.letters_steps:
-            evaluate(weights, shape, options, 30.0 if shares_at(number)[1] else 9.6, 30)
+            evaluate(weights, shape, options, 30.0 if "whole" in shares_at(number) else 9.6, 30)
     return weights, state
+
+
+def train_all(options, weights, shape):
+    """The first phases: the encoder alone, then all that there is; returns the weights."""
+    from asr import times, training
+
+    done = 0
+    state, checkpoint = training.optimiser().init(weights), options.work / "checkpoint.npz"
+    if checkpoint.exists():
+        done, weights, state = training.restore(checkpoint, state)
+    print(f"{sum(w.size for w in weights.values()):,} parameters; {done} of {options.steps} steps are done", flush=True)
+    for until, loss_of in ((SPREAD_STEPS, training.spread_loss), (options.letters_steps, training.letters_loss)):
+        if done < until:
+            weights, state = run(options, weights, state, done, shape, until, loss_of, lambda n: LETTERS)
+            done = until
+    times.find(options.speech, options.work, weights, shape, make_whisper.mel_filters(80))
+    if done < options.steps:
+        weights, _ = run(options, weights, state, done, shape, options.steps, training.loss,
+                         lambda n: shares_at(n / options.steps))
+    return weights
 
 
 def shares_at(done):
@@ -215,9 +224,11 @@ def arguments():
     parser.add_argument("--speech", type=pathlib.Path, required=True, nargs="+", help="folders of make_speech.py")
     parser.add_argument("--work", type=pathlib.Path, required=True, help="folder of the checkpoint")
     parser.add_argument("--out", type=pathlib.Path, required=True, help="folder of whisper.bin")
+    parser.add_argument("--start", type=pathlib.Path, help="a whisper.bin to go on from, instead of the first phases")
     parser.add_argument("--steps", type=int, default=10400, help="up to the phases of the encoder's and the decoder's own")
     parser.add_argument("--letters-steps", type=int, default=7300, help="of the encoder alone")
     parser.add_argument("--encoder-steps", type=int, default=4800, help="of the encoder alone, again; 0: none")
+    parser.add_argument("--encoder-rate", type=float, default=4e-3)
     parser.add_argument("--decoder-steps", type=int, default=3500, help="of the decoder alone; 0: none")
     parser.add_argument("--seconds", type=float, default=18, help="of audio in a batch")
     parser.add_argument("--rate", type=float, default=1.2e-3)
@@ -237,31 +248,20 @@ def main():
     import jax
 
     jax.config.update("jax_compilation_cache_dir", str(options.work / "compiled"))
-    from asr import network, training
+    from asr import network, times, training
 
     shape = network.Shape()
-    _, table = text_tools(collection(options)[0])
-    weights, done = network.initialise(shape, len(table.ids), options.seed), 0
-    state, checkpoint = training.optimiser().init(weights), options.work / "checkpoint.npz"
-    if checkpoint.exists():
-        done, weights, state = training.restore(checkpoint, state)
-    print(f"{sum(w.size for w in weights.values()):,} parameters; {done} of {options.steps} steps are done", flush=True)
-    if not options.export:
-        for until, loss_of in ((SPREAD_STEPS, training.spread_loss), (options.letters_steps, training.letters_loss)):
-            if done < until:
-                weights, state = run(options, weights, state, done, shape, until, loss_of, lambda n: LETTERS)
-                done = until
-        find_times(options, weights, shape)
-        if done < options.steps:
-            weights, _ = run(options, weights, state, done, shape, options.steps, training.loss,
-                             lambda n: shares_at(n / options.steps))
+    weights = begun(options, text_tools(collection(options)[0])[1].ids, shape)
+    if options.export:
+        for path in (options.work / f"{name}.npz" for name in ("checkpoint", "encoder", "decoder")):
+            weights |= training.weights_of(path) if path.exists() else {}
+    else:
+        weights = (with_letters if options.start else train_all)(options, weights, shape)
         if options.encoder_steps:
             weights = train_encoder(options, weights, shape)
+        times.find(options.speech, options.work, weights, shape, make_whisper.mel_filters(80))
         if options.decoder_steps:
             weights = train_decoder(options, weights, shape)
-    else:
-        for path in (options.work / "encoder.npz", options.work / "decoder.npz"):
-            weights |= training.weights_of(path) if path.exists() else {}
     export({name: np.asarray(value) for name, value in weights.items()}, shape, options)
     if not options.export:
         evaluate(weights, shape, options, 30.0)

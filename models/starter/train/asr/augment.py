@@ -43,16 +43,24 @@ class Changer:
         if count != len(raw):
             raw = _between(raw, np.linspace(0, len(raw) - 1, count), 0)
         if rng.random() < 0.6:
-            tract = np.exp(rng.uniform(-0.14, 0.14))
+            tract = np.exp(rng.uniform(-0.2, 0.2))
             raw = _between(raw, np.interp(self.centres * tract, self.centres, self.bands), 1)
         if rng.random() < 0.15:
             raw = echo(rng, raw)
+        if rng.random() < 0.25:
+            raw = blurred(raw, rng.uniform(0.2, 1))
         tone = np.zeros(len(self.bands), np.float32)
         if rng.random() < 0.7:
             phase = self.bands / len(self.bands)
-            tone += sum(rng.normal(0, 0.25) * np.cos(np.pi * k * (phase + rng.random())) for k in (1, 2, 3))
-            tone += rng.normal(0, 0.4) * (phase - 0.5)
+            tone += sum(rng.normal(0, 0.3) * np.cos(np.pi * k * (phase + rng.random())) for k in (1, 2, 3))
+            tone += rng.normal(0, 0.5) * (phase - 0.5)
         return np.maximum(raw + tone + rng.uniform(-2.0, 0.6), features.FLOOR).astype(np.float32), longer
+
+
+def blurred(raw: np.ndarray, share: float) -> np.ndarray:
+    """Mixes each band with its neighbours, as breathy voices and poor synthesis hide the overtones."""
+    padded = np.pad(raw, ((0, 0), (1, 1)), mode="edge")
+    return (raw + share * (padded[:, :-2] + padded[:, 2:])) / np.float32(1 + 2 * share)
 
 
 def echo(rng: np.random.Generator, raw: np.ndarray) -> np.ndarray:
@@ -83,8 +91,8 @@ def noises(filters: np.ndarray, seed: int) -> list[np.ndarray]:
 
 def overtones(rng: np.random.Generator, seconds: np.ndarray) -> np.ndarray:
     """The mains' hum, or a tone, with overtones that get weaker."""
-    hertz = rng.choice([50.0, 60.0]) if rng.random() < 0.8 else rng.uniform(80, 1500)
-    keep = rng.uniform(0.3, 0.8)
+    hertz = rng.choice([50.0, 60.0]) if rng.random() < 0.6 else rng.uniform(80, 1500)
+    keep = rng.uniform(0, 0.8)
     return sum(keep**n * np.sin(2 * np.pi * hertz * (n + 1) * seconds) for n in range(6))
 
 

@@ -186,3 +186,11 @@ def full_weights(w: dict, ids: list[int], shape: Shape) -> dict[str, np.ndarray]
     out["decoder.token_embedding.weight"] = table
     out["encoder.positional_embedding"] = sinusoids(FRAMES, shape.width)
     return out
+
+
+def part_of(full: dict[str, np.ndarray], ids: list[int]) -> dict:
+    """The weights whose full_weights a file has, but for what it does not."""
+    w = {name: jnp.asarray(value) for name, value in full.items() if name != "encoder.positional_embedding"}
+    w["decoder.token_embedding.weight"] = w["decoder.token_embedding.weight"][np.array(ids)]
+    w["decoder.ln.weight"], w["decoder.ln.bias"] = w["decoder.ln.weight"].at[0].set(1), w["decoder.ln.bias"].at[0].set(0)
+    return w

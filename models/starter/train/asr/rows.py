@@ -1,6 +1,7 @@
 """Rows of spectra with what is to be written of them: sentences, silence and noise, as whisper.cpp shows them to a model."""
 
 import dataclasses
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,12 +13,13 @@ from speech.sentences import letters
 
 MARGIN = 3  # frames of silence at both ends of a clip of speech.voices
 LATEST = 50  # frames: whisper.cpp lets no first time be later
-SILENT_SHARE = {False: 0.05, True: 0.15}  # of rows without words, by whether they are whole windows
+SILENT_SHARE = {False: 0.08, True: 0.25}  # of rows without words, by whether they are whole windows
 PROMPTED_SHARE = 0.25  # of long rows
 FULL = 20  # sentences: more than a window holds
 # Shares of rows by their number of sentences; the second of the late phases.
 SEVERAL = {1: 0.25, 2: 0.25, 3: 0.25, 4: 0.25}, {1: 0.1, 2: 0.2, 3: 0.2, 4: 0.2, 5: 0.3}
 WINDOWFUL = {1: 0.3, 2: 0.15, 3: 0.1, 4: 0.08, 5: 0.07, 6: 0.06, FULL: 0.24}, {1: 0.4, 2: 0.15, 3: 0.1, 4: 0.05, 6: 0.05, FULL: 0.25}
+HEARD_SENTENCES = {1: 0.5, 2: 0.2, 3: 0.15, 6: 0.15}
 CUT_SHARE = 0.12  # of long rows, whose last sentence breaks off
 
 
@@ -35,6 +37,16 @@ SHORT = [Form(85, 14, 40, many=False), Form(110, 16, 50, many=False), Form(135, 
          Form(160, 22, 70, many=False), Form(240, 32, 110, many=False)]
 LONG, WHOLE = Form(480, 64, 190), Form(FRAMES, 176, 0)
 ALONE = Form(FRAMES, 40, 0, many=False)  # a sentence in a window, as most callers send one
+HEARD = Form(FRAMES, 176, 400)  # a window whose letters are learnt
+
+
+class Shares(NamedTuple):
+    """Of the batches, those of long rows, of whole windows and of HEARD; of the rows, those from amid a window."""
+
+    long: float = 0
+    whole: float = 0
+    heard: float = 0
+    amid: float = 0
 
 
 @dataclasses.dataclass
@@ -93,35 +105,33 @@ class Maker:
     """Makes batches; batch n is the same whenever it is made."""
 
     def __init__(self, clips: list[Clip], spectra, tokenizer, table, filters, seconds: float, seed: int, late=False):
-        """spectra[clip.number] are a clip's; seconds is what a batch holds together; late: more sentences, less changed."""
+        """spectra[clip.number] are a clip's; seconds is what a batch holds together; late: more sentences."""
         self.late, self.filters = late, filters
         self.clips, self.spectra, self.tokenizer, self.table, self.seed = clips, spectra, tokenizer, table, seed
-        self.seconds, self.changer, self.noises = seconds, augment.Changer(len(filters), 0.55 if late else 0.35), augment.noises(filters, seed)
+        self.seconds, self.changer, self.noises = seconds, augment.Changer(len(filters)), augment.noises(filters, seed)
         sizes = np.array([clip.frames for clip in clips])
         places = np.searchsorted(np.array([0.95 * form.frames for form in SHORT]), sizes)
         self.buckets = [np.flatnonzero(places == i) for i in range(len(SHORT))]
         weights = np.array([sizes[bucket].sum() for bucket in self.buckets], float)
         self.shares = weights / weights.sum()
 
-    def batch(self, number: int, shares: tuple[float, float, float], form: Form | None = None):
-        """shares are those of long rows and of whole windows among the batches, and of rows from amid a window.
-
-        form: of all rows, instead of one that is drawn.
-        """
+    def batch(self, number: int, shares: Shares, form: Form | None = None):
+        """form: of all rows, instead of one that is drawn."""
         rng = np.random.default_rng((self.seed, number))
         form = form or self.form(rng, shares)
         pool = self.buckets[SHORT.index(form)] if form in SHORT else np.arange(len(self.clips))
         count = max(1, int(50 * self.seconds / form.frames))
-        rows = [self.row(rng, form, pool, shares[2]) for _ in range(count)]
+        rows = [self.row(rng, form, pool, shares.amid) for _ in range(count)]
         mel = np.stack([self.spectrum(rng, row) for row in rows])
         begins = np.array([row.begin for row in rows], np.int32), np.array([row.first for row in rows], np.int32)
         return (mel, *begins, *(np.stack(part) for part in zip(*(row.arrays(self.table) for row in rows))))
 
-    def form(self, rng, shares: tuple[float, float, float]) -> Form:
+    def form(self, rng, shares: Shares) -> Form:
         drawn = rng.random()
-        if drawn < shares[1]:
-            return WHOLE
-        return LONG if drawn < shares[0] + shares[1] else SHORT[rng.choice(len(SHORT), p=self.shares)]
+        for form, bound in ((WHOLE, shares.whole), (LONG, shares.whole + shares.long), (HEARD, shares.whole + shares.long + shares.heard)):
+            if drawn < bound:
+                return form
+        return SHORT[rng.choice(len(SHORT), p=self.shares)]
 
     def spectrum(self, rng, row: Row) -> np.ndarray:
         """Adds noise, scales and masks."""
@@ -181,7 +191,7 @@ class Maker:
         """How many sentences a row shall have."""
         if not form.many:
             return 1
-        shares = (WINDOWFUL if form is WHOLE else SEVERAL)[self.late]
+        shares = HEARD_SENTENCES if form is HEARD else (WINDOWFUL if form is WHOLE else SEVERAL)[self.late]
         return int(rng.choice(list(shares), p=list(shares.values())))
 
     def prompt(self, rng, row: Row):

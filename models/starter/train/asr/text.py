@@ -4,6 +4,7 @@ import re
 
 END_OF_TEXT, START, PREVIOUS, NO_SPEECH, NO_TIMES, FIRST_TIME = 50256, 50257, 50360, 50361, 50362, 50363
 TIMES = 1501  # of 20 ms
+SPECIAL = 5 + TIMES  # at a Table's end
 WORDS = re.compile(r"'s|'t|'re|'ve|'m|'ll|'d| ?[A-Za-z]+| ?[^\sA-Za-z]+|\s+")
 
 
