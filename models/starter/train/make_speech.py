@@ -8,7 +8,7 @@
 Writes shards of 16 kHz int16 audio with their texts, forms of text and voices; shards that are there already are kept,
 so that it can be broken off and started again, and each is a fair sample of its set. The sets: "train"; "trained-voices"
 and "new-voices", held-out sentences in voices of the training and in voices that it never hears; "trained-words" and
-"new-words", held-out words in rows or in the place of others. About 10 hours of speech in 5 minutes of two cores.
+"new-words", held-out words in rows or in the place of others. About 30 hours of speech in 15 minutes of two cores.
 """
 
 import argparse
@@ -58,7 +58,7 @@ def make_shard(path: pathlib.Path, texts: list[tuple[str, str]], draw, seed: int
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=pathlib.Path, required=True, help="folder of the shards, outside the repository")
-    parser.add_argument("--sentences", type=int, default=20000, help="of the training")
+    parser.add_argument("--sentences", type=int, default=60000, help="of the training")
     parser.add_argument("--held-out", type=int, default=300, help="texts of each set of the evaluation")
     parser.add_argument("--seed", type=int, default=20)
     parser.add_argument("--workers", type=int, default=os.cpu_count())
