@@ -40,7 +40,7 @@ def path(scores: np.ndarray, symbols: list[int]) -> np.ndarray:
     for t in range(frames - 1, -1, -1):
         if state % 2:
             spans[state // 2] = min(spans[state // 2, 0], t), max(spans[state // 2, 1], t)
-        state -= steps[t, state]
+        state -= int(steps[t, state])
     return spans
 
 
