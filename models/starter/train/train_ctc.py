@@ -33,10 +33,11 @@ def load_batch(number):
 def evaluate(weights, shape, speech, count=None):
     """Prints the error rates of the held-out sentences."""
     import jax
+    import jax.numpy as jnp
     from ctc import network, training
     from speech import corpus, features
 
-    apply = jax.jit(lambda w, mel: network.logits(w, mel, shape))
+    apply = jax.jit(lambda w, mel: network.logits(w, mel, shape, jnp.matmul))
 
     def hear(samples):
         length = -(-len(samples) // 16000) * 16000  # few shapes, few compilations
@@ -56,12 +57,12 @@ def evaluate(weights, shape, speech, count=None):
 
 
 def main():
-    options = loop.arguments(__doc__, "pronunciation.onnx and .vocab.json", 4200, 24, 2.5e-3).parse_args()
+    options = loop.arguments(__doc__, "pronunciation.onnx and .vocab.json", 4800, 48, 1.2e-2).parse_args()
     loop.prepare(options)
     from ctc import export, network, training
 
     shape = network.Shape()
-    optim = training.optimiser()
+    optim = training.muon_and_adamw()
     flat, ctc = (training.make_step(shape, optim, loss) for loss in (training.flat_loss, training.loss))
     weights = loop.run(options, network.initialise(shape, options.seed), optim, lambda n: flat if n <= FLAT_STEPS else ctc,
                        (start_loader, (options.speech, options.work, options.seconds, options.seed), load_batch),

@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from products import times
+
 # The order of the published vocabulary; <pad> is the CTC blank, | the boundary of words.
 SYMBOLS = ["<pad>", "<s>", "</s>", "<unk>", "|", *"ETAONIHSRDLUMWCFGYPBVK'XJQZ"]
 EPSILON = 1e-5
@@ -24,8 +26,8 @@ class Shape:
     bands: int = 80
     stem: int = 96
     stack: int = 4  # mel frames in a frame of the blocks
-    width: int = 224
-    inner: int = 640
+    width: int = 256
+    inner: int = 768
     blocks: int = 7
     kernel: int = 5
     symbols: int = len(SYMBOLS)
@@ -84,16 +86,21 @@ def over_time_backward(saved, gradient):
 over_time.defvjp(lambda x, kernel: (over_time(x, kernel), (x, kernel)), over_time_backward)
 
 
-def logits(w, mel, shape: Shape):
-    """Returns [batch, frames // 2, symbols] of log-mel spectra [batch, frames, bands]."""
+def logits(w, mel, shape: Shape, product=times):
+    """Returns [batch, frames // 2, symbols] of log-mel spectra [batch, frames, bands].
+
+    product is of [rows, k] and [k, n]; what is exported computes jnp.matmul's.
+    """
+    def linear(x, name):
+        y = product(x.reshape(-1, x.shape[-1]), w[f"{name}.weight"])
+        return y.reshape(*x.shape[:-1], -1) + w[f"{name}.bias"]
+
     batch, frames, _ = mel.shape
-    x = jnp.concatenate(shifted(mel, 3), -1)
-    x = jax.nn.relu(x @ w["stem.weight"] + w["stem.bias"])
+    x = jax.nn.relu(linear(jnp.concatenate(shifted(mel, 3), -1), "stem"))
     x = jnp.pad(x, ((0, 0), (0, -frames % shape.stack), (0, 0))).reshape(batch, -1, shape.stack * shape.stem)
-    x = x @ w["stack.weight"] + w["stack.bias"]
+    x = linear(x, "stack")
     for i in range(shape.blocks):
         y = over_time(layer_norm(x, w, f"block{i}.norm"), w[f"block{i}.time.weight"]) + w[f"block{i}.time.bias"]
-        y = jax.nn.relu(y @ w[f"block{i}.up.weight"] + w[f"block{i}.up.bias"])
-        x = x + y @ w[f"block{i}.down.weight"] + w[f"block{i}.down.bias"]
-    x = layer_norm(x, w, "last.norm") @ w["head.weight"] + w["head.bias"]
+        x = x + linear(jax.nn.relu(linear(y, f"block{i}.up")), f"block{i}.down")
+    x = linear(layer_norm(x, w, "last.norm"), "head")
     return x.reshape(batch, -1, shape.symbols)[:, :frames // 2]

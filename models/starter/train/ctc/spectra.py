@@ -1,7 +1,7 @@
 """Batches for the training, augmented as spectra: far cheaper than as sound, so that the processor's time goes to learning.
 
-Clips are turned into powers of mel bands once. A batch then stretches them in time, moves their bands, as a longer or
-shorter vocal tract would (Jaitly and Hinton, 2013), and adds echo, a microphone's tone and noise.
+Clips are turned into powers of mel bands once. A batch then stretches them in time, moves their bands, as another vocal
+tract would (Jaitly and Hinton, 2013), makes formants flatter or sharper, and adds echo, a microphone's tone and noise.
 """
 
 import dataclasses
@@ -14,6 +14,7 @@ from ctc.training import label, spread
 from speech import augment, corpus, features
 
 LABELS_A_SECOND = 28  # room for labels in a batch, by its rows' length
+PEOPLE = 1.7  # times as often: there are few such voices, and they are harder than espeak-ng's
 TINY = 1e-5  # added to powers before they are stored as logarithms
 WHITE = 150.0  # power of a band of white noise of variance 1
 MELS = 2595 * np.log10(1 + 7600.0 / 700) - 2595 * np.log10(1 + 60.0 / 700)
@@ -34,13 +35,35 @@ def powers(samples: np.ndarray) -> np.ndarray:
     return np.exp(features.log_mel(samples) / features.SCALE + features.MEAN) - features.FLOOR
 
 
-def warping(factor: float) -> np.ndarray:
-    """The matrix [bands, bands] that moves every formant up by a factor."""
-    at = np.clip(np.interp(HERTZ / factor, HERTZ, np.arange(features.BANDS)), 0, features.BANDS - 1.001)
+def warping(factors: np.ndarray) -> np.ndarray:
+    """The matrix [bands, bands] that moves what is at each band's frequency up by the band's factor."""
+    at = np.clip(np.interp(HERTZ / factors, HERTZ, np.arange(features.BANDS)), 0, features.BANDS - 1.001)
     matrix = np.zeros((features.BANDS, features.BANDS), np.float32)
     low, columns = at.astype(int), np.arange(features.BANDS)
     matrix[low, columns], matrix[low + 1, columns] = 1 - (at - low), at - low
     return matrix
+
+
+def tempo(rng: np.random.Generator, frames: int, most: int) -> np.ndarray:
+    """The places in a clip of so many frames that are heard one after another, at most so many, now faster, now slower."""
+    waves = np.sin(2 * np.pi * (np.arange(most) / rng.uniform(15, 60) + rng.random()))
+    at = np.cumsum(rng.uniform(0.85, 1.2) * np.exp(rng.uniform(0, 0.3) * waves))
+    at *= max(1.0, (frames - 1) / at[-1])
+    return at[at < frames - 1]
+
+
+def voiced(rng: np.random.Generator, spectrum: np.ndarray) -> np.ndarray:
+    """Logarithms of powers as of another voice: its vocal tract's length, each formant's place, their sharpness."""
+    if rng.random() < 0.85:
+        bend = np.cos(np.pi * (rng.uniform(0.5, 2) * np.linspace(0, 1, features.BANDS) + rng.uniform(0, 2)))
+        spectrum = spectrum @ warping(np.exp(rng.uniform(-0.19, 0.19) + rng.uniform(0, 0.06) * bend))
+    if rng.random() < 0.5:
+        middle = spectrum.mean(1, keepdims=True)
+        spectrum = middle + (spectrum - middle) * np.float32(rng.uniform(0.8, 1.2))
+    if rng.random() < 0.3:
+        beside = np.pad(spectrum, ((0, 0), (1, 1)), "edge")
+        spectrum = 0.5 * spectrum + 0.25 * (beside[:, :-2] + beside[:, 2:])
+    return spectrum
 
 
 def store(clips: list[corpus.Clip], path: pathlib.Path) -> np.ndarray:
@@ -120,7 +143,9 @@ class Batches:
         frames = np.diff(self.ends, prepend=0)
         places = np.searchsorted(np.array([length for length, _ in self.rows]) * 0.93, frames)
         self.buckets = [np.flatnonzero(places == i) for i in range(len(lengths))]
-        weights = np.array([frames[b].sum() for b in self.buckets])
+        often = np.where(np.array([c.group for c in clips]) == "people", PEOPLE, 1.0)
+        self.shares = [often[b] / often[b].sum() for b in self.buckets]
+        weights = np.array([(often * frames)[b].sum() for b in self.buckets])
         self.weights = weights / weights.sum()
 
     def batch(self, number: int, shortest: bool):
@@ -128,12 +153,12 @@ class Batches:
         rng = np.random.default_rng((self.seed, number))
         weights = self.weights * (np.arange(len(self.rows)) < 2) if shortest else self.weights
         length, count = self.rows[rng.choice(len(self.rows), p=weights / weights.sum())]
-        bucket = self.buckets[[row[0] for row in self.rows].index(length)]
+        place = [row[0] for row in self.rows].index(length)
         mel = np.empty((count, length, features.BANDS), np.float32)
         labels = np.zeros((count, int(length / 100 * LABELS_A_SECOND)), np.int32)
         padding = np.ones(labels.shape, np.float32)
         guess = np.zeros((count, length // 2), np.int32)
-        for i, chosen in enumerate(rng.choice(bucket, count)):
+        for i, chosen in enumerate(rng.choice(self.buckets[place], count, p=self.shares[place])):
             mel[i], begin, end = self.recorded(rng, chosen, length)
             said = label(self.clips[chosen].text)[:labels.shape[1]]
             labels[i, :len(said)], padding[i, :len(said)] = said, 0
@@ -143,13 +168,10 @@ class Batches:
     def recorded(self, rng: np.random.Generator, chosen: int, length: int):
         """Returns a clip as a recording of so many frames, and where in it the speech begins and ends."""
         spectrum = self.spectra[self.ends[chosen] - frames_of(self.clips[chosen]):self.ends[chosen]].astype(np.float32)
-        tempo = max(rng.uniform(0.85, 1.2), len(spectrum) / length)
-        at = np.arange(0, len(spectrum) - 1, tempo)[:length]
+        at = tempo(rng, len(spectrum), length)
         low = at.astype(int)
         share = (at - low).astype(np.float32)[:, None]
-        spectrum = spectrum[low] * (1 - share) + spectrum[low + 1] * share
-        if rng.random() < 0.8:
-            spectrum = spectrum @ warping(rng.uniform(0.84, 1.19))
+        spectrum = voiced(rng, spectrum[low] * (1 - share) + spectrum[low + 1] * share)
         begin = int(rng.integers(0, length - len(spectrum) + 1))
         power = np.zeros((length, features.BANDS), np.float32)
         power[begin:begin + len(spectrum)] = np.exp(spectrum)

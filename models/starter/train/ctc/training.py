@@ -9,11 +9,14 @@ import numpy as np
 import optax
 
 from ctc import network
+from muon import muon
 from speech.sentences import letters
 
 NUMBERS = {symbol: i for i, symbol in enumerate(network.SYMBOLS)}
 FRAME = 320  # samples
 WARM_UP = 100  # steps
+WEIGHT_DECAY = 0.02
+ADAMW_SHARE = 0.3  # of Muon's rate
 SILENCE = 0.06  # seconds at both ends of a clip of speech.voices
 
 
@@ -46,7 +49,17 @@ def loss(weights, mel, labels, padding, guess, shape):
 def optimiser():
     """AdamW of rate 1; make_step's steps multiply."""
     matrices = lambda tree: {name: value.ndim == 2 for name, value in tree.items()}
-    return optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(1.0, b2=0.98, weight_decay=0.02, mask=matrices))
+    return optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(1.0, b2=0.98, weight_decay=WEIGHT_DECAY, mask=matrices))
+
+
+def muon_and_adamw():
+    """Muon for the matrices but the head's, AdamW for the rest, of rate 1."""
+    def part(name, value):
+        return "muon" if value.ndim == 2 and name != "head.weight" and not name.endswith("time.weight") else "adamw"
+
+    parts = {"muon": muon(WEIGHT_DECAY), "adamw": optax.adamw(ADAMW_SHARE, b2=0.98, weight_decay=WEIGHT_DECAY)}
+    labels = lambda tree: {name: part(name, value) for name, value in tree.items()}
+    return optax.chain(optax.clip_by_global_norm(1.0), optax.partition(parts, labels))
 
 
 def rate_at(step: int, steps: int, peak: float) -> float:
