@@ -17,14 +17,15 @@ SIZE = 0.2  # root mean square of a step's numbers, about that of AdamW
 
 def orthogonal(matrix):
     """Brings the singular values to about 1, and the numbers to SIZE."""
-    rows, columns = matrix.shape
-    x = matrix / (jnp.linalg.norm(matrix) + 1e-8)
+    x = matrix.reshape(len(matrix), -1)  # a convolution's sums over channels and positions
+    rows, columns = x.shape
+    x = x / (jnp.linalg.norm(x) + 1e-8)
     for _ in range(ROUNDS):
         # The smaller of the two squares. XLA is slow where a tall matrix is turned instead.
         square = times(x.T, x) if rows > columns else times_transposed(x, x)
         change = THIRD * square + FIFTH * times(square, square)
         x = FIRST * x + (times(x, change) if rows > columns else times(change, x))
-    return x * SIZE * np.sqrt(max(rows, columns))
+    return x.reshape(matrix.shape) * SIZE * np.sqrt(max(rows, columns))
 
 
 def muon(weight_decay: float) -> optax.GradientTransformation:

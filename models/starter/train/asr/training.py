@@ -9,11 +9,13 @@ import numpy as np
 import optax
 
 from asr import network
+from muon import muon
 
 LETTERS_WEIGHT = 0.3  # of the CTC head's loss
 LOOK_WEIGHT = 0.15  # of the loss that tells the first heads where each word is
 WARM_UP = 150  # steps
 ADAM_PART = 0.3  # of Muon's rate
+WEIGHT_DECAY = 0.02
 
 
 def spread_loss(w, mel, begins, first, tokens, targets, mask, looks, letters, padding, shape):
@@ -67,19 +69,18 @@ def _ctc(scores, letters, padding):
 def optimiser():
     """AdamW of rate 1; steps multiply."""
     matrices = lambda tree: {name: value.ndim >= 2 and "positional" not in name for name, value in tree.items()}
-    return optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(1.0, b2=0.98, weight_decay=0.02, mask=matrices))
+    return optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(1.0, b2=0.98, weight_decay=WEIGHT_DECAY, mask=matrices))
 
 
 def late_optimiser():
-    """Muon (Jordan et al., 2024) for the layers' matrices, AdamW for the rest, of rate 1: steps multiply."""
-    def dimensions(tree):
-        of = {2: (1,), 3: (1, 2)}  # a convolution's matrix sums over channels and positions
-        return {name: optax.contrib.MuonDimensionNumbers(of[value.ndim], 0)
-                if getattr(value, "ndim", 0) in of and ("blocks" in name or "conv" in name) and name.endswith("weight") else None
-                for name, value in tree.items()}
-    return optax.chain(optax.clip_by_global_norm(1.0), optax.contrib.muon(
-        1.0, beta=0.95, weight_decay=0.02, adam_learning_rate=ADAM_PART, adam_b1=0.9, adam_b2=0.98,
-        muon_weight_dimension_numbers=dimensions, consistent_rms=0.2))
+    """Muon for the layers' matrices, AdamW for the rest, of rate 1: steps multiply."""
+    def part(name, value):
+        inside = name.endswith("weight") and ("blocks" in name or "conv" in name)
+        return "muon" if inside and value.ndim > 1 else "adamw"
+
+    parts = {"muon": muon(WEIGHT_DECAY), "adamw": optax.adamw(ADAM_PART, b2=0.98, weight_decay=0)}
+    labels = lambda tree: {name: part(name, value) for name, value in tree.items()}
+    return optax.chain(optax.clip_by_global_norm(1.0), optax.partition(parts, labels))
 
 
 def make_step(shape, loss_of, optim):
