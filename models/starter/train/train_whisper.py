@@ -35,7 +35,7 @@ LETTERS, WORDS, PLACES, WINDOWS = {}, {"long": 0.1}, {"long": 0.25, "amid": 0.5}
 LATE_LETTERS = {"heard": 0.3}  # an encoder that never has whole windows gets half as many letters again wrong in them
 
 ENCODER_SECONDS = 45  # of audio in a batch of the encoder's own phase
-DECODER_ROWS, DECODER_RATE = (60000, 6000, 2000, 700), 2e-3  # of the decoder's own phase
+DECODER_ROWS, DECODER_RATE = (45000, 4500, 1500, 500), 2e-3  # of the decoder's own phase
 
 HEAD_STEPS, HEAD_RATE = 400, 1e-2  # of a new head for letters; AdamW has a part of the rate
 
