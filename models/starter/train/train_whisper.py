@@ -229,7 +229,7 @@ def arguments():
     parser.add_argument("--letters-steps", type=int, default=7300, help="of the encoder alone")
     parser.add_argument("--encoder-steps", type=int, default=4800, help="of the encoder alone, again; 0: none")
     parser.add_argument("--encoder-rate", type=float, default=4e-3)
-    parser.add_argument("--decoder-steps", type=int, default=3500, help="of the decoder alone; 0: none")
+    parser.add_argument("--decoder-steps", type=int, default=7000, help="of the decoder alone; 0: none")
     parser.add_argument("--seconds", type=float, default=18, help="of audio in a batch")
     parser.add_argument("--rate", type=float, default=1.2e-3)
     parser.add_argument("--check", type=int, default=1000, help="steps between evaluations")

@@ -79,10 +79,9 @@ class Row:
         frame = round(frame)
         self.write(FIRST_TIME + min(FRAMES, self.begin + frame), (frame - 3, frame + 3) if heard else (0, -1))
 
-    def silence(self, frame: int):
-        """No speech: whisper.cpp reads that at START, and goes on from some first time whatever was foreseen."""
-        time = FIRST_TIME + min(FRAMES, self.begin + frame)
-        self.targets, self.inputs, self.looks = [NO_SPEECH, END_OF_TEXT], [START, time], [(0, -1)] * 2
+    def silence(self):
+        """No speech: whisper.cpp reads that at START, and gives the first time whatever was foreseen."""
+        self.targets, self.inputs, self.looks = [NO_SPEECH, END_OF_TEXT], [START, FIRST_TIME + self.begin], [(0, -1)] * 2
 
     def prompted(self, tokens: list[int], shift: int):
         self.inputs, self.prompt, self.first = [PREVIOUS, *tokens] + self.inputs, len(tokens) + 1, shift
@@ -155,7 +154,7 @@ class Maker:
         if form.many and rng.random() < PROMPTED_SHARE:
             self.prompt(rng, row)
         if rng.random() < SILENT_SHARE[form.frames == FRAMES]:
-            row.silence(int(rng.integers(LATEST + 1)) if rng.random() < 0.8 else 0)
+            row.silence()
             return row
         if rng.random() < 0.04:
             row.write(NO_TIMES)
