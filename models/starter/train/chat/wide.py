@@ -15,7 +15,7 @@ class WideWriter(Writer):
 
     def open(self):
         """Draws the share for the next sentence: often none at all, so that the rules' own words stay learned."""
-        self.unknown = self.pick(0.0, 0.0, 0.3, 0.6, 0.9)
+        self.unknown = self.pick(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.2, 0.4, 0.6, 0.9)
 
     def other(self, kind: str, own, real) -> str:
         """One of the rules' own words of a kind, a real one beyond them, or an invented one."""
