@@ -109,7 +109,7 @@ def clip_without_words(rng: np.random.Generator, filters: np.ndarray, frames: in
         part /= part.std()
     if kind != 0:
         part = part * 10 ** -rng.uniform(0, 2) + overtones(rng, np.arange(length) / features.RATE + rng.random())
-    sound[:length] = part * (10 ** rng.uniform(-3.2, -0.6) / part.std())
+    sound[:length] = part * (10 ** rng.uniform(-3.2, -0.3) / part.std())
     steps = 1 / 32768
     return features.raw_log_mel(np.clip(np.round(sound / steps) * steps, -1, 1), filters)
 

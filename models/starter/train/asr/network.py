@@ -16,6 +16,7 @@ from products import linear
 VOCABULARY = 51864
 FRAMES = 1500  # positions of the encoder, of 20 ms
 CONTEXT = 448  # positions of the decoder
+PADDING = 36  # whisper.cpp's flash attention pads a window's keys and values with zeros to 1,536, and looks at them, too
 EPSILON = 1e-5
 # One channel of the decoder's output is the same for all; only tokens that are not used look at it.
 CONSTANT, NEVER = 16.0, -2.0
@@ -119,7 +120,11 @@ def _attention(x, memory, w, name, heads, mask=None):
     scores = query @ key.swapaxes(-1, -2) / np.sqrt(query.shape[-1])
     if mask is not None:
         scores = jnp.where(mask, scores, -1e30)
-    looks = jax.nn.softmax(scores, -1)
+        looks = jax.nn.softmax(scores, -1)
+    else:  # the zeros' scores are 0, and together they weigh as one whose score is log(PADDING)
+        greatest = jax.lax.stop_gradient(jnp.maximum(scores.max(-1, keepdims=True), 0))
+        weights = jnp.exp(scores - greatest)
+        looks = weights / (weights.sum(-1, keepdims=True) + PADDING * jnp.exp(-greatest))
     mixed = (looks @ value).transpose(0, 2, 1, 3)
     return _linear(mixed.reshape(x.shape), w, f"{name}.out"), looks
 

@@ -14,6 +14,8 @@ from speech.sentences import letters
 MARGIN = 3  # frames of silence at both ends of a clip of speech.voices
 LATEST = 50  # frames: whisper.cpp lets no first time be later
 SILENT_SHARE = {False: 0.08, True: 0.25}  # of rows without words, by whether they are whole windows
+# Of rows without words: those whose text begins with a time all the same, and those that go on from another one.
+TIMED_SHARE, OTHER_TIME_SHARE = 0.25, 0.2
 PROMPTED_SHARE = 0.25  # of long rows
 FULL = 20  # sentences: more than a window holds
 # Shares of rows by their number of sentences; the second of the late phases.
@@ -79,9 +81,13 @@ class Row:
         frame = round(frame)
         self.write(FIRST_TIME + min(FRAMES, self.begin + frame), (frame - 3, frame + 3) if heard else (0, -1))
 
-    def silence(self):
-        """No speech: whisper.cpp reads that at START, and gives the first time whatever was foreseen."""
-        self.targets, self.inputs, self.looks = [NO_SPEECH, END_OF_TEXT], [START, FIRST_TIME + self.begin], [(0, -1)] * 2
+    def silence(self, rng):
+        """No speech: whisper.cpp reads how likely that is at START, and then forbids it and takes the likeliest time."""
+        time = FIRST_TIME + self.begin
+        foreseen = time if rng.random() < TIMED_SHARE else NO_SPEECH
+        if rng.random() < OTHER_TIME_SHARE:
+            time += int(rng.integers(min(LATEST, FRAMES - self.begin) + 1))
+        self.targets, self.inputs, self.looks = [foreseen, END_OF_TEXT], [START, time], [(0, -1)] * 2
 
     def prompted(self, tokens: list[int], shift: int):
         self.inputs, self.prompt, self.first = [PREVIOUS, *tokens] + self.inputs, len(tokens) + 1, shift
@@ -154,7 +160,7 @@ class Maker:
         if form.many and rng.random() < PROMPTED_SHARE:
             self.prompt(rng, row)
         if rng.random() < SILENT_SHARE[form.frames == FRAMES]:
-            row.silence()
+            row.silence(rng)
             return row
         if rng.random() < 0.04:
             row.write(NO_TIMES)
