@@ -114,7 +114,8 @@ def test_each_ends_with_the_first_failure() -> None:
     with pytest.raises(ValueError, match="the first"):
         Progress(io.StringIO()).each("x", range(1000), work)
     told.set()
-    assert begun in ([0], [0, 1])  # the second may have begun before the failure was seen
+    # Another, whichever the canceling had not reached yet, may have begun before the failure was seen.
+    assert begun[0] == 0 and len(begun) <= 2
 
 
 def test_parts_come_in_their_order() -> None:
