@@ -5,6 +5,8 @@ import collections
 import multiprocessing
 import os
 import pathlib
+import signal
+import sys
 import time
 
 AHEAD = 8  # batches that are made before they are needed
@@ -25,7 +27,8 @@ def arguments(description: str, outputs: str, steps: int, seconds: float, rate: 
 
 
 def prepare(options) -> None:
-    """Sets JAX up; before it is used."""
+    """Sets JAX up; before it is used. From here on SIGTERM ends the processes of pools, too, which it would leave behind."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     if options.threads == 1:
         os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_cpu_multi_thread_eigen=false"
     import jax

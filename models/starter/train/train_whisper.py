@@ -15,12 +15,13 @@ import argparse
 import collections
 import functools
 import multiprocessing
-import os
 import pathlib
 import sys
 import time
 
 import numpy as np
+
+import loop
 
 STARTER = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(STARTER))
@@ -243,11 +244,7 @@ def main():
     options = arguments()
     options.work.mkdir(parents=True, exist_ok=True)
     options.out.mkdir(parents=True, exist_ok=True)
-    if options.threads == 1:
-        os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_cpu_multi_thread_eigen=false"
-    import jax
-
-    jax.config.update("jax_compilation_cache_dir", str(options.work / "compiled"))
+    loop.prepare(options)
     from asr import network, times, training
 
     shape = network.Shape()
