@@ -14,7 +14,7 @@ from .hearing import AT_ONCE, error_rate, heard, held_out_sentences
 from .run import LOCAL, Run
 from .sounds import microphone
 
-SENTENCES = 100
+SENTENCES = 300
 SEED = 7101
 WARM = 3  # sentences before the clock counts
 COMPARED = voices.Voice("espeak-ng", "en-us", 1.0, 0.5)  # as espeak-ng speaks if nothing is asked of it

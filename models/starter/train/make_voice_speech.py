@@ -32,7 +32,7 @@ def main():
     parser.add_argument("--voice", type=pathlib.Path, required=True)
     parser.add_argument("--speech", type=pathlib.Path, required=True, help="folder of make_speech.py")
     parser.add_argument("--out", type=pathlib.Path, required=True)
-    parser.add_argument("--texts", type=int, default=6000)
+    parser.add_argument("--texts", type=int, default=24000)
     parser.add_argument("--seed", type=int, default=20)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
