@@ -58,6 +58,7 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, required=True, help="folder of chat.gguf")
     parser.add_argument("--begin", type=pathlib.Path, metavar="FILE", help="an earlier chat.gguf, whose vocabulary, shape and weights "
                         "it begins with; else it begins with random weights")
+    parser.add_argument("--blocks", type=int, metavar="N", help="layers to have; those that FILE lacks are added to it")
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--rate", type=float, default=0.008)
     parser.add_argument("--seed", type=int, default=20)
@@ -70,9 +71,10 @@ def main():
 
     if options.begin:
         weights, shape, tokenizer = export.read_gguf(options.begin)
-        weights = {name: jnp.asarray(w) for name, w in weights.items()}
+        weights, shape = network.deepen({name: jnp.asarray(w) for name, w in weights.items()}, shape,
+                                        max(shape.block_count, options.blocks or 0), options.seed)
     else:
-        shape = network.Shape()
+        shape = network.Shape(block_count=options.blocks or network.Shape.block_count)
         weights, tokenizer = network.initialise(shape, options.seed), batches.train_tokenizer(shape.vocab_size, options.seed)
     if len(tokenizer.tokens) != shape.vocab_size:
         raise SystemExit(f"the conversations gave {len(tokenizer.tokens)} tokens, not {shape.vocab_size}")

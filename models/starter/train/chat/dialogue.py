@@ -36,7 +36,8 @@ WHO = ("Who are you?|What is your name?|what's your name|What are you?|Are you a
        "Introduce yourself.|Are you human?|Bạn là ai?|Bạn tên là gì?|Who am I talking to?|Are you a teacher?|Are you ChatGPT?").split("|")
 CAN = ("What can you do?|Can you help me?|How can you help me?|help|Help me, please.|What do you know?|Can you teach me English?|"
        "What can I ask you?|I need help.|Bạn có thể làm gì?|Can you help me with English?|I want to learn English.|How can I learn English?|"
-       "Help me learn English|I want to practise English.|What should I do?|Let's practise English!").split("|")
+       "Help me learn English|I want to practise English.|What should I do?|Let's practise English!|What are you able to do?|What do you do?|"
+       "Tell me how you can help me.|What can you help me with?|What things can you do for me?|How do you help learners?|What are you good at?").split("|")
 THANKS = ("Thank you|Thanks!|Thank you very much.|Cảm ơn|cảm ơn|Thanks a lot!|thank you|thanks|Many thanks.|Cảm ơn bạn|cảm ơn bạn nhiều|"
           "Thank you for your help.|Thanks for helping me.|OK, thank you.|Great, thanks!").split("|")
 BYE = ("Goodbye|Bye!|See you|Tạm biệt|bye bye|See you later!|See you tomorrow.|Good bye|I have to go now.|Goodbye, teacher!|"
@@ -137,8 +138,8 @@ def meaning(w: Writer):
 
 def phrase(w: Writer):
     thought, kind = "I will translate the phrase if I know it.", w.rng.random()
-    if kind < 0.12:
-        text = w.any(STRANGE_PHRASES) if w.chance(0.6) else w.strange().lower() + " " + w.any(STRANGE_PHRASES)
+    if kind < 0.15:
+        text = w.any(STRANGE_PHRASES) if w.chance(0.4) else " ".join(w.syllable() for _ in range(w.pick(2, 2, 3, 4, 5)))
         return (w.any(SAY).format(w.any(QUOTES).format(text)), "Sorry, I do not know that in English. I am only a small model."), thought
     vietnamese, english = w.any(PHRASES) if kind < 0.55 else w.any(WORDS)[::-2]
     if kind < 0.85:

@@ -22,7 +22,7 @@ class Shape:
     """Hyperparameters, named as in GGUF metadata. Head size is free of embedding / heads, as in Qwen3."""
     vocab_size: int = 1536
     embedding_length: int = 192
-    block_count: int = 4
+    block_count: int = 6
     head_count: int = 4
     head_count_kv: int = 2
     key_length: int = 64
@@ -55,6 +55,14 @@ def initialise(shape: Shape, seed: int) -> dict:
             "ffn_down": matrix(width, shape.feed_forward_length, residual),
         }.items()}
     return weights
+
+
+def deepen(weights: dict, shape: Shape, blocks: int, seed: int) -> tuple[dict, Shape]:
+    """Adds layers after those that there are, up to `blocks`, whose last matrices are zero: the network computes what it did."""
+    deeper = dataclasses.replace(shape, block_count=blocks)
+    new = {name: jnp.zeros_like(value) if name.endswith((".attn_output", ".ffn_down")) else value
+           for name, value in initialise(deeper, seed).items()}
+    return new | weights, deeper
 
 
 def _rms_norm(x, weight, epsilon):

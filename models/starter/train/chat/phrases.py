@@ -1,6 +1,8 @@
 """Noun phrases, subjects, times and verbs with the mistakes of learners in them; forms.py makes sentences of them."""
 
 import random
+import re
+import unicodedata
 
 from chat import lexicon
 from chat.parts import part
@@ -10,8 +12,13 @@ VOWELS = "aeiou"
 NOT_AN = ("university", "uniform", "european", "one", "useful")  # written with a vowel, said with none
 BE = {"I": "am", "he": "is", "they": "are"}
 WAS = {"I": "was", "he": "was", "they": "were"}
-_INITIALS = "b c d g h l m n r t v x ch kh nh ph th tr ng đ".split()
-_RHYMES = "an ang anh ai ao ăn âm ân ây em en eo ê ên êu i inh iên o ong oan ô ông ơ ơn u ung uyên ưng ươ ương y yến à á ạ ả ế ệ ồ ớ ữ ị ọ".split()
+_INITIALS = "b c ch d đ g gi h k kh l m n ng nh ph r s t th tr v x".split()
+_RHYMES = ("a ai am an ang anh ao ap at au ay ăm ăn ăng ăt âm ân âng ât âu ây e em en eo ê ên êm ênh êu i ia iêm iên iêng iêt iêu inh im in it "
+           "o oa oan oang oanh oi om on ong ô ôi ôm ôn ông ôt ơ ơi ơn u ua uân ui um un ung uôc uôi uôn uông uy uyên uyêt uynh ư ưa ưng "
+           "ươi ươn ương ưu y yên").split()
+_TONES = ("", "", "\N{COMBINING GRAVE ACCENT}", "\N{COMBINING ACUTE ACCENT}", "\N{COMBINING HOOK ABOVE}", "\N{COMBINING TILDE}",
+          "\N{COMBINING DOT BELOW}")
+_NUCLEUS = re.compile(r"(?:.*[ăâêôơư]|.*[aeiouy](?=[a-z]*[bcdghmnpt]$)|[ou](?=[ae]$)|uy$|.*?[aeiouy])")  # up to the letter that bears the tone
 
 
 def article(phrase: str) -> str:
@@ -46,11 +53,18 @@ class Writer:
         """A name or word that no list has: such are copied letter by letter."""
         kind = self.rng.random()
         if kind < 0.5:
-            return " ".join((self.any(_INITIALS) + self.any(_RHYMES)).capitalize() for _ in range(self.pick(1, 1, 2, 3)))
+            return " ".join(self.syllable().capitalize() for _ in range(self.pick(1, 1, 2, 3)))
         if kind < 0.9:
             return "".join(self.any("bcdfghjklmnprstvwz") + self.any("aeiouy") + self.pick("", "", "n", "r", "s", "l")
                            for _ in range(self.pick(1, 2, 2, 3))).capitalize()
         return "".join(self.any("ABCDEFGHKLMNPQRSTUVWXYZ0123456789") for _ in range(self.pick(2, 3, 4)))
+
+    def syllable(self) -> str:
+        """What could be a Vietnamese syllable."""
+        rhyme = self.any(_RHYMES)
+        initial = "q" if rhyme.startswith(("uy", "uâ")) and self.chance(0.3) else self.any(_INITIALS)
+        bearer = _NUCLEUS.match(rhyme).end()
+        return initial + unicodedata.normalize("NFC", rhyme[:bearer] + self.any(_TONES) + rhyme[bearer:])
 
     def name(self) -> str:
         return self.strange() if self.chance(0.3) else self.any(lexicon.NAMES)
@@ -236,7 +250,7 @@ class Writer:
         hour, year = self.any(lexicon.NUMBERS[:12]), str(self.rng.randint(1990, 2026))
         if kind == "habit":
             text = self.pick("every day", "every morning", "every " + day, "in the morning", "at night", "in the evening",
-                             f"at {hour} o'clock", "on " + day, "on Sundays", "once a week", "in " + month, "in summer",
+                             f"at {hour} o'clock", "on " + day, f"on {day}s", "once a week", "in " + month, "in summer",
                              "twice a week", "after school", "every week", "at the weekend", "every evening")
             swap = {"in the morning": "at the morning", "in the evening": "at the evening", "at night": "in night",
                     "at the weekend": "in the weekend", "once a week": "one a week"}
