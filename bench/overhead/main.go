@@ -11,15 +11,18 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/go-plugin"
+
 	"github.com/lexilingo/modelgateway/bench/internal/benchkit"
+	"github.com/lexilingo/modelgateway/engines"
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
-	"github.com/lexilingo/modelgateway/server/worker"
 )
 
 type options struct {
@@ -69,19 +72,37 @@ func run(ctx context.Context, o options) error {
 	if err := g.Load(ctx, "stub"); err != nil {
 		return err
 	}
-	host, err := worker.NewHost(worker.Options{Logger: slog.New(slog.DiscardHandler), NoCgroups: true})
+	host := plugin.NewClient(&plugin.ClientConfig{
+		Cmd:              exec.Command(engine),
+		HandshakeConfig:  engines.Handshake(),
+		Plugins:          engines.HostPlugins(),
+		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
+		Logger:           hclog.NewNullLogger(),
+	})
+	defer host.Kill()
+	w, err := loaded(ctx, host)
 	if err != nil {
-		return err
-	}
-	defer func() { _ = host.Close() }()
-	w, err := host.Launch(ctx, worker.Spec{Model: "stub", Engine: "fault", Command: []string{engine}, Load: &enginev1.LoadRequest{ThreadCount: 1, MaxConcurrency: 8}})
-	if err != nil {
-		return err
-	}
-	if _, err := w.Load(ctx, func(float64) {}); err != nil {
 		return err
 	}
 	return compare(ctx, o, viaGateway{gatewayv1.NewModelGatewayServiceClient(g.Conn)}, direct{w})
+}
+
+// loaded starts the engine's process and loads its model.
+func loaded(ctx context.Context, host *plugin.Client) (enginev1.EngineClient, error) {
+	conn, err := host.Client()
+	if err != nil {
+		return nil, err
+	}
+	dispensed, err := conn.Dispense(engines.PluginName)
+	if err != nil {
+		return nil, err
+	}
+	w := dispensed.(enginev1.EngineClient)
+	load, err := w.Load(ctx, &enginev1.LoadRequest{ThreadCount: 1, MaxConcurrency: 8})
+	for err == nil {
+		_, err = load.Recv()
+	}
+	return w, ended(err)
 }
 
 func compare(ctx context.Context, o options, ours, bare side) error {
@@ -145,7 +166,7 @@ func (g viaGateway) stream(ctx context.Context, n int) error {
 }
 
 type direct struct {
-	worker worker.Worker
+	worker enginev1.EngineClient
 }
 
 func (d direct) unary(ctx context.Context) error { return d.stream(ctx, 1) }

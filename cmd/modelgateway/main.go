@@ -2,15 +2,18 @@
 package main
 
 import (
-	"context"
 	"os"
-	"os/signal"
-	"syscall"
+
+	"github.com/lexilingo/modelgateway/server/cli"
+)
+
+// version and revision are set by the build:
+// -ldflags "-X main.version=1.2.3 -X main.revision=0123abcd".
+var (
+	version  = "dev"
+	revision = ""
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], terminal())
-	stop()
-	os.Exit(code)
+	os.Exit(cli.Main(cli.Build{Version: version, Revision: revision}))
 }

@@ -1,0 +1,76 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// The files of the speech engines are looked into: the shipped ones are right,
+// and what is wrong with others is told with what to get.
+func TestDoctorLooksIntoSpeechModels(t *testing.T) {
+	starter, err := filepath.Abs("../../models/starter")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	place := func(from, to string) {
+		t.Helper()
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, to)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if from == "" {
+			write(t, filepath.Join(dir, to), "<!DOCTYPE html>")
+			return
+		}
+		data, err := os.ReadFile(filepath.Join(starter, from))
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(dir, to), string(data))
+	}
+	place("whisper.bin", "ggml-good.bin")
+	place("", "ggml-page.bin")
+	place("voice.onnx", "good.onnx")
+	place("voice.onnx.json", "good.onnx.json")
+	place("voice.onnx", "alone.onnx")
+	place("voice.onnx", "page.onnx")
+	place("", "page.onnx.json")
+	place("pronunciation.onnx", "ctc/model.onnx")
+	place("pronunciation.vocab.json", "ctc/vocab.json")
+	place("pronunciation.onnx", "mute/model.onnx")
+	place("pronunciation.onnx", "odd/onnx/model.onnx")
+	place("", "odd/vocab.json")
+	place("pronunciation.vocab.json", "none/vocab.json")
+	file := filepath.Join(dir, "gateway.yaml")
+	write(t, file, fmt.Sprintf(`
+models_dir: %s
+engines_dir: %s
+engines:
+  whisper: {command: [engine-fault]}
+  piper: {command: [engine-fault]}
+  hubert: {command: [engine-fault]}
+models:
+  w-good: {engine: whisper, path: ggml-good.bin}
+  w-page: {engine: whisper, path: ggml-page.bin}
+  w-vad: {engine: whisper, path: ggml-good.bin, parameters: {vad_model: %[1]s/ggml-page.bin}}
+  w-none: {engine: whisper, path: none.bin}
+  p-good: {engine: piper, path: good.onnx}
+  p-alone: {engine: piper, path: alone.onnx}
+  p-page: {engine: piper, path: page.onnx}
+  p-none: {engine: piper, path: none.onnx}
+  h-good: {engine: hubert, path: ctc}
+  h-mute: {engine: hubert, path: mute}
+  h-odd: {engine: hubert, path: odd}
+  h-none: {engine: hubert, path: none}
+tasks: {}
+`, dir, programs))
+	finish(t, command(t, "doctor", "--config", file, "--state-dir", t.TempDir(), "--grpc-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0")).
+		check(t, exitFailed,
+			"OK   engine whisper", "OK   engine piper", "OK   engine hubert",
+			"OK   model w-good", "FAIL model w-page", "FAIL model w-vad", "FAIL model w-none", "ggml-base.bin",
+			"OK   model p-good", "FAIL model p-alone", "alone.onnx.json", "FAIL model p-page", "FAIL model p-none", "rhasspy/piper-voices",
+			"OK   model h-good", "FAIL model h-mute", "vocab.json is not there", "FAIL model h-odd", "no table of symbols",
+			"FAIL model h-none", "facebook/hubert-large-ls960-ft", "9 failed")
+}

@@ -1,0 +1,147 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	modelgateway "github.com/lexilingo/modelgateway/clients/go"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+)
+
+// Exit codes.
+const (
+	exitOK          = 0
+	exitFailed      = 1   // anything else, and a doctor's FAIL
+	exitUsage       = 2   // wrong command line or request
+	exitNoServer    = 3   // the server cannot be reached
+	exitNotFound    = 4   // no such model or task
+	exitUnservable  = 5   // the model cannot be served as configured
+	exitBusy        = 6   // worth a retry
+	exitDeadline    = 7   // too late
+	exitDenied      = 8   // not allowed
+	exitInterrupted = 130 // Ctrl-C
+)
+
+// failure is what is told of an error.
+type failure struct {
+	Reason            string  `json:"reason,omitempty"`
+	Message           string  `json:"message"`
+	Remedy            string  `json:"remedy,omitempty"`
+	RetryAfterSeconds float64 `json:"retry_after_seconds,omitempty"`
+	ExitCode          int     `json:"exit_code"`
+}
+
+// report tells what went wrong and returns the exit code.
+func report(err error, g *globals, con *console) int {
+	if err == nil {
+		return exitOK
+	}
+	if errors.Is(err, errQuiet) {
+		return exitFailed
+	}
+	f := explain(err, g.Addr)
+	if g.JSON {
+		b, _ := json.Marshal(map[string]failure{"error": f})
+		fmt.Fprintln(con.err, string(b))
+		return f.ExitCode
+	}
+	if f.ExitCode == exitInterrupted {
+		return f.ExitCode // who pressed Ctrl-C knows
+	}
+	text := f.Message
+	if f.Reason != "" {
+		text = f.Reason + ": " + text
+	}
+	fmt.Fprintln(con.err, "modelgateway: "+text)
+	if f.Remedy != "" {
+		fmt.Fprintln(con.err, f.Remedy)
+	}
+	return f.ExitCode
+}
+
+// explain finds reason, remedy and exit code of an error.
+func explain(err error, addr string) failure {
+	if f, ok := explainPull(err); ok {
+		return f
+	}
+	var usage usageError
+	e := modelgateway.ErrorOf(err)
+	switch {
+	case errors.As(err, &usage):
+		return failure{Message: err.Error(), ExitCode: exitUsage}
+	case errors.Is(err, context.Canceled):
+		return failure{Message: "interrupted", ExitCode: exitInterrupted}
+	case e == nil || e.Code == codes.Unknown && e.Reason == 0:
+		return failure{Message: err.Error(), ExitCode: exitFailed}
+	case e.Reason == 0:
+		return explainCode(e, addr)
+	}
+	f := failure{Reason: e.ReasonName(), Message: e.Message, RetryAfterSeconds: e.RetryAfter.Seconds()}
+	f.ExitCode, f.Remedy = remedy(e)
+	return f
+}
+
+// explainCode is for failures that the server did not explain: of the
+// connection, or of the client itself.
+func explainCode(e *modelgateway.Error, addr string) failure {
+	switch e.Code {
+	case codes.Unavailable:
+		return failure{
+			Message:  fmt.Sprintf("no server answers at %s", addr),
+			Remedy:   `Start one with "modelgateway serve", or name another with --addr or MODELGATEWAY_ADDR.`,
+			ExitCode: exitNoServer,
+		}
+	case codes.Canceled:
+		return failure{Message: "interrupted", ExitCode: exitInterrupted}
+	case codes.DeadlineExceeded:
+		return failure{Message: "no answer within --timeout", Remedy: "Give more time with --timeout.", ExitCode: exitDeadline}
+	case codes.Unimplemented:
+		return failure{Message: fmt.Sprintf("what answers at %s is not a ModelGateway of this version", addr), ExitCode: exitFailed}
+	case codes.InvalidArgument:
+		return failure{Message: e.Message, ExitCode: exitUsage}
+	default:
+		return failure{Message: e.Error(), ExitCode: exitFailed}
+	}
+}
+
+// remedy returns the exit code of a reason and what a person can do.
+func remedy(e *modelgateway.Error) (int, string) {
+	switch e.Reason {
+	case gatewayv1.ErrorReason_ERROR_REASON_INVALID_REQUEST, gatewayv1.ErrorReason_ERROR_REASON_CONFIG_NOT_FIRST,
+		gatewayv1.ErrorReason_ERROR_REASON_AUDIO_UNREADABLE:
+		return exitUsage, ""
+	case gatewayv1.ErrorReason_ERROR_REASON_MODEL_NOT_FOUND:
+		return exitNotFound, `See "modelgateway models" for the names.`
+	case gatewayv1.ErrorReason_ERROR_REASON_TASK_UNKNOWN:
+		return exitNotFound, ""
+	case gatewayv1.ErrorReason_ERROR_REASON_MODEL_EXCEEDS_BUDGET:
+		return exitUnservable, "Raise MAX_MEMORY_MB, or configure a smaller model."
+	case gatewayv1.ErrorReason_ERROR_REASON_MODEL_FILE_MISSING, gatewayv1.ErrorReason_ERROR_REASON_MODEL_FILE_INVALID,
+		gatewayv1.ErrorReason_ERROR_REASON_ENGINE_UNAVAILABLE:
+		return exitUnservable, `"modelgateway doctor" checks engines and files.`
+	case gatewayv1.ErrorReason_ERROR_REASON_MEMORY_BUSY, gatewayv1.ErrorReason_ERROR_REASON_QUEUE_FULL,
+		gatewayv1.ErrorReason_ERROR_REASON_RATE_LIMITED, gatewayv1.ErrorReason_ERROR_REASON_ENGINE_CRASHED,
+		gatewayv1.ErrorReason_ERROR_REASON_LOAD_COOLDOWN, gatewayv1.ErrorReason_ERROR_REASON_DRAINING:
+		return exitBusy, retryAdvice(e.RetryAfter)
+	case gatewayv1.ErrorReason_ERROR_REASON_DEADLINE_EXCEEDED:
+		return exitDeadline, "Give more time with --timeout."
+	case gatewayv1.ErrorReason_ERROR_REASON_UNAUTHENTICATED, gatewayv1.ErrorReason_ERROR_REASON_FORBIDDEN:
+		return exitDenied, ""
+	case gatewayv1.ErrorReason_ERROR_REASON_CANCELLED:
+		return exitInterrupted, ""
+	default:
+		return exitFailed, "The server's log says more."
+	}
+}
+
+func retryAdvice(after time.Duration) string {
+	if after <= 0 {
+		return "Try again later."
+	}
+	return fmt.Sprintf("Try again in %s.", after.Round(100*time.Millisecond))
+}

@@ -1,0 +1,195 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	modelgateway "github.com/lexilingo/modelgateway/clients/go"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+)
+
+type statusCommand struct{}
+
+// Run prints how the server is.
+func (statusCommand) Run(ctx context.Context, g *globals, con *console) error {
+	return g.withClient(ctx, func(ctx context.Context, c *modelgateway.Client) error {
+		res, err := c.Status(ctx, &gatewayv1.StatusRequest{})
+		if err != nil {
+			return err
+		}
+		if g.JSON {
+			return writeJSON(con.out, res)
+		}
+		fmt.Fprintf(con.out, "ModelGateway %s · up %s · %d requests\n", res.GetVersion(), span(res.GetUptime()), res.GetTotalRequestCount())
+		if res.GetDraining() {
+			fmt.Fprintln(con.out, "It is shutting down: the last requests are being finished.")
+		}
+		fmt.Fprintf(con.out, "memory   %s of %s\n", used(res.GetMemoryUsedBytes()), size(res.GetMemoryBudgetBytes()))
+		fmt.Fprintf(con.out, "threads  %d of %d at work\n\n", res.GetCpuThreadsUsed(), res.GetCpuThreadsTotal())
+		return writeLoad(con.out, res.GetModels())
+	})
+}
+
+// used prints bytes that may well be none.
+func used(bytes int64) string {
+	if bytes <= 0 {
+		return "0 B"
+	}
+	return size(bytes)
+}
+
+// writeLoad prints what the models are doing.
+func writeLoad(w io.Writer, models []*gatewayv1.Model) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "MODEL\tSTATE\tMEMORY\tWORKING\tWAITING\tREQUESTS\tERRORS\tMEAN TIME\tIDLE FOR")
+	for _, m := range models {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%s\t%s\n", m.GetName(), state(m), size(m.GetMemory().GetChargedBytes()),
+			m.GetActiveCount(), m.GetQueuedCount(), m.GetRequestCount(), m.GetErrorCount(), span(m.GetAverageLatency()), idleFor(m))
+	}
+	return t.Flush()
+}
+
+func state(m *gatewayv1.Model) string {
+	s := stateName(m.GetState())
+	if m.GetState() == gatewayv1.ModelState_MODEL_STATE_LOADING {
+		s += fmt.Sprintf(" %.0f%%", 100*m.GetLoadProgress())
+	}
+	if m.GetPinned() {
+		s += " (pinned)"
+	}
+	return s
+}
+
+// idleFor tells how long a loaded model has been unused, and its limit.
+func idleFor(m *gatewayv1.Model) string {
+	if m.GetIdleRemaining() == nil {
+		return "-"
+	}
+	limit := m.GetIdleTimeout().AsDuration()
+	return spanOf(limit-m.GetIdleRemaining().AsDuration()) + " of " + spanOf(limit)
+}
+
+type modelsCommand struct {
+	Name  string `arg:"" optional:"" help:"Only this model."`
+	Watch bool   `short:"w" help:"Follow what happens to the models until Ctrl-C."`
+}
+
+// Run lists the models or follows them.
+func (m modelsCommand) Run(ctx context.Context, g *globals, con *console) error {
+	if m.Watch {
+		return m.watch(ctx, g, con)
+	}
+	return g.withClient(ctx, func(ctx context.Context, c *modelgateway.Client) error {
+		if m.Name != "" {
+			res, err := c.GetModel(ctx, &gatewayv1.GetModelRequest{Name: m.Name})
+			switch {
+			case err != nil:
+				return err
+			case g.JSON:
+				return writeJSON(con.out, res.GetModel())
+			}
+			return writeModels(con.out, []*gatewayv1.Model{res.GetModel()})
+		}
+		res, err := c.ListModels(ctx, &gatewayv1.ListModelsRequest{})
+		switch {
+		case err != nil:
+			return err
+		case g.JSON:
+			return writeJSON(con.out, res)
+		}
+		return writeModels(con.out, res.GetModels())
+	})
+}
+
+// writeModels prints a table, and below it what does not fit into one.
+func writeModels(w io.Writer, models []*gatewayv1.Model) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "MODEL\tENGINE\tSTATE\tDECLARED\tESTIMATED\tMEASURED\tPEAK\tPRIORITY\tIDLE TIMEOUT\tLAST UNLOAD\tTASKS")
+	for _, m := range models {
+		mem := m.GetMemory()
+		peak := max(mem.GetPeakBytes(), mem.GetLearnedBytes())
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", m.GetName(), m.GetEngine(), state(m),
+			size(mem.GetDeclaredBytes()), size(mem.GetEstimatedBytes()), size(mem.GetMeasuredBytes()), size(peak),
+			priorityName(m.GetPriority()), span(m.GetIdleTimeout()), lastUnload(m), strings.Join(m.GetTasks(), " "))
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for _, m := range models {
+		if f := m.GetFailure(); f != nil {
+			reason := strings.TrimPrefix(f.GetReason().String(), "ERROR_REASON_")
+			fmt.Fprintf(w, "\n%s failed: %s: %s\n", m.GetName(), reason, f.GetMessage())
+			if at := f.GetRetryTime(); at != nil {
+				fmt.Fprintf(w, "  It is tried again from %s.\n", at.AsTime().Local().Format(time.TimeOnly))
+			}
+		}
+		if m.GetNote() != "" {
+			fmt.Fprintf(w, "\n%s: %s\n", m.GetName(), m.GetNote())
+		}
+	}
+	return nil
+}
+
+func lastUnload(m *gatewayv1.Model) string {
+	e := m.GetLastEviction()
+	if e == nil {
+		return "-"
+	}
+	s := e.GetTime().AsTime().Local().Format(time.TimeOnly) + " " + evictionName(e.GetReason())
+	if e.GetRequestedBy() != "" {
+		s += " for " + e.GetRequestedBy()
+	}
+	return s
+}
+
+// watch prints events until it is interrupted, which is its ordinary end.
+func (m modelsCommand) watch(ctx context.Context, g *globals, con *console) error {
+	client, err := g.client()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = client.Close() }()
+	stream, err := client.WatchModels(ctx, &gatewayv1.WatchModelsRequest{Name: m.Name})
+	if err != nil {
+		return err
+	}
+	for {
+		event, err := stream.Recv()
+		switch {
+		case errors.Is(err, io.EOF) || ctx.Err() != nil:
+			return nil
+		case err != nil:
+			return err
+		case g.JSON:
+			err = writeJSONLine(con.out, event)
+		default:
+			_, err = fmt.Fprintln(con.out, eventLine(event))
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func eventLine(e *gatewayv1.WatchModelsResponse) string {
+	change := stateName(e.GetToState())
+	if e.GetFromState() != gatewayv1.ModelState_MODEL_STATE_UNSPECIFIED {
+		change = stateName(e.GetFromState()) + " → " + change
+	}
+	line := fmt.Sprintf("%s  %-12s %s", e.GetTime().AsTime().Local().Format("15:04:05.000"), e.GetName(), change)
+	if e.GetChargedBytes() > 0 {
+		line += "  " + size(e.GetChargedBytes())
+	}
+	if e.GetDetail() != "" {
+		line += "  " + e.GetDetail()
+	}
+	if e.GetDroppedCount() > 0 {
+		line += fmt.Sprintf("  (%d events were lost before this one)", e.GetDroppedCount())
+	}
+	return line
+}

@@ -1,0 +1,118 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/lexilingo/modelgateway/models"
+	"github.com/lexilingo/modelgateway/server/internal/catalog"
+	"github.com/lexilingo/modelgateway/server/internal/config"
+	"github.com/lexilingo/modelgateway/server/internal/pull"
+)
+
+type pullCommand struct {
+	Names     []string `arg:"" optional:"" name:"name" help:"Models to download; without one they are listed."`
+	List      bool     `short:"l" help:"List what can be pulled, and what is there."`
+	Config    string   `short:"c" placeholder:"FILE" help:"The server's configuration file, for its models directory."`
+	ModelsDir *string  `placeholder:"DIR" help:"Where the models go. Default: the server's models directory."`
+	Mirror    string   `placeholder:"URL" env:"HF_ENDPOINT" help:"Take the files from a mirror of the hub."`
+	AllowHost []string `placeholder:"HOST" help:"A further host that the mirror may redirect to."`
+	Update    bool     `help:"Take what the hub has now, and lock that in models.lock."`
+	DryRun    bool     `help:"Ask the hub and tell what would be done; write nothing."`
+}
+
+// Run downloads models, or lists them.
+func (p pullCommand) Run(ctx context.Context, g *globals, con *console) error {
+	list, err := catalog.Parse("catalog.yaml", models.Catalog())
+	if err != nil {
+		return err
+	}
+	cfg, err := serverFlags{Config: p.Config, ModelsDir: p.ModelsDir}.load()
+	if err != nil {
+		return usageError{err}
+	}
+	if p.List || len(p.Names) == 0 {
+		return listPullable(con.out, list, cfg, g.JSON)
+	}
+	wanted := make([]catalog.Model, len(p.Names))
+	for i, name := range p.Names {
+		if wanted[i], err = list.Find(name); err != nil {
+			return err
+		}
+	}
+	return p.pull(ctx, wanted, cfg, g, con)
+}
+
+func (p pullCommand) pull(ctx context.Context, wanted []catalog.Model, cfg *config.Config, g *globals, con *console) (err error) {
+	show := &pullProgress{con: con, json: g.JSON}
+	client, err := pull.Open(pull.Options{
+		Dir: cfg.ModelsDir, Endpoint: p.Mirror, AllowHosts: p.AllowHost, Token: os.Getenv("HF_TOKEN"),
+		Update: p.Update, DryRun: p.DryRun, Progress: show.tell,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, client.Close()) }()
+	for _, model := range wanted {
+		show.begin(model)
+		files, err := client.Pull(ctx, model)
+		show.clear()
+		if err != nil {
+			if ctx.Err() != nil && !g.JSON {
+				fmt.Fprintf(con.err, "Interrupted. What was fetched is kept in %s: the same command goes on from there.\n", cfg.ModelsDir)
+			}
+			return err
+		}
+		if err := p.tellResult(con.out, model, files, cfg, g.JSON); err != nil {
+			return err
+		}
+	}
+	if g.JSON || p.DryRun {
+		return nil
+	}
+	return writeUse(con.out, wanted, cfg)
+}
+
+// pulled is a model's result in JSON.
+type pulled struct {
+	Model  string            `json:"model"`
+	DryRun bool              `json:"dry_run"`
+	Files  []pull.Result     `json:"files"`
+	Env    map[string]string `json:"env,omitempty"`
+	Entry  map[string]any    `json:"entry"`
+}
+
+// tellResult says what became of a model's files, or would.
+func (p pullCommand) tellResult(w io.Writer, model catalog.Model, files []pull.Result, cfg *config.Config, asJSON bool) error {
+	if asJSON {
+		env := model.Configure.Env
+		if !envSuffices(model, cfg) {
+			env = nil
+		}
+		return writeJSONValue(w, pulled{Model: model.Name, DryRun: p.DryRun, Files: files, Env: env, Entry: entry(model)})
+	}
+	for _, f := range files {
+		switch {
+		case f.Present:
+			fmt.Fprintf(w, "%s is there, and right (%s)\n", f.Path, size(f.SizeBytes))
+		case p.DryRun:
+			fmt.Fprintf(w, "would fetch %s of %s\n  from    %s\n  to      %s\n", size(f.SizeBytes-f.ResumedBytes), size(f.SizeBytes), f.Source, f.Path)
+			if f.SHA256 != "" {
+				fmt.Fprintf(w, "  sha256  %s\n", f.SHA256)
+			}
+		default:
+			fmt.Fprintf(w, "%s: %s, sha256 %s\n", f.Path, size(f.SizeBytes), f.SHA256)
+		}
+	}
+	_, err := fmt.Fprintf(w, "%s: licence %s, %s\n", model.Name, model.License.Name, model.License.URL)
+	return err
+}
+
+// writeJSONValue prints a value on one line.
+func writeJSONValue(w io.Writer, value any) error {
+	return json.NewEncoder(w).Encode(value)
+}

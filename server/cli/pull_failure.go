@@ -1,0 +1,32 @@
+package cli
+
+import (
+	"errors"
+
+	"github.com/lexilingo/modelgateway/server/internal/catalog"
+	"github.com/lexilingo/modelgateway/server/internal/pull"
+)
+
+// explainPull finds remedy and exit code of an error of "pull"; false: it is none.
+func explainPull(err error) (failure, bool) {
+	var unknown *catalog.NotFoundError
+	if errors.As(err, &unknown) {
+		return failure{Message: err.Error(), Remedy: `"modelgateway pull --list" has them all.`, ExitCode: exitNotFound}, true
+	}
+	var e *pull.Error
+	if !errors.As(err, &e) {
+		return failure{}, false
+	}
+	f := failure{Message: e.Message, Remedy: e.Advice, ExitCode: exitFailed}
+	switch e.Kind {
+	case pull.Unreachable:
+		f.ExitCode = exitNoServer
+	case pull.NotFound:
+		f.ExitCode = exitNotFound
+	case pull.Limited, pull.Busy:
+		f.ExitCode = exitBusy
+	case pull.Denied:
+		f.ExitCode = exitDenied
+	}
+	return f, true
+}

@@ -1,0 +1,196 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/lexilingo/modelgateway/server/internal/catalog"
+	"github.com/lexilingo/modelgateway/server/internal/config"
+	"github.com/lexilingo/modelgateway/server/internal/pull"
+)
+
+// pullProgress shows a download on one line of a terminal, or as lines elsewhere.
+type pullProgress struct {
+	con   *console
+	json  bool
+	model catalog.Model
+	drawn bool
+	said  string
+}
+
+func (p *pullProgress) begin(model catalog.Model) {
+	p.model, p.said = model, ""
+	if !p.json {
+		fmt.Fprintf(p.con.err, "%s: about %s, licence %s\n", model.Name, size(model.SizeBytes()), model.License.Name)
+	}
+}
+
+// pullStep is a step of the progress in JSON.
+type pullStep struct {
+	Model      string `json:"model"`
+	File       string `json:"file"`
+	Phase      string `json:"phase"`
+	DoneBytes  int64  `json:"done_bytes"`
+	TotalBytes int64  `json:"total_bytes"`
+}
+
+func (p *pullProgress) tell(at pull.Progress) {
+	fraction := 1.0
+	if at.Total > 0 {
+		fraction = float64(at.Done) / float64(at.Total)
+	}
+	// A log wants the steps, not every percent.
+	step := fmt.Sprintf("%s %s %d%%", at.Phase, at.File, int(fraction*10)*10)
+	switch {
+	case p.json:
+		if step != p.said {
+			// A result follows on the same stream; that it cannot be written is seen there.
+			_ = writeJSONValue(p.con.out, pullStep{p.model.Name, at.File, at.Phase, at.Done, at.Total})
+		}
+	case p.con.errTTY:
+		full := int(fraction * progressBarWidth)
+		fmt.Fprintf(p.con.err, "\r\x1b[K[%s%s] %3.0f%% %s %s, %s of %s", strings.Repeat("█", full), strings.Repeat("·", progressBarWidth-full),
+			100*fraction, at.Phase, at.File, used(at.Done), size(at.Total))
+		p.drawn = true
+	case step != p.said:
+		fmt.Fprintln(p.con.err, step)
+	}
+	p.said = step
+}
+
+func (p *pullProgress) clear() {
+	if p.drawn {
+		fmt.Fprint(p.con.err, "\r\x1b[K")
+		p.drawn = false
+	}
+}
+
+// pullable is a model of the list in JSON.
+type pullable struct {
+	Name      string   `json:"name"`
+	Aliases   []string `json:"aliases"`
+	Task      string   `json:"task"`
+	Engine    string   `json:"engine"`
+	SizeBytes int64    `json:"size_bytes"`
+	MemoryMB  int64    `json:"memory_mb"`
+	Languages []string `json:"languages"`
+	License   string   `json:"license"`
+	Source    string   `json:"source"`
+	Note      string   `json:"note"`
+	Installed bool     `json:"installed"`
+	PartBytes int64    `json:"part_bytes"`
+}
+
+// listPullable prints what can be pulled. Sizes and memory are approximate.
+func listPullable(w io.Writer, list *catalog.Catalog, cfg *config.Config, asJSON bool) error {
+	var rows []pullable
+	for _, m := range list.Models {
+		installed, part := pull.Installed(cfg.ModelsDir, m)
+		rows = append(rows, pullable{
+			Name: m.Name, Aliases: m.Aliases, Task: m.Task, Engine: m.Engine, SizeBytes: m.SizeBytes(), MemoryMB: m.MemoryMB,
+			Languages: m.Languages, License: m.License.Name, Source: pull.DefaultEndpoint + "/" + m.Repo, Note: m.Note,
+			Installed: installed, PartBytes: part,
+		})
+	}
+	if asJSON {
+		return writeJSONValue(w, map[string]any{"models_dir": cfg.ModelsDir, "models": rows})
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "NAME\tTASK\tSIZE\tMEMORY\tLANGUAGES\tLICENCE\tINSTALLED")
+	for _, r := range rows {
+		state := "-"
+		switch {
+		case r.Installed:
+			state = "yes"
+		case r.PartBytes > 0:
+			state = "in part, " + size(r.PartBytes)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Name, r.Task, size(r.SizeBytes), size(r.MemoryMB<<20),
+			strings.Join(r.Languages, " "), r.License, state)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\nSizes and memory are approximate. \"modelgateway pull NAME\" puts one into %s.\n", cfg.ModelsDir)
+	return err
+}
+
+// envSuffices tells whether variables are enough to make a server use a model:
+// they change a model's path, and leave a memory_mb that was declared for another
+// file of the same entry.
+func envSuffices(m catalog.Model, cfg *config.Config) bool {
+	configured, ok := cfg.Models[m.Configure.Model]
+	starter := strings.HasPrefix(configured.Path, config.StarterScheme)
+	return len(m.Configure.Env) > 0 && ok && configured.Engine == m.Engine &&
+		(starter || configured.MemoryMB == 0 || configured.MemoryMB >= m.MemoryMB)
+}
+
+// entry is a model as the configuration file has it.
+func entry(m catalog.Model) map[string]any {
+	e := map[string]any{"engine": m.Engine, "path": m.Configure.Path, "memory_mb": m.MemoryMB}
+	if len(m.Configure.Parameters) > 0 {
+		e["parameters"] = m.Configure.Parameters
+	}
+	return e
+}
+
+// writeUse prints what to set so that "serve" uses the models.
+func writeUse(w io.Writer, pulled []catalog.Model, cfg *config.Config) error {
+	var variables []string
+	var entries []catalog.Model
+	for _, m := range pulled {
+		if !envSuffices(m, cfg) {
+			entries = append(entries, m)
+			continue
+		}
+		for _, name := range slices.Sorted(maps.Keys(m.Configure.Env)) {
+			variables = append(variables, name+"="+m.Configure.Env[name])
+		}
+	}
+	for _, m := range pulled {
+		if m.Note != "" {
+			fmt.Fprintf(w, "\n%s: %s\n", m.Name, m.Note)
+		}
+	}
+	if len(entries) > 0 {
+		fmt.Fprint(w, "\nTo use it, have this among the \"models\" of the configuration file (that list replaces the built-in one: keep the others):\n\n")
+		for _, m := range entries {
+			writeEntry(w, m)
+		}
+	}
+	if len(variables) > 0 {
+		dir, err := filepath.Abs(cfg.ModelsDir)
+		if err != nil {
+			return err
+		}
+		serve := "modelgateway serve --models-dir " + shellWord(dir)
+		fmt.Fprintf(w, "\nTo use it:\n\n  export %s\n  %s\n", strings.Join(variables, "\n  export "), serve)
+	}
+	return nil
+}
+
+func writeEntry(w io.Writer, m catalog.Model) {
+	fmt.Fprintf(w, "  %s:\n    engine: %s\n    path: %s\n", m.Configure.Model, m.Engine, m.Configure.Path)
+	if len(m.Configure.Parameters) == 0 {
+		fmt.Fprintf(w, "    memory_mb: %d\n", m.MemoryMB)
+		return
+	}
+	fmt.Fprintln(w, "    parameters:")
+	for _, name := range slices.Sorted(maps.Keys(m.Configure.Parameters)) {
+		fmt.Fprintf(w, "      %s: %v\n", name, m.Configure.Parameters[name])
+	}
+}
+
+// shellWord quotes what a shell would take apart.
+func shellWord(text string) string {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./+:@,"
+	if text != "" && strings.Trim(text, plain) == "" {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}

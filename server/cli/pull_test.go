@@ -1,0 +1,334 @@
+package cli
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/lexilingo/modelgateway/models"
+	"github.com/lexilingo/modelgateway/server/internal/catalog"
+	"github.com/lexilingo/modelgateway/server/internal/config"
+)
+
+func catalogue(t *testing.T) *catalog.Catalog {
+	t.Helper()
+	list, err := catalog.Parse("catalog.yaml", models.Catalog())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// TestPulledModelsAreFoundByTheServer puts each model where "pull" would, and
+// sets what "pull" says.
+func TestPulledModelsAreFoundByTheServer(t *testing.T) {
+	t.Parallel()
+	for _, m := range catalogue(t).Models {
+		dir := t.TempDir()
+		for _, f := range m.Files {
+			path := filepath.Join(dir, filepath.FromSlash(f.Local))
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			write(t, path, "x")
+		}
+		src := config.Source{Environ: []string{"HOME=" + dir}, Flags: config.Overrides{ModelsDir: &dir}}
+		if len(m.Configure.Env) == 0 {
+			if len(m.Configure.Parameters) == 0 {
+				t.Errorf("%s: nothing to set", m.Name)
+			}
+			continue
+		}
+		for name, value := range m.Configure.Env {
+			src.Environ = append(src.Environ, name+"="+value)
+		}
+		cfg, err := config.Load(src)
+		if err != nil {
+			t.Fatalf("%s: %v", m.Name, err)
+		}
+		got, want := cfg.Models[m.Configure.Model], filepath.Join(dir, filepath.FromSlash(m.Configure.Path))
+		if got.ResolvedPath != want || got.Engine != m.Engine {
+			t.Errorf("%s: the server opens %s by %s, and it is in %s", m.Name, got.ResolvedPath, got.Engine, want)
+		}
+		if _, err := os.Stat(got.ResolvedPath); err != nil {
+			t.Errorf("%s: %v", m.Name, err)
+		}
+	}
+}
+
+// mirror serves one sparse file, large or small, by any name.
+type mirror struct {
+	*httptest.Server
+	file  string
+	sum   string
+	size  int64
+	limit int64 // bytes after which it sends no more; 0: none
+
+	mu      sync.Mutex
+	sent    int64
+	blocked chan struct{} // closed when it sends no more
+}
+
+func newMirror(t *testing.T, size, limit int64) *mirror {
+	t.Helper()
+	m := &mirror{file: filepath.Join(t.TempDir(), "content"), size: size, limit: limit, blocked: make(chan struct{})}
+	write(t, m.file, "GGUF")
+	if err := os.Truncate(m.file, size); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(m.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	hash := sha256.New()
+	if _, err := io.Copy(hash, f); err != nil {
+		t.Fatal(err)
+	}
+	m.sum = hex.EncodeToString(hash.Sum(nil))
+	m.Server = httptest.NewServer(m)
+	t.Cleanup(m.Close)
+	return m
+}
+
+func (m *mirror) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("ETag", `"`+m.sum+`"`)
+	w.Header().Set("X-Repo-Commit", strings.Repeat("c", 40))
+	f, err := os.Open(m.file)
+	if err != nil {
+		panic(err)
+	}
+	defer f.Close()
+	http.ServeContent(&limited{ResponseWriter: w, mirror: m, done: r.Context().Done()}, r, "", time.Time{}, f)
+}
+
+// limited counts, and holds back what is above the limit until the client goes.
+type limited struct {
+	http.ResponseWriter
+	mirror *mirror
+	done   <-chan struct{}
+}
+
+func (l *limited) Write(b []byte) (int, error) {
+	m := l.mirror
+	m.mu.Lock()
+	over := m.limit > 0 && m.sent+int64(len(b)) > m.limit
+	if !over {
+		m.sent += int64(len(b))
+	} else {
+		select {
+		case <-m.blocked:
+		default:
+			close(m.blocked)
+		}
+	}
+	m.mu.Unlock()
+	if over {
+		<-l.done
+		return 0, io.ErrClosedPipe
+	}
+	return l.ResponseWriter.Write(b)
+}
+
+const (
+	unpinned = "qwen3-4b-q8_0" // the list has no checksum of it, so that a test may have its own
+	modelMiB = 160
+)
+
+// pullFrom prepares a pull of the unpinned model.
+func pullFrom(t *testing.T, m *mirror, dir string, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := command(t, append([]string{"pull", unpinned, "--models-dir", dir}, args...)...)
+	cmd.Env = append(cmd.Env, "HF_ENDPOINT="+m.URL)
+	return cmd
+}
+
+// resumedRun pulls the rest, and returns what it says.
+func resumedRun(t *testing.T, dir string) (fetched, resumed int64) {
+	t.Helper()
+	second := newMirror(t, modelMiB<<20, 0)
+	res := finish(t, pullFrom(t, second, dir, "--json"))
+	res.check(t, exitOK)
+	second.Close() // waits for its handlers: they have counted
+	var last struct {
+		Files []struct {
+			Fetched int64 `json:"fetched_bytes"`
+			Resumed int64 `json:"resumed_bytes"`
+		} `json:"files"`
+	}
+	lines := strings.Split(strings.TrimSpace(res.out), "\n")
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil || len(last.Files) != 1 {
+		t.Fatalf("%v in %s", err, res.out)
+	}
+	fetched, resumed = last.Files[0].Fetched, last.Files[0].Resumed
+	if fetched+resumed != second.size || second.sent != fetched {
+		t.Errorf("%d fetched, %d resumed, %d sent, of %d", fetched, resumed, second.sent, second.size)
+	}
+	f, err := os.ReadFile(filepath.Join(dir, "Qwen3-4B-Q8_0.gguf"))
+	if sum := sha256.Sum256(f); err != nil || hex.EncodeToString(sum[:]) != second.sum {
+		t.Errorf("other bytes are there: %v", err)
+	}
+	return fetched, resumed
+}
+
+// noted is how much the note beside a part says is on disk.
+func noted(dir string) int64 {
+	text, err := os.ReadFile(filepath.Join(dir, "Qwen3-4B-Q8_0.gguf.part.json"))
+	var note struct {
+		Done [][2]int64 `json:"done"`
+	}
+	if err != nil || json.Unmarshal(text, &note) != nil {
+		return 0
+	}
+	var sum int64
+	for _, s := range note.Done {
+		sum += s[1] - s[0]
+	}
+	return sum
+}
+
+func TestAKilledPullIsResumed(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "models")
+	first := newMirror(t, modelMiB<<20, 120<<20)
+	cmd := pullFrom(t, first, dir)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	awaitBlocked(t, first)
+	const least = 32 << 20
+	for end := time.Now().Add(time.Minute); noted(dir) < least; {
+		if time.Now().After(end) {
+			t.Fatalf("%d bytes are noted", noted(dir))
+		}
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // killed
+	kept := noted(dir)
+	res := finish(t, command(t, "pull", "--models-dir", dir))
+	res.check(t, exitOK, "in part, ")
+	fetched, resumed := resumedRun(t, dir)
+	if resumed != kept || resumed < least {
+		t.Errorf("%d bytes were noted, and %d resumed", kept, resumed)
+	}
+	t.Logf("killed after %d MiB; kept %d MiB, fetched %d MiB again", first.limit>>20, resumed>>20, (fetched-(first.size-first.limit))>>20)
+}
+
+func awaitBlocked(t *testing.T, m *mirror) {
+	t.Helper()
+	select {
+	case <-m.blocked:
+	case <-time.After(time.Minute):
+		t.Fatal("the server has not sent what it may")
+	}
+}
+
+func TestAnInterruptedPullSaysThatItCanGoOn(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "models")
+	first := newMirror(t, modelMiB<<20, 100<<20)
+	cmd := pullFrom(t, first, dir)
+	var out, errOut bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errOut
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	kill := time.AfterFunc(2*time.Minute, func() { _ = cmd.Process.Kill() })
+	defer kill.Stop()
+	awaitBlocked(t, first)
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // its code is looked at
+	res := result{out: out.String(), err: errOut.String(), code: cmd.ProcessState.ExitCode()}
+	res.check(t, exitInterrupted, "Interrupted.", "goes on from there", "downloading Qwen3-4B-Q8_0.gguf 0%")
+	if _, resumed := resumedRun(t, dir); resumed < 32<<20 {
+		t.Errorf("%d bytes were resumed", resumed)
+	}
+}
+
+func TestPullTellsWhatToSet(t *testing.T) {
+	t.Parallel()
+	m := newMirror(t, 300_000, 0)
+	dir := filepath.Join(t.TempDir(), "my models")
+	with := func(args ...string) result {
+		t.Helper()
+		cmd := command(t, append([]string{"pull", "--models-dir", dir, "--mirror", m.URL}, args...)...)
+		return finish(t, cmd)
+	}
+	with("en_US-norman-medium", "--dry-run").check(t, exitOK, "would fetch", "https://huggingface.co/rhasspy/piper-voices/resolve/cccc", m.sum)
+	if _, err := os.Stat(dir); err == nil {
+		t.Error("a dry run made the directory")
+	}
+	with("en_US-norman-medium", unpinned).check(t, exitOK, "export PIPER_VOICE=en_US-norman-medium", "export QWEN_MODEL_PATH=Qwen3-4B-Q8_0.gguf",
+		fmt.Sprintf("modelgateway serve --models-dir '%s'", dir), "public domain", "MODEL_CARD")
+	with("silero-vad").check(t, exitOK, "vad_model: ggml-silero-v5.1.2.bin")
+	with("en_US-norman-medium").check(t, exitOK, "is there, and right")
+	with("--list").check(t, exitOK, "piper-en_US-norman-medium", "yes")
+	var list struct {
+		Models []pullable `json:"models"`
+	}
+	if err := json.Unmarshal([]byte(with("--json").out), &list); err != nil || len(list.Models) != len(catalogue(t).Models) {
+		t.Errorf("%d models, %v", len(list.Models), err)
+	}
+}
+
+func TestPullFailures(t *testing.T) {
+	t.Parallel()
+	m := newMirror(t, 300_000, 0)
+	dir := t.TempDir()
+	with := func(args ...string) result {
+		t.Helper()
+		return finish(t, command(t, append([]string{"pull", "--models-dir", dir}, args...)...))
+	}
+	with("wisper-base").check(t, exitNotFound, "did you mean whisper-base?")
+	with("whisper-base", "--mirror", "http://example.org").check(t, exitFailed, "http is for this machine alone")
+	// The mirror has other bytes than those that the list knows.
+	with("whisper-tiny", "--mirror", m.URL).check(t, exitFailed, "the hub has another ggml-tiny.bin", "--update")
+	with("whisper-tiny", "--mirror", m.URL, "--json").check(t, exitFailed, `"exit_code":1`)
+	with("--config", "/nowhere.yaml").check(t, exitUsage, "nowhere.yaml")
+	if err := os.WriteFile(filepath.Join(dir, "models.lock"), []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	with("whisper-tiny", "--mirror", m.URL).check(t, exitFailed, "models.lock is damaged")
+}
+
+// TestAModelThatOutgrowsItsEntryGetsAnotherEntry: a variable changes the path of
+// an entry, and leaves the memory that was declared for a smaller file.
+func TestAModelThatOutgrowsItsEntryGetsAnotherEntry(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string][]string{
+		"whisper/ggml-base.bin": {"  whisper:\n    engine: whisper\n    path: whisper/ggml-large-v3.bin\n    memory_mb: 4000\n"},
+		"starter:whisper.bin":   {"export WHISPER_MODEL_SIZE=large-v3\n", "serve --models-dir '/it'\\''s here'"},
+	} {
+		m, err := catalogue(t).Find("whisper-large-v3")
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := &config.Config{ModelsDir: "/it's here", Models: map[string]config.Model{"whisper": {Engine: "whisper", Path: path, MemoryMB: 500}}}
+		var out strings.Builder
+		if err := writeUse(&out, []catalog.Model{m}, cfg); err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range want {
+			if !strings.Contains(out.String(), text) {
+				t.Errorf("%s: no %q in %s", path, text, out.String())
+			}
+		}
+	}
+}

@@ -1,0 +1,125 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync/atomic"
+
+	modelgateway "github.com/lexilingo/modelgateway/clients/go"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+)
+
+// recordingPiece is how much of a recording goes into one message, in bytes.
+const recordingPiece = 64 << 10
+
+type transcribeCommand struct {
+	File      string `arg:"" help:"Recording, in any format; \"-\" transcribes standard input while it comes."`
+	Language  string `short:"l" placeholder:"CODE" help:"Language that is spoken (en, vi, …). Default: detected."`
+	Translate bool   `help:"Translate to English."`
+	Words     bool   `help:"Print each word with its time and confidence."`
+	Prompt    string `placeholder:"TEXT" help:"Text that the speech resembles: names, spelling, style."`
+	Beam      int32  `placeholder:"NUMBER" help:"Hypotheses that are kept; 1 is greedy, 0 as the model is configured."`
+	recordingFlags
+	routingFlags
+}
+
+// Help is told below the flags' list.
+func (transcribeCommand) Help() string {
+	return `Examples:
+  modelgateway transcribe lecture.mp3
+  modelgateway transcribe --words --json clip.wav
+  arecord -f S16_LE -r 16000 -c 1 | modelgateway transcribe -
+  ffmpeg -i film.mkv -f s16le -ar 16000 -ac 1 - | modelgateway transcribe --format s16le -
+
+Live speech is printed line by line; Ctrl-C ends it, and prints its last words.
+--timeout counts from its end.`
+}
+
+// Run transcribes a file, or live speech.
+func (c transcribeCommand) Run(ctx context.Context, g *globals, con *console) error {
+	if c.File == standardInput {
+		return c.live(ctx, g, con)
+	}
+	audio, size, err := openRecording(c.File, con)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = audio.Close() }() // it was only read
+	return g.withClient(ctx, func(ctx context.Context, client *modelgateway.Client) error {
+		res, err := c.whole(ctx, client, g, con, audio, size)
+		switch {
+		case err != nil:
+			return err
+		case g.JSON:
+			return writeJSON(con.out, res)
+		}
+		return c.print(con, res)
+	})
+}
+
+func (c transcribeCommand) config(interim bool) *gatewayv1.TranscriptionConfig {
+	return &gatewayv1.TranscriptionConfig{
+		Format: c.format(), Language: c.Language, Translate: c.Translate, InitialPrompt: c.Prompt, WordTimestamps: c.Words,
+		BeamSize: c.Beam, InterimResults: interim, Model: c.Model, Routing: c.routing(),
+	}
+}
+
+// whole sends a recording as fast as it is taken, and waits for the result.
+func (c transcribeCommand) whole(ctx context.Context, client *modelgateway.Client, g *globals, con *console, audio io.Reader, size int64) (*gatewayv1.TranscribeResponse, error) {
+	var sent atomic.Int64
+	progress := startProgress(ctx, client, con, g.JSON, func() string {
+		if size <= 0 || sent.Load() == 0 {
+			return "waiting"
+		}
+		return fmt.Sprintf("transcribing, %.0f%% is read", 100*float64(sent.Load())/float64(size))
+	})
+	defer progress.stop()
+	stream, err := client.Transcribe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	msg := &gatewayv1.TranscribeRequest{Payload: &gatewayv1.TranscribeRequest_Config{Config: c.config(false)}}
+	for {
+		if err := stream.Send(msg); err != nil {
+			break // CloseAndRecv tells why
+		}
+		buf := make([]byte, recordingPiece) // a message that has been sent is gRPC's
+		n, err := io.ReadFull(audio, buf)
+		if n == 0 && errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+			return nil, fmt.Errorf("the recording cannot be read: %w", err)
+		}
+		sent.Add(int64(n))
+		msg = &gatewayv1.TranscribeRequest{Payload: &gatewayv1.TranscribeRequest_Audio{Audio: buf[:n]}}
+	}
+	return stream.CloseAndRecv()
+}
+
+// print prints a transcript: as text, or word by word.
+func (c transcribeCommand) print(con *console, res *gatewayv1.TranscribeResponse) error {
+	var err error
+	if c.Words && len(res.GetTranscript().GetSegments()) > 0 {
+		for _, s := range res.GetTranscript().GetSegments() {
+			err = errors.Join(err, writeSegment(con, s))
+		}
+	} else {
+		_, err = fmt.Fprintln(con.out, con.printable(strings.TrimSpace(res.GetTranscript().GetText())))
+	}
+	c.told(con, res.GetServedBy(), nil)
+	return err
+}
+
+// writeSegment prints a stretch of speech, and its words if they are known.
+func writeSegment(con *console, s *gatewayv1.TranscriptSegment) error {
+	_, err := fmt.Fprintln(con.out, con.printable(strings.TrimSpace(s.GetText())))
+	for _, w := range s.GetWords() {
+		_, err = fmt.Fprintf(con.out, "  %7.2f  %7.2f  %3.0f%%  %s\n", w.GetStart().AsDuration().Seconds(), w.GetEnd().AsDuration().Seconds(),
+			100*w.GetConfidence(), con.printable(strings.TrimSpace(w.GetText())))
+	}
+	return err
+}

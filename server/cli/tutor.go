@@ -1,0 +1,148 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/fatih/color"
+
+	modelgateway "github.com/lexilingo/modelgateway/clients/go"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+)
+
+type grammarCommand struct {
+	Text       []string `arg:"" optional:"" help:"Text to correct. None: standard input."`
+	Vietnamese bool     `help:"Explain in Vietnamese."`
+	routingFlags
+	samplingFlags
+}
+
+// Run corrects a text.
+func (c grammarCommand) Run(ctx context.Context, g *globals, con *console) error {
+	text, err := input(c.Text, con)
+	if err != nil {
+		return err
+	}
+	language := gatewayv1.ExplanationLanguage_EXPLANATION_LANGUAGE_ENGLISH
+	if c.Vietnamese {
+		language = gatewayv1.ExplanationLanguage_EXPLANATION_LANGUAGE_VIETNAMESE
+	}
+	return answer(ctx, g, con, func(ctx context.Context, client *modelgateway.Client) (*gatewayv1.GrammarResponse, error) {
+		return client.Grammar(ctx, &gatewayv1.GrammarRequest{
+			Text: text, ExplanationLanguage: language, Sampling: c.options(), Model: c.Model, Routing: c.routing(),
+		})
+	}, func(res *gatewayv1.GrammarResponse) error {
+		err := writeGrammar(con, text, res)
+		c.told(con, res.GetServedBy(), res.GetUsage())
+		return err
+	})
+}
+
+// writeGrammar prints the edits inside the text on a terminal, the corrected
+// text elsewhere, and below it why.
+func writeGrammar(con *console, text string, res *gatewayv1.GrammarResponse) error {
+	if con.outTTY && !con.plainColor {
+		fmt.Fprintln(con.out, inline(con, text, res.GetEdits()))
+	} else {
+		fmt.Fprintln(con.out, con.printable(res.GetCorrectedText()))
+	}
+	for _, e := range res.GetEdits() {
+		fmt.Fprintf(con.out, "  %d-%d  %s", e.GetStartOffset(), e.GetEndOffset(), changeText(e))
+		if t := e.GetErrorType(); t != gatewayv1.GrammarErrorType_GRAMMAR_ERROR_TYPE_UNSPECIFIED {
+			fmt.Fprintf(con.out, "  [%s]", enumName(t, "GRAMMAR_ERROR_TYPE_"))
+		}
+		if e.GetExplanation() != "" {
+			fmt.Fprint(con.out, "  "+con.printable(e.GetExplanation()))
+		}
+		fmt.Fprintln(con.out)
+	}
+	_, err := fmt.Fprintf(con.out, "score %.0f\n", res.GetScore())
+	return err
+}
+
+func changeText(e *gatewayv1.GrammarEdit) string {
+	switch {
+	case e.GetOriginal() == "":
+		return fmt.Sprintf("add %q", e.GetReplacement())
+	case e.GetReplacement() == "":
+		return fmt.Sprintf("drop %q", e.GetOriginal())
+	}
+	return fmt.Sprintf("%q → %q", e.GetOriginal(), e.GetReplacement())
+}
+
+// inline marks the edits in the text: what goes is red and struck through, what
+// comes is green.
+func inline(con *console, text string, edits []*gatewayv1.GrammarEdit) string {
+	gone := con.paint(con.outTTY, color.FgRed, color.CrossedOut)
+	come := con.paint(con.outTTY, color.FgGreen)
+	runes := []rune(text)
+	var b strings.Builder
+	at := 0
+	for _, e := range edits {
+		start, end := int(e.GetStartOffset()), int(e.GetEndOffset())
+		if start < at || end < start || end > len(runes) {
+			continue // not this text's
+		}
+		b.WriteString(con.printable(string(runes[at:start])))
+		if end > start {
+			b.WriteString(gone(con.printable(string(runes[start:end]))))
+		}
+		if e.GetReplacement() != "" {
+			b.WriteString(come(con.printable(e.GetReplacement())))
+		}
+		at = end
+	}
+	b.WriteString(con.printable(string(runes[at:])))
+	return b.String()
+}
+
+type respondCommand struct {
+	Text   []string `arg:"" optional:"" help:"What the learner says. None: standard input."`
+	Level  string   `help:"The learner's level: ${enum}." enum:"A1,A2,B1,B2,C1,C2" default:"B1"`
+	System string   `short:"s" placeholder:"TEXT" help:"Instructions that replace the tutor's own."`
+	routingFlags
+	samplingFlags
+}
+
+// Run answers a learner.
+func (c respondCommand) Run(ctx context.Context, g *globals, con *console) error {
+	text, err := input(c.Text, con)
+	if err != nil {
+		return err
+	}
+	return answer(ctx, g, con, func(ctx context.Context, client *modelgateway.Client) (*gatewayv1.RespondResponse, error) {
+		return client.Respond(ctx, &gatewayv1.RespondRequest{
+			Text: text, Level: c.Level, SystemPrompt: c.System, Sampling: c.options(), Model: c.Model, Routing: c.routing(),
+		})
+	}, func(res *gatewayv1.RespondResponse) error {
+		_, err := io.WriteString(con.out, con.printable(res.GetText())+"\n")
+		c.told(con, res.GetServedBy(), res.GetUsage())
+		return err
+	})
+}
+
+type explainCommand struct {
+	Text     []string `arg:"" optional:"" help:"English to explain. None: standard input."`
+	Question string   `short:"q" placeholder:"TEXT" help:"What to know about it. Default: its meaning and use."`
+	routingFlags
+	samplingFlags
+}
+
+// Run explains English in Vietnamese.
+func (c explainCommand) Run(ctx context.Context, g *globals, con *console) error {
+	text, err := input(c.Text, con)
+	if err != nil {
+		return err
+	}
+	return answer(ctx, g, con, func(ctx context.Context, client *modelgateway.Client) (*gatewayv1.ExplainVietnameseResponse, error) {
+		return client.ExplainVietnamese(ctx, &gatewayv1.ExplainVietnameseRequest{
+			Text: text, Question: c.Question, Sampling: c.options(), Model: c.Model, Routing: c.routing(),
+		})
+	}, func(res *gatewayv1.ExplainVietnameseResponse) error {
+		_, err := io.WriteString(con.out, con.printable(res.GetExplanation())+"\n")
+		c.told(con, res.GetServedBy(), res.GetUsage())
+		return err
+	})
+}

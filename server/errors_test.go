@@ -1,0 +1,413 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/lexilingo/modelgateway/engines/errs"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+)
+
+// troubles has a model for every way to fail.
+const troubles = `
+grpc_listen: 127.0.0.1:0
+http_listen: 127.0.0.1:0
+max_memory_mb: 1000
+cpu_threads: 64
+drain_timeout: 10s
+log: {level: info, format: json}
+engines:
+  fault: {command: [engine-fault]}
+models:
+  qwen: {engine: fault, path: MODEL, memory_mb: 32, threads: 1, max_concurrency: 8}
+  whisper: {engine: whisper, path: MODEL, memory_mb: 32}
+  huge: {engine: fault, path: MODEL, memory_mb: 1001}
+  missing: {engine: fault, path: MODEL.absent, memory_mb: 32}
+  corrupt: {engine: fault, path: MODEL.corrupt, memory_mb: 32}
+  deaf: {engine: fault, path: MODEL, memory_mb: 32, threads: 1, parameters: {fault: error, error_reason: AUDIO_UNREADABLE}}
+  broken: {engine: fault, path: MODEL, memory_mb: 32, parameters: {load_fault: crash}}
+  pinned: {engine: fault, path: MODEL, memory_mb: 600, threads: 1}
+  big: {engine: fault, path: MODEL, memory_mb: 600, threads: 1}
+  narrow: {engine: fault, path: MODEL, memory_mb: 32, threads: 1, max_concurrency: 1, queue: 1}
+tasks:
+  chat: {primary: qwen}
+  stt: {primary: whisper}
+`
+
+// chatOf provokes an error by a chat with a model.
+func chatOf(model, text string) func(context.Context, *running) error {
+	return func(ctx context.Context, r *running) error {
+		_, err := r.chat.Chat(ctx, &gatewayv1.ChatRequest{Model: model, Messages: say(text)})
+		return err
+	}
+}
+
+// request is what provokes the same over REST.
+type request struct{ path, body, timeout string }
+
+func chatBody(model, text string) request {
+	content, _ := json.Marshal(text)
+	return request{path: "/v1/chat", body: `{"model":"` + model + `","messages":[{"role":"ROLE_USER","content":` + string(content) + `}]}`}
+}
+
+const (
+	crashes = `fault: {"fault":"crash"}`
+	stalls  = `fault: {"fault":"stall"}`
+	panics  = `fault: {"fault":"panic"}`
+)
+
+// fails makes a chat end with an error of the engine's own.
+func fails(reason string) string { return `fault: {"fault":"error","error_reason":"` + reason + `"}` }
+
+// Every row of the error table that a caller can provoke, over gRPC and REST.
+func TestErrorTable(t *testing.T) {
+	r := start(t, troubles)
+	if err := os.WriteFile(r.cfg.Models["corrupt"].ResolvedPath, []byte("corrupt"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	load(t, r, "pinned", true)
+	t.Cleanup(occupy(t, r, "narrow"))
+	stalling := chatBody("qwen", stalls)
+	stalling.timeout = "200m"
+	rows := []struct {
+		reason errs.Reason
+		code   codes.Code
+		http   int
+		retry  bool
+		grpc   func(context.Context, *running) error
+		rest   request
+	}{
+		{errs.InvalidRequest, codes.InvalidArgument, 400, false, func(ctx context.Context, r *running) error {
+			_, err := r.chat.Chat(ctx, &gatewayv1.ChatRequest{})
+			return err
+		}, request{path: "/v1/chat", body: `{}`}},
+		{errs.ConfigNotFirst, codes.InvalidArgument, 400, false, audioFirst, request{path: "/v1/transcriptions:open", body: `{}`}},
+		{errs.AudioUnreadable, codes.InvalidArgument, 400, false, func(ctx context.Context, r *running) error {
+			_, err := r.chat.Recognize(ctx, &gatewayv1.RecognizeRequest{
+				Config: &gatewayv1.TranscriptionConfig{Model: "deaf"}, Audio: []byte("RIFF"),
+			})
+			return err
+		}, request{path: "/v1/transcribe", body: `{"config":{"model":"deaf"},"audio":"UklGRg=="}`}},
+		{errs.ModelNotFound, codes.NotFound, 404, false, chatOf("nobody", "x"), chatBody("nobody", "x")},
+		{errs.TaskUnknown, codes.NotFound, 404, false, func(ctx context.Context, r *running) error {
+			_, err := r.chat.ExecuteTask(ctx, &gatewayv1.ExecuteTaskRequest{TaskType: "juggle"})
+			return err
+		}, request{path: "/v1/tasks/juggle", body: `{}`}},
+		{errs.ModelExceedsBudget, codes.FailedPrecondition, 400, false, chatOf("huge", "x"), chatBody("huge", "x")},
+		{errs.ModelFileMissing, codes.FailedPrecondition, 400, false, chatOf("missing", "x"), chatBody("missing", "x")},
+		{errs.ModelFileInvalid, codes.FailedPrecondition, 400, false, chatOf("corrupt", "x"), chatBody("corrupt", "x")},
+		{errs.EngineUnavailable, codes.FailedPrecondition, 400, false, func(ctx context.Context, r *running) error {
+			_, err := r.chat.Recognize(ctx, &gatewayv1.RecognizeRequest{Audio: []byte("RIFF")})
+			return err
+		}, request{path: "/v1/transcribe", body: `{"audio":"UklGRg=="}`}},
+		{errs.MemoryBusy, codes.ResourceExhausted, 429, true, chatOf("big", "x"), chatBody("big", "x")},
+		{errs.QueueFull, codes.ResourceExhausted, 429, true, chatOf("narrow", "x"), chatBody("narrow", "x")},
+		{errs.RateLimited, codes.ResourceExhausted, 429, true, chatOf("qwen", fails("RATE_LIMITED")), chatBody("qwen", fails("RATE_LIMITED"))},
+		{errs.Unauthenticated, codes.Unauthenticated, 401, false, chatOf("qwen", fails("UNAUTHENTICATED")), chatBody("qwen", fails("UNAUTHENTICATED"))},
+		{errs.Forbidden, codes.PermissionDenied, 403, false, chatOf("qwen", fails("FORBIDDEN")), chatBody("qwen", fails("FORBIDDEN"))},
+		{errs.EngineCrashed, codes.Unavailable, 503, true, chatOf("qwen", crashes), chatBody("qwen", crashes)},
+		{errs.DeadlineExceeded, codes.DeadlineExceeded, 504, false, func(ctx context.Context, r *running) error {
+			ctx, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
+			defer cancel()
+			return chatOf("qwen", stalls)(ctx, r)
+		}, stalling},
+		{errs.Internal, codes.Internal, 500, false, chatOf("qwen", panics), chatBody("qwen", panics)},
+	}
+	for _, row := range rows {
+		t.Run(errs.ReasonName(row.reason), func(t *testing.T) {
+			// Only the first of two calls meets a failed load itself; the second
+			// would meet its cool-down.
+			err := row.grpc(within(t, 20*time.Second), r)
+			coolDown(t, r)
+			checkStatus(t, err, row.code, row.reason, row.retry)
+			var header []string
+			if row.rest.timeout != "" {
+				header = []string{"Grpc-Timeout", row.rest.timeout}
+			}
+			resp, body := r.post(t, row.rest.path, row.rest.body, header...)
+			coolDown(t, r)
+			checkHTTP(t, resp, body, row.http, row.code, row.reason, row.retry)
+		})
+	}
+	t.Run("LOAD_COOLDOWN", func(t *testing.T) {
+		if err := chatOf("broken", "x")(within(t, 20*time.Second), r); errs.ReasonOf(err) != errs.EngineCrashed {
+			t.Fatal(err)
+		}
+		checkStatus(t, chatOf("broken", "x")(within(t, 20*time.Second), r), codes.Unavailable, errs.LoadCooldown, true)
+		req := chatBody("broken", "x")
+		resp, body := r.post(t, req.path, req.body)
+		checkHTTP(t, resp, body, 503, codes.Unavailable, errs.LoadCooldown, true)
+	})
+}
+
+// When an engine knows better when to try again, callers are told that.
+func TestRetryAdviceOfTheEngineReachesCallers(t *testing.T) {
+	r := start(t, faultModels)
+	const limited = `fault: {"fault":"error","error_reason":"RATE_LIMITED","error_retry_ms":6500}`
+	_, advice := details(status.Convert(chatOf("qwen", limited)(within(t, 20*time.Second), r)))
+	if advice.GetRetryDelay().AsDuration() != 6500*time.Millisecond {
+		t.Errorf("gRPC: %v", advice)
+	}
+	req := chatBody("qwen", limited)
+	resp, body := r.post(t, req.path, req.body)
+	if resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Retry-After") != "7" {
+		t.Errorf("REST: %d, Retry-After %q, %s", resp.StatusCode, resp.Header.Get("Retry-After"), body)
+	}
+}
+
+// audioFirst sends audio where the config must be.
+func audioFirst(ctx context.Context, r *running) error {
+	stream, err := r.chat.Transcribe(ctx)
+	if err != nil {
+		return err
+	}
+	if err := stream.Send(&gatewayv1.TranscribeRequest{Payload: &gatewayv1.TranscribeRequest_Audio{Audio: []byte{1}}}); err != nil {
+		return err
+	}
+	_, err = stream.CloseAndRecv()
+	return err
+}
+
+// load loads a model and waits for it.
+func load(t *testing.T, r *running, model string, pin bool) {
+	t.Helper()
+	stream, err := r.admin.LoadModel(within(t, 20*time.Second), &gatewayv1.LoadModelRequest{Name: model, Pin: pin})
+	for err == nil {
+		var m *gatewayv1.LoadModelResponse
+		if m, err = stream.Recv(); m.GetModel() != nil {
+			return
+		}
+	}
+	t.Fatal(err)
+}
+
+// occupy fills a model of one place and a queue of one. The result ends that.
+func occupy(t *testing.T, r *running, model string) func() {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 2)
+	for queued := range int32(2) { // the second waits behind the first
+		go func() { done <- chatOf(model, stalls)(ctx, r) }()
+		eventually(t, func() bool {
+			resp, err := r.admin.GetModel(within(t, time.Second), &gatewayv1.GetModelRequest{Name: model})
+			return err == nil && resp.GetModel().GetActiveCount() == 1 && resp.GetModel().GetQueuedCount() == queued
+		})
+	}
+	return func() {
+		cancel()
+		<-done
+		<-done
+	}
+}
+
+// coolDown ends the cool-down of models that failed to load.
+func coolDown(t *testing.T, r *running) {
+	t.Helper()
+	list, err := r.admin.ListModels(within(t, time.Second), &gatewayv1.ListModelsRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range list.GetModels() {
+		if m.GetState() == gatewayv1.ModelState_MODEL_STATE_FAILED {
+			if _, err := r.admin.UnloadModel(within(t, 20*time.Second), &gatewayv1.UnloadModelRequest{Name: m.GetName()}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// eventually polls for what has no event of its own.
+func eventually(t *testing.T, done func() bool) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	timeout := time.After(20 * time.Second)
+	for !done() {
+		select {
+		case <-tick.C:
+		case <-timeout:
+			t.Fatal("it did not come about in 20 s")
+		}
+	}
+}
+
+func checkStatus(t *testing.T, err error, code codes.Code, reason errs.Reason, retry bool) {
+	t.Helper()
+	st := status.Convert(err)
+	info, advice := details(st)
+	if st.Code() != code || info.GetReason() != errs.ReasonName(reason) || info.GetDomain() != errs.Domain {
+		// A deadline that passes is told by the client's own clock.
+		if code != codes.DeadlineExceeded || st.Code() != code {
+			t.Errorf("gRPC: %v, %v", err, info)
+		}
+	}
+	if (advice != nil) != retry {
+		t.Errorf("gRPC: RetryInfo %v", advice)
+	}
+	if strings.Contains(st.Message(), os.TempDir()) {
+		t.Errorf("gRPC: the message names a path of the server: %s", st.Message())
+	}
+}
+
+func details(st *status.Status) (info *errdetails.ErrorInfo, advice *errdetails.RetryInfo) {
+	for _, d := range st.Details() {
+		switch d := d.(type) {
+		case *errdetails.ErrorInfo:
+			info = d
+		case *errdetails.RetryInfo:
+			advice = d
+		}
+	}
+	return info, advice
+}
+
+func checkHTTP(t *testing.T, resp *http.Response, body string, want int, code codes.Code, reason errs.Reason, retry bool) {
+	t.Helper()
+	var answer struct {
+		Code    int
+		Reason  string
+		Message string
+		Details []struct {
+			Type   string `json:"@type"`
+			Reason string
+		}
+	}
+	if err := json.Unmarshal([]byte(body), &answer); err != nil {
+		t.Fatalf("REST: %v: %s", err, body)
+	}
+	if resp.StatusCode != want || answer.Code != int(code) || answer.Reason != errs.ReasonName(reason) || answer.Message == "" ||
+		len(answer.Details) == 0 || answer.Details[0].Reason != answer.Reason {
+		t.Errorf("REST: %d %s", resp.StatusCode, body)
+	}
+	seconds, err := strconv.Atoi(resp.Header.Get("Retry-After"))
+	if retry && (err != nil || seconds < 1) || !retry && resp.Header.Get("Retry-After") != "" {
+		t.Errorf("REST: Retry-After %q", resp.Header.Get("Retry-After"))
+	}
+}
+
+func TestInvalidRequestsNameTheirFields(t *testing.T) {
+	r := start(t, faultModels)
+	_, err := r.chat.Grammar(within(t, time.Second), &gatewayv1.GrammarRequest{
+		Sampling: &gatewayv1.SamplingOptions{Temperature: new(float32(7)), MaxTokens: new(int32(0))},
+	})
+	info, _ := details(status.Convert(err))
+	for _, field := range []string{"text", "sampling.temperature", "sampling.max_tokens"} {
+		if !strings.Contains(info.GetMetadata()["fields"], field) || !strings.Contains(err.Error(), field) {
+			t.Errorf("%s is not named: %v", field, err)
+		}
+	}
+	for body, want := range map[string]string{
+		`{"messages":[`:    "unexpected",
+		`{"massages":[]}`:  "massages",
+		`{"messages":"x"}`: "unexpected",
+	} {
+		resp, text := r.post(t, "/v1/chat", body)
+		if resp.StatusCode != http.StatusBadRequest || !strings.Contains(text, `"INVALID_REQUEST"`) || !strings.Contains(text, want) {
+			t.Errorf("%s: %d %s", body, resp.StatusCode, text)
+		}
+	}
+}
+
+func TestInternalErrorsKeepTheirDetails(t *testing.T) {
+	r := start(t, faultModels)
+	err := chatOf("qwen", panics)(within(t, 20*time.Second), r)
+	st := status.Convert(err)
+	info, _ := details(st)
+	id := info.GetMetadata()["error_id"]
+	if st.Code() != codes.Internal || strings.Contains(st.Message(), "told to") || id == "" {
+		t.Errorf("%v", err)
+	}
+	if !strings.Contains(r.logs.String(), id) {
+		t.Error("the log does not have the error under its id")
+	}
+}
+
+func TestUnknownPathsAnswerInTheSameShape(t *testing.T) {
+	r := start(t, faultModels)
+	resp, body := r.get(t, "/v1/nothing")
+	if resp.StatusCode != http.StatusNotFound || !json.Valid([]byte(body)) {
+		t.Errorf("%d %s", resp.StatusCode, body)
+	}
+	if resp, body = r.get(t, "/nothing"); resp.StatusCode != http.StatusNotFound || !json.Valid([]byte(body)) {
+		t.Errorf("%d %s", resp.StatusCode, body)
+	}
+	if resp, body = r.get(t, "/v1/chat"); resp.StatusCode != http.StatusNotImplemented && resp.StatusCode != http.StatusMethodNotAllowed {
+		t.Errorf("%d %s", resp.StatusCode, body)
+	}
+}
+
+func TestExecuteTaskAndInvoke(t *testing.T) {
+	r := start(t, faultModels+"  grammar: {primary: qwen}\n  echo: {primary: qwen, method: echo}\n")
+	ctx := within(t, 20*time.Second)
+	params := func(m map[string]any) *structpb.Struct {
+		s, err := structpb.NewStruct(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	chat, err := r.chat.ExecuteTask(ctx, &gatewayv1.ExecuteTaskRequest{TaskType: "chat", Params: params(map[string]any{
+		"text": "Hello", "system_prompt": "You are a tutor", "max_tokens": 2,
+	})})
+	if err != nil || chat.GetData().GetFields()["text"].GetStringValue() != "The quick " || chat.GetServedBy().GetModel() != "qwen" {
+		t.Errorf("chat: %v, %v", chat, err)
+	}
+	grammar, err := r.chat.Invoke(ctx, &gatewayv1.InvokeRequest{ModelName: "qwen", Method: "analyze_grammar", Params: params(map[string]any{"text": "I goes"})})
+	if err != nil || grammar.GetData().GetFields()["corrected_text"].GetStringValue() != "I goes" {
+		t.Errorf("grammar: %v, %v", grammar, err)
+	}
+	named, err := r.chat.Invoke(ctx, &gatewayv1.InvokeRequest{ModelName: "qwen", Method: "invoke", Params: params(map[string]any{"task": "chat", "text": "Hello"})})
+	if err != nil || named.GetData().GetFields()["text"].GetStringValue() == "" {
+		t.Errorf("invoke: %v, %v", named, err)
+	}
+	for name, call := range map[string]func() (*structpb.Struct, error){
+		"own method": func() (*structpb.Struct, error) {
+			resp, err := r.chat.Invoke(ctx, &gatewayv1.InvokeRequest{ModelName: "qwen", Method: "echo", Params: params(map[string]any{"a": "b"})})
+			return resp.GetData(), err
+		},
+		"own task": func() (*structpb.Struct, error) {
+			resp, err := r.chat.ExecuteTask(ctx, &gatewayv1.ExecuteTaskRequest{TaskType: "echo", Params: params(map[string]any{"a": "b"})})
+			return resp.GetData(), err
+		},
+	} {
+		if data, err := call(); err != nil || data.GetFields()["a"].GetStringValue() != "b" {
+			t.Errorf("%s: %v, %v", name, data, err)
+		}
+	}
+	for _, bad := range []map[string]any{{}, {"text": 7}, {"text": "x", "sistem_prompt": "y"}} {
+		_, err := r.chat.ExecuteTask(ctx, &gatewayv1.ExecuteTaskRequest{TaskType: "chat", Params: params(bad)})
+		if errs.ReasonOf(err) != errs.InvalidRequest {
+			t.Errorf("%v: %v", bad, err)
+		}
+	}
+	resp, body := r.post(t, "/v1/tasks/chat", `{"params":{"text":"Hello"}}`)
+	if resp.StatusCode != http.StatusOK || !strings.Contains(body, `"text":"The quick`) {
+		t.Errorf("REST: %d %s", resp.StatusCode, body)
+	}
+}
+
+func TestSecondGatewayDoesNotShareTheState(t *testing.T) {
+	r := start(t, faultModels)
+	cfg := loadConfig(t, faultModels)
+	cfg.StateDir = r.cfg.StateDir
+	if _, err := New(Options{Config: cfg, Log: r.log, Version: "test"}); err == nil || !strings.Contains(err.Error(), "--state-dir") {
+		t.Errorf("a second gateway on the same state: %v", err)
+	}
+	cfg.StateDir = filepath.Join(t.TempDir(), "other")
+	cfg.GRPCListen = r.GRPCAddr().String()
+	if _, err := New(Options{Config: cfg, Log: r.log, Version: "test"}); err == nil || !strings.Contains(err.Error(), "in use") {
+		t.Errorf("a second gateway on the same address: %v", err)
+	}
+}

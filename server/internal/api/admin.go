@@ -1,0 +1,125 @@
+package api
+
+import (
+	"context"
+
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/lifecycle"
+	"google.golang.org/protobuf/types/known/durationpb"
+)
+
+// Manager looks after the models; see lifecycle.Manager.
+type Manager interface {
+	Observed
+	Model(ctx context.Context, name string) (*gatewayv1.Model, error)
+	Load(ctx context.Context, req lifecycle.LoadRequest, progress func(lifecycle.LoadProgress)) error
+	Unload(ctx context.Context, name string) (int64, error)
+	Plan(ctx context.Context, name string, priority gatewayv1.Priority) (*gatewayv1.PlanLoadResponse, error)
+	Watch(ctx context.Context, name string) (<-chan *gatewayv1.WatchModelsResponse, error)
+}
+
+var _ Manager = (*lifecycle.Manager)(nil)
+
+// Admin implements ModelAdminService.
+type Admin struct {
+	gatewayv1.UnimplementedModelAdminServiceServer
+
+	models   Manager
+	breakers Breakers
+}
+
+var _ gatewayv1.ModelAdminServiceServer = (*Admin)(nil)
+
+// NewAdmin makes the service. Watches end when the manager does.
+func NewAdmin(models Manager, breakers Breakers) *Admin {
+	return &Admin{models: models, breakers: breakers}
+}
+
+// ListModels implements gatewayv1.ModelAdminServiceServer.
+func (a *Admin) ListModels(ctx context.Context, _ *gatewayv1.ListModelsRequest) (*gatewayv1.ListModelsResponse, error) {
+	models, err := a.models.Models(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range models {
+		m.Breaker = a.breakers.Breaker(m.GetName())
+	}
+	return &gatewayv1.ListModelsResponse{Models: models}, nil
+}
+
+// model tells everything about one model.
+func (a *Admin) model(ctx context.Context, name string) (*gatewayv1.Model, error) {
+	model, err := a.models.Model(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	model.Breaker = a.breakers.Breaker(name)
+	return model, nil
+}
+
+// GetModel implements gatewayv1.ModelAdminServiceServer.
+func (a *Admin) GetModel(ctx context.Context, req *gatewayv1.GetModelRequest) (*gatewayv1.GetModelResponse, error) {
+	model, err := a.model(ctx, req.GetName())
+	if err != nil {
+		return nil, err
+	}
+	return &gatewayv1.GetModelResponse{Model: model}, nil
+}
+
+// LoadModel implements gatewayv1.ModelAdminServiceServer.
+func (a *Admin) LoadModel(req *gatewayv1.LoadModelRequest, stream gatewayv1.ModelAdminService_LoadModelServer) error {
+	ctx, cancel := context.WithCancelCause(stream.Context())
+	defer cancel(nil)
+	load := lifecycle.LoadRequest{Model: req.GetName(), Pin: req.GetPin(), Priority: req.GetPriority()}
+	err := a.models.Load(ctx, load, func(p lifecycle.LoadProgress) {
+		resp := &gatewayv1.LoadModelResponse{State: p.State, Progress: p.Fraction}
+		if p.Remaining > 0 {
+			resp.ExpectedRemaining = durationpb.New(p.Remaining)
+		}
+		if err := stream.Send(resp); err != nil {
+			cancel(err)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	model, err := a.model(stream.Context(), req.GetName())
+	if err != nil {
+		return err
+	}
+	return stream.Send(&gatewayv1.LoadModelResponse{State: model.GetState(), Progress: 1, Model: model})
+}
+
+// UnloadModel implements gatewayv1.ModelAdminServiceServer.
+func (a *Admin) UnloadModel(ctx context.Context, req *gatewayv1.UnloadModelRequest) (*gatewayv1.UnloadModelResponse, error) {
+	freed, err := a.models.Unload(ctx, req.GetName())
+	if err != nil {
+		return nil, err
+	}
+	model, err := a.model(ctx, req.GetName())
+	if err != nil {
+		return nil, err
+	}
+	return &gatewayv1.UnloadModelResponse{Model: model, FreedBytes: freed}, nil
+}
+
+// PlanLoad implements gatewayv1.ModelAdminServiceServer.
+func (a *Admin) PlanLoad(ctx context.Context, req *gatewayv1.PlanLoadRequest) (*gatewayv1.PlanLoadResponse, error) {
+	return a.models.Plan(ctx, req.GetName(), req.GetPriority())
+}
+
+// WatchModels implements gatewayv1.ModelAdminServiceServer.
+func (a *Admin) WatchModels(req *gatewayv1.WatchModelsRequest, stream gatewayv1.ModelAdminService_WatchModelsServer) error {
+	ctx, cancel := context.WithCancel(stream.Context())
+	defer cancel()
+	events, err := a.models.Watch(ctx, req.GetName())
+	if err != nil {
+		return err
+	}
+	for event := range events {
+		if err := stream.Send(event); err != nil {
+			return err
+		}
+	}
+	return stream.Context().Err()
+}

@@ -1,0 +1,103 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/lifecycle"
+	"github.com/lexilingo/modelgateway/server/internal/router"
+	"google.golang.org/protobuf/types/known/durationpb"
+)
+
+// Router runs requests; see router.Router.
+type Router interface {
+	Run(ctx context.Context, req router.Request, sink router.Sink) (*gatewayv1.ServedBy, error)
+	HasTask(task string) bool
+	Breakers
+}
+
+// Breakers tells how the models' circuit breakers are; see router.Router.
+type Breakers interface {
+	Breaker(model string) *gatewayv1.Breaker
+}
+
+// Observed tells how the models are; see lifecycle.Manager.
+type Observed interface {
+	Models(ctx context.Context) ([]*gatewayv1.Model, error)
+	Totals(ctx context.Context) (lifecycle.Totals, error)
+}
+
+// Gateway implements ModelGatewayService.
+type Inference struct {
+	gatewayv1.UnimplementedModelGatewayServiceServer
+
+	router   Router
+	models   Observed
+	rules    *Rules
+	methods  map[string]string
+	sessions *sessions
+	version  string
+	started  time.Time
+}
+
+var _ gatewayv1.ModelGatewayServiceServer = (*Inference)(nil)
+
+// InferenceOptions are what an Inference needs.
+type InferenceOptions struct {
+	// Router runs requests.
+	Router Router
+	// Models tells how the models are.
+	Models Observed
+	// Rules hold requests that come as loose parameters.
+	Rules *Rules
+	// TaskMethods maps task types of the configuration's own to their method.
+	TaskMethods map[string]string
+	// Version of the server.
+	Version string
+}
+
+// NewInference makes the service. Close ends what it holds open.
+func NewInference(opts InferenceOptions) *Inference {
+	return &Inference{
+		router:   opts.Router,
+		models:   opts.Models,
+		rules:    opts.Rules,
+		methods:  opts.TaskMethods,
+		sessions: newSessions(),
+		version:  opts.Version,
+		started:  time.Now(),
+	}
+}
+
+// Close ends open transcriptions and waits for them.
+func (s *Inference) Close() { s.sessions.close() }
+
+// Uptime is the time since the service was made.
+func (s *Inference) Uptime() time.Duration { return time.Since(s.started) }
+
+// Status implements gatewayv1.ModelGatewayServiceServer.
+func (s *Inference) Status(ctx context.Context, _ *gatewayv1.StatusRequest) (*gatewayv1.StatusResponse, error) {
+	t, err := s.models.Totals(ctx)
+	if err != nil {
+		return nil, err
+	}
+	models, err := s.models.Models(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range models {
+		m.Breaker = s.router.Breaker(m.GetName())
+	}
+	return &gatewayv1.StatusResponse{
+		Version:           s.version,
+		Uptime:            durationpb.New(s.Uptime()),
+		TotalRequestCount: t.Requests,
+		MemoryBudgetBytes: t.BudgetBytes,
+		MemoryUsedBytes:   t.UsedBytes,
+		CpuThreadsUsed:    int32(t.ThreadsUsed), //nolint:gosec // a number of threads
+		CpuThreadsTotal:   int32(t.Threads),     //nolint:gosec // a number of threads
+		Draining:          t.Draining,
+		Models:            models,
+	}, nil
+}

@@ -1,0 +1,157 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/lexilingo/modelgateway/engines/errs"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+)
+
+const (
+	// maxSessions bounds open transcriptions.
+	maxSessions = 1024
+	// reopenTime is how long a session waits for a stream to take it up again.
+	reopenTime = 30 * time.Second
+)
+
+// sessions are the open transcriptions of one gateway.
+type sessions struct {
+	mu      sync.Mutex
+	open    map[string]*session
+	timers  map[string]*time.Timer
+	closed  bool
+	queued  atomic.Int64 // bytes of audio that wait in all of them
+	running sync.WaitGroup
+}
+
+func newSessions() *sessions {
+	return &sessions{open: map[string]*session{}, timers: map[string]*time.Timer{}}
+}
+
+// start opens a session; run transcribes in a goroutine of its own, which the
+// caller's leaving does not end.
+func (r *sessions) start(ctx context.Context, run func(context.Context, *session)) (*session, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return nil, errs.New(errs.Draining, "the server is shutting down")
+	}
+	if len(r.open) >= maxSessions {
+		return nil, errs.New(errs.QueueFull, "%d transcriptions are open, which is the most", maxSessions)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	s := newSession(rand.Text(), cancel, &r.queued)
+	r.open[s.id] = s
+	r.running.Go(func() {
+		defer cancel()
+		run(ctx, s)
+	})
+	return s, nil
+}
+
+// find returns an open session.
+func (r *sessions) find(id string) (*session, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s, ok := r.open[id]; ok {
+		return s, nil
+	}
+	return nil, errs.New(errs.InvalidRequest, "no transcription of that session_id is open; it ended, or was not taken up again within %s", reopenTime)
+}
+
+// attach makes a stream the session's.
+func (r *sessions) attach(s *session) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if t, ok := r.timers[s.id]; ok {
+		t.Stop()
+		delete(r.timers, s.id)
+	}
+	return s.attach()
+}
+
+// detach is called when a stream of the session ended: with everything
+// delivered the session is over, else it waits for another stream.
+func (r *sessions) detach(s *session, owner int, delivered bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s.mu.Lock()
+	current := s.owner == owner
+	s.mu.Unlock()
+	switch {
+	case !current:
+	case delivered || r.closed:
+		r.remove(s)
+	default:
+		r.timers[s.id] = time.AfterFunc(reopenTime, func() {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.remove(s)
+		})
+	}
+}
+
+// remove ends a session. mu is held.
+func (r *sessions) remove(s *session) {
+	s.cancel()
+	if t, ok := r.timers[s.id]; ok {
+		t.Stop()
+		delete(r.timers, s.id)
+	}
+	delete(r.open, s.id)
+}
+
+// close ends all sessions and waits for their work to stop.
+func (r *sessions) close() {
+	r.mu.Lock()
+	r.closed = true
+	for _, s := range r.open {
+		r.remove(s)
+	}
+	r.mu.Unlock()
+	r.running.Wait()
+}
+
+// OpenTranscription implements gatewayv1.ModelGatewayServiceServer.
+func (s *Inference) OpenTranscription(req *gatewayv1.OpenTranscriptionRequest, stream gatewayv1.ModelGatewayService_OpenTranscriptionServer) error {
+	open, err := s.session(stream.Context(), req)
+	if err != nil {
+		return err
+	}
+	owner := s.sessions.attach(open)
+	delivered, err := open.feed(stream.Context(), owner, req.GetLastEventSequence(), stream.Send)
+	s.sessions.detach(open, owner, delivered)
+	return err
+}
+
+// session finds the session that a request takes up, or starts one.
+func (s *Inference) session(ctx context.Context, req *gatewayv1.OpenTranscriptionRequest) (*session, error) {
+	if id := req.GetSessionId(); id != "" {
+		return s.sessions.find(id)
+	}
+	cfg := req.GetConfig()
+	if cfg == nil {
+		return nil, errs.New(errs.ConfigNotFirst, "a new transcription needs a config")
+	}
+	return s.sessions.start(ctx, func(ctx context.Context, open *session) {
+		served, err := s.router.Run(ctx, transcription(cfg, open), open)
+		open.end(served, err)
+	})
+}
+
+// PushAudio implements gatewayv1.ModelGatewayServiceServer.
+func (s *Inference) PushAudio(ctx context.Context, req *gatewayv1.PushAudioRequest) (*gatewayv1.PushAudioResponse, error) {
+	open, err := s.sessions.find(req.GetSessionId())
+	if err != nil {
+		return nil, err
+	}
+	next, err := open.push(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	return &gatewayv1.PushAudioResponse{NextSequence: next}, nil
+}

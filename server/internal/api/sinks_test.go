@@ -1,0 +1,58 @@
+package api
+
+import (
+	"sync/atomic"
+	"testing"
+
+	"github.com/lexilingo/modelgateway/engines/errs"
+	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/router"
+)
+
+// Whatever an engine sends without end, the sinks that keep it stop at a bound.
+func TestSinksThatKeepEverythingAreBounded(t *testing.T) {
+	mib := make([]byte, 1<<20)
+	segment := &gatewayv1.TranscriptionEvent{Event: &gatewayv1.TranscriptionEvent_Segment{Segment: &gatewayv1.TranscriptSegment{}}}
+	for name, test := range map[string]struct {
+		sink  router.Sink
+		resp  *enginev1.RunResponse
+		fits  int
+		bound int
+	}{
+		"chat": {&collected{}, &enginev1.RunResponse{Payload: &enginev1.RunResponse_Chat{
+			Chat: &gatewayv1.StreamChatResponse{Delta: string(mib)},
+		}}, 4, 5},
+		"speech": {&wholeSpeech{}, &enginev1.RunResponse{Payload: &enginev1.RunResponse_Synthesize{
+			Synthesize: &gatewayv1.SynthesizeResponse{Audio: mib},
+		}}, 65, 66},
+		"session": {newSession("s", func() {}, &atomic.Int64{}), &enginev1.RunResponse{Payload: &enginev1.RunResponse_Transcribe{
+			Transcribe: segment,
+		}}, 10_000, 20_000},
+	} {
+		t.Run(name, func(t *testing.T) {
+			test.sink.Begin()
+			n := 0
+			var err error
+			for ; err == nil && n < test.bound; n++ {
+				err = test.sink.Emit(test.resp)
+			}
+			if errs.ReasonOf(err) != errs.Internal || n <= test.fits {
+				t.Errorf("message %d: %v", n, err)
+			}
+		})
+	}
+}
+
+// Interim results replace one another: a session of any length has room for them.
+func TestInterimResultsTakeNoRoom(t *testing.T) {
+	s := newSession("s", func() {}, &atomic.Int64{})
+	interim := &enginev1.RunResponse{Payload: &enginev1.RunResponse_Transcribe{Transcribe: &gatewayv1.TranscriptionEvent{
+		Event: &gatewayv1.TranscriptionEvent_Interim{Interim: &gatewayv1.InterimTranscript{TentativeText: string(make([]byte, 1<<20))}},
+	}}}
+	for range 100 {
+		if err := s.Emit(interim); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,349 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/lexilingo/modelgateway/engines/errs"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/worker"
+)
+
+// progressPeriod is how often Load reports.
+const progressPeriod = 100 * time.Millisecond
+
+// Manager loads, admits, queues, evicts and unloads models under a memory
+// budget. Its methods may be called concurrently; every error is an
+// *errs.Error.
+type Manager struct {
+	opts     Options
+	launcher worker.Launcher
+	learned  *store
+
+	ops     chan func(*owner)
+	stopped chan struct{}
+	// processes are the goroutines of the workers, background the others.
+	processes, background sync.WaitGroup
+}
+
+// New starts a manager. It must be ended with Drain or Close.
+func New(opts Options, models []ModelSpec, launcher worker.Launcher) (*Manager, error) {
+	if opts.BudgetBytes <= 0 {
+		return nil, fmt.Errorf("lifecycle: the memory budget must be positive, not %d", opts.BudgetBytes)
+	}
+	if launcher == nil {
+		return nil, errors.New("lifecycle: no launcher")
+	}
+	seen := map[string]bool{}
+	for _, s := range models {
+		if s.Name == "" || seen[s.Name] {
+			return nil, fmt.Errorf("lifecycle: model name %q is empty or used twice", s.Name)
+		}
+		seen[s.Name] = true
+	}
+	opts = opts.withDefaults()
+	m := &Manager{
+		opts:     opts,
+		launcher: launcher,
+		ops:      make(chan func(*owner)),
+		stopped:  make(chan struct{}),
+	}
+	dir := ""
+	if opts.StateDir != "" {
+		dir = filepath.Join(opts.StateDir, "learned")
+	}
+	m.learned = newStore(dir, opts.Logger)
+	o := newOwner(opts, models, m)
+	o.mgr = m
+	m.background.Go(func() { m.learned.run(m.stopped) })
+	m.background.Go(func() { m.loop(o) })
+	m.background.Go(func() { m.preview(models) })
+	return m, nil
+}
+
+// preview finds out what is known of each model, so that its status and plans
+// tell it before its first load.
+func (m *Manager) preview(specs []ModelSpec) {
+	for _, spec := range specs {
+		select {
+		case <-m.stopped:
+			return
+		default:
+		}
+		s := lookUp(spec, m.learned)
+		m.post(func(o *owner) { o.preview(o.byName[spec.Name], s) })
+	}
+}
+
+// loop is the owner goroutine.
+func (m *Manager) loop(o *owner) {
+	defer close(m.stopped)
+	timer := m.opts.Clock.NewTimer(o.nextWake())
+	defer timer.Stop()
+	for !o.ended() {
+		var f func(*owner)
+		select {
+		case f = <-m.ops:
+		case <-timer.Chan():
+		}
+		o.do(f)
+		timer.Reset(o.nextWake())
+	}
+	o.closeWatchers()
+}
+
+// post has the owner run f; false if the manager has ended.
+func (m *Manager) post(f func(*owner)) bool {
+	select {
+	case m.ops <- f:
+		return true
+	case <-m.stopped:
+		return false
+	}
+}
+
+// call has the owner run f and waits for it.
+func (m *Manager) call(ctx context.Context, f func(*owner)) error {
+	done := make(chan struct{})
+	run := func(o *owner) { f(o); close(done) }
+	select {
+	case m.ops <- run:
+		<-done
+		return nil
+	case <-m.stopped:
+		return errDraining()
+	case <-ctx.Done():
+		return errs.From(ctx.Err())
+	}
+}
+
+func (m *Manager) newWaiter(ctx context.Context, kind waiterKind) *waiter {
+	w := &waiter{kind: kind, arrival: m.opts.Clock.Now(), result: make(chan admission, 1)}
+	if d, ok := ctx.Deadline(); ok {
+		w.deadline = d
+	}
+	return w
+}
+
+// await posts a waiter and waits until it is answered or ctx ends.
+func (m *Manager) await(ctx context.Context, w *waiter, start func(*owner)) (*Lease, error) {
+	if !m.post(start) {
+		return nil, errDraining()
+	}
+	select {
+	case a := <-w.result:
+		return a.lease, a.err
+	case <-ctx.Done():
+	}
+	m.post(func(o *owner) { o.giveUp(w, whyEnded(ctx)) })
+	a := <-w.result
+	return a.lease, a.err
+}
+
+// whyEnded tells a wait whose time ran out, also one that was given a shorter
+// time than the caller's, from one that the caller ended.
+func whyEnded(ctx context.Context) error {
+	if errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
+}
+
+// Acquire waits until the model is loaded and has room for the request, and
+// returns a lease on it. It loads the model if need be and evicts others for
+// it by the policy. The deadline of ctx orders the queue, and a request that
+// cannot meet it is refused at once.
+func (m *Manager) Acquire(ctx context.Context, req Request) (*Lease, error) {
+	w := m.newWaiter(ctx, waitLease)
+	w.priority, w.live = req.Priority, req.Live
+	l, err := m.await(ctx, w, func(o *owner) { o.acquire(w, req.Model) })
+	if err != nil {
+		return nil, err
+	}
+	if ctx.Err() != nil {
+		// The lease and the caller's end crossed.
+		err := errs.From(ctx.Err())
+		l.Release(err)
+		return nil, err
+	}
+	return l, nil
+}
+
+// Load loads a model ahead of its first request and returns when it is ready.
+// progress, if not nil, is called from this goroutine, now and then and at
+// last. If ctx ends and nobody else waits for the model, the load is given up.
+func (m *Manager) Load(ctx context.Context, req LoadRequest, progress func(LoadProgress)) error {
+	w := m.newWaiter(ctx, waitLoad)
+	w.priority, w.pin = req.Priority, req.Pin
+	if !m.post(func(o *owner) { o.load(w, req.Model) }) {
+		return errDraining()
+	}
+	report := func() {
+		if progress == nil {
+			return
+		}
+		var p LoadProgress
+		if err := m.call(ctx, func(o *owner) { p = o.progress(req.Model) }); err == nil && p.State != 0 {
+			progress(p)
+		}
+	}
+	ticker := m.opts.Clock.NewTicker(progressPeriod)
+	defer ticker.Stop()
+	report()
+	for {
+		select {
+		case a := <-w.result:
+			if a.err == nil {
+				report()
+			}
+			return a.err
+		case <-ticker.Chan():
+			report()
+		case <-ctx.Done():
+			m.post(func(o *owner) { o.giveUp(w, ctx.Err()) })
+			return (<-w.result).err
+		}
+	}
+}
+
+// Unload unpins a model, lets its requests end, and returns when its process
+// is reaped, with the bytes that it held. Requests that wait for the model are
+// not lost: they load it again. On a failed model it ends the cool-down. If ctx
+// ends while requests are still at work, and nobody else unloads the model, it
+// serves again, pinned if it was.
+func (m *Manager) Unload(ctx context.Context, name string) (int64, error) {
+	done := make(chan int64, 1)
+	var found *model
+	err := m.call(ctx, func(o *owner) {
+		if found = o.byName[name]; found != nil {
+			o.unload(found, done)
+		}
+	})
+	if err != nil {
+		return 0, err
+	}
+	if found == nil {
+		return 0, errUnknown(name)
+	}
+	select {
+	case freed := <-done:
+		return freed, nil
+	case <-ctx.Done():
+	}
+	left := errs.From(ctx.Err())
+	// The owner answers at once, so this wait needs no bound.
+	if err := m.call(context.WithoutCancel(ctx), func(o *owner) { left = o.abandonUnload(found, done, ctx.Err()) }); err != nil {
+		return 0, err
+	}
+	select {
+	case freed := <-done: // the two crossed
+		return freed, nil
+	default:
+		return 0, left
+	}
+}
+
+func errUnknown(name string) *errs.Error {
+	return errs.New(errs.ModelNotFound, "no model %q is configured", name).With("model", name)
+}
+
+// Plan tells what a load of the model would do and why, and changes nothing.
+func (m *Manager) Plan(ctx context.Context, name string, priority gatewayv1.Priority) (*gatewayv1.PlanLoadResponse, error) {
+	var spec ModelSpec
+	var found, known bool
+	if err := m.call(ctx, func(o *owner) {
+		if model := o.byName[name]; model != nil {
+			found, known, spec = true, model.proc != nil || model.size.fresh, model.spec
+		}
+	}); err != nil {
+		return nil, err
+	}
+	if !found {
+		return nil, errUnknown(name)
+	}
+	var s *sizing
+	if !known {
+		found := lookUp(spec, m.learned)
+		if found.err != nil {
+			return nil, errs.From(found.err).With("model", name)
+		}
+		s = &found
+	}
+	var resp *gatewayv1.PlanLoadResponse
+	err := m.call(ctx, func(o *owner) { resp = o.explain(o.byName[name], priority, s) })
+	return resp, err
+}
+
+// Models tells everything about every model, in the order of the configuration.
+func (m *Manager) Models(ctx context.Context) ([]*gatewayv1.Model, error) {
+	var out []*gatewayv1.Model
+	err := m.call(ctx, func(o *owner) { out = o.describeAll() })
+	return out, err
+}
+
+// Model tells everything about one model.
+func (m *Manager) Model(ctx context.Context, name string) (*gatewayv1.Model, error) {
+	var out *gatewayv1.Model
+	err := m.call(ctx, func(o *owner) {
+		if model := o.byName[name]; model != nil {
+			out = o.describe(model, o.ranks())
+		}
+	})
+	if err == nil && out == nil {
+		return nil, errUnknown(name)
+	}
+	return out, err
+}
+
+// Totals returns the numbers of the whole manager.
+func (m *Manager) Totals(ctx context.Context) (Totals, error) {
+	var t Totals
+	err := m.call(ctx, func(o *owner) { t = o.totals() })
+	return t, err
+}
+
+// Watch follows what happens to a model, or to all if name is empty. The first
+// events tell the present states. The channel is closed when ctx or the manager
+// ends. A slow reader loses events and learns how many from dropped_count.
+func (m *Manager) Watch(ctx context.Context, name string) (<-chan *gatewayv1.WatchModelsResponse, error) {
+	var w *watcher
+	if err := m.call(ctx, func(o *owner) { w = o.watch(name) }); err != nil {
+		return nil, err
+	}
+	if w == nil {
+		return nil, errUnknown(name)
+	}
+	context.AfterFunc(ctx, func() { m.post(func(o *owner) { o.unwatch(w) }) })
+	return w.events, nil
+}
+
+// Drain ends the manager: no new leases are given (DRAINING), those held may
+// end until ctx does, then every worker is stopped. It returns when every
+// worker's process is reaped and what was learned is written. Later calls wait
+// for the same end.
+func (m *Manager) Drain(ctx context.Context) error {
+	idle := make(chan struct{})
+	if m.post(func(o *owner) { o.beginDrain(idle) }) {
+		select {
+		case <-idle:
+		case <-ctx.Done():
+		case <-m.stopped:
+		}
+		m.post(func(o *owner) { o.shutDown() })
+	}
+	<-m.stopped
+	m.processes.Wait()
+	m.background.Wait()
+	return nil
+}
+
+// Close ends the manager without waiting for the leases.
+func (m *Manager) Close() error {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return m.Drain(ctx)
+}

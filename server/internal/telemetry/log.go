@@ -1,0 +1,44 @@
+// Package telemetry is what the gateway tells its operators: logs, metrics and
+// traces. None of them carries what users say.
+package telemetry
+
+import (
+	"io"
+	"log/slog"
+	"os"
+
+	"github.com/mattn/go-isatty"
+
+	"github.com/lexilingo/modelgateway/server/internal/config"
+)
+
+// NewLogger makes the gateway's logger.
+func NewLogger(w io.Writer, cfg config.Log) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: level(cfg.Level), ReplaceAttr: withUnit}
+	if cfg.Format == "text" || cfg.Format == "auto" && terminal(w) {
+		return slog.New(slog.NewTextHandler(w, opts))
+	}
+	return slog.New(slog.NewJSONHandler(w, opts))
+}
+
+// withUnit writes durations as "1.2s" also in JSON, where slog's own are bare
+// nanoseconds.
+func withUnit(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	}
+	return a
+}
+
+func level(name string) slog.Level {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(name)); err != nil {
+		return slog.LevelInfo
+	}
+	return l
+}
+
+func terminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && isatty.IsTerminal(f.Fd())
+}

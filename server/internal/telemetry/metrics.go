@@ -1,0 +1,199 @@
+package telemetry
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"google.golang.org/grpc/codes"
+
+	"github.com/lexilingo/modelgateway/engines/errs"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/lifecycle"
+	"github.com/lexilingo/modelgateway/server/internal/router"
+)
+
+const namespace = "modelgateway"
+
+// Metrics counts what the router and the lifecycle manager report, for
+// Prometheus.
+type Metrics struct {
+	registry *prometheus.Registry
+
+	requests         *prometheus.CounterVec
+	requestDuration  *prometheus.HistogramVec
+	queueDuration    *prometheus.HistogramVec
+	fallbacks        *prometheus.CounterVec
+	tokens           *prometheus.CounterVec
+	audio            *prometheus.CounterVec
+	state            *prometheus.GaugeVec
+	breaker          *prometheus.GaugeVec
+	loads            *prometheus.CounterVec
+	loadDuration     *prometheus.HistogramVec
+	evictions        *prometheus.CounterVec
+	modelMemoryBytes *prometheus.GaugeVec
+}
+
+var (
+	_ router.Observer    = (*Metrics)(nil)
+	_ lifecycle.Observer = (*Metrics)(nil)
+)
+
+// seconds are the buckets of durations: from a gateway's own overhead to a
+// long load.
+func seconds() []float64 {
+	return []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300}
+}
+
+// NewMetrics makes the metrics of the named models.
+func NewMetrics(models []string) *Metrics {
+	m := &Metrics{
+		registry:         prometheus.NewRegistry(),
+		requests:         counter("requests_total", "Inference requests that ended.", "task", "model", "code"),
+		requestDuration:  histogram("request_duration_seconds", "Time of a request, queue and load included.", "task", "model"),
+		queueDuration:    histogram("queue_duration_seconds", "Time that a request waited, the load left out.", "task", "model"),
+		fallbacks:        counter("fallbacks_total", "Requests that another model than the first answered.", "task", "from", "to", "reason"),
+		tokens:           counter("tokens_total", "Tokens that language models read and wrote.", "model", "kind"),
+		audio:            counter("audio_seconds_total", "Seconds of sound that were heard or made.", "model", "task"),
+		state:            gauge("model_state", "1 for the state that the model is in.", "model", "state"),
+		breaker:          gauge("breaker_state", "The model's circuit breaker: 0 closed, 1 half-open, 2 open.", "model"),
+		loads:            counter("model_loads_total", "Loads that ended.", "model", "result"),
+		loadDuration:     histogram("model_load_duration_seconds", "Time of a load that succeeded.", "model"),
+		evictions:        counter("model_evictions_total", "Unloads.", "model", "reason"),
+		modelMemoryBytes: gauge("model_memory_bytes", "Bytes of a model: reserved, measured, and the measured peak.", "model", "kind"),
+	}
+	m.registry.MustRegister(m.requests, m.requestDuration, m.queueDuration, m.fallbacks, m.tokens, m.audio,
+		m.state, m.breaker, m.loads, m.loadDuration, m.evictions, m.modelMemoryBytes,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	for _, model := range models {
+		m.StateChanged(model, gatewayv1.ModelState_MODEL_STATE_UNSPECIFIED, gatewayv1.ModelState_MODEL_STATE_UNLOADED)
+		m.BreakerChanged(model, gatewayv1.BreakerState_BREAKER_STATE_CLOSED)
+	}
+	return m
+}
+
+func counter(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
+}
+
+func gauge(name, help string, labels ...string) *prometheus.GaugeVec {
+	return prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, labels)
+}
+
+func histogram(name, help string, labels ...string) *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: seconds()}, labels)
+}
+
+// WatchMemory adds the numbers that are asked for when they are read.
+func (m *Metrics) WatchMemory(totals func(context.Context) (lifecycle.Totals, error)) {
+	read := func(pick func(lifecycle.Totals) int64) func() float64 {
+		return func() float64 {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+			defer cancel()
+			t, err := totals(ctx)
+			if err != nil { // the manager has ended, and holds nothing
+				return 0
+			}
+			return float64(pick(t))
+		}
+	}
+	m.registry.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Namespace: namespace, Name: "memory_budget_bytes", Help: "Bytes that all models together may hold.",
+		}, read(func(t lifecycle.Totals) int64 { return t.BudgetBytes })),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Namespace: namespace, Name: "memory_used_bytes", Help: "Bytes charged to models.",
+		}, read(func(t lifecycle.Totals) int64 { return t.UsedBytes })),
+	)
+}
+
+// Handler serves the metrics.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
+}
+
+// RequestEnded implements router.Observer.
+func (m *Metrics) RequestEnded(task, model string, err error, took, queued time.Duration) {
+	code := codes.OK
+	if err != nil {
+		code = errs.Code(errs.ReasonOf(err))
+	}
+	m.requests.WithLabelValues(task, model, code.String()).Inc()
+	m.requestDuration.WithLabelValues(task, model).Observe(took.Seconds())
+	m.queueDuration.WithLabelValues(task, model).Observe(queued.Seconds())
+}
+
+// FellBack implements router.Observer.
+func (m *Metrics) FellBack(task, from, to string, reason gatewayv1.FallbackReason) {
+	m.fallbacks.WithLabelValues(task, from, to, label(reason.String(), "FALLBACK_REASON_")).Inc()
+}
+
+// BreakerChanged implements router.Observer.
+func (m *Metrics) BreakerChanged(model string, state gatewayv1.BreakerState) {
+	value := 0.0
+	switch state {
+	case gatewayv1.BreakerState_BREAKER_STATE_HALF_OPEN:
+		value = 1
+	case gatewayv1.BreakerState_BREAKER_STATE_OPEN:
+		value = 2
+	}
+	m.breaker.WithLabelValues(model).Set(value)
+}
+
+// Tokens implements router.Observer.
+func (m *Metrics) Tokens(model string, usage *gatewayv1.Usage) {
+	// A counter panics at a number below 0, and engines need not be ours.
+	m.tokens.WithLabelValues(model, "prompt").Add(float64(max(0, usage.GetPromptTokenCount())))
+	m.tokens.WithLabelValues(model, "cached_prompt").Add(float64(max(0, usage.GetCachedPromptTokenCount())))
+	m.tokens.WithLabelValues(model, "completion").Add(float64(max(0, usage.GetCompletionTokenCount())))
+}
+
+// Audio implements router.Observer.
+func (m *Metrics) Audio(task, model string, length time.Duration) {
+	m.audio.WithLabelValues(model, task).Add(max(0, length).Seconds())
+}
+
+// StateChanged implements lifecycle.Observer.
+func (m *Metrics) StateChanged(model string, _, to gatewayv1.ModelState) {
+	for value, name := range gatewayv1.ModelState_name {
+		if value == 0 {
+			continue
+		}
+		on := 0.0
+		if gatewayv1.ModelState(value) == to {
+			on = 1
+		}
+		m.state.WithLabelValues(model, label(name, "MODEL_STATE_")).Set(on)
+	}
+}
+
+// LoadEnded implements lifecycle.Observer.
+func (m *Metrics) LoadEnded(model string, took time.Duration, err error) {
+	if err == nil {
+		m.loads.WithLabelValues(model, "ok").Inc()
+		m.loadDuration.WithLabelValues(model).Observe(took.Seconds())
+		return
+	}
+	m.loads.WithLabelValues(model, label(errs.ReasonName(errs.ReasonOf(err)), "")).Inc()
+}
+
+// Evicted implements lifecycle.Observer.
+func (m *Metrics) Evicted(model string, reason gatewayv1.EvictionReason) {
+	m.evictions.WithLabelValues(model, label(reason.String(), "EVICTION_REASON_")).Inc()
+}
+
+// MemoryChanged implements lifecycle.Observer.
+func (m *Metrics) MemoryChanged(model string, reserved, measured, peak int64) {
+	m.modelMemoryBytes.WithLabelValues(model, "reserved").Set(float64(reserved))
+	m.modelMemoryBytes.WithLabelValues(model, "measured").Set(float64(measured))
+	m.modelMemoryBytes.WithLabelValues(model, "peak").Set(float64(peak))
+}
+
+// label makes a label's value of an enum value's name.
+func label(name, prefix string) string {
+	return strings.ToLower(strings.TrimPrefix(name, prefix))
+}

@@ -1,0 +1,312 @@
+// Package server puts the server together: configuration, workers, lifecycle,
+// router, API and both listeners, and runs it from start to drained end.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"net"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/gofrs/flock"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/test/bufconn"
+
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/api"
+	"github.com/lexilingo/modelgateway/server/internal/config"
+	"github.com/lexilingo/modelgateway/server/internal/httpserver"
+	"github.com/lexilingo/modelgateway/server/internal/lifecycle"
+	"github.com/lexilingo/modelgateway/server/internal/router"
+	"github.com/lexilingo/modelgateway/server/internal/telemetry"
+	"github.com/lexilingo/modelgateway/server/internal/worker"
+)
+
+// Options are what a gateway needs beside its configuration.
+type Options struct {
+	// Config is complete and checked: config.Load made it.
+	Config *config.Config
+	// Log takes all entries. Required.
+	Log *slog.Logger
+	// Version of the program.
+	Version string
+	// Ready is called once with both addresses when the gateway serves; nil is
+	// nobody.
+	Ready func(grpcAddress, httpAddress net.Addr)
+}
+
+// pipeBuffer is what the in-process connection of the HTTP side holds.
+const pipeBuffer = 1 << 20
+
+// Server is a server that is ready to run. Make one with New.
+type Server struct {
+	cfg     *config.Config
+	log     *slog.Logger
+	onReady func(grpcAddress, httpAddress net.Addr)
+
+	lock     *flock.Flock
+	host     *worker.Host
+	local    *worker.InProcess
+	manager  *lifecycle.Manager
+	service  *api.Inference
+	health   *health.Server
+	tracing  *telemetry.Tracing
+	public   *grpc.Server
+	internal *grpc.Server
+	conn     *grpc.ClientConn
+	pipe     *bufconn.Listener
+	http     *httpserver.Server
+	grpcLis  net.Listener
+	httpLis  net.Listener
+
+	// requests is the context of everything over HTTP.
+	requests context.Context
+	abandon  context.CancelFunc
+	draining atomic.Bool
+	watches  watches
+}
+
+// New takes the addresses and the state directory, and makes every part. Run or
+// Close must follow.
+func New(opts Options) (s *Server, err error) {
+	s = &Server{cfg: opts.Config, log: opts.Log, onReady: opts.Ready, watches: newWatches()}
+	s.requests, s.abandon = context.WithCancel(context.Background())
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	for _, warning := range s.cfg.Warnings {
+		s.log.Warn(warning)
+	}
+	if err := s.listen(); err != nil {
+		return s, err
+	}
+	if err := s.lockState(); err != nil {
+		return s, err
+	}
+	if err := unpackStarter(s.cfg); err != nil {
+		return s, err
+	}
+	metrics, err := s.startModels()
+	if err != nil {
+		return s, err
+	}
+	return s, s.makeServers(opts.Version, metrics)
+}
+
+// listen takes both addresses.
+func (s *Server) listen() (err error) {
+	if s.grpcLis, err = listen("grpc_listen", s.cfg.GRPCListen); err != nil {
+		return err
+	}
+	s.httpLis, err = listen("http_listen", s.cfg.HTTPListen)
+	return err
+}
+
+// lockState makes sure that no other gateway writes into the state directory.
+func (s *Server) lockState() error {
+	if err := os.MkdirAll(s.cfg.StateDir, 0o700); err != nil {
+		return fmt.Errorf("state_dir: %w", err)
+	}
+	s.lock = flock.New(filepath.Join(s.cfg.StateDir, "lock"))
+	locked, err := s.lock.TryLock()
+	if err != nil {
+		return fmt.Errorf("state_dir: %w", err)
+	}
+	if !locked {
+		return fmt.Errorf("state_dir: another modelgateway uses %s; give this one its own with --state-dir", s.cfg.StateDir)
+	}
+	return nil
+}
+
+// startModels starts the worker host and the lifecycle manager.
+func (s *Server) startModels() (*telemetry.Metrics, error) {
+	specs, err := modelSpecs(s.cfg)
+	if err != nil {
+		return nil, err
+	}
+	if s.host, err = worker.NewHost(worker.Options{Logger: s.log}); err != nil {
+		return nil, err
+	}
+	s.local = worker.NewInProcess(s.log, builtIn(s.cfg, s.log), s.host)
+	names := make([]string, len(specs))
+	for i, s := range specs {
+		names[i] = s.Name
+	}
+	metrics := telemetry.NewMetrics(names)
+	s.manager, err = lifecycle.New(lifecycle.Options{
+		BudgetBytes: s.cfg.MemoryBudgetBytes(),
+		CPUThreads:  s.cfg.CPUThreads,
+		StateDir:    s.cfg.StateDir,
+		Logger:      s.log,
+		Observer:    metrics,
+	}, specs, s.local)
+	if err != nil {
+		return nil, err
+	}
+	metrics.WatchMemory(s.manager.Totals)
+	return metrics, nil
+}
+
+// makeServers makes the services and both servers.
+func (s *Server) makeServers(version string, metrics *telemetry.Metrics) error {
+	rules, err := api.NewRules()
+	if err != nil {
+		return err
+	}
+	candidates, methods := routes(s.cfg)
+	acquire := func(ctx context.Context, req lifecycle.Request) (router.Lease, error) {
+		lease, err := s.manager.Acquire(ctx, req)
+		if err != nil {
+			return nil, err
+		}
+		return lease, nil
+	}
+	routed := router.New(router.Options{
+		Acquire:           acquire,
+		Models:            routerModels(s.cfg),
+		Tasks:             candidates,
+		Observer:          metrics,
+		SlowReaderTimeout: s.cfg.Limits.SlowReaderTimeout,
+		Breaker:           router.BreakerOptions{Failures: s.cfg.Breaker.Failures, Open: s.cfg.Breaker.Open},
+		Log:               s.log,
+	})
+	s.service = api.NewInference(api.InferenceOptions{
+		Router:      routed,
+		Models:      s.manager,
+		Rules:       rules,
+		TaskMethods: methods,
+		Version:     version,
+	})
+	s.health = health.NewServer()
+	factory := api.NewServerFactory(s.cfg.Limits, s.log, rules, api.Services{
+		Inference: s.service, Admin: api.NewAdmin(s.manager, routed), Health: s.health,
+	})
+	s.tracing, err = telemetry.NewTracing(s.requests, s.cfg.Telemetry.OTLPEndpoint, version)
+	if err != nil {
+		return err
+	}
+	options := append(s.tracing.ServerOptions(), s.watches.option())
+	s.public = factory.Public(options...)
+	// gRPC would let a stream fill up to 16 MiB that nobody has asked for.
+	s.internal = factory.Internal(append(options, grpc.StaticStreamWindowSize(streamWindow), grpc.StaticConnWindowSize(pipeWindow))...)
+	s.pipe = bufconn.Listen(pipeBuffer)
+	s.conn, err = grpc.NewClient("passthrough:///gateway",
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return s.pipe.DialContext(ctx) }),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32), grpc.MaxCallSendMsgSize(math.MaxInt32)),
+	)
+	if err != nil {
+		return err
+	}
+	s.http, err = httpserver.New(s.requests, httpserver.Options{
+		Conn:    s.conn,
+		GRPC:    s.internal,
+		State:   s,
+		Metrics: metrics.Handler(),
+		Limits:  s.cfg.Limits,
+		CORS:    s.cfg.CORS,
+		Version: version,
+		Log:     s.log,
+	})
+	return err
+}
+
+// Status implements httpserver.State.
+func (s *Server) Status(ctx context.Context, req *gatewayv1.StatusRequest) (*gatewayv1.StatusResponse, error) {
+	return s.service.Status(ctx, req)
+}
+
+// Draining implements httpserver.State.
+func (s *Server) Draining() bool { return s.draining.Load() }
+
+// GRPCAddr is the address of the gRPC listener.
+func (s *Server) GRPCAddr() net.Addr { return s.grpcLis.Addr() }
+
+// HTTPAddr is the address of the HTTP listener.
+func (s *Server) HTTPAddr() net.Addr { return s.httpLis.Addr() }
+
+// Close ends a gateway at once and gives back all that it holds. Run does it at
+// its end.
+func (s *Server) Close() error {
+	s.abandon()
+	s.watches.end()
+	var errs []error
+	add := func(err error) {
+		if err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	if s.manager != nil {
+		add(s.manager.Close())
+	}
+	if s.service != nil {
+		s.service.Close()
+	}
+	for _, c := range []io.Closer{closerOf(s.http), closerOf(s.conn), s.grpcLis, s.httpLis} {
+		if c != nil {
+			add(c.Close())
+		}
+	}
+	for _, s := range []*grpc.Server{s.public, s.internal} {
+		if s != nil {
+			s.Stop()
+		}
+	}
+	if s.local != nil {
+		add(s.local.Close())
+	}
+	if s.host != nil {
+		add(s.host.Close())
+	}
+	flush, done := context.WithTimeout(context.Background(), graceAfterDrain)
+	defer done()
+	if err := s.tracing.Shutdown(flush); err != nil {
+		s.log.Warn("the last traces were not sent", "error", err)
+	}
+	if s.lock != nil {
+		add(s.lock.Unlock())
+	}
+	return errors.Join(errs...)
+}
+
+// closerOf makes a nil pointer a nil interface.
+func closerOf[T any, P interface {
+	*T
+	io.Closer
+}](p P) io.Closer {
+	if p == nil {
+		return nil
+	}
+	return p
+}
+
+// setServing tells gRPC health checkers.
+func (s *Server) setServing(status healthpb.HealthCheckResponse_ServingStatus) {
+	for _, service := range []string{
+		"", gatewayv1.ModelGatewayService_ServiceDesc.ServiceName, gatewayv1.ModelAdminService_ServiceDesc.ServiceName,
+	} {
+		s.health.SetServingStatus(service, status)
+	}
+}
+
+const (
+	// streamWindow is how much of an upload over HTTP may wait for its service, in
+	// bytes, and pipeWindow what all may have under way in the pipe to it.
+	streamWindow = 128 << 10
+	pipeWindow   = 4 << 20
+)
+
+// graceAfterDrain is how long connections may linger when no work is left.
+const graceAfterDrain = 2 * time.Second

@@ -1,0 +1,108 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/lexilingo/modelgateway/engines/errs"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+)
+
+// A caller that stops reading fills every buffer between it and the worker, which
+// then makes no progress. That is no hang: the worker lives, and the answer goes
+// on when the caller reads on.
+func TestSlowReaderDoesNotMakeItsWorkerLookHung(t *testing.T) {
+	r := start(t, strings.Replace(faultModels, "memory_mb: 64, threads: 1", "memory_mb: 64, threads: 1, progress_timeout: 3s", 1))
+	stream := unread(t.Context(), t, r, `fault: {"token_count": 400000}`)
+	eventually(t, func() bool { return threadsUsed(t, r) == 0 }) // paused
+	// What would end the worker is time without progress: nothing but time shows
+	// that it does not.
+	time.Sleep(4 * time.Second)
+	pieces := 1
+	for {
+		_, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatalf("after %d pieces: %v", pieces, err)
+		}
+		pieces++
+	}
+	if pieces < 400000 {
+		t.Errorf("%d pieces, want all 400000", pieces)
+	}
+	got, err := r.admin.GetModel(t.Context(), &gatewayv1.GetModelRequest{Name: "qwen"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.GetModel().GetLoadCount() != 1 || got.GetModel().GetLastEviction() != nil {
+		t.Errorf("the worker was replaced: %v", got.GetModel())
+	}
+}
+
+// Callers that never read keep nobody else from the model for longer than
+// slow_reader_timeout.
+func TestCallersThatNeverReadLoseTheirPlaces(t *testing.T) {
+	yaml := strings.Replace(faultModels, "max_concurrency: 16", "max_concurrency: 2", 1)
+	r := start(t, yaml+"limits: {slow_reader_timeout: 1s}\n")
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	endless := []gatewayv1.ModelGatewayService_StreamChatClient{
+		unread(ctx, t, r, `fault: {"fault":"flood_response","fault_after_tokens":1}`),
+		unread(ctx, t, r, `fault: {"fault":"flood_response","fault_after_tokens":1}`),
+	}
+	if err := chatOf("qwen", "Hello")(within(t, 20*time.Second), r); err != nil {
+		t.Fatalf("behind two callers that read nothing: %v", err)
+	}
+	// Only now may they read: one that reads in time keeps its place, and floods on.
+	eventually(t, func() bool { return activeRequests(t, r) == 0 })
+	for _, stream := range endless {
+		err := error(nil)
+		for err == nil {
+			_, err = stream.Recv()
+		}
+		checkStatus(t, err, codes.DeadlineExceeded, errs.DeadlineExceeded, false)
+		if !strings.Contains(err.Error(), "read nothing for 1s") {
+			t.Error(err)
+		}
+	}
+	eventually(t, func() bool { return threadsUsed(t, r) == 0 })
+}
+
+// unread begins a stream and reads one message of it.
+func unread(ctx context.Context, t *testing.T, r *running, text string) gatewayv1.ModelGatewayService_StreamChatClient {
+	t.Helper()
+	stream, err := r.chat.StreamChat(ctx, &gatewayv1.StreamChatRequest{Messages: say(text)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.Recv(); err != nil {
+		t.Fatal(err)
+	}
+	return stream
+}
+
+func activeRequests(t *testing.T, r *running) int32 {
+	t.Helper()
+	got, err := r.admin.GetModel(within(t, 10*time.Second), &gatewayv1.GetModelRequest{Name: "qwen"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got.GetModel().GetActiveCount()
+}
+
+func threadsUsed(t *testing.T, r *running) int32 {
+	t.Helper()
+	status, err := r.chat.Status(within(t, 10*time.Second), &gatewayv1.StatusRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return status.GetCpuThreadsUsed()
+}

@@ -1,0 +1,184 @@
+package server
+
+import (
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/lexilingo/modelgateway/engines"
+	"github.com/lexilingo/modelgateway/engines/footprint"
+	"github.com/lexilingo/modelgateway/engines/gemini"
+	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
+	"github.com/lexilingo/modelgateway/models"
+	"github.com/lexilingo/modelgateway/server/internal/config"
+	"github.com/lexilingo/modelgateway/server/internal/lifecycle"
+	"github.com/lexilingo/modelgateway/server/internal/router"
+	"github.com/lexilingo/modelgateway/server/internal/worker"
+)
+
+// unpackStarter puts the models that ship with the program on disk, if they are
+// configured.
+func unpackStarter(cfg *config.Config) error {
+	if !cfg.UsesStarter() {
+		return nil
+	}
+	files, err := models.Extract(cfg.StarterDir())
+	if err != nil {
+		return err
+	}
+	return cfg.ResolveStarter(files)
+}
+
+// modelSpecs turns the configured models into what the lifecycle manager takes.
+func modelSpecs(cfg *config.Config) ([]lifecycle.ModelSpec, error) {
+	var specs []lifecycle.ModelSpec
+	for _, name := range cfg.ModelOrder {
+		if cfg.Models[name].Absent != "" {
+			continue
+		}
+		spec, err := modelSpec(cfg, name)
+		if err != nil {
+			return nil, err
+		}
+		specs = append(specs, spec)
+	}
+	return specs, nil
+}
+
+func modelSpec(cfg *config.Config, name string) (lifecycle.ModelSpec, error) {
+	m, engine := cfg.Models[name], cfg.Engines[cfg.Models[name].Engine]
+	parameters, err := structpb.NewStruct(m.Parameters)
+	if err != nil {
+		return lifecycle.ModelSpec{}, fmt.Errorf("models.%s.parameters: %w", name, err)
+	}
+	source := footprint.Source{Engine: m.Engine, Path: m.ResolvedPath, Parameters: parameters, MaxConcurrency: m.MaxConcurrency}
+	spec := lifecycle.ModelSpec{
+		Name:  name,
+		Tasks: cfg.ModelTasks(name),
+		Note:  m.Note,
+		Worker: worker.Spec{
+			Model:   name,
+			Engine:  m.Engine,
+			Command: engineCommand(cfg, m.Engine),
+			Env:     environment(engine.Env),
+			Load: &enginev1.LoadRequest{
+				ModelName:      name,
+				Path:           m.ResolvedPath,
+				Device:         cfg.Device,
+				ThreadCount:    int32(m.Threads),        //nolint:gosec // a number of threads
+				MaxConcurrency: int32(m.MaxConcurrency), //nolint:gosec // a number of requests
+				Parameters:     parameters,
+			},
+		},
+		DeclaredBytes:   m.MemoryMB << 20,
+		Priority:        m.Priority.Proto(),
+		IdleTimeout:     *m.IdleTimeout,
+		Pinned:          m.Pinned,
+		Threads:         m.Threads,
+		MaxConcurrency:  m.MaxConcurrency,
+		MaxQueue:        m.Queue,
+		ProgressTimeout: m.ProgressTimeout,
+		Fingerprint:     func() string { return footprint.Fingerprint(source) },
+	}
+	if cfg.InProcess(m.Engine) {
+		if spec.DeclaredBytes == 0 {
+			spec.DeclaredBytes = inProcessBytes
+		}
+		return spec, nil
+	}
+	program := spec.Worker
+	spec.Estimate = func() (int64, error) {
+		// Without its engine a model's file is of no use: say that first.
+		if err := program.CheckProgram(); err != nil {
+			return 0, err
+		}
+		if source.Path == "" {
+			return 0, nil
+		}
+		return footprint.Estimate(source)
+	}
+	return spec, nil
+}
+
+// inProcessBytes is charged to a model in the gateway's own process that declares
+// nothing: what it takes cannot be measured.
+const inProcessBytes = 10 << 20
+
+// builtIn are the engines that run in the gateway's own process, by name. The key
+// goes from the configuration to its engine here, and nowhere else.
+func builtIn(cfg *config.Config, log *slog.Logger) map[string]func() engines.Engine {
+	return map[string]func() engines.Engine{
+		gemini.Name: func() engines.Engine {
+			return gemini.New(gemini.Options{
+				APIKey:  cfg.Gemini.APIKey,
+				BaseURL: cfg.Gemini.BaseURL,
+				Timeout: cfg.Gemini.Timeout,
+				Retries: cfg.Gemini.Retries,
+				Logger:  log,
+			})
+		},
+	}
+}
+
+// engineCommand finds an engine's program: a bare name first beside the other
+// engines, then in PATH. One that is nowhere is left as it is: its start says
+// what is missing. An engine that is built in has none.
+func engineCommand(cfg *config.Config, engine string) []string {
+	if cfg.InProcess(engine) {
+		return nil
+	}
+	dir, command := cfg.EnginesDir, cfg.Engines[engine].Command
+	name := command[0]
+	if strings.ContainsRune(name, filepath.Separator) {
+		return command
+	}
+	found := name
+	if beside := filepath.Join(dir, name); isProgram(beside) {
+		found = beside
+	} else if inPath, err := exec.LookPath(name); err == nil {
+		found = inPath
+	}
+	return append([]string{found}, command[1:]...)
+}
+
+func isProgram(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
+}
+
+func environment(vars map[string]string) []string {
+	env := make([]string, 0, len(vars))
+	for _, k := range slices.Sorted(maps.Keys(vars)) {
+		env = append(env, k+"="+vars[k])
+	}
+	return env
+}
+
+// routerModels turns the configured models into what the router takes.
+func routerModels(cfg *config.Config) map[string]router.Model {
+	out := map[string]router.Model{}
+	for name, m := range cfg.Models {
+		out[name] = router.Model{Cloud: cfg.Engines[m.Engine].Cloud, Absent: m.Absent}
+	}
+	return out
+}
+
+// routes turns the configured tasks into lists of candidates, and into the
+// methods of task types that have no RPC.
+func routes(cfg *config.Config) (candidates map[string][]string, methods map[string]string) {
+	candidates, methods = map[string][]string{}, map[string]string{}
+	for name, task := range cfg.Tasks {
+		candidates[name] = task.Candidates()
+		if task.Method != "" {
+			methods[name] = task.Method
+		}
+	}
+	return candidates, methods
+}

@@ -1,0 +1,277 @@
+package server
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/lexilingo/modelgateway/engines/errs"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+)
+
+// speechModels serve speech by engine-fault, which counts the bytes it hears.
+const speechModels = faultModels + `  stt: {primary: qwen}
+  tts: {primary: qwen}
+  pronunciation: {primary: qwen}
+  response: {primary: qwen}
+`
+
+func TestSpeechTakesTheSamePath(t *testing.T) {
+	r := start(t, speechModels)
+	ctx := within(t, time.Minute)
+	clip := make([]byte, 5<<20)
+
+	recognized, err := r.chat.Recognize(ctx, &gatewayv1.RecognizeRequest{Audio: clip})
+	if err != nil || recognized.GetTranscript().GetText() != "5242880 bytes" || recognized.GetServedBy().GetModel() != "qwen" {
+		t.Errorf("Recognize: %v, %v", recognized, err)
+	}
+
+	up, err := r.chat.Transcribe(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	messages := []*gatewayv1.TranscribeRequest{
+		{Payload: &gatewayv1.TranscribeRequest_Config{Config: &gatewayv1.TranscriptionConfig{}}},
+		{Payload: &gatewayv1.TranscribeRequest_Audio{Audio: make([]byte, 1000)}},
+		{Payload: &gatewayv1.TranscribeRequest_Audio{Audio: make([]byte, 24)}},
+	}
+	for _, m := range messages {
+		if err := up.Send(m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	transcribed, err := up.CloseAndRecv()
+	if err != nil || transcribed.GetTranscript().GetText() != "1024 bytes" {
+		t.Errorf("Transcribe: %v, %v", transcribed, err)
+	}
+
+	both, err := r.chat.StreamTranscribe(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	send := func(m *gatewayv1.StreamTranscribeRequest) {
+		if err := both.Send(m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	send(&gatewayv1.StreamTranscribeRequest{Payload: &gatewayv1.StreamTranscribeRequest_Config{Config: &gatewayv1.TranscriptionConfig{InterimResults: true}}})
+	send(&gatewayv1.StreamTranscribeRequest{Payload: &gatewayv1.StreamTranscribeRequest_Audio{Audio: make([]byte, 10)}})
+	// An interim result comes while the sending side is open.
+	if m, err := both.Recv(); err != nil || m.GetEvent().GetInterim().GetTentativeText() != "10 bytes" || m.GetServedBy() != nil {
+		t.Fatalf("interim %v, %v", m, err)
+	}
+	if err := both.CloseSend(); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := both.Recv(); err != nil || m.GetEvent().GetFinal().GetText() != "10 bytes" || m.GetServedBy().GetModel() != "qwen" {
+		t.Errorf("final %v, %v", m, err)
+	}
+	if _, err := both.Recv(); !errors.Is(err, io.EOF) {
+		t.Errorf("after the end %v", err)
+	}
+
+	speech, err := r.chat.Synthesize(ctx, &gatewayv1.SynthesizeRequest{Input: &gatewayv1.SynthesizeRequest_Text{Text: "one two"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var samples, rate int
+	var served *gatewayv1.ServedBy
+	for m, err := speech.Recv(); err != io.EOF; m, err = speech.Recv() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		samples, rate, served = samples+len(m.GetAudio())/2, max(rate, int(m.GetSampleRateHertz())), m.GetServedBy()
+	}
+	if samples != 3200 || rate != 16000 || served.GetModel() != "qwen" {
+		t.Errorf("Synthesize: %d samples at %d, %v", samples, rate, served)
+	}
+
+	score, err := r.chat.Pronunciation(ctx, &gatewayv1.PronunciationRequest{Audio: clip, ReferenceText: "one two"})
+	if err != nil || len(score.GetWords()) != 2 || score.GetServedBy().GetModel() != "qwen" {
+		t.Errorf("Pronunciation: %v, %v", score, err)
+	}
+	respond, err := r.chat.Respond(ctx, &gatewayv1.RespondRequest{Text: "Hi"})
+	if err != nil || respond.GetText() != "You said: Hi" || respond.GetServedBy().GetModel() != "qwen" {
+		t.Errorf("Respond: %v, %v", respond, err)
+	}
+	_, metrics := r.get(t, "/metrics")
+	if !strings.Contains(metrics, `modelgateway_audio_seconds_total{model="qwen",task="tts"} 0.2`) {
+		t.Error("the metrics lack the speech")
+	}
+}
+
+func TestASecondConfigIsRefused(t *testing.T) {
+	r := start(t, speechModels)
+	stream, err := r.chat.Transcribe(within(t, 20*time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := &gatewayv1.TranscribeRequest{Payload: &gatewayv1.TranscribeRequest_Config{Config: &gatewayv1.TranscriptionConfig{}}}
+	for range 2 {
+		if err := stream.Send(config); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err = stream.CloseAndRecv()
+	checkStatus(t, err, codes.InvalidArgument, errs.InvalidRequest, false)
+}
+
+// push sends a piece and returns the next sequence that is expected.
+func push(t *testing.T, r *running, session string, sequence int64, size int, last bool) (int64, error) {
+	t.Helper()
+	resp, err := r.chat.PushAudio(within(t, 10*time.Second), &gatewayv1.PushAudioRequest{
+		SessionId: session, Sequence: sequence, Audio: make([]byte, size), Last: last,
+	})
+	return resp.GetNextSequence(), err
+}
+
+func open(t *testing.T, r *running, req *gatewayv1.OpenTranscriptionRequest) gatewayv1.ModelGatewayService_OpenTranscriptionClient {
+	t.Helper()
+	stream, err := r.chat.OpenTranscription(within(t, time.Minute), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stream
+}
+
+func next(t *testing.T, stream gatewayv1.ModelGatewayService_OpenTranscriptionClient) *gatewayv1.OpenTranscriptionResponse {
+	t.Helper()
+	m, err := stream.Recv()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func TestPushedAudioMayComeInAnyOrderAndTwice(t *testing.T) {
+	r := start(t, speechModels)
+	stream := open(t, r, &gatewayv1.OpenTranscriptionRequest{Config: &gatewayv1.TranscriptionConfig{}})
+	session := next(t, stream).GetSessionId()
+	for _, p := range []struct {
+		sequence int64
+		size     int
+		last     bool
+		expect   int64
+	}{{1, 20, false, 0}, {0, 10, false, 2}, {0, 10, false, 2}, {3, 40, true, 2}, {3, 40, true, 2}, {2, 30, false, 4}} {
+		if got, err := push(t, r, session, p.sequence, p.size, p.last); err != nil || got != p.expect {
+			t.Errorf("piece %d: next %d, %v", p.sequence, got, err)
+		}
+	}
+	final := next(t, stream)
+	if final.GetEvent().GetFinal().GetText() != "100 bytes" || final.GetServedBy().GetModel() != "qwen" || final.GetEventSequence() != 1 {
+		t.Errorf("final %v", final)
+	}
+	if _, err := stream.Recv(); !errors.Is(err, io.EOF) {
+		t.Errorf("after the end %v", err)
+	}
+	if _, err := push(t, r, session, 4, 1, false); errs.ReasonOf(err) != errs.InvalidRequest {
+		t.Errorf("a push after the end: %v", err)
+	}
+}
+
+func TestABrokenSessionIsTakenUpAgain(t *testing.T) {
+	r := start(t, speechModels)
+	first := open(t, r, &gatewayv1.OpenTranscriptionRequest{Config: &gatewayv1.TranscriptionConfig{InterimResults: true}})
+	session := next(t, first).GetSessionId()
+	if _, err := push(t, r, session, 0, 10, false); err != nil {
+		t.Fatal(err)
+	}
+	seen := next(t, first)
+	if seen.GetEvent().GetInterim() == nil {
+		t.Fatalf("%v", seen)
+	}
+	// The second stream displaces the first, as after a break that the server
+	// has not noticed.
+	second := open(t, r, &gatewayv1.OpenTranscriptionRequest{SessionId: session, LastEventSequence: seen.GetEventSequence()})
+	if m := next(t, second); m.GetSessionId() != session || m.GetNextAudioSequence() != 1 {
+		t.Errorf("greeting %v", m)
+	}
+	if _, err := first.Recv(); status.Code(err) != codes.Canceled {
+		t.Errorf("the first stream ended with %v", err)
+	}
+	if _, err := push(t, r, session, 1, 10, true); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		m := next(t, second)
+		if m.GetEventSequence() <= seen.GetEventSequence() {
+			t.Errorf("event %d came again", m.GetEventSequence())
+		}
+		if final := m.GetEvent().GetFinal(); final != nil {
+			if final.GetText() != "20 bytes" {
+				t.Errorf("final %v", final)
+			}
+			break
+		}
+	}
+	if _, err := second.Recv(); !errors.Is(err, io.EOF) {
+		t.Error(err)
+	}
+}
+
+func TestSessionsRefuseWhatCannotBe(t *testing.T) {
+	r := start(t, speechModels)
+	stream := open(t, r, &gatewayv1.OpenTranscriptionRequest{Config: &gatewayv1.TranscriptionConfig{}})
+	session := next(t, stream).GetSessionId()
+	if _, err := push(t, r, session, 256, 1, false); errs.ReasonOf(err) != errs.InvalidRequest {
+		t.Errorf("beyond the window: %v", err)
+	}
+	if _, err := push(t, r, "nobody", 0, 1, false); errs.ReasonOf(err) != errs.InvalidRequest {
+		t.Errorf("an unknown session: %v", err)
+	}
+	lost := open(t, r, &gatewayv1.OpenTranscriptionRequest{SessionId: "nobody"})
+	if _, err := lost.Recv(); errs.ReasonOf(err) != errs.InvalidRequest {
+		t.Errorf("taking up an unknown session: %v", err)
+	}
+}
+
+func TestOpenTranscriptionWithoutItsEngine(t *testing.T) {
+	r := start(t, faultModels+"  stt: {primary: whisper}\n")
+	stream := open(t, r, &gatewayv1.OpenTranscriptionRequest{Config: &gatewayv1.TranscriptionConfig{}})
+	session := next(t, stream).GetSessionId()
+	if _, err := push(t, r, session, 0, 10, false); err != nil {
+		t.Fatal(err)
+	}
+	_, err := stream.Recv()
+	checkStatus(t, err, codes.FailedPrecondition, errs.EngineUnavailable, false)
+	// What no sound is needed for is told at once.
+	unknown := `{"config":{"model":"nobody"}}`
+	resp, body := r.post(t, "/v1/transcriptions:open", unknown)
+	checkHTTP(t, resp, body, 404, codes.NotFound, errs.ModelNotFound, false)
+}
+
+func TestAdminOverREST(t *testing.T) {
+	r := start(t, faultModels)
+	resp, body := r.post(t, "/v1/models/qwen:load", `{"pin":true}`)
+	lines := strings.Split(strings.TrimSpace(body), "\n")
+	var last struct {
+		Result struct {
+			Model struct{ State string }
+		}
+	}
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil || resp.StatusCode != http.StatusOK || last.Result.Model.State != "MODEL_STATE_READY" {
+		t.Errorf("load: %d %s", resp.StatusCode, body)
+	}
+	if resp, body = r.get(t, "/v1/models/qwen:plan"); !strings.Contains(body, "LOAD_OUTCOME_ALREADY_LOADED") {
+		t.Errorf("plan: %d %s", resp.StatusCode, body)
+	}
+	if resp, body = r.post(t, "/v1/models/qwen:unload", `{}`); resp.StatusCode != http.StatusOK || !strings.Contains(body, "MODEL_STATE_UNLOADED") {
+		t.Errorf("unload: %d %s", resp.StatusCode, body)
+	}
+	if resp, body = r.get(t, "/v1/models"); strings.Count(body, `"name"`) != 4 {
+		t.Errorf("list: %d %s", resp.StatusCode, body)
+	}
+	if resp, body = r.get(t, "/v1/status"); !strings.Contains(body, `"memory_budget_bytes":"2097152000"`) {
+		t.Errorf("status: %d %s", resp.StatusCode, body)
+	}
+	if resp, body = r.get(t, "/v1/models/nobody"); resp.StatusCode != http.StatusNotFound {
+		t.Errorf("unknown: %d %s", resp.StatusCode, body)
+	}
+}
