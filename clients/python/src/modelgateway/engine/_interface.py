@@ -142,7 +142,7 @@ class Model:
     grammar(request: GrammarRequest, call) returns GrammarResponse.
     respond(request: RespondRequest, call) returns RespondResponse.
     explain_vietnamese(request: ExplainVietnameseRequest, call) returns ExplainVietnameseResponse.
-    transcribe(config: TranscriptionConfig, audio: Iterator[bytes], call) yields TranscriptionEvent, the last being final.
+    transcribe(config: TranscriptionConfig, audio: Iterator[bytes], call) yields TranscriptionEvent, finally final.
     synthesize(request: SynthesizeRequest, call) yields SynthesizeResponse; the first one has the sample rate.
     pronunciation(request: PronunciationRequest, call) returns PronunciationResponse.
     invoke(method: str, params: dict, call) returns a dict.
