@@ -38,12 +38,12 @@ func (r routingFlags) printServed(con *console, served *gatewayv1.ServedBy, usag
 // samplingFlags are the sampling options. For those not set, the model's defaults apply.
 type samplingFlags struct {
 	Temperature      *float32 `placeholder:"NUMBER" help:"Randomness: 0 always picks the likeliest token, 2 is the maximum."`
-	TopP             *float32 `name:"top-p" placeholder:"NUMBER" help:"Sample from the likeliest tokens that together have this probability (above 0, at most 1)."`
+	TopP             *float32 `name:"top-p" placeholder:"NUMBER" help:"Sample from the likeliest tokens up to this total probability (above 0, at most 1)."`
 	TopK             *int32   `name:"top-k" placeholder:"NUMBER" help:"Sample from this many of the likeliest tokens."`
 	MinP             *float32 `name:"min-p" placeholder:"NUMBER" help:"Ignore tokens less likely than this fraction of the likeliest one."`
-	RepeatPenalty    *float32 `placeholder:"NUMBER" help:"Divide the logits of tokens already used by this."`
-	PresencePenalty  *float32 `placeholder:"NUMBER" help:"Subtract this from the logits of tokens already used."`
-	FrequencyPenalty *float32 `placeholder:"NUMBER" help:"Subtract this from a token's logit for each earlier use."`
+	RepeatPenalty    *float32 `placeholder:"NUMBER" help:"Divisor of the logits of tokens already used."`
+	PresencePenalty  *float32 `placeholder:"NUMBER" help:"Subtracted from the logits of tokens already used."`
+	FrequencyPenalty *float32 `placeholder:"NUMBER" help:"Subtracted from a token's logit for each earlier use."`
 	Seed             *uint32  `placeholder:"NUMBER" help:"Random seed, for repeatable answers."`
 	MaxTokens        *int32   `placeholder:"NUMBER" help:"Maximum length of the answer, in tokens."`
 	Stop             []string `sep:"none" placeholder:"TEXT" help:"Stop before this text. Can be repeated."`

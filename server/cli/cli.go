@@ -33,7 +33,7 @@ type cli struct {
 	Models     modelsCommand     `cmd:"" help:"List the models, or watch their state changes."`
 	Load       loadCommand       `cmd:"" help:"Load a model before its first request."`
 	Unload     unloadCommand     `cmd:"" help:"Unload a model, and unpin it."`
-	Plan       planCommand       `cmd:"" help:"Show whether a model would fit, and what would be unloaded for it."`
+	Plan       planCommand       `cmd:"" help:"Show whether a model would fit and what would be unloaded."`
 	Chat       chatCommand       `cmd:"" help:"Send a chat message, or hold a conversation."`
 	Grammar    grammarCommand    `cmd:"" help:"Correct English text."`
 	Respond    respondCommand    `cmd:"" help:"Reply to a learner in the role of a tutor."`
@@ -96,10 +96,20 @@ func run(ctx context.Context, args []string, con *console, build Build) int {
 		return exit // after --help
 	}
 	if err != nil {
-		fmt.Fprintf(con.err, "modelgateway: %v\nRun \"modelgateway --help\" for help.\n", err)
+		fmt.Fprintf(con.err, "modelgateway: %v\nRun \"%s --help\" for help.\n", err, commandName(err))
 		return exitUsage
 	}
 	return report(parsed.Run(), &c.globals, con)
+}
+
+// commandName returns the program and the command that a parse error is about.
+func commandName(err error) string {
+	name := "modelgateway"
+	var parseError *kong.ParseError
+	if errors.As(err, &parseError) && parseError.Context.Selected() != nil {
+		name += " " + parseError.Context.Selected().Name
+	}
+	return name
 }
 
 // usageError is a mistake in the command line that the parser cannot detect.

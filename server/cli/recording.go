@@ -13,7 +13,7 @@ const standardInput = "-"
 
 // recordingFlags describe the format of a recording.
 type recordingFlags struct {
-	Format   string `enum:"auto,s16le,f32le" default:"auto" help:"Format: ${enum}. Only raw samples need it; other formats are detected."`
+	Format   string `enum:"auto,s16le,f32le" default:"auto" help:"Format (${enum}). Only raw samples need it; other formats are detected."`
 	Rate     int32  `default:"16000" help:"Sample rate of raw samples, in Hz."`
 	Channels int32  `default:"1" help:"Number of channels of raw samples."`
 }

@@ -12,9 +12,9 @@ type serverFlags struct {
 	Config               string  `short:"c" placeholder:"FILE" help:"Configuration file (YAML). Default: $$MODELGATEWAY_CONFIG, then the built-in configuration."`
 	GRPCListen           *string `name:"grpc-listen" placeholder:"HOST:PORT" help:"Listen address for gRPC. Default: 127.0.0.1:50051."`
 	HTTPListen           *string `name:"http-listen" placeholder:"HOST:PORT" help:"Listen address for HTTP. Default: 127.0.0.1:8001."`
-	ModelsDir            *string `placeholder:"DIR" help:"Directory that relative model paths start from."`
+	ModelsDir            *string `placeholder:"DIR" help:"Base directory of relative model paths."`
 	StateDir             *string `placeholder:"DIR" help:"Directory for learned model sizes and the starter models."`
-	EnginesDir           *string `placeholder:"DIR" help:"Directory where engine programs are searched first."`
+	EnginesDir           *string `placeholder:"DIR" help:"Directory searched first for engine programs."`
 	MaxMemoryMB          *int64  `name:"max-memory-mb" placeholder:"MIB" help:"Memory budget of all models together, in MiB."`
 	Device               *string `placeholder:"DEVICE" help:"Device for models: auto, cpu, cuda or mps."`
 	LogLevel             *string `placeholder:"LEVEL" help:"Log level: debug, info, warn or error."`

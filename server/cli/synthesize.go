@@ -23,13 +23,13 @@ type synthesizeCommand struct {
 	Output          string         `short:"o" placeholder:"FILE" help:"WAV file to write. Default, or with \"-\": standard output."`
 	Raw             bool           `help:"Write raw samples without a WAV header: 16-bit little-endian, mono."`
 	Voice           string         `placeholder:"NAME" help:"Name of the voice: a model, as with --model."`
-	Speaker         string         `placeholder:"NAME" help:"Name or number of the speaker, for a voice with several."`
+	Speaker         string         `placeholder:"NAME" help:"Speaker of a voice with several speakers, by name or number."`
 	Speed           *float32       `placeholder:"NUMBER" help:"Speed factor, 0.25 to 4: 2 is twice as fast."`
 	Volume          *float32       `placeholder:"NUMBER" help:"Volume factor, 0 to 2."`
 	NoiseScale      *float32       `placeholder:"NUMBER" help:"Random variation of the sound, 0 to 2."`
 	NoiseW          *float32       `name:"noise-w" placeholder:"NUMBER" help:"Random variation of phoneme lengths, 0 to 2."`
 	SentenceSilence *time.Duration `placeholder:"DURATION" help:"Silence after each sentence, at most 10s."`
-	Phonemes        bool           `help:"The text is phonemes in the notation of the voice."`
+	Phonemes        bool           `help:"Treat the text as phonemes, in the notation of the voice."`
 	routingFlags
 }
 

@@ -20,7 +20,7 @@ type transcribeCommand struct {
 	Language  string `short:"l" placeholder:"CODE" help:"Spoken language (en, vi, …). Default: detected."`
 	Translate bool   `help:"Translate to English."`
 	Words     bool   `help:"Print each word with its time and confidence."`
-	Prompt    string `placeholder:"TEXT" help:"Text that shows the model names, spelling or style to expect."`
+	Prompt    string `placeholder:"TEXT" help:"Context for the model: names, spelling and style to expect."`
 	Beam      int32  `placeholder:"NUMBER" help:"Beam size: 1 is greedy search, 0 uses the setting of the model."`
 	recordingFlags
 	routingFlags
