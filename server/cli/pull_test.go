@@ -298,9 +298,9 @@ func TestPullFailures(t *testing.T) {
 		return finish(t, command(t, append([]string{"pull", "--models-dir", dir}, args...)...))
 	}
 	with("wisper-base").check(t, exitNotFound, "did you mean whisper-base?")
-	with("whisper-base", "--mirror", "http://example.org").check(t, exitFailed, "http is for this machine alone")
+	with("whisper-base", "--mirror", "http://example.org").check(t, exitFailed, "http is allowed only for this machine")
 	// The content of the mirror does not match the checksum in the catalogue.
-	with("whisper-tiny", "--mirror", m.URL).check(t, exitFailed, "the hub has another ggml-tiny.bin", "--update")
+	with("whisper-tiny", "--mirror", m.URL).check(t, exitFailed, "the hub has a different ggml-tiny.bin", "--update")
 	with("whisper-tiny", "--mirror", m.URL, "--json").check(t, exitFailed, `"exit_code":1`)
 	with("--config", "/nowhere.yaml").check(t, exitUsage, "nowhere.yaml")
 	if err := os.WriteFile(filepath.Join(dir, "models.lock"), []byte("{"), 0o600); err != nil {
