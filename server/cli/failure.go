@@ -120,7 +120,7 @@ func remedy(e *modelgateway.Error) (int, string) {
 	case gatewayv1.ErrorReason_ERROR_REASON_MODEL_NOT_FOUND:
 		return exitNotFound, `Run "modelgateway models" to list the models.`
 	case gatewayv1.ErrorReason_ERROR_REASON_TASK_UNKNOWN:
-		return exitNotFound, ""
+		return exitNotFound, `Choose a model for it under "tasks" in the server's configuration, or name one with --model.`
 	case gatewayv1.ErrorReason_ERROR_REASON_MODEL_EXCEEDS_BUDGET:
 		return exitUnservable, "Raise MAX_MEMORY_MB, or configure a smaller model."
 	case gatewayv1.ErrorReason_ERROR_REASON_MODEL_FILE_MISSING, gatewayv1.ErrorReason_ERROR_REASON_MODEL_FILE_INVALID,

@@ -75,9 +75,9 @@ func checkMemory(cfg *config.Config) Finding {
 		return warn("memory", "", "the budget is %s; cannot read how much memory is available: %s", formatBytes(budget), oneLine(err))
 	case available < budget:
 		return warn("memory", "Lower MAX_MEMORY_MB, or stop other programs. Otherwise models may not load although the budget allows them.",
-			"the budget is %s, but only %s is available", formatBytes(budget), formatBytes(available))
+			"the budget is %s, but the machine has only %s available", formatBytes(budget), formatBytes(available))
 	}
-	return ok("memory", "the budget is %s, %s is available", formatBytes(budget), formatBytes(available))
+	return ok("memory", "the budget is %s, the machine has %s available", formatBytes(budget), formatBytes(available))
 }
 
 // availableBytes returns how much memory programs can allocate without swapping.
