@@ -43,7 +43,7 @@ func TestDoctorChecksSpeechModelFiles(t *testing.T) {
 	place("pronunciation.onnx", "odd/onnx/model.onnx")
 	place("", "odd/vocab.json")
 	place("pronunciation.vocab.json", "none/vocab.json")
-	file := filepath.Join(dir, "gateway.yaml")
+	file := filepath.Join(dir, "config.yaml")
 	write(t, file, fmt.Sprintf(`
 models_dir: %s
 engines_dir: %s

@@ -74,7 +74,7 @@ func settings(t *testing.T) string {
 	good, bad := filepath.Join(dir, "good.bin"), filepath.Join(dir, "bad.bin")
 	write(t, good, "model")
 	write(t, bad, "corrupt")
-	file := filepath.Join(dir, "gateway.yaml")
+	file := filepath.Join(dir, "config.yaml")
 	write(t, file, fmt.Sprintf(`
 max_memory_mb: 300
 engines_dir: %[1]s

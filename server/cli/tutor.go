@@ -40,8 +40,8 @@ func (c grammarCommand) Run(ctx context.Context, g *globals, con *console) error
 	})
 }
 
-// writeGrammar prints the corrected text, and the edits below it. With colours, the
-// edits are also marked in the text.
+// writeGrammar prints the corrected text, or with colours the original text with
+// the edits marked in it, and a list of the edits.
 func writeGrammar(con *console, text string, res *gatewayv1.GrammarResponse) error {
 	if con.outTTY && !con.noColor {
 		fmt.Fprintln(con.out, inline(con, text, res.GetEdits()))

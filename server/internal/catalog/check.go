@@ -34,38 +34,38 @@ var reserved = []string{".part", ".part.json", ".lock", ".tmp"}
 
 func (m Model) check() error {
 	var errs []error
-	complain := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	addf := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	for _, n := range m.names() {
 		if !namePattern.MatchString(n) {
-			complain("invalid name %q", n)
+			addf("invalid name %q", n)
 		}
 	}
 	if !repoPattern.MatchString(m.Repo) || strings.Contains(m.Repo, "..") {
-		complain("repo %q must be owner/name", m.Repo)
+		addf("repo %q must be owner/name", m.Repo)
 	}
 	if !namePattern.MatchString(m.Revision) || strings.Contains(m.Revision, "..") {
-		complain("revision %q must be a commit, a tag or a branch", m.Revision)
+		addf("revision %q must be a commit, a tag or a branch", m.Revision)
 	}
 	if !slices.Contains([]string{"llama", "whisper", "piper", "hubert"}, m.Engine) {
-		complain("unknown engine %q", m.Engine)
+		addf("unknown engine %q", m.Engine)
 	}
 	if !printable(m.Task) || m.Task == "" || !printable(m.Note) {
-		complain("task and note must be text on one line, and task must not be empty")
+		addf("task and note must be text on one line, and task must not be empty")
 	}
 	if m.MemoryMB < 1 || m.MemoryMB > maxMemory {
-		complain("memory_mb must be from 1 to %d", maxMemory)
+		addf("memory_mb must be from 1 to %d", maxMemory)
 	}
 	if len(m.Languages) == 0 || slices.ContainsFunc(m.Languages, func(l string) bool { return !languagePattern.MatchString(l) }) {
-		complain("languages %q must be tags such as en, vi-VN or multilingual", m.Languages)
+		addf("languages %q must be tags such as en, vi-VN or multilingual", m.Languages)
 	}
 	if u, err := url.Parse(m.License.URL); err != nil || u.Scheme != "https" || u.Host == "" || !printable(m.License.URL) {
-		complain("license.url %q must be an https URL", m.License.URL)
+		addf("license.url %q must be an https URL", m.License.URL)
 	}
 	if m.License.Name == "" || !printable(m.License.Name) {
-		complain("license.name must be text on one line, and not empty")
+		addf("license.name must be text on one line, and not empty")
 	}
 	if len(m.Files) == 0 {
-		complain("no files")
+		addf("no files")
 	}
 	for _, f := range m.Files {
 		if err := f.check(); err != nil {

@@ -35,7 +35,7 @@ func TestDownloadInRanges(t *testing.T) {
 	if got := h.count(http.MethodGet); got != 24 {
 		t.Errorf("%d requests", got)
 	}
-	for _, r := range h.asked() {
+	for _, r := range h.received() {
 		if r.Method == http.MethodGet && r.Header.Get("Range") == "" {
 			t.Error("a request without a range")
 		}
@@ -175,7 +175,7 @@ func TestChangedFileIsRestartedOnce(t *testing.T) {
 	if r := tr.must(testModel(), content); r.FetchedBytes <= testSize {
 		t.Errorf("%+v", r)
 	}
-	ifRange := slices.ContainsFunc(h.asked(), func(r *http.Request) bool { return r.Header.Get("If-Range") == `"v1"` })
+	ifRange := slices.ContainsFunc(h.received(), func(r *http.Request) bool { return r.Header.Get("If-Range") == `"v1"` })
 	if !ifRange {
 		t.Error("no request had If-Range")
 	}

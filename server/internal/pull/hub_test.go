@@ -142,8 +142,8 @@ func (c *cut) Write(b []byte) (int, error) {
 	panic(http.ErrAbortHandler)
 }
 
-// asked returns the requests so far.
-func (h *hub) asked() []*http.Request {
+// received returns the requests so far.
+func (h *hub) received() []*http.Request {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return slices.Clone(h.requests)

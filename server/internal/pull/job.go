@@ -33,7 +33,7 @@ func (c *Client) plan(ctx context.Context, model catalog.Model, file catalog.Fil
 	known = known && !c.opts.Update
 	if known {
 		if file.SHA256 != "" && file.SHA256 != locked.SHA256 {
-			return nil, j.changed("the checksum of %s in this program's catalogue differs from the one in %s", file.Local, lockName)
+			return nil, j.changedError("the checksum of %s in this program's catalogue differs from the one in %s", file.Local, lockName)
 		}
 		if locked.Commit != "" && c.sameFile(locked.Source, model, file) {
 			j.revision = locked.Commit
@@ -52,7 +52,7 @@ func (c *Client) plan(ctx context.Context, model catalog.Model, file catalog.Fil
 			return j, j.useExisting(have, want.commit, known)
 		}
 	}
-	if err := j.describe(ctx, locked, known); err != nil {
+	if err := j.resolve(ctx, locked, known); err != nil {
 		return nil, err
 	}
 	switch {
@@ -68,7 +68,7 @@ func (c *Client) plan(ctx context.Context, model catalog.Model, file catalog.Fil
 	return j, nil
 }
 
-func (j *job) changed(format string, args ...any) error {
+func (j *job) changedError(format string, args ...any) error {
 	e := newError(Changed, format, args...)
 	e.Advice = "To accept the version that the hub has now, run the command again with --update."
 	return e
@@ -80,26 +80,26 @@ func (c *Client) sameFile(locked string, model catalog.Model, file catalog.File)
 	return strings.HasPrefix(locked, prefix) && strings.HasSuffix(locked, "/"+file.Path)
 }
 
-// describe asks the hub for the file, and compares the answer with the lock and
+// resolve asks the hub for the file, and compares the answer with the lock and
 // the catalogue.
-func (j *job) describe(ctx context.Context, locked Locked, known bool) error {
+func (j *job) resolve(ctx context.Context, locked Locked, known bool) error {
 	var err error
 	if j.want, err = j.c.describe(ctx, j.model, j.file, j.revision); err != nil {
-		return wrap(err, Broken, "invalid answer of the hub for %s", j.file.Path)
+		return wrap(err, Broken, "invalid answer from the hub for %s", j.file.Path)
 	}
 	pinned := ""
 	switch {
 	case known:
 		pinned = locked.SHA256
 		if j.want.size != locked.SizeBytes {
-			return j.changed("%s has %d bytes on the hub, but %d in %s", j.file.Path, j.want.size, locked.SizeBytes, lockName)
+			return j.changedError("%s has %d bytes on the hub, but %d in %s", j.file.Path, j.want.size, locked.SizeBytes, lockName)
 		}
 	case !j.c.opts.Update:
 		pinned = j.file.SHA256
 	}
 	if pinned != "" {
 		if j.want.sha256 != "" && j.want.sha256 != pinned {
-			return j.changed("the hub has a different %s: its sha256 is %s, expected %s", j.file.Path, j.want.sha256, pinned)
+			return j.changedError("the hub has a different %s: its sha256 is %s, expected %s", j.file.Path, j.want.sha256, pinned)
 		}
 		j.want.sha256 = pinned
 	}

@@ -13,8 +13,8 @@ func TestLinksOutOfTheDirectoryAreNotFollowed(t *testing.T) {
 	t.Parallel()
 	content := random(t, testSize)
 	for name, place := range map[string]string{
-		"folder": "whisper", "file": "whisper/model.bin", "part": "whisper/model.bin.part", "note": "whisper/model.bin.part.json",
-		"note's temporary": "whisper/model.bin.part.json.tmp", "lock": lockName, "lock's temporary": lockName + ".tmp", "mutex": pullLockName,
+		"folder": "whisper", "file": "whisper/model.bin", "part": "whisper/model.bin.part", "state": "whisper/model.bin.part.json",
+		"temporary state": "whisper/model.bin.part.json.tmp", "lock": lockName, "temporary lock": lockName + ".tmp", "pull lock": pullLockName,
 	} {
 		for _, absent := range []bool{false, true} {
 			h := newHub(t, content)

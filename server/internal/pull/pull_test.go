@@ -19,11 +19,11 @@ func TestLockedFileMustNotChange(t *testing.T) {
 	tr := newTrial(t, h.URL)
 	model := testModel()
 	tr.must(model, content)
-	asked := len(h.asked())
+	asked := len(h.received())
 	if r := tr.must(model, content); !r.Present || r.FetchedBytes != 0 || r.Commit != testCommit {
 		t.Errorf("%+v", r)
 	}
-	if len(h.asked()) != asked {
+	if len(h.received()) != asked {
 		t.Error("the hub was asked for a file that is complete")
 	}
 
@@ -32,7 +32,7 @@ func TestLockedFileMustNotChange(t *testing.T) {
 	if r := tr.must(model, content); r.Present || r.FetchedBytes != testSize {
 		t.Errorf("%+v", r)
 	}
-	if path := h.asked()[asked].URL.Path; !strings.Contains(path, testCommit) {
+	if path := h.received()[asked].URL.Path; !strings.Contains(path, testCommit) {
 		t.Errorf("%s is not the locked commit", path)
 	}
 
