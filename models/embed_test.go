@@ -34,8 +34,8 @@ func checksum(t *testing.T, path string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// The list of checksums is written by the training scripts: this is what fails
-// when a model was replaced without them, or is embedded but not listed.
+// The training scripts write the list of checksums. This test fails if a model was
+// replaced without them, or is embedded but not listed.
 func TestChecksumsMatchEmbeddedFiles(t *testing.T) {
 	sums, err := Checksums()
 	if err != nil {
@@ -56,7 +56,7 @@ func TestChecksumsMatchEmbeddedFiles(t *testing.T) {
 	}
 	for name, path := range extractTo(t, t.TempDir()) {
 		if got := checksum(t, path); got != sums[name] {
-			t.Errorf("%s: sha256 %s, %s says %s: run the script that makes it", name, got, sumsFile, sums[name])
+			t.Errorf("%s: sha256 %s, but %s lists %s: run the script that makes the model", name, got, sumsFile, sums[name])
 		}
 	}
 }
@@ -83,7 +83,7 @@ func TestExtractWritesReadableFilesSideBySide(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(entries) != len(paths) {
-		t.Errorf("%d files for %d models: temporary files were left: %v", len(entries), len(paths), entries)
+		t.Errorf("%d files for %d models: temporary files were left behind: %v", len(entries), len(paths), entries)
 	}
 }
 
@@ -133,7 +133,7 @@ func TestExtractConcurrently(t *testing.T) {
 			}
 			data, err := os.ReadFile(paths[Chat])
 			if sum := sha256.Sum256(data); err != nil || hex.EncodeToString(sum[:]) != sums[Chat] {
-				t.Errorf("half a file was visible (%d bytes, %v)", len(data), err)
+				t.Errorf("an incomplete file was visible (%d bytes, %v)", len(data), err)
 			}
 		})
 	}
@@ -163,7 +163,7 @@ func TestParseSums(t *testing.T) {
 	}
 }
 
-// What the chat engine relies on in the file, read by an independent parser.
+// The metadata that the chat engine relies on.
 func TestChatModelMetadata(t *testing.T) {
 	file, err := gguf.ParseGGUFFile(extractTo(t, t.TempDir())[Chat])
 	if err != nil {

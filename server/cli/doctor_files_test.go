@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// The files of the speech engines are looked into: the shipped ones are right,
-// and what is wrong with others is told with what to get.
-func TestDoctorLooksIntoSpeechModels(t *testing.T) {
+// The doctor reads the files of the speech engines: it accepts the starter models,
+// and says what is wrong with others and what to download.
+func TestDoctorChecksSpeechModelFiles(t *testing.T) {
 	starter, err := filepath.Abs("../../models/starter")
 	if err != nil {
 		t.Fatal(err)
@@ -43,7 +43,7 @@ func TestDoctorLooksIntoSpeechModels(t *testing.T) {
 	place("pronunciation.onnx", "odd/onnx/model.onnx")
 	place("", "odd/vocab.json")
 	place("pronunciation.vocab.json", "none/vocab.json")
-	file := filepath.Join(dir, "gateway.yaml")
+	file := filepath.Join(dir, "config.yaml")
 	write(t, file, fmt.Sprintf(`
 models_dir: %s
 engines_dir: %s
@@ -71,6 +71,6 @@ tasks: {}
 			"OK   engine whisper", "OK   engine piper", "OK   engine hubert",
 			"OK   model w-good", "FAIL model w-page", "FAIL model w-vad", "FAIL model w-none", "ggml-base.bin",
 			"OK   model p-good", "FAIL model p-alone", "alone.onnx.json", "FAIL model p-page", "FAIL model p-none", "rhasspy/piper-voices",
-			"OK   model h-good", "FAIL model h-mute", "vocab.json is not there", "FAIL model h-odd", "no table of symbols",
+			"OK   model h-good", "FAIL model h-mute", "vocab.json is missing", "FAIL model h-odd", "does not map symbols to numbers",
 			"FAIL model h-none", "facebook/hubert-large-ls960-ft", "9 failed")
 }

@@ -1,4 +1,4 @@
-package cli
+package doctor
 
 import (
 	"context"
@@ -15,46 +15,45 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/config"
 )
 
-// manyFallbacks is the share of requests from which fallbacks are worth a word.
+// manyFallbacks is the share of requests from which fallbacks are a warning.
 const manyFallbacks = 0.05
 
-// checkFallbacks asks a server that runs how often another model answered than
-// the task's primary, and why.
-func checkFallbacks(ctx context.Context, cfg *config.Config) finding {
+// checkFallbacks reads from the metrics of a running server how often requests
+// fell back to another model, and why.
+func checkFallbacks(ctx context.Context, cfg *config.Config) Finding {
 	const check = "fallbacks"
-	families, err := metricsOf(ctx, cfg.HTTPListen)
+	families, err := readMetrics(ctx, cfg.HTTPListen)
 	if err != nil {
-		return warn(check, "", "the server's metrics cannot be read: %s", oneLine(err))
+		return warn(check, "", "cannot read the server's metrics: %s", oneLine(err))
 	}
 	requests := sum(families["modelgateway_requests_total"])
 	fallbacks := sum(families["modelgateway_fallbacks_total"])
 	if fallbacks < manyFallbacks*requests || fallbacks == 0 {
-		return ok(check, "%.0f of %.0f requests since the server's start", fallbacks, requests)
+		return ok(check, "%.0f of %.0f requests since the server started", fallbacks, requests)
 	}
-	from, to, reason, n := most(families["modelgateway_fallbacks_total"])
-	return warn(check, remedyOfFallback(from, reason), "%.0f of %.0f requests since the server's start; %.0f from %s to %s because of %s",
-		fallbacks, requests, n, from, to, reason)
+	from, to, reason, count := mostFrequent(families["modelgateway_fallbacks_total"])
+	return warn(check, fallbackRemedy(from, reason), "%.0f of %.0f requests since the server started; %.0f from %s to %s because of %s",
+		fallbacks, requests, count, from, to, reason)
 }
 
-// remedyOfFallback says what usually helps.
-func remedyOfFallback(model, reason string) string {
+func fallbackRemedy(model, reason string) string {
 	switch reason {
 	case "DEADLINE", "QUEUE_FULL":
-		return fmt.Sprintf("Give requests more time, or load %s ahead: modelgateway load --pin %s.", model, model)
+		return fmt.Sprintf(`Give requests more time, or keep the model loaded: "modelgateway load --pin %s".`, model)
 	case "MEMORY_BUSY", "MODEL_EXCEEDS_BUDGET":
-		return fmt.Sprintf("See modelgateway plan %s; raise MAX_MEMORY_MB, shorten idle timeouts, or raise its priority.", model)
+		return fmt.Sprintf(`Raise MAX_MEMORY_MB, shorten idle timeouts, or raise the model's priority; "modelgateway plan %s" shows what uses the memory.`, model)
 	default:
-		return "See modelgateway models for what the model last failed with, and the checks above."
+		return `Run "modelgateway models" to see why the model failed last, and look at the checks above.`
 	}
 }
 
-// metricsOf reads the metrics of the server at an HTTP listen address.
-func metricsOf(ctx context.Context, listen string) (map[string]*dto.MetricFamily, error) {
+// readMetrics reads the metrics of the server at an HTTP listen address.
+func readMetrics(ctx context.Context, listen string) (map[string]*dto.MetricFamily, error) {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	network, address := config.SplitListen(listen)
 	if network != "unix" {
-		address = reachable(address)
+		address = dialAddress(address)
 	}
 	client := http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,
@@ -86,16 +85,16 @@ func sum(family *dto.MetricFamily) float64 {
 	return total
 }
 
-// most finds the commonest fallback.
-func most(family *dto.MetricFamily) (from, to, reason string, n float64) {
+// mostFrequent returns the most frequent fallback.
+func mostFrequent(family *dto.MetricFamily) (from, to, reason string, count float64) {
 	for _, m := range family.GetMetric() {
-		if v := m.GetCounter().GetValue(); v > n {
+		if v := m.GetCounter().GetValue(); v > count {
 			labels := map[string]string{}
 			for _, l := range m.GetLabel() {
 				labels[l.GetName()] = l.GetValue()
 			}
-			from, to, reason, n = labels["from"], labels["to"], strings.ToUpper(labels["reason"]), v
+			from, to, reason, count = labels["from"], labels["to"], strings.ToUpper(labels["reason"]), v
 		}
 	}
-	return from, to, reason, n
+	return from, to, reason, count
 }
