@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/lexilingo/modelgateway/engines"
+	"github.com/lexilingo/modelgateway/engines/bundled"
 	"github.com/lexilingo/modelgateway/engines/footprint"
 	"github.com/lexilingo/modelgateway/engines/gemini"
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
@@ -58,7 +59,7 @@ func modelSpec(cfg *config.Config, name string) (lifecycle.ModelSpec, error) {
 	if err != nil {
 		return lifecycle.ModelSpec{}, fmt.Errorf("models.%s.parameters: %w", name, err)
 	}
-	source := footprint.Source{Engine: m.Engine, Path: m.ResolvedPath, Parameters: parameters, MaxConcurrency: m.MaxConcurrency}
+	source := footprint.Model{Path: m.ResolvedPath, Parameters: parameters, MaxConcurrency: m.MaxConcurrency}
 	spec := lifecycle.ModelSpec{
 		Name:  name,
 		Tasks: cfg.ModelTasks(name),
@@ -85,7 +86,7 @@ func modelSpec(cfg *config.Config, name string) (lifecycle.ModelSpec, error) {
 		MaxConcurrency:  m.MaxConcurrency,
 		MaxQueue:        m.Queue,
 		ProgressTimeout: m.ProgressTimeout,
-		Fingerprint:     func() string { return footprint.Fingerprint(source) },
+		Fingerprint:     func() string { return footprint.Fingerprint(m.Engine, source) },
 	}
 	if cfg.InProcess(m.Engine) {
 		if spec.DeclaredBytes == 0 {
@@ -102,7 +103,7 @@ func modelSpec(cfg *config.Config, name string) (lifecycle.ModelSpec, error) {
 		if source.Path == "" {
 			return 0, nil
 		}
-		return footprint.Estimate(source)
+		return bundled.EstimateMemory(engine.Command, source)
 	}
 	return spec, nil
 }

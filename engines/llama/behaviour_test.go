@@ -307,7 +307,7 @@ func TestSeedRepeats(t *testing.T) {
 // type on the way out.
 func TestRefusedByTheScheduler(t *testing.T) {
 	m := load(t, starter(), nil)
-	chooser, err := m.weights.NewSampler(m.parameters.sampling(&gatewayv1.SamplingOptions{}, 0))
+	chooser, err := m.weights.NewSampler(sampling(m.parameters, &gatewayv1.SamplingOptions{}, 0))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/lexilingo/modelgateway/engines/llama/chatprompt"
 	"github.com/lexilingo/modelgateway/engines/llama/gguffile"
 	"github.com/lexilingo/modelgateway/engines/llama/llamacpp"
+	"github.com/lexilingo/modelgateway/engines/llama/settings"
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
 )
 
@@ -65,7 +66,7 @@ func (e *Engine) Describe() engines.Description {
 
 // Load implements engines.Engine.
 func (e *Engine) Load(ctx context.Context, opts engines.LoadOptions) (engines.Model, error) {
-	p, err := readParameters(opts)
+	p, err := settings.Read(opts.Parameters, opts.MaxConcurrency)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +116,7 @@ func loadError(ctx context.Context, opts engines.LoadOptions, err error) error {
 }
 
 // newModel makes the context and starts the scheduler.
-func newModel(backend *llamacpp.Backend, weights *llamacpp.Model, p parameters, opts engines.LoadOptions) (*model, error) {
+func newModel(backend *llamacpp.Backend, weights *llamacpp.Model, p settings.Parameters, opts engines.LoadOptions) (*model, error) {
 	if !weights.Generates() {
 		return nil, errs.New(errs.ModelFileInvalid,
 			"the model's file %s cannot be used: its architecture reads text but does not continue any; use a chat model", opts.Path).
@@ -133,9 +134,9 @@ func newModel(backend *llamacpp.Backend, weights *llamacpp.Model, p parameters, 
 			With("path", opts.Path).WithCause(err)
 	}
 	slots := p.Parallel * slotsPerSequence
-	p.MicroBatch = p.microBatch(opts.Device != ggml.DeviceCPU && p.GPULayers != 0 && len(ggml.Accelerators()) > 0)
+	p.MicroBatch = p.MicroBatchOn(opts.Device != ggml.DeviceCPU && p.GPULayers != 0 && len(ggml.Accelerators()) > 0)
 	context, err := weights.NewContext(backend, llamacpp.ContextOptions{
-		Tokens:     contextTokens(p.Context, weights.TrainedContext()),
+		Tokens:     p.ContextTokens(weights.TrainedContext()),
 		Batch:      p.Batch,
 		MicroBatch: p.MicroBatch,
 		Sequences:  slots,
@@ -168,12 +169,3 @@ func newModel(backend *llamacpp.Backend, weights *llamacpp.Model, p parameters, 
 // that may be at work: the others wait for their next turn. They cost nothing
 // but the cells that nobody else needs.
 const slotsPerSequence = 2
-
-// contextTokens cuts the context to what the model was trained on, where the
-// file says that.
-func contextTokens(asked, trained int) int {
-	if trained > 0 {
-		return min(asked, trained)
-	}
-	return asked
-}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/lexilingo/modelgateway/engines"
 	"github.com/lexilingo/modelgateway/engines/errs"
+	"github.com/lexilingo/modelgateway/engines/llama/settings"
 )
 
 // badFile is a file that must not load.
@@ -140,16 +141,16 @@ func TestSettings(t *testing.T) {
 		})
 	}
 	for name, c := range map[string]struct {
-		p           parameters
+		p           settings.Parameters
 		accelerated bool
 		want        int
 	}{
-		"CPU":           {parameters{Batch: 2048}, false, 128},
-		"accelerator":   {parameters{Batch: 2048}, true, 512},
-		"own":           {parameters{Batch: 2048, MicroBatch: 64}, true, 64},
-		"small batches": {parameters{Batch: 96}, false, 96},
+		"CPU":           {settings.Parameters{Batch: 2048}, false, 128},
+		"accelerator":   {settings.Parameters{Batch: 2048}, true, 512},
+		"own":           {settings.Parameters{Batch: 2048, MicroBatch: 64}, true, 64},
+		"small batches": {settings.Parameters{Batch: 96}, false, 96},
 	} {
-		if got := c.p.microBatch(c.accelerated); got != c.want {
+		if got := c.p.MicroBatchOn(c.accelerated); got != c.want {
 			t.Errorf("%s: micro-batches of %d tokens, want %d", name, got, c.want)
 		}
 	}

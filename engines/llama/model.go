@@ -9,13 +9,14 @@ import (
 	"github.com/lexilingo/modelgateway/engines/llama/batching"
 	"github.com/lexilingo/modelgateway/engines/llama/chatprompt"
 	"github.com/lexilingo/modelgateway/engines/llama/llamacpp"
+	"github.com/lexilingo/modelgateway/engines/llama/settings"
 	"github.com/lexilingo/modelgateway/engines/tutor"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
 // model is a loaded model.
 type model struct {
-	parameters parameters
+	parameters settings.Parameters
 	weights    *llamacpp.Model
 	vocab      *vocabulary
 	prompter   *chatprompt.Prompter
@@ -121,9 +122,9 @@ func (m *model) generate(ctx context.Context, t task, emit func(string) error) (
 	if t.sampling == nil {
 		t.sampling = &gatewayv1.SamplingOptions{}
 	}
-	sampling := m.parameters.sampling(t.sampling, m.seed())
-	sampling.Grammar = t.grammar
-	chooser, err := m.weights.NewSampler(sampling)
+	options := sampling(m.parameters, t.sampling, m.seed())
+	options.Grammar = t.grammar
+	chooser, err := m.weights.NewSampler(options)
 	if err != nil {
 		return batching.Result{}, errs.New(errs.Internal, "llama.cpp does not read the answer's grammar").WithCause(err)
 	}

@@ -49,7 +49,7 @@ func (r *recorder) Sample(index int) batching.Token {
 // tokens generates and returns the tokens themselves.
 func (m *model) tokens(t *testing.T, prompt []batching.Token, o *gatewayv1.SamplingOptions) []batching.Token {
 	t.Helper()
-	chooser, err := m.weights.NewSampler(m.parameters.sampling(o, 0))
+	chooser, err := m.weights.NewSampler(sampling(m.parameters, o, 0))
 	if err != nil {
 		t.Fatal(err)
 	}

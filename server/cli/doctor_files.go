@@ -6,7 +6,9 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/lexilingo/modelgateway/engines/bundled"
 	"github.com/lexilingo/modelgateway/engines/errs"
+	hubertsettings "github.com/lexilingo/modelgateway/engines/hubert/settings"
 	"github.com/lexilingo/modelgateway/engines/piper/voicefile"
 	"github.com/lexilingo/modelgateway/engines/whisper/modelfile"
 	"github.com/lexilingo/modelgateway/server/internal/config"
@@ -14,17 +16,17 @@ import (
 
 // checkFiles looks a speech model's files over as its engine does before it reads
 // the weights. Chat models' are looked at by the estimate.
-func checkFiles(m config.Model) error {
-	switch m.Engine {
-	case "whisper":
+func checkFiles(m config.Model, command []string) error {
+	switch bundled.NameOf(command) {
+	case bundled.Whisper:
 		return checkWhisper(m)
-	case "piper":
+	case bundled.Piper:
 		voice, err := voicefile.Find(m.ResolvedPath)
 		if err == nil {
 			_, err = voicefile.Read(voice.Config, voice.Name)
 		}
 		return err
-	case "hubert":
+	case bundled.Hubert:
 		return checkHubert(m)
 	}
 	return nil
@@ -69,7 +71,7 @@ func hubertFiles(m config.Model) (model, vocabulary string) {
 	}
 	file, _ := m.Parameters["file"].(string)
 	if file == "" {
-		file = "model.onnx"
+		file = hubertsettings.Defaults().File
 	}
 	model = firstThere(filepath.Join(path, file), filepath.Join(path, "onnx", file))
 	return model, firstThere(filepath.Join(path, "vocab.json"), filepath.Join(filepath.Dir(model), "vocab.json"))
@@ -88,13 +90,13 @@ func firstThere(paths ...string) string {
 // published says which file to get for an engine; empty for those of others.
 func published(engine string) string {
 	switch engine {
-	case "llama":
+	case bundled.Llama:
 		return `Get a chat model in GGUF: "modelgateway pull qwen3-1.7b-q8_0" fetches Qwen3-1.7B-Q8_0.gguf.`
-	case "whisper":
+	case bundled.Whisper:
 		return `Get a model of whisper.cpp: "modelgateway pull whisper-base" fetches ggml-base.bin.`
-	case "piper":
+	case bundled.Piper:
 		return `Get a voice and its .onnx.json: "modelgateway pull en_US-norman-medium" fetches one of rhasspy/piper-voices.`
-	case "hubert":
+	case bundled.Hubert:
 		return `Get a CTC model as ONNX with its vocab.json: "modelgateway pull hubert-large-ls960-ft" fetches an export of facebook/hubert-large-ls960-ft.`
 	}
 	return ""

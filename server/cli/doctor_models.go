@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/structpb"
 
+	"github.com/lexilingo/modelgateway/engines/bundled"
 	"github.com/lexilingo/modelgateway/engines/errs"
 	"github.com/lexilingo/modelgateway/engines/footprint"
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
@@ -56,13 +57,14 @@ func unpackStarter(cfg *config.Config) *finding {
 // where the engine is absent too.
 func checkModel(cfg *config.Config, name string, m config.Model, engineRuns bool) finding {
 	check := "model " + name
-	estimate, err := estimateModel(m)
+	command := cfg.Engines[m.Engine].Command
+	estimate, err := estimateModel(m, command)
 	if err == nil {
-		err = checkFiles(m)
+		err = checkFiles(m, command)
 	}
 	switch errs.ReasonOf(err) {
 	case errs.ModelFileMissing:
-		remedy := strings.TrimSpace(published(m.Engine) + " Put it there, or give its path in the configuration.")
+		remedy := strings.TrimSpace(published(bundled.NameOf(command)) + " Put it there, or give its path in the configuration.")
 		if tasks := cfg.ModelTasks(name); len(tasks) > 0 {
 			remedy += " It is for " + strings.Join(tasks, ", ") + "."
 		}
@@ -87,7 +89,7 @@ func checkModel(cfg *config.Config, name string, m config.Model, engineRuns bool
 }
 
 // estimateModel reads the file's header and computes the model's memory.
-func estimateModel(m config.Model) (int64, error) {
+func estimateModel(m config.Model, command []string) (int64, error) {
 	if err := openable(m.ResolvedPath); err != nil {
 		return 0, err
 	}
@@ -95,8 +97,8 @@ func estimateModel(m config.Model) (int64, error) {
 	if err != nil {
 		return 0, errs.New(errs.InvalidRequest, "its parameters: %v", err)
 	}
-	return footprint.Estimate(footprint.Source{
-		Engine: m.Engine, Path: m.ResolvedPath, Parameters: parameters, MaxConcurrency: m.MaxConcurrency,
+	return bundled.EstimateMemory(command, footprint.Model{
+		Path: m.ResolvedPath, Parameters: parameters, MaxConcurrency: m.MaxConcurrency,
 	})
 }
 
