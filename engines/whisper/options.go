@@ -1,8 +1,6 @@
 package whisper
 
 import (
-	"path/filepath"
-
 	"github.com/lexilingo/modelgateway/engines"
 	"github.com/lexilingo/modelgateway/engines/whisper/settings"
 	"github.com/lexilingo/modelgateway/engines/whisper/speech"
@@ -16,9 +14,7 @@ type parameters struct{ settings.Parameters }
 // readParameters reads and checks the parameters of a model.
 func readParameters(opts engines.LoadOptions) (parameters, error) {
 	p, err := settings.Read(opts.Parameters)
-	if p.VADModel != "" && !filepath.IsAbs(p.VADModel) {
-		p.VADModel = filepath.Join(filepath.Dir(opts.Path), p.VADModel)
-	}
+	p.VADModel = p.VADPath(opts.Path)
 	return parameters{p}, err
 }
 

@@ -11,6 +11,7 @@ import (
 	hubertsettings "github.com/lexilingo/modelgateway/engines/hubert/settings"
 	"github.com/lexilingo/modelgateway/engines/piper/voicefile"
 	"github.com/lexilingo/modelgateway/engines/whisper/modelfile"
+	whispersettings "github.com/lexilingo/modelgateway/engines/whisper/settings"
 	"github.com/lexilingo/modelgateway/server/internal/config"
 )
 
@@ -39,7 +40,7 @@ func checkWhisper(m config.Model) error {
 		return err
 	}
 	if vad, _ := m.Parameters["vad_model"].(string); vad != "" {
-		return modelfile.CheckVAD(vad)
+		return modelfile.CheckVAD(whispersettings.Parameters{VADModel: vad}.VADPath(m.ResolvedPath))
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ package settings
 
 import (
 	"cmp"
+	"path/filepath"
 
 	"google.golang.org/protobuf/types/known/structpb"
 
@@ -134,4 +135,13 @@ func Read(from *structpb.Struct) (Parameters, error) {
 			"audio_ctx", AudioContextFull, AudioContextShort, p.AudioContext).With("parameter", "audio_ctx")
 	}
 	return p, nil
+}
+
+// VADPath returns the path of the voice activity model for a model file at the
+// given path; empty if none is set.
+func (p Parameters) VADPath(model string) string {
+	if p.VADModel == "" || filepath.IsAbs(p.VADModel) {
+		return p.VADModel
+	}
+	return filepath.Join(filepath.Dir(model), p.VADModel)
 }
