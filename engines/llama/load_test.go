@@ -59,7 +59,7 @@ func badFiles(t *testing.T) []badFile {
 	}
 	invalid := errs.ModelFileInvalid
 	return []badFile{
-		{"missing", filepath.Join(dir, "none.gguf"), errs.ModelFileMissing, "not there"},
+		{"missing", filepath.Join(dir, "none.gguf"), errs.ModelFileMissing, "does not exist"},
 		{"empty", write("empty.gguf", nil), invalid, "empty"},
 		{"three bytes", write("three.gguf", good[:3]), invalid, "ends after 3 bytes"},
 		{"another kind of file", write("text.gguf", []byte("This is not a model.")), invalid, "not a GGUF file"},
