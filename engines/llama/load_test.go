@@ -17,7 +17,7 @@ import (
 	"github.com/lexilingo/modelgateway/engines/llama/settings"
 )
 
-// badFile is a file that must not load.
+// badFile is a file that must not load, unless reason is 0.
 type badFile struct {
 	name   string
 	path   string
@@ -25,7 +25,7 @@ type badFile struct {
 	says   string
 }
 
-// badFiles makes every kind of file that is no usable model out of a good one.
+// badFiles returns unusable files of every kind, made from a good one.
 func badFiles(t *testing.T) []badFile {
 	t.Helper()
 	good, err := os.ReadFile(starter())
@@ -80,7 +80,8 @@ func TestBadFiles(t *testing.T) {
 		t.Run(f.name, func(t *testing.T) {
 			m, err := tryLoad(f.path, nil)
 			if f.reason == 0 {
-				// A harmless change: the others fail for their own reason.
+				// A harmless change shows that the others do not fail because of
+				// any change.
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -154,10 +155,10 @@ func TestSettings(t *testing.T) {
 			t.Errorf("%s: micro-batches of %d tokens, want %d", name, got, c.want)
 		}
 	}
-	// A mapped file and an own template do as well.
+	// A mapped file and a template of the configuration work as well.
 	m := load(t, starter(), map[string]any{"load_mode": "map", "parallel": 1, "chat_template": "{{ messages[0].content }}"})
 	prompt, err := m.prompt(task{messages: conversation("", "Hello")})
 	if err != nil || len(prompt.Tokens) == 0 || len(prompt.Tokens) > 5 {
-		t.Errorf("the own template gave %v, %v", prompt, err)
+		t.Errorf("the template of the configuration gave %v, %v", prompt, err)
 	}
 }
