@@ -9,10 +9,10 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/agext/levenshtein"
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
+	"github.com/lexilingo/modelgateway/internal/suggest"
 )
 
 // DecodeParameters fills into, a pointer to a struct with json tags, from a
@@ -116,18 +116,10 @@ func unknownKey(prefix, key string, known []string) error {
 	if len(known) == 0 {
 		return e("unknown parameter %q; this engine has none there", prefix+key)
 	}
-	nearest := slices.MaxFunc(known, func(a, b string) int {
-		// Compared in thousandths, so that equal similarities stay equal.
-		return similarity(key, a) - similarity(key, b)
-	})
-	if similarity(key, nearest) >= 500 {
+	if nearest := suggest.Nearest(key, known); nearest != "" {
 		return e("unknown parameter %q; did you mean %q?", prefix+key, prefix+nearest)
 	}
-	return e("unknown parameter %q; there are %s", prefix+key, strings.Join(known, ", "))
-}
-
-func similarity(a, b string) int {
-	return int(1000 * levenshtein.Similarity(strings.ToLower(a), b, nil))
+	return e("unknown parameter %q; use one of %s", prefix+key, strings.Join(known, ", "))
 }
 
 // kindName says what a Go type is to somebody who writes YAML.

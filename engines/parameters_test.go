@@ -58,7 +58,7 @@ func TestDecodeParametersRefuses(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"context_sise": 1}`:           `unknown parameter "context_sise"; did you mean "context_size"?`,
 		`{"ContextSize": 1}`:            `did you mean "context_size"?`,
-		`{"zzzzzz": 1}`:                 `unknown parameter "zzzzzz"; there are context_size, names, nested, rope, scale, seed, use_mmap`,
+		`{"zzzzzz": 1}`:                 `unknown parameter "zzzzzz"; use one of context_size, names, nested, rope, scale, seed, use_mmap`,
 		`{"Hidden": "x"}`:               `unknown parameter "Hidden"`,
 		`{"private": 1}`:                `unknown parameter "private"`,
 		`{"rope": {"base": 1}}`:         `unknown parameter "rope.base"; did you mean "rope.Base"?`,

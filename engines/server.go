@@ -125,9 +125,10 @@ func (s *server) beginLoad() error {
 // all of the engine's.
 func fewerTasks(engine []enginev1.Task, model Model) []enginev1.Task {
 	var tasks []enginev1.Task
-	for _, t := range engine {
-		if implements(model, t) {
-			tasks = append(tasks, t)
+	for _, id := range engine {
+		task, ok := findTask(func(t *Task) bool { return t.ID == id })
+		if ok && task.handler.implements(model) {
+			tasks = append(tasks, id)
 		}
 	}
 	if slices.Equal(tasks, engine) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/lexilingo/modelgateway/engines/gemini/endpoint"
+	"github.com/lexilingo/modelgateway/internal/suggest"
 	"github.com/lexilingo/modelgateway/models"
 )
 
@@ -64,7 +65,7 @@ type complain = func(format string, args ...any)
 
 func oneOf(bad complain, key, value string, known ...string) {
 	if !slices.Contains(known, value) {
-		bad("%s is %q: it must be one of %s%s", key, value, strings.Join(known, ", "), suggestion(value, known))
+		bad("%s is %q: it must be one of %s%s", key, value, strings.Join(known, ", "), suggest.DidYouMean(value, known))
 	}
 }
 
@@ -164,7 +165,7 @@ func (c *Config) checkModel(bad complain, name string, m Model) {
 	if m.Engine == "" {
 		bad("%s has no engine", key)
 	} else if _, ok := c.Engines[m.Engine]; !ok {
-		bad("%s: no engine %q is configured%s", key, m.Engine, suggestion(m.Engine, known))
+		bad("%s: no engine %q is configured%s", key, m.Engine, suggest.DidYouMean(m.Engine, known))
 	}
 	if m.Path == "" && !c.Engines[m.Engine].Cloud && c.Engines[m.Engine].Command != nil {
 		bad("%s has no path", key)
@@ -202,11 +203,11 @@ func (c *Config) checkTasks(bad complain, explicit map[string]Task) {
 		task := c.Tasks[name]
 		if !c.builtinTask(name) && task.Method == "" {
 			known := append(BuiltinTasks(), slices.Sorted(maps.Keys(Aliases()))...)
-			bad("tasks.%s: a task type of your own needs a method%s", name, suggestion(name, known))
+			bad("tasks.%s: a task type of your own needs a method%s", name, suggest.DidYouMean(name, known))
 		}
 		for _, model := range task.Candidates() {
 			if _, ok := c.Models[model]; !ok {
-				bad("tasks.%s: no model %q is configured%s", name, model, suggestion(model, c.ModelOrder))
+				bad("tasks.%s: no model %q is configured%s", name, model, suggest.DidYouMean(model, c.ModelOrder))
 			}
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/lexilingo/modelgateway/internal/suggest"
 )
 
 // envPrefix begins the variables that are this program's own.
@@ -100,7 +102,7 @@ func (c *Config) applyEnv(env map[string]string, models *modelEnv) error {
 	}
 	for name := range env {
 		if strings.HasPrefix(name, envPrefix) && !slices.Contains(known, name) && !platformMade(name) {
-			c.Warnings = append(c.Warnings, fmt.Sprintf("environment variable %s is not known%s", name, suggestion(name, known)))
+			c.Warnings = append(c.Warnings, fmt.Sprintf("environment variable %s is not known%s", name, suggest.DidYouMean(name, known)))
 		}
 	}
 	slices.Sort(c.Warnings)

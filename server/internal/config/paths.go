@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/lexilingo/modelgateway/internal/suggest"
 )
 
 // StarterScheme begins the paths of models that ship with the program.
@@ -36,7 +38,7 @@ func (c *Config) ResolveStarter(files map[string]string) error {
 		}
 		if m.ResolvedPath, ok = files[file]; !ok {
 			known := slices.Sorted(maps.Keys(files))
-			return fmt.Errorf("models.%s.path: no model %q ships with this program%s", name, file, suggestion(file, known))
+			return fmt.Errorf("models.%s.path: no model %q ships with this program%s", name, file, suggest.DidYouMean(file, known))
 		}
 		c.Models[name] = m
 	}

@@ -6,10 +6,11 @@ import (
 	"reflect"
 	"strings"
 
-	"github.com/agext/levenshtein"
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"github.com/lexilingo/modelgateway/internal/suggest"
 )
 
 // decode reads YAML into cfg, whose present values stand where the text says
@@ -89,22 +90,7 @@ func unknownKey(name string, entry *ast.MappingValueNode, fields map[string]refl
 		known = append(known, k)
 	}
 	pos := entry.Key.GetToken().Position
-	return fmt.Errorf("%s:%d:%d: unknown key %q%s", name, pos.Line, pos.Column, keyOf(entry), suggestion(keyOf(entry), known))
-}
-
-// suggestion names the known word nearest to the given one, if one is near.
-func suggestion(word string, known []string) string {
-	best, bestDistance := "", len(word)/2+2
-	for _, k := range known {
-		d := levenshtein.Distance(word, k, nil)
-		if d < bestDistance || d == bestDistance && k < best {
-			best, bestDistance = k, d
-		}
-	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf("; did you mean %q?", best)
+	return fmt.Errorf("%s:%d:%d: unknown key %q%s", name, pos.Line, pos.Column, keyOf(entry), suggest.DidYouMean(keyOf(entry), known))
 }
 
 func yamlFields(t reflect.Type) map[string]reflect.Type {
