@@ -30,9 +30,9 @@ const (
 	maxBreakerOpen = 24 * time.Hour
 )
 
-// check tells everything that is wrong. explicit are the tasks that the user
-// routed.
-func (c *Config) check(explicit map[string]Task) error {
+// check returns an error that names everything that is wrong. fromFile are the
+// routes of the configuration file.
+func (c *Config) check(fromFile map[string]fileTask) error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	c.checkListen(bad)
@@ -57,7 +57,7 @@ func (c *Config) check(explicit map[string]Task) error {
 	for _, name := range c.ModelOrder {
 		c.checkModel(bad, name, c.Models[name])
 	}
-	c.checkTasks(bad, explicit)
+	c.checkTasks(bad, fromFile)
 	return errors.Join(errs...)
 }
 
@@ -196,29 +196,4 @@ func checkStarter(bad complain, key, file string) {
 		known := slices.Sorted(maps.Keys(sums))
 		bad("%s.path: no model %q ships with this program, only %s", key, file, strings.Join(known, ", "))
 	}
-}
-
-func (c *Config) checkTasks(bad complain, explicit map[string]Task) {
-	for _, name := range slices.Sorted(maps.Keys(c.Tasks)) {
-		task := c.Tasks[name]
-		if !c.builtinTask(name) && task.Method == "" {
-			known := append(BuiltinTasks(), slices.Sorted(maps.Keys(Aliases()))...)
-			bad("tasks.%s: a task type of your own needs a method%s", name, suggest.DidYouMean(name, known))
-		}
-		for _, model := range task.Candidates() {
-			if _, ok := c.Models[model]; !ok {
-				bad("tasks.%s: no model %q is configured%s", name, model, suggest.DidYouMean(model, c.ModelOrder))
-			}
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(explicit)) {
-		if len(explicit[name].Candidates()) == 0 {
-			bad("tasks.%s names no model", name)
-		}
-	}
-}
-
-func (c *Config) builtinTask(name string) bool {
-	_, alias := Aliases()[name]
-	return alias || slices.Contains(BuiltinTasks(), name)
 }

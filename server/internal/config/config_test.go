@@ -63,8 +63,8 @@ func TestDefaultsAreTheOriginalsTable(t *testing.T) {
 		t.Errorf("order %v", cfg.ModelOrder)
 	}
 	routes := map[string]string{
-		"chat": "qwen", "grammar": "qwen", "response": "qwen", "stt": "whisper", "transcribe": "whisper",
-		"tts": "piper", "synthesize": "piper", "pronunciation": "hubert", "explain_vi": "gemini", "vietnamese": "gemini",
+		"chat": "qwen", "grammar": "qwen", "respond": "qwen", "transcribe": "whisper",
+		"synthesize": "piper", "pronunciation": "hubert", "explain_vietnamese": "gemini",
 	}
 	for task, model := range routes {
 		if got := cfg.Tasks[task].Primary; got != model {
@@ -137,16 +137,23 @@ func TestErrorsNameThePlaceAndTheRemedy(t *testing.T) {
 		"unknown engine":     {"models: {a: {engine: lama, path: x}}\n", nil, []string{"models.a", `"llama"`}},
 		"no path":            {"models: {a: {engine: llama}}\n", nil, []string{"models.a has no path"}},
 		"unknown model":      {"tasks: {chat: {primary: qwne}}\n", nil, []string{"tasks.chat", `"qwen"`}},
-		"task without model": {"tasks: {chat: {}}\n", nil, []string{"tasks.chat names no model"}},
-		"own task":           {"tasks: {chatt: {primary: qwen}}\n", nil, []string{"tasks.chatt", `"chat"`}},
-		"priority":           {"models: {a: {engine: llama, path: x, priority: hihg}}\n", nil, []string{`"high"`}},
-		"open address":       {"grpc_listen: 0.0.0.0:50051\n", nil, []string{"grpc_listen", "allow_unauthenticated"}},
-		"all addresses":      {"http_listen: :8001\n", nil, []string{"http_listen", "allow_unauthenticated"}},
-		"bad address":        {"http_listen: here\n", nil, []string{"http_listen", "host:port"}},
-		"environment":        {"", []string{"MAX_MEMORY_MB=8G"}, []string{"MAX_MEMORY_MB", `"8G"`}},
-		"device":             {"", []string{"MODEL_DEVICE=gpu"}, []string{"device", `"gpu"`, "cuda"}},
-		"no memory":          {"max_memory_mb: 0\n", nil, []string{"max_memory_mb"}},
-		"too many threads":   {"cpu_threads: 4294967297\n", nil, []string{"cpu_threads", "65536"}},
+		"task without model": {"tasks: {chat: {}}\n", nil, []string{"tasks.chat has no model"}},
+		"unknown task":       {"tasks: {chatt: {primary: qwen}}\n", nil, []string{"tasks.chatt", `"chat"`, "tasks.chatt.method"}},
+		"unknown task of a model": {
+			"models: {a: {engine: llama, path: x, tasks: [chatt]}}\n", nil, []string{"models.a.tasks", `"chatt"`, `did you mean "chat"`},
+		},
+		"unknown model of an alias": {"tasks: {stt: {primary: whispr}}\n", nil, []string{"tasks.stt:", `"whisper"`}},
+		"a task under two names": {
+			"tasks: {transcribe: {primary: whisper}, stt: {primary: gemini}}\n", nil, []string{"tasks.stt and tasks.transcribe", "keep one"},
+		},
+		"priority":         {"models: {a: {engine: llama, path: x, priority: hihg}}\n", nil, []string{`"high"`}},
+		"open address":     {"grpc_listen: 0.0.0.0:50051\n", nil, []string{"grpc_listen", "allow_unauthenticated"}},
+		"all addresses":    {"http_listen: :8001\n", nil, []string{"http_listen", "allow_unauthenticated"}},
+		"bad address":      {"http_listen: here\n", nil, []string{"http_listen", "host:port"}},
+		"environment":      {"", []string{"MAX_MEMORY_MB=8G"}, []string{"MAX_MEMORY_MB", `"8G"`}},
+		"device":           {"", []string{"MODEL_DEVICE=gpu"}, []string{"device", `"gpu"`, "cuda"}},
+		"no memory":        {"max_memory_mb: 0\n", nil, []string{"max_memory_mb"}},
+		"too many threads": {"cpu_threads: 4294967297\n", nil, []string{"cpu_threads", "65536"}},
 		"a model's bounds": {
 			"models: {a: {engine: llama, path: x, memory_mb: 8796093022208, threads: 4294967297, max_concurrency: -1, queue: 1048577}}\n", nil,
 			[]string{"models.a.memory_mb", "models.a.threads", "models.a.max_concurrency", "models.a.queue"},
@@ -222,8 +229,8 @@ tasks:
 	if got := cfg.Tasks["translate"].Candidates(); !slices.Equal(got, []string{"small", "big"}) {
 		t.Errorf("translate goes to %v", got)
 	}
-	if _, ok := cfg.Tasks["stt"]; ok {
-		t.Error("stt is routed although no model is left for it")
+	if _, ok := cfg.Tasks["transcribe"]; ok {
+		t.Error("transcribe is routed although no model is left for it")
 	}
 	if _, ok := cfg.Engines["llama"]; !ok {
 		t.Error("the built-in engines are gone")
@@ -233,6 +240,37 @@ tasks:
 	}
 	if got := cfg.ModelTasks("small"); !slices.Equal(got, []string{"chat", "translate"}) {
 		t.Errorf("tasks of small: %v", got)
+	}
+}
+
+// Configurations of the Python gateway's time name tasks otherwise.
+func TestOldNamesOfTasksAreAccepted(t *testing.T) {
+	cfg, err := load(t, `
+models:
+  a: {engine: llama, path: /m/a, tasks: [response, explain_vi]}
+  b: {engine: whisper, path: /m/b, tasks: [stt]}
+tasks:
+  stt: {primary: a}
+  transcribe: {primary: a, fallbacks: []}
+  tts: {primary: b}
+  vietnamese: {primary: b}
+`, nil, Overrides{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string][]string{
+		"respond": {"a"}, "explain_vietnamese": {"b", "a"}, "transcribe": {"a", "b"}, "synthesize": {"b"},
+	}
+	for name, models := range want {
+		if got := cfg.Tasks[name].Candidates(); !slices.Equal(got, models) {
+			t.Errorf("%s goes to %v, want %v", name, got, models)
+		}
+	}
+	if len(cfg.Tasks) != len(want) {
+		t.Errorf("tasks %v", slices.Sorted(maps.Keys(cfg.Tasks)))
+	}
+	if got := cfg.ModelTasks("b"); !slices.Equal(got, []string{"explain_vietnamese", "synthesize", "transcribe"}) {
+		t.Errorf("tasks of b: %v", got)
 	}
 }
 

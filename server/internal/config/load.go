@@ -52,9 +52,9 @@ func Load(src Source) (*Config, error) {
 	if file == "" {
 		file = env["MODELGATEWAY_CONFIG"]
 	}
-	explicit := map[string]Task{}
+	fromFile := map[string]fileTask{}
 	if file != "" {
-		if explicit, err = cfg.overlayFile(file); err != nil {
+		if fromFile, err = cfg.overlayFile(file); err != nil {
 			return nil, err
 		}
 	}
@@ -68,22 +68,22 @@ func Load(src Source) (*Config, error) {
 	if machine == nil {
 		machine = thisMachine
 	}
-	if err := cfg.complete(machine(), explicit); err != nil {
+	if err := cfg.complete(machine(), fromFile); err != nil {
 		return nil, err
 	}
 	if err := cfg.applyModelEnv(models); err != nil {
 		return nil, err
 	}
 	cfg.resolvePaths()
-	if err := cfg.check(explicit); err != nil {
+	if err := cfg.check(fromFile); err != nil {
 		return nil, err
 	}
 	return cfg, nil
 }
 
-// overlayFile puts a file above what is there. It returns the tasks that the
-// file itself routes.
-func (c *Config) overlayFile(name string) (map[string]Task, error) {
+// overlayFile lays a file over the built-in configuration. It returns the routes
+// that the file itself sets.
+func (c *Config) overlayFile(name string) (map[string]fileTask, error) {
 	text, err := os.ReadFile(name)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the configuration: %w", err)
@@ -94,15 +94,21 @@ func (c *Config) overlayFile(name string) (map[string]Task, error) {
 	if err != nil {
 		return nil, err
 	}
-	explicit := maps.Clone(c.Tasks)
+	fromFile, err := fileTasks(name, c.Tasks)
+	if err != nil {
+		return nil, err
+	}
 	c.Engines = overlay(engines, c.Engines)
-	c.Tasks = overlay(tasks, c.Tasks)
+	c.Tasks = tasks
+	for task, route := range fromFile {
+		c.Tasks[task] = route.Task
+	}
 	if order == nil {
 		c.Models = models
 	} else {
 		c.ModelOrder = order
 	}
-	return explicit, nil
+	return fromFile, nil
 }
 
 func overlay[V any](below, above map[string]V) map[string]V {
@@ -140,7 +146,7 @@ const (
 )
 
 // complete fills what depends on the machine or on other fields.
-func (c *Config) complete(m Machine, explicit map[string]Task) error {
+func (c *Config) complete(m Machine, fromFile map[string]fileTask) error {
 	if c.CPUThreads == 0 {
 		c.CPUThreads = m.Threads
 	}
@@ -167,7 +173,7 @@ func (c *Config) complete(m Machine, explicit map[string]Task) error {
 	for name, model := range c.Models {
 		c.Models[name] = c.completeModel(model)
 	}
-	c.completeTasks(explicit)
+	c.completeTasks(fromFile)
 	return nil
 }
 
