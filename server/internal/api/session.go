@@ -234,7 +234,7 @@ func (s *session) record(event *gatewayv1.TranscriptionEvent) error {
 		s.events = s.events[:n-1]
 	}
 	if s.kept += eventSize(event); s.kept > maxEvents {
-		return tooMuch(maxEvents)
+		return tooLong(maxEvents)
 	}
 	s.sequence++
 	s.events = append(s.events, &gatewayv1.OpenTranscriptionResponse{

@@ -6,21 +6,21 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// single is the sink of a task with one answer. Nothing reaches the caller
+// singleAnswer is the sink of a task with one answer. Nothing reaches the caller
 // before the end, so any candidate may still take over.
-type single[T any] struct {
+type singleAnswer[T any] struct {
 	// pick takes the answer out of a message; false if it is another task's.
 	pick   func(*enginev1.RunResponse) (T, bool)
 	answer T
 	got    bool
 }
 
-func (s *single[T]) Begin() {
+func (s *singleAnswer[T]) Begin() {
 	var zero T
 	s.answer, s.got = zero, false
 }
 
-func (s *single[T]) Emit(resp *enginev1.RunResponse) error {
+func (s *singleAnswer[T]) Emit(resp *enginev1.RunResponse) error {
 	answer, ok := s.pick(resp)
 	if !ok {
 		return wrongAnswer()
@@ -29,10 +29,10 @@ func (s *single[T]) Emit(resp *enginev1.RunResponse) error {
 	return nil
 }
 
-func (s *single[T]) Committed() bool { return false }
+func (s *singleAnswer[T]) Committed() bool { return false }
 
 // result returns the answer of a request that ended well.
-func (s *single[T]) result() (T, error) {
+func (s *singleAnswer[T]) result() (T, error) {
 	if !s.got {
 		return s.answer, errs.New(errs.Internal, "the engine ended without an answer")
 	}
@@ -54,13 +54,13 @@ const (
 )
 
 // tooMuch is for engines that do not stop.
-func tooMuch(limit int) error {
+func tooLong(limit int) error {
 	return errs.New(errs.Internal, "the engine answered more than %d MiB", limit>>20)
 }
 
-// relayed is the sink of a streamed task: messages go out as they come. The
+// streamRelay is the sink of a streamed task: messages go out as they come. The
 // last one, which tells who served, is held back until the lease is returned.
-type relayed[T any] struct {
+type streamRelay[T any] struct {
 	// pick takes a piece out of a message; last marks the final one.
 	pick func(*enginev1.RunResponse) (piece T, last, ok bool)
 	// send hands a piece to the caller.
@@ -71,9 +71,9 @@ type relayed[T any] struct {
 	sent    bool
 }
 
-func (s *relayed[T]) Begin() { s.holding = false }
+func (s *streamRelay[T]) Begin() { s.holding = false }
 
-func (s *relayed[T]) Emit(resp *enginev1.RunResponse) error {
+func (s *streamRelay[T]) Emit(resp *enginev1.RunResponse) error {
 	piece, last, ok := s.pick(resp)
 	if !ok {
 		return wrongAnswer()
@@ -91,15 +91,15 @@ func (s *relayed[T]) Emit(resp *enginev1.RunResponse) error {
 	return s.out(piece)
 }
 
-func (s *relayed[T]) out(piece T) error {
+func (s *streamRelay[T]) out(piece T) error {
 	s.sent = true
 	return s.send(piece)
 }
 
-func (s *relayed[T]) Committed() bool { return s.sent }
+func (s *streamRelay[T]) Committed() bool { return s.sent }
 
 // finish sends the last message; sign writes into it who served.
-func (s *relayed[T]) finish(empty T, sign func(T)) error {
+func (s *streamRelay[T]) finish(empty T, sign func(T)) error {
 	last := empty
 	if s.holding {
 		last = s.held
@@ -108,22 +108,22 @@ func (s *relayed[T]) finish(empty T, sign func(T)) error {
 	return s.send(last)
 }
 
-// collected is the sink of an unary Chat: it puts the pieces together.
-type collected struct {
+// chatCollector is the sink of an unary Chat: it puts the pieces together.
+type chatCollector struct {
 	text   []byte
 	finish gatewayv1.FinishReason
 	usage  *gatewayv1.Usage
 }
 
-func (c *collected) Begin() { *c = collected{} }
+func (c *chatCollector) Begin() { *c = chatCollector{} }
 
-func (c *collected) Emit(resp *enginev1.RunResponse) error {
+func (c *chatCollector) Emit(resp *enginev1.RunResponse) error {
 	p, ok := resp.GetPayload().(*enginev1.RunResponse_Chat)
 	if !ok {
 		return wrongAnswer()
 	}
 	if len(c.text)+len(p.Chat.GetDelta()) > maxText {
-		return tooMuch(maxText)
+		return tooLong(maxText)
 	}
 	c.text = append(c.text, p.Chat.GetDelta()...)
 	if f := p.Chat.GetFinishReason(); f != gatewayv1.FinishReason_FINISH_REASON_UNSPECIFIED {
@@ -135,10 +135,10 @@ func (c *collected) Emit(resp *enginev1.RunResponse) error {
 	return nil
 }
 
-func (c *collected) Committed() bool { return false }
+func (c *chatCollector) Committed() bool { return false }
 
 // response puts the whole answer together.
-func (c *collected) response(served *gatewayv1.ServedBy) *gatewayv1.ChatResponse {
+func (c *chatCollector) response(served *gatewayv1.ServedBy) *gatewayv1.ChatResponse {
 	return &gatewayv1.ChatResponse{
 		Message:      &gatewayv1.ChatMessage{Role: gatewayv1.Role_ROLE_ASSISTANT, Content: string(c.text)},
 		FinishReason: c.finish,
@@ -146,3 +146,46 @@ func (c *collected) response(served *gatewayv1.ServedBy) *gatewayv1.ChatResponse
 		ServedBy:     served,
 	}
 }
+
+// transcriptCollector is the sink of a transcription of which only the end matters.
+type transcriptCollector struct{ final *gatewayv1.Transcript }
+
+func (f *transcriptCollector) Begin() { f.final = nil }
+
+func (f *transcriptCollector) Emit(resp *enginev1.RunResponse) error {
+	event := resp.GetTranscribe()
+	if event == nil {
+		return wrongAnswer()
+	}
+	if final := event.GetFinal(); final != nil {
+		f.final = final
+	}
+	return nil
+}
+
+func (f *transcriptCollector) Committed() bool { return false }
+
+// speechCollector is the sink of speech that is sent in one message.
+type speechCollector struct {
+	samples    []byte
+	sampleRate int32
+}
+
+func (c *speechCollector) Begin() { *c = speechCollector{} }
+
+func (c *speechCollector) Emit(resp *enginev1.RunResponse) error {
+	piece := resp.GetSynthesize()
+	if piece == nil {
+		return wrongAnswer()
+	}
+	if len(c.samples)+len(piece.GetAudio()) > maxSpeech {
+		return tooLong(maxSpeech)
+	}
+	c.samples = append(c.samples, piece.GetAudio()...)
+	if c.sampleRate == 0 {
+		c.sampleRate = piece.GetSampleRateHertz()
+	}
+	return nil
+}
+
+func (c *speechCollector) Committed() bool { return false }

@@ -20,10 +20,10 @@ func TestSinksThatKeepEverythingAreBounded(t *testing.T) {
 		fits  int
 		bound int
 	}{
-		"chat": {&collected{}, &enginev1.RunResponse{Payload: &enginev1.RunResponse_Chat{
+		"chat": {&chatCollector{}, &enginev1.RunResponse{Payload: &enginev1.RunResponse_Chat{
 			Chat: &gatewayv1.StreamChatResponse{Delta: string(mib)},
 		}}, 4, 5},
-		"speech": {&wholeSpeech{}, &enginev1.RunResponse{Payload: &enginev1.RunResponse_Synthesize{
+		"speech": {&speechCollector{}, &enginev1.RunResponse{Payload: &enginev1.RunResponse_Synthesize{
 			Synthesize: &gatewayv1.SynthesizeResponse{Audio: mib},
 		}}, 65, 66},
 		"session": {newSession("s", func() {}, &atomic.Int64{}), &enginev1.RunResponse{Payload: &enginev1.RunResponse_Transcribe{
