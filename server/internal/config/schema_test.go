@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/goccy/go-yaml"
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -108,6 +109,22 @@ func TestSchemaHasEveryKey(t *testing.T) {
 			t.Fatal(err)
 		}
 		same(key, section.Properties, v)
+	}
+}
+
+// The description of tasks names every task, for editors that show it.
+func TestSchemaNamesEveryTask(t *testing.T) {
+	var schema struct {
+		Properties map[string]struct{ Description string }
+	}
+	if err := json.Unmarshal(configs.Schema, &schema); err != nil {
+		t.Fatal(err)
+	}
+	named := strings.FieldsFunc(schema.Properties["tasks"].Description, func(r rune) bool { return r != '_' && !unicode.IsLetter(r) })
+	for _, name := range taskNames() {
+		if !slices.Contains(named, name) {
+			t.Errorf("the description of tasks does not name %s", name)
+		}
 	}
 }
 

@@ -55,8 +55,9 @@ class Gateway:
     async def execute_task(
         self, task_type: str, params: Mapping[str, Any] | None = None, *, timeout: float | None = None
     ) -> dict[str, Any]:
-        """Runs a task: chat, grammar, response, stt, transcribe, tts, synthesize, pronunciation, explain_vi,
-        vietnamese, or one of the server's configuration.
+        """Runs a task: chat, grammar, respond, explain_vietnamese, transcribe, synthesize, pronunciation, one of
+        their names in the Python gateway (response, explain_vi, vietnamese, stt, tts), or one of the server's
+        configuration.
 
         params["audio"] is bytes or a path, which is read here. Speech comes back
         as bytes in data["audio"]: a WAV file, or samples with params["format"] "pcm".
