@@ -23,14 +23,15 @@ func (s *server) Run(stream enginev1.Engine_RunServer) (err error) {
 		return s.callError(stream.Context(), err)
 	}
 	defer end()
-	defer s.recovered("Run", &err)
+	defer s.recoverPanic("Run", &err)
 	return s.callError(stream.Context(), s.dispatch(ctx, req, stream))
 }
 
-// beginRun waits for one of the model's MaxConcurrency places.
+// beginRun waits for one of the model's MaxConcurrency slots. The returned function
+// gives it back.
 func (s *server) beginRun(caller context.Context) (context.Context, func(), error) {
 	s.mu.Lock()
-	slots, stopping := s.slots, s.life.Err() != nil
+	slots, stopping := s.slots, s.lifetime.Err() != nil
 	if slots != nil && !stopping {
 		s.calls.Add(1)
 	}
@@ -39,7 +40,7 @@ func (s *server) beginRun(caller context.Context) (context.Context, func(), erro
 	case stopping:
 		return nil, nil, stoppingError()
 	case slots == nil:
-		return nil, nil, errs.New(errs.EngineUnavailable, "no model is loaded yet; Load comes before Run")
+		return nil, nil, errs.New(errs.EngineUnavailable, "no model is loaded: call Load before Run")
 	}
 	ctx, cancel := s.callContext(caller)
 	select {
