@@ -80,16 +80,7 @@ func serveTest(t *testing.T, e Engine) (*server, enginev1.EngineClient) {
 
 func load(t *testing.T, c enginev1.EngineClient, concurrency int32) (*enginev1.LoadResponse, error) {
 	t.Helper()
-	stream, err := c.Load(t.Context(), &enginev1.LoadRequest{ModelName: "m", MaxConcurrency: concurrency})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		resp, err := stream.Recv()
-		if err != nil || resp.GetReady() {
-			return resp, err
-		}
-	}
+	return AwaitLoad(t.Context(), c, &enginev1.LoadRequest{ModelName: "m", MaxConcurrency: concurrency}, nil)
 }
 
 func startChat(ctx context.Context, t *testing.T, c enginev1.EngineClient) enginev1.Engine_RunClient {
