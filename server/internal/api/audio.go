@@ -10,29 +10,29 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/router"
 )
 
-// audioMessage is a message of a stream of config and audio.
+// audioMessage is a message of a caller's stream: first the config, then audio.
 type audioMessage interface {
 	GetConfig() *gatewayv1.TranscriptionConfig
 	GetAudio() []byte
 }
 
-// openAudio reads the config that begins a stream. The audio that follows is
-// read when it is asked for.
+// openAudio reads the config at the beginning of a stream. The returned audio reads
+// the rest when Next is called.
 func openAudio(ctx context.Context, recv func() (audioMessage, error)) (*gatewayv1.TranscriptionConfig, *liveAudio, error) {
 	first, err := recv()
 	if errors.Is(err, io.EOF) {
-		return nil, nil, errs.New(errs.ConfigNotFirst, "the stream ended before its first message, which carries the config")
+		return nil, nil, errs.New(errs.ConfigNotFirst, "the stream ended before its first message, which must be the config")
 	}
 	if err != nil {
 		return nil, nil, err
 	}
 	if first.GetConfig() == nil {
-		return nil, nil, errs.New(errs.ConfigNotFirst, "the first message must carry the config, the later ones audio")
+		return nil, nil, errs.New(errs.ConfigNotFirst, "the first message must be the config; audio comes after it")
 	}
 	return first.GetConfig(), newLiveAudio(ctx, recv), nil
 }
 
-// liveAudio is audio that arrives while it is used, and is gone afterwards.
+// liveAudio is audio that arrives during the request. It can be read only once.
 type liveAudio struct {
 	pieces chan livePiece
 	start  func()
@@ -44,8 +44,8 @@ type livePiece struct {
 	err  error
 }
 
-// newLiveAudio reads from a caller's stream. ctx is the stream's: the reading
-// goroutine ends with it, as it cannot be woken before.
+// newLiveAudio returns the audio of a caller's stream. ctx is the stream's context:
+// the goroutine that reads ends with it, because recv cannot be interrupted.
 func newLiveAudio(ctx context.Context, recv func() (audioMessage, error)) *liveAudio {
 	a := &liveAudio{pieces: make(chan livePiece)}
 	a.start = func() {
@@ -72,7 +72,7 @@ func nextPiece(recv func() (audioMessage, error)) livePiece {
 		return livePiece{err: err}
 	}
 	if msg.GetConfig() != nil {
-		return livePiece{err: errs.New(errs.InvalidRequest, "only the first message carries a config")}
+		return livePiece{err: errs.New(errs.InvalidRequest, "only the first message may be a config")}
 	}
 	return livePiece{data: msg.GetAudio()}
 }
@@ -91,10 +91,10 @@ func (a *liveAudio) Next(ctx context.Context) ([]byte, error) {
 	}
 }
 
-// clipPiece is how much of a clip goes into one message.
+// clipPiece is the size of the messages in which a clip is sent, in bytes.
 const clipPiece = 1 << 20
 
-// clip is audio that is there as a whole.
+// clip is audio that came in one message.
 type clip struct {
 	data []byte
 	sent int

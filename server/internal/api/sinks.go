@@ -7,9 +7,10 @@ import (
 )
 
 // singleAnswer is the sink of a task with one answer. Nothing reaches the caller
-// before the end, so any candidate may still take over.
+// before the end, so another model can take over at any time.
 type singleAnswer[T any] struct {
-	// pick takes the answer out of a message; false if it is another task's.
+	// pick returns the answer in a message, or false if the message answers another
+	// task.
 	pick   func(*enginev1.RunResponse) (T, bool)
 	answer T
 	got    bool
@@ -31,7 +32,7 @@ func (s *singleAnswer[T]) Emit(resp *enginev1.RunResponse) error {
 
 func (s *singleAnswer[T]) Committed() bool { return false }
 
-// result returns the answer of a request that ended well.
+// result returns the answer of a request that succeeded.
 func (s *singleAnswer[T]) result() (T, error) {
 	if !s.got {
 		return s.answer, errs.New(errs.Internal, "the engine ended without an answer")
@@ -39,31 +40,32 @@ func (s *singleAnswer[T]) result() (T, error) {
 	return s.answer, nil
 }
 
-// wrongAnswer is for engines that break their contract.
+// wrongAnswer is the error of an engine that breaks its contract.
 func wrongAnswer() error {
-	return errs.New(errs.Internal, "the engine answered another task than the one that it was asked")
+	return errs.New(errs.Internal, "the engine answered another task than the one that it was sent")
 }
 
 const (
-	// maxText bounds the text, and maxEvents what a session keeps, of one answer,
-	// in bytes: both are held here as a whole.
+	// maxText is the size limit of the text of one answer, and maxEvents that of the
+	// events that a session keeps, in bytes. The server holds both in memory.
 	maxText   = 4 << 20
 	maxEvents = 4 << 20
-	// maxSpeech bounds speech that is answered at once: what fits a message.
+	// maxSpeech is the size limit of speech in one message, in bytes.
 	maxSpeech = 65 << 20
 )
 
-// tooMuch is for engines that do not stop.
+// tooLong is the error of an engine that does not stop.
 func tooLong(limit int) error {
-	return errs.New(errs.Internal, "the engine answered more than %d MiB", limit>>20)
+	return errs.New(errs.Internal, "the engine sent an answer of more than %d MiB", limit>>20)
 }
 
-// streamRelay is the sink of a streamed task: messages go out as they come. The
-// last one, which tells who served, is held back until the lease is returned.
+// streamRelay is the sink of a streamed task: it sends messages to the caller as they
+// come. It holds the last one back until the lease is released, because that one
+// says which model answered.
 type streamRelay[T any] struct {
-	// pick takes a piece out of a message; last marks the final one.
+	// pick returns the piece in a message, and whether it is the last.
 	pick func(*enginev1.RunResponse) (piece T, last, ok bool)
-	// send hands a piece to the caller.
+	// send sends a piece to the caller.
 	send func(T) error
 
 	held    T
@@ -78,7 +80,7 @@ func (s *streamRelay[T]) Emit(resp *enginev1.RunResponse) error {
 	if !ok {
 		return wrongAnswer()
 	}
-	if s.holding { // there is more after what looked like the last
+	if s.holding { // it was not the last after all
 		if err := s.out(s.held); err != nil {
 			return err
 		}
@@ -98,17 +100,18 @@ func (s *streamRelay[T]) out(piece T) error {
 
 func (s *streamRelay[T]) Committed() bool { return s.sent }
 
-// finish sends the last message; sign writes into it who served.
-func (s *streamRelay[T]) finish(empty T, sign func(T)) error {
+// finish sends the last message, or empty if the engine marked none. setServedBy sets
+// the model that answered.
+func (s *streamRelay[T]) finish(empty T, setServedBy func(T)) error {
 	last := empty
 	if s.holding {
 		last = s.held
 	}
-	sign(last)
+	setServedBy(last)
 	return s.send(last)
 }
 
-// chatCollector is the sink of an unary Chat: it puts the pieces together.
+// chatCollector is the sink of a unary Chat: it joins the pieces of the answer.
 type chatCollector struct {
 	text   []byte
 	finish gatewayv1.FinishReason
@@ -137,7 +140,7 @@ func (c *chatCollector) Emit(resp *enginev1.RunResponse) error {
 
 func (c *chatCollector) Committed() bool { return false }
 
-// response puts the whole answer together.
+// response returns the whole answer.
 func (c *chatCollector) response(served *gatewayv1.ServedBy) *gatewayv1.ChatResponse {
 	return &gatewayv1.ChatResponse{
 		Message:      &gatewayv1.ChatMessage{Role: gatewayv1.Role_ROLE_ASSISTANT, Content: string(c.text)},
@@ -147,7 +150,8 @@ func (c *chatCollector) response(served *gatewayv1.ServedBy) *gatewayv1.ChatResp
 	}
 }
 
-// transcriptCollector is the sink of a transcription of which only the end matters.
+// transcriptCollector is the sink of a transcription that returns only the final
+// transcript.
 type transcriptCollector struct{ final *gatewayv1.Transcript }
 
 func (f *transcriptCollector) Begin() { f.final = nil }

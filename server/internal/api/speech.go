@@ -35,7 +35,7 @@ func (s *Inference) Recognize(ctx context.Context, req *gatewayv1.RecognizeReque
 	return &gatewayv1.RecognizeResponse{Transcript: transcript, ServedBy: served}, nil
 }
 
-// transcript runs a transcription of which only the end matters.
+// transcript runs a transcription and returns the final transcript.
 func (s *Inference) transcript(ctx context.Context, cfg *gatewayv1.TranscriptionConfig, audio router.Audio) (*gatewayv1.Transcript, *gatewayv1.ServedBy, error) {
 	sink := &transcriptCollector{}
 	served, err := s.router.Run(ctx, transcription(cfg, audio), sink)
