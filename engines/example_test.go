@@ -66,11 +66,11 @@ func (p *parrot) Chat(ctx context.Context, req *gatewayv1.ChatRequest, emit func
 	if len(req.GetMessages()) == 0 {
 		return errs.New(errs.InvalidRequest, "messages is empty: send at least one")
 	}
-	heard := req.GetMessages()[len(req.GetMessages())-1].GetContent()
+	text := req.GetMessages()[len(req.GetMessages())-1].GetContent()
 	if p.loud {
-		heard = strings.ToUpper(heard)
+		text = strings.ToUpper(text)
 	}
-	words := strings.SplitAfter(heard, " ")
+	words := strings.SplitAfter(text, " ")
 	for _, word := range words {
 		select {
 		case <-time.After(p.pause):

@@ -153,7 +153,7 @@ func TestParametersBecomeTypedRequests(t *testing.T) {
 				t.Errorf("routed as %s to %q", s.asked.Task, s.asked.Model)
 			}
 			if s.asked.Audio != nil && string(s.audio) != string(sound) {
-				t.Errorf("heard %q", s.audio)
+				t.Errorf("the audio is %q", s.audio)
 			}
 		})
 	}
@@ -293,7 +293,7 @@ func TestInvokeFindsTheTask(t *testing.T) {
 		"a method":            {"qwen", "analyze_grammar", map[string]any{"text": "Hello"}, "grammar"},
 		"its argument's name": {"qwen", "explain_vietnamese", map[string]any{"english_text": "Hello"}, "explain_vietnamese"},
 		"the engine's own":    {"qwen", "juggle", map[string]any{"task": "x"}, "invoke"},
-		"an unknown model's":  {"nobody", "invoke", nil, "invoke"},
+		"an unknown model's":  {"missing", "invoke", nil, "invoke"},
 	}
 	for name, c := range cases {
 		s := &scripted{}

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// load reads a configuration as a process in dir would, on a big machine.
+// load loads a configuration in a new directory, for a machine with 64 GiB.
 func load(t *testing.T, yaml string, environ []string, flags Overrides) (*Config, error) {
 	t.Helper()
 	t.Chdir(t.TempDir())
@@ -34,7 +34,7 @@ func write(t *testing.T, name, content string) {
 	}
 }
 
-func TestDefaultsAreTheOriginalsTable(t *testing.T) {
+func TestDefaultsAreThoseOfThePythonGateway(t *testing.T) {
 	cfg, err := load(t, "", nil, Overrides{})
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +49,7 @@ func TestDefaultsAreTheOriginalsTable(t *testing.T) {
 	}{
 		"qwen":    {256, "critical", 10 * time.Minute}, // the starter, not the 3500 MB of Qwen3-1.7B
 		"whisper": {400, "normal", 5 * time.Minute},    // the starter, not the 500 MB of base
-		"piper":   {192, "normal", 5 * time.Minute},    // the starter; a medium voice takes more than the original's 100 MB
+		"piper":   {192, "normal", 5 * time.Minute},    // the starter; a medium voice takes more than the Python gateway's 100 MB
 		"hubert":  {512, "low", 3 * time.Minute},       // the starter, not the 2000 MB of HuBERT-large
 		"gemini":  {10, "high", 30 * time.Minute},
 	}
@@ -75,11 +75,11 @@ func TestDefaultsAreTheOriginalsTable(t *testing.T) {
 		t.Errorf("tasks %v", slices.Sorted(maps.Keys(cfg.Tasks)))
 	}
 	if cfg.Models["gemini"].Absent == "" {
-		t.Error("gemini is served without a key")
+		t.Error("gemini is served although there is no key")
 	}
 }
 
-func TestEveryLayerIsAboveTheOneBefore(t *testing.T) {
+func TestFlagsOverrideVariablesOverrideTheFile(t *testing.T) {
 	file := "max_memory_mb: 1000\ngrpc_listen: 127.0.0.1:1\nhttp_listen: 127.0.0.1:2\ndevice: cuda\n"
 	listen := "127.0.0.1:3"
 	cfg, err := load(t, file,
@@ -96,8 +96,8 @@ func TestEveryLayerIsAboveTheOneBefore(t *testing.T) {
 	}
 }
 
-// Whoever changes one key of the built-in cloud need not say again that it is one.
-func TestBuiltInCloudStaysACloud(t *testing.T) {
+// A file that sets one key of the engine gemini need not repeat the others.
+func TestBuiltInEngineStaysInTheCloud(t *testing.T) {
 	cfg, err := load(t, "engines: {gemini: {max_concurrency: 2}}\n", []string{"GEMINI_API_KEY=k"}, Overrides{})
 	if err != nil {
 		t.Fatal(err)
@@ -107,16 +107,15 @@ func TestBuiltInCloudStaysACloud(t *testing.T) {
 		t.Errorf("%+v, %+v", cfg.Engines["gemini"], m)
 	}
 	if cfg.InProcess("llama") {
-		t.Error("llama runs in the gateway's process")
+		t.Error("llama runs in the server's process")
 	}
 	cfg, err = load(t, "engines: {gemini: {command: [my-gemini], cloud: true}}\n", []string{"GEMINI_API_KEY=k"}, Overrides{})
 	if err != nil || cfg.InProcess("gemini") {
-		t.Errorf("a program of one's own is passed over, %v", err)
+		t.Errorf("a program for the engine gemini is ignored, %v", err)
 	}
 }
 
-// What is wrong with a key is told without the key.
-func TestErrorsDoNotTellTheKey(t *testing.T) {
+func TestErrorsDoNotContainTheKey(t *testing.T) {
 	_, err := load(t, "", []string{"GEMINI_API_KEY=very secret"}, Overrides{})
 	if err == nil || strings.Contains(err.Error(), "very") {
 		t.Errorf("%v", err)
@@ -189,7 +188,7 @@ func TestErrorsNameThePlaceAndTheRemedy(t *testing.T) {
 	}
 }
 
-func TestOpenAddressIsPossibleWhenAskedFor(t *testing.T) {
+func TestOpenAddressCanBeAllowed(t *testing.T) {
 	yes := true
 	for name, src := range map[string]struct {
 		yaml  string
@@ -243,8 +242,8 @@ tasks:
 	}
 }
 
-// Configurations of the Python gateway's time name tasks otherwise.
-func TestOldNamesOfTasksAreAccepted(t *testing.T) {
+// Configuration files may name tasks as the Python gateway did.
+func TestAliasesOfTasksAreAccepted(t *testing.T) {
 	cfg, err := load(t, `
 models:
   a: {engine: llama, path: /m/a, tasks: [response, explain_vi]}
@@ -274,7 +273,7 @@ tasks:
 	}
 }
 
-func TestBudgetIsWhatTheMachineHas(t *testing.T) {
+func TestBudgetIsLoweredToTheMachinesMemory(t *testing.T) {
 	cfg, err := Load(Source{Machine: func() Machine { return Machine{MemoryBytes: 2 << 30, Threads: 1} }})
 	if err != nil {
 		t.Fatal(err)
@@ -284,7 +283,7 @@ func TestBudgetIsWhatTheMachineHas(t *testing.T) {
 	}
 }
 
-func TestBudgetFitsItsTypeWhereTheMachineTellsNothing(t *testing.T) {
+func TestBudgetIsLimitedIfTheMachinesMemoryIsUnknown(t *testing.T) {
 	huge := int64(1) << 44 // its bytes do not fit 63 bits
 	_, err := Load(Source{Flags: Overrides{MaxMemoryMB: &huge}, Machine: func() Machine { return Machine{Threads: 1} }})
 	if err == nil || !strings.Contains(err.Error(), "max_memory_mb") {
@@ -292,7 +291,7 @@ func TestBudgetFitsItsTypeWhereTheMachineTellsNothing(t *testing.T) {
 	}
 }
 
-func TestMemoryLimitIsTheSmallestThatBinds(t *testing.T) {
+func TestMemoryLimitIsTheSmallestOfAll(t *testing.T) {
 	root := t.TempDir()
 	write(t, filepath.Join(root, "proc/meminfo"), "MemTotal:       8388608 kB\nMemFree: 1 kB\n")
 	if got := memoryLimit(root); got != 8<<30 {

@@ -17,8 +17,8 @@ type fileTask struct {
 	key string
 }
 
-// fileTasks returns the routes of a file by the canonical names of their tasks. It
-// is an error if the file routes one task under two names and not alike.
+// fileTasks returns the routes of a file by the canonical names of their tasks. A file
+// must not have different routes for two names of one task.
 func fileTasks(file string, tasks map[string]Task) (map[string]fileTask, error) {
 	routes := map[string]fileTask{}
 	var errs []error
