@@ -43,7 +43,7 @@ models:
   narrow: {engine: fault, path: MODEL, memory_mb: 32, threads: 1, max_concurrency: 1, queue: 1}
 tasks:
   chat: {primary: qwen}
-  stt: {primary: whisper}
+  transcribe: {primary: whisper}
 `
 
 // chatOf provokes an error by a chat with a model.

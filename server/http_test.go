@@ -95,7 +95,7 @@ func TestTooLargeRequestsAreRefused(t *testing.T) {
 }
 
 func TestAudioOfTheLargestSizePasses(t *testing.T) {
-	r := start(t, faultModels+"  stt: {primary: qwen}\n")
+	r := start(t, faultModels+"  transcribe: {primary: qwen}\n")
 	audio := make([]byte, 64<<20)
 	resp, err := r.chat.Recognize(within(t, time.Minute), &gatewayv1.RecognizeRequest{Audio: audio}, grpc.MaxCallSendMsgSize(256<<20))
 	if err != nil || resp.GetTranscript().GetText() != "67108864 bytes" {

@@ -52,7 +52,7 @@ func TestUnreadableMessagesAreTypedErrors(t *testing.T) {
 
 // Between what a request may have and what an engine takes is a gap.
 func TestAudioPiecesLargerThanEnginesTakeAreTheCallersFault(t *testing.T) {
-	r := start(t, faultModels+"  stt: {primary: qwen}\n")
+	r := start(t, faultModels+"  transcribe: {primary: qwen}\n")
 	stream, err := r.chat.Transcribe(within(t, time.Minute))
 	if err != nil {
 		t.Fatal(err)

@@ -17,10 +17,10 @@ import (
 )
 
 // speechModels serve speech by engine-fault, which counts the bytes it hears.
-const speechModels = faultModels + `  stt: {primary: qwen}
-  tts: {primary: qwen}
+const speechModels = faultModels + `  transcribe: {primary: qwen}
+  synthesize: {primary: qwen}
   pronunciation: {primary: qwen}
-  response: {primary: qwen}
+  respond: {primary: qwen}
 `
 
 func TestSpeechTakesTheSamePath(t *testing.T) {
@@ -102,7 +102,7 @@ func TestSpeechTakesTheSamePath(t *testing.T) {
 		t.Errorf("Respond: %v, %v", respond, err)
 	}
 	_, metrics := r.get(t, "/metrics")
-	if !strings.Contains(metrics, `modelgateway_audio_seconds_total{model="qwen",task="tts"} 0.2`) {
+	if !strings.Contains(metrics, `modelgateway_audio_seconds_total{model="qwen",task="synthesize"} 0.2`) {
 		t.Error("the metrics lack the speech")
 	}
 }
@@ -233,7 +233,7 @@ func TestSessionsRefuseWhatCannotBe(t *testing.T) {
 }
 
 func TestOpenTranscriptionWithoutItsEngine(t *testing.T) {
-	r := start(t, faultModels+"  stt: {primary: whisper}\n")
+	r := start(t, faultModels+"  transcribe: {primary: whisper}\n")
 	stream := open(t, r, &gatewayv1.OpenTranscriptionRequest{Config: &gatewayv1.TranscriptionConfig{}})
 	session := next(t, stream).GetSessionId()
 	if _, err := push(t, r, session, 0, 10, false); err != nil {

@@ -90,10 +90,10 @@ models:
 tasks:
   chat: {primary: fast}
   grammar: {primary: fast}
-  response: {primary: fast}
-  explain_vi: {primary: fast}
-  stt: {primary: fast}
-  tts: {primary: fast}
+  respond: {primary: fast}
+  explain_vietnamese: {primary: fast}
+  transcribe: {primary: fast}
+  synthesize: {primary: fast}
   pronunciation: {primary: fast}
 `, programs, dir))
 	return file

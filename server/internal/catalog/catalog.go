@@ -8,10 +8,11 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/agext/levenshtein"
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"github.com/lexilingo/modelgateway/internal/suggest"
 )
 
 // Catalog is a validated list of models.
@@ -159,23 +160,18 @@ func (m Model) names() []string { return append([]string{m.Name}, m.Aliases...) 
 // that differs from it by the fewest letters, if it is similar enough.
 func (c *Catalog) nearest(word string) []string {
 	const most = 3
-	var found []string
-	word = strings.ToLower(word)
-	best, bestDistance := "", len(word)/2+2
+	var found, all []string
 	for _, m := range c.Models {
+		all = append(all, m.names()...)
 		for _, known := range m.names() {
-			lower := strings.ToLower(known)
-			if len(word) > 2 && strings.Contains(lower, word) && len(found) < most {
+			if len(word) > 2 && strings.Contains(strings.ToLower(known), strings.ToLower(word)) && len(found) < most {
 				found = append(found, known)
 				break
 			}
-			if d := levenshtein.Distance(word, lower, nil); d < bestDistance {
-				best, bestDistance = known, d
-			}
 		}
 	}
-	if len(found) == 0 && best != "" {
-		found = append(found, best)
+	if near := suggest.Nearest(word, all); len(found) == 0 && near != "" {
+		found = append(found, near)
 	}
 	return found
 }

@@ -1,32 +1,31 @@
-package api
+package compat
 
 import (
 	"encoding/base64"
 	"math"
 	"strconv"
 	"strings"
-	"time"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/durationpb"
 )
 
-// unspecified ends the name of every enum's zero value; what is before it begins
-// the names of the others.
+// unspecified ends the name of every enum's zero value. What comes before it is the
+// prefix of all names of the enum.
 const unspecified = "UNSPECIFIED"
 
-// enumPrefix is what the names of an enum's values have before the plain word.
+// enumPrefix returns the prefix of the names of an enum's values.
 func enumPrefix(enum protoreflect.EnumDescriptor) string {
 	return strings.TrimSuffix(string(enum.Values().ByNumber(0).Name()), unspecified)
 }
 
-// plainMessage turns a typed answer into plain values, by the names of its
-// fields: enums are words in lower case ("stop"), durations are seconds, bytes
-// are base64. Messages that are unset are left out, and so is who served.
-func plainMessage(m proto.Message) map[string]any { return plainFields(m.ProtoReflect()) }
+// messageValues returns the fields of a message by their names: enums as words in
+// lower case ("stop"), durations in seconds, bytes as base64. It leaves out
+// messages that are not set, and served_by.
+func messageValues(m proto.Message) map[string]any { return fieldValues(m.ProtoReflect()) }
 
-func plainFields(m protoreflect.Message) map[string]any {
+func fieldValues(m protoreflect.Message) map[string]any {
 	out := map[string]any{}
 	fields := m.Descriptor().Fields()
 	for i := range fields.Len() {
@@ -37,24 +36,24 @@ func plainFields(m protoreflect.Message) map[string]any {
 			list := m.Get(f).List()
 			values := make([]any, list.Len())
 			for j := range values {
-				values[j] = plainValue(f, list.Get(j))
+				values[j] = fieldValue(f, list.Get(j))
 			}
 			out[string(f.Name())] = values
 		default:
-			out[string(f.Name())] = plainValue(f, m.Get(f))
+			out[string(f.Name())] = fieldValue(f, m.Get(f))
 		}
 	}
 	return out
 }
 
-// plainValue turns one value plain. The answers have no maps.
-func plainValue(f protoreflect.FieldDescriptor, v protoreflect.Value) any {
+// fieldValue returns one value of a field. The answers have no maps.
+func fieldValue(f protoreflect.FieldDescriptor, v protoreflect.Value) any {
 	switch f.Kind() {
 	case protoreflect.MessageKind:
 		if d, ok := v.Message().Interface().(*durationpb.Duration); ok {
 			return d.AsDuration().Seconds()
 		}
-		return plainFields(v.Message())
+		return fieldValues(v.Message())
 	case protoreflect.EnumKind:
 		value := f.Enum().Values().ByNumber(v.Enum())
 		if value == nil {
@@ -68,7 +67,7 @@ func plainValue(f protoreflect.FieldDescriptor, v protoreflect.Value) any {
 	case protoreflect.BytesKind:
 		return base64.StdEncoding.EncodeToString(v.Bytes())
 	case protoreflect.FloatKind, protoreflect.DoubleKind:
-		return plainFloat(v.Float(), f.Kind() == protoreflect.FloatKind)
+		return floatValue(v.Float(), f.Kind() == protoreflect.FloatKind)
 	case protoreflect.BoolKind:
 		return v.Bool()
 	case protoreflect.StringKind:
@@ -81,9 +80,9 @@ func plainValue(f protoreflect.FieldDescriptor, v protoreflect.Value) any {
 	}
 }
 
-// plainFloat gives a float the digits that it was written with; JSON has no word
-// for what is no number.
-func plainFloat(v float64, single bool) any {
+// floatValue returns a float with the shortest digits that stand for it. It returns
+// nil for NaN and infinity, which JSON does not have.
+func floatValue(v float64, single bool) any {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return nil
 	}
@@ -95,10 +94,10 @@ func plainFloat(v float64, single bool) any {
 	return v
 }
 
-// fit does the reverse to parameters, as far as protojson does not read plain
-// values itself: words become names of enums, seconds become durations. What is
-// null counts as not given.
-func fit(message protoreflect.MessageDescriptor, params map[string]any) {
+// toJSON is the reverse for parameters: it changes the values that protojson does
+// not read to those that it does. Words become names of enum values, seconds become
+// durations. It removes parameters that are null.
+func toJSON(message protoreflect.MessageDescriptor, params map[string]any) {
 	for name, v := range params {
 		if v == nil {
 			delete(params, name)
@@ -109,27 +108,27 @@ func fit(message protoreflect.MessageDescriptor, params map[string]any) {
 			f = message.Fields().ByJSONName(name)
 		}
 		if f == nil {
-			continue // protojson complains
+			continue // protojson returns the error
 		}
 		if list, ok := v.([]any); ok && f.IsList() {
 			for i := range list {
-				list[i] = fitValue(f, list[i])
+				list[i] = toJSONValue(f, list[i])
 			}
 			continue
 		}
-		params[name] = fitValue(f, v)
+		params[name] = toJSONValue(f, v)
 	}
 }
 
-func fitValue(f protoreflect.FieldDescriptor, v any) any {
+func toJSONValue(f protoreflect.FieldDescriptor, v any) any {
 	switch v := v.(type) {
 	case map[string]any:
 		if f.Kind() == protoreflect.MessageKind {
-			fit(f.Message(), v)
+			toJSON(f.Message(), v)
 		}
 	case string:
 		if f.Kind() == protoreflect.EnumKind {
-			return fitWord(f.Enum(), v)
+			return enumName(f.Enum(), v)
 		}
 	case float64:
 		if f.Kind() == protoreflect.MessageKind && f.Message().FullName() == (&durationpb.Duration{}).ProtoReflect().Descriptor().FullName() {
@@ -139,17 +138,12 @@ func fitValue(f protoreflect.FieldDescriptor, v any) any {
 	return v
 }
 
-// fitWord finds the enum value that a word means; the word itself if there is
-// none.
-func fitWord(enum protoreflect.EnumDescriptor, word string) string {
+// enumName returns the name of the enum value that a word stands for, or the word
+// if there is none.
+func enumName(enum protoreflect.EnumDescriptor, word string) string {
 	name := enumPrefix(enum) + strings.ToUpper(strings.ReplaceAll(word, "-", "_"))
 	if enum.Values().ByName(protoreflect.Name(name)) != nil {
 		return name
 	}
 	return word
-}
-
-// seconds is a length of speech in seconds.
-func seconds(samples, rate int) float64 {
-	return (time.Duration(samples) * time.Second / time.Duration(rate)).Seconds()
 }

@@ -1,4 +1,4 @@
-package api
+package compat
 
 import (
 	"context"
@@ -11,9 +11,11 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/structpb"
 
+	"github.com/lexilingo/modelgateway/engines"
 	"github.com/lexilingo/modelgateway/engines/errs"
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/api"
 	"github.com/lexilingo/modelgateway/server/internal/lifecycle"
 	"github.com/lexilingo/modelgateway/server/internal/router"
 )
@@ -23,9 +25,10 @@ type scripted struct {
 	asked   router.Request
 	audio   []byte
 	answers []*enginev1.RunResponse
+
+	noPronunciation bool // no model is routed for it
 }
 
-func (s *scripted) HasTask(string) bool               { return true }
 func (s *scripted) Breaker(string) *gatewayv1.Breaker { return nil }
 
 func (s *scripted) Run(ctx context.Context, req router.Request, sink router.Sink) (*gatewayv1.ServedBy, error) {
@@ -48,20 +51,24 @@ type listed []*gatewayv1.Model
 func (l listed) Models(context.Context) ([]*gatewayv1.Model, error) { return l, nil }
 func (listed) Totals(context.Context) (lifecycle.Totals, error)     { return lifecycle.Totals{}, nil }
 
-func loosely(t *testing.T, s *scripted) *Inference {
+// service returns a Service above the real handlers and a scripted router.
+func service(t *testing.T, s *scripted) *Service {
 	t.Helper()
-	rules, err := NewRules()
+	validator, err := api.NewValidator()
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := NewInference(InferenceOptions{Router: s, Rules: rules, Models: listed{
-		{Name: "qwen", Tasks: []string{"chat", "grammar"}}, {Name: "whisper", Tasks: []string{"stt", "transcribe"}},
-	}})
-	t.Cleanup(g.Close)
-	return g
+	models := listed{{Name: "qwen", Tasks: []string{"chat", "grammar"}}, {Name: "whisper", Tasks: []string{"transcribe"}}}
+	methods := map[string]string{"translate": "do_translate"}
+	handlers := api.NewInference(api.InferenceOptions{Router: s, Models: models, TaskMethods: methods})
+	t.Cleanup(handlers.Close)
+	return New(Options{
+		Handlers: handlers, Models: models, Validator: validator, TaskMethods: methods,
+		HasTask: func(task string) bool { return task != "pronunciation" || !s.noPronunciation },
+	})
 }
 
-func execute(t *testing.T, g *Inference, task string, params map[string]any) (map[string]any, error) {
+func execute(t *testing.T, g *Service, task string, params map[string]any) (map[string]any, error) {
 	t.Helper()
 	s, err := structpb.NewStruct(params)
 	if err != nil {
@@ -79,8 +86,8 @@ func turn(role gatewayv1.Role, text string) *gatewayv1.ChatMessage {
 	return &gatewayv1.ChatMessage{Role: role, Content: text}
 }
 
-// What callers of the original write, and the typed request that it means.
-func TestLooseParametersBecomeTypedRequests(t *testing.T) {
+// What callers of the Python gateway write, and the typed request that it means.
+func TestParametersBecomeTypedRequests(t *testing.T) {
 	sound := []byte("RIFF and so on, in two bytes")
 	inBase64 := base64.StdEncoding.EncodeToString(sound)
 	cases := map[string]struct {
@@ -98,7 +105,7 @@ func TestLooseParametersBecomeTypedRequests(t *testing.T) {
 			"temperature": nil, "system_prompt": nil, "task": "chat", "model": "other",
 		}, &gatewayv1.ChatRequest{Messages: []*gatewayv1.ChatMessage{
 			user("a"), turn(gatewayv1.Role_ROLE_ASSISTANT, "b"), turn(gatewayv1.Role_ROLE_ASSISTANT, "c"),
-		}}, "other"},
+		}, Model: "other"}, "other"},
 		"chat with history": {"chat", map[string]any{"history": []any{map[string]any{"role": "ROLE_USER", "content": "a"}}, "text": "b"}, &gatewayv1.ChatRequest{
 			Messages: []*gatewayv1.ChatMessage{user("a"), user("b")},
 		}, ""},
@@ -132,7 +139,7 @@ func TestLooseParametersBecomeTypedRequests(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			s := &scripted{}
-			g := loosely(t, s)
+			g := service(t, s)
 			_, err := execute(t, g, c.task, c.params)
 			if errs.ReasonOf(err) == errs.InvalidRequest { // the script has no answers: other errors are as they should be
 				t.Fatal(err)
@@ -142,17 +149,17 @@ func TestLooseParametersBecomeTypedRequests(t *testing.T) {
 			if got := first.Get(payload).Message().Interface(); !proto.Equal(got, c.want) {
 				t.Errorf("got  %v\nwant %v", got, c.want)
 			}
-			if s.asked.Task != c.task || s.asked.Model != c.model {
+			if s.asked.Task != engines.CanonicalTask(c.task) || s.asked.Model != c.model {
 				t.Errorf("routed as %s to %q", s.asked.Task, s.asked.Model)
 			}
 			if s.asked.Audio != nil && string(s.audio) != string(sound) {
-				t.Errorf("heard %q", s.audio)
+				t.Errorf("the audio is %q", s.audio)
 			}
 		})
 	}
 }
 
-func TestLooseParametersThatCannotBe(t *testing.T) {
+func TestParametersThatAreRefused(t *testing.T) {
 	cases := map[string]struct {
 		task   string
 		params map[string]any
@@ -172,15 +179,15 @@ func TestLooseParametersThatCannotBe(t *testing.T) {
 		"routing in params": {"chat", map[string]any{"text": "x", "routing": map[string]any{"local_only": true}}, "beside params"},
 	}
 	for name, c := range cases {
-		_, err := execute(t, loosely(t, &scripted{}), c.task, c.params)
+		_, err := execute(t, service(t, &scripted{}), c.task, c.params)
 		if errs.ReasonOf(err) != errs.InvalidRequest || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
-// The keys of each task's data: the typed fields', and the original's.
-func TestLooseAnswers(t *testing.T) {
+// The keys of each task's data: the typed fields, and the Python gateway's names.
+func TestAnswers(t *testing.T) {
 	sound := base64.StdEncoding.EncodeToString(make([]byte, 100))
 	transcript := &gatewayv1.Transcript{
 		Text: "Hello", Language: "en", AudioDuration: durationpb.New(5200 * time.Millisecond),
@@ -242,7 +249,7 @@ func TestLooseAnswers(t *testing.T) {
 	}
 	for task, c := range cases {
 		t.Run(task, func(t *testing.T) {
-			got, err := execute(t, loosely(t, &scripted{answers: c.answers}), task, c.params)
+			got, err := execute(t, service(t, &scripted{answers: c.answers}), task, c.params)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -257,13 +264,12 @@ func TestLooseAnswers(t *testing.T) {
 	}
 }
 
-// What a back end writes to a file.
-func TestLooseSpeechIsAWAVFile(t *testing.T) {
+func TestSpeechIsAWAVFile(t *testing.T) {
 	s := &scripted{answers: []*enginev1.RunResponse{
 		{Payload: &enginev1.RunResponse_Synthesize{Synthesize: &gatewayv1.SynthesizeResponse{Audio: []byte{1, 0}, SampleRateHertz: 22050}}},
 		{Payload: &enginev1.RunResponse_Synthesize{Synthesize: &gatewayv1.SynthesizeResponse{Audio: []byte{2, 0}}}},
 	}}
-	data, err := execute(t, loosely(t, s), "tts", map[string]any{"text": "Hi"})
+	data, err := execute(t, service(t, s), "tts", map[string]any{"text": "Hi"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -281,13 +287,13 @@ func TestInvokeFindsTheTask(t *testing.T) {
 		task          string
 	}{
 		"the documented call": {"qwen", "invoke", map[string]any{"task": "chat", "text": "Hello"}, "chat"},
-		"by alias":            {"qwen", "invoke", map[string]any{"task": "vietnamese", "text": "Hello"}, "explain_vi"},
+		"by alias":            {"qwen", "invoke", map[string]any{"task": "vietnamese", "text": "Hello"}, "explain_vietnamese"},
 		"what qwen is for":    {"qwen", "invoke", map[string]any{"text": "Hello"}, "chat"},
-		"what whisper is for": {"whisper", "invoke", map[string]any{"audio": "AAAA"}, "stt"},
+		"what whisper is for": {"whisper", "invoke", map[string]any{"audio": "AAAA"}, "transcribe"},
 		"a method":            {"qwen", "analyze_grammar", map[string]any{"text": "Hello"}, "grammar"},
-		"its argument's name": {"qwen", "explain_vietnamese", map[string]any{"english_text": "Hello"}, "explain_vi"},
-		"the engine's own":    {"qwen", "juggle", map[string]any{"task": "x"}, router.TaskInvoke},
-		"an unknown model's":  {"nobody", "invoke", nil, router.TaskInvoke},
+		"its argument's name": {"qwen", "explain_vietnamese", map[string]any{"english_text": "Hello"}, "explain_vietnamese"},
+		"the engine's own":    {"qwen", "juggle", map[string]any{"task": "x"}, "invoke"},
+		"an unknown model's":  {"missing", "invoke", nil, "invoke"},
 	}
 	for name, c := range cases {
 		s := &scripted{}
@@ -295,12 +301,50 @@ func TestInvokeFindsTheTask(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = loosely(t, s).Invoke(t.Context(), &gatewayv1.InvokeRequest{ModelName: c.model, Method: c.method, Params: params})
+		_, err = service(t, s).Invoke(t.Context(), &gatewayv1.InvokeRequest{ModelName: c.model, Method: c.method, Params: params})
 		if errs.ReasonOf(err) == errs.InvalidRequest || s.asked.Task != c.task || s.asked.Model != c.model || !s.asked.Routing.GetNoFallback() {
 			t.Errorf("%s: %v, %v", name, s.asked, err)
 		}
-		if c.task == router.TaskInvoke && !proto.Equal(s.asked.First.GetInvoke().GetParams(), params) {
+		if c.task == "invoke" && !proto.Equal(s.asked.First.GetInvoke().GetParams(), params) {
 			t.Errorf("%s: %v", name, s.asked.First)
 		}
+	}
+}
+
+// A task that the configuration adds calls the engine's method; its parameters are
+// not converted.
+func TestTasksOfTheConfigurationAreNotConverted(t *testing.T) {
+	s := &scripted{answers: []*enginev1.RunResponse{{Payload: &enginev1.RunResponse_Invoke{Invoke: &structpb.Struct{}}}}}
+	if _, err := execute(t, service(t, s), "translate", map[string]any{"task": "x"}); err != nil {
+		t.Fatal(err)
+	}
+	call := s.asked.First.GetInvoke()
+	if s.asked.Task != "translate" || call.GetMethod() != "do_translate" || call.GetParams().AsMap()["task"] != "x" {
+		t.Errorf("asked %v", s.asked)
+	}
+}
+
+func TestUnknownTasks(t *testing.T) {
+	for _, task := range []string{"juggle", "invoke", "pronunciation"} {
+		s := &scripted{noPronunciation: true}
+		if _, err := execute(t, service(t, s), task, nil); errs.ReasonOf(err) != errs.TaskUnknown || s.asked.First != nil {
+			t.Errorf("%s ended with %v", task, err)
+		}
+	}
+}
+
+// The routing beside the parameters reaches the router, also where the request has
+// it in its config.
+func TestRoutingOfUntypedCalls(t *testing.T) {
+	params, err := structpb.NewStruct(map[string]any{"audio": "AAAA", "language": "en"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &scripted{}
+	_, _ = service(t, s).ExecuteTask(t.Context(), &gatewayv1.ExecuteTaskRequest{
+		TaskType: "stt", Params: params, Routing: &gatewayv1.Routing{LocalOnly: true},
+	})
+	if !s.asked.Routing.GetLocalOnly() || s.asked.First.GetTranscribe().GetLanguage() != "en" {
+		t.Errorf("asked %v", s.asked)
 	}
 }
