@@ -115,7 +115,10 @@ func serve(t *testing.T, change func(*Options)) string {
 	server := httptest.NewUnstartedServer(srv.Handler)
 	server.Config = srv.Server
 	server.Start()
-	t.Cleanup(server.Close)
+	t.Cleanup(func() {
+		server.Close()
+		http.DefaultClient.CloseIdleConnections()
+	})
 	return server.URL
 }
 

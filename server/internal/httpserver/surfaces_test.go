@@ -1,4 +1,4 @@
-package server
+package httpserver_test
 
 import (
 	"encoding/json"
@@ -11,14 +11,16 @@ import (
 	"connectrpc.com/connect"
 
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/servertest"
 )
 
+// userSays is a chat request as JSON.
 const userSays = `{"messages":[{"role":"ROLE_USER","content":"Hello"}]}`
 
-func TestEverySurfaceAnswersTheSame(t *testing.T) {
-	r := start(t, faultModels)
-	ctx := within(t, time.Minute)
-	resp, err := r.chat.Chat(ctx, &gatewayv1.ChatRequest{Messages: say("Hello")})
+func TestEveryProtocolAnswersTheSame(t *testing.T) {
+	r := start(t, servertest.FaultModels)
+	ctx := servertest.Within(t, time.Minute)
+	resp, err := r.Chat.Chat(ctx, &gatewayv1.ChatRequest{Messages: servertest.UserMessage("Hello")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +31,7 @@ func TestEverySurfaceAnswersTheSame(t *testing.T) {
 	}
 
 	t.Run("gRPC stream", func(t *testing.T) {
-		stream, err := r.chat.StreamChat(ctx, &gatewayv1.StreamChatRequest{Messages: say("Hello")})
+		stream, err := r.Chat.StreamChat(ctx, &gatewayv1.StreamChatRequest{Messages: servertest.UserMessage("Hello")})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,7 +53,7 @@ func TestEverySurfaceAnswersTheSame(t *testing.T) {
 	})
 
 	t.Run("REST", func(t *testing.T) {
-		resp, body := r.post(t, "/v1/chat", userSays)
+		resp, body := r.Post(t, "/v1/chat", userSays)
 		var answer struct {
 			Message      struct{ Role, Content string }
 			FinishReason string `json:"finish_reason"`
@@ -69,19 +71,19 @@ func TestEverySurfaceAnswersTheSame(t *testing.T) {
 	})
 
 	t.Run("REST stream", func(t *testing.T) {
-		resp, body := r.post(t, "/v1/chat:stream", userSays)
+		resp, body := r.Post(t, "/v1/chat:stream", userSays)
 		if got := joinDeltas(t, strings.Split(strings.TrimSpace(body), "\n")); got != want || resp.StatusCode != http.StatusOK {
 			t.Errorf("%d %q", resp.StatusCode, body)
 		}
 	})
 
 	t.Run("server-sent events", func(t *testing.T) {
-		resp, body := r.post(t, "/v1/chat:stream", userSays, "Accept", "text/event-stream")
+		resp, body := r.Post(t, "/v1/chat:stream", userSays, "Accept", "text/event-stream")
 		var lines []string
 		for event := range strings.SplitSeq(strings.TrimSpace(body), "\n\n") {
 			data, ok := strings.CutPrefix(event, "data: ")
 			if !ok {
-				t.Fatalf("no event: %q", event)
+				t.Fatalf("not an event: %q", event)
 			}
 			lines = append(lines, data)
 		}
@@ -97,16 +99,16 @@ func TestEverySurfaceAnswersTheSame(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			const service = "/modelgateway.v1.ModelGatewayService/"
-			unary := connect.NewClient[gatewayv1.ChatRequest, gatewayv1.ChatResponse](http.DefaultClient, r.http+service+"Chat", opts...)
-			resp, err := unary.CallUnary(ctx, connect.NewRequest(&gatewayv1.ChatRequest{Messages: say("Hello")}))
+			unary := connect.NewClient[gatewayv1.ChatRequest, gatewayv1.ChatResponse](http.DefaultClient, r.URL+service+"Chat", opts...)
+			resp, err := unary.CallUnary(ctx, connect.NewRequest(&gatewayv1.ChatRequest{Messages: servertest.UserMessage("Hello")}))
 			if err != nil {
 				t.Fatal(err)
 			}
 			if resp.Msg.GetMessage().GetContent() != want {
 				t.Errorf("unary %v", resp.Msg)
 			}
-			streaming := connect.NewClient[gatewayv1.StreamChatRequest, gatewayv1.StreamChatResponse](http.DefaultClient, r.http+service+"StreamChat", opts...)
-			stream, err := streaming.CallServerStream(ctx, connect.NewRequest(&gatewayv1.StreamChatRequest{Messages: say("Hello")}))
+			streaming := connect.NewClient[gatewayv1.StreamChatRequest, gatewayv1.StreamChatResponse](http.DefaultClient, r.URL+service+"StreamChat", opts...)
+			stream, err := streaming.CallServerStream(ctx, connect.NewRequest(&gatewayv1.StreamChatRequest{Messages: servertest.UserMessage("Hello")}))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,4 +1,4 @@
-package server
+package httpserver_test
 
 import (
 	"bufio"
@@ -18,25 +18,26 @@ import (
 	"google.golang.org/grpc/status"
 
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/servertest"
 )
 
-func TestDocumentationNeedsNoOtherServer(t *testing.T) {
-	r := start(t, faultModels)
-	resp, page := r.get(t, "/docs")
+func TestDocsNeedNoOtherServer(t *testing.T) {
+	r := start(t, servertest.FaultModels)
+	resp, page := r.Get(t, "/docs")
 	if resp.StatusCode != http.StatusOK || !strings.Contains(page, "swagger-ui") {
 		t.Fatalf("%d %s", resp.StatusCode, page)
 	}
-	for _, far := range []string{`src="http`, `src="//`, `href="http`, `href="//`, "import "} {
-		if at := strings.Index(page, far); at >= 0 {
-			t.Errorf("the page names %s", page[at:min(at+60, len(page))])
+	for _, external := range []string{`src="http`, `src="//`, `href="http`, `href="//`, "import "} {
+		if at := strings.Index(page, external); at >= 0 {
+			t.Errorf("the page refers to %s", page[at:min(at+60, len(page))])
 		}
 	}
 	for _, asset := range []string{"/docs/swagger-ui.css", "/docs/swagger-ui-bundle.js", "/docs/swagger-ui-standalone-preset.js"} {
-		if resp, body := r.get(t, asset); resp.StatusCode != http.StatusOK || len(body) < 1000 {
+		if resp, body := r.Get(t, asset); resp.StatusCode != http.StatusOK || len(body) < 1000 {
 			t.Errorf("%s: %d, %d bytes", asset, resp.StatusCode, len(body))
 		}
 	}
-	resp, text := r.get(t, "/openapi.json")
+	resp, text := r.Get(t, "/openapi.json")
 	var doc struct {
 		Info  struct{ Title, Version string }
 		Paths map[string]any
@@ -50,23 +51,23 @@ func TestDocumentationNeedsNoOtherServer(t *testing.T) {
 	}
 }
 
-func TestCORSIsOffUnlessAskedFor(t *testing.T) {
-	preflight := func(r *running, origin string) string {
-		req, err := http.NewRequestWithContext(within(t, time.Second), http.MethodOptions, r.http+"/modelgateway.v1.ModelGatewayService/Chat", nil)
+func TestCORSIsOffByDefault(t *testing.T) {
+	preflight := func(r *servertest.Running, origin string) string {
+		req, err := http.NewRequestWithContext(servertest.Within(t, time.Second), http.MethodOptions, r.URL+"/modelgateway.v1.ModelGatewayService/Chat", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		req.Header.Set("Origin", origin)
 		req.Header.Set("Access-Control-Request-Method", "POST")
 		req.Header.Set("Access-Control-Request-Headers", "content-type,x-grpc-web")
-		resp, _ := do(t, req)
+		resp, _ := servertest.Do(t, req)
 		return resp.Header.Get("Access-Control-Allow-Origin")
 	}
-	closed := start(t, faultModels)
+	closed := start(t, servertest.FaultModels)
 	if got := preflight(closed, "https://app.example.org"); got != "" {
 		t.Errorf("%q is allowed by default", got)
 	}
-	open := start(t, faultModels+"cors: {allowed_origins: [\"https://app.example.org\"]}\n")
+	open := start(t, servertest.FaultModels+"cors: {allowed_origins: [\"https://app.example.org\"]}\n")
 	if got := preflight(open, "https://app.example.org"); got != "https://app.example.org" {
 		t.Errorf("the page of the configuration gets %q", got)
 	}
@@ -76,41 +77,41 @@ func TestCORSIsOffUnlessAskedFor(t *testing.T) {
 }
 
 func TestTooLargeRequestsAreRefused(t *testing.T) {
-	r := start(t, faultModels+"limits: {max_request_mb: 1}\n")
-	_, err := r.chat.Recognize(within(t, 20*time.Second), &gatewayv1.RecognizeRequest{Audio: make([]byte, 2<<20)})
+	r := start(t, servertest.FaultModels+"limits: {max_request_mb: 1}\n")
+	_, err := r.Chat.Recognize(servertest.Within(t, 20*time.Second), &gatewayv1.RecognizeRequest{Audio: make([]byte, 2<<20)})
 	if status.Code(err) != codes.ResourceExhausted {
 		t.Errorf("gRPC: %v", err)
 	}
 	big := `{"messages":[{"role":"ROLE_USER","content":"` + strings.Repeat("x", 3<<20) + `"}]}`
-	if resp, body := r.post(t, "/v1/chat", big); resp.StatusCode != http.StatusRequestEntityTooLarge || !strings.Contains(body, "INVALID_REQUEST") {
+	if resp, body := r.Post(t, "/v1/chat", big); resp.StatusCode != http.StatusRequestEntityTooLarge || !strings.Contains(body, "INVALID_REQUEST") {
 		t.Errorf("REST: %d %s", resp.StatusCode, body)
 	}
-	req, err := http.NewRequestWithContext(within(t, 20*time.Second), http.MethodPost, r.http+"/v1/chat", io.MultiReader(strings.NewReader(big))) // of unknown length
+	req, err := http.NewRequestWithContext(servertest.Within(t, 20*time.Second), http.MethodPost, r.URL+"/v1/chat", io.MultiReader(strings.NewReader(big))) // of unknown length
 	if err != nil {
 		t.Fatal(err)
 	}
-	if resp, body := do(t, req); resp.StatusCode != http.StatusRequestEntityTooLarge || !strings.Contains(body, "INVALID_REQUEST") {
+	if resp, body := servertest.Do(t, req); resp.StatusCode != http.StatusRequestEntityTooLarge || !strings.Contains(body, "INVALID_REQUEST") {
 		t.Errorf("REST, chunked: %d %s", resp.StatusCode, body)
 	}
 }
 
-func TestAudioOfTheLargestSizePasses(t *testing.T) {
-	r := start(t, faultModels+"  stt: {primary: qwen}\n")
+func TestLargestAudioIsAccepted(t *testing.T) {
+	r := start(t, servertest.FaultModels+"  stt: {primary: qwen}\n")
 	audio := make([]byte, 64<<20)
-	resp, err := r.chat.Recognize(within(t, time.Minute), &gatewayv1.RecognizeRequest{Audio: audio}, grpc.MaxCallSendMsgSize(256<<20))
+	resp, err := r.Chat.Recognize(servertest.Within(t, time.Minute), &gatewayv1.RecognizeRequest{Audio: audio}, grpc.MaxCallSendMsgSize(256<<20))
 	if err != nil || resp.GetTranscript().GetText() != "67108864 bytes" {
 		t.Errorf("gRPC: %v, %v", resp, err)
 	}
-	answer, body := r.post(t, "/v1/transcribe", `{"audio":"`+strings.Repeat("AAAA", 16<<20)+`"}`)
+	answer, body := r.Post(t, "/v1/transcribe", `{"audio":"`+strings.Repeat("AAAA", 16<<20)+`"}`)
 	if answer.StatusCode != http.StatusOK || !strings.Contains(body, "50331648 bytes") {
 		t.Errorf("REST: %d %s", answer.StatusCode, body)
 	}
 }
 
-// All REST callers share one connection to the gRPC server inside; it must not
-// be what limits them.
+// All REST requests share one connection to the gRPC server of the process, which
+// must not limit their number.
 func TestManyStreamsOverREST(t *testing.T) {
-	r := start(t, strings.Replace(faultModels, "max_concurrency: 16", "max_concurrency: 300", 1)+"limits: {max_concurrent_streams: 8}\n")
+	r := start(t, strings.Replace(servertest.FaultModels, "max_concurrency: 16", "max_concurrency: 300", 1)+"limits: {max_concurrent_streams: 8}\n")
 	const streams = 200
 	arrived := make(chan struct{}, streams)
 	release := make(chan struct{})
@@ -121,8 +122,8 @@ func TestManyStreamsOverREST(t *testing.T) {
 	defer cancel()
 	for range streams {
 		group.Go(func() {
-			body := chatBody("", `fault: {"fault":"stall","fault_after_tokens":1}`).body
-			req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.http+"/v1/chat:stream", strings.NewReader(body))
+			const body = `{"messages":[{"role":"ROLE_USER","content":"fault: {\"fault\":\"stall\",\"fault_after_tokens\":1}"}]}`
+			req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.URL+"/v1/chat:stream", strings.NewReader(body))
 			if err != nil {
 				t.Error(err)
 				return
@@ -149,14 +150,14 @@ func TestManyStreamsOverREST(t *testing.T) {
 	}
 	close(release)
 	group.Wait()
-	eventually(t, func() bool { return model(t, r, "qwen").GetActiveCount() == 0 })
+	servertest.Eventually(t, func() bool { return r.Model(t, "qwen").GetActiveCount() == 0 })
 }
 
-func TestSlowHeadersAreCutOff(t *testing.T) {
+func TestSlowHeadersTimeOut(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes the header timeout")
 	}
-	r := start(t, faultModels)
+	r := start(t, servertest.FaultModels)
 	conn, err := net.Dial("tcp", r.HTTPAddr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -170,13 +171,5 @@ func TestSlowHeadersAreCutOff(t *testing.T) {
 	}
 	if _, err := io.ReadAll(conn); err != nil {
 		t.Errorf("the connection was not closed: %v", err)
-	}
-}
-
-func TestServeOverAUnixSocket(t *testing.T) {
-	socket := t.TempDir() + "/g.sock"
-	r := start(t, strings.Replace(faultModels, "grpc_listen: 127.0.0.1:0", "grpc_listen: unix:"+socket, 1))
-	if err := chatOf("", "Hello")(within(t, 20*time.Second), r); err != nil || r.GRPCAddr().Network() != "unix" {
-		t.Errorf("%s: %v", r.GRPCAddr(), err)
 	}
 }

@@ -1,4 +1,4 @@
-package server
+package speech_test
 
 import (
 	"bytes"
@@ -17,29 +17,14 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
-	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/servertest"
 )
 
-// spoken is what gRPC gives of a text.
-func spoken(t *testing.T, r *running, text string) (pcm []byte) {
-	t.Helper()
-	stream, err := r.chat.Synthesize(within(t, time.Minute), &gatewayv1.SynthesizeRequest{Input: &gatewayv1.SynthesizeRequest_Text{Text: text}})
-	for err == nil {
-		var m *gatewayv1.SynthesizeResponse
-		m, err = stream.Recv()
-		pcm = append(pcm, m.GetAudio()...)
-	}
-	if !errors.Is(err, io.EOF) {
-		t.Fatal(err)
-	}
-	return pcm
-}
-
-// wav takes a mono 16-bit WAV apart.
+// wav parses a mono 16-bit WAV.
 func wav(t *testing.T, file string) (rate, riff, data uint32, pcm []byte) {
 	t.Helper()
 	if len(file) < 44 || file[:4] != "RIFF" || file[8:16] != "WAVEfmt " || file[36:40] != "data" {
-		t.Fatalf("no WAV: %.60q", file)
+		t.Fatalf("not a WAV: %.60q", file)
 	}
 	le, head := binary.LittleEndian, []byte(file[:44])
 	if le.Uint16(head[20:]) != 1 || le.Uint16(head[22:]) != 1 || le.Uint32(head[28:]) != 2*le.Uint32(head[24:]) || le.Uint16(head[34:]) != 16 {
@@ -48,16 +33,16 @@ func wav(t *testing.T, file string) (rate, riff, data uint32, pcm []byte) {
 	return le.Uint32(head[24:]), le.Uint32(head[4:]), le.Uint32(head[40:]), []byte(file[44:])
 }
 
-// longText is 200 s of the tone at 16 kHz: 6.4 MB; twice that is no more answered
-// as a whole.
+// longText becomes 200 s of speech at 16 kHz, 6.4 MB. Twice that is too long to be
+// answered as a whole.
 var longText = strings.Repeat("word ", 2000)
 
-func TestSoundComesAsTheCallerWants(t *testing.T) {
-	r := start(t, speechModels)
-	want := spoken(t, r, "one two")
+func TestSynthesizeAnswersInTheAcceptedType(t *testing.T) {
+	r := start(t, servertest.SpeechModels)
+	want := r.Synthesize(t, "one two")
 	const body = `{"text":"one two"}`
 	for _, accept := range []string{"", "*/*", "audio/wav", "audio/*", "Audio/WAV;q=0.9, text/html;q=0.1", "video/mp4"} {
-		resp, file := r.post(t, "/v1/synthesize", body, "Accept", accept)
+		resp, file := r.Post(t, "/v1/synthesize", body, "Accept", accept)
 		if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "audio/wav" || resp.Header.Get("Content-Length") != strconv.Itoa(len(want)+44) {
 			t.Fatalf("%q: %d %v", accept, resp.StatusCode, resp.Header)
 		}
@@ -73,55 +58,55 @@ func TestSoundComesAsTheCallerWants(t *testing.T) {
 		"audio/pcm": "audio/pcm;rate=16000;channels=1;encoding=s16le",
 		"audio/L16": "audio/L16;rate=16000;channels=1;endianness=little-endian",
 	} {
-		resp, pcm := r.post(t, "/v1/synthesize", body, "Accept", accept)
+		resp, pcm := r.Post(t, "/v1/synthesize", body, "Accept", accept)
 		if resp.Header.Get("Content-Type") != media || pcm != string(want) || resp.ContentLength != -1 || resp.Trailer.Get("X-Modelgateway-Model") != "qwen" {
 			t.Errorf("%s: %s, %d bytes, trailers %v", accept, resp.Header.Get("Content-Type"), len(pcm), resp.Trailer)
 		}
 	}
 	for accept, prefix := range map[string]string{"application/json": `{"result":{`, "application/x-ndjson": `{"result":{`, "text/event-stream": `data: {"result":{`} {
-		if resp, lines := r.post(t, "/v1/synthesize", body, "Accept", accept); resp.StatusCode != http.StatusOK || !strings.HasPrefix(lines, prefix) || !strings.Contains(lines, `"served_by":{`) {
+		if resp, lines := r.Post(t, "/v1/synthesize", body, "Accept", accept); resp.StatusCode != http.StatusOK || !strings.HasPrefix(lines, prefix) || !strings.Contains(lines, `"served_by":{`) {
 			t.Errorf("%s: %d %.100s", accept, resp.StatusCode, lines)
 		}
 	}
 }
 
-func TestALongSoundLeavesWhileItIsMade(t *testing.T) {
-	r := start(t, speechModels)
-	resp, file := r.post(t, "/v1/synthesize", `{"text":"`+longText+longText+`"}`)
+func TestLongSpeechIsSentWhileItIsMade(t *testing.T) {
+	r := start(t, servertest.SpeechModels)
+	resp, file := r.Post(t, "/v1/synthesize", `{"text":"`+longText+longText+`"}`)
 	rate, riff, data, pcm := wav(t, file)
 	if resp.ContentLength != -1 || rate != 16000 || riff != 0xffffffff || data != 0xffffffff || len(pcm) != 4000*3200 || resp.Trailer.Get("X-Modelgateway-Model") != "qwen" {
 		t.Errorf("length %d, rate %d, sizes %x and %x, %d bytes, trailers %v", resp.ContentLength, rate, riff, data, len(pcm), resp.Trailer)
 	}
-	// One that is whole is right at its largest.
-	resp, file = r.post(t, "/v1/synthesize", `{"text":"`+longText+`"}`)
+	// The largest that is sent whole has its sizes in the header.
+	resp, file = r.Post(t, "/v1/synthesize", `{"text":"`+longText+`"}`)
 	if _, _, data, pcm := wav(t, file); int(data) != 2000*3200 || len(pcm) != 2000*3200 || resp.ContentLength != 2000*3200+44 {
 		t.Errorf("length %d, size %d, %d bytes", resp.ContentLength, data, len(pcm))
 	}
 }
 
-func TestSoundThatCannotBeMade(t *testing.T) {
-	r := start(t, speechModels)
+func TestSynthesizeRefusesInvalidRequests(t *testing.T) {
+	r := start(t, servertest.SpeechModels)
 	for body, reason := range map[string]errs.Reason{
 		`{`: errs.InvalidRequest, `{"txt":"a"}`: errs.InvalidRequest, `{}`: errs.InvalidRequest, ``: errs.InvalidRequest,
 		`{"text":" "}`: errs.InvalidRequest, `{"text":"a","speed":9}`: errs.InvalidRequest, `{"text":"a","model":"nobody"}`: errs.ModelNotFound,
 	} {
 		for _, accept := range []string{"audio/wav", "audio/pcm"} {
-			resp, text := r.post(t, "/v1/synthesize", body, "Accept", accept)
+			resp, text := r.Post(t, "/v1/synthesize", body, "Accept", accept)
 			code, want := codes.InvalidArgument, http.StatusBadRequest
 			if reason == errs.ModelNotFound {
 				code, want = codes.NotFound, http.StatusNotFound
 			}
-			checkHTTP(t, resp, text, want, code, reason, false)
+			servertest.CheckHTTP(t, resp, text, want, code, reason, false)
 		}
 	}
-	if resp, _ := r.get(t, "/v1/synthesize"); resp.StatusCode != http.StatusMethodNotAllowed || resp.Header.Get("Allow") != "POST" {
+	if resp, _ := r.Get(t, "/v1/synthesize"); resp.StatusCode != http.StatusMethodNotAllowed || resp.Header.Get("Allow") != "POST" {
 		t.Errorf("GET: %d, Allow %q", resp.StatusCode, resp.Header.Get("Allow"))
 	}
 }
 
-func TestTheDescriptionTellsOfSound(t *testing.T) {
-	r := start(t, speechModels)
-	_, text := r.get(t, "/openapi.json")
+func TestAPIDescriptionHasAudioTypes(t *testing.T) {
+	r := start(t, servertest.SpeechModels)
+	_, text := r.Get(t, "/openapi.json")
 	var doc struct {
 		Paths map[string]map[string]struct{ Produces []string }
 	}
@@ -135,12 +120,12 @@ func TestTheDescriptionTellsOfSound(t *testing.T) {
 	}
 }
 
-// Speech that breaks off must not look like all of it.
-func TestSoundThatBreaksOffIsNoAnswer(t *testing.T) {
-	r := start(t, speechModels)
+// Speech that breaks off must not look complete to the client.
+func TestBrokenSpeechIsNoCompleteAnswer(t *testing.T) {
+	r := start(t, servertest.SpeechModels)
 	for accept, before := range map[string]int{"audio/pcm": 1, "audio/wav": 9 << 20} {
 		body := `{"text":"` + strings.Repeat("w ", 45_000) + `"}` // 144 MB
-		req, err := http.NewRequestWithContext(within(t, time.Minute), http.MethodPost, r.http+"/v1/synthesize", strings.NewReader(body))
+		req, err := http.NewRequestWithContext(servertest.Within(t, time.Minute), http.MethodPost, r.URL+"/v1/synthesize", strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -152,25 +137,25 @@ func TestSoundThatBreaksOffIsNoAnswer(t *testing.T) {
 		if _, err := io.CopyN(io.Discard, resp.Body, int64(before)); err != nil {
 			t.Fatal(err)
 		}
-		if err := syscall.Kill(int(model(t, r, "qwen").GetWorkerPid()), syscall.SIGKILL); err != nil {
+		if err := syscall.Kill(int(r.Model(t, "qwen").GetWorkerPid()), syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
 		if n, err := io.Copy(io.Discard, resp.Body); !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Errorf("%s: after %d bytes more it ended with %v", accept, n, err)
 		}
 		_ = resp.Body.Close()
-		if resp, text := r.post(t, "/v1/synthesize", `{"text":"again"}`); resp.StatusCode != http.StatusOK {
+		if resp, text := r.Post(t, "/v1/synthesize", `{"text":"again"}`); resp.StatusCode != http.StatusOK {
 			t.Errorf("%s: the next one: %d %s", accept, resp.StatusCode, text)
 		}
 	}
 }
 
-// A caller that does not listen to the end stops the work.
-func TestSoundNobodyListensToEnds(t *testing.T) {
-	r := start(t, speechModels+"limits: {slow_reader_timeout: 1s}\n")
+// Speech ends if its client stops reading.
+func TestSpeechEndsIfItsClientDoesNotRead(t *testing.T) {
+	r := start(t, servertest.SpeechModels+"limits: {slow_reader_timeout: 1s}\n")
 	body := `{"text":"` + strings.Repeat("w ", 45_000) + `"}`
 	for _, accept := range []string{"audio/pcm", "audio/wav"} {
-		req, err := http.NewRequestWithContext(within(t, time.Minute), http.MethodPost, r.http+"/v1/synthesize", strings.NewReader(body))
+		req, err := http.NewRequestWithContext(servertest.Within(t, time.Minute), http.MethodPost, r.URL+"/v1/synthesize", strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -179,9 +164,9 @@ func TestSoundNobodyListensToEnds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, func() bool { return activeRequests(t, r) == 0 }) // it reads nothing for a second
+		servertest.Eventually(t, func() bool { return r.ActiveRequests(t) == 0 }) // it reads nothing for a second
 		if _, err := io.Copy(io.Discard, resp.Body); err == nil {
-			t.Errorf("%s: the sound ended as if it were whole", accept)
+			t.Errorf("%s: the answer ended as if it were complete", accept)
 		}
 		_ = resp.Body.Close()
 	}
