@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"os"
 	"testing"
-	"time"
 
 	"google.golang.org/grpc"
 
@@ -103,11 +102,18 @@ func loadConfig(t *testing.T, yaml string) *config.Config {
 	return servertest.LoadConfig(t, yaml)
 }
 
-// within returns a context for one call.
-func within(t *testing.T, d time.Duration) context.Context {
-	t.Helper()
-	return servertest.Within(t, d)
-}
+// Short names of what all tests of servers use.
+var (
+	within      = servertest.Within
+	eventually  = servertest.Eventually
+	say         = servertest.UserMessage
+	checkStatus = servertest.CheckStatus
+	checkHTTP   = servertest.CheckHTTP
+	details     = servertest.Details
+)
 
-// say returns a conversation of one user message.
-func say(text string) []*gatewayv1.ChatMessage { return servertest.UserMessage(text) }
+// activeRequests returns how many requests use the model qwen.
+func activeRequests(t *testing.T, r *running) int32 {
+	t.Helper()
+	return r.test.ActiveRequests(t)
+}
