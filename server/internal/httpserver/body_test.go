@@ -179,8 +179,8 @@ func TestEarlyAnswerReachesClientThatSendsAllFirst(t *testing.T) {
 }
 
 // A route bounds its bodies whatever their Content-Type says, and whatever name
-// its path ends with: /v1/tasks/Transcribe is not the RPC Transcribe, whose
-// messages may go on without end.
+// its path ends with: /v1/tasks/Transcribe is not the RPC Transcribe, whose body
+// has no bound.
 func TestContentTypeDoesNotChangeTheBounds(t *testing.T) {
 	url := serve(t, nil) // takes messages of 8 MiB, so bodies of 10.7 MiB
 	const size = 60 << 20

@@ -1,8 +1,8 @@
 // Package bodies bounds the bodies of requests: their size, the time in which
 // they must arrive, and the memory that all of them hold together.
 //
-// A Guard stands before all routes and gives every body the policy Small; a
-// route that takes more states so with With or Choose.
+// A Guard wraps all routes and gives every body the policy Small. A route that
+// takes more states its own policy with With or Choose.
 package bodies
 
 import (
@@ -35,7 +35,7 @@ const (
 	poolBytes = 256 << 20
 )
 
-// Guard bounds the bodies of all requests to a handler.
+// Guard is a handler that bounds the bodies of all requests to the next one.
 type Guard struct {
 	next        http.Handler
 	small       int64 // bytes
@@ -44,8 +44,8 @@ type Guard struct {
 	pool        *inflight.Pool
 }
 
-// NewGuard returns a guard before next, which holds bodies in pool. readTimeout
-// 0 is the default.
+// NewGuard returns a guard of next. The bodies that it holds count in pool.
+// readTimeout 0 is the default.
 func NewGuard(limits config.Limits, pool *inflight.Pool, readTimeout time.Duration, next http.Handler) *Guard {
 	if readTimeout == 0 {
 		readTimeout = defaultReadTimeout

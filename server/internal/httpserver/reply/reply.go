@@ -51,7 +51,7 @@ func Error(w http.ResponseWriter, err error) {
 }
 
 // MessageTooLarge reports whether gRPC refused a message because of its size.
-// gRPC has no code of its own for that: only the text distinguishes it.
+// gRPC has no separate code for that: only the text distinguishes it.
 func MessageTooLarge(code codes.Code, message string) bool {
 	return code == codes.ResourceExhausted && strings.HasPrefix(message, "grpc: received message") &&
 		strings.Contains(message, "larger than max")

@@ -1,6 +1,6 @@
-// Package sockets serves WebSockets: one message at a time, within bounds of
-// size, time and memory, and with an end that tells its reason. What the
-// messages mean is up to the caller.
+// Package sockets serves WebSockets: it reads and writes their messages within
+// bounds of size, time and memory, and closes them with a reason. Its callers
+// define what the messages mean.
 package sockets
 
 import (
@@ -41,8 +41,8 @@ type Options struct {
 	Pool *inflight.Pool
 }
 
-// Set is the open WebSockets of a server. net/http does not know of a connection
-// any more once it is a WebSocket.
+// Set is the open WebSockets of a server. They need a shutdown of their own:
+// net/http no longer knows a connection that has become a WebSocket.
 type Set struct {
 	opts Options
 
@@ -62,8 +62,8 @@ func NewSet(opts Options) *Set {
 }
 
 // Serve upgrades a request to a WebSocket and calls work with it. ctx becomes
-// the context of the socket. The client is told the error that work returns,
-// and the socket is closed; ErrDone is the normal end. A request that is no
+// the context of the socket. The error that work returns is sent to the client,
+// and the socket is closed; ErrDone is the normal end. A request that is not an
 // upgrade is refused.
 func (s *Set) Serve(ctx context.Context, w http.ResponseWriter, r *http.Request, work func(*Socket) error) {
 	if !websocket.IsWebSocketUpgrade(r) || r.ContentLength != 0 {

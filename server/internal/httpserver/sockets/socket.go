@@ -64,7 +64,8 @@ func (c *Socket) run(work func(*Socket) error) {
 // Context ends with the socket.
 func (c *Socket) Context() context.Context { return c.ctx }
 
-// End ends the socket. The first error counts, and the client is told it.
+// End ends the socket with an error, which is sent to the client. Only the first
+// error counts.
 func (c *Socket) End(err error) { c.end(err) }
 
 // Next waits for a message, and releases the reservation of the one before. Only

@@ -1,6 +1,6 @@
 // Package speech serves audio over HTTP that is not JSON: recordings as bodies
 // or as files of a form, speech as the body of an answer, and both over
-// WebSockets. JSON to the same paths goes on to the REST API.
+// WebSockets. JSON requests are passed on to the REST API.
 package speech
 
 import (
