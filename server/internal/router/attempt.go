@@ -40,8 +40,9 @@ type attempt struct {
 // run runs the request. It gives the lease back before it returns, and adds to
 // queued how long it waited for it.
 func (a *attempt) run(caller context.Context, queued *time.Duration) (served *gatewayv1.ServedBy, err error) {
+	var worker lifecycle.WorkerID
 	verdict := errNoVerdict // what a panic below leaves
-	defer func() { a.pass.end(caller, verdict) }()
+	defer func() { a.pass.end(caller, worker, verdict) }()
 	ctx, cancel := context.WithCancelCause(caller)
 	defer cancel(nil)
 	patience := a.patience(caller, cancel)
@@ -50,6 +51,8 @@ func (a *attempt) run(caller context.Context, queued *time.Duration) (served *ga
 	if err != nil {
 		return nil, a.givenUp(ctx, caller, err)
 	}
+	info := lease.Info()
+	worker = info.Worker
 	ctx, span := startSpan(ctx, "infer", a.model)
 	defer func() { endSpan(span, err) }()
 	err = errs.New(errs.Internal, "the request panicked") // what a panic below leaves
@@ -63,9 +66,9 @@ func (a *attempt) run(caller context.Context, queued *time.Duration) (served *ga
 	verdict = err
 	return &gatewayv1.ServedBy{
 		Model:             a.model,
-		Engine:            lease.Engine(),
-		QueueDuration:     durationpb.New(lease.QueueDuration()),
-		LoadDuration:      durationpb.New(lease.LoadDuration()),
+		Engine:            info.Engine,
+		QueueDuration:     durationpb.New(info.QueueDuration),
+		LoadDuration:      durationpb.New(info.LoadDuration),
 		InferenceDuration: durationpb.New(time.Since(start)),
 	}, err
 }
@@ -78,9 +81,9 @@ type probing struct {
 }
 
 // Pause implements Lease.
-func (l probing) Pause() {
+func (l probing) Pause(forAudio bool) func(context.Context) error {
 	l.pass.paused()
-	l.Lease.Pause()
+	return l.Lease.Pause(forAudio)
 }
 
 // live tells whether the request's audio arrives while it is used.
@@ -124,7 +127,7 @@ func (a *attempt) lease(ctx context.Context, queued *time.Duration) (lease Lease
 		*queued += time.Since(start)
 		return nil, err
 	}
-	*queued += lease.QueueDuration()
+	*queued += lease.Info().QueueDuration
 	return lease, nil
 }
 

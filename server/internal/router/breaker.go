@@ -9,6 +9,8 @@ import (
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/lifecycle"
+	"github.com/lexilingo/modelgateway/server/internal/worker"
 	"github.com/sony/gobreaker/v2"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
@@ -30,10 +32,11 @@ type breaker struct {
 	circuit *gobreaker.TwoStepCircuitBreaker[any]
 
 	mu       sync.Mutex
-	failures int         // in a row
-	last     *errs.Error // the last failure; kept when requests succeed again
-	tripped  int         // failures when it opened
-	retry    time.Time   // when a request may try again, if it is open
+	failures int                // in a row
+	last     *errs.Error        // the last failure; kept when requests succeed again
+	lost     lifecycle.WorkerID // the worker whose end was counted last
+	tripped  int                // failures when it opened
+	retry    time.Time          // when a request may try again, if it is open
 }
 
 // errNoVerdict is what the circuit is told of requests that say nothing about
@@ -178,8 +181,9 @@ func (p *passage) paused() {
 	}
 }
 
-// end tells how the request ended. ctx is the caller's.
-func (p *passage) end(ctx context.Context, err error) {
+// end tells how the request ended. ctx is the caller's; id is the worker that
+// ran the request, zero if none did.
+func (p *passage) end(ctx context.Context, id lifecycle.WorkerID, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.ended {
@@ -196,7 +200,7 @@ func (p *passage) end(ctx context.Context, err error) {
 	case err == nil:
 		b.worked()
 		p.tell(nil)
-	case blames(ctx, err) && b.failed(errs.From(err)):
+	case blames(ctx, err) && b.failed(id, err):
 		p.tell(err)
 	default:
 		p.tell(errNoVerdict)
@@ -224,16 +228,19 @@ func (b *breaker) worked() {
 	b.failures = 0
 }
 
-// failed takes note of a failure; false if it is known already: all requests of
-// a worker that is lost end with the same error, and it was lost once.
-func (b *breaker) failed(err *errs.Error) bool {
+// failed counts a failure and reports whether it is a new one: a worker that
+// ends fails all its requests, and that is one failure.
+func (b *breaker) failed(id lifecycle.WorkerID, err error) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.last == err {
-		return false
+	if errors.Is(err, worker.ErrEnded) {
+		if b.lost == id {
+			return false
+		}
+		b.lost = id
 	}
 	b.failures++
-	b.last = err
+	b.last = errs.From(err)
 	return true
 }
 

@@ -12,6 +12,8 @@ import (
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/lifecycle"
+	"github.com/lexilingo/modelgateway/server/internal/worker"
 )
 
 const (
@@ -38,7 +40,7 @@ func newFused(t *testing.T) *fused {
 // request runs one that ends with an error.
 func (f *fused) request(err error) {
 	f.t.Helper()
-	f.admitted().end(f.t.Context(), err)
+	f.admitted().end(f.t.Context(), lifecycle.WorkerID{}, err)
 }
 
 func (f *fused) admitted() *passage {
@@ -96,7 +98,7 @@ func TestABreakerOpensAndClosesAgain(t *testing.T) {
 		if _, refusal := f.admit(); refusal == nil || refusal.RetryAfter() != time.Second {
 			t.Errorf("while one request finds out: %v", refusal)
 		}
-		probe.end(t.Context(), crash())
+		probe.end(t.Context(), lifecycle.WorkerID{}, crash())
 		f.state(opened)
 		time.Sleep(30*time.Second + time.Nanosecond)
 		f.request(nil)
@@ -146,7 +148,7 @@ func TestWhatABreakerCounts(t *testing.T) {
 	for name, c := range cases {
 		f := newFused(t)
 		f.request(crash())
-		f.admitted().end(c.ctx, c.err)
+		f.admitted().end(c.ctx, lifecycle.WorkerID{}, c.err)
 		want := int32(1)
 		if c.counts {
 			want = 2
@@ -157,16 +159,21 @@ func TestWhatABreakerCounts(t *testing.T) {
 	}
 }
 
-// A worker that is lost fails all its requests with one error.
+// A worker that ends fails all its requests.
 func TestOneCrashCountsOnce(t *testing.T) {
 	f := newFused(t)
-	lost := crash()
+	lost := func(launch int) {
+		id := lifecycle.WorkerID{Model: "m", Launch: launch}
+		f.admitted().end(t.Context(), id, errs.New(errs.EngineCrashed, "it crashed").WithCause(worker.ErrEnded))
+	}
 	for range 16 {
-		f.request(lost)
+		lost(1)
 	}
 	f.state(closed)
-	f.request(crash())
-	f.request(crash())
+	f.request(crash()) // of a worker that lives
+	lost(1)
+	f.state(closed)
+	lost(2)
 	f.state(opened)
 }
 
@@ -182,9 +189,9 @@ func TestAnAnswerClosesTheBreakerBeforeItsEnd(t *testing.T) {
 		f.request(nil)
 		f.request(crash())
 		f.request(crash())
-		stream.end(t.Context(), crash()) // counts like any other's end
+		stream.end(t.Context(), lifecycle.WorkerID{}, crash()) // counts like any other's end
 		f.state(opened)
-		stream.end(t.Context(), nil)
+		stream.end(t.Context(), lifecycle.WorkerID{}, nil)
 		f.state(opened)
 	})
 }
@@ -207,7 +214,7 @@ func TestAnOldRequestTakesNoProbe(t *testing.T) {
 		// Its end counts as any other's.
 		f.request(crash())
 		f.request(crash())
-		old.end(t.Context(), crash())
+		old.end(t.Context(), lifecycle.WorkerID{}, crash())
 		f.state(opened)
 	})
 }
@@ -222,11 +229,11 @@ func TestAnOldAnswerLeavesAProbeAlone(t *testing.T) {
 		probe := f.admitted()
 		old.answered()
 		f.state(halfOpen)
-		old.end(t.Context(), crash())
+		old.end(t.Context(), lifecycle.WorkerID{}, crash())
 		f.state(halfOpen)
 		probe.answered()
 		f.state(closed)
-		probe.end(t.Context(), nil)
+		probe.end(t.Context(), lifecycle.WorkerID{}, nil)
 		f.request(nil)
 	})
 }
@@ -249,8 +256,8 @@ func TestAPausedProbeMakesRoom(t *testing.T) {
 		second.answered()
 		f.state(closed)
 		silent.paused()
-		silent.end(t.Context(), crash())
-		second.end(t.Context(), crash())
+		silent.end(t.Context(), lifecycle.WorkerID{}, crash())
+		second.end(t.Context(), lifecycle.WorkerID{}, crash())
 		if n := f.describe().GetConsecutiveFailureCount(); n != 2 {
 			t.Errorf("%d failures", n)
 		}
@@ -259,7 +266,7 @@ func TestAPausedProbeMakesRoom(t *testing.T) {
 		time.Sleep(31 * time.Second)
 		silent = f.admitted()
 		silent.paused()
-		silent.end(t.Context(), crash())
+		silent.end(t.Context(), lifecycle.WorkerID{}, crash())
 		f.state(opened)
 	})
 }
@@ -285,14 +292,14 @@ func TestLateEndsDoNotTurnABreaker(t *testing.T) {
 		f := newFused(t)
 		good, bad := f.admitted(), f.admitted()
 		f.trip()
-		good.end(t.Context(), nil)
+		good.end(t.Context(), lifecycle.WorkerID{}, nil)
 		f.state(opened)
 		if _, refusal := f.admit(); !strings.Contains(refusal.Message(), "after 3 failed requests") {
 			t.Error(refusal)
 		}
 		time.Sleep(31 * time.Second)
 		f.request(nil)
-		bad.end(t.Context(), crash())
+		bad.end(t.Context(), lifecycle.WorkerID{}, crash())
 		f.state(closed)
 	})
 }
@@ -304,7 +311,7 @@ func TestABreakerOfNoFailuresStaysClosed(t *testing.T) {
 		if refusal != nil {
 			t.Fatal(refusal)
 		}
-		p.end(t.Context(), crash())
+		p.end(t.Context(), lifecycle.WorkerID{}, crash())
 	}
 }
 

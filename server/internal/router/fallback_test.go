@@ -19,26 +19,20 @@ import (
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 	"github.com/lexilingo/modelgateway/server/internal/lifecycle"
-	"github.com/lexilingo/modelgateway/server/internal/worker"
 )
 
 // play is what a model does with one request: hear gives its audio, say sends
 // output.
 type play func(ctx context.Context, hear func() ([]byte, error), say func(string)) error
 
-// acted is a worker that does a play.
-type acted struct {
-	worker.Worker
-	play play
-}
-
-func (a acted) Run(ctx context.Context) (enginev1.Engine_RunClient, error) {
+// perform opens the stream of a worker that does a play.
+func (p play) perform(ctx context.Context) enginev1.Engine_RunClient {
 	s := &stage{ctx: ctx, audio: make(chan []byte), out: make(chan *enginev1.RunResponse), ended: make(chan error, 1), left: make(chan struct{})}
 	go func() {
 		defer close(s.left)
-		s.ended <- a.play(ctx, s.hear, s.say)
+		s.ended <- p(ctx, s.hear, s.say)
 	}()
-	return s, nil
+	return s
 }
 
 // stage is the stream of one play.
@@ -105,7 +99,9 @@ type onStage struct {
 	play play
 }
 
-func (l *onStage) Worker() worker.Worker { return acted{play: l.play} }
+func (l *onStage) Run(ctx context.Context) (enginev1.Engine_RunClient, error) {
+	return l.play.perform(ctx), nil
+}
 
 // theatre routes the task "chat" to the models "first" and "second".
 type theatre struct {

@@ -172,12 +172,39 @@ type silenced struct {
 	waits int
 }
 
-func (l *silenced) Silent(waits bool) {
-	if waits {
+func (l *silenced) Pause(forAudio bool) func(context.Context) error {
+	if forAudio {
 		l.waits++
 	}
+	return l.onStage.Pause(forAudio)
 }
-func (l *silenced) Done() <-chan struct{} { return l.done }
-func (l *silenced) Cause() error {
-	return errs.New(errs.DeadlineExceeded, "silent").WithCause(lifecycle.ErrSilent)
+
+func (l *silenced) Run(ctx context.Context) (enginev1.Engine_RunClient, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		select {
+		case <-l.done:
+		case <-ctx.Done():
+		}
+		cancel()
+	}()
+	return &silencedStream{Engine_RunClient: l.play.perform(ctx), done: l.done}, nil
+}
+
+// silencedStream fails with the loss of its lease.
+type silencedStream struct {
+	enginev1.Engine_RunClient
+	done chan struct{}
+}
+
+func (s *silencedStream) Recv() (*enginev1.RunResponse, error) {
+	resp, err := s.Engine_RunClient.Recv()
+	select {
+	case <-s.done:
+		if err != nil {
+			err = errs.New(errs.DeadlineExceeded, "silent").WithCause(lifecycle.ErrSilent)
+		}
+	default:
+	}
+	return resp, err
 }

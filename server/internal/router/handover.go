@@ -22,6 +22,8 @@ type handover struct {
 	// stalled is closed when the caller was too slow. Whether a message counts as
 	// taken or stalled is settled by which of the two channels comes first.
 	stalled chan struct{}
+	// resume ends the lease's pause; set by the watch before it waits for taken.
+	resume func(context.Context) error
 }
 
 func newHandover(lease Lease, slowReader time.Duration, emit func(*enginev1.RunResponse) error) *handover {
@@ -47,14 +49,14 @@ func (h *handover) message(ctx context.Context, resp *enginev1.RunResponse) erro
 	case err != nil:
 		return emitError{err}
 	case paused:
-		return h.lease.Resume(ctx)
+		return h.resume(ctx)
 	}
 	return nil
 }
 
 // watch waits on a slow caller.
 func (h *handover) watch() {
-	h.lease.Pause()
+	h.resume = h.lease.Pause(false)
 	var tooLong <-chan time.Time
 	if h.grace > 0 {
 		timer := time.NewTimer(h.grace)

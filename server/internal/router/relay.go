@@ -12,6 +12,7 @@ import (
 	"github.com/lexilingo/modelgateway/engines/errs"
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
 	"github.com/lexilingo/modelgateway/server/internal/lifecycle"
+	"github.com/lexilingo/modelgateway/server/internal/worker"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
@@ -32,13 +33,6 @@ func relay(ctx context.Context, lease Lease, req Request, slowReader time.Durati
 	defer cancel(nil)
 	h := newHandover(lease, slowReader, emit)
 	var helpers sync.WaitGroup
-	helpers.Go(func() {
-		select {
-		case <-lease.Done():
-			cancel(lease.Cause())
-		case <-run.Done():
-		}
-	})
 	ended := make(chan error, 1)
 	go func() { ended <- recovered(func() error { return exchange(run, cancel, &helpers, lease, req, h) }) }()
 	var err error
@@ -51,7 +45,7 @@ func relay(ctx context.Context, lease Lease, req Request, slowReader time.Durati
 		err = context.Cause(run) // the worker took broken audio for its end
 	}
 	if err != nil && !errors.Is(err, errStalled) {
-		err = cause(ctx, run, lease, err)
+		err = cause(ctx, run, err)
 	}
 	cancel(nil) // the worker has said all: more audio changes nothing
 	helpers.Wait()
@@ -87,7 +81,7 @@ func recovered(f func() error) (err error) {
 // exchange opens the stream, sends from one of the helpers where there is audio,
 // and receives to the end.
 func exchange(run context.Context, cancel context.CancelCauseFunc, helpers *sync.WaitGroup, lease Lease, req Request, h *handover) error {
-	stream, err := lease.Worker().Run(run)
+	stream, err := lease.Run(run)
 	if err != nil {
 		return err
 	}
@@ -136,11 +130,9 @@ func next(ctx context.Context, lease Lease, audio Audio) ([]byte, error) {
 	if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
 		return piece, audioFault(ctx, err)
 	}
-	lease.Pause()
-	lease.Silent(true)
+	resume := lease.Pause(true)
 	piece, err = audio.Next(ctx)
-	lease.Silent(false)
-	if resumed := lease.Resume(ctx); resumed != nil {
+	if resumed := resume(ctx); resumed != nil {
 		return nil, resumed
 	}
 	return piece, audioFault(ctx, err)
@@ -191,9 +183,6 @@ func receive(ctx context.Context, stream enginev1.Engine_RunClient, h *handover)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
-		if status.Code(err) == codes.ResourceExhausted && errs.ReasonOf(err) == errs.InvalidRequest {
-			return errs.New(errs.Internal, "the engine answered a message that is too large").WithCause(err)
-		}
 		if err != nil {
 			return err
 		}
@@ -203,28 +192,28 @@ func receive(ctx context.Context, stream enginev1.Engine_RunClient, h *handover)
 	}
 }
 
-// cause says why an exchange failed: because the caller's side did, because the
-// lease was lost, or for what the worker said.
-func cause(ctx, run context.Context, lease Lease, err error) error {
-	var emitted emitError
-	if errors.As(err, &emitted) && ctx.Err() == nil {
-		return emitted.blame()
-	}
+// cause picks the error of a request from what failed. The loss of its lease
+// comes first, then the end of the call: a deadline that passes while the request
+// is at work becomes DEADLINE_EXCEEDED here, whatever failed with it. Then what
+// the caller's side did wrong, and what the worker said.
+func cause(ctx, run context.Context, err error) error {
 	var p *panicked
-	if errors.As(err, &p) || errors.As(context.Cause(run), &p) {
+	var emitted emitError
+	audio := context.Cause(run)
+	switch {
+	case errors.As(err, &p) || errors.As(audio, &p):
 		return p
-	}
-	select {
-	case <-lease.Done():
-		lost := lease.Cause()
-		if errors.Is(lost, lifecycle.ErrSilent) {
-			return callersFault(lost)
-		}
-		return lost
+	case errors.Is(err, worker.ErrEnded):
+		return err
+	case errors.Is(err, lifecycle.ErrSilent):
+		return callersFault(err)
+	case ctx.Err() != nil:
+		return errs.From(ctx.Err())
+	case errors.As(err, &emitted):
+		return emitted.blame()
+	case audio != nil && !errors.Is(audio, context.Canceled):
+		return audio
 	default:
+		return err
 	}
-	if why := context.Cause(run); why != nil && ctx.Err() == nil && !errors.Is(why, context.Canceled) {
-		return why // the caller's audio
-	}
-	return lease.Explain(ctx, err)
 }

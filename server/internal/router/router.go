@@ -15,34 +15,21 @@ import (
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 	"github.com/lexilingo/modelgateway/server/internal/lifecycle"
-	"github.com/lexilingo/modelgateway/server/internal/worker"
 )
 
 // Lease is the right to use a loaded model; see lifecycle.Lease.
 type Lease interface {
-	// Engine is the name of the model's engine.
-	Engine() string
-	// Worker runs the request.
-	Worker() worker.Worker
-	// QueueDuration is how long the request waited, without the load.
-	QueueDuration() time.Duration
-	// LoadDuration is how long it waited for the model's load.
-	LoadDuration() time.Duration
+	// Info says which worker runs the request and how long the request waited.
+	Info() lifecycle.LeaseInfo
+	// Run opens the request's stream to the worker. Its errors say why the
+	// request failed, also if the lease was lost.
+	Run(ctx context.Context) (enginev1.Engine_RunClient, error)
+	// Pause gives up the model's cores while the request waits for its client.
+	// With forAudio the lease may be lost to other requests if that takes long.
+	// The returned function waits for the cores and must be called once.
+	Pause(forAudio bool) (resume func(context.Context) error)
 	// Release gives the lease back, with the error that the request ends with.
 	Release(err error)
-	// Done is closed when the lease is lost, e.g. because the worker died.
-	Done() <-chan struct{}
-	// Cause tells, after Done, why.
-	Cause() error
-	// Explain turns the error of a broken stream into its cause.
-	Explain(ctx context.Context, err error) error
-	// Pause gives up the model's cores while the caller is waited for.
-	Pause()
-	// Silent tells whether the caller's audio is waited for: who says nothing
-	// for long loses the lease to others who wait for one.
-	Silent(waits bool)
-	// Resume waits to have them back.
-	Resume(ctx context.Context) error
 }
 
 // Acquire waits for a lease; see lifecycle.Manager.Acquire.

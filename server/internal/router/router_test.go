@@ -14,7 +14,6 @@ import (
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 	"github.com/lexilingo/modelgateway/server/internal/lifecycle"
-	"github.com/lexilingo/modelgateway/server/internal/worker"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -27,32 +26,23 @@ type lent struct {
 	released []error
 }
 
-func (l *lent) Engine() string               { return "fake" }
-func (l *lent) Worker() worker.Worker        { return endless{} }
-func (l *lent) QueueDuration() time.Duration { return 0 }
-func (l *lent) LoadDuration() time.Duration  { return 0 }
-func (l *lent) Done() <-chan struct{}        { return nil }
-func (l *lent) Silent(bool)                  {}
-func (l *lent) Resume(context.Context) error { return nil }
+func (l *lent) Info() lifecycle.LeaseInfo { return lifecycle.LeaseInfo{Engine: "fake"} }
 
-func (l *lent) Explain(_ context.Context, err error) error { return errs.From(err) }
+func (l *lent) Run(ctx context.Context) (enginev1.Engine_RunClient, error) {
+	return answers{ctx: ctx}, nil
+}
 
-func (l *lent) Pause() {
+func (l *lent) Pause(bool) func(context.Context) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.paused = true
+	return func(context.Context) error { return nil }
 }
 
 func (l *lent) Release(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.released = append(l.released, err)
-}
-
-type endless struct{ worker.Worker }
-
-func (endless) Run(ctx context.Context) (enginev1.Engine_RunClient, error) {
-	return answers{ctx: ctx}, nil
 }
 
 type answers struct {
