@@ -6,14 +6,14 @@ import (
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
 )
 
-// meter counts what the messages of one request report.
+// meter counts the tokens and the audio that the messages of one request report.
 type meter struct {
 	observer    Observer
 	task, model string
 	sampleRate  int32
 }
 
-const bytesPerSample = 2 // speech comes as signed 16-bit samples, mono
+const bytesPerSample = 2 // synthesized audio has signed 16-bit samples, mono
 
 func (m *meter) count(resp *enginev1.RunResponse) {
 	switch p := resp.GetPayload().(type) {
