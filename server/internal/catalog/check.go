@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/lexilingo/modelgateway/engines/bundled"
 )
 
 // Patterns of names. Names become URLs, file names and shell commands, so the
@@ -46,7 +48,7 @@ func (m Model) check() error {
 	if !namePattern.MatchString(m.Revision) || strings.Contains(m.Revision, "..") {
 		addf("revision %q must be a commit, a tag or a branch", m.Revision)
 	}
-	if !slices.Contains([]string{"llama", "whisper", "piper", "hubert"}, m.Engine) {
+	if !slices.ContainsFunc(bundled.Engines(), func(e bundled.Engine) bool { return e.Name == m.Engine }) {
 		addf("unknown engine %q", m.Engine)
 	}
 	if !printable(m.Task) || m.Task == "" || !printable(m.Note) {

@@ -113,6 +113,11 @@ func TestBuiltInCloudStaysACloud(t *testing.T) {
 	if err != nil || cfg.InProcess("gemini") {
 		t.Errorf("a program of one's own is passed over, %v", err)
 	}
+	// Such an engine has its own account, so it needs no GEMINI_API_KEY.
+	cfg, err = load(t, "engines: {gemini: {command: [my-gemini], cloud: true}}\n", nil, Overrides{})
+	if err != nil || cfg.Models["gemini"].Absent != "" {
+		t.Errorf("a program of the user's own is absent: %q, %v", cfg.Models["gemini"].Absent, err)
+	}
 }
 
 // What is wrong with a key is told without the key.

@@ -164,7 +164,7 @@ func TestHubertFiles(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	model := func(path string, parameters map[string]any) error {
-		return checkFiles(config.Model{Engine: "hubert", ResolvedPath: filepath.Join(dir, path), Parameters: parameters})
+		return checkFiles(config.Model{ResolvedPath: filepath.Join(dir, path), Parameters: parameters}, []string{"engine-hubert"})
 	}
 	const vocabulary = `{"A": 1}`
 	write(t, filepath.Join(dir, "flat/model.onnx"), "x")

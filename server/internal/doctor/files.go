@@ -6,25 +6,28 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/lexilingo/modelgateway/engines/bundled"
 	"github.com/lexilingo/modelgateway/engines/errs"
+	hubertsettings "github.com/lexilingo/modelgateway/engines/hubert/settings"
 	"github.com/lexilingo/modelgateway/engines/piper/voicefile"
 	"github.com/lexilingo/modelgateway/engines/whisper/modelfile"
+	whispersettings "github.com/lexilingo/modelgateway/engines/whisper/settings"
 	"github.com/lexilingo/modelgateway/server/internal/config"
 )
 
 // checkFiles checks the files of a speech model as its engine does before it
 // reads the weights. The files of chat models are checked by the estimate.
-func checkFiles(m config.Model) error {
-	switch m.Engine {
-	case "whisper":
+func checkFiles(m config.Model, command []string) error {
+	switch bundled.NameOf(command) {
+	case bundled.Whisper:
 		return checkWhisper(m)
-	case "piper":
+	case bundled.Piper:
 		voice, err := voicefile.Find(m.ResolvedPath)
 		if err == nil {
 			_, err = voicefile.Read(voice.Config, voice.Name)
 		}
 		return err
-	case "hubert":
+	case bundled.Hubert:
 		return checkHubert(m)
 	}
 	return nil
@@ -37,7 +40,7 @@ func checkWhisper(m config.Model) error {
 		return err
 	}
 	if vad, _ := m.Parameters["vad_model"].(string); vad != "" {
-		return modelfile.CheckVAD(vad)
+		return modelfile.CheckVAD(whispersettings.Parameters{VADModel: vad}.VADPath(m.ResolvedPath))
 	}
 	return nil
 }
@@ -70,7 +73,7 @@ func hubertFiles(m config.Model) (model, vocabulary string) {
 	}
 	file, _ := m.Parameters["file"].(string)
 	if file == "" {
-		file = "model.onnx"
+		file = hubertsettings.Defaults().File
 	}
 	model = firstExisting(filepath.Join(path, file), filepath.Join(path, "onnx", file))
 	return model, firstExisting(filepath.Join(path, "vocab.json"), filepath.Join(filepath.Dir(model), "vocab.json"))
@@ -91,13 +94,13 @@ func firstExisting(paths ...string) string {
 // for engines that are not part of this repository.
 func downloadAdvice(engine string) string {
 	switch engine {
-	case "llama":
+	case bundled.Llama:
 		return `Download a chat model in GGUF format: "modelgateway pull qwen3-1.7b-q8_0" downloads Qwen3-1.7B-Q8_0.gguf.`
-	case "whisper":
+	case bundled.Whisper:
 		return `Download a whisper.cpp model: "modelgateway pull whisper-base" downloads ggml-base.bin.`
-	case "piper":
+	case bundled.Piper:
 		return `Download a voice and its .onnx.json: "modelgateway pull en_US-norman-medium" downloads one of rhasspy/piper-voices.`
-	case "hubert":
+	case bundled.Hubert:
 		return `Download a CTC model in ONNX format and its vocab.json: "modelgateway pull hubert-large-ls960-ft" downloads an export of facebook/hubert-large-ls960-ft.`
 	}
 	return ""

@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/structpb"
 
+	"github.com/lexilingo/modelgateway/engines/bundled"
 	"github.com/lexilingo/modelgateway/engines/errs"
 	"github.com/lexilingo/modelgateway/engines/footprint"
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
@@ -51,14 +52,15 @@ func extractStarter(cfg *config.Config) error {
 // start either.
 func checkModel(cfg *config.Config, name string, m config.Model, engineStarted bool) Finding {
 	check := "model " + name
-	estimate, err := estimateModel(m)
+	command := cfg.Engines[m.Engine].Command
+	estimate, err := estimateModel(m, command)
 	if err == nil {
-		err = checkFiles(m)
+		err = checkFiles(m, command)
 	}
 	switch errs.ReasonOf(err) {
 	case errs.ModelFileMissing:
 		detail := m.ResolvedPath + ": " + errs.From(err).Message()
-		remedy := missingFileRemedy(m.Engine, cfg.ModelTasks(name))
+		remedy := missingFileRemedy(bundled.NameOf(command), cfg.ModelTasks(name))
 		if !engineStarted {
 			return warn(check, remedy, "%s", detail)
 		}
@@ -87,7 +89,7 @@ func missingFileRemedy(engine string, tasks []string) string {
 }
 
 // estimateModel estimates the memory of a model from the header of its file.
-func estimateModel(m config.Model) (int64, error) {
+func estimateModel(m config.Model, command []string) (int64, error) {
 	if err := checkReadable(m.ResolvedPath); err != nil {
 		return 0, err
 	}
@@ -95,8 +97,8 @@ func estimateModel(m config.Model) (int64, error) {
 	if err != nil {
 		return 0, errs.New(errs.InvalidRequest, "invalid parameters: %v", err)
 	}
-	return footprint.Estimate(footprint.Source{
-		Engine: m.Engine, Path: m.ResolvedPath, Parameters: parameters, MaxConcurrency: m.MaxConcurrency,
+	return bundled.EstimateMemory(command, footprint.Model{
+		Path: m.ResolvedPath, Parameters: parameters, MaxConcurrency: m.MaxConcurrency,
 	})
 }
 

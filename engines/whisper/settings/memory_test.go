@@ -1,4 +1,4 @@
-package footprint
+package settings
 
 import (
 	"encoding/binary"
@@ -10,24 +10,37 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
+	"github.com/lexilingo/modelgateway/engines/footprint"
 )
 
-const whisperStarter = "../../models/starter/whisper.bin"
+const (
+	starter     = "../../../models/starter/whisper.bin"
+	chatStarter = "../../../models/starter/chat.gguf"
+)
 
-func whisperSource(t *testing.T, path string, streams int, settings map[string]any) Source {
+func estimate(t *testing.T, m footprint.Model) int64 {
 	t.Helper()
-	p, err := structpb.NewStruct(settings)
+	n, err := EstimateMemory(m)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Source{Engine: "whisper", Path: path, Parameters: p, MaxConcurrency: streams}
+	return n
 }
 
-// shaped writes the head of a whisper file of another shape, and as many zeros as
-// the published file of that shape has.
+func whisper(t *testing.T, path string, requests int, parameters map[string]any) footprint.Model {
+	t.Helper()
+	p, err := structpb.NewStruct(parameters)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return footprint.Model{Path: path, Parameters: p, MaxConcurrency: requests}
+}
+
+// shaped writes a whisper file with the header of another shape and the size of
+// the published file of that shape.
 func shaped(t *testing.T, width, layers int32, size int64) string {
 	t.Helper()
-	head, err := os.ReadFile(whisperStarter)
+	head, err := os.ReadFile(starter)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,34 +58,34 @@ func shaped(t *testing.T, width, layers int32, size int64) string {
 	return path
 }
 
-func TestWhisperGoesByTheHeader(t *testing.T) {
+func TestEstimateDependsOnTheHeader(t *testing.T) {
 	one := map[string]any{"block_seconds": 60}
-	small := estimate(t, whisperSource(t, whisperStarter, 1, one))
-	for name, settings := range map[string]map[string]any{
+	small := estimate(t, whisper(t, starter, 1, one))
+	for name, parameters := range map[string]map[string]any{
 		"longer blocks":      {"block_seconds": 600},
 		"more hypotheses":    {"block_seconds": 60, "beam_size": 8},
 		"no flash attention": {"block_seconds": 60, "flash_attn": false},
 	} {
-		if more := estimate(t, whisperSource(t, whisperStarter, 1, settings)); more <= small {
+		if more := estimate(t, whisper(t, starter, 1, parameters)); more <= small {
 			t.Errorf("%s need %d, without them %d", name, more, small)
 		}
 	}
-	if less := estimate(t, whisperSource(t, whisperStarter, 1, map[string]any{"block_seconds": 60, "n_max_text_ctx": 1})); less >= small {
+	if less := estimate(t, whisper(t, starter, 1, map[string]any{"block_seconds": 60, "n_max_text_ctx": 1})); less >= small {
 		t.Errorf("without context %d, with it %d", less, small)
 	}
-	two := estimate(t, whisperSource(t, whisperStarter, 2, one))
+	two := estimate(t, whisper(t, starter, 2, one))
 	state := two - small
-	if three := estimate(t, whisperSource(t, whisperStarter, 3, one)); three-two < state-1 || three-two > state+1 {
-		t.Errorf("streams take %d and %d", state, three-two)
+	if three := estimate(t, whisper(t, starter, 3, one)); three-two < state-1 || three-two > state+1 {
+		t.Errorf("requests take %d and %d", state, three-two)
 	}
-	base := estimate(t, whisperSource(t, shaped(t, 512, 6, 147_964_211), 1, one))
+	base := estimate(t, whisper(t, shaped(t, 512, 6, 147_964_211), 1, one))
 	if base < 350e6 || base > 480e6 {
 		t.Errorf("a model of the shape of base takes %d MB", base/1e6)
 	}
 }
 
-func TestBadWhisperFilesAreTyped(t *testing.T) {
-	whole, err := os.ReadFile(whisperStarter)
+func TestErrorsOfFilesHaveReasons(t *testing.T) {
+	whole, err := os.ReadFile(starter)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,11 +103,11 @@ func TestBadWhisperFilesAreTyped(t *testing.T) {
 	}{
 		"missing":           {filepath.Join(dir, "none.bin"), errs.ModelFileMissing},
 		"empty":             {write("empty.bin", nil), errs.ModelFileInvalid},
-		"a chat model":      {starter, errs.ModelFileInvalid},
+		"a chat model":      {chatStarter, errs.ModelFileInvalid},
 		"cut in the header": {write("cut.bin", whole[:40]), errs.ModelFileInvalid},
 		"a folder":          {dir, errs.ModelFileInvalid},
 	} {
-		if _, err := Estimate(whisperSource(t, c.path, 1, nil)); errs.ReasonOf(err) != c.want {
+		if _, err := EstimateMemory(whisper(t, c.path, 1, nil)); errs.ReasonOf(err) != c.want {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
