@@ -18,7 +18,7 @@ const progressBarWidth = 30
 type loadCommand struct {
 	Name     string `arg:"" help:"Model to load."`
 	Pin      bool   `help:"Keep the model loaded until \"unload\"."`
-	Priority string `help:"Priority of the load (${enum}; own is that of the model). Idle models of this priority or below can be unloaded for it." enum:"own,low,normal,high,critical" default:"own"`
+	Priority string `help:"Priority of the load: ${enum}. Default: the model's own. Idle models of this priority or below can be unloaded for it." enum:"own,low,normal,high,critical" default:"own"`
 }
 
 // Run loads a model and shows the progress.
@@ -123,8 +123,8 @@ func (u unloadCommand) Run(ctx context.Context, g *globals, con *console) error 
 }
 
 type planCommand struct {
-	Name     string `arg:"" help:"Model to plan the load of."`
-	Priority string `help:"Priority of the planned load (${enum}; own is that of the model)." enum:"own,low,normal,high,critical" default:"own"`
+	Name     string `arg:"" help:"Model that would be loaded."`
+	Priority string `help:"Priority of the planned load: ${enum}. Default: the model's own." enum:"own,low,normal,high,critical" default:"own"`
 }
 
 // Run prints what a load would do.

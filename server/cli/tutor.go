@@ -101,7 +101,7 @@ func inline(con *console, text string, edits []*gatewayv1.GrammarEdit) string {
 type respondCommand struct {
 	Text   []string `arg:"" optional:"" help:"What the learner says. Default: standard input."`
 	Level  string   `help:"The learner's CEFR level: ${enum}." enum:"A1,A2,B1,B2,C1,C2" default:"B1"`
-	System string   `short:"s" placeholder:"TEXT" help:"System prompt that replaces the one of the tutor."`
+	System string   `short:"s" placeholder:"TEXT" help:"System prompt to use instead of the tutor's."`
 	routingFlags
 	samplingFlags
 }
