@@ -1,7 +1,7 @@
-"""Talks to a running server with the generated Python.
+"""Calls a running server with the generated Python code.
 
 Usage: PYTHONPATH=gen/python python3 chat.py ADDRESS TEXT
-Prints one JSON object: the whole answer, the streamed answer, who served.
+Prints one JSON object: the whole answer, the streamed answer, and which model answered.
 """
 
 import json
