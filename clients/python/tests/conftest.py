@@ -36,11 +36,11 @@ models:
 tasks:
   chat: {{primary: qwen, fallbacks: []}}
   grammar: {{primary: qwen, fallbacks: []}}
-  response: {{primary: tutor, fallbacks: []}}
-  stt: {{primary: whisper, fallbacks: []}}
-  tts: {{primary: piper, fallbacks: []}}
+  respond: {{primary: tutor, fallbacks: []}}
+  transcribe: {{primary: whisper, fallbacks: []}}
+  synthesize: {{primary: piper, fallbacks: []}}
   pronunciation: {{primary: hubert, fallbacks: []}}
-  explain_vi: {{primary: tutor, fallbacks: []}}
+  explain_vietnamese: {{primary: tutor, fallbacks: []}}
 """
 
 # The starter models for speech, with their own engines.
