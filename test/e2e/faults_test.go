@@ -142,7 +142,7 @@ func TestKilledServerLeavesNoWorker(t *testing.T) {
 	if err := s.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 2*time.Second, "the worker dies with the gateway", func() bool { return !alive(pid) })
+	eventually(t, 2*time.Second, "the worker ends with the server", func() bool { return !alive(pid) })
 }
 
 func TestStoppedWorkerIsReplaced(t *testing.T) {

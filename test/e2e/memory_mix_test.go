@@ -189,7 +189,7 @@ func (m *mix) check(t *testing.T) {
 	if !m.everyoneServed() {
 		t.Errorf("not every kind of request was served: %v", m.served)
 	}
-	eventually(t, 30*time.Second, "nothing is at work or waits", func() bool {
+	eventually(t, 30*time.Second, "no request is active or queued", func() bool {
 		for _, model := range m.s.status(t).GetModels() {
 			if model.GetActiveCount() != 0 || model.GetQueuedCount() != 0 {
 				return false

@@ -229,7 +229,7 @@ func TestPythonEngineCancelAndExit(t *testing.T) {
 	if err := s.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 20*time.Second, "the worker dies with the gateway", func() bool { return !alive(worker) })
+	eventually(t, 20*time.Second, "the worker ends with the server", func() bool { return !alive(worker) })
 	if err := end(stream); errors.Is(err, io.EOF) {
 		t.Error("the answer succeeded without its server")
 	}

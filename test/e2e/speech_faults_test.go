@@ -186,7 +186,7 @@ func TestSpeechWorkerKilled(t *testing.T) {
 				t.Fatal(err)
 			}
 			killed := time.Now()
-			eventually(t, afterKill, "/health tells", func() bool { return healthStatus(t, s, f.model) != "ready" })
+			eventually(t, afterKill, "/health reports it", func() bool { return healthStatus(t, s, f.model) != "ready" })
 			r := wait(t, ended)
 			if got := errs.ReasonOf(r.err); got != errs.EngineCrashed {
 				t.Errorf("the call ended with %v, %v; want ENGINE_CRASHED", r.by, r.err)
@@ -243,7 +243,7 @@ func TestSpeechWorkerHangs(t *testing.T) {
 		t.Errorf("the call ended with %v, %v; want ENGINE_CRASHED", r.by, r.err)
 	}
 	eventually(t, 15*time.Second, "the stopped worker is ended", func() bool { return !alive(pid) })
-	eventually(t, 15*time.Second, "the eviction is told", func() bool {
+	eventually(t, 15*time.Second, "the eviction is reported", func() bool {
 		return s.model(t, f.model).GetLastEviction().GetReason() == gatewayv1.EvictionReason_EVICTION_REASON_HUNG
 	})
 	f.wantFresh(t, s, pid)
@@ -261,13 +261,13 @@ func TestSpeechCancelFreesTheProcessor(t *testing.T) {
 				t.Fatal(err)
 			}
 			going := cpuTime(t, pid)
-			eventually(t, 30*time.Second, "the worker goes on", func() bool { return cpuTime(t, pid) > going })
+			eventually(t, 30*time.Second, "the worker continues", func() bool { return cpuTime(t, pid) > going })
 			cancel()
 			if r := wait(t, ended); errs.ReasonOf(r.err) != errs.Cancelled {
 				t.Errorf("the call ended with %v, %v; want CANCELLED", r.by, r.err)
 			}
 			eventually(t, 30*time.Second, "the model is idle", func() bool { return s.model(t, f.model).GetActiveCount() == 0 })
-			eventually(t, 30*time.Second, "the worker rests", func() bool { return rests(t, pid) })
+			eventually(t, 30*time.Second, "the worker is idle", func() bool { return isIdle(t, pid) })
 			if now := int(s.model(t, f.model).GetWorkerPid()); now != pid {
 				t.Errorf("process %d replaced %d after the cancellation", now, pid)
 			}
@@ -279,9 +279,9 @@ func TestSpeechCancelFreesTheProcessor(t *testing.T) {
 	}
 }
 
-// rests reports whether a process is almost idle for a while: it uses less than a
+// isIdle reports whether a process is almost idle for a while: it uses less than a
 // tenth of the time of one thread.
-func rests(t *testing.T, pid int) bool {
+func isIdle(t *testing.T, pid int) bool {
 	t.Helper()
 	const while = 300 * time.Millisecond
 	before := cpuTime(t, pid)

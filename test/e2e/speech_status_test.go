@@ -176,7 +176,7 @@ func TestIdleSpeechModelsAreUnloaded(t *testing.T) {
 			s.request(t, kind, nil)
 			pids[models[i]] = int(s.model(t, models[i]).GetWorkerPid())
 		}
-		eventually(t, time.Minute, "all leave", func() bool { return s.status(t).GetMemoryUsedBytes() == 0 && len(s.workers(t)) == 0 })
+		eventually(t, time.Minute, "all models are unloaded", func() bool { return s.status(t).GetMemoryUsedBytes() == 0 && len(s.workers(t)) == 0 })
 		numbers := s.metrics(t)
 		for _, name := range models {
 			m := s.model(t, name)
