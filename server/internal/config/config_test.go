@@ -113,6 +113,11 @@ func TestBuiltInEngineStaysInTheCloud(t *testing.T) {
 	if err != nil || cfg.InProcess("gemini") {
 		t.Errorf("a program for the engine gemini is ignored, %v", err)
 	}
+	// Such an engine has its own account, so it needs no GEMINI_API_KEY.
+	cfg, err = load(t, "engines: {gemini: {command: [my-gemini], cloud: true}}\n", nil, Overrides{})
+	if err != nil || cfg.Models["gemini"].Absent != "" {
+		t.Errorf("a program of the user's own is absent: %q, %v", cfg.Models["gemini"].Absent, err)
+	}
 }
 
 func TestErrorsDoNotContainTheKey(t *testing.T) {

@@ -197,7 +197,7 @@ func (c *Config) completeModel(m Model) Model {
 	if m.ProgressTimeout == 0 {
 		m.ProgressTimeout = defaultProgressTimeout
 	}
-	if c.Engines[m.Engine].Cloud && m.Engine == builtInEngine && c.Gemini.APIKey == "" {
+	if c.Engines[m.Engine].Cloud && c.InProcess(m.Engine) && c.Gemini.APIKey == "" {
 		m.Absent = "GEMINI_API_KEY is not set"
 	}
 	return m

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lexilingo/modelgateway/engines/bundled"
+	"github.com/lexilingo/modelgateway/engines/llama/gguffile"
 	"github.com/lexilingo/modelgateway/internal/suggest"
 )
 
@@ -148,8 +150,8 @@ func (c *Config) resolvePaths() {
 		} else {
 			m.ResolvedPath = c.absolute(m.Path)
 		}
-		if m.Engine == "llama" && isDir(m.ResolvedPath) {
-			if files, _ := filepath.Glob(filepath.Join(m.ResolvedPath, "*.gguf")); len(files) == 1 {
+		if bundled.NameOf(c.Engines[m.Engine].Command) == bundled.Llama && isDir(m.ResolvedPath) {
+			if files := gguffile.InFolder(m.ResolvedPath); len(files) == 1 {
 				m.ResolvedPath = files[0]
 			}
 		}
