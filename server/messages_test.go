@@ -15,7 +15,7 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// rawCodec sends bytes where protobuf is expected.
+// rawCodec sends bytes instead of the message.
 type rawCodec struct {
 	encoding.CodecV2
 	bytes []byte
@@ -50,8 +50,9 @@ func TestUnreadableMessagesAreTypedErrors(t *testing.T) {
 	}
 }
 
-// Between what a request may have and what an engine takes is a gap.
-func TestAudioPiecesLargerThanEnginesTakeAreTheCallersFault(t *testing.T) {
+// The server reads larger messages than it can send to an engine. Audio between
+// the two limits is an invalid request, not an internal error.
+func TestAudioPieceTooLargeForEngineIsInvalid(t *testing.T) {
 	r := start(t, faultModels+"  transcribe: {primary: qwen}\n")
 	stream, err := r.chat.Transcribe(within(t, time.Minute))
 	if err != nil {

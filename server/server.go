@@ -230,12 +230,12 @@ func (s *Server) makeServers(version string, metrics *telemetry.Metrics) error {
 	return err
 }
 
-// Status implements httpserver.State.
+// Status implements pages.State.
 func (s *Server) Status(ctx context.Context, req *gatewayv1.StatusRequest) (*gatewayv1.StatusResponse, error) {
 	return s.service.Status(ctx, req)
 }
 
-// Draining implements httpserver.State.
+// Draining implements pages.State.
 func (s *Server) Draining() bool { return s.draining.Load() }
 
 // GRPCAddr is the address of the gRPC listener.

@@ -55,8 +55,9 @@ class Gateway:
     async def execute_task(
         self, task_type: str, params: Mapping[str, Any] | None = None, *, timeout: float | None = None
     ) -> dict[str, Any]:
-        """Runs a task: chat, grammar, respond (response), explain_vietnamese (explain_vi, vietnamese),
-        transcribe (stt), synthesize (tts), pronunciation, or a task of the server's configuration.
+        """Runs a task: chat, grammar, respond, explain_vietnamese, transcribe, synthesize, pronunciation, one of
+        their names in the Python gateway (response, explain_vi, vietnamese, stt, tts), or one of the server's
+        configuration.
 
         params["audio"] is bytes or a path, which is read here. Speech is returned
         as bytes in data["audio"]: a WAV file, or samples if params["format"] is "pcm".
