@@ -35,7 +35,7 @@ func TestUnreadableMessagesAreTypedErrors(t *testing.T) {
 		raw := grpc.ForceCodecV2(rawCodec{encoding.GetCodecV2(proto.Name), bytes})
 		_, err := r.chat.Chat(ctx, &gatewayv1.ChatRequest{}, raw)
 		checkStatus(t, err, codes.InvalidArgument, errs.InvalidRequest, false)
-		if !strings.Contains(err.Error(), "cannot be read") {
+		if !strings.Contains(err.Error(), "cannot be decoded") {
 			t.Errorf("unary, %s: %v", name, err)
 		}
 		stream, err := r.chat.StreamChat(ctx, &gatewayv1.StreamChatRequest{}, raw)
@@ -44,7 +44,7 @@ func TestUnreadableMessagesAreTypedErrors(t *testing.T) {
 		}
 		_, err = stream.Recv()
 		checkStatus(t, err, codes.InvalidArgument, errs.InvalidRequest, false)
-		if !strings.Contains(err.Error(), "cannot be read") {
+		if !strings.Contains(err.Error(), "cannot be decoded") {
 			t.Errorf("stream, %s: %v", name, err)
 		}
 	}
