@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"context"
 	"slices"
 )
 
@@ -109,8 +110,8 @@ func (o *owner) give(w *waiter) {
 		granted: o.now,
 		working: o.now,
 		live:    w.live,
-		done:    make(chan struct{}),
 	}
+	l.life, l.lose = context.WithCancelCause(context.Background())
 	if p.readyAt.After(w.arrival) {
 		from := w.arrival
 		if p.started.After(from) {

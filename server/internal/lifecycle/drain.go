@@ -44,8 +44,8 @@ func (o *owner) shutDown() {
 		}
 		p := m.proc
 		p.end = &ending{reason: gatewayv1.EvictionReason_EVICTION_REASON_SHUTDOWN, detail: "the server is shutting down"}
-		o.stop(p, o.opts.StopGrace)
 		o.failLeases(p, errDraining())
+		o.stop(p, o.opts.StopGrace)
 		o.announce(m, change{detail: p.end.detail})
 	}
 }

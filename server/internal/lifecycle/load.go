@@ -134,12 +134,14 @@ func (o *owner) cooldown(before int) time.Duration {
 func (o *owner) launch(m *model, need int64) {
 	free := o.budget - o.used()
 	ctx, cancel := context.WithCancel(context.Background())
+	m.launches++
 	p := &process{
 		model:    m,
 		cancel:   cancel,
 		reserved: need,
 		started:  o.now,
 		leases:   map[*Lease]struct{}{},
+		launch:   m.launches,
 	}
 	m.proc, m.failure = p, nil
 	spec := m.spec.Worker

@@ -46,6 +46,7 @@ type model struct {
 	doomedSince  time.Time
 	lastEviction *gatewayv1.Eviction
 	unloaders    []chan int64
+	launches     int // of its process, so far
 }
 
 // stateNow derives the public state.
@@ -102,6 +103,8 @@ type process struct {
 	reprieved reprieved
 	// end is set when the owner decided that the process goes.
 	end *ending
+	// launch is its number among the model's launches; see WorkerID.
+	launch int
 }
 
 // ending says why a process goes.

@@ -218,10 +218,10 @@ func (o *owner) kill(p *process, end *ending, cause *errs.Error) {
 		return
 	}
 	p.end = end
-	o.stop(p, 0)
 	if cause != nil {
 		o.failLeases(p, cause)
 	}
+	o.stop(p, 0)
 	o.announce(p.model, change{detail: end.detail})
 }
 

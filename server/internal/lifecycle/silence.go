@@ -8,8 +8,8 @@ import (
 	"github.com/lexilingo/modelgateway/engines/errs"
 )
 
-// ErrSilent is in the chain of a lease's Cause if it was ended because its
-// request sent no audio while others waited for its place.
+// ErrSilent is in the chain of a request's error if the request lost its lease
+// because it sent no audio while other requests waited.
 var ErrSilent = errors.New("no audio came while others waited")
 
 // hush takes note of silence, or of its end.
@@ -34,9 +34,8 @@ func (o *owner) endSilent() {
 func (o *owner) endSilentOf(p *process) {
 	name := p.model.spec.Name
 	for _, l := range o.silentLeases(p, o.placesWanted(p)) {
-		l.cause.Store(errs.New(errs.DeadlineExceeded, "the stream sent no audio for %s while others waited for model %q",
+		l.lose(errs.New(errs.DeadlineExceeded, "the stream sent no audio for %s while others waited for model %q",
 			round(o.now.Sub(l.silent)), name).WithCause(ErrSilent).With("model", name))
-		close(l.done)
 		o.drop(l)
 	}
 	if p.phase == phaseDraining && len(p.leases) == 0 {
