@@ -2,8 +2,6 @@ package worker
 
 import (
 	"context"
-	"errors"
-	"io"
 	"log/slog"
 	"os"
 	"sync"
@@ -133,26 +131,7 @@ func (w *local) Description() *enginev1.DescribeResponse { return w.desc }
 
 // Load implements Worker.
 func (w *local) Load(ctx context.Context, progress func(fraction float64)) (*enginev1.LoadResponse, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	stream, err := w.engine.Client().Load(ctx, w.spec.Load)
-	if err != nil {
-		return nil, w.fails.explain(ctx, err)
-	}
-	for {
-		resp, err := stream.Recv()
-		if errors.Is(err, io.EOF) {
-			return nil, w.fails.broken(ctx, errs.New(errs.Internal, "the engine of model %q ended its load without a model", w.spec.Model))
-		}
-		if err != nil {
-			return nil, w.fails.explain(ctx, err)
-		}
-		w.loadSteps.Add(1)
-		progress(min(float64(resp.GetProgress()), 1))
-		if resp.GetReady() {
-			return resp, nil
-		}
-	}
+	return load(ctx, w.engine.Client(), w.spec.Load, w.fails, &w.loadSteps, progress)
 }
 
 // Run implements Worker.

@@ -2,14 +2,11 @@ package worker
 
 import (
 	"context"
-	"errors"
-	"io"
 	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-plugin"
 
-	"github.com/lexilingo/modelgateway/engines/errs"
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
 )
 
@@ -70,30 +67,7 @@ func (w *instance) Description() *enginev1.DescribeResponse { return w.desc }
 
 // Load implements Worker.
 func (w *instance) Load(ctx context.Context, progress func(fraction float64)) (*enginev1.LoadResponse, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	stream, err := w.engine.Load(ctx, w.process.spec.Load)
-	if err != nil {
-		return nil, w.fails.explain(ctx, err)
-	}
-	var best float64
-	for {
-		resp, err := stream.Recv()
-		if errors.Is(err, io.EOF) {
-			return nil, w.fails.broken(ctx, errs.New(errs.Internal, "the engine of model %q ended its load without a model", w.process.spec.Model))
-		}
-		if err != nil {
-			return nil, w.fails.explain(ctx, err)
-		}
-		if f := float64(resp.GetProgress()); f > best {
-			best = f
-			w.loadSteps.Add(1)
-			progress(min(f, 1))
-		}
-		if resp.GetReady() {
-			return resp, nil
-		}
-	}
+	return load(ctx, w.engine, w.process.spec.Load, w.fails, &w.loadSteps, progress)
 }
 
 // Run implements Worker.
