@@ -62,7 +62,7 @@ func checkEngine(ctx context.Context, host worker.Launcher, cfg *config.Config, 
 	w, err := host.Launch(ctx, spec)
 	if err != nil {
 		why := errs.From(err).Message()
-		if words := worker.LastWords(err); words != "" {
+		if words := worker.LastOutput(err); words != "" {
 			why += "; it printed: " + words
 		}
 		return fail(check, "Run \"make build\" again, or see docs/building.md for the native libraries.", "%s does not start: %s", program, why), nil

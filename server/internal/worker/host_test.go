@@ -20,11 +20,11 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/worker"
 )
 
-func TestLifeOfAWorker(t *testing.T) {
+func TestWorkerFromLaunchToStop(t *testing.T) {
 	h := newHost(t, worker.Options{})
 	w := launch(t, h, spec(t, map[string]any{"load_ms": 300, "allocate_bytes": 50 << 20}))
 	if got := w.Description().GetName(); got != "fault" {
-		t.Errorf("the engine says it is %q", got)
+		t.Errorf("the name of the engine is %q", got)
 	}
 	var fractions []float64
 	resp, err := w.Load(t.Context(), func(f float64) { fractions = append(fractions, f) })
@@ -43,7 +43,7 @@ func TestLifeOfAWorker(t *testing.T) {
 	if err != nil || n != 21 {
 		t.Errorf("a chat of 20 tokens ended after %d messages with %v", n, err)
 	}
-	eventually(t, 2*time.Second, "the work counter tells of the tokens", func() bool { return w.WorkCount() >= before+20 })
+	eventually(t, 2*time.Second, "the work count includes the tokens", func() bool { return w.WorkCount() >= before+20 })
 	w.Stop(5 * time.Second)
 	if took := awaitDone(t, w, 5*time.Second); took > 2*time.Second {
 		t.Errorf("SIGTERM took %v", took)
@@ -52,7 +52,7 @@ func TestLifeOfAWorker(t *testing.T) {
 		t.Errorf("a stopped worker has the exit error %v", err)
 	}
 	if alive(w.PID()) {
-		t.Error("the process lives after Done")
+		t.Error("the process runs after Done")
 	}
 	if _, err := w.MemoryBytes(); err == nil {
 		t.Error("the memory of an ended process was measured")
@@ -77,14 +77,14 @@ func TestKilledWorkerFailsItsStreamsWithinASecond(t *testing.T) {
 	awaitDone(t, w, time.Second)
 	for _, err := range []error{err, w.ExitError()} {
 		if errs.ReasonOf(err) != errs.EngineCrashed || !strings.Contains(err.Error(), "signal: killed") {
-			t.Errorf("the kill is told as %v", err)
+			t.Errorf("after SIGKILL: %v", err)
 		}
 	}
 }
 
-func TestCrashTellsTheLastWords(t *testing.T) {
+func TestCrashReportsTheLastOutput(t *testing.T) {
 	h := newHost(t, worker.Options{})
-	for name, want := range map[string]struct{ message, words string }{
+	for name, want := range map[string]struct{ message, output string }{
 		"exit":  {"exit status 3", "exits"},
 		"crash": {"exit status 2", "SIGABRT: abort"},
 	} {
@@ -93,12 +93,12 @@ func TestCrashTellsTheLastWords(t *testing.T) {
 		if errs.ReasonOf(err) != errs.EngineCrashed || !strings.Contains(err.Error(), want.message) {
 			t.Errorf("%s: the stream ended with %v", name, err)
 		}
-		words := worker.LastWords(err)
-		if !strings.Contains(words, want.words) {
-			t.Errorf("%s: the last words are %q", name, words)
+		output := worker.LastOutput(err)
+		if !strings.Contains(output, want.output) {
+			t.Errorf("%s: the last output is %q", name, output)
 		}
-		if strings.Contains(status.Convert(err).Message(), want.words) {
-			t.Errorf("%s: callers are told what the worker printed: %v", name, err)
+		if strings.Contains(status.Convert(err).Message(), want.output) {
+			t.Errorf("%s: the message to callers has what the worker printed: %v", name, err)
 		}
 		awaitDone(t, w, time.Second)
 	}
@@ -113,33 +113,33 @@ func TestPanicFailsOnlyItsCall(t *testing.T) {
 	w := launchLoaded(t, h, spec(t, nil))
 	_, err := drain(chat(t.Context(), t, w, `fault: {"fault": "panic", "fault_after_tokens": 1}`))
 	if errs.ReasonOf(err) != errs.Internal {
-		t.Errorf("a panic is told as %v", err)
+		t.Errorf("a panic ended with %v", err)
 	}
 	if _, err := drain(chat(t.Context(), t, w, "hello")); err != nil {
 		t.Errorf("the call after the panic: %v", err)
 	}
 }
 
-func TestGatewayKilled(t *testing.T) {
-	gateway, report := startGateway(t)
+func TestWorkersEndWhenTheServerIsKilled(t *testing.T) {
+	server, report := startServer(t)
 	pids := append(report.Workers, report.Children...)
 	if len(pids) != 3 {
-		t.Fatalf("the gateway has the processes %v", report)
+		t.Fatalf("the server has the processes %v", report)
 	}
 	for _, pid := range pids {
 		if !alive(pid) {
 			t.Fatalf("process %d of %v is not alive", pid, report)
 		}
 	}
-	if err := gateway.Process.Kill(); err != nil {
+	if err := server.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	for _, pid := range pids {
-		eventually(t, 2*time.Second, "the processes of a killed gateway end", func() bool { return !alive(pid) })
+		eventually(t, 2*time.Second, "the processes of a killed server end", func() bool { return !alive(pid) })
 	}
 }
 
-func TestStopOfAStoppedProcess(t *testing.T) {
+func TestStopOfASuspendedProcess(t *testing.T) {
 	h := newHost(t, worker.Options{})
 	w := launchLoaded(t, h, spec(t, nil))
 	if err := syscall.Kill(w.PID(), syscall.SIGSTOP); err != nil {
@@ -154,7 +154,7 @@ func TestWorkerThatIgnoresSIGTERM(t *testing.T) {
 	w := launchLoaded(t, h, spec(t, map[string]any{"ignore_sigterm": true}))
 	w.Stop(300 * time.Millisecond)
 	if took := awaitDone(t, w, 3*time.Second); took < 250*time.Millisecond {
-		t.Errorf("it ended after %v, before its grace", took)
+		t.Errorf("it ended after %v, before its grace ended", took)
 	}
 	if err := w.ExitError(); err != nil {
 		t.Errorf("a stopped worker has the exit error %v", err)
@@ -200,7 +200,7 @@ func TestMemoryCountsChildren(t *testing.T) {
 	})
 }
 
-func TestWorkersSeeNoSecrets(t *testing.T) {
+func TestWorkersGetNoSecrets(t *testing.T) {
 	t.Setenv("GEMINI_API_KEY", "secret-1")
 	t.Setenv("MG_API_KEY", "secret-2")
 	t.Setenv("MG_LLAMA_VERBOSE", "1")
@@ -234,7 +234,7 @@ func TestWorkersSeeNoSecrets(t *testing.T) {
 	}
 }
 
-func TestStartFailuresExplainThemselves(t *testing.T) {
+func TestStartErrors(t *testing.T) {
 	dir := t.TempDir()
 	text := filepath.Join(dir, "text")
 	script := filepath.Join(dir, "script")
@@ -248,37 +248,37 @@ func TestStartFailuresExplainThemselves(t *testing.T) {
 	cases := map[string]struct {
 		command []string
 		want    string // in the message
-		words   string // among the last words only
+		output  string // in the last output, not in the message
 	}{
-		"no program":     {[]string{filepath.Join(dir, "engine-none")}, "no program engine-none", ""},
-		"no such name":   {[]string{"engine-that-is-not-installed"}, "no program engine-that-is-not-installed", ""},
-		"not executable": {[]string{text}, "may not be executed", ""},
+		"no program":     {[]string{filepath.Join(dir, "engine-none")}, "there is no program engine-none", ""},
+		"no such name":   {[]string{"engine-that-is-not-installed"}, "there is no program engine-that-is-not-installed", ""},
+		"not executable": {[]string{text}, "text is not executable", ""},
 		"no library":     {[]string{script}, "library libllama.so.0", "cannot open shared object file"},
 		"exits":          {[]string{engine, "--fault=exit"}, "ended before the handshake", "exits at once as it was told to"},
-		"garbage":        {[]string{engine, "--fault=handshake-garbage"}, "in place of a handshake", "Hello, I am not an engine"},
-		"version":        {[]string{engine, "--fault=handshake-version"}, "another version", "|unix|"},
-		"silent":         {[]string{engine, "--fault=handshake-silent"}, "in time", ""},
+		"garbage":        {[]string{engine, "--fault=handshake-garbage"}, "is not a handshake", "Hello, I am not an engine"},
+		"version":        {[]string{engine, "--fault=handshake-version"}, "another version of the engine protocol", "|unix|"},
+		"silent":         {[]string{engine, "--fault=handshake-silent"}, "printed no handshake in time", ""},
 		"dead":           {[]string{engine, "--fault=handshake-dead"}, "does not answer", "|unix|"},
-		"no command":     {nil, "names no program", ""},
+		"no command":     {nil, "has no command", ""},
 	}
 	h := newHost(t, worker.Options{StartTimeout: time.Second})
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			_, err := h.Launch(t.Context(), worker.Spec{Model: "m", Engine: "e", Command: c.command})
 			if errs.ReasonOf(err) != errs.EngineUnavailable || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "modelgateway doctor") {
-				t.Errorf("the failure is told as %v; want %q in it", err, c.want)
+				t.Errorf("the error is %v; want %q in it", err, c.want)
 			}
-			if words := worker.LastWords(err); !strings.Contains(words, c.words) {
-				t.Errorf("the last words are %q, want %q among them", words, c.words)
+			if output := worker.LastOutput(err); !strings.Contains(output, c.output) {
+				t.Errorf("the last output is %q, want %q in it", output, c.output)
 			}
-			if c.words != "" && strings.Contains(err.Error(), c.words) {
-				t.Errorf("callers are told what the worker printed: %v", err)
+			if c.output != "" && strings.Contains(err.Error(), c.output) {
+				t.Errorf("the message has what the worker printed: %v", err)
 			}
 		})
 	}
 }
 
-func TestCancelledLaunchLeavesNothing(t *testing.T) {
+func TestCancelledLaunchLeavesNoFiles(t *testing.T) {
 	runtime := shortTempDir(t)
 	h := newHost(t, worker.Options{RuntimeDir: runtime})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -288,17 +288,17 @@ func TestCancelledLaunchLeavesNothing(t *testing.T) {
 		result <- err
 	}()
 	sockets := filepath.Join(runtime, "mg-workers-*", "plugin-dir*")
-	eventually(t, 5*time.Second, "the start is under way", func() bool { return len(glob(t, sockets)) == 1 })
+	eventually(t, 5*time.Second, "the start has begun", func() bool { return len(glob(t, sockets)) == 1 })
 	cancel()
 	if err := <-result; errs.ReasonOf(err) != errs.Cancelled {
 		t.Errorf("a cancelled launch fails with %v", err)
 	}
 	if left := glob(t, sockets); len(left) > 0 {
-		t.Errorf("there is left %v", left)
+		t.Errorf("files are left: %v", left)
 	}
 }
 
-func TestCloseEndsWorkersAndLeavesNothing(t *testing.T) {
+func TestCloseEndsWorkersAndRemovesFiles(t *testing.T) {
 	runtime := shortTempDir(t)
 	h, err := worker.NewHost(worker.Options{RuntimeDir: runtime})
 	if err != nil {
@@ -315,14 +315,14 @@ func TestCloseEndsWorkersAndLeavesNothing(t *testing.T) {
 		t.Error("a worker outlives its host")
 	}
 	if left := glob(t, filepath.Join(runtime, "*")); len(left) > 0 {
-		t.Errorf("there is left %v", left)
+		t.Errorf("files are left: %v", left)
 	}
 	if _, err := h.Launch(t.Context(), spec(t, nil)); errs.ReasonOf(err) != errs.Draining {
 		t.Errorf("a launch after Close fails with %v", err)
 	}
 }
 
-// shortTempDir is for sockets, whose paths have at most 107 bytes.
+// shortTempDir returns a folder for sockets, whose paths have at most 107 bytes.
 func shortTempDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "w")
@@ -371,9 +371,9 @@ func TestRunBeforeLoad(t *testing.T) {
 	}
 }
 
-// The parent-death signal comes when the thread ends that forked; a worker must
-// not depend on the thread that asked for it.
-func TestWorkerOutlivesTheThreadThatLaunchedIt(t *testing.T) {
+// The kernel sends the parent-death signal when the thread that forked ends. A
+// worker must not depend on the thread that called Launch.
+func TestWorkerSurvivesTheThreadThatLaunchedIt(t *testing.T) {
 	h := newHost(t, worker.Options{})
 	s := spec(t, nil)
 	launched := make(chan worker.Worker, 1)
@@ -394,7 +394,7 @@ func TestWorkerOutlivesTheThreadThatLaunchedIt(t *testing.T) {
 	task := filepath.Join("/proc/self/task", strconv.Itoa(<-thread))
 	eventually(t, 2*time.Second, "the thread ends", func() bool { return len(glob(t, task)) == 0 })
 	if _, err := w.Load(t.Context(), func(float64) {}); err != nil {
-		t.Errorf("the worker after its launching thread: %v", err)
+		t.Errorf("after the end of the thread: %v", err)
 	}
 }
 
@@ -419,7 +419,7 @@ func TestManyLaunchesAtOnce(t *testing.T) {
 	all.Wait()
 }
 
-// BenchmarkMemoryBytes tells what one sample costs for each size of a worker.
+// BenchmarkMemoryBytes measures the time of a sample by the size of the worker.
 func BenchmarkMemoryBytes(b *testing.B) {
 	h := newHost(b, worker.Options{Logger: slog.New(slog.DiscardHandler)})
 	for _, mib := range []int{0, 100, 1000} {
@@ -435,7 +435,7 @@ func BenchmarkMemoryBytes(b *testing.B) {
 	}
 }
 
-// BenchmarkLaunch tells what a worker's start costs, handshake included.
+// BenchmarkLaunch measures the time of a worker's start, handshake included.
 func BenchmarkLaunch(b *testing.B) {
 	h := newHost(b, worker.Options{Logger: slog.New(slog.DiscardHandler)})
 	s := spec(b, nil)

@@ -13,7 +13,7 @@ import (
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
 )
 
-// instance is a running worker.
+// instance is a worker in a process of its own.
 type instance struct {
 	process *process
 	engine  enginev1.EngineClient
@@ -37,7 +37,7 @@ func newInstance(p *process, engine enginev1.EngineClient, desc *enginev1.Descri
 	return w
 }
 
-// finish holds the Watch stream open, and cleans up after the process's end.
+// finish keeps the Watch stream open and cleans up when the process has ended.
 func (w *instance) finish(client *plugin.Client) {
 	go w.watch()
 	<-w.process.done
@@ -46,8 +46,8 @@ func (w *instance) finish(client *plugin.Client) {
 	w.process.host.cleanUp(w.process, client)
 }
 
-// watch reads the worker's reports. The open stream tells the worker that the
-// gateway lives.
+// watch reads the worker's reports. The worker ends when this stream does, because
+// then the server has ended.
 func (w *instance) watch() {
 	defer close(w.watched)
 	stream, err := w.engine.Watch(w.life, &enginev1.WatchRequest{})
