@@ -27,7 +27,7 @@ import (
 // enginesDir holds engine-fault, built once for the package.
 var enginesDir string
 
-// serveConfig, set in the environment of this test's own program, has it serve
+// serveConfig is a variable of the environment. If it is set, the test binary serves
 // that configuration as the command does.
 const serveConfig = "MODELGATEWAY_TEST_SERVE"
 
@@ -69,7 +69,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// running is a gateway that serves, and clients of it.
+// running is a server that runs, with clients for it.
 type running struct {
 	*Server
 	conn  *grpc.ClientConn
@@ -82,7 +82,7 @@ type running struct {
 	done chan error
 }
 
-// lockedBuffer is a log that is written while it is read.
+// lockedBuffer is a buffer for concurrent use.
 type lockedBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -119,37 +119,38 @@ tasks:
   chat: {primary: qwen}
 `
 
-// start runs a gateway of a configuration, in which MODEL stands for a file
+// start runs a server. In its configuration, MODEL is replaced by the path of a file
 // that exists.
 func start(t *testing.T, yaml string) *running {
 	t.Helper()
 	cfg := loadConfig(t, yaml)
 	r := &running{logs: &lockedBuffer{}, done: make(chan error, 1)}
 	ready := make(chan struct{})
-	g, err := New(Options{
+	s, err := New(Options{
 		Config: cfg, Log: telemetry.NewLogger(r.logs, cfg.Log), Version: "test",
 		Ready: func(_, _ net.Addr) { close(ready) },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Server = g
+	r.Server = s
 	ctx, stop := context.WithCancel(context.Background())
 	r.stop = stop
-	go func() { r.done <- g.Run(ctx, context.Background()) }()
+	go func() { r.done <- s.Run(ctx, context.Background()) }()
 	<-ready
-	r.conn, err = grpc.NewClient(show(g.GRPCAddr()), grpc.WithTransportCredentials(insecure.NewCredentials()),
+	r.conn, err = grpc.NewClient(formatAddr("", s.GRPCAddr()), grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithDefaultCallOptions(grpc.MaxCallSendMsgSize(256<<20)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.chat, r.admin = gatewayv1.NewModelGatewayServiceClient(r.conn), gatewayv1.NewModelAdminServiceClient(r.conn)
-	r.http = "http://" + g.HTTPAddr().String()
+	r.http = "http://" + s.HTTPAddr().String()
 	t.Cleanup(func() { r.end(t) })
 	return r
 }
 
-// end drains the gateway and expects a clean end; it may be called twice.
+// end shuts the server down and checks that it ends without an error. It may be
+// called twice.
 func (r *running) end(t *testing.T) {
 	t.Helper()
 	if r.stop == nil {
@@ -158,7 +159,7 @@ func (r *running) end(t *testing.T) {
 	r.stop()
 	r.stop = nil
 	if err := <-r.done; err != nil {
-		t.Errorf("the gateway ended with %v", err)
+		t.Errorf("the server ended with %v", err)
 	}
 	if err := r.conn.Close(); err != nil {
 		t.Error(err)
@@ -173,7 +174,7 @@ func loadConfig(t *testing.T, yaml string) *config.Config {
 	t.Helper()
 	dir := t.TempDir()
 	model := filepath.Join(dir, "model.bin")
-	file := filepath.Join(dir, "gateway.yaml")
+	file := filepath.Join(dir, "config.yaml")
 	for name, text := range map[string]string{model: "weights", file: strings.ReplaceAll(yaml, "MODEL", model)} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -187,7 +188,7 @@ func loadConfig(t *testing.T, yaml string) *config.Config {
 	return cfg
 }
 
-// within is a context for one call.
+// within returns a context for one call.
 func within(t *testing.T, d time.Duration) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), d)
@@ -195,12 +196,12 @@ func within(t *testing.T, d time.Duration) context.Context {
 	return ctx
 }
 
-// say is a chat of one user message.
+// say returns a chat of one user message.
 func say(text string) []*gatewayv1.ChatMessage {
 	return []*gatewayv1.ChatMessage{{Role: gatewayv1.Role_ROLE_USER, Content: text}}
 }
 
-// post sends JSON and returns the answer.
+// post sends JSON and returns the response with its body.
 func (r *running) post(t *testing.T, path, body string, header ...string) (*http.Response, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(within(t, time.Minute), http.MethodPost, r.http+path, strings.NewReader(body))
