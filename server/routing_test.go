@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"fmt"
-	"io"
 	"regexp"
 	"strconv"
 	"strings"
@@ -12,7 +11,6 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
@@ -152,49 +150,6 @@ func TestGeminiAnswersIfTheLocalModelCannot(t *testing.T) {
 				t.Errorf("Gemini got %d requests", n)
 			}
 		})
-	}
-}
-
-func TestNoFallbackAfterTheFirstToken(t *testing.T) {
-	fake := geminitest.New(t)
-	r := startCloud(t, fake, faultModel("fault: crash, fault_after_tokens: 2, token_interval_us: 100000"), geminitest.Key)
-	stream, err := r.chat.StreamChat(within(t, time.Minute), &gatewayv1.StreamChatRequest{Messages: say("Hello")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	first, err := stream.Recv()
-	if err != nil || first.GetDelta() != "The " {
-		t.Fatalf("%v, %v", first, err)
-	}
-	checkStatus(t, drainStream(stream), codes.Unavailable, errs.EngineCrashed, true)
-	if n := len(fake.Requests()); n != 0 {
-		t.Errorf("Gemini got %d requests", n)
-	}
-}
-
-// If the worker of a stream crashes before the first token, Gemini answers.
-func TestFallbackBeforeTheFirstToken(t *testing.T) {
-	fake := geminitest.New(t)
-	fake.Answer(geminitest.Text("Hello ", "there"))
-	r := startCloud(t, fake, faultModel("fault: crash"), geminitest.Key)
-	stream, err := r.chat.StreamChat(within(t, time.Minute), &gatewayv1.StreamChatRequest{Messages: say("Hello")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var text string
-	var served *gatewayv1.ServedBy
-	for {
-		m, err := stream.Recv()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, served = text+m.GetDelta(), m.GetServedBy()
-	}
-	if text != "Hello there" || served.GetFallbackReason() != gatewayv1.FallbackReason_FALLBACK_REASON_ENGINE_CRASHED {
-		t.Errorf("%q, %v", text, served)
 	}
 }
 
