@@ -41,7 +41,7 @@ models:
   narrow: {engine: fault, path: MODEL, memory_mb: 32, threads: 1, max_concurrency: 1, queue: 1}
 tasks:
   chat: {primary: qwen}
-  stt: {primary: whisper}
+  transcribe: {primary: whisper}
 `
 
 // chatOf returns a function that chats with a model and returns the error.

@@ -37,8 +37,8 @@ models:
   gemini: {engine: gemini, memory_mb: 10, max_concurrency: 16}
 tasks:
   chat: {primary: qwen, fallbacks: [gemini]}
-  stt: {primary: qwen, fallbacks: [gemini]}
-  explain_vi: {primary: gemini, fallbacks: [qwen]}
+  transcribe: {primary: qwen, fallbacks: [gemini]}
+  explain_vietnamese: {primary: gemini, fallbacks: [qwen]}
 `
 
 // startCloud runs a server with a local model and a fake of Gemini. An empty key is

@@ -81,7 +81,7 @@ func (a *attempt) live() bool {
 func (a *attempt) relay(ctx context.Context, lease Lease, timer *outputTimer) error {
 	a.sink.Begin()
 	first := true
-	meter := meter{observer: a.router.opts.Observer, task: a.req.Task, model: a.model}
+	meter := newMeter(a.router.opts.Observer, a.req, a.model)
 	return relay(ctx, lease, a.req, a.router.opts.SlowReaderTimeout, func(resp *enginev1.RunResponse) error {
 		if first {
 			first = false

@@ -7,9 +7,6 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// TaskInvoke is the task of calls whose method only the engine knows.
-const TaskInvoke = "invoke"
-
 // Request is a task to run.
 type Request struct {
 	// Task is the task's name, e.g. "chat".

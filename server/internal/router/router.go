@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/lexilingo/modelgateway/engines"
 	"github.com/lexilingo/modelgateway/engines/errs"
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
@@ -119,7 +120,7 @@ func (r *Router) Run(ctx context.Context, req Request, sink Sink) (*gatewayv1.Se
 	var queued time.Duration
 	served, last, err := r.run(ctx, req, sink, &queued)
 	task := req.Task
-	if !r.HasTask(task) && task != TaskInvoke {
+	if !r.HasTask(task) && task != engines.TaskName(enginev1.Task_TASK_INVOKE) {
 		task = "unknown" // a caller must not be able to add time series
 	}
 	r.opts.Observer.RequestEnded(task, last, err, time.Since(start), queued)
