@@ -16,8 +16,8 @@ import (
 
 // This file decides why a call to a worker failed. No other code waits for the
 // end of a process to find that out. Only the lifecycle manager overrules it: if
-// the manager ends a worker, the requests fail with the manager's reason, which is
-// set before the process is told to end.
+// the manager ends a worker, the requests fail with the manager's reason, which it
+// sets before it stops the process.
 
 // ErrEnded is in the chain of the error of each call that failed because its worker
 // crashed or was ended. The end of a worker fails many calls and is one failure.
