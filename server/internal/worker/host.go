@@ -190,7 +190,7 @@ func (h *Host) newClient(p *process) *plugin.Client {
 }
 
 // connect starts the process, reads its handshake and calls Describe.
-func connect(ctx context.Context, client *plugin.Client, p *process) (*instance, error) {
+func connect(ctx context.Context, client *plugin.Client, p *process) (*processWorker, error) {
 	if _, err := client.Start(); err != nil {
 		p.mu.Lock()
 		began := p.cmd != nil
@@ -216,5 +216,5 @@ func connect(ctx context.Context, client *plugin.Client, p *process) (*instance,
 	if err != nil {
 		return nil, err
 	}
-	return newInstance(p, engine, desc), nil
+	return newProcessWorker(p, engine, desc), nil
 }

@@ -2,8 +2,6 @@ package worker
 
 import (
 	"context"
-	"errors"
-	"io"
 	"log/slog"
 	"os"
 	"sync"
@@ -28,7 +26,7 @@ type InProcess struct {
 
 	mu     sync.Mutex
 	closed bool
-	live   map[*local]struct{}
+	live   map[*inProcessWorker]struct{}
 	busy   sync.WaitGroup // workers that have not ended; added to under mu
 }
 
@@ -37,7 +35,7 @@ var _ Launcher = (*InProcess)(nil)
 // NewInProcess returns a launcher for the engines in built, by their names in the
 // configuration. A Spec without a command is for one of them; others go to next.
 func NewInProcess(log *slog.Logger, built map[string]func() engines.Engine, next Launcher) *InProcess {
-	return &InProcess{log: log, engines: built, next: next, live: map[*local]struct{}{}}
+	return &InProcess{log: log, engines: built, next: next, live: map[*inProcessWorker]struct{}{}}
 }
 
 // Launch implements Launcher.
@@ -52,8 +50,8 @@ func (l *InProcess) Launch(ctx context.Context, spec Spec) (Worker, error) {
 	if !ok {
 		return nil, unavailable(spec, "it has no command in the configuration, and is not built into the server")
 	}
-	w := &local{spec: spec, log: l.log.With("model", spec.Model, "engine", spec.Engine), done: make(chan struct{})}
-	w.fails = &failures{model: spec.Model, ended: w.done, exitError: w.ExitError}
+	w := &inProcessWorker{spec: spec, log: l.log.With("model", spec.Model, "engine", spec.Engine), done: make(chan struct{})}
+	w.failures = &failures{model: spec.Model, ended: w.done, exitError: w.ExitError}
 	var err error
 	if w.engine, err = engines.ServeInProcess(build(), w.log); err != nil {
 		return nil, unavailable(spec, "its service cannot be started").WithCause(err)
@@ -73,7 +71,7 @@ func (l *InProcess) Launch(ctx context.Context, spec Spec) (Worker, error) {
 	return w, nil
 }
 
-func (l *InProcess) begin(w *local) error {
+func (l *InProcess) begin(w *inProcessWorker) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
@@ -84,7 +82,7 @@ func (l *InProcess) begin(w *local) error {
 	return nil
 }
 
-func (l *InProcess) forget(w *local) {
+func (l *InProcess) forget(w *inProcessWorker) {
 	l.mu.Lock()
 	delete(l.live, w)
 	l.mu.Unlock()
@@ -96,7 +94,7 @@ func (l *InProcess) forget(w *local) {
 func (l *InProcess) Close() error {
 	l.mu.Lock()
 	l.closed = true
-	live := make([]*local, 0, len(l.live))
+	live := make([]*inProcessWorker, 0, len(l.live))
 	for w := range l.live {
 		live = append(live, w)
 	}
@@ -108,72 +106,53 @@ func (l *InProcess) Close() error {
 	return nil
 }
 
-// local is a worker in the server's own process.
-type local struct {
-	spec   Spec
-	log    *slog.Logger
-	engine *engines.InProcess
-	desc   *enginev1.DescribeResponse
-	fails  *failures
-	ended  func()
+// inProcessWorker is a worker in the server's own process.
+type inProcessWorker struct {
+	spec     Spec
+	log      *slog.Logger
+	engine   *engines.InProcess
+	desc     *enginev1.DescribeResponse
+	failures *failures
+	ended    func()
 
 	once      sync.Once
 	loadSteps atomic.Uint64
 	done      chan struct{}
 }
 
-var _ Worker = (*local)(nil)
+var _ Worker = (*inProcessWorker)(nil)
 
 // PID implements Worker: it is that of the server.
-func (w *local) PID() int { return os.Getpid() }
+func (w *inProcessWorker) PID() int { return os.Getpid() }
 
 // Description implements Worker.
-func (w *local) Description() *enginev1.DescribeResponse { return w.desc }
+func (w *inProcessWorker) Description() *enginev1.DescribeResponse { return w.desc }
 
 // Load implements Worker.
-func (w *local) Load(ctx context.Context, progress func(fraction float64)) (*enginev1.LoadResponse, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	stream, err := w.engine.Client().Load(ctx, w.spec.Load)
-	if err != nil {
-		return nil, w.fails.explain(ctx, err)
-	}
-	for {
-		resp, err := stream.Recv()
-		if errors.Is(err, io.EOF) {
-			return nil, w.fails.broken(ctx, errs.New(errs.Internal, "the engine of model %q ended its load without a model", w.spec.Model))
-		}
-		if err != nil {
-			return nil, w.fails.explain(ctx, err)
-		}
-		w.loadSteps.Add(1)
-		progress(min(float64(resp.GetProgress()), 1))
-		if resp.GetReady() {
-			return resp, nil
-		}
-	}
+func (w *inProcessWorker) Load(ctx context.Context, progress func(fraction float64)) (*enginev1.LoadResponse, error) {
+	return load(ctx, w.engine.Client(), w.spec.Load, w.failures, &w.loadSteps, progress)
 }
 
 // Run implements Worker.
-func (w *local) Run(ctx context.Context) (enginev1.Engine_RunClient, error) {
+func (w *inProcessWorker) Run(ctx context.Context) (enginev1.Engine_RunClient, error) {
 	stream, err := w.engine.Client().Run(ctx)
 	if err != nil {
-		return nil, w.fails.explain(ctx, err)
+		return nil, w.failures.explain(ctx, err)
 	}
-	return &runStream{Engine_RunClient: stream, failures: w.fails, ctx: ctx}, nil
+	return &runStream{Engine_RunClient: stream, failures: w.failures, ctx: ctx}, nil
 }
 
 // WorkCount implements Worker.
-func (w *local) WorkCount() uint64 { return w.engine.WorkCount() + w.loadSteps.Load() }
+func (w *inProcessWorker) WorkCount() uint64 { return w.engine.WorkCount() + w.loadSteps.Load() }
 
 // MemoryBytes implements Worker. The engine's part of the server's memory cannot
 // be measured, so it returns 0: the charge is what the configuration declares.
-func (w *local) MemoryBytes() (int64, error) { return 0, nil }
+func (w *inProcessWorker) MemoryBytes() (int64, error) { return 0, nil }
 
 // Stop implements Worker. Calls that run are cancelled at once. They and the model
 // get grace to end, but at least minStopTime. If an engine takes longer, its memory
 // is not freed.
-func (w *local) Stop(grace time.Duration) {
+func (w *inProcessWorker) Stop(grace time.Duration) {
 	w.once.Do(func() {
 		go func() {
 			if limit := max(grace, minStopTime); !w.engine.Stop(limit) {
@@ -186,7 +165,7 @@ func (w *local) Stop(grace time.Duration) {
 }
 
 // Done implements Worker.
-func (w *local) Done() <-chan struct{} { return w.done }
+func (w *inProcessWorker) Done() <-chan struct{} { return w.done }
 
 // ExitError implements Worker. It is nil: such a worker ends only when stopped.
-func (w *local) ExitError() error { return nil }
+func (w *inProcessWorker) ExitError() error { return nil }
