@@ -9,9 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"sync"
 	"syscall"
-	"time"
 
 	"google.golang.org/grpc"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
@@ -104,41 +102,4 @@ func serveError(err error) error {
 		return nil
 	}
 	return err
-}
-
-// shutDown ends the server's work. It reports to health checks that the server does not
-// serve and closes idle WebSockets, waits for the requests that run, while new ones
-// get DRAINING, and then ends the watches and the connections. It stops waiting when
-// ctx ends.
-func (s *Server) shutDown(ctx context.Context) {
-	start := time.Now()
-	s.draining.Store(true)
-	s.setServing(healthpb.HealthCheckResponse_NOT_SERVING)
-	s.http.Drain()
-	s.log.Info("shutting down", "timeout", s.cfg.DrainTimeout)
-	requests, cancel := context.WithTimeout(ctx, s.cfg.DrainTimeout)
-	defer cancel()
-	if err := s.manager.Drain(requests); err != nil {
-		s.log.Warn("requests that did not end in time were cancelled", "error", err)
-	}
-	s.watches.end()
-	s.closeConnections(ctx)
-	s.log.Info("shut down", "took", time.Since(start))
-}
-
-// closeConnections closes idle connections at once and the others when their last
-// answer is sent, at most connectionGrace later.
-func (s *Server) closeConnections(ctx context.Context) {
-	grace, done := context.WithTimeout(ctx, connectionGrace)
-	defer done()
-	var servers sync.WaitGroup
-	servers.Go(s.public.GracefulStop)
-	servers.Go(func() {
-		if err := s.http.Shutdown(grace); err != nil {
-			s.log.Debug("HTTP connections that did not end in time were closed", "error", err)
-		}
-	})
-	stop := context.AfterFunc(grace, s.public.Stop)
-	servers.Wait()
-	stop()
 }

@@ -6,14 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math"
 	"net"
 	"os"
 	"path/filepath"
 	"sync/atomic"
-	"time"
 
 	"github.com/gofrs/flock"
 	"google.golang.org/grpc"
@@ -160,46 +158,12 @@ func (s *Server) startModels() (*telemetry.Metrics, error) {
 	return metrics, nil
 }
 
-// makeServers makes the gRPC services, both gRPC servers and the HTTP server.
+// makeServers makes both gRPC servers and the HTTP server.
 func (s *Server) makeServers(version string, metrics *telemetry.Metrics) error {
-	validator, err := api.NewValidator()
+	factory, err := s.makeServices(version, metrics)
 	if err != nil {
 		return err
 	}
-	candidates, methods := routes(s.cfg)
-	acquire := func(ctx context.Context, req lifecycle.Request) (router.Lease, error) {
-		lease, err := s.manager.Acquire(ctx, req)
-		if err != nil {
-			return nil, err
-		}
-		return lease, nil
-	}
-	routed := router.New(router.Options{
-		Acquire:           acquire,
-		Models:            routerModels(s.cfg),
-		Tasks:             candidates,
-		Observer:          metrics,
-		SlowReaderTimeout: s.cfg.Limits.SlowReaderTimeout,
-		Breaker:           router.BreakerOptions{Failures: s.cfg.Breaker.Failures, Open: s.cfg.Breaker.Open},
-		Log:               s.log,
-	})
-	s.service = api.NewInference(api.InferenceOptions{
-		Router:      routed,
-		Models:      s.manager,
-		TaskMethods: methods,
-		Version:     version,
-	})
-	s.health = health.NewServer()
-	inference := compat.New(compat.Options{
-		Handlers:    s.service,
-		Models:      s.manager,
-		Validator:   validator,
-		HasTask:     routed.HasTask,
-		TaskMethods: methods,
-	})
-	factory := api.NewServerFactory(s.cfg.Limits, s.log, validator, api.Services{
-		Inference: inference, Admin: api.NewAdmin(s.manager, routed), Health: s.health,
-	})
 	s.tracing, err = telemetry.NewTracing(s.requests, s.cfg.Telemetry.OTLPEndpoint, version)
 	if err != nil {
 		return err
@@ -230,6 +194,50 @@ func (s *Server) makeServers(version string, metrics *telemetry.Metrics) error {
 	return err
 }
 
+// makeServices makes the gRPC services and returns the factory for their servers.
+func (s *Server) makeServices(version string, metrics *telemetry.Metrics) (*api.ServerFactory, error) {
+	validator, err := api.NewValidator()
+	if err != nil {
+		return nil, err
+	}
+	candidates, methods := routes(s.cfg)
+	routed := router.New(router.Options{
+		Acquire:           s.acquire,
+		Models:            routerModels(s.cfg),
+		Tasks:             candidates,
+		Observer:          metrics,
+		SlowReaderTimeout: s.cfg.Limits.SlowReaderTimeout,
+		Breaker:           router.BreakerOptions{Failures: s.cfg.Breaker.Failures, Open: s.cfg.Breaker.Open},
+		Log:               s.log,
+	})
+	s.service = api.NewInference(api.InferenceOptions{
+		Router:      routed,
+		Models:      s.manager,
+		TaskMethods: methods,
+		Version:     version,
+	})
+	s.health = health.NewServer()
+	inference := compat.New(compat.Options{
+		Handlers:    s.service,
+		Models:      s.manager,
+		Validator:   validator,
+		HasTask:     routed.HasTask,
+		TaskMethods: methods,
+	})
+	return api.NewServerFactory(s.cfg.Limits, s.log, validator, api.Services{
+		Inference: inference, Admin: api.NewAdmin(s.manager, routed), Health: s.health,
+	}), nil
+}
+
+// acquire implements router.Acquire.
+func (s *Server) acquire(ctx context.Context, req lifecycle.Request) (router.Lease, error) {
+	lease, err := s.manager.Acquire(ctx, req)
+	if err != nil {
+		return nil, err // returning lease would make a router.Lease that is not nil
+	}
+	return lease, nil
+}
+
 // Status implements pages.State.
 func (s *Server) Status(ctx context.Context, req *gatewayv1.StatusRequest) (*gatewayv1.StatusResponse, error) {
 	return s.service.Status(ctx, req)
@@ -243,60 +251,6 @@ func (s *Server) GRPCAddr() net.Addr { return s.grpcLis.Addr() }
 
 // HTTPAddr returns the address of the HTTP listener.
 func (s *Server) HTTPAddr() net.Addr { return s.httpLis.Addr() }
-
-// Close ends the server at once and releases its resources. Run calls it.
-func (s *Server) Close() error {
-	s.cancelRequests()
-	s.watches.end()
-	var errs []error
-	add := func(err error) {
-		if err != nil && !errors.Is(err, net.ErrClosed) {
-			errs = append(errs, err)
-		}
-	}
-	if s.manager != nil {
-		add(s.manager.Close())
-	}
-	if s.service != nil {
-		s.service.Close()
-	}
-	for _, c := range []io.Closer{closerOf(s.http), closerOf(s.conn), s.grpcLis, s.httpLis} {
-		if c != nil {
-			add(c.Close())
-		}
-	}
-	for _, s := range []*grpc.Server{s.public, s.internal} {
-		if s != nil {
-			s.Stop()
-		}
-	}
-	if s.local != nil {
-		add(s.local.Close())
-	}
-	if s.host != nil {
-		add(s.host.Close())
-	}
-	flush, done := context.WithTimeout(context.Background(), connectionGrace)
-	defer done()
-	if err := s.tracing.Shutdown(flush); err != nil {
-		s.log.Warn("cannot send the last traces", "error", err)
-	}
-	if s.lock != nil {
-		add(s.lock.Unlock())
-	}
-	return errors.Join(errs...)
-}
-
-// closerOf returns p as an io.Closer, which is nil if p is.
-func closerOf[T any, P interface {
-	*T
-	io.Closer
-}](p P) io.Closer {
-	if p == nil {
-		return nil
-	}
-	return p
-}
 
 // setServing sets the answer to gRPC health checks.
 func (s *Server) setServing(status healthpb.HealthCheckResponse_ServingStatus) {
@@ -313,6 +267,3 @@ const (
 	streamWindow = 128 << 10
 	pipeWindow   = 4 << 20
 )
-
-// connectionGrace is how long connections may stay open when no request is left.
-const connectionGrace = 2 * time.Second
