@@ -93,9 +93,9 @@ func (l *Lease) Run(ctx context.Context) (enginev1.Engine_RunClient, error) {
 	return &leasedStream{Engine_RunClient: stream, lease: l}, nil
 }
 
-// explain returns why a stream failed. The reason for which the lease was lost
-// is set before its worker is told to end, so there is nothing to wait for: if
-// there is none, the worker's explanation is final.
+// explain returns why a stream failed. If the manager ended the worker, the reason
+// was set before, so there is nothing to wait for. Otherwise err is what the worker
+// explained.
 func (l *Lease) explain(err error) error {
 	if err == nil || errors.Is(err, io.EOF) {
 		return err
@@ -245,8 +245,9 @@ func (o *owner) resume(w *waiter) {
 	}
 }
 
-// failLeases takes the leases of a process that has ended, or is about to be
-// ended: a request whose stream breaks must find the cause.
+// failLeases ends the leases of a process that has ended or will be ended. It must be
+// called before the process is told to end, because then streams break and their
+// requests need the cause.
 func (o *owner) failLeases(p *process, cause *errs.Error) {
 	if !errors.Is(cause, worker.ErrEnded) {
 		cause = cause.WithCause(worker.ErrEnded)

@@ -23,9 +23,9 @@ func failureOf(t *testing.T, l *Lease, breaks func()) error {
 	return err
 }
 
-// A worker that is ended breaks its streams, which looks like a crash. The
-// request must learn why it was ended.
-func TestTheReasonForAnEndWinsOverTheBrokenStream(t *testing.T) {
+// The streams of a worker that the manager ends break as if it had crashed. The
+// requests must fail with the manager's reason.
+func TestReasonOfTheManagerWinsOverABrokenStream(t *testing.T) {
 	for name, c := range map[string]struct {
 		breaks func(*Manager, *fakeWorker)
 		want   errs.Reason
@@ -43,6 +43,13 @@ func TestTheReasonForAnEndWinsOverTheBrokenStream(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			l.mu.Lock()
+			l.onStop = func() {
+				if c.ended && lease.Cause() == nil {
+					t.Error("the worker is told to end before its lease has the reason")
+				}
+			}
+			l.mu.Unlock()
 			err = failureOf(t, lease, func() { c.breaks(m, l.worker()) })
 			if errs.ReasonOf(err) != c.want || c.ended && !errors.Is(err, worker.ErrEnded) {
 				t.Errorf("the request failed with %v", err)
@@ -51,8 +58,8 @@ func TestTheReasonForAnEndWinsOverTheBrokenStream(t *testing.T) {
 	}
 }
 
-// A lease that is lost to silence ends its stream, and the worker goes on.
-func TestSilenceEndsTheStreamAlone(t *testing.T) {
+// The loss of a lease to silence ends its stream and not its worker.
+func TestSilenceEndsTheStreamOnly(t *testing.T) {
 	l := &fakeLauncher{}
 	m := newManager(t, l, Options{BudgetBytes: 100 * mb, SilenceLimit: time.Millisecond}, spec("a", 80*mb, normal, concurrency(1)))
 	lease, err := m.Acquire(t.Context(), Request{Model: "a", Live: true})

@@ -26,6 +26,7 @@ type fakeLauncher struct {
 	alive      atomic.Int32
 	mu         sync.Mutex
 	last       *fakeWorker
+	onStop     func() // called when a worker is told to end; may be nil
 }
 
 func (l *fakeLauncher) Launch(ctx context.Context, s worker.Spec) (worker.Worker, error) {
@@ -63,14 +64,23 @@ type fakeWorker struct {
 func (w *fakeWorker) PID() int                                { return 4711 }
 func (w *fakeWorker) Description() *enginev1.DescribeResponse { return nil }
 func (w *fakeWorker) WorkCount() uint64                       { return w.work.Load() }
-func (w *fakeWorker) Stop(time.Duration)                      { w.end() }
 func (w *fakeWorker) Done() <-chan struct{}                   { return w.done }
 
 func (w *fakeWorker) Run(ctx context.Context) (enginev1.Engine_RunClient, error) {
 	return &fakeStream{ctx: ctx, worker: w}, nil
 }
 
-// fakeStream is a stream that says nothing and breaks when its worker ends.
+func (w *fakeWorker) Stop(time.Duration) {
+	w.launcher.mu.Lock()
+	onStop := w.launcher.onStop
+	w.launcher.mu.Unlock()
+	if onStop != nil {
+		onStop()
+	}
+	w.end()
+}
+
+// fakeStream is a stream without output that breaks when its worker ends.
 type fakeStream struct {
 	enginev1.Engine_RunClient
 	ctx    context.Context
