@@ -254,7 +254,7 @@ func TestStartFailuresExplainThemselves(t *testing.T) {
 		"no such name":   {[]string{"engine-that-is-not-installed"}, "no program engine-that-is-not-installed", ""},
 		"not executable": {[]string{text}, "may not be executed", ""},
 		"no library":     {[]string{script}, "library libllama.so.0", "cannot open shared object file"},
-		"exits":          {[]string{engine, "--fault=exit"}, "ended before the handshake", "exits at once as it was told to"},
+		"exits":          {[]string{engine, "--fault=exit"}, "ended before the handshake", "exits at once as requested"},
 		"garbage":        {[]string{engine, "--fault=handshake-garbage"}, "in place of a handshake", "Hello, I am not an engine"},
 		"version":        {[]string{engine, "--fault=handshake-version"}, "another version", "|unix|"},
 		"silent":         {[]string{engine, "--fault=handshake-silent"}, "in time", ""},
