@@ -13,14 +13,14 @@ import (
 
 // Flags of an Ogg page.
 const (
-	oggContinued = 1 // begins inside a packet
-	oggFirst     = 2 // of a logical stream
-	oggLast      = 4
+	oggContinued = 1 // the page begins inside a packet
+	oggFirst     = 2 // the first page of a logical stream
+	oggLast      = 4 // the last page of a logical stream
 )
 
 const oggHeaderBytes = 27
 
-// oggPage is a page of RFC 3533, valid until the next is read.
+// oggPage is a page of RFC 3533. It is valid until the next one is read.
 type oggPage struct {
 	flags   byte
 	granule int64 // position after the page's last packet; -1 if none ends in it
@@ -29,10 +29,11 @@ type oggPage struct {
 	body    []byte
 }
 
-// oggPages reads the pages of an Ogg file into one buffer. It is ours because
-// pion's oggreader gives neither serial numbers nor flags, without which
-// chained and multiplexed streams and the last page's trimming cannot be told,
-// and keeps a packet however long it pretends to be.
+// oggPages reads the pages of an Ogg file into one buffer.
+//
+// pion's oggreader could replace it if it returned the serial number and the
+// flags of a page, which chained and multiplexed streams and the trimming of the
+// last page need, and limited the length of a packet.
 type oggPages struct {
 	r     *bufio.Reader
 	table [256]uint32
@@ -52,20 +53,20 @@ func newOggPages(r *bufio.Reader) *oggPages {
 	return p
 }
 
-// next returns the next sound page; damaged ones are passed over. Of a page
-// that is cut off, the packets that are there are returned.
+// next returns the next intact page and skips damaged ones. Of a truncated page
+// it returns the complete packets.
 func (p *oggPages) next() (*oggPage, error) {
 	for {
-		if err := p.align(); err != nil {
+		if err := p.seekPage(); err != nil {
 			return nil, err
 		}
 		b := p.buf[:oggHeaderBytes]
-		if err := p.fill(b); err != nil {
+		if err := p.readFull(b); err != nil {
 			return nil, err
 		}
 		segments := int(b[26])
 		lacing := p.buf[oggHeaderBytes : oggHeaderBytes+segments]
-		if err := p.fill(lacing); err != nil {
+		if err := p.readFull(lacing); err != nil {
 			return nil, err
 		}
 		size := 0
@@ -74,11 +75,11 @@ func (p *oggPages) next() (*oggPage, error) {
 		}
 		body := p.buf[oggHeaderBytes+segments : oggHeaderBytes+segments+size]
 		if n, err := io.ReadFull(p.r, body); errors.Is(err, io.ErrUnexpectedEOF) {
-			return p.cut(lacing, body[:n])
+			return p.truncated(lacing, body[:n])
 		} else if err != nil {
 			return nil, err
 		}
-		if !p.sound(p.buf[:oggHeaderBytes+segments+size]) {
+		if !p.checksumOK(p.buf[:oggHeaderBytes+segments+size]) {
 			continue
 		}
 		p.page = oggPage{
@@ -92,8 +93,9 @@ func (p *oggPages) next() (*oggPage, error) {
 	}
 }
 
-// cut makes a page of what arrived of the last one; io.EOF if that is nothing.
-func (p *oggPages) cut(lacing, body []byte) (*oggPage, error) {
+// truncated returns a page with the complete packets of a truncated one; io.EOF
+// if there are none.
+func (p *oggPages) truncated(lacing, body []byte) (*oggPage, error) {
 	size, whole := 0, 0
 	for whole < len(lacing) && size+int(lacing[whole]) <= len(body) {
 		size += int(lacing[whole])
@@ -112,8 +114,8 @@ func (p *oggPages) cut(lacing, body []byte) (*oggPage, error) {
 	return &p.page, nil
 }
 
-// align moves to the next capture pattern.
-func (p *oggPages) align() error {
+// seekPage skips to the next capture pattern.
+func (p *oggPages) seekPage() error {
 	for {
 		magic, err := p.r.Peek(4)
 		if err != nil {
@@ -128,7 +130,7 @@ func (p *oggPages) align() error {
 	}
 }
 
-func (p *oggPages) fill(b []byte) error {
+func (p *oggPages) readFull(b []byte) error {
 	_, err := io.ReadFull(p.r, b)
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return io.EOF
@@ -136,8 +138,8 @@ func (p *oggPages) fill(b []byte) error {
 	return err
 }
 
-// sound tells whether a page has the checksum that it says.
-func (p *oggPages) sound(page []byte) bool {
+// checksumOK reports whether the page's checksum is correct.
+func (p *oggPages) checksumOK(page []byte) bool {
 	want := binary.LittleEndian.Uint32(page[22:])
 	clear(page[22:26])
 	var sum uint32
@@ -147,23 +149,22 @@ func (p *oggPages) sound(page []byte) bool {
 	return sum == want
 }
 
-// oggDecoder decodes Opus in Ogg (RFC 7845). Of several streams at once it
-// takes the first of Opus; streams one after the other (chained) make one
-// recording.
+// oggDecoder decodes Opus in Ogg (RFC 7845). Of multiplexed streams it decodes
+// the first Opus stream; chained streams, one after the other, are one recording.
 type oggDecoder struct {
 	pages  *oggPages
 	stream *opusStream
 	serial uint32
-	tags   bool // the comment header has passed
-	ended  bool // the stream's last page has come
-	other  string
+	tags   bool   // the comment header has been read
+	ended  bool   // the stream's last page has been read
+	other  string // the format of the first stream that is not Opus
 
-	open    bool     // a packet goes on on the next page
-	packet  []byte   // its bytes so far
-	lost    bool     // it is too long to be one, or lacks its start
+	open    bool     // the last packet continues on the next page
+	packet  []byte   // the open packet's bytes so far
+	lost    bool     // the open packet is too long or has no beginning: it is dropped
 	queue   [][]byte // complete packets of the current page, mostly in its buffer
 	decoded int64    // samples decoded in this stream
-	end     int64    // samples that this stream has; MaxInt64 until its last page
+	end     int64    // number of samples of this stream; MaxInt64 until its last page
 	base    int64    // granule position of its first sample; -1 until known
 }
 
@@ -173,17 +174,17 @@ func newOgg(r *bufio.Reader) (*oggDecoder, error) {
 		page, err := d.pages.next()
 		if errors.Is(err, io.EOF) {
 			if d.other == "" {
-				d.other = "an Ogg file that is cut short or damaged"
+				return nil, errs.New(errs.AudioUnreadable, "the Ogg file is incomplete or damaged: send the complete file")
 			}
-			return nil, errs.New(errs.AudioUnreadable, "the audio is %s, which cannot be read: %s", d.other, readable)
+			return nil, unsupported(d.other)
 		}
 		if err != nil {
 			return nil, err
 		}
 		if page.flags&oggFirst == 0 && d.other != "" {
-			return nil, errs.New(errs.AudioUnreadable, "the audio is %s, which cannot be read: %s", d.other, readable)
+			return nil, unsupported(d.other)
 		}
-		if err := d.take(page); err != nil {
+		if err := d.addPage(page); err != nil {
 			return nil, err
 		}
 	}
@@ -201,7 +202,7 @@ func (d *oggDecoder) next() ([]float32, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := d.take(page); err != nil {
+		if err := d.addPage(page); err != nil {
 			return nil, err
 		}
 	}
@@ -213,21 +214,22 @@ func (d *oggDecoder) next() ([]float32, error) {
 	return d.stream.decode(packet, int(keep))
 }
 
-// take files a page's packets.
-func (d *oggDecoder) take(page *oggPage) error {
+// addPage queues the packets of a page.
+func (d *oggDecoder) addPage(page *oggPage) error {
 	if page.flags&oggFirst != 0 {
-		return d.begin(page)
+		return d.beginStream(page)
 	}
 	if d.stream == nil || page.serial != d.serial || d.ended {
 		return nil
 	}
-	d.split(page)
-	d.place(page)
+	d.splitPackets(page)
+	d.applyGranule(page)
 	return nil
 }
 
-// begin starts a stream, if it is one of Opus and its turn.
-func (d *oggDecoder) begin(page *oggPage) error {
+// beginStream starts decoding a stream if it is Opus and no other stream is being
+// decoded.
+func (d *oggDecoder) beginStream(page *oggPage) error {
 	if !strings.HasPrefix(string(page.body[:min(len(page.body), 8)]), opusHeadMagic) {
 		if d.other == "" {
 			d.other = oggCodec(page.body)
@@ -235,7 +237,7 @@ func (d *oggDecoder) begin(page *oggPage) error {
 		return nil
 	}
 	if d.stream != nil && !d.tags {
-		return nil // one beside it: all streams of a group begin before the first goes on
+		return nil // a multiplexed stream: all of them begin before any of them continues
 	}
 	head, err := parseOpusHead(page.body)
 	if err != nil {
@@ -250,20 +252,20 @@ func (d *oggDecoder) begin(page *oggPage) error {
 	return nil
 }
 
-// split cuts a page into packets. One that began on an earlier page was copied;
-// the others lie in the page's buffer.
-func (d *oggDecoder) split(page *oggPage) {
+// splitPackets splits a page into packets. A packet that began on an earlier page
+// is copied; the others refer to the page's buffer.
+func (d *oggDecoder) splitPackets(page *oggPage) {
 	d.queue = d.queue[:0]
 	if page.flags&oggContinued == 0 {
-		d.packet, d.open, d.lost = nil, false, false // what was open never ended
+		d.packet, d.open, d.lost = nil, false, false // the open packet was not continued
 	} else if !d.open {
-		d.open, d.lost = true, true // it began on a page that was damaged
+		d.open, d.lost = true, true // it began on a damaged page
 	}
 	body, size := page.body, 0
 	for _, n := range page.lacing {
 		size += int(n)
 		if n < 255 {
-			d.complete(body[:size])
+			d.endPacket(body[:size])
 			body, size = body[size:], 0
 		}
 	}
@@ -276,8 +278,8 @@ func (d *oggDecoder) split(page *oggPage) {
 	}
 }
 
-// complete files a packet, of which rest is the part on this page.
-func (d *oggDecoder) complete(rest []byte) {
+// endPacket queues a packet that ends on this page; rest is its part on the page.
+func (d *oggDecoder) endPacket(rest []byte) {
 	packet, lost := rest, d.lost
 	if d.open {
 		packet = append(d.packet, rest...)
@@ -292,9 +294,10 @@ func (d *oggDecoder) complete(rest []byte) {
 	}
 }
 
-// place uses the page's position: the first tells where the stream begins, if
-// it was joined while live, and the last where it ends within its packets.
-func (d *oggDecoder) place(page *oggPage) {
+// applyGranule uses the page's granule position. The first one says where the
+// stream begins, which is not 0 if a live stream was joined later; that of the
+// last page says how many samples of the last packet are valid.
+func (d *oggDecoder) applyGranule(page *oggPage) {
 	if page.granule < 0 {
 		return
 	}
@@ -315,7 +318,7 @@ func (d *oggDecoder) place(page *oggPage) {
 	}
 }
 
-// oggCodec names what a stream that is not Opus holds, by its first packet.
+// oggCodec returns the format of a stream that is not Opus, from its first packet.
 func oggCodec(b []byte) string {
 	for magic, name := range map[string]string{
 		"\x01vorbis": "Ogg Vorbis", "\x7fFLAC": "FLAC in Ogg", "Speex   ": "Speex in Ogg", "\x80theora": "Ogg video",
