@@ -18,7 +18,7 @@ import (
 )
 
 // synthesize runs a Synthesize to its end.
-func synthesize(ctx context.Context, m cloud, req *gatewayv1.SynthesizeRequest) (pcm []byte, rates []int32, err error) {
+func synthesize(ctx context.Context, m cloudModel, req *gatewayv1.SynthesizeRequest) (pcm []byte, rates []int32, err error) {
 	err = m.Synthesize(ctx, req, func(r *gatewayv1.SynthesizeResponse) error {
 		pcm = append(pcm, r.GetAudio()...)
 		rates = append(rates, r.GetSampleRateHertz())
@@ -42,15 +42,15 @@ func TestSynthesizePCMAndWAV(t *testing.T) {
 		answer geminitest.Answer
 		rate   int32
 	}{
-		"PCM":                      {geminitest.Sound("audio/L16;codec=pcm;rate=24000", tone), 24000},
-		"PCM of another rate":      {geminitest.Sound("audio/L16; rate=16000", tone), 16000},
-		"PCM that tells no rate":   {geminitest.Sound("audio/pcm", tone), 24000},
-		"PCM in pieces":            {geminitest.Sound("audio/L16;rate=24000", tone[:1001], tone[1001:]), 24000},
-		"PCM and half a sample":    {geminitest.Sound("audio/L16;rate=24000", append(tone[:len(tone):len(tone)], 1)), 24000},
-		"WAV":                      {geminitest.Sound("audio/wav", geminitest.WAV(24000, tone)), 24000},
-		"WAV called PCM":           {geminitest.Sound("audio/L16;rate=16000", geminitest.WAV(24000, tone)), 24000},
-		"WAV with another chunk":   {geminitest.Sound("audio/x-wav", padded), 22050},
-		"WAV that tells no length": {geminitest.Sound("audio/wav", endless), 24000},
+		"PCM":                    {geminitest.Sound("audio/L16;codec=pcm;rate=24000", tone), 24000},
+		"PCM of another rate":    {geminitest.Sound("audio/L16; rate=16000", tone), 16000},
+		"PCM without a rate":     {geminitest.Sound("audio/pcm", tone), 24000},
+		"PCM in pieces":          {geminitest.Sound("audio/L16;rate=24000", tone[:1001], tone[1001:]), 24000},
+		"PCM, incomplete sample": {geminitest.Sound("audio/L16;rate=24000", append(tone[:len(tone):len(tone)], 1)), 24000},
+		"WAV":                    {geminitest.Sound("audio/wav", geminitest.WAV(24000, tone)), 24000},
+		"WAV called PCM":         {geminitest.Sound("audio/L16;rate=16000", geminitest.WAV(24000, tone)), 24000},
+		"WAV with another chunk": {geminitest.Sound("audio/x-wav", padded), 22050},
+		"WAV of unknown length":  {geminitest.Sound("audio/wav", endless), 24000},
 	} {
 		server.Answer(c.answer)
 		pcm, rates, err := synthesize(t.Context(), m, text("Hello there."))
@@ -68,7 +68,7 @@ func TestSynthesizePCMAndWAV(t *testing.T) {
 	}
 }
 
-func TestSynthesizeRefusesWhatIsNoSound(t *testing.T) {
+func TestSynthesizeRefusesOtherAnswers(t *testing.T) {
 	server, m := open(t)
 	tone := geminitest.Tone(24000, 0.1)
 	stereo := geminitest.WAV(24000, tone)
@@ -80,8 +80,8 @@ func TestSynthesizeRefusesWhatIsNoSound(t *testing.T) {
 		"text":            {geminitest.Text("I cannot speak."), errs.EngineCrashed},
 		"MP3":             {geminitest.Sound("audio/mpeg", tone), errs.Internal},
 		"no type":         {geminitest.Sound("", tone), errs.Internal},
-		"a mad rate":      {geminitest.Sound("audio/L16;rate=1", tone), errs.Internal},
-		"no rate":         {geminitest.Sound("audio/L16;rate=fast", tone), errs.Internal},
+		"a rate of 1 Hz":  {geminitest.Sound("audio/L16;rate=1", tone), errs.Internal},
+		"an invalid rate": {geminitest.Sound("audio/L16;rate=fast", tone), errs.Internal},
 		"stereo":          {geminitest.Sound("audio/wav", stereo), errs.Internal},
 		"a WAV's header":  {geminitest.Sound("audio/wav", stereo[:36]), errs.Internal},
 		"a short header":  {geminitest.Sound("audio/wav", append(stereo[:16:16], 4, 0, 0, 0, 1, 0, 1, 0)), errs.Internal},
@@ -106,16 +106,16 @@ func TestSynthesizeOptions(t *testing.T) {
 		t.Errorf("voice %q, %q, %v", server.Last().Voice(), server.Last().LastText(), err)
 	}
 	if peak := peakOf(pcm); peak < 3900 || peak > 4000 {
-		t.Errorf("half of 8000 is %d", peak)
+		t.Errorf("peak %d at volume 0.5, want half of 8000", peak)
 	}
 	req.Speaker, req.Speed, req.Volume = "3", proto.Float32(2), proto.Float32(2)
 	if pcm, _, err = synthesize(t.Context(), m, req); err != nil || server.Last().Voice() != "Kore" || !strings.Contains(server.Last().LastText(), "fast") {
 		t.Errorf("voice %q, %q, %v", server.Last().Voice(), server.Last().LastText(), err)
 	}
 	if peak := peakOf(pcm); peak < 15900 || peak > 16000 {
-		t.Errorf("twice 8000 is %d", peak)
+		t.Errorf("peak %d at volume 2, want twice 8000", peak)
 	}
-	asked := len(server.Requests())
+	before := len(server.Requests())
 	for _, req := range []*gatewayv1.SynthesizeRequest{
 		{Input: &gatewayv1.SynthesizeRequest_Phonemes{Phonemes: "həˈləʊ"}}, {}, text(" \n"), text("…!?"),
 	} {
@@ -123,8 +123,8 @@ func TestSynthesizeOptions(t *testing.T) {
 			t.Errorf("%v: %v", req, err)
 		}
 	}
-	if len(server.Requests()) != asked {
-		t.Error("the API was asked in vain")
+	if len(server.Requests()) != before {
+		t.Error("an invalid request was sent to the API")
 	}
 }
 
@@ -156,10 +156,10 @@ func TestSynthesizeLongTextsInParts(t *testing.T) {
 	}
 	for i, rate := range rates {
 		if (rate != 0) != (i == 0) {
-			t.Errorf("the rates are told as %v", rates)
+			t.Errorf("rates %v: want one in the first message only", rates)
 		}
 	}
-	server.Handle(func(r geminitest.Request) geminitest.Answer { // one word without an end
+	server.Handle(func(r geminitest.Request) geminitest.Answer { // for a text of one long word
 		return geminitest.Sound("audio/L16;rate=24000", make([]byte, 2))
 	})
 	if pcm, _, err = synthesize(t.Context(), m, text(strings.Repeat("a", 4000))); err != nil || len(pcm) != 6 {
@@ -189,7 +189,7 @@ func (p *pieces) Next() ([]byte, error) {
 }
 
 // transcribe runs a Transcribe to its end.
-func transcribe(ctx context.Context, m cloud, cfg *gatewayv1.TranscriptionConfig, clip []byte) (segments []*gatewayv1.TranscriptSegment, final *gatewayv1.Transcript, err error) {
+func transcribe(ctx context.Context, m cloudModel, cfg *gatewayv1.TranscriptionConfig, clip []byte) (segments []*gatewayv1.TranscriptSegment, final *gatewayv1.Transcript, err error) {
 	err = m.Transcribe(ctx, cfg, &pieces{clip, 1000}, func(e *gatewayv1.TranscriptionEvent) error {
 		if final != nil {
 			return errors.New("an event after the final one")
@@ -236,7 +236,7 @@ func TestTranscribeBounds(t *testing.T) {
 	raw := &gatewayv1.AudioFormat{Encoding: gatewayv1.AudioEncoding_AUDIO_ENCODING_PCM_S16LE, SampleRateHertz: 16000}
 	_, final, err := transcribe(t.Context(), m, &gatewayv1.TranscriptionConfig{Format: raw, Language: "vi"}, make([]byte, 100))
 	if err != nil || final == nil || final.GetText() != "" || final.GetLanguage() != "vi" {
-		t.Errorf("a blink of silence: %v, %v", final, err)
+		t.Errorf("3 ms of silence: %v, %v", final, err)
 	}
 	if _, _, err = transcribe(t.Context(), m, &gatewayv1.TranscriptionConfig{Format: raw}, make([]byte, 451*32000)); errs.ReasonOf(err) != errs.InvalidRequest {
 		t.Errorf("451 s: %v", err)
@@ -245,17 +245,17 @@ func TestTranscribeBounds(t *testing.T) {
 		t.Errorf("garbage: %v", err)
 	}
 	if n := len(server.Requests()) + server.Refused(); n != 0 {
-		t.Errorf("the API was asked %d times in vain", n)
+		t.Errorf("%d requests to the API, want none", n)
 	}
-	// The longest clip is within what the API takes.
-	if _, final, err = transcribe(t.Context(), m, &gatewayv1.TranscriptionConfig{Format: raw}, make([]byte, 450*32000)); err != nil || final.GetText() != geminitest.Heard {
+	// The longest clip is within the API's limit.
+	if _, final, err = transcribe(t.Context(), m, &gatewayv1.TranscriptionConfig{Format: raw}, make([]byte, 450*32000)); err != nil || final.GetText() != geminitest.Transcript {
 		t.Errorf("450 s: %v, %v", final, err)
 	}
 	server.Answer(geminitest.Text(`["no", "transcript"]`))
 	if _, _, err = transcribe(t.Context(), m, &gatewayv1.TranscriptionConfig{Format: raw}, make([]byte, 32000)); errs.ReasonOf(err) != errs.Internal {
-		t.Errorf("another shape: %v", err)
+		t.Errorf("another structure: %v", err)
 	}
-	server.Answer(geminitest.Text(`{"language": "a language that is none", "segments": []}`))
+	server.Answer(geminitest.Text(`{"language": "not a language code", "segments": []}`))
 	if _, final, err = transcribe(t.Context(), m, &gatewayv1.TranscriptionConfig{Format: raw}, make([]byte, 32000)); err != nil || final.GetText() != "" || final.GetLanguage() != "" {
 		t.Errorf("silence: %v, %v", final, err)
 	}
@@ -317,10 +317,10 @@ func TestPronunciationRefuses(t *testing.T) {
 		}
 	}
 	if len(server.Requests()) != 0 {
-		t.Error("the API was asked in vain")
+		t.Error("an invalid request was sent to the API")
 	}
 	server.Answer(geminitest.Text("100 of 100"))
 	if _, err := m.Pronunciation(t.Context(), &gatewayv1.PronunciationRequest{Audio: tone, ReferenceText: "hello"}); errs.ReasonOf(err) != errs.Internal {
-		t.Errorf("another shape: %v", err)
+		t.Errorf("another structure: %v", err)
 	}
 }
