@@ -114,6 +114,11 @@ func unsupported(format string) error {
 	return errs.New(errs.AudioUnreadable, "the audio is %s, which is not supported: %s", format, sendSupported)
 }
 
+// damaged returns the error for something that cannot be decoded.
+func damaged(what string) *errs.Error {
+	return errs.New(errs.AudioUnreadable, "the %s is damaged: send an undamaged file", what)
+}
+
 // name returns the name of an encoding for error messages.
 func name(e gatewayv1.AudioEncoding) string {
 	switch e {

@@ -13,13 +13,13 @@ import (
 // cannot be its child. Writers that cannot seek, such as browsers, use it.
 const ebmlUnknown = -1
 
-// ebmlElement is the head of an element (RFC 8794).
+// ebmlElement is the header of an element (RFC 8794).
 type ebmlElement struct {
 	id   uint32
 	size int64 // of its body in bytes, or ebmlUnknown
 }
 
-// ebmlReader reads elements one after the other. It reads only the heads of
+// ebmlReader reads elements one after the other. It reads only the headers of
 // elements that contain others, so their sizes do not matter, whether unknown or
 // wrong. It keeps nothing except the bodies that the caller reads.
 //
@@ -30,7 +30,7 @@ type ebmlReader struct {
 	r *bufio.Reader
 }
 
-// next reads the next head.
+// next reads the header of the next element.
 func (e *ebmlReader) next() (ebmlElement, error) {
 	id, _, err := e.vint(4, true)
 	if err != nil {
@@ -56,7 +56,7 @@ func (e *ebmlReader) vint(limit int, keepMarker bool) (v uint64, length int, err
 	}
 	length = bits.LeadingZeros8(first) + 1
 	if length > limit {
-		return 0, 0, errs.New(errs.AudioUnreadable, "the WebM stream is damaged")
+		return 0, 0, damaged("WebM stream")
 	}
 	v = uint64(first)
 	if !keepMarker {

@@ -60,7 +60,7 @@ func newFLAC(r *bufio.Reader) (*flacDecoder, error) {
 		kind, length := head[0]&0x7f, int64(head[1])<<16|int64(head[2])<<8|int64(head[3])
 		if first {
 			if kind != 0 || length != 34 {
-				return nil, errs.New(errs.AudioUnreadable, "the FLAC file's header is damaged")
+				return nil, damaged("header of the FLAC file")
 			}
 			var body [34]byte
 			if _, err := io.ReadFull(r, body[:]); err != nil {
@@ -139,7 +139,7 @@ func (d *flacDecoder) decode() error {
 			return err
 		}
 		if d.damaged++; d.damaged > flacMaxDamage {
-			return errs.New(errs.AudioUnreadable, "the FLAC file is damaged after %.1f s",
+			return errs.New(errs.AudioUnreadable, "the FLAC file is damaged after %.1f s: send an undamaged file",
 				float64(d.position)/float64(d.header.rate))
 		}
 	}

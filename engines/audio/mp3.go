@@ -91,7 +91,7 @@ func newMP3(r *bufio.Reader) (*mp3Decoder, error) {
 	d := &mp3Decoder{r: r, left: math.MaxInt64}
 	h, err := d.seekFrame(mp3MaxJunk)
 	if errors.Is(err, io.EOF) {
-		return nil, errs.New(errs.AudioUnreadable, "the audio looks like MP3 but contains no MP3 frame")
+		return nil, errs.New(errs.AudioUnreadable, "the audio looks like MP3 but contains no MP3 frame: %s", sendSupported)
 	}
 	if err != nil {
 		return nil, err
@@ -105,10 +105,10 @@ func newMP3(r *bufio.Reader) (*mp3Decoder, error) {
 	d.meta = Info{Encoding: mp3File, Channels: h.channels()}
 	for d.restart() != nil {
 		if d.damaged++; d.damaged > mp3MaxDamage {
-			return nil, errs.New(errs.AudioUnreadable, "the MP3 stream is damaged")
+			return nil, damaged("MP3 stream")
 		}
 		if _, err := d.seekFrame(mp3MaxJunk); errors.Is(err, io.EOF) {
-			return nil, errs.New(errs.AudioUnreadable, "the MP3 stream is damaged: it has no frame that can be decoded")
+			return nil, errs.New(errs.AudioUnreadable, "the MP3 stream has no frame that can be decoded: send an undamaged file")
 		} else if err != nil {
 			return nil, err
 		}
@@ -213,7 +213,7 @@ func (d *mp3Decoder) next() ([]float32, error) {
 		return samples, err
 	}
 	if d.damaged++; d.damaged > mp3MaxDamage {
-		return samples, errs.New(errs.AudioUnreadable, "the MP3 stream is damaged").WithCause(err)
+		return samples, damaged("MP3 stream").WithCause(err)
 	}
 	if _, err := d.seekFrame(math.MaxInt); err != nil {
 		return samples, err

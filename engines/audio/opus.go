@@ -31,7 +31,7 @@ const opusHeadMagic = "OpusHead"
 // parseOpusHead reads an identification header.
 func parseOpusHead(b []byte) (opusHead, error) {
 	if len(b) < 19 || string(b[:8]) != opusHeadMagic {
-		return opusHead{}, errs.New(errs.AudioUnreadable, "the Opus stream's header is damaged")
+		return opusHead{}, damaged("header of the Opus stream")
 	}
 	if b[8]&0xf0 != 0 { // the upper half of the version is the incompatible one
 		return opusHead{}, errs.New(errs.AudioUnreadable, "the Opus stream has version %d, which is not supported: encode it with version 1", b[8])
@@ -107,7 +107,7 @@ func (s *opusStream) decode(packet []byte, keep int) ([]float32, error) {
 	n := opusPacketSamples(packet)
 	if !s.decodePacket(packet, n) {
 		if !s.decoded {
-			return nil, errs.New(errs.AudioUnreadable, "the Opus stream is damaged: its first packet cannot be decoded")
+			return nil, errs.New(errs.AudioUnreadable, "the first packet of the Opus stream cannot be decoded: send an undamaged file")
 		}
 		if err := s.reset(); err != nil {
 			return nil, err

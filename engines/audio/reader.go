@@ -117,7 +117,7 @@ func (r *Reader) advance() {
 		r.err = err
 		return
 	case !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
-		r.err = errs.New(errs.AudioUnreadable, "the audio is damaged").WithCause(err)
+		r.err = damaged("audio").WithCause(err)
 		return
 	}
 	r.ended = true
@@ -144,7 +144,7 @@ func (r *Reader) decode() (samples []float32, err error) {
 			if r.in.inSource {
 				panic(p)
 			}
-			samples, err = nil, errs.New(errs.AudioUnreadable, "the audio is damaged and cannot be decoded").
+			samples, err = nil, damaged("audio").
 				With("decoder", "panicked")
 		}
 	}()

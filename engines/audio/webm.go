@@ -108,7 +108,7 @@ func (d *webmDecoder) readTracks() ([]webmTrackEntry, error) {
 			return tracks, nil
 		case webmTrack:
 			if len(tracks) == 16 {
-				return nil, errs.New(errs.AudioUnreadable, "the WebM stream has more than 16 tracks")
+				return nil, errs.New(errs.AudioUnreadable, "the WebM stream has more than 16 tracks: send only the audio track")
 			}
 			tracks = append(tracks, webmTrackEntry{})
 		default:
@@ -217,7 +217,7 @@ func (d *webmDecoder) block(el ebmlElement) error {
 	}
 	block, err := ebml.UnmarshalBlock(bytes.NewReader(b), int64(len(b)))
 	if err != nil {
-		return errs.New(errs.AudioUnreadable, "the WebM stream is damaged").WithCause(err)
+		return damaged("WebM stream").WithCause(err)
 	}
 	switch {
 	case block.TrackNumber != d.track:

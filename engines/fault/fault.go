@@ -85,7 +85,7 @@ type RunParameters struct {
 // defaultText is the answer if Parameters sets none.
 const defaultText = "The quick brown fox jumps over the lazy dog. "
 
-// Engine makes fault models.
+// Engine loads fault models.
 type Engine struct{}
 
 var _ engines.Engine = Engine{}

@@ -184,7 +184,7 @@ func slide(e edit, a []token, limit int) edit {
 	return e
 }
 
-// maxMoveGap is the most tokens between the two ends of a move.
+// maxMoveGap is the maximum number of tokens between the two ends of a move.
 const maxMoveGap = 12
 
 // mergeMoves turns a deletion and a nearby insertion of the same words into one
