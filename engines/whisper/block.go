@@ -46,7 +46,7 @@ func newBlock(samples, begin int, more bool) *block {
 
 // seekRange returns the range of frames in which whisper.cpp's position is, given its
 // progress in whole percent.
-func (b *block) seekRange(percent int) (least, most int) {
+func (b *block) seekRange(percent int) (first, last int) {
 	length := b.frames - b.begin
 	return b.begin + percent*length/100, b.begin + ((percent+1)*length+99)/100
 }
@@ -57,7 +57,7 @@ func (b *block) window(percent int) bool {
 	if !b.more {
 		return true
 	}
-	if _, most := b.seekRange(percent); most+windowFrames+edgeFrames <= b.frames || percent == 0 {
+	if _, last := b.seekRange(percent); last+windowFrames+edgeFrames <= b.frames || percent == 0 {
 		return true
 	}
 	b.stopped = percent
@@ -70,6 +70,6 @@ func (b *block) next(lastEnd int) int {
 	if b.stopped < 0 {
 		return b.frames
 	}
-	least, _ := b.seekRange(b.stopped)
-	return min(max(lastEnd, least, b.begin+1), b.frames)
+	first, _ := b.seekRange(b.stopped)
+	return min(max(lastEnd, first, b.begin+1), b.frames)
 }

@@ -59,13 +59,13 @@ func (in *inbox) pump(ctx context.Context, reader *audio.Reader) {
 	}
 }
 
-// take waits for least samples or a full inbox, and takes at most most samples. ended
-// reports whether they are the last.
-func (in *inbox) take(ctx context.Context, least, most int) (samples []float32, ended bool, err error) {
+// take waits for minimum samples or a full inbox, and takes at most maximum samples.
+// ended reports whether they are the last.
+func (in *inbox) take(ctx context.Context, minimum, maximum int) (samples []float32, ended bool, err error) {
 	for {
 		in.mu.Lock()
-		ready := len(in.samples) >= min(max(1, least), inboxSamples)
-		if n := min(most, len(in.samples)); ready || in.err != nil {
+		ready := len(in.samples) >= min(max(1, minimum), inboxSamples)
+		if n := min(maximum, len(in.samples)); ready || in.err != nil {
 			samples = append(samples, in.samples[:n]...)
 			in.samples = append([]float32(nil), in.samples[n:]...)
 		}
