@@ -125,7 +125,7 @@ func TestGeminiDoesEachTask(t *testing.T) {
 	}
 	tone := geminitest.WAV(16000, geminitest.Tone(16000, 1))
 	heard, err := r.chat.Recognize(ctx, &gatewayv1.RecognizeRequest{Config: &gatewayv1.TranscriptionConfig{}, Audio: tone})
-	if err != nil || heard.GetTranscript().GetText() != geminitest.Heard || len(heard.GetTranscript().GetSegments()) != 1 {
+	if err != nil || heard.GetTranscript().GetText() != geminitest.Transcript || len(heard.GetTranscript().GetSegments()) != 1 {
 		t.Errorf("%v, %v", heard, err)
 	}
 	marks, err := r.chat.Pronunciation(ctx, &gatewayv1.PronunciationRequest{Audio: tone, ReferenceText: "Hello, world!"})

@@ -38,7 +38,7 @@ func TestStartErrors(t *testing.T) {
 		"no such name":   {[]string{"engine-that-is-not-installed"}, "there is no program engine-that-is-not-installed", ""},
 		"not executable": {[]string{text}, "text is not executable", ""},
 		"no library":     {[]string{script}, "library libllama.so.0", "cannot open shared object file"},
-		"exits":          {[]string{engine, "--fault=exit"}, "ended before the handshake", "exits at once as it was told to"},
+		"exits":          {[]string{engine, "--fault=exit"}, "ended before the handshake", "exits at once as requested"},
 		"garbage":        {[]string{engine, "--fault=handshake-garbage"}, "is not a handshake", "Hello, I am not an engine"},
 		"version":        {[]string{engine, "--fault=handshake-version"}, "another version of the engine protocol", "|unix|"},
 		"silent":         {[]string{engine, "--fault=handshake-silent"}, "printed no handshake in time", ""},
