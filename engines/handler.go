@@ -81,11 +81,11 @@ func (r *runStream) send(answer proto.Message) error {
 	resp := &enginev1.RunResponse{}
 	m := resp.ProtoReflect()
 	field := m.Descriptor().Fields().ByName(protoreflect.Name(r.task.Name))
-	value := m.NewField(field)
 	if answer.ProtoReflect().IsValid() {
-		value = protoreflect.ValueOfMessage(answer.ProtoReflect())
+		m.Set(field, protoreflect.ValueOfMessage(answer.ProtoReflect()))
+	} else {
+		m.Set(field, m.NewField(field))
 	}
-	m.Set(field, value)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.stream.Send(resp)
