@@ -69,22 +69,26 @@ func implements[I any](m Model) bool {
 // from several goroutines.
 type runStream struct {
 	stream enginev1.Engine_RunServer
-	task   Task
+	field  protoreflect.FieldDescriptor // of the task's answers in RunResponse
 	mu     sync.Mutex
 }
 
 var _ AudioSource = (*runStream)(nil)
+
+func newRunStream(stream enginev1.Engine_RunServer, task Task) *runStream {
+	fields := (&enginev1.RunResponse{}).ProtoReflect().Descriptor().Fields()
+	return &runStream{stream: stream, field: fields.ByName(protoreflect.Name(task.Name))}
+}
 
 // send sends an answer of the task. An engine that returns nil answers with an
 // empty message.
 func (r *runStream) send(answer proto.Message) error {
 	resp := &enginev1.RunResponse{}
 	m := resp.ProtoReflect()
-	field := m.Descriptor().Fields().ByName(protoreflect.Name(r.task.Name))
 	if answer.ProtoReflect().IsValid() {
-		m.Set(field, protoreflect.ValueOfMessage(answer.ProtoReflect()))
+		m.Set(r.field, protoreflect.ValueOfMessage(answer.ProtoReflect()))
 	} else {
-		m.Set(field, m.NewField(field))
+		m.Set(r.field, m.NewField(r.field))
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

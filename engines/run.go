@@ -72,7 +72,7 @@ func (s *server) dispatch(ctx context.Context, req *enginev1.RunRequest, stream 
 			s.name, s.engine.Describe().Name, task.Name).With("model", s.name).With("task", task.Name)
 	}
 	payload := req.ProtoReflect().Get(payloadOf(req)).Message().Interface()
-	return task.handler.run(ctx, s.model, payload, &runStream{stream: stream, task: task})
+	return task.handler.run(ctx, s.model, payload, newRunStream(stream, task))
 }
 
 // taskOf returns the task that the first message of a stream asks for.
