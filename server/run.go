@@ -120,7 +120,7 @@ func (s *Server) drain(force context.Context) {
 	s.log.Info("draining", "timeout", s.cfg.DrainTimeout)
 	ctx, cancel := context.WithTimeout(force, s.cfg.DrainTimeout)
 	defer cancel()
-	if err := s.manager.Drain(ctx); err != nil {
+	if err := s.manager.Shutdown(ctx); err != nil {
 		s.log.Warn("requests were cut off", "error", err)
 	}
 	s.watches.end()

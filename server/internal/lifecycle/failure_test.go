@@ -165,7 +165,7 @@ func TestACrashLoopCoolsDown(t *testing.T) {
 		wait *= 2
 	}
 	s.serve("a") // a good end breaks the loop
-	if m := s.o.byName["a"]; m.failures != 0 || m.looping {
+	if m := s.o.byName["a"]; m.failures != 0 || m.crashLoop {
 		t.Errorf("%d failures remembered", m.failures)
 	}
 }
@@ -175,7 +175,7 @@ func TestFailedLoadsCoolDownTwiceAsLong(t *testing.T) {
 	for _, cool := range []time.Duration{2 * time.Second, 4 * time.Second, 5 * time.Second} {
 		w := s.request("a")
 		p := s.proc("a")
-		s.do(func(o *owner) { o.loadFailed(p, errs.New(errs.ModelFileInvalid, "not a GGUF file")) })
+		s.do(func(*owner) { p.loadFailed(errs.New(errs.ModelFileInvalid, "not a GGUF file")) })
 		s.waits(w)
 		s.reaped("a", nil)
 		s.reason(w, errs.ModelFileInvalid)
@@ -199,7 +199,7 @@ func TestARepairedFileWorksAtOnce(t *testing.T) {
 	}))
 	w := s.request("a")
 	p := s.proc("a")
-	s.do(func(o *owner) { o.loadFailed(p, errs.New(errs.ModelFileInvalid, "truncated")) })
+	s.do(func(*owner) { p.loadFailed(errs.New(errs.ModelFileInvalid, "truncated")) })
 	s.reaped("a", nil)
 	s.reason(w, errs.ModelFileInvalid)
 	s.reason(s.request("a"), errs.LoadCooldown)
@@ -207,7 +207,7 @@ func TestARepairedFileWorksAtOnce(t *testing.T) {
 	s.serve("a")
 
 	done := make(chan int64, 1)
-	s.do(func(o *owner) { o.unload(o.byName["a"], done) })
+	s.do(func(o *owner) { o.byName["a"].unload(done) })
 	s.reaped("a", nil)
 	missing = errs.New(errs.ModelFileMissing, "no such file")
 	s.reason(s.request("a"), errs.ModelFileMissing)
@@ -223,7 +223,7 @@ func TestACrashWhileDrainingIsToldToo(t *testing.T) {
 	s.loaded("a")
 	l := s.lease(w)
 	done := make(chan int64, 1)
-	s.do(func(o *owner) { o.unload(o.byName["a"], done) })
+	s.do(func(o *owner) { o.byName["a"].unload(done) })
 	s.state("a", draining)
 	s.reaped("a", errs.New(errs.EngineCrashed, "killed by signal 11"))
 	if errs.ReasonOf(l.Cause()) != errs.EngineCrashed {

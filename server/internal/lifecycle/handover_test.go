@@ -83,7 +83,7 @@ func TestAFailedHandoverIsTriedAgainTwiceAsLate(t *testing.T) {
 	s.advance(time.Second)
 	for _, backoff := range []time.Duration{1, 2, 4, 8} {
 		s.state("a", draining)
-		if got := s.o.nextWake(); got > time.Second {
+		if got := s.o.planned.nextWake(); got > time.Second {
 			t.Errorf("the owner sleeps for %s", got)
 		}
 		s.advance(time.Second)
@@ -98,7 +98,7 @@ func TestAFailedHandoverIsTriedAgainTwiceAsLate(t *testing.T) {
 	s.serveNext("small")
 	s.advance(5 * time.Minute)
 	e := s.reason(b, errs.MemoryBusy)
-	if !strings.Contains(e.Message(), "a (80 MiB, at work on 1 requests)") && !strings.Contains(e.Message(), "a (80 MiB, being unloaded already)") {
+	if !strings.Contains(e.Message(), "a (80 MiB, running 1 request)") && !strings.Contains(e.Message(), "a (80 MiB, being unloaded)") {
 		t.Error(e.Message())
 	}
 	s.release(l, nil)
@@ -119,15 +119,15 @@ func TestAnUnloadThatIsGivenUpKeepsTheModel(t *testing.T) {
 	l := s.lease(w)
 	a := s.o.byName["a"]
 	first, second := make(chan int64, 1), make(chan int64, 1)
-	s.do(func(o *owner) { o.unload(a, first) })
-	s.do(func(o *owner) { o.unload(a, second) })
+	s.do(func(*owner) { a.unload(first) })
+	s.do(func(*owner) { a.unload(second) })
 	s.state("a", draining)
 	waiting := s.request("a")
 	s.waits(waiting)
-	s.do(func(o *owner) { o.abandonUnload(a, first, context.Canceled) })
+	s.do(func(*owner) { a.abandonUnload(first, context.Canceled) })
 	s.state("a", draining) // the second still waits
 	var err *errs.Error
-	s.do(func(o *owner) { err = o.abandonUnload(a, second, context.DeadlineExceeded) })
+	s.do(func(*owner) { err = a.abandonUnload(second, context.DeadlineExceeded) })
 	if err.Reason() != errs.DeadlineExceeded || !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Message(), "1 requests") {
 		t.Errorf("the error is %v", err)
 	}
@@ -137,7 +137,7 @@ func TestAnUnloadThatIsGivenUpKeepsTheModel(t *testing.T) {
 		t.Errorf("pinned %v, cause %v, %d launches", a.pinned, l.Cause(), s.launches["a"])
 	}
 	// One that is not given up unloads it for good.
-	s.do(func(o *owner) { o.unload(a, first) })
+	s.do(func(*owner) { a.unload(first) })
 	s.release(l, nil)
 	s.reaped("a", nil)
 	if freed := <-first; freed != 80*mb || a.pinned {

@@ -18,6 +18,8 @@ import (
 // neither by idle time nor by pressure. It must be released, before the end of
 // its request is signalled to the caller.
 type Lease struct {
+	// id is the seq of the request that got it.
+	id      uint64
 	mgr     *Manager
 	proc    *process
 	worker  worker.Worker
@@ -35,8 +37,10 @@ type Lease struct {
 	working  time.Time
 	worked   time.Duration // before that
 	live     bool
-	silent   time.Time // since when audio is waited for; zero if it is not
 	released bool
+	// silentSince is when the request began to wait for audio; zero if it does
+	// not.
+	silentSince time.Time
 }
 
 // Model returns the model's name.
@@ -129,14 +133,14 @@ func (l *Lease) Release(err error) {
 // leased. Pauses add up, e.g. one for each direction of a stream: the request is
 // at work again when each of them is ended by a Resume.
 func (l *Lease) Pause() {
-	l.mgr.post(func(o *owner) { o.pauseLease(l) })
+	l.mgr.post(func(*owner) { l.pause() })
 }
 
 // Silent tells that the request waits for audio now, or does no more. Who waits
 // for long loses the lease to others that wait for one, see
 // Options.SilenceLimit: Cause is ErrSilent then.
 func (l *Lease) Silent(waits bool) {
-	l.mgr.post(func(o *owner) { o.hush(l, waits) })
+	l.mgr.post(func(*owner) { l.setWaitingForAudio(waits) })
 }
 
 // Resume ends a pause. If it was the last one it waits in the queue until there
@@ -156,105 +160,104 @@ func (o *owner) release(l *Lease, err error) {
 	}
 	l.released = true
 	p, m := l.proc, l.proc.model
-	now := o.now
 	m.stats.requests++
 	m.stats.served++
-	m.stats.latency += now.Sub(l.arrived)
-	m.stats.lastUsed = now
+	m.stats.latency += o.now.Sub(l.arrived)
+	m.stats.lastUsed = o.now
 	if !l.live {
-		m.stats.addService(l.workedFor(now))
+		m.stats.addService(l.workedFor(o.now))
 	}
 	reason := errs.ReasonOf(err)
 	if err != nil && reason != errs.Cancelled {
 		m.stats.errors++
 	}
 	if err == nil {
-		m.failures, m.looping = 0, false
+		m.failures, m.crashLoop = 0, false
 	}
-	if _, held := p.leases[l]; !held {
+	if !l.held() {
 		return
 	}
-	o.judge(p, l, reason)
-	o.drop(l)
-	p.lastUsed = now
-	if p.phase == phaseDraining && len(p.leases) == 0 {
-		o.stop(p, o.opts.StopGrace)
+	if hung, stalled := p.leaseEnded(l, reason); hung {
+		killHung(m.spec.Name, stalled).carryOut(o)
 	}
+	l.drop()
+	p.lastUsed = o.now
+	p.stopIfDrained()
 }
 
-// drop takes a lease off its process.
-func (o *owner) drop(l *Lease) {
-	p := l.proc
-	if _, held := p.leases[l]; !held {
+// held reports whether the lease was neither released nor taken away.
+func (l *Lease) held() bool {
+	_, held := l.proc.leases[l]
+	return held
+}
+
+// end takes the lease away; its request must end with err.
+func (l *Lease) end(err *errs.Error) {
+	l.cause.Store(err)
+	close(l.done)
+	l.drop()
+}
+
+// drop removes a lease from its process.
+func (l *Lease) drop() {
+	if !l.held() {
 		return
 	}
-	delete(p.leases, l)
-	p.forgive()
+	delete(l.proc.leases, l)
+	l.proc.resetHandoverBackoff()
 	if l.pauses == 0 {
-		p.working--
+		l.proc.working--
 	}
-	o.resumed(l)
+	l.resumed()
 }
 
-func (o *owner) pauseLease(l *Lease) {
-	if _, held := l.proc.leases[l]; !held {
+func (l *Lease) pause() {
+	if !l.held() {
 		return
 	}
 	l.pauses++
 	if l.pauses == 1 {
 		p := l.proc
-		l.worked += o.now.Sub(l.working)
-		o.observeWork(p)
-		if o.now.Sub(l.working) >= p.model.spec.ProgressTimeout/quickShare {
-			p.count(l.working, o.now)
+		now := p.model.now
+		l.worked += now.Sub(l.working)
+		p.observeWork()
+		if now.Sub(l.working) >= p.model.spec.ProgressTimeout/quickShare {
+			p.addStall(l.working, now)
 		}
 		p.working--
 		return
 	}
 	// A resume that waits for cores needs none any more.
-	if o.resumed(l) {
+	if l.resumed() {
 		l.pauses--
 	}
 }
 
+// resume ends a pause, or queues its end until there are cores.
 func (o *owner) resume(w *waiter) {
 	l := w.lease
 	w.model = l.proc.model
-	switch _, held := l.proc.leases[l]; {
-	case !held && l.Cause() != nil:
-		o.resolve(w, admission{err: l.Cause()})
-	case !held || l.pauses == 0:
-		o.resolve(w, admission{lease: l})
+	switch {
+	case !l.held() && l.Cause() != nil:
+		w.resolve(admission{err: l.Cause()})
+	case !l.held() || l.pauses == 0:
+		w.resolve(admission{lease: l})
 	case l.pauses > 1:
 		l.pauses--
-		o.resolve(w, admission{lease: l})
+		w.resolve(admission{lease: l})
 	default:
 		w.priority = w.model.spec.Priority
 		o.enqueue(w)
 	}
 }
 
-// failLeases ends the leases of a process that is gone or goes now.
-func (o *owner) failLeases(p *process, cause *errs.Error) {
-	for _, w := range slices.Clone(p.model.queue) {
-		if w.kind == waitResume {
-			o.resolve(w, admission{err: cause})
-		}
-	}
-	for l := range p.leases {
-		l.cause.Store(cause)
-		close(l.done)
-		o.drop(l)
-	}
-}
-
-// resumed answers those who wait to go on with a lease; false if nobody did.
-func (o *owner) resumed(l *Lease) bool {
+// resumed ends the waits to resume the lease. It reports whether there were any.
+func (l *Lease) resumed() bool {
 	found := false
 	for _, w := range slices.Clone(l.proc.model.queue) {
 		if w.lease == l {
 			found = true
-			o.resolve(w, admission{lease: l})
+			w.resolve(admission{lease: l})
 		}
 	}
 	return found
@@ -268,7 +271,7 @@ func (l *Lease) workedFor(now time.Time) time.Duration {
 	return l.worked + now.Sub(l.working)
 }
 
-// addService takes a lease's time of work into the running mean.
+// addService adds a lease's time at work to the running mean.
 func (s *stats) addService(d time.Duration) {
 	if s.service == 0 {
 		s.service = d

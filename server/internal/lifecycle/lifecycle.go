@@ -106,8 +106,8 @@ type Totals struct {
 	// Requests and Errors have ended since the start, waiting ones that were
 	// refused included.
 	Requests, Errors int64
-	// Draining is true once Drain was called.
-	Draining bool
+	// ShuttingDown is true once Shutdown was called.
+	ShuttingDown bool
 }
 
 // Observer is told what happens, e.g. to count it. It is called on the owner

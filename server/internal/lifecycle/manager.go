@@ -30,7 +30,7 @@ type Manager struct {
 	processes, background sync.WaitGroup
 }
 
-// New starts a manager. It must be ended with Drain or Close.
+// New starts a manager. It must be ended with Shutdown or Close.
 func New(opts Options, models []ModelSpec, launcher worker.Launcher) (*Manager, error) {
 	if opts.BudgetBytes <= 0 {
 		return nil, fmt.Errorf("lifecycle: the memory budget must be positive, not %d", opts.BudgetBytes)
@@ -75,14 +75,14 @@ func (m *Manager) preview(specs []ModelSpec) {
 		default:
 		}
 		s := lookUp(spec, m.learned)
-		m.post(func(o *owner) { o.preview(o.byName[spec.Name], s) })
+		m.post(func(o *owner) { o.byName[spec.Name].preview(s) })
 	}
 }
 
 // loop is the owner goroutine.
 func (m *Manager) loop(o *owner) {
 	defer close(m.stopped)
-	timer := m.opts.Clock.NewTimer(o.nextWake())
+	timer := m.opts.Clock.NewTimer(o.planned.nextWake())
 	defer timer.Stop()
 	for !o.ended() {
 		var f func(*owner)
@@ -91,7 +91,7 @@ func (m *Manager) loop(o *owner) {
 		case <-timer.Chan():
 		}
 		o.do(f)
-		timer.Reset(o.nextWake())
+		timer.Reset(o.planned.nextWake())
 	}
 	o.closeWatchers()
 }
@@ -115,7 +115,7 @@ func (m *Manager) call(ctx context.Context, f func(*owner)) error {
 		<-done
 		return nil
 	case <-m.stopped:
-		return errDraining()
+		return errShuttingDown()
 	case <-ctx.Done():
 		return errs.From(ctx.Err())
 	}
@@ -132,7 +132,7 @@ func (m *Manager) newWaiter(ctx context.Context, kind waiterKind) *waiter {
 // await posts a waiter and waits until it is answered or ctx ends.
 func (m *Manager) await(ctx context.Context, w *waiter, start func(*owner)) (*Lease, error) {
 	if !m.post(start) {
-		return nil, errDraining()
+		return nil, errShuttingDown()
 	}
 	select {
 	case a := <-w.result:
@@ -179,15 +179,19 @@ func (m *Manager) Acquire(ctx context.Context, req Request) (*Lease, error) {
 func (m *Manager) Load(ctx context.Context, req LoadRequest, progress func(LoadProgress)) error {
 	w := m.newWaiter(ctx, waitLoad)
 	w.priority, w.pin = req.Priority, req.Pin
-	if !m.post(func(o *owner) { o.load(w, req.Model) }) {
-		return errDraining()
+	if !m.post(func(o *owner) { o.preload(w, req.Model) }) {
+		return errShuttingDown()
 	}
 	report := func() {
 		if progress == nil {
 			return
 		}
 		var p LoadProgress
-		if err := m.call(ctx, func(o *owner) { p = o.progress(req.Model) }); err == nil && p.State != 0 {
+		if err := m.call(ctx, func(o *owner) {
+			if model := o.byName[req.Model]; model != nil {
+				p = model.loadProgress()
+			}
+		}); err == nil && p.State != 0 {
 			progress(p)
 		}
 	}
@@ -220,7 +224,7 @@ func (m *Manager) Unload(ctx context.Context, name string) (int64, error) {
 	var found *model
 	err := m.call(ctx, func(o *owner) {
 		if found = o.byName[name]; found != nil {
-			o.unload(found, done)
+			found.unload(done)
 		}
 	})
 	if err != nil {
@@ -236,7 +240,7 @@ func (m *Manager) Unload(ctx context.Context, name string) (int64, error) {
 	}
 	left := errs.From(ctx.Err())
 	// The owner answers at once, so this wait needs no bound.
-	if err := m.call(context.WithoutCancel(ctx), func(o *owner) { left = o.abandonUnload(found, done, ctx.Err()) }); err != nil {
+	if err := m.call(context.WithoutCancel(ctx), func(*owner) { left = found.abandonUnload(done, ctx.Err()) }); err != nil {
 		return 0, err
 	}
 	select {
@@ -247,17 +251,13 @@ func (m *Manager) Unload(ctx context.Context, name string) (int64, error) {
 	}
 }
 
-func errUnknown(name string) *errs.Error {
-	return errs.New(errs.ModelNotFound, "no model %q is configured", name).With("model", name)
-}
-
 // Plan tells what a load of the model would do and why, and changes nothing.
 func (m *Manager) Plan(ctx context.Context, name string, priority gatewayv1.Priority) (*gatewayv1.PlanLoadResponse, error) {
 	var spec ModelSpec
 	var found, known bool
 	if err := m.call(ctx, func(o *owner) {
 		if model := o.byName[name]; model != nil {
-			found, known, spec = true, model.proc != nil || model.size.fresh, model.spec
+			found, known, spec = true, model.proc != nil || model.size.known, model.spec
 		}
 	}); err != nil {
 		return nil, err
@@ -274,7 +274,7 @@ func (m *Manager) Plan(ctx context.Context, name string, priority gatewayv1.Prio
 		s = &found
 	}
 	var resp *gatewayv1.PlanLoadResponse
-	err := m.call(ctx, func(o *owner) { resp = o.explain(o.byName[name], priority, s) })
+	err := m.call(ctx, func(o *owner) { resp = o.planLoad(o.byName[name], priority, s) })
 	return resp, err
 }
 
@@ -290,7 +290,7 @@ func (m *Manager) Model(ctx context.Context, name string) (*gatewayv1.Model, err
 	var out *gatewayv1.Model
 	err := m.call(ctx, func(o *owner) {
 		if model := o.byName[name]; model != nil {
-			out = o.describe(model, o.ranks())
+			out = model.describe(o.evictionRanks()[name])
 		}
 	})
 	if err == nil && out == nil {
@@ -319,31 +319,4 @@ func (m *Manager) Watch(ctx context.Context, name string) (<-chan *gatewayv1.Wat
 	}
 	context.AfterFunc(ctx, func() { m.post(func(o *owner) { o.unwatch(w) }) })
 	return w.events, nil
-}
-
-// Drain ends the manager: no new leases are given (DRAINING), those held may
-// end until ctx does, then every worker is stopped. It returns when every
-// worker's process is reaped and what was learned is written. Later calls wait
-// for the same end.
-func (m *Manager) Drain(ctx context.Context) error {
-	idle := make(chan struct{})
-	if m.post(func(o *owner) { o.beginDrain(idle) }) {
-		select {
-		case <-idle:
-		case <-ctx.Done():
-		case <-m.stopped:
-		}
-		m.post(func(o *owner) { o.shutDown() })
-	}
-	<-m.stopped
-	m.processes.Wait()
-	m.background.Wait()
-	return nil
-}
-
-// Close ends the manager without waiting for the leases.
-func (m *Manager) Close() error {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	return m.Drain(ctx)
 }

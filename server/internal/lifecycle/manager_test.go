@@ -318,13 +318,13 @@ func TestDrainWaitsForLeases(t *testing.T) {
 		t.Fatal(err)
 	}
 	done := make(chan error, 1)
-	go func() { done <- m.Drain(context.Background()) }()
+	go func() { done <- m.Shutdown(context.Background()) }()
 	for {
 		totals, err := m.Totals(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if totals.Draining {
+		if totals.ShuttingDown {
 			break
 		}
 	}
@@ -427,7 +427,7 @@ func TestPlanExplainsItself(t *testing.T) {
 	}
 	p := plan("new")
 	if p.GetOutcome() != gatewayv1.LoadOutcome_LOAD_OUTCOME_FITS_AFTER_EVICTION || len(p.GetEvictions()) != 1 ||
-		p.GetEvictions()[0].GetName() != "cheap" || p.GetKept()[0].GetWhy() != "at work on 1 requests" ||
+		p.GetEvictions()[0].GetName() != "cheap" || p.GetKept()[0].GetWhy() != "running 1 request" ||
 		p.GetFreeBytes() != 40*mb || p.GetRequiredSource() != "declared" {
 		t.Errorf("%v", p)
 	}

@@ -85,7 +85,7 @@ func TestOneSlowLoadDoesNotShutAModel(t *testing.T) {
 	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal))
 	s.store.put(record{Key: "model:a", LoadSeconds: []float64{60}})
 	s.reason(s.request("a", s.within(10*time.Second)), errs.DeadlineExceeded)
-	s.advance(doomedProbe)
+	s.advance(probeInterval)
 	w := s.request("a", s.within(10*time.Second))
 	s.waits(w)
 	s.advance(time.Second)
@@ -98,7 +98,7 @@ func TestALateLoadGivesWay(t *testing.T) {
 	late := func(s *sim, name string) {
 		w := s.request(name, s.within(5*time.Second))
 		p := s.proc(name)
-		s.do(func(o *owner) { o.launched(p, s.workers[p]) })
+		s.do(func(*owner) { p.launched(s.workers[p]) })
 		s.advance(5 * time.Second)
 		s.leave(w, context.DeadlineExceeded)
 		s.state(name, loading)
@@ -159,7 +159,7 @@ func TestCoresAreSharedByTurns(t *testing.T) {
 	b := s.request("b")
 	s.loaded("b")
 	s.waits(b)
-	if got := s.o.threadsUsed(); got != 2 {
+	if got := s.o.snapshot().coresUsed(); got != 2 {
 		t.Errorf("%d threads at work", got)
 	}
 	// A model that computes elsewhere needs no core.
@@ -206,7 +206,7 @@ func TestAPausedLeaseHoldsNoCores(t *testing.T) {
 	w = s.request("chat")
 	s.loaded("chat")
 	s.waits(w)
-	s.do(func(o *owner) { o.pauseLease(stt) })
+	s.do(func(*owner) { stt.pause() })
 	chat := s.lease(w)
 	// No progress is expected of a paused one.
 	for range 30 {
@@ -221,12 +221,12 @@ func TestAPausedLeaseHoldsNoCores(t *testing.T) {
 	if a := <-r.result; a.err != nil {
 		t.Fatal(a.err)
 	}
-	if s.o.threadsUsed() != 2 {
-		t.Errorf("%d threads", s.o.threadsUsed())
+	if s.o.snapshot().coresUsed() != 2 {
+		t.Errorf("%d threads", s.o.snapshot().coresUsed())
 	}
 	s.release(stt, nil)
-	if s.o.threadsUsed() != 0 {
-		t.Errorf("%d threads after the end", s.o.threadsUsed())
+	if s.o.snapshot().coresUsed() != 0 {
+		t.Errorf("%d threads after the end", s.o.snapshot().coresUsed())
 	}
 }
 
@@ -238,7 +238,7 @@ func TestPausesOfALeaseAddUp(t *testing.T) {
 	stt := s.lease(w)
 	w = s.request("chat")
 	s.loaded("chat")
-	pause := func() { s.do(func(o *owner) { o.pauseLease(stt) }) }
+	pause := func() { s.do(func(*owner) { stt.pause() }) }
 	resume := func() *waiter {
 		r := &waiter{kind: waitResume, lease: stt, arrival: s.clock.Now(), result: make(chan admission, 1)}
 		s.do(func(o *owner) { o.resume(r) })
@@ -248,8 +248,8 @@ func TestPausesOfALeaseAddUp(t *testing.T) {
 	chat := s.lease(w)
 	pause()
 	s.lease(resume()) // one of two: needs no cores
-	if s.o.threadsUsed() != 2 || stt.pauses != 1 {
-		t.Fatalf("%d threads, %d pauses", s.o.threadsUsed(), stt.pauses)
+	if s.o.snapshot().coresUsed() != 2 || stt.pauses != 1 {
+		t.Fatalf("%d threads, %d pauses", s.o.snapshot().coresUsed(), stt.pauses)
 	}
 	last := resume()
 	s.waits(last)
@@ -273,7 +273,7 @@ func TestPausesOfALeaseAddUp(t *testing.T) {
 	s.release(stt, nil)
 	s.lease(last)
 	s.release(chat, nil)
-	if stt.proc.working != 0 || s.o.threadsUsed() != 0 {
-		t.Errorf("%d at work, %d threads", stt.proc.working, s.o.threadsUsed())
+	if stt.proc.working != 0 || s.o.snapshot().coresUsed() != 0 {
+		t.Errorf("%d at work, %d threads", stt.proc.working, s.o.snapshot().coresUsed())
 	}
 }

@@ -23,13 +23,13 @@ func (s *sim) speaker(name string) *Lease {
 
 // hushed makes a lease wait for audio, as the router does.
 func (s *sim) hushed(l *Lease) {
-	s.do(func(o *owner) { o.pauseLease(l) })
-	s.do(func(o *owner) { o.hush(l, true) })
+	s.do(func(*owner) { l.pause() })
+	s.do(func(*owner) { l.setWaitingForAudio(true) })
 }
 
 func (s *sim) speaks(l *Lease) {
 	s.t.Helper()
-	s.do(func(o *owner) { o.hush(l, false) })
+	s.do(func(*owner) { l.setWaitingForAudio(false) })
 	r := &waiter{kind: waitResume, lease: l, arrival: s.clock.Now(), result: make(chan admission, 1)}
 	s.do(func(o *owner) { o.resume(r) })
 	s.lease(r)
@@ -72,7 +72,7 @@ func TestSilentStreamsGiveTheirPlacesToThoseWhoWait(t *testing.T) {
 	s.release(second, second.Cause())
 	// The other one has its time yet.
 	next := s.request("stt")
-	if wake := s.o.nextWake(); wake > 30*time.Second {
+	if wake := s.o.planned.nextWake(); wake > 30*time.Second {
 		t.Errorf("it sleeps for %s", wake)
 	}
 	for range 29 {
@@ -93,7 +93,7 @@ func TestOnlySilenceLosesThePlace(t *testing.T) {
 	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("stt", 10*mb, normal, concurrency(3)))
 	talks, reads := s.speaker("stt"), s.speaker("stt")
 	clip := s.lease(s.request("stt"))
-	s.do(func(o *owner) { o.pauseLease(reads) })
+	s.do(func(*owner) { reads.pause() })
 	s.hushed(clip)
 	w := s.request("stt")
 	for range 60 {
@@ -139,7 +139,7 @@ func TestLiveRequestsAreNoMeasureOfClips(t *testing.T) {
 	s.waits(waits)
 	// A clip counts with its work, not with what its caller took to read.
 	s.advance(2 * time.Second)
-	s.do(func(o *owner) { o.pauseLease(clip) })
+	s.do(func(*owner) { clip.pause() })
 	s.advance(5 * time.Second)
 	s.release(clip, nil)
 	if mean := s.o.byName["stt"].stats.service; mean != 2*time.Second {

@@ -128,7 +128,7 @@ func (s *sim) do(f func(*owner)) {
 		m := s.sizing[0]
 		s.sizing = s.sizing[1:]
 		found := lookUp(m.spec, s.store)
-		s.o.do(func(o *owner) { o.sized(m, found) })
+		s.o.do(func(*owner) { m.sized(found) })
 	}
 }
 
@@ -151,7 +151,7 @@ func (s *sim) within(d time.Duration) func(*waiter) {
 // preload posts a request to load.
 func (s *sim) preload(name string, pin bool) *waiter {
 	w := &waiter{kind: waitLoad, pin: pin, arrival: s.clock.Now(), result: make(chan admission, 1)}
-	s.do(func(o *owner) { o.load(w, name) })
+	s.do(func(o *owner) { o.preload(w, name) })
 	return w
 }
 
@@ -159,22 +159,22 @@ func (s *sim) preload(name string, pin bool) *waiter {
 func (s *sim) loaded(name string) {
 	s.t.Helper()
 	p := s.proc(name)
-	s.do(func(o *owner) { o.launched(p, s.workers[p]) })
-	s.do(func(o *owner) { o.loaded(p) })
+	s.do(func(*owner) { p.launched(s.workers[p]) })
+	s.do(func(*owner) { p.loaded() })
 }
 
 // reaped ends a model's process. err is its ExitError.
 func (s *sim) reaped(name string, err error) {
 	s.t.Helper()
 	p := s.proc(name)
-	s.do(func(o *owner) { o.exited(p, err) })
+	s.do(func(*owner) { p.exited(err) })
 }
 
 // measured reports a sample.
 func (s *sim) measured(name string, bytes int64) {
 	s.t.Helper()
 	p := s.proc(name)
-	s.do(func(o *owner) { o.sampled(p, bytes) })
+	s.do(func(*owner) { p.sampled(bytes) })
 }
 
 func (s *sim) proc(name string) *process {
@@ -201,7 +201,7 @@ func (s *sim) lease(w *waiter) *Lease {
 		}
 		return a.lease
 	default:
-		s.t.Fatalf("the request for %s still waits: %s; events %v", w.model.spec.Name, s.o.waitsFor(w), s.events)
+		s.t.Fatalf("the request for %s still waits: %s; events %v", w.model.spec.Name, s.waitsFor(w), s.events)
 		return nil
 	}
 }
@@ -216,9 +216,14 @@ func (s *sim) failure(w *waiter) *errs.Error {
 		}
 		return errs.From(a.err)
 	default:
-		s.t.Fatalf("the request for %s still waits: %s", w.model.spec.Name, s.o.waitsFor(w))
+		s.t.Fatalf("the request for %s still waits: %s", w.model.spec.Name, s.waitsFor(w))
 		return nil
 	}
+}
+
+func (s *sim) waitsFor(w *waiter) string {
+	state := s.o.snapshot()
+	return state.waitsFor(state.model(w.model.spec.Name))
 }
 
 func (s *sim) waits(w *waiter) {

@@ -162,7 +162,7 @@ func TestSoakWithRealWorkers(t *testing.T) {
 	s.checkCounts()
 	drain, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	if err := errors.Join(s.m.Drain(drain), host.Close()); err != nil {
+	if err := errors.Join(s.m.Shutdown(drain), host.Close()); err != nil {
 		t.Error(err)
 	}
 	if alive := s.witness.survivors(); len(alive) > 0 {

@@ -59,7 +59,7 @@ func TestPlanEviction(t *testing.T) {
 		},
 		"busy, pinned and fresh ones stay": {
 			demand{need: 50, priority: critical},
-			[]resident{{name: "a", charged: 30, busy: true}, {name: "b", charged: 30, pinned: true}, {name: "c", charged: 30, fresh: true}},
+			[]resident{{name: "a", charged: 30, busy: true}, {name: "b", charged: 30, pinned: true}, {name: "c", charged: 30, unserved: true}},
 			outcomeWait, nil,
 		},
 		"what is not enough evicts nobody": {
@@ -73,7 +73,7 @@ func TestPlanEviction(t *testing.T) {
 		},
 		"waits for those leaving instead of evicting more": {
 			demand{need: 60, priority: critical},
-			[]resident{{name: "a", charged: 60, leaving: true}, {name: "b", charged: 40}}, outcomeFitsAfter, nil,
+			[]resident{{name: "a", charged: 60, unloading: true}, {name: "b", charged: 40}}, outcomeFitsAfter, nil,
 		},
 		"free memory that is claimed is not free": {
 			demand{need: 40, priority: normal, claimed: 40}, []resident{{name: "a", charged: 60, busy: true}}, outcomeWait, nil,
@@ -91,15 +91,15 @@ func TestPlanEviction(t *testing.T) {
 
 func TestPlanHandover(t *testing.T) {
 	d := demand{need: 60, priority: normal}
-	settled := resident{name: "a", charged: 60, priority: normal, busy: true, settled: true}
+	settled := resident{name: "a", charged: 60, priority: normal, busy: true, pastMinResidence: true}
 	with := func(change func(*resident)) []resident { r := settled; change(&r); return []resident{r} }
 	if got := planHandover(d, []resident{settled}, 100); !slices.Equal(names(got.victims), []string{"a"}) {
 		t.Errorf("a settled model at work is not drained: %+v", got)
 	}
 	for name, rs := range map[string][]resident{
 		"pinned":          with(func(r *resident) { r.pinned = true }),
-		"fresh":           with(func(r *resident) { r.fresh = true }),
-		"not settled":     with(func(r *resident) { r.settled = false }),
+		"fresh":           with(func(r *resident) { r.unserved = true }),
+		"not settled":     with(func(r *resident) { r.pastMinResidence = false }),
 		"higher priority": with(func(r *resident) { r.priority = high }),
 	} {
 		if got := planHandover(d, rs, 100); got.outcome != outcomeWait || len(got.victims) > 0 {
@@ -121,7 +121,7 @@ func TestEarliestRoom(t *testing.T) {
 		"higher ones go when past their idle time":   {[]resident{{charged: 60, priority: high, idleAt: later}}, later, true},
 		"higher ones without an idle time never go":  {[]resident{{charged: 60, priority: high}}, now, false},
 		"pinned ones never go":                       {[]resident{{charged: 60, priority: low, pinned: true, idleAt: later}}, now, false},
-		"those leaving are as good as gone":          {[]resident{{charged: 60, priority: high, leaving: true}}, now, true},
+		"those leaving are as good as gone":          {[]resident{{charged: 60, priority: high, unloading: true}}, now, true},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -164,10 +164,10 @@ func fuzzResidents(data []byte) []resident {
 			priority:   gatewayv1.Priority(data[i+2]%4 + 1),
 			busy:       flags&1 != 0,
 			pinned:     flags&2 != 0,
-			fresh:      flags&4 != 0,
-			leaving:    flags&8 != 0,
+			unserved:      flags&4 != 0,
+			unloading:    flags&8 != 0,
 			pastIdle:   flags&16 != 0,
-			settled:    flags&32 != 0,
+			pastMinResidence:    flags&32 != 0,
 			reloadCost: float64(data[i+2] >> 4),
 			lastUsed:   time.Unix(int64(data[i+2]>>2), 0),
 		})
@@ -183,10 +183,10 @@ func checkPlan(t *testing.T, kind string, d demand, residents []resident, budget
 		if !slices.Contains(residents, v) || slices.Contains(p.victims[:i], v) {
 			t.Fatalf("%s: victim %+v is not a resident, or named twice", kind, v)
 		}
-		if v.pinned || v.fresh || v.leaving {
+		if v.pinned || v.unserved || v.unloading {
 			t.Fatalf("%s: victim %+v is pinned, fresh or leaving", kind, v)
 		}
-		if v.busy && (!handover || !v.settled || v.priority > d.priority) {
+		if v.busy && (!handover || !v.pastMinResidence || v.priority > d.priority) {
 			t.Fatalf("%s: victim %+v is at work", kind, v)
 		}
 		if v.priority > d.priority && !v.pastIdle {

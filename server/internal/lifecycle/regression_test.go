@@ -111,7 +111,7 @@ func TestPain6OnlyProcessMemoryCounts(t *testing.T) {
 	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 50*mb, normal), spec("b", 50*mb, normal))
 	s.serve("a")
 	s.measured("a", 30*mb)
-	if got := s.o.used(); got != 50*mb {
+	if got := s.o.snapshot().used(); got != 50*mb {
 		t.Fatalf("used %d", got)
 	}
 	s.serve("b")
@@ -153,7 +153,7 @@ func TestTheLoadIsCancelledWhenNobodyWaits(t *testing.T) {
 	s.leave(first, context.Canceled)
 	s.leave(second, context.Canceled)
 	s.state("a", draining)
-	if got := s.o.used(); got != 80*mb {
+	if got := s.o.snapshot().used(); got != 80*mb {
 		t.Errorf("charged %d before the process is reaped", got)
 	}
 	// Who comes now is not lost.

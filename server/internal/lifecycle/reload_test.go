@@ -29,7 +29,7 @@ func TestAPinnedModelComesBack(t *testing.T) {
 			s.serve("a")
 			lose(s)
 			s.state("a", unloaded)
-			if got := s.o.nextWake(); got != 2*time.Second {
+			if got := s.o.planned.nextWake(); got != 2*time.Second {
 				t.Errorf("the owner sleeps for %s", got)
 			}
 			s.advance(2 * time.Second)
@@ -60,7 +60,7 @@ func TestAPinnedModelThatDoesNotLastRestsLonger(t *testing.T) {
 	s.advance(2 * time.Second)
 	// A load that fails is tried again, too, after its cool-down.
 	p := s.proc("a")
-	s.do(func(o *owner) { o.loadFailed(p, errs.New(errs.ModelFileInvalid, "truncated")) })
+	s.do(func(*owner) { p.loadFailed(errs.New(errs.ModelFileInvalid, "truncated")) })
 	s.reaped("a", nil)
 	s.state("a", failed)
 	s.advance(4 * time.Second)
@@ -75,7 +75,7 @@ func TestOnlyAPinnedModelThatWasLostComesBack(t *testing.T) {
 	s.reaped("b", errs.New(errs.EngineCrashed, "signal 9"))
 	s.reaped("a", errs.New(errs.EngineCrashed, "signal 9"))
 	done := make(chan int64, 1)
-	s.do(func(o *owner) { o.unload(o.byName["a"], done) }) // while it rests
+	s.do(func(o *owner) { o.byName["a"].unload(done) }) // while it rests
 	s.advance(time.Hour)
 	for _, name := range []string{"a", "b", "never"} {
 		s.state(name, unloaded)
@@ -83,7 +83,7 @@ func TestOnlyAPinnedModelThatWasLostComesBack(t *testing.T) {
 	// Nor does one come back while the server shuts down.
 	s.serve("never")
 	s.reaped("never", errs.New(errs.EngineCrashed, "signal 9"))
-	s.do(func(o *owner) { o.beginDrain(make(chan struct{})) })
+	s.do(func(o *owner) { o.beginShutdown(make(chan struct{})) })
 	s.advance(time.Hour)
 	s.state("never", unloaded)
 }
