@@ -164,3 +164,22 @@ func TestUnloadIsBoundedByItsCaller(t *testing.T) {
 	next.Release(nil)
 	lease.Release(nil)
 }
+
+// A request whose deadline has passed lends its priority to no other.
+func TestNoHandoverForARefusedRequest(t *testing.T) {
+	s := newSim(t, Options{BudgetBytes: 100 * mb, HandoverAfter: 5 * time.Second},
+		spec("a", 80*mb, normal, idleAfter(time.Minute)), spec("b", 80*mb, low))
+	w := s.request("a")
+	s.loaded("a")
+	l := s.lease(w)
+	waits := s.request("b")
+	refused := s.request("b", withPriority(high), s.within(3*time.Second))
+	s.waits(refused)
+	s.advance(5 * time.Second)
+	s.reason(refused, errs.MemoryBusy)
+	s.waits(waits)
+	s.state("a", ready)
+	s.release(l, nil)
+	s.advance(time.Minute)
+	s.state("a", draining)
+}

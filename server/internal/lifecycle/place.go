@@ -101,9 +101,12 @@ func (p *planner) placeModel(m *modelView, claimed int64) int64 {
 	residents := p.residents(d.priority)
 	plan := planEviction(d, residents, p.limits.budget)
 	if plan.outcome == outcomeWait {
-		p.refuseUnplaceable(m, d, residents)
-		if len(m.queue) == 0 {
-			return 0
+		if p.refuseUnplaceable(m, d, residents) {
+			if len(m.queue) == 0 {
+				return 0
+			}
+			// Those that are left may be of lower priority.
+			return p.placeModel(m, claimed)
 		}
 		if p.now.Sub(oldest) >= p.limits.handoverAfter {
 			if plan = planHandover(d, residents, p.limits.budget); plan.outcome == outcomeWait {
@@ -142,8 +145,8 @@ func (p *planner) evict(victim, forModel *modelView) {
 
 // refuseUnplaceable refuses the waiters for which no memory can become free
 // before their deadline: it is pinned, or held by models of higher priority that
-// will not be past their idle time by then.
-func (p *planner) refuseUnplaceable(m *modelView, d demand, residents []resident) {
+// will not be past their idle time by then. It reports whether it refused any.
+func (p *planner) refuseUnplaceable(m *modelView, d demand, residents []resident) bool {
 	d.claimed = 0
 	at, ever := earliestRoom(d, residents, p.limits.budget, p.now)
 	var err *errs.Error
@@ -160,6 +163,7 @@ func (p *planner) refuseUnplaceable(m *modelView, d demand, residents []resident
 		}
 		p.decide(refuse{model: m.name, waiter: w.seq, err: err})
 	}
+	return err != nil
 }
 
 // planEviction decides which idle models are evicted to make room. It never

@@ -123,7 +123,11 @@ func (s *sim) learn(r record) { s.store.put(r) }
 
 // do runs one call, and the look-ups that it starts.
 func (s *sim) do(f func(*owner)) {
+	s.t.Helper()
 	s.o.do(f)
+	if predicted, got := describe(s.o.planned), describe(s.o.snapshot()); got != predicted {
+		s.t.Fatalf("the decisions led to\n%s\nthe planner predicted\n%s", got, predicted)
+	}
 	for len(s.sizing) > 0 {
 		m := s.sizing[0]
 		s.sizing = s.sizing[1:]
