@@ -50,7 +50,9 @@ func (r record) loadTime() time.Duration {
 	if len(r.LoadSeconds) == 0 {
 		return 0
 	}
-	s := slices.Sorted(slices.Values(r.LoadSeconds))
+	var runs [learnedRuns]float64
+	s := runs[:copy(runs[:], r.LoadSeconds)]
+	slices.Sort(s)
 	return time.Duration(max(0, s[len(s)/2]) * float64(time.Second))
 }
 

@@ -125,10 +125,13 @@ func (p *planner) endStalled() {
 				continue
 			}
 		}
-		for _, w := range slices.Clone(m.queue) {
-			if p.now.Sub(w.arrival) >= p.limits.maxWait && w.kind != waitResume {
-				p.decide(refuse{model: m.name, waiter: w.seq, err: p.waitedTooLongError(m, p.now.Sub(w.arrival))})
+		for j := 0; j < len(m.queue); {
+			w := &m.queue[j]
+			if waited := p.now.Sub(w.arrival); waited >= p.limits.maxWait && w.kind != waitResume {
+				p.decide(refuse{model: m.name, waiter: w.seq, err: p.waitedTooLongError(m, waited)})
+				continue
 			}
+			j++
 		}
 	}
 }

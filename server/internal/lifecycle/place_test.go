@@ -159,17 +159,17 @@ func fuzzResidents(data []byte) []resident {
 	for i := 0; i+2 < len(data); i += 3 {
 		flags := data[i+1]
 		out = append(out, resident{
-			name:       string(rune('a' + i/3)),
-			charged:    int64(data[i]),
-			priority:   gatewayv1.Priority(data[i+2]%4 + 1),
-			busy:       flags&1 != 0,
-			pinned:     flags&2 != 0,
-			unserved:      flags&4 != 0,
-			unloading:    flags&8 != 0,
-			pastIdle:   flags&16 != 0,
-			pastMinResidence:    flags&32 != 0,
-			reloadCost: float64(data[i+2] >> 4),
-			lastUsed:   time.Unix(int64(data[i+2]>>2), 0),
+			name:             string(rune('a' + i/3)),
+			charged:          int64(data[i]),
+			priority:         gatewayv1.Priority(data[i+2]%4 + 1),
+			busy:             flags&1 != 0,
+			pinned:           flags&2 != 0,
+			unserved:         flags&4 != 0,
+			unloading:        flags&8 != 0,
+			pastIdle:         flags&16 != 0,
+			pastMinResidence: flags&32 != 0,
+			reloadCost:       float64(data[i+2] >> 4),
+			lastUsed:         time.Unix(int64(data[i+2]>>2), 0),
 		})
 	}
 	return out

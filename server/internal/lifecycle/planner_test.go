@@ -243,7 +243,9 @@ func (w *world) upTo(d time.Duration) time.Duration {
 	return time.Duration(rapid.IntRange(0, int(d/time.Millisecond)).Draw(w.T, "ms")) * time.Millisecond
 }
 
-func (w *world) anyModel() *modelView { return w.s.model(rapid.SampledFrom(w.names).Draw(w.T, "model")) }
+func (w *world) anyModel() *modelView {
+	return w.s.model(rapid.SampledFrom(w.names).Draw(w.T, "model"))
+}
 
 // request adds a waiter to a queue.
 func (w *world) request(m *modelView, kind waiterKind) {
@@ -471,4 +473,3 @@ func checkPlanner(t *rapid.T) {
 func TestPlanner(t *testing.T) { rapid.Check(t, checkPlanner) }
 
 func FuzzPlanner(f *testing.F) { f.Fuzz(rapid.MakeFuzz(checkPlanner)) }
-

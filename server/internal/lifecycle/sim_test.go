@@ -48,6 +48,8 @@ type sim struct {
 	launches map[string]int
 	// limits are the kernel's limits on the last worker of each model.
 	limits map[string]int64
+	// calls counts the calls of do.
+	calls int
 }
 
 // simWorker is a worker without a process.
@@ -125,14 +127,24 @@ func (s *sim) learn(r record) { s.store.put(r) }
 func (s *sim) do(f func(*owner)) {
 	s.t.Helper()
 	s.o.do(f)
-	if predicted, got := describe(s.o.planned), describe(s.o.snapshot()); got != predicted {
-		s.t.Fatalf("the decisions led to\n%s\nthe planner predicted\n%s", got, predicted)
-	}
+	s.checkPrediction()
 	for len(s.sizing) > 0 {
 		m := s.sizing[0]
 		s.sizing = s.sizing[1:]
 		found := lookUp(m.spec, s.store)
 		s.o.do(func(*owner) { m.sized(found) })
+	}
+}
+
+// checkPrediction compares the state with what the planner predicted: always in
+// a short test, now and then in a long one.
+func (s *sim) checkPrediction() {
+	s.t.Helper()
+	if s.calls++; s.calls > 500 && s.calls%64 != 0 {
+		return
+	}
+	if predicted, got := describe(s.o.planned), describe(s.o.snapshot()); got != predicted {
+		s.t.Fatalf("the decisions led to\n%s\nthe planner predicted\n%s", got, predicted)
 	}
 }
 
