@@ -111,31 +111,6 @@ func (p *process) leaseEnded(l *Lease, reason errs.Reason) (hung bool, stalled t
 	return total >= timeout || timedOut && own >= timeout/4, max(own, total)
 }
 
-// endStalled ends the workers that make no progress, and the waits that have
-// lasted too long.
-func (p *planner) endStalled() {
-	for i := range p.models {
-		m := &p.models[i]
-		if proc := m.proc; proc != nil {
-			active := proc.phase == phaseLoading || proc.working() > 0 && proc.phase != phaseStopping
-			if active && proc.stalled >= m.progressTimeout {
-				p.decide(killHung(m.name, proc.stalled))
-			}
-			if proc.phase == phaseLoading {
-				continue
-			}
-		}
-		for j := 0; j < len(m.queue); {
-			w := &m.queue[j]
-			if waited := p.now.Sub(w.arrival); waited >= p.limits.maxWait && w.kind != waitResume {
-				p.decide(refuse{model: m.name, waiter: w.seq, err: p.waitedTooLongError(m, waited)})
-				continue
-			}
-			j++
-		}
-	}
-}
-
 // killHung is the decision to end a worker that makes no progress.
 func killHung(model string, stalled time.Duration) kill {
 	err := hungError(model, stalled)

@@ -17,7 +17,7 @@ type planner struct {
 func plan(s *snapshot) []decision {
 	p := &planner{snapshot: s}
 	p.holdBudget()
-	p.endStalled()
+	p.endTimedOut()
 	p.endSilence()
 	p.cancelHandovers()
 	p.reloadPinned()
@@ -32,6 +32,31 @@ func plan(s *snapshot) []decision {
 func (p *planner) decide(d decision) {
 	d.predict(p.snapshot)
 	p.decisions = append(p.decisions, d)
+}
+
+// endTimedOut ends the workers that make no progress, and the waits that have
+// lasted too long.
+func (p *planner) endTimedOut() {
+	for i := range p.models {
+		m := &p.models[i]
+		if proc := m.proc; proc != nil {
+			active := proc.phase == phaseLoading || proc.working() > 0 && proc.phase != phaseStopping
+			if active && proc.stalled >= m.progressTimeout {
+				p.decide(killHung(m.name, proc.stalled))
+			}
+			if proc.phase == phaseLoading {
+				continue
+			}
+		}
+		for j := 0; j < len(m.queue); {
+			w := &m.queue[j]
+			if waited := p.now.Sub(w.arrival); waited >= p.limits.maxWait && w.kind != waitResume {
+				p.decide(refuse{model: m.name, waiter: w.seq, err: p.waitedTooLongError(m, waited)})
+				continue
+			}
+			j++
+		}
+	}
 }
 
 // nextWake is how long until time alone changes what the planner would decide.

@@ -1,8 +1,37 @@
 package lifecycle
 
 import (
+	"time"
+
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
+
+// resident is a model that holds memory, with what matters for evicting it.
+type resident struct {
+	name     string
+	charged  int64
+	priority gatewayv1.Priority
+	// busy: it has leases, waiting requests, or is loading.
+	busy   bool
+	pinned bool
+	// unserved: it has not yet served those that it was loaded for.
+	unserved bool
+	// unloading: it is draining or being stopped; its bytes come back anyway.
+	unloading bool
+	pastIdle  bool
+	// pastMinResidence: it has been ready for long enough to be handed over.
+	pastMinResidence bool
+	// blockedHandover: its requests took too long for a handover, so the next one
+	// must wait.
+	blockedHandover bool
+	// reloadCost is the expected cost of its absence: load time times likelihood
+	// of use.
+	reloadCost float64
+	lastUsed   time.Time
+	// idleAt is when it will be past its idle time if no request arrives from now
+	// on; zero is never.
+	idleAt time.Time
+}
 
 // residents returns the models that hold memory, as a demand of a priority sees
 // them.
