@@ -21,7 +21,7 @@ func (p *planner) holdBudget() {
 
 // mostOvergrown returns the model that exceeds its reservation most, nil if none
 // does, and by how much the budget will still be exceeded once the processes
-// being stopped are gone.
+// being stopped have ended.
 func (p *planner) mostOvergrown() (*modelView, int64) {
 	var most *modelView
 	excess := p.used() - p.limits.budget

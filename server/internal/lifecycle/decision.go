@@ -56,7 +56,7 @@ type (
 		// err ends the leases; nil if there are none.
 		err *errs.Error
 		// loadErr ends the wait of those that wait for the load; with nil they
-		// go on waiting.
+		// continue to wait.
 		loadErr *errs.Error
 	}
 

@@ -26,7 +26,7 @@ const (
 	// outcomeFits: it fits into memory that is free now.
 	outcomeFits
 	// outcomeFitsAfter: it fits once the victims, and the models that are being
-	// unloaded, are gone.
+	// unloaded, have ended.
 	outcomeFitsAfter
 	// outcomeWait: models that must not be evicted hold the memory.
 	outcomeWait
@@ -222,7 +222,7 @@ func earliestRoom(d demand, residents []resident, budget int64, now time.Time) (
 }
 
 // freeBytes returns what the demand may take now, and what it may take once the
-// models being unloaded are gone and the demands before it have taken theirs.
+// models being unloaded have ended and the demands before it are satisfied.
 func freeBytes(d demand, residents []resident, budget int64) (now, later int64) {
 	now = budget
 	for _, r := range residents {

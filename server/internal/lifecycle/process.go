@@ -20,7 +20,7 @@ const (
 	phaseReady
 	// phaseDraining: no new leases; it is stopped when the last one ends.
 	phaseDraining
-	// phaseStopping: told to end; charged until it is reaped.
+	// phaseStopping: it was asked to exit; charged until it is reaped.
 	phaseStopping
 )
 
@@ -64,8 +64,8 @@ type ending struct {
 	handover handover
 	// unpinned: the model was pinned until this unload, for REQUESTED.
 	unpinned bool
-	// loadErr ends the wait of those that wait for the load; with nil they go on
-	// waiting.
+	// loadErr ends the wait of those that wait for the load; with nil they
+	// continue to wait.
 	loadErr *errs.Error
 }
 

@@ -49,7 +49,7 @@ type waiter struct {
 	live bool
 	// lease is the lease to resume, for waitResume.
 	lease *Lease
-	// result has room for one.
+	// result has a capacity of 1.
 	result   chan admission
 	resolved bool
 }

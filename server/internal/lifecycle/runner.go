@@ -11,7 +11,7 @@ import (
 
 var _ effects = (*Manager)(nil)
 
-// exitWait is how long a failed load waits for the process's own end, which
+// exitWait is how long a failed load waits for the exit of the process, which
 // explains more than the broken connection.
 const exitWait = time.Second
 
@@ -19,15 +19,15 @@ const (
 	// sampleShare bounds the share of time spent on measuring a worker: one part
 	// in so many. Large mappings take long to measure.
 	sampleShare = 20
-	// sampleMax bounds what that adds to the time between two samples: on a
-	// machine so busy that measuring takes long, growth must be seen all the more.
+	// sampleMax limits the time between two samples that results from it: on a
+	// machine so busy that measuring takes long, growth must still be noticed.
 	sampleMax = time.Second
-	// sampleFailures in a row are told: a worker that is just ending may fail one
-	// or two.
+	// sampleFailures in a row are logged: a worker that is ending may cause one or
+	// two.
 	sampleFailures = 3
 )
 
-// size looks a model's size up in a goroutine of its own.
+// size looks a model's size up in a new goroutine.
 func (m *Manager) size(md *model) {
 	spec := md.spec
 	m.processes.Go(func() {
@@ -36,13 +36,13 @@ func (m *Manager) size(md *model) {
 	})
 }
 
-// learn keeps what a run taught.
+// learn stores what a run taught.
 func (m *Manager) learn(r record) { m.learned.put(r) }
 
 // stop ends a worker; it does not wait.
 func (m *Manager) stop(w worker.Worker, grace time.Duration) { w.Stop(grace) }
 
-// launch runs a worker's process in a goroutine of its own.
+// launch runs a worker's process in a new goroutine.
 func (m *Manager) launch(ctx context.Context, p *process, spec worker.Spec) {
 	m.processes.Go(func() { m.run(ctx, p, spec) })
 }
@@ -73,8 +73,8 @@ func (m *Manager) run(ctx context.Context, p *process, spec worker.Spec) {
 	m.post(func(*owner) { p.exited(w.ExitError()) })
 }
 
-// explainLoad returns why a load failed: the engine's own typed reason, or, if
-// the connection broke, the end of the process.
+// explainLoad returns why a load failed: the engine's typed error or, if the
+// connection broke, the exit of the process.
 func (m *Manager) explainLoad(ctx context.Context, w worker.Worker, err error) error {
 	switch errs.ReasonOf(err) {
 	case errs.EngineCrashed, errs.Internal, errs.Cancelled:
@@ -94,9 +94,9 @@ func (m *Manager) explainLoad(ctx context.Context, w worker.Worker, err error) e
 	return err
 }
 
-// sample measures a worker until it has ended. Each worker is measured by a
-// goroutine of its own, so that one that is slow to read delays no other. A
-// worker that cannot be measured is charged what was reserved, or last measured.
+// sample measures a worker until it has ended. Each worker has its own sampling
+// goroutine, so that one that is slow to measure delays no other. A worker that
+// cannot be measured is charged what was reserved, or last measured.
 func (m *Manager) sample(p *process, w worker.Worker) {
 	timer := m.opts.Clock.NewTimer(m.opts.SamplePeriod)
 	defer timer.Stop()
@@ -110,12 +110,12 @@ func (m *Manager) sample(p *process, w worker.Worker) {
 		began := m.opts.Clock.Now()
 		bytes, err := w.MemoryBytes()
 		if err == nil {
-			if failures < sampleFailures { // it is told once
+			if failures < sampleFailures { // logged at most once
 				failures = 0
 			}
 			m.post(func(*owner) { p.sampled(bytes) })
 		} else if failures++; failures == sampleFailures {
-			m.opts.Logger.Warn("a worker cannot be measured and is charged what was known before",
+			m.opts.Logger.Warn("the memory of a worker cannot be measured; it is charged its reservation or last measurement",
 				"model", p.model.spec.Name, "pid", w.PID(), "error", err)
 		}
 		timer.Reset(samplePause(m.opts.SamplePeriod, m.opts.Clock.Since(began)))

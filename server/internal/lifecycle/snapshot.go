@@ -22,7 +22,7 @@ type snapshot struct {
 	models []modelView
 }
 
-// limits are the options that the planner obeys.
+// limits are the options that the planner works with.
 type limits struct {
 	budget        int64
 	cores         int

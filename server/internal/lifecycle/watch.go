@@ -14,16 +14,16 @@ import (
 // watchBuffer is how many events a watcher may lag behind.
 const watchBuffer = 256
 
-// watcher follows events. The owner never waits for it.
+// watcher is a subscription to events. The owner never waits for its reader.
 type watcher struct {
-	// only is the model that it follows; nil for all.
+	// only is the model whose events it gets; nil for all.
 	only    *model
 	events  chan *gatewayv1.WatchModelsResponse
 	dropped int64
 	closed  bool
 }
 
-// change is what happened to a model, beside its state.
+// change describes a change of a model's state.
 type change struct {
 	eviction gatewayv1.EvictionReason
 	err      *errs.Error
@@ -40,7 +40,7 @@ func (o *owner) watch(name string) *watcher {
 	}
 	o.watchers[w] = struct{}{}
 	for _, m := range o.models {
-		w.send(m, m.event(m.state, change{detail: "present state"}))
+		w.send(m, m.event(m.state, change{detail: "current state"}))
 	}
 	return w
 }
@@ -95,8 +95,8 @@ func (m *model) event(to gatewayv1.ModelState, c change) *gatewayv1.WatchModelsR
 	return e
 }
 
-// announce tells watchers, the observer and the log of a model's new state, if
-// it is new.
+// announce reports a model's state to watchers, observer and log, if it has
+// changed.
 func (m *model) announce(c change) {
 	from, to := m.state, m.stateNow()
 	if from == to {
