@@ -9,8 +9,8 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// world is a machine around the planner, without an owner: loads, requests and
-// exits take their time, and every decision comes true.
+// world simulates everything around the planner, without an owner: loads,
+// requests and exits take time, and every decision is carried out.
 type world struct {
 	*rapid.T
 	s *snapshot
@@ -19,7 +19,7 @@ type world struct {
 	leases map[uint64]time.Time
 	// stuck are the models whose worker makes no progress.
 	stuck map[string]bool
-	// grown is what processes grew by since the budget was last kept.
+	// grown is how much processes have grown since the budget was last kept.
 	grown int64
 	names []string
 }
@@ -55,7 +55,7 @@ func newWorld(t *rapid.T) *world {
 	return w
 }
 
-// plan runs the planner and holds its decisions to its promises, one by one.
+// plan runs the planner until it decides nothing more, and checks each decision.
 func (w *world) plan() {
 	for passes := 0; ; passes++ {
 		before := w.s.clone()
@@ -73,12 +73,12 @@ func (w *world) plan() {
 			return
 		}
 		if passes == 20 {
-			w.Fatalf("the planner does not come to rest: %#v", decisions)
+			w.Fatalf("the planner decides without end: %#v", decisions)
 		}
 	}
 }
 
-// check holds a decision to the state before it.
+// check checks a decision against the state before it.
 func (w *world) check(s *snapshot, d decision) {
 	switch d := d.(type) {
 	case launch:
@@ -145,7 +145,7 @@ func (w *world) checkDrain(s *snapshot, m *modelView, d drain) {
 	}
 }
 
-// checkState holds the state after all decisions to the invariants.
+// checkState checks the invariants of the state after all decisions.
 func (w *world) checkState() {
 	staying := w.s.used()
 	for i := range w.s.models {
@@ -168,6 +168,13 @@ func (w *world) checkState() {
 			w.Fatalf("%d requests wait for %s", len(admitted), m.name)
 		}
 	}
+	for i := range w.s.models {
+		for _, q := range w.s.models[i].queue {
+			if waited := w.s.now.Sub(q.arrival); q.kind != waitResume && waited > w.longestWait() {
+				w.Fatalf("a request for %s has waited %s", w.s.models[i].name, waited)
+			}
+		}
+	}
 	if staying > w.s.limits.budget || w.s.used() > w.s.limits.budget+w.grown {
 		w.Fatalf("%d used, %d of it stay, growth %d", w.s.used(), staying, w.grown)
 	}
@@ -179,7 +186,7 @@ func (w *world) checkState() {
 	}
 }
 
-// follow lets the world react to decisions.
+// follow starts what decisions lead to.
 func (w *world) follow(decisions []decision) {
 	for _, d := range decisions {
 		switch d := d.(type) {
@@ -224,7 +231,7 @@ func (w *world) request(m *modelView, kind waiterKind) {
 	m.queue = append(m.queue, q)
 }
 
-// advance lets time pass: what ends within it ends at its moment.
+// advance lets time pass. Each event within that time happens at its moment.
 func (w *world) advance(d time.Duration) {
 	end := w.s.now.Add(d)
 	for {
@@ -242,7 +249,7 @@ func (w *world) advance(d time.Duration) {
 	}
 }
 
-// nextEvent returns what the world does next, and when.
+// nextEvent returns the next event, and its time.
 func (w *world) nextEvent() (time.Time, func()) {
 	at := w.s.now.Add(time.Hour)
 	var happen func()
@@ -267,7 +274,7 @@ func (w *world) nextEvent() (time.Time, func()) {
 	return at, happen
 }
 
-// setTime moves the clock and what depends on it alone.
+// setTime moves the clock, and updates what depends on the time.
 func (w *world) setTime(now time.Time) {
 	passed := now.Sub(w.s.now)
 	w.s.now = now
@@ -292,7 +299,7 @@ func (w *world) setTime(now time.Time) {
 	}
 }
 
-// processEvent ends a load or a process.
+// processEvent ends the load or the exit of a process.
 func (w *world) processEvent(m *modelView) {
 	if m.proc.phase == phaseStopping || rapid.IntRange(0, 15).Draw(w.T, "load fails") == 0 {
 		failed := m.proc.phase == phaseLoading
@@ -329,7 +336,7 @@ func (w *world) endLease(m *modelView, id uint64) {
 	}
 }
 
-// act does one random thing and plans.
+// act makes one random event happen, and plans.
 func (w *world) act() {
 	m := w.anyModel()
 	p := m.proc
@@ -387,13 +394,20 @@ func (w *world) pauseOrResume(m *modelView, l *leaseView) {
 	}
 }
 
-// waiting returns how many requests wait, and the longest wait.
-func (w *world) waiting() (n int, longest time.Duration) {
+// waiting returns how many of the requests up to an identifier wait. Those that
+// come later are the planner's own, for pinned models.
+func (w *world) waiting(last uint64) int {
+	n := 0
 	for i := range w.s.models {
 		for _, q := range w.s.models[i].queue {
-			n++
-			longest = max(longest, w.s.now.Sub(q.arrival))
+			if q.seq <= last {
+				n++
+			}
 		}
 	}
-	return n, longest
+	return n
 }
+
+// longestWait is how long a request may wait: maxWait, and the time until a load
+// that is in progress then ends, at worst because it hangs.
+func (w *world) longestWait() time.Duration { return w.s.limits.maxWait + 25*time.Second }
