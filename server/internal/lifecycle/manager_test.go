@@ -139,7 +139,7 @@ func until(t *testing.T, events <-chan *gatewayv1.WatchModelsResponse, state gat
 				return e
 			}
 		case <-limit.C:
-			t.Fatalf("never %s", stateName(state))
+			t.Fatalf("the state %s did not come", stateName(state))
 		}
 	}
 }
@@ -167,7 +167,7 @@ func TestTwoHundredFirstRequestsLoadOnce(t *testing.T) {
 				return
 			}
 			lease.Release(nil)
-			lease.Release(errors.New("only the first counts"))
+			lease.Release(errors.New("only the first release counts"))
 		})
 	}
 	for {
@@ -212,11 +212,11 @@ func TestCallersThatLeave(t *testing.T) {
 	wg.Wait()
 	until(t, events, unloaded)
 	if l.alive.Load() != 0 {
-		t.Error("the abandoned load left a process")
+		t.Error("the cancelled load left a process")
 	}
 }
 
-func TestAnExpiredDeadlineIsTold(t *testing.T) {
+func TestAnExpiredDeadlineIsReported(t *testing.T) {
 	l := &fakeLauncher{gate: make(chan struct{})}
 	m := newManager(t, l, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal))
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -238,7 +238,7 @@ func TestACrashEndsTheLease(t *testing.T) {
 		t.Errorf("lease %+v", lease)
 	}
 	l.worker().crash()
-	// The broken stream comes to light as an untyped error.
+	// The broken stream is seen as a connection error.
 	got := lease.Explain(t.Context(), errs.New(errs.EngineCrashed, "transport is closing"))
 	if errs.ReasonOf(got) != errs.EngineCrashed || errs.From(got).Message() != "killed by signal 11" {
 		t.Errorf("explained as %v", got)
@@ -310,7 +310,7 @@ func TestLoadReportsAndPins(t *testing.T) {
 	}
 }
 
-func TestDrainWaitsForLeases(t *testing.T) {
+func TestShutdownWaitsForLeases(t *testing.T) {
 	l := &fakeLauncher{}
 	m := newManager(t, l, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal))
 	lease, err := m.Acquire(t.Context(), Request{Model: "a"})
@@ -367,7 +367,7 @@ func TestCloseTakesLeasesAway(t *testing.T) {
 	lease.Release(lease.Cause())
 }
 
-func TestASlowWatcherLosesEventsAndIsTold(t *testing.T) {
+func TestASlowWatcherLearnsHowManyEventsItLost(t *testing.T) {
 	l := &fakeLauncher{}
 	m := newManager(t, l, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal), spec("b", 1*mb, normal))
 	slow := watched(t, m)
@@ -381,7 +381,7 @@ func TestASlowWatcherLosesEventsAndIsTold(t *testing.T) {
 	}
 	for _, name := range []string{"a", "b"} {
 		if e := <-slow; e.GetName() != name || e.GetFromState() != 0 || e.GetToState() != unloaded {
-			t.Errorf("opening event %v", e)
+			t.Errorf("first event %v", e)
 		}
 	}
 	got := int64(2)
@@ -392,7 +392,7 @@ func TestASlowWatcherLosesEventsAndIsTold(t *testing.T) {
 	if err := m.Load(t.Context(), LoadRequest{Model: "a"}, nil); err != nil {
 		t.Fatal(err)
 	}
-	// LOADING, READY, DRAINING, UNLOADED each round, and the opening events.
+	// LOADING, READY, DRAINING, UNLOADED in each round, and the first events.
 	if e := <-slow; e.GetDroppedCount() != 4*watchBuffer+2-got || e.GetToState() != loading {
 		t.Errorf("after %d events: %v", got, e)
 	}
@@ -401,13 +401,13 @@ func TestASlowWatcherLosesEventsAndIsTold(t *testing.T) {
 	}
 }
 
-func TestPlanExplainsItself(t *testing.T) {
+func TestPlanExplainsWhatALoadWouldDo(t *testing.T) {
 	l := &fakeLauncher{}
 	missing := func(m *ModelSpec) {
 		m.Estimate = func() (int64, error) { return 0, errs.New(errs.ModelFileMissing, "no such file") }
 	}
 	m := newManager(t, l, Options{BudgetBytes: 100 * mb},
-		spec("cheap", 20*mb, low), spec("work", 40*mb, low), spec("new", 60*mb, normal), spec("huge", 200*mb, normal), spec("gone", mb, low, missing))
+		spec("cheap", 20*mb, low), spec("work", 40*mb, low), spec("new", 60*mb, normal), spec("huge", 200*mb, normal), spec("missing", mb, low, missing))
 	for _, name := range []string{"cheap", "work"} {
 		if err := m.Load(t.Context(), LoadRequest{Model: name}, nil); err != nil {
 			t.Fatal(err)
@@ -437,10 +437,10 @@ func TestPlanExplainsItself(t *testing.T) {
 	if p := plan("work"); p.GetOutcome() != gatewayv1.LoadOutcome_LOAD_OUTCOME_ALREADY_LOADED {
 		t.Errorf("%v", p)
 	}
-	if _, err := m.Plan(t.Context(), "gone", 0); errs.ReasonOf(err) != errs.ModelFileMissing {
+	if _, err := m.Plan(t.Context(), "missing", 0); errs.ReasonOf(err) != errs.ModelFileMissing {
 		t.Errorf("got %v", err)
 	}
-	if _, err := m.Plan(t.Context(), "nobody", 0); errs.ReasonOf(err) != errs.ModelNotFound {
+	if _, err := m.Plan(t.Context(), "unknown", 0); errs.ReasonOf(err) != errs.ModelNotFound {
 		t.Errorf("got %v", err)
 	}
 	lease.Release(nil)

@@ -17,9 +17,9 @@ import (
 type soak struct {
 	*sim
 	r *rand.Rand
-	// real is what a model's process really comes to hold.
+	// real is the memory that a model's process grows to.
 	real map[string]int64
-	// waiting and held are in the order of arrival, so that a seed repeats a
+	// waiting and held are in the order of arrival, so that a seed reproduces a
 	// run exactly.
 	waiting []pending
 	held    []*holding
@@ -27,7 +27,7 @@ type soak struct {
 	served  map[string]int
 	reasons map[string]int
 	longest time.Duration
-	// grew is the growth since all was within the budget.
+	// grew is the growth since the budget was last kept.
 	grew int64
 }
 
@@ -52,7 +52,7 @@ func newSoak(t *testing.T, seed uint64) *soak {
 		specs = append(specs, spec(name, size, gatewayv1.Priority(i%4+1), threads(r.IntN(4)), concurrency(1+r.IntN(4)),
 			queueOf(20), idleAfter(time.Duration(5+r.IntN(60))*time.Second)))
 		real[name] = size * 9 / 10
-		if i%3 == 2 { // it lies
+		if i%3 == 2 { // more than declared
 			real[name] = min(140*mb, size*int64(12+r.IntN(20))/10)
 		}
 	}
@@ -66,7 +66,7 @@ func newSoak(t *testing.T, seed uint64) *soak {
 	return s
 }
 
-// step does one random thing.
+// step makes one random event happen.
 func (s *soak) step() {
 	switch n := s.r.IntN(100); {
 	case n < 40:
@@ -124,7 +124,7 @@ func (s *soak) sampleAll() {
 	}
 }
 
-// progress lets processes and leases go on as time demands.
+// progress ends loads, processes and leases whose time has come.
 func (s *soak) progress() {
 	now := s.clock.Now()
 	for _, m := range s.o.models {
@@ -191,7 +191,7 @@ func (s *soak) answered(w *waiter) {
 	s.held = append(s.held, &holding{lease: a.lease, until: s.clock.Now().Add(d), stuck: stuck})
 }
 
-// check holds the state to the invariants.
+// check checks the invariants.
 func (s *soak) check() {
 	s.t.Helper()
 	var charged, staying int64
@@ -245,7 +245,7 @@ func TestSimulatedSoak(t *testing.T) {
 			for range steps {
 				s.step()
 			}
-			// Without new requests all comes to rest.
+			// Without new requests everything ends.
 			for range 2000 {
 				s.advance(100 * time.Millisecond)
 				s.progress()
@@ -257,7 +257,7 @@ func TestSimulatedSoak(t *testing.T) {
 			}
 			for _, m := range s.o.models {
 				if m.proc != nil || len(m.queue) > 0 || len(m.unloads) > 0 {
-					t.Errorf("%s did not come to rest: %s", m.spec.Name, stateName(m.stateNow()))
+					t.Errorf("%s did not end: %s", m.spec.Name, stateName(m.stateNow()))
 				}
 				if s.served[m.spec.Name] == 0 {
 					t.Errorf("%s was never served", m.spec.Name)

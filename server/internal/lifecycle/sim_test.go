@@ -32,14 +32,14 @@ const (
 	failed   = gatewayv1.ModelState_MODEL_STATE_FAILED
 )
 
-// sim drives an owner synchronously, without a goroutine, and records what it
-// does to the world.
+// sim drives an owner synchronously, without a goroutine, and records its
+// effects.
 type sim struct {
 	t     testing.TB
 	clock *clockwork.FakeClock
 	o     *owner
 	store *store
-	// sizing are look-ups not answered yet.
+	// sizing are the look-ups in progress.
 	sizing []*model
 	// events is the log of effects.
 	events  []string
@@ -217,7 +217,7 @@ func (s *sim) lease(w *waiter) *Lease {
 		}
 		return a.lease
 	default:
-		s.t.Fatalf("the request for %s still waits: %s; events %v", w.model.spec.Name, s.waitsFor(w), s.events)
+		s.t.Fatalf("the request for %s waits: %s; events %v", w.model.spec.Name, s.waitsFor(w), s.events)
 		return nil
 	}
 }
@@ -232,7 +232,7 @@ func (s *sim) failure(w *waiter) *errs.Error {
 		}
 		return errs.From(a.err)
 	default:
-		s.t.Fatalf("the request for %s still waits: %s", w.model.spec.Name, s.waitsFor(w))
+		s.t.Fatalf("the request for %s waits: %s", w.model.spec.Name, s.waitsFor(w))
 		return nil
 	}
 }
