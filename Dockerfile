@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-# Debian 14 has the native libraries as packages; docs/building.md tells how to run the image.
+# Debian 14 has packages of the native libraries. docs/building.md says how to run the image.
 
 FROM debian:forky AS build
 RUN apt-get update && apt-get install -y --no-install-recommends \
@@ -23,9 +23,9 @@ RUN apt-get update && apt-get install -y --no-install-recommends \
 COPY --from=build /src/bin/ /usr/lib/modelgateway/
 COPY --from=build /src/LICENSE /src/NOTICE /usr/share/doc/modelgateway/
 RUN ln -s ../lib/modelgateway/modelgateway /usr/bin/modelgateway
-# All interfaces: a container's own loopback reaches nobody. The gateway does not authenticate its callers, and
-# says so by refusing other than loopback addresses unless told; here the boundary is which ports the container
-# publishes. Publish them on 127.0.0.1, or put something that authenticates in front.
+# In a container the server must listen on all interfaces, because its loopback address cannot be reached from
+# outside. The server does not authenticate its callers and normally refuses such addresses. Here access is limited
+# by the ports that the container publishes: publish them on 127.0.0.1, or put an authenticating proxy in front.
 ENV MODELGATEWAY_GRPC_LISTEN=0.0.0.0:50051 \
     MODELGATEWAY_HTTP_LISTEN=0.0.0.0:8001 \
     MODELGATEWAY_ALLOW_UNAUTHENTICATED=true \

@@ -5,10 +5,10 @@ SHELL := bash
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 
-# Sets CGO_CFLAGS, CGO_LDFLAGS and MG_… for what links native libraries.
+# Sets CGO_CFLAGS, CGO_LDFLAGS and MG_… for packages that link native libraries.
 NATIVE := eval "$$(scripts/native.sh env)"
 
-# Arguments of `make run`, of the programs of `make bench` and of `make models-eval`; packages and flags of `make test`.
+# ARGS: arguments of `make run`, `make bench` and `make models-eval`. PKG, TESTFLAGS: packages and flags of `make test`.
 ARGS ?=
 PKG ?= ./...
 TESTFLAGS ?=
@@ -18,7 +18,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: build ## Build all that is needed, and serve (ARGS="--config FILE …")
+run: build ## Build everything and start the server (ARGS="--config FILE …")
 	@exec bin/modelgateway serve $(ARGS)
 
 .PHONY: build
@@ -26,7 +26,7 @@ build: ## Build bin/modelgateway and bin/engine-*
 	@scripts/build.sh
 
 .PHONY: native
-native: ## Find or fetch the native libraries that engines link
+native: ## Find or install the native libraries of the engines
 	@scripts/native.sh
 
 .PHONY: test
@@ -34,7 +34,7 @@ test: build ## Run all tests with the race detector (PKG=./server/… TESTFLAGS=
 	@scripts/test.sh $(TESTFLAGS) $(PKG)
 
 .PHONY: test-short
-test-short: ## Run the Go tests of PKG at once: no race detector, no build of bin/
+test-short: ## Run the Go tests of PKG without the race detector and without building bin/
 	@$(NATIVE); go test -short $(TESTFLAGS) $(PKG)
 
 .PHONY: generate
@@ -42,17 +42,17 @@ generate: ## Regenerate gen/ from proto/
 	@scripts/generate.sh .
 
 .PHONY: lint
-lint: ## Check format, code, import rules, protos, scripts, and that gen/ is current
+lint: ## Check format, code, import rules, protos, scripts, and that gen/ is up to date
 	@scripts/lint.sh
 
 .PHONY: bench
-bench: build ## Measure chat and speech beside their peers, overhead, start, memory, cancels (choose by ARGS)
+bench: build ## Measure chat and speech against reference programs, overhead, start, memory, cancellation (ARGS="NAME …")
 	@scripts/bench.sh $(ARGS)
 
 .PHONY: models-eval
-models-eval: ## Measure the starter models on held-out data against their targets (ARGS="--only chat", --help)
+models-eval: ## Measure the starter models on held-out data (ARGS="--only chat", ARGS=--help)
 	@exec scripts/models-eval.sh $(ARGS)
 
 .PHONY: clean
-clean: ## Remove what was built; the caches outside the clone stay
+clean: ## Remove build results; caches outside the clone are kept
 	rm -rf bin build

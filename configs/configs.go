@@ -3,7 +3,7 @@ package configs
 
 import _ "embed"
 
-// Default is the configuration that applies where a file says nothing.
+// Default is the built-in configuration.
 //
 //go:embed default.yaml
 var Default []byte

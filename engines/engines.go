@@ -1,15 +1,17 @@
-// Package engines is the SDK for engine workers: a new engine is a folder
-// beside this file that implements Engine, and a main that calls Serve.
+// Package engines is the SDK for engines, the programs that run models. An engine
+// is a type that implements Engine and a main function that calls Serve.
 //
-// An engine's process loads one model. The gateway starts it, holds its life in
-// hand (see modelgateway.engine.v1.Engine) and ends it to get the memory back.
-// What a loaded model can do is told by the task interfaces that it implements:
-// Chatter, GrammarChecker, Responder, VietnameseExplainer, Transcriber,
-// Synthesizer, PronunciationScorer, Invoker.
+// A worker is the process of one loaded model. The server starts the engine's
+// program, tells it what to load, sends it requests, and ends it to free its memory
+// (see modelgateway.engine.v1.Engine).
 //
-// Every method gets a context that ends when the caller cancels; the work must
-// stop within 100 ms of that. Errors are made with package errs; any other
-// error is reported as INTERNAL.
+// The tasks of a model are given by the interfaces that it implements: Chatter,
+// GrammarChecker, Responder, VietnameseExplainer, Transcriber, Synthesizer,
+// PronunciationScorer, Invoker. Tasks returns the table of all tasks.
+//
+// The context of a method ends when the caller cancels. The method must return
+// within 100 ms after that. Errors are made with package errs; any other error is
+// reported as INTERNAL.
 package engines
 
 import (
@@ -20,61 +22,67 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 )
 
-// Engine makes models. Serve runs one in a worker process.
+// Engine loads models. Serve runs an engine in a worker process.
 type Engine interface {
-	// Describe tells what the engine is. It must not load anything.
+	// Describe returns what the engine is and what it can do. It must not load a
+	// model.
 	Describe() Description
-	// Load opens the model. It is called once. Cancelling ctx abandons the
-	// load within 100 ms where the library allows it.
+	// Load loads a model. It is called once. If ctx ends, Load must return within
+	// 100 ms if the library allows it.
 	Load(ctx context.Context, opts LoadOptions) (Model, error)
 }
 
-// Description says what an engine is.
+// Description describes an engine.
 type Description struct {
 	// Name is the engine's name, e.g. "llama".
 	Name string
 	// Version is the engine's own version.
 	Version string
-	// Tasks lists what its models can do.
+	// Tasks are the tasks that its models can do.
 	Tasks []enginev1.Task
-	// Libraries maps native libraries to their versions.
+	// Libraries are the versions of its native libraries, by name.
 	Libraries map[string]string
-	// Devices lists what MODEL_DEVICE could name here, "cpu" first.
+	// Devices are the devices that the engine can compute on, on this machine: "cpu"
+	// first.
 	Devices []string
 }
 
 // LoadOptions says what to load and how.
 type LoadOptions struct {
-	// ModelName is the name in the configuration, for messages.
+	// ModelName is the model's name in the configuration, for messages.
 	ModelName string
 	// Path is the model's file or folder.
 	Path string
-	// Device is "auto", "cpu", "cuda" or "mps".
+	// Device is "auto", "cpu", "cuda" or "mps". Load must fail with
+	// ENGINE_UNAVAILABLE if the machine does not have it.
 	Device string
 	// Threads is the number of inference threads, at least 1.
 	Threads int
-	// MaxConcurrency is the most calls at once, at least 1.
+	// MaxConcurrency is the number of requests that the model serves at once, at least
+	// 1.
 	MaxConcurrency int
-	// Parameters are the model's settings; DecodeParameters checks them.
+	// Parameters are the model's settings from the configuration. Read them with
+	// DecodeParameters.
 	Parameters *structpb.Struct
-	// Report tells how far the load is, 0 to 1. It may be called often.
+	// Report reports how much is loaded, 0 to 1. It may be called often.
 	Report func(fraction float64)
-	// Work counts units of work (tokens, windows, sentences). The gateway takes
-	// a worker that has calls but counts none for a hung one.
+	// Work counts units of work, such as tokens or sentences. The server ends a
+	// worker that has requests but counts no work.
 	Work *WorkCounter
 }
 
-// Model is a loaded model. It also implements one or more task interfaces.
+// Model is a loaded model. It also implements the interface of at least one task.
 type Model interface {
-	// Description tells what was loaded, for people.
+	// Description returns what was loaded, for operators.
 	Description() string
-	// Close ends calls under way and frees the model.
+	// Close ends the current calls and frees the model.
 	Close() error
 }
 
 // Chatter continues conversations.
 type Chatter interface {
-	// Chat emits the answer's pieces; the last carries FinishReason and Usage.
+	// Chat calls emit with the pieces of the answer. The last piece has FinishReason
+	// and Usage.
 	Chat(ctx context.Context, req *gatewayv1.ChatRequest, emit func(*gatewayv1.StreamChatResponse) error) error
 }
 
@@ -93,30 +101,31 @@ type VietnameseExplainer interface {
 	ExplainVietnamese(ctx context.Context, req *gatewayv1.ExplainVietnameseRequest) (*gatewayv1.ExplainVietnameseResponse, error)
 }
 
-// AudioSource gives a call's audio bytes, as its config describes them.
+// AudioSource is the audio of a request, in the format that its config describes.
 type AudioSource interface {
-	// Next returns the next bytes, or io.EOF after the last.
+	// Next returns the next bytes, and io.EOF after the last.
 	Next() ([]byte, error)
 }
 
-// Transcriber turns speech into text.
+// Transcriber transcribes speech.
 type Transcriber interface {
-	// Transcribe emits events; the last is the final transcript.
+	// Transcribe calls emit with events. The last event is the final transcript.
 	Transcribe(ctx context.Context, cfg *gatewayv1.TranscriptionConfig, audio AudioSource, emit func(*gatewayv1.TranscriptionEvent) error) error
 }
 
-// Synthesizer speaks.
+// Synthesizer turns text into speech.
 type Synthesizer interface {
-	// Synthesize emits samples, the sample rate in the first piece.
+	// Synthesize calls emit with pieces of the speech. The first piece has the sample
+	// rate.
 	Synthesize(ctx context.Context, req *gatewayv1.SynthesizeRequest, emit func(*gatewayv1.SynthesizeResponse) error) error
 }
 
-// PronunciationScorer scores reading aloud.
+// PronunciationScorer scores how a text is read aloud.
 type PronunciationScorer interface {
 	Pronunciation(ctx context.Context, req *gatewayv1.PronunciationRequest) (*gatewayv1.PronunciationResponse, error)
 }
 
-// Invoker answers loosely typed calls by method name.
+// Invoker answers untyped calls by the name of a method.
 type Invoker interface {
 	Invoke(ctx context.Context, method string, params *structpb.Struct) (*structpb.Struct, error)
 }

@@ -15,7 +15,7 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// parrotEngine is a whole engine: it repeats what it hears.
+// parrotEngine is a complete engine. It repeats the last message.
 type parrotEngine struct{}
 
 // Describe implements engines.Engine.
@@ -37,18 +37,18 @@ func (parrotEngine) Load(ctx context.Context, opts engines.LoadOptions) (engines
 		return nil, err
 	}
 	if opts.Device != "" && opts.Device != "auto" && opts.Device != "cpu" {
-		return nil, errs.New(errs.EngineUnavailable, "device %q is not here; there is cpu", opts.Device)
+		return nil, errs.New(errs.EngineUnavailable, "the device %q is not available: use cpu", opts.Device)
 	}
 	if _, err := os.Stat(opts.Path); err != nil {
-		return nil, errs.New(errs.ModelFileMissing, "the parrot is not there").WithCause(err)
+		return nil, errs.New(errs.ModelFileMissing, "there is no such model file").WithCause(err)
 	}
-	opts.Report(0.5) // call it as often as there is progress
+	opts.Report(0.5) // call it whenever more is loaded
 	pause := time.Duration(settings.PauseMilliseconds) * time.Millisecond
 	return &parrot{loud: settings.Loud, pause: pause, work: opts.Work}, ctx.Err()
 }
 
-// parrot is its model. What it can do is told by the interfaces that it
-// implements: engines.Chatter here.
+// parrot is its model. The interfaces that it implements are the tasks that it does:
+// engines.Chatter here.
 type parrot struct {
 	loud  bool
 	pause time.Duration // before each word
@@ -64,20 +64,20 @@ func (p *parrot) Close() error { return nil }
 // Chat implements engines.Chatter.
 func (p *parrot) Chat(ctx context.Context, req *gatewayv1.ChatRequest, emit func(*gatewayv1.StreamChatResponse) error) error {
 	if len(req.GetMessages()) == 0 {
-		return errs.New(errs.InvalidRequest, "there is nothing to repeat")
+		return errs.New(errs.InvalidRequest, "messages is empty: send at least one")
 	}
-	heard := req.GetMessages()[len(req.GetMessages())-1].GetContent()
+	text := req.GetMessages()[len(req.GetMessages())-1].GetContent()
 	if p.loud {
-		heard = strings.ToUpper(heard)
+		text = strings.ToUpper(text)
 	}
-	words := strings.SplitAfter(heard, " ")
+	words := strings.SplitAfter(text, " ")
 	for _, word := range words {
 		select {
 		case <-time.After(p.pause):
-		case <-ctx.Done(): // cancelled: stop within 100 ms
+		case <-ctx.Done(): // return within 100 ms after the end
 			return ctx.Err()
 		}
-		p.work.Add(1) // progress; without it the gateway takes us for hung
+		p.work.Add(1) // without this, the server takes the worker for hung
 		if err := emit(&gatewayv1.StreamChatResponse{Delta: word}); err != nil {
 			return err
 		}
@@ -89,12 +89,12 @@ func (p *parrot) Chat(ctx context.Context, req *gatewayv1.ChatRequest, emit func
 	})
 }
 
-// The main of a worker is one call.
+// The main function of an engine.
 func main() { engines.Serve(parrotEngine{}) }
 
-// Example_engine shows a whole engine: the file around it. TestMain runs its
-// main when this test is started as a worker, and TestParrot has it examined
-// by the conformance suite.
+// Example_engine shows a complete engine: the whole file. TestMain calls its main
+// function if the test program is started as a worker. TestParrot runs the
+// conformance suite against it.
 func Example_engine() {
 	fmt.Println(parrotEngine{}.Describe().Name)
 	// Output: parrot

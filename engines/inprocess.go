@@ -13,13 +13,14 @@ import (
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
 )
 
-// pipeBuffer is what the connection to an engine in the same process holds.
+// pipeBuffer is the buffer of the connection to an engine in the same process, in
+// bytes.
 const pipeBuffer = 1 << 20
 
-// InProcess is an engine that is served in the caller's own process, over a
-// connection in memory: for engines that have no native code to be kept apart
-// from, such as those that ask a service elsewhere. It keeps the same order of
-// calls as a worker process. Make one with ServeInProcess.
+// InProcess is an engine that runs in the caller's process, behind a connection in
+// memory. It is for engines without native code, such as the client of a cloud
+// service. The order of calls is the same as in a worker process. ServeInProcess
+// makes one.
 type InProcess struct {
 	server *server
 	grpc   *grpc.Server
@@ -28,12 +29,12 @@ type InProcess struct {
 }
 
 // ServeInProcess serves an engine until Stop. A panic in a method of the engine
-// costs that call; one in a goroutine that the engine started itself ends the
-// process, so such an engine starts none that could.
+// fails that call. A panic in a goroutine that the engine starts ends the process,
+// so the engine must recover there.
 func ServeInProcess(e Engine, log *slog.Logger) (*InProcess, error) {
 	p := &InProcess{server: newServer(e, log), served: make(chan struct{})}
 	pipe := bufconn.Listen(pipeBuffer)
-	p.grpc = newGRPCServer([]grpc.ServerOption{grpc.UnaryInterceptor(p.guard)})
+	p.grpc = newGRPCServer([]grpc.ServerOption{grpc.UnaryInterceptor(p.recoverPanics)})
 	enginev1.RegisterEngineServer(p.grpc, p.server)
 	var err error
 	p.conn, err = grpc.NewClient("passthrough:///engine",
@@ -47,34 +48,34 @@ func ServeInProcess(e Engine, log *slog.Logger) (*InProcess, error) {
 	go func() {
 		defer close(p.served)
 		if err := p.grpc.Serve(pipe); err != nil {
-			log.Error("the engine's connection in memory failed", "error", err)
+			log.Error("the connection to the engine in this process failed", "error", err)
 		}
 	}()
 	return p, nil
 }
 
-// guard is for the calls that have no guard of their own: a panic in them is
-// INTERNAL.
-func (p *InProcess) guard(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (resp any, err error) {
-	defer p.server.recovered(info.FullMethod, &err)
+// recoverPanics turns a panic in a unary call into INTERNAL. The streams recover
+// themselves.
+func (p *InProcess) recoverPanics(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (resp any, err error) {
+	defer p.server.recoverPanic(info.FullMethod, &err)
 	return next(ctx, req)
 }
 
-// Client speaks to the engine.
+// Client returns the engine's client.
 func (p *InProcess) Client() enginev1.EngineClient { return enginev1.NewEngineClient(p.conn) }
 
-// WorkCount is the number of units of work done, load progress included.
+// WorkCount returns the number of units of work done, those of the load included.
 func (p *InProcess) WorkCount() uint64 { return p.server.work.Count() }
 
-// Stop cancels the calls under way, waits for them, and closes the model. Calls
-// that begin after that fail with DRAINING. It returns false if the engine was
-// not done within the bound: there is no process to end, so that what it holds
-// stays until it lets go. It is called once.
-func (p *InProcess) Stop(bound time.Duration) bool {
-	closed := p.server.shutdown(bound)
-	_ = p.conn.Close() // it can only say that it is closed already
+// Stop cancels the current calls, waits for them, and closes the model. Later calls
+// fail with DRAINING. It returns false if that takes longer than timeout: the engine
+// then keeps its memory until it returns, because there is no process to kill. Stop
+// must be called once.
+func (p *InProcess) Stop(timeout time.Duration) bool {
+	closed := p.server.shutdown(timeout)
+	_ = p.conn.Close() // its only error: closed before
 	if !closed {
-		go p.grpc.Stop() // it waits for the calls
+		go p.grpc.Stop() // waits for the calls
 		return false
 	}
 	p.grpc.Stop()

@@ -15,8 +15,8 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// patient bounds waits in these tests; nothing takes that long.
-const patient = time.Minute
+// testTimeout bounds waits in these tests, which all end much earlier.
+const testTimeout = time.Minute
 
 func serveHere(t *testing.T, e Engine) *InProcess {
 	t.Helper()
@@ -67,8 +67,8 @@ func TestInProcessServesAndEnds(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- chatHere(t, c) }()
 	<-began
-	if !p.Stop(patient) {
-		t.Error("it did not end")
+	if !p.Stop(testTimeout) {
+		t.Error("Stop timed out")
 	}
 	if err := <-ended; errs.ReasonOf(err) != errs.Draining && errs.ReasonOf(err) != errs.EngineCrashed && errs.ReasonOf(err) != errs.Cancelled {
 		t.Errorf("the call under way ended with %v", err)
@@ -85,11 +85,11 @@ func TestInProcessSurvivesPanics(t *testing.T) {
 	panics := true
 	p := serveHere(t, &scripted{chat: func(context.Context) error {
 		if panics {
-			panic("what a user said")
+			panic("a user's text")
 		}
 		return nil
 	}})
-	defer p.Stop(patient)
+	defer p.Stop(testTimeout)
 	if _, err := load(t, p.Client(), 1); err != nil {
 		t.Fatal(err)
 	}
@@ -102,14 +102,14 @@ func TestInProcessSurvivesPanics(t *testing.T) {
 	}
 }
 
-// talkative panics when it is asked what it is.
-type talkative struct{ Engine }
+// undescribed panics in Describe.
+type undescribed struct{ Engine }
 
-func (talkative) Describe() Description { panic("no words") }
+func (undescribed) Describe() Description { panic("no description") }
 
 func TestInProcessSurvivesAPanicInDescribe(t *testing.T) {
-	p := serveHere(t, talkative{})
-	defer p.Stop(patient)
+	p := serveHere(t, undescribed{})
+	defer p.Stop(testTimeout)
 	if _, err := p.Client().Describe(t.Context(), &enginev1.DescribeRequest{}); errs.ReasonOf(err) != errs.Internal {
 		t.Errorf("it ended with %v", err)
 	}
@@ -129,11 +129,11 @@ func TestInProcessGivesUpAnEngineThatDoesNotEnd(t *testing.T) {
 	go func() { ended <- chatHere(t, p.Client()) }()
 	<-began
 	if p.Stop(time.Millisecond) {
-		t.Error("it ended although a call is deaf")
+		t.Error("Stop reports success while a call ignores its context")
 	}
 	if err := <-ended; err == nil {
-		t.Error("the deaf call ended well")
+		t.Error("the call that ignores its context succeeded")
 	}
 	close(release)
-	<-p.served // it ends once the call does
+	<-p.served // the server ends after the call
 }

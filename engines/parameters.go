@@ -9,21 +9,20 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/agext/levenshtein"
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
+	"github.com/lexilingo/modelgateway/internal/suggest"
 )
 
-// DecodeParameters fills into, a pointer to a struct with json tags, from a
-// model's parameters. Fields that are not named keep their values, so set the
-// defaults first. A key that the struct does not have is INVALID_REQUEST and
-// names the nearest one that it has; so is a value of the wrong type. Nested
-// structs are checked alike.
+// DecodeParameters decodes a model's parameters into a struct with json tags; into is
+// a pointer to it. Fields without a parameter keep their values, so set the defaults
+// first. An unknown key and a value of the wrong type are INVALID_REQUEST; the error
+// names the known key that is nearest. Nested structs are checked in the same way.
 func DecodeParameters(parameters *structpb.Struct, into any) error {
 	v := reflect.ValueOf(into)
 	if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
-		return errs.New(errs.Internal, "parameters are decoded into a struct, not into %T", into)
+		return errs.New(errs.Internal, "DecodeParameters needs a pointer to a struct, not %T", into)
 	}
 	if parameters == nil {
 		return nil
@@ -47,20 +46,21 @@ func DecodeParameters(parameters *structpb.Struct, into any) error {
 	return nil
 }
 
-// CheckRange returns INVALID_REQUEST for a parameter's value that is not from least
-// to most, or is no number.
-func CheckRange[T int | float64](parameter string, value, least, most T) error {
-	if value >= least && value <= most {
+// CheckRange returns INVALID_REQUEST if a parameter's value is not in the range from
+// lowest to highest, or is NaN.
+func CheckRange[T int | float64](parameter string, value, lowest, highest T) error {
+	if value >= lowest && value <= highest {
 		return nil
 	}
 	return errs.New(errs.InvalidRequest, "parameter %q must be from %s to %s, not %s",
-		parameter, decimal(float64(least)), decimal(float64(most)), decimal(float64(value))).With("parameter", parameter)
+		parameter, decimal(float64(lowest)), decimal(float64(highest)), decimal(float64(value))).With("parameter", parameter)
 }
 
-// decimal spells a number as a person would, without an exponent.
+// decimal formats a number without an exponent.
 func decimal(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 
-// checkKeys finds keys that t has no field for; prefix is the path to t.
+// checkKeys returns an error for the first key without a field in t. prefix is the
+// path to t.
 func checkKeys(s *structpb.Struct, t reflect.Type, prefix string) error {
 	fields := map[string]reflect.Type{}
 	collectFields(t, fields)
@@ -78,8 +78,8 @@ func checkKeys(s *structpb.Struct, t reflect.Type, prefix string) error {
 	return nil
 }
 
-// collectFields maps the json names of t's fields to their types, pointers
-// removed; embedded structs add theirs.
+// collectFields adds the types of t's fields to a map by their json names. It
+// follows pointers and embedded structs.
 func collectFields(t reflect.Type, fields map[string]reflect.Type) {
 	for f := range fieldsOf(t) {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
@@ -114,29 +114,21 @@ func unknownKey(prefix, key string, known []string) error {
 		return errs.New(errs.InvalidRequest, format, args...).With("parameter", prefix+key)
 	}
 	if len(known) == 0 {
-		return e("unknown parameter %q; this engine has none there", prefix+key)
+		return e("unknown parameter %q; the engine has no parameters there", prefix+key)
 	}
-	nearest := slices.MaxFunc(known, func(a, b string) int {
-		// Compared in thousandths, so that equal similarities stay equal.
-		return similarity(key, a) - similarity(key, b)
-	})
-	if similarity(key, nearest) >= 500 {
+	if nearest := suggest.Nearest(key, known); nearest != "" {
 		return e("unknown parameter %q; did you mean %q?", prefix+key, prefix+nearest)
 	}
-	return e("unknown parameter %q; there are %s", prefix+key, strings.Join(known, ", "))
+	return e("unknown parameter %q; use one of %s", prefix+key, strings.Join(known, ", "))
 }
 
-func similarity(a, b string) int {
-	return int(1000 * levenshtein.Similarity(strings.ToLower(a), b, nil))
-}
-
-// kindName says what a Go type is to somebody who writes YAML.
+// kindName describes a Go type in the terms of YAML.
 func kindName(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.Bool:
 		return "true or false"
 	case reflect.String:
-		return "a text"
+		return "a string"
 	case reflect.Float32, reflect.Float64:
 		return "a number"
 	case reflect.Slice, reflect.Array:

@@ -58,7 +58,7 @@ func TestDecodeParametersRefuses(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"context_sise": 1}`:           `unknown parameter "context_sise"; did you mean "context_size"?`,
 		`{"ContextSize": 1}`:            `did you mean "context_size"?`,
-		`{"zzzzzz": 1}`:                 `unknown parameter "zzzzzz"; there are context_size, names, nested, rope, scale, seed, use_mmap`,
+		`{"zzzzzz": 1}`:                 `unknown parameter "zzzzzz"; use one of context_size, names, nested, rope, scale, seed, use_mmap`,
 		`{"Hidden": "x"}`:               `unknown parameter "Hidden"`,
 		`{"private": 1}`:                `unknown parameter "private"`,
 		`{"rope": {"base": 1}}`:         `unknown parameter "rope.base"; did you mean "rope.Base"?`,
@@ -70,7 +70,7 @@ func TestDecodeParametersRefuses(t *testing.T) {
 		`{"names": "a"}`:                `parameter "names" must be a list`,
 		`{"rope": 1}`:                   `parameter "rope" must be a mapping`,
 		`{"scale": true}`:               `parameter "scale" must be a number`,
-		`{"names": [{"no": "a text"}]}`: `must be a text`,
+		`{"names": [{"no": "a text"}]}`: `must be a string`,
 	} {
 		var p parameters
 		err := engines.DecodeParameters(parse(t, text), &p)
@@ -79,11 +79,11 @@ func TestDecodeParametersRefuses(t *testing.T) {
 		}
 	}
 	if err := engines.DecodeParameters(parse(t, `{}`), parameters{}); errs.ReasonOf(err) != errs.Internal {
-		t.Errorf("a struct that is no pointer: %v", err)
+		t.Errorf("a struct that is not a pointer: %v", err)
 	}
 }
 
-// What is accepted is what encoding/json alone would decode, and the rest has
+// Whatever is accepted can be decoded by encoding/json, and all else is refused with
 // a reason.
 func FuzzDecodeParameters(f *testing.F) {
 	for _, seed := range []string{`{}`, `{"seed":1}`, `{"context_size":"x"}`, `{"rope":{"Base":2}}`, `{"a":[null]}`, `{"":{}}`} {
@@ -124,9 +124,9 @@ func TestCheckRange(t *testing.T) {
 	}
 	err := engines.CheckRange("n_ctx", 1<<23, 256, 1<<22)
 	if err == nil || !strings.Contains(err.Error(), `"n_ctx" must be from 256 to 4194304, not 8388608`) {
-		t.Errorf("said %v", err)
+		t.Errorf("the error is %v", err)
 	}
 	if got := errs.From(err).Metadata()["parameter"]; got != "n_ctx" {
-		t.Errorf("of the parameter %q", got)
+		t.Errorf("the error names the parameter %q", got)
 	}
 }

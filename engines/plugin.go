@@ -11,11 +11,11 @@ import (
 )
 
 const (
-	// PluginName is the name under which go-plugin dispenses the engine.
+	// PluginName is the name of the engine in go-plugin's set of plugins.
 	PluginName = "engine"
 
-	// MaxMessageBytes is the largest message between gateway and worker: the
-	// 64 MiB of audio that the public API lets in, and what wraps it.
+	// MaxMessageBytes is the size limit of messages between server and worker: the
+	// 64 MiB of audio that the public API accepts, and room for the fields around it.
 	MaxMessageBytes = 64<<20 + 1<<20
 
 	protocolVersion = 1
@@ -23,9 +23,9 @@ const (
 	cookieValue     = "modelgateway.engine.v1"
 )
 
-// Handshake is what the gateway and a worker must agree on before they speak.
+// Handshake returns what the server and a worker must agree on before they connect.
 // An engine in another language prints the line "1|1|unix|SOCKET|grpc" on its
-// standard output when the environment has the cookie.
+// standard output if the environment has the cookie.
 func Handshake() plugin.HandshakeConfig {
 	return plugin.HandshakeConfig{
 		ProtocolVersion:  protocolVersion,
@@ -34,14 +34,14 @@ func Handshake() plugin.HandshakeConfig {
 	}
 }
 
-// HostPlugins is the plugin set of a process that hosts workers: it dispenses
-// an enginev1.EngineClient under PluginName.
+// HostPlugins returns the set of plugins for a process that starts workers. It
+// dispenses an enginev1.EngineClient under PluginName.
 func HostPlugins() plugin.PluginSet {
 	return plugin.PluginSet{PluginName: &grpcPlugin{}}
 }
 
-// grpcPlugin joins go-plugin and the Engine service; the worker's side has a
-// service, the host's has none.
+// grpcPlugin connects go-plugin and the Engine service. In the worker it has a
+// service, in the host it has none.
 type grpcPlugin struct {
 	plugin.NetRPCUnsupportedPlugin
 	service enginev1.EngineServer
@@ -52,7 +52,7 @@ var _ plugin.GRPCPlugin = (*grpcPlugin)(nil)
 // GRPCServer implements plugin.GRPCPlugin in the worker.
 func (p *grpcPlugin) GRPCServer(_ *plugin.GRPCBroker, s *grpc.Server) error {
 	if p.service == nil {
-		return errors.New("this side of the plugin serves nothing")
+		return errors.New("the host does not serve the Engine service; only a worker does")
 	}
 	enginev1.RegisterEngineServer(s, p.service)
 	return nil

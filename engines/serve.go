@@ -20,38 +20,39 @@ import (
 )
 
 const (
-	// closeBound is how long a worker that was asked to end may take. The
-	// gateway kills it earlier if it wants to.
-	closeBound = 10 * time.Second
+	// closeTimeout is how long a worker may take to close its model after SIGTERM. The
+	// server may kill it earlier.
+	closeTimeout = 10 * time.Second
 
-	// orphanBound is the same for a worker whose gateway is gone.
-	orphanBound = time.Second
+	// orphanTimeout is the same for a worker whose server is gone.
+	orphanTimeout = time.Second
 
-	// parentInterval is how often a worker looks whether its parent lives: for
-	// hosts that die before they open Watch, where the kernel's parent-death
-	// signal was not asked for.
+	// parentInterval is how often a worker checks that its parent still exists. It
+	// matters for hosts that end before they open Watch and that did not set a
+	// parent-death signal.
 	parentInterval = time.Second
 )
 
-// Serve runs an engine as a worker process and exits when its life is over; it
-// is all that an engine's main does. Started by hand, it says what it is.
+// Serve runs an engine as a worker process and exits when the worker has to end. It
+// is all that the main function of an engine calls. For a person who starts the
+// program in a terminal it prints what the program is.
 //
-// Logs written with log/slog reach the gateway's log. Never log what users
-// said.
+// Logs written with log/slog go to the server's log. Never log the text of users.
 func Serve(e Engine) {
-	if code, done := byHand(e, os.Args, os.Getenv(cookieKey) == cookieValue, os.Stdout, os.Stderr); done {
+	if code, done := runInTerminal(e, os.Args, os.Getenv(cookieKey) == cookieValue, os.Stdout, os.Stderr); done {
 		os.Exit(code)
 	}
-	// The gateway's terminal sends Ctrl-C to it, and it decides.
+	// Ctrl-C in the server's terminal goes to the workers too. The server decides when
+	// they end.
 	signal.Ignore(os.Interrupt)
-	// go-plugin replaces os.Stderr by a stream over gRPC; logs stay on the
-	// process's own, which survives a crash.
+	// go-plugin replaces os.Stderr by a stream over gRPC. Logs go to the process's own
+	// standard error, whose content survives a crash.
 	log := newLogger(os.Stderr)
 	slog.SetDefault(log)
 	os.Exit(serve(e, log))
 }
 
-// serve runs the worker until its life is over and returns its exit code.
+// serve runs the worker until it has to end, and returns its exit code.
 func serve(e Engine, log *slog.Logger) int {
 	s := newServer(e, log)
 	terminated, release := signal.NotifyContext(context.Background(), syscall.SIGTERM)
@@ -69,18 +70,18 @@ func serve(e Engine, log *slog.Logger) int {
 	}()
 	select {
 	case <-terminated.Done():
-	case <-s.life.Done(): // the Watch stream ended
+	case <-s.lifetime.Done(): // the Watch stream ended
 		orphan = true
 	case <-orphaned():
 		orphan = true
 	case <-served:
 	}
-	bound := closeBound
+	timeout := closeTimeout
 	if orphan {
-		bound = orphanBound
+		timeout = orphanTimeout
 	}
-	if !s.shutdown(bound) {
-		log.Warn("the model did not close in time", "bound", bound)
+	if !s.shutdown(timeout) {
+		log.Warn("the model did not close in time", "timeout", timeout)
 		if !orphan {
 			return 1
 		}
@@ -95,7 +96,7 @@ func newGRPCServer(opts []grpc.ServerOption) *grpc.Server {
 	)...)
 }
 
-// orphaned is closed when the process has another parent than it began with.
+// orphaned returns a channel that is closed when the parent of the process ends.
 func orphaned() <-chan struct{} {
 	gone := make(chan struct{})
 	parent := os.Getppid()
@@ -110,7 +111,7 @@ func orphaned() <-chan struct{} {
 	return gone
 }
 
-// newLogger writes the JSON that go-plugin's hosts read as structured logs.
+// newLogger returns a logger that writes the JSON that hosts with go-plugin read.
 func newLogger(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{
 		Level: slog.LevelDebug,
@@ -131,12 +132,13 @@ func newLogger(w io.Writer) *slog.Logger {
 	}))
 }
 
-// byHand answers a person at a terminal. done is false for a start by a gateway.
-func byHand(e Engine, args []string, hosted bool, stdout, stderr io.Writer) (code int, done bool) {
+// runInTerminal answers a person who starts the program in a terminal. done is false
+// if a server started it.
+func runInTerminal(e Engine, args []string, hosted bool, stdout, stderr io.Writer) (code int, done bool) {
 	name := filepath.Base(args[0])
-	const usage = "%s is a worker of ModelGateway: the gateway starts it to run a model.\n" +
-		"Start the gateway with: modelgateway serve\n" +
-		"What is built in here: %s --version\n"
+	const usage = "%s is an engine of ModelGateway. The server starts it to run a model; it is not meant to be started by hand.\n" +
+		"To start the server: modelgateway serve\n" +
+		"To see the version, tasks and libraries of this engine: %s --version\n"
 	switch {
 	case len(args) == 2 && (args[1] == "--version" || args[1] == "-version"):
 		writeVersion(stdout, e.Describe())

@@ -21,7 +21,7 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// scripted is an engine whose parts are functions.
+// scripted is an engine whose methods call functions of the test.
 type scripted struct {
 	load  func(context.Context, LoadOptions) (Model, error)
 	chat  func(context.Context) error
@@ -80,16 +80,7 @@ func serveTest(t *testing.T, e Engine) (*server, enginev1.EngineClient) {
 
 func load(t *testing.T, c enginev1.EngineClient, concurrency int32) (*enginev1.LoadResponse, error) {
 	t.Helper()
-	stream, err := c.Load(t.Context(), &enginev1.LoadRequest{ModelName: "m", MaxConcurrency: concurrency})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		resp, err := stream.Recv()
-		if err != nil || resp.GetReady() {
-			return resp, err
-		}
-	}
+	return AwaitLoad(t.Context(), c, &enginev1.LoadRequest{ModelName: "m", MaxConcurrency: concurrency}, nil)
 }
 
 func startChat(ctx context.Context, t *testing.T, c enginev1.EngineClient) enginev1.Engine_RunClient {
@@ -121,7 +112,7 @@ func TestMaxConcurrencyIsRespected(t *testing.T) {
 		return nil
 	}})
 	if resp, err := load(t, c, 2); err != nil || len(resp.GetTasks()) != 1 || resp.GetTasks()[0] != enginev1.Task_TASK_CHAT {
-		t.Fatalf("the load ended with %v, %v; it does chat only", resp, err)
+		t.Fatalf("the load ended with %v, %v; want a model of the task chat", resp, err)
 	}
 	var all sync.WaitGroup
 	for range 6 {
@@ -135,7 +126,7 @@ func TestMaxConcurrencyIsRespected(t *testing.T) {
 	<-entered
 	<-entered
 	if got := s.active.Load(); got != 2 {
-		t.Errorf("%d runs are under way", got)
+		t.Errorf("%d runs are active", got)
 	}
 	for range 4 {
 		leave <- struct{}{}
@@ -145,7 +136,7 @@ func TestMaxConcurrencyIsRespected(t *testing.T) {
 	leave <- struct{}{}
 	all.Wait()
 	if most != 2 {
-		t.Errorf("there were %d runs at once", most)
+		t.Errorf("%d runs were active at once", most)
 	}
 }
 
@@ -158,7 +149,7 @@ func TestPanicsAreInternal(t *testing.T) {
 	}
 	_, c = serveTest(t, &scripted{load: func(context.Context, LoadOptions) (Model, error) { return nil, nil }})
 	if _, err := load(t, c, 1); errs.ReasonOf(err) != errs.Internal {
-		t.Errorf("a load of nothing ended with %v", err)
+		t.Errorf("a load without a model ended with %v", err)
 	}
 }
 
@@ -174,7 +165,7 @@ func TestShutdownEndsRunsThenClosesTheModel(t *testing.T) {
 		},
 		close: func() error {
 			order = append(order, "close")
-			panic("and a bad end")
+			panic("failed to close")
 		},
 	})
 	if _, err := load(t, c, 1); err != nil {
@@ -183,7 +174,7 @@ func TestShutdownEndsRunsThenClosesTheModel(t *testing.T) {
 	stream := startChat(t.Context(), t, c)
 	<-running
 	if !s.shutdown(5 * time.Second) {
-		t.Error("it did not end in time")
+		t.Error("the shutdown timed out")
 	}
 	if strings.Join(order, " ") != "run close" {
 		t.Errorf("the order was %v", order)
@@ -204,12 +195,12 @@ func TestShutdownIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	if s.shutdown(10 * time.Millisecond) {
-		t.Error("a model that does not close was closed")
+		t.Error("shutdown reports that a model was closed that does not close")
 	}
 }
 
-// Reports are due at once after work, at most each 100 ms, each second while a
-// run makes no progress, and never on an idle worker.
+// A report is due after work, at most once in 100 ms; once a second while a run
+// makes no progress; and never on an idle worker.
 func TestReportTimes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(&scripted{}, slog.New(slog.DiscardHandler))
@@ -272,7 +263,7 @@ func TestWorkCounterOfAnEnginesOwnTests(t *testing.T) {
 	}
 }
 
-func TestByHand(t *testing.T) {
+func TestRunInTerminal(t *testing.T) {
 	for _, c := range []struct {
 		args   []string
 		hosted bool
@@ -281,13 +272,13 @@ func TestByHand(t *testing.T) {
 		want   string
 	}{
 		{[]string{"/opt/engine-x", "--version"}, false, 0, true, "scripted 1\ntasks: chat, grammar\ndevices: cpu\nliba 1\nlibb 2\n"},
-		{[]string{"engine-x", "--help"}, true, 0, true, "engine-x is a worker of ModelGateway"},
+		{[]string{"engine-x", "--help"}, true, 0, true, "engine-x is an engine of ModelGateway"},
 		{[]string{"engine-x"}, false, 2, true, "modelgateway serve"},
 		{[]string{"engine-x"}, true, 0, false, ""},
 		{[]string{"engine-x", "--own-flag"}, true, 0, false, ""},
 	} {
 		var out bytes.Buffer
-		code, done := byHand(&scripted{}, c.args, c.hosted, &out, &out)
+		code, done := runInTerminal(&scripted{}, c.args, c.hosted, &out, &out)
 		if code != c.code || done != c.done || !strings.Contains(out.String(), c.want) {
 			t.Errorf("%v: code %d, done %v, printed %q", c.args, code, done, out.String())
 		}

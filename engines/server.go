@@ -16,11 +16,11 @@ import (
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
 )
 
-// errStopping is the cause of contexts that end because the process does.
+// errStopping is the cause of contexts that end with the process.
 var errStopping = errors.New("the engine is stopping")
 
-// server is the worker's side of modelgateway.engine.v1.Engine around one
-// Engine. It holds the order of calls, so that engines need not.
+// server implements modelgateway.engine.v1.Engine for one Engine. It enforces the
+// order of calls, so that engines need not.
 type server struct {
 	enginev1.UnimplementedEngineServer
 
@@ -29,25 +29,25 @@ type server struct {
 	work   *WorkCounter
 	active atomic.Int32
 
-	// life ends when the process begins to stop; calls are cancelled by it.
-	life context.Context
-	stop context.CancelCauseFunc
+	// lifetime ends when the process begins to stop. It cancels all calls.
+	lifetime context.Context
+	stop     context.CancelCauseFunc
 
-	// calls counts loads and runs under way; joined only under mu while life
-	// goes on, so that shutdown can wait for it.
+	// calls counts current loads and runs. It grows only under mu and before lifetime
+	// has ended, so that shutdown can wait for it.
 	calls sync.WaitGroup
 
 	mu      sync.Mutex
 	began   bool          // Load was called
 	watched bool          // Watch was called
-	model   Model         // nil until loaded
+	model   Model         // nil until it is loaded
 	name    string        // of the model, in the configuration
-	slots   chan struct{} // one entry for each run under way
+	slots   chan struct{} // one entry for each current run
 }
 
 func newServer(e Engine, log *slog.Logger) *server {
-	life, stop := context.WithCancelCause(context.Background())
-	return &server{engine: e, log: log, work: newWorkCounter(), life: life, stop: stop}
+	lifetime, stop := context.WithCancelCause(context.Background())
+	return &server{engine: e, log: log, work: newWorkCounter(), lifetime: lifetime, stop: stop}
 }
 
 // Describe implements enginev1.EngineServer.
@@ -68,7 +68,7 @@ func (s *server) Load(req *enginev1.LoadRequest, stream enginev1.Engine_LoadServ
 		return err
 	}
 	defer s.calls.Done()
-	defer s.recovered("Load", &err)
+	defer s.recoverPanic("Load", &err)
 	ctx, cancel := s.callContext(stream.Context())
 	defer cancel()
 
@@ -86,9 +86,9 @@ func (s *server) Load(req *enginev1.LoadRequest, stream enginev1.Engine_LoadServ
 	progress.end()
 	switch {
 	case err == nil && model == nil:
-		err = errs.New(errs.Internal, "the engine loaded nothing and did not say why")
+		err = errs.New(errs.Internal, "the engine returned neither a model nor an error")
 	case err == nil && ctx.Err() != nil:
-		// The library could not be stopped; nobody wants the model any more.
+		// The library could not be stopped, and the caller no longer waits.
 		err = errors.Join(ctx.Err(), model.Close())
 	}
 	if err != nil {
@@ -106,28 +106,29 @@ func (s *server) Load(req *enginev1.LoadRequest, stream enginev1.Engine_LoadServ
 	})
 }
 
-// beginLoad lets the first Load in and counts it as a call.
+// beginLoad counts a load as a call. It fails for all but the first.
 func (s *server) beginLoad() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.life.Err() != nil {
+	if s.lifetime.Err() != nil {
 		return stoppingError()
 	}
 	if s.began {
-		return errs.New(errs.EngineUnavailable, "a worker loads one model, once; start another worker")
+		return errs.New(errs.EngineUnavailable, "a worker loads one model, once: start another worker")
 	}
 	s.began = true
 	s.calls.Add(1)
 	return nil
 }
 
-// fewerTasks returns the tasks that the model implements, or nil if they are
-// all of the engine's.
+// fewerTasks returns the tasks that the model implements, or nil if it implements all
+// that its engine does.
 func fewerTasks(engine []enginev1.Task, model Model) []enginev1.Task {
 	var tasks []enginev1.Task
-	for _, t := range engine {
-		if implements(model, t) {
-			tasks = append(tasks, t)
+	for _, id := range engine {
+		task, ok := findTask(func(t *Task) bool { return t.ID == id })
+		if ok && task.handler.implements(model) {
+			tasks = append(tasks, id)
 		}
 	}
 	if slices.Equal(tasks, engine) {
@@ -136,22 +137,22 @@ func fewerTasks(engine []enginev1.Task, model Model) []enginev1.Task {
 	return tasks
 }
 
-// callContext is a call's context that also ends with the process's life.
+// callContext returns a context that ends with the call's and with the process.
 func (s *server) callContext(parent context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(parent)
-	unhook := context.AfterFunc(s.life, func() { cancel(errStopping) })
+	unhook := context.AfterFunc(s.lifetime, func() { cancel(errStopping) })
 	return ctx, func() { unhook(); cancel(nil) }
 }
 
-// callError gives a handler's failure its type: the caller's own cancellation
-// first, then the end of the process, then what the handler said.
+// callError returns the typed error of a call: the caller's cancellation if there was
+// one, or the end of the process, or else what the engine returned.
 func (s *server) callError(caller context.Context, err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case caller.Err() != nil:
 		return errs.From(caller.Err())
-	case s.life.Err() != nil && errs.ReasonOf(err) == errs.Cancelled:
+	case s.lifetime.Err() != nil && errs.ReasonOf(err) == errs.Cancelled:
 		return stoppingError()
 	default:
 		return errs.From(err)
@@ -162,10 +163,10 @@ func stoppingError() error {
 	return errs.New(errs.Draining, "the engine is stopping")
 }
 
-// recovered turns a panic in a handler into INTERNAL for that call: the other
-// calls of the model go on. What was panicked with is logged only if the Go
-// runtime made it, since an engine's own words could hold a user's.
-func (s *server) recovered(call string, err *error) {
+// recoverPanic turns a panic in a handler into the error INTERNAL of that call; other
+// calls continue. It logs the value of the panic only if it comes from the Go
+// runtime, because an engine's own value could contain a user's text.
+func (s *server) recoverPanic(call string, err *error) {
 	r := recover()
 	if r == nil {
 		return
@@ -175,26 +176,26 @@ func (s *server) recovered(call string, err *error) {
 		what = re.Error()
 	}
 	s.log.Error("panic in the engine", "call", call, "panic", what, "stack", string(debug.Stack()))
-	*err = errs.New(errs.Internal, "the engine failed in %s; its log has the stack", call)
+	*err = errs.New(errs.Internal, "the engine panicked in %s: the log has the stack", call)
 }
 
-// shutdown cancels the calls under way, waits for them, and closes the model;
-// all within the bound. It returns false if the bound was reached.
-func (s *server) shutdown(bound time.Duration) bool {
+// shutdown cancels the current calls, waits for them, and closes the model. It
+// returns false if that takes longer than timeout.
+func (s *server) shutdown(timeout time.Duration) bool {
 	s.stop(errStopping)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		// Past this lock no call begins any more, since life has ended.
+		// No call begins after this lock, because lifetime has ended.
 		s.mu.Lock()
-		s.mu.Unlock() //nolint:staticcheck // a barrier
+		s.mu.Unlock() //nolint:staticcheck // only waits for calls that are about to begin
 		s.calls.Wait()
 		s.closeModel()
 	}()
 	select {
 	case <-done:
 		return true
-	case <-time.After(bound):
+	case <-time.After(timeout):
 		return false
 	}
 }
@@ -206,18 +207,18 @@ func (s *server) closeModel() {
 	var err error
 	defer func() {
 		if err != nil {
-			s.log.Warn("the model did not close well", "error", err)
+			s.log.Warn("closing the model failed", "error", err)
 		}
 	}()
-	defer s.recovered("Close", &err)
+	defer s.recoverPanic("Close", &err)
 	err = s.model.Close()
 }
 
-// progressInterval is the least time between two reports on one stream.
+// progressInterval is the shortest time between two reports on one stream.
 const progressInterval = 100 * time.Millisecond
 
-// loadProgress sends a load's progress; it may be called from any goroutine,
-// also after the load, when it does nothing.
+// loadProgress sends the progress of a load. It may be used by any goroutine. After
+// the load it does nothing.
 type loadProgress struct {
 	send func(*enginev1.LoadResponse) error
 	work *WorkCounter
@@ -238,7 +239,7 @@ func (p *loadProgress) report(fraction float64) {
 	p.work.Add(1)
 	if now := time.Now(); now.Sub(p.sent) >= progressInterval {
 		p.sent = now
-		// A failed send means that the caller is gone; the context says so too.
+		// A failed send means that the caller is gone, and ends the context too.
 		_ = p.send(&enginev1.LoadResponse{Progress: float32(p.fraction)})
 	}
 }

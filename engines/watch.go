@@ -7,18 +7,18 @@ import (
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
 )
 
-// watchInterval is the most time between two reports while work is under way.
+// watchInterval is the longest time between two reports while requests run.
 const watchInterval = time.Second
 
-// Watch implements enginev1.EngineServer. The stream's end means that the
-// gateway is gone: the process ends then.
+// Watch implements enginev1.EngineServer. The process ends with the stream, because
+// its end means that the server is gone.
 func (s *server) Watch(_ *enginev1.WatchRequest, stream enginev1.Engine_WatchServer) error {
 	s.mu.Lock()
 	again := s.watched
 	s.watched = true
 	s.mu.Unlock()
 	if again {
-		return errs.New(errs.InvalidRequest, "the worker is watched already")
+		return errs.New(errs.InvalidRequest, "the worker has a Watch stream already")
 	}
 	defer s.stop(errStopping)
 	for {
@@ -35,18 +35,18 @@ func (s *server) report() *enginev1.WatchResponse {
 	return &enginev1.WatchResponse{WorkCount: s.work.Count(), ActiveRunCount: s.active.Load()}
 }
 
-// awaitReport waits until a report is due: soon after work was counted, but
-// not more often than progressInterval; each watchInterval while runs are under
-// way; and never while nothing happens, so that an idle worker stays asleep.
-// It returns false when the stream or the process ends.
+// awaitReport waits until a report is due: after work was counted, at most once in
+// progressInterval; and once in watchInterval while requests run. An idle worker
+// sends no reports, so that it uses no CPU time. awaitReport returns false when the
+// stream or the process ends.
 func (s *server) awaitReport(gone <-chan struct{}) bool {
-	least := time.NewTimer(progressInterval)
-	defer least.Stop()
+	minimum := time.NewTimer(progressInterval)
+	defer minimum.Stop()
 	select {
-	case <-least.C:
+	case <-minimum.C:
 	case <-gone:
 		return false
-	case <-s.life.Done():
+	case <-s.lifetime.Done():
 		return false
 	}
 	var tick <-chan time.Time
@@ -62,7 +62,7 @@ func (s *server) awaitReport(gone <-chan struct{}) bool {
 		return true
 	case <-gone:
 		return false
-	case <-s.life.Done():
+	case <-s.lifetime.Done():
 		return false
 	}
 }

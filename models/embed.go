@@ -1,11 +1,10 @@
-// Package models carries the starter models in the binary and puts them on
-// disk, where the engines can map them.
+// Package models embeds the starter models in the program and writes them to disk,
+// where the engines can map them into memory.
 //
-// The starter models are small files made by the scripts in starter/ (see the
-// model cards there). starter/SHA256SUMS lists them with their checksums; the
-// scripts rewrite it, and a test holds it against the files. At run time only
-// that list is hashed, never the models: starting must stay fast, and pages of
-// the binary that nobody reads take no memory.
+// The scripts in starter/ make the starter models (see the model cards there) and
+// write their checksums to starter/SHA256SUMS; a test compares the two. At run time
+// only that list is hashed, not the models: this keeps the start fast, and pages of
+// the program that are not read take no memory.
 package models
 
 import (
@@ -27,9 +26,9 @@ import (
 const (
 	// Chat is a Qwen3-architecture GGUF for chat and grammar.
 	Chat = "chat.gguf"
-	// Voice is a voice in Piper's format; its description lies beside it.
+	// Voice is a voice in the format of Piper. Its JSON description is beside it.
 	Voice = "voice.onnx"
-	// Pronunciation is a CTC model for pronunciation scoring; its vocabulary lies
+	// Pronunciation is a CTC model for pronunciation scoring. Its vocabulary is
 	// beside it.
 	Pronunciation = "pronunciation.onnx"
 	// Whisper is a speech to text model in whisper.cpp's ggml format.
@@ -42,20 +41,19 @@ var embedded embed.FS
 const (
 	starterDir = "starter"
 	sumsFile   = "SHA256SUMS"
-	// hashDigits of the set's checksum name its directory: enough that two
-	// releases never share one, short enough to read in a path.
+	// hashDigits is how many digits of the checksum of the list are in the name of
+	// the directory: enough to be different for each release.
 	hashDigits = 16
 )
 
-// Extract writes the embedded starter models under dir, in a directory named
-// after the contents of the whole set, and returns the absolute path of each
-// file by its name. Files that belong together, such as a voice and its JSON,
-// so stay side by side.
+// Extract writes the starter models to a subdirectory of dir and returns the
+// absolute path of each file by its name. The name of the subdirectory depends on
+// the content of the files, so each release has its own; those of other releases
+// are not removed.
 //
-// A file that exists with the right size is left alone, so a second call costs
-// one stat per file. Files appear by rename, with mode 0644: concurrent calls,
-// also of several processes, are safe, and a reader never sees half a file. The
-// directory of another release is neither used nor removed.
+// Extract does not write a file that exists with the right size. Files are renamed
+// into place, with mode 0644: concurrent calls are safe, also by several processes,
+// and a reader never sees an incomplete file.
 func Extract(dir string) (map[string]string, error) {
 	source, err := fs.Sub(embedded, starterDir)
 	if err != nil {
@@ -68,8 +66,8 @@ func Extract(dir string) (map[string]string, error) {
 	return paths, nil
 }
 
-// Checksums returns the SHA-256 of every embedded starter model, in lower-case
-// hexadecimal, by file name.
+// Checksums returns the SHA-256 of each starter model in lower-case hexadecimal, by
+// file name.
 func Checksums() (map[string]string, error) {
 	list, err := embedded.ReadFile(starterDir + "/" + sumsFile)
 	if err != nil {
@@ -105,7 +103,8 @@ func extract(source fs.FS, dir string) (map[string]string, error) {
 	return paths, nil
 }
 
-// extractFile copies one file of source to path unless path has its size.
+// extractFile copies a file of source to path, unless path exists with the same
+// size.
 func extractFile(source fs.FS, name, path string) (err error) {
 	in, err := source.Open(name)
 	if err != nil {
@@ -136,7 +135,7 @@ func extractFile(source fs.FS, name, path string) (err error) {
 	return os.Rename(out.Name(), path)
 }
 
-// parseSums reads the format of sha256sum: "<64 hex digits>  <name>" a line.
+// parseSums parses the output of sha256sum: lines of "<64 hex digits>  <name>".
 func parseSums(list []byte) (map[string]string, error) {
 	sums := make(map[string]string)
 	lines := bufio.NewScanner(bytes.NewReader(list))

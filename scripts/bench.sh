@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Runs the measurements under bench/ on what is in bin/:
+# Runs the measurements in bench/ with the programs in bin/:
 #
-#   bench.sh                          all of them
-#   bench.sh NAME… [OPTION…]          those: idle overhead cancel chat whisper piper hubert memory, or speech, which
-#                                     stands for whisper piper hubert memory and the cancels of speech (cancel-speech);
-#                                     the options go to each (see `go run ./bench/NAME -h`)
-#   bench.sh speech -quick            a minute on the starter models, to see that they work
+#   bench.sh                          all measurements
+#   bench.sh NAME… [OPTION…]          some: idle overhead cancel cancel-speech chat whisper piper hubert memory, or
+#                                     speech for whisper piper hubert memory cancel-speech; the options are passed
+#                                     to each (see `go run ./bench/NAME -h`)
+#   bench.sh speech -quick            one minute with the starter models, to check that they work
 #
-# The first run makes models with random weights in the user's cache: 1 GiB for chat, 1.8 GB for speech.
+# The first run creates models with random weights in the user's cache: 1 GiB for chat, 1.8 GB for speech.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -21,7 +21,7 @@ while [ $# -gt 0 ] && [[ $1 != -* ]]; do
 	shift
 done
 if [ ${#names[@]} = 0 ]; then
-	[ $# = 0 ] || { echo "bench: name the measurement that the options are for, e.g. chat $*" >&2; exit 2; }
+	[ $# = 0 ] || { echo "bench: the options need the name of a measurement, e.g. chat $*" >&2; exit 2; }
 	names=(idle overhead cancel chat whisper piper hubert memory cancel-speech)
 fi
 quick=
@@ -40,7 +40,7 @@ mkdir -p build/bench
 CGO_ENABLED=0 go build -o build/bench/ ./bench/chat ./bench/cancel ./bench/idle ./bench/overhead \
 	./bench/whisper ./bench/piper ./bench/hubert ./bench/memory
 
-# model NAME: its path; made if it is not there.
+# model NAME: prints its path, and creates it if it does not exist.
 model() {
 	if [ "$1" = chat ]; then
 		"$MG_PYTHON" bench/make_model.py --quantize-bin "$MG_NATIVE_TOOLS/llama-quantize"
@@ -49,7 +49,7 @@ model() {
 	fi | tail -n 1
 }
 
-# run NAME OPTION…: a program, with its model unless -quick has it take the starter's.
+# run NAME OPTION…: runs a program with its model, or with -quick with the starter model.
 run() {
 	local name=$1 own=()
 	shift

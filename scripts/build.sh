@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# Builds every program under cmd/ into bin/: the gateway and pure Go engines without cgo, the others
-# against the native libraries.
+# Builds every program under cmd/ into bin/: the server and pure Go engines without cgo, the others with the
+# native libraries.
 #
-# With a private prefix, bin/engine-NAME is a launcher of bin/libexec/engine-NAME that tells it where ggml's
-# back ends, ONNX Runtime and espeak-ng's data lie; it becomes that program (exec), so process id, signals and process group are the program's.
+# With a private prefix, bin/engine-NAME is a launcher for bin/libexec/engine-NAME. It sets where ggml's back
+# ends, ONNX Runtime and espeak-ng's data are. It uses exec, so process id, signals and process group are those
+# of the program.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 cgo_programs=(engine-hubert engine-llama engine-piper engine-whisper) # the programs that link native libraries
 
 version=${VERSION:-$(git describe --tags --always --dirty 2>/dev/null || echo dev)}
-# The commit is told too: the Go tool notes it only in a checkout, and GOFLAGS may forbid that.
+# The commit is set here, because the Go tool records it only in a checkout, and GOFLAGS can turn that off.
 revision=${REVISION:-$(git rev-parse HEAD 2>/dev/null || true)}
 if [ -z "${REVISION:-}" ] && [ -n "$revision" ] && [ -n "$(git status --porcelain --untracked-files=no)" ]; then
 	revision+="-dirty"
@@ -43,7 +44,7 @@ for package in "${native[@]}"; do
 	name=$(basename "$package")
 	cat >"bin/.$name" <<-EOF
 		#!/bin/sh
-		# Written by scripts/build.sh, which says why.
+		# Written by scripts/build.sh; see there.
 		export MG_GGML_BACKENDS="\${MG_GGML_BACKENDS:-$MG_GGML_BACKENDS}"
 		export MG_ONNXRUNTIME="\${MG_ONNXRUNTIME:-$MG_ONNXRUNTIME}"
 		export MG_ESPEAK_DATA="\${MG_ESPEAK_DATA:-$MG_NATIVE_LIB}"

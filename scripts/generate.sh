@@ -8,6 +8,6 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 tools=$(scripts/tools.sh buf protoc-gen-go protoc-gen-go-grpc protoc-gen-grpc-gateway protoc-gen-openapiv2 python node)
 export PATH=$tools:$PATH
 rm -rf build/protodeps
-CGO_ENABLED=0 go run ./scripts/protodeps build/protodeps
+CGO_ENABLED=0 go run -C scripts/protodeps . "$PWD/build/protodeps"
 buf generate --output "$out"
 buf generate --output "$out" --template buf.gen.clients.yaml

@@ -84,6 +84,41 @@ compatible_with() {
 	return $status
 }
 
+# The rules of CONTRIBUTING.md for messages hold for the commits after this one.
+first_checked=c40badf165cc134beb88c7ebe5603c7bf2e1b72f
+
+commit_messages() {
+	local commit subject second body found=0
+	for commit in $(git rev-list --no-merges "$first_checked..HEAD"); do
+		subject=$(git log -1 --format=%s "$commit")
+		second=$(git log -1 --format=%B "$commit" | sed -n 2p)
+		body=$(git log -1 --format=%b "$commit")
+		if [ "${#subject}" -le 72 ] && [[ $subject =~ ^[[:upper:]] ]] && [[ $subject != *. ]] && [ -z "$second" ] && [ -n "$body" ]; then
+			continue
+		fi
+		echo "${commit:0:12} $subject"
+		found=1
+	done
+	[ "$found" = 0 ] || echo "a subject is imperative, has at most 72 characters and no full stop; the body says why"
+	return "$found"
+}
+
+# Users of the module see in go.mod at once what it depends on directly.
+requirements_in_blocks() {
+	awk '
+		/^require \(/ { block++; next }
+		/^\t/ && block && ($0 ~ /\/\/ indirect/) != (block == 2) { print FILENAME ":" FNR ": direct requirements go into the first block, indirect ones into the second"; bad = 1 }
+		END { exit bad }' go.mod
+}
+
+# Tools with dependencies of their own are modules of their own, which ./... leaves out.
+vet_nested_modules() {
+	local file
+	for file in $(git ls-files -co --exclude-standard '*/go.mod'); do
+		go vet -C "$(dirname "$file")" ./... || return
+	done
+}
+
 exports=$(scripts/native.sh env) || exit
 eval "$exports"
 tools=$(scripts/tools.sh buf golangci-lint python) || exit
@@ -94,6 +129,8 @@ check "file length" files_are_short
 check "cgo in engines only" cgo_in_engines_only
 check "gateway without cgo" gateway_is_pure
 check "go vet" go vet ./...
+check "go vet of nested modules" vet_nested_modules
+check "go.mod" requirements_in_blocks
 check "golangci-lint" golangci-lint run ./...
 check "ruff" ruff check --quiet --select E9,F --exclude gen --exclude node_modules .
 check "generated code is current" generated_is_current
@@ -102,6 +139,11 @@ if base=$(breaking_base) && git cat-file -e "$base:proto" 2>/dev/null; then
 	check "buf breaking against ${base:0:12}" compatible_with "$base"
 else
 	skip "buf breaking" "no earlier commit with protos to compare with"
+fi
+if git cat-file -e "$first_checked^{commit}" 2>/dev/null; then
+	check "commit messages" commit_messages
+else
+	skip "commit messages" "the history is not complete"
 fi
 if command -v shellcheck >/dev/null; then
 	check "shellcheck" shellcheck scripts/*.sh .ci/run

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Measures the starter models on held-out data, through a server that it builds and starts, and prints the
-# figures beside their targets. Takes options; --help tells them.
+# Builds and starts a server, measures the starter models on held-out data, and prints the figures with their
+# targets. --help lists the options.
 #
-# The first run installs what it needs: Python packages in the user's cache, and, for the parts with speech,
-# Debian's speech synthesisers. Their speech is kept in the cache, too: later runs need no network.
+# The first run installs Python packages in the user's cache and, for the parts with speech, Debian's speech
+# synthesizers. Their speech is kept in the cache, so later runs need no network.
 set -euo pipefail
-# Paths in the options are the caller's.
+# Paths in the options are relative to the caller's folder.
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$here")
 
-speakers=(espeak-ng flite festival festvox-kallpc16k festvox-kdlpc16k festvox-us-slt-hts) # what speech/voices.py runs
+speakers=(espeak-ng flite festival festvox-kallpc16k festvox-kdlpc16k festvox-us-slt-hts) # used by speech/voices.py
 
 export PYTHONPATH=$root/models/starter:$root/models/starter/train:$root/clients/python/src
 export PYTHONDONTWRITEBYTECODE=1
@@ -18,7 +18,7 @@ export PYTHONDONTWRITEBYTECODE=1
 for option in "$@"; do
 	case $option in -h | --help) exec python3 -m eval --help ;; esac
 done
-needs=$(python3 -m eval "$@" --needs) # stops here at options that there are not
+needs=$(python3 -m eval "$@" --needs) # exits here if an option is unknown
 
 [[ $needs != *server* ]] || "$here/build.sh"
 [[ $needs != *speech* ]] || "$here/system.sh" "${speakers[@]}"

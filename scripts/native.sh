@@ -1,26 +1,27 @@
 #!/usr/bin/env bash
 # Finds or makes the native libraries (llama.cpp, whisper.cpp, espeak-ng, ONNX Runtime) that the cgo engines use.
 #
-#   native.sh           make sure that the libraries are there, and say where
+#   native.sh           install the libraries if needed, and print where they are
 #   native.sh env       the same, then print shell exports:  eval "$(scripts/native.sh env)"
-#   native.sh tools     make sure that the peers' own programs (llama-server, llama-bench,
-#                       llama-quantize, whisper-cli) are there, and print the folder that holds them
+#   native.sh tools     install the reference programs (llama-server, llama-bench, llama-quantize, whisper-cli) if
+#                       needed, and print their folder
 #
-# The system's libraries are taken when they are new enough. Otherwise the same Debian 14 packages are
-# unpacked into a private prefix under the user's cache, once; later runs need no network.
+# The system's libraries are used if they are new enough. Otherwise the packages of Debian 14 are unpacked once
+# into a private prefix in the user's cache; later runs need no network.
 #
-# Exports of `env` (empty where not said otherwise for the system's libraries):
+# Exports of `env` (with the system's libraries some are empty):
 #   MG_NATIVE         system | prefix
 #   MG_NATIVE_PREFIX  root of the private prefix
 #   MG_NATIVE_LIB     folder of the libraries, and of espeak-ng-data; never empty
 #   MG_NATIVE_LOADER  the prefix's dynamic loader
 #   MG_GGML_BACKENDS  folder for ggml_backend_load_all_from_path; empty: call ggml_backend_load_all
-#   MG_ONNXRUNTIME    ONNX Runtime's library, opened at run time; one that is set already is kept
-#   MG_NATIVE_TOOLS   folder of the peers' programs; empty until `native.sh tools` has made it
+#   MG_ONNXRUNTIME    ONNX Runtime's library, loaded at run time; an existing value is kept
+#   MG_NATIVE_TOOLS   folder of the reference programs; empty before `native.sh tools`
 #   CGO_CFLAGS, CGO_LDFLAGS, GOFLAGS
-# What these flags build runs as it is: the prefix's loader and library path are written into it.
+# Programs built with these flags can be started directly: the prefix's loader and library path are written
+# into them.
 #
-# Read: MG_NATIVE=auto|system|prefix (default auto), MG_ONNXRUNTIME, XDG_CACHE_HOME, CC,
+# Variables that are read: MG_NATIVE=auto|system|prefix (default auto), MG_ONNXRUNTIME, XDG_CACHE_HOME, CC,
 # MG_DEBIAN_MIRROR (default: mmdebstrap's own).
 set -euo pipefail
 
@@ -34,7 +35,8 @@ cc=${CC:-gcc}
 say() { echo "native: $*" >&2; }
 die() { say "$*"; exit 1; }
 
-# prefix_path PACKAGES: where the prefix of these packages lies. The name changes with all that makes it.
+# prefix_path PACKAGES: prints the folder of the prefix. Its name is a hash of the packages and of the functions
+# that create it; changing their code creates a new prefix.
 prefix_path() {
 	local hash
 	hash=$({ echo "$suite $1 $(uname -m)"; declare -f make_prefix fit; } | sha256sum)
@@ -43,10 +45,10 @@ prefix_path() {
 
 triplet() { "$cc" -print-multiarch; }
 
-# loader_of ROOT: the dynamic loader in it, whatever the architecture calls it.
+# loader_of ROOT: prints the dynamic loader in it; its name depends on the architecture.
 loader_of() { find "$1/lib64/" "$1/lib/" -maxdepth 1 -name 'ld-linux-*.so.*' 2>/dev/null | head -n 1; }
 
-# make_prefix PACKAGES: unpacks them beside their final place, fits them to it, and renames.
+# make_prefix PACKAGES: unpacks them into a temporary folder, adapts them to the final one, and renames it.
 make_prefix() {
 	local final work
 	final=$(prefix_path "$1")
@@ -54,12 +56,12 @@ make_prefix() {
 	"$here/system.sh" mmdebstrap || die "without a recent llama.cpp, whisper.cpp, espeak-ng and ONNX Runtime on this system: see docs/building.md"
 	mkdir -p "$cache"
 	work=$(mktemp -d "$cache/.making-XXXXXX")
-	# shellcheck disable=SC2064 # the path of now is meant
+	# shellcheck disable=SC2064 # expand the path now
 	trap "rm -rf '$work'" EXIT
 	trap 'exit 1' INT TERM HUP
 	say "unpacking $1 of Debian $suite into $final"
-	# A tar file, so that an ordinary user owns what comes out of it.
-	# Valid-Until is not checked because a mirror may be an older snapshot; signatures are.
+	# A tar file, so that an ordinary user owns the extracted files.
+	# Valid-Until is not checked, because a mirror may be an older snapshot. Signatures are checked.
 	mmdebstrap --variant=extract --format=tar --aptopt='Acquire::Check-Valid-Until "false"' --include="$1" \
 		"$suite" "$work/root.tar" ${MG_DEBIAN_MIRROR:+"$MG_DEBIAN_MIRROR"} >"$work/log" 2>&1 ||
 		{ cat "$work/log" >&2; die "mmdebstrap failed"; }
@@ -67,18 +69,18 @@ make_prefix() {
 	tar -x -f "$work/root.tar" -C "$work/root" --no-same-owner --exclude=./dev --exclude=./var \
 		--exclude=./usr/share/doc --exclude=./usr/share/man --exclude=./usr/share/locale
 	fit "$work/root" "$final"
-	# If another run has made the same prefix meanwhile, that one is as good.
+	# If another run created the same prefix in the meantime, use that.
 	mv -T "$work/root" "$final" 2>/dev/null || [ -d "$final" ] || die "cannot make $final"
 	rm -rf "$work"
 	trap - EXIT INT TERM HUP
 }
 
-# fit ROOT FINAL: makes what is in ROOT run from FINAL, without a launcher.
-# - libllama and others carry an absolute RUNPATH, which would win over that of the program; it goes.
-# - The peers' programs get FINAL's loader and libraries, and find ggml's back ends beside them, which is
-#   where ggml looks when its compiled-in folder is not there.
-# - The shim folder has the two libraries that the whisper.cpp Go binding names and Debian lacks for it:
-#   libggml-cpu (a back end, loaded at run time) and libstdc++ without a version.
+# fit ROOT FINAL: makes the programs in ROOT run from FINAL without a launcher.
+# - libllama and others have an absolute RUNPATH, which would override that of the program; it is removed.
+# - The reference programs get FINAL's loader and libraries. ggml's back ends are linked into their folder, where
+#   ggml looks if its compiled-in folder does not exist.
+# - The shim folder has two libraries that the Go binding of whisper.cpp links and Debian does not have under these
+#   names: libggml-cpu (a back end, loaded at run time) and libstdc++ without a version.
 fit() {
 	local root=$1 final=$2 lib file loader
 	lib=usr/lib/$(triplet)
@@ -100,10 +102,10 @@ fit() {
 	ln -s "../$lib/libstdc++.so.6" "$root/shim/libstdc++.so"
 }
 
-# system_is_new_enough: the headers and libraries compile and link as the engines use them.
+# system_is_new_enough: reports whether code of the engines compiles and links with the system's libraries.
 system_is_new_enough() {
 	command -v pkg-config >/dev/null && pkg-config --exists llama whisper espeak-ng libonnxruntime || return
-	# shellcheck disable=SC2046 # the flags are words
+	# shellcheck disable=SC2046 # split the flags into words
 	printf '%s\n' '#include <llama.h>' '#include <whisper.h>' '#include <espeak-ng/speak_lib.h>' \
 		'int main(void) { return llama_model_default_params().load_mode; }' |
 		"$cc" -x c - -o /dev/null $(pkg-config --cflags --libs llama whisper espeak-ng) 2>/dev/null
@@ -113,15 +115,15 @@ choose() {
 	case ${MG_NATIVE:-auto} in
 	prefix) echo prefix ;;
 	system)
-		system_is_new_enough || die "the system's libraries are missing or too old"
+		system_is_new_enough || die "the system's libraries are missing or too old; unset MG_NATIVE to use the packages of Debian 14"
 		echo system
 		;;
 	auto) if system_is_new_enough; then echo system; else echo prefix; fi ;;
-	*) die "MG_NATIVE is '$MG_NATIVE'; it can be auto, system or prefix" ;;
+	*) die "MG_NATIVE is '$MG_NATIVE'; it must be auto, system or prefix" ;;
 	esac
 }
 
-# tools_dir: where the peers' programs are, if they are anywhere.
+# tools_dir: prints the folder of the reference programs, if they are installed.
 tools_dir() {
 	local dir
 	dir=$(prefix_path "$tool_packages")/usr/bin
@@ -132,7 +134,7 @@ tools_dir() {
 	fi
 }
 
-# onnxruntime LIB: its library in that folder. The name carries a version, which nothing else tells.
+# onnxruntime LIB: prints ONNX Runtime's library in that folder. Its name contains the version.
 onnxruntime() {
 	local found
 	found=$(find "$1" -maxdepth 1 -name 'libonnxruntime.so.*' -print | sort -V | tail -n 1)
@@ -147,7 +149,7 @@ print_env() {
 		cflags=$(pkg-config --cflags llama whisper espeak-ng)
 		mkdir -p "$cache/shim-system"
 		echo 'INPUT(-lggml-base)' >"$cache/shim-system/libggml-cpu.so"
-		# Its name without a version comes with g++, which nothing else needs.
+		# The name without a version would need the package g++.
 		[ ! -e "$lib/libstdc++.so.6" ] || ln -sf "$lib/libstdc++.so.6" "$cache/shim-system/libstdc++.so"
 		ldflags="-L$cache/shim-system -L$lib"
 	else
@@ -156,16 +158,16 @@ print_env() {
 		loader=$(loader_of "$prefix")
 		backends=$lib/ggml/backends0
 		cflags="--sysroot=$prefix"
-		# -B: Debian's gcc takes the prefix's C start-up files. Old dtags: an RPATH, which also holds for
-		# the libraries that the libraries need.
+		# -B: Debian's gcc uses the prefix's C start-up files. Old dtags: an RPATH, which also applies to
+		# indirect dependencies.
 		ldflags="--sysroot=$prefix -L$prefix/shim -B$lib -L$lib -Wl,--dynamic-linker=$loader"
-		# -rpath-link: with a sysroot, ld does not look where -rpath says for what libespeak-ng needs.
+		# -rpath-link: with a sysroot, ld ignores -rpath when it looks for the dependencies of libespeak-ng.
 		ldflags+=" -Wl,--disable-new-dtags -Wl,-rpath,$lib -Wl,-rpath,$lib/pulseaudio -Wl,-rpath-link,$lib/pulseaudio"
-		# Go links packages whose only cgo is the standard library's (net, the race detector) by itself:
-		# it takes over the loader from the flags above, but learns the loader's libraries only from -r.
+		# Packages that use cgo only through the standard library (net, the race detector) are linked by Go's
+		# own linker. It takes the loader from the flags above, but the library path only from -r.
 		goflags+=" -ldflags=-r=$lib"
 	fi
-	# shellcheck disable=SC2034 # the loop reads them by name
+	# shellcheck disable=SC2034 # the loop below reads them
 	MG_NATIVE=$mode MG_NATIVE_PREFIX=$prefix MG_NATIVE_LIB=$lib MG_NATIVE_LOADER=$loader
 	# shellcheck disable=SC2034
 	MG_GGML_BACKENDS=$backends MG_NATIVE_TOOLS=$(tools_dir) MG_ONNXRUNTIME=$(onnxruntime "$lib") CGO_CFLAGS=$cflags CGO_LDFLAGS=$ldflags GOFLAGS=$goflags
@@ -175,8 +177,8 @@ print_env() {
 	done
 }
 
-# In CGO_LDFLAGS and -Wl,… blanks and commas separate.
-case $cache in *[[:space:],]*) die "the cache path '$cache' has a blank or a comma: set XDG_CACHE_HOME" ;; esac
+# Spaces and commas are separators in CGO_LDFLAGS and -Wl,…
+case $cache in *[[:space:],]*) die "the cache path '$cache' contains a space or a comma; set XDG_CACHE_HOME to another folder" ;; esac
 mode=$(choose)
 case ${1:-} in
 '' | env)

@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Makes sure that programs of the system are there, and installs the Debian packages of those that are
-# missing; the only step beside scripts/native.sh that may need root.
+# Checks that system programs are installed, and installs the Debian packages of missing ones. This is the only
+# script that may need root.
 #
 #   system.sh git curl venv chromium …
 set -euo pipefail
 
 say() { echo "system: $*" >&2; }
 
-# present NAME: whether it is there.
+# present NAME: reports whether it is installed.
 present() {
 	case $1 in
 	venv) python3 -c 'import ensurepip, venv' 2>/dev/null ;;
-	# Voices of festival, where Debian puts them.
+	# Voices of festival, in Debian's folders.
 	festvox-kallpc16k) [ -d /usr/share/festival/voices/english/kal_diphone ] ;;
 	festvox-kdlpc16k) [ -d /usr/share/festival/voices/english/ked_diphone ] ;;
 	festvox-us-slt-hts) [ -d /usr/share/festival/voices/us/cmu_us_slt_arctic_hts ] ;;
@@ -19,10 +19,10 @@ present() {
 	esac
 }
 
-# packages NAME: the Debian packages that bring it.
+# packages NAME: prints the Debian packages that contain it.
 packages() {
 	case $1 in
-	mmdebstrap) echo mmdebstrap uidmap debian-archive-keyring ;; # the others: to run as a user, and not on Debian
+	mmdebstrap) echo mmdebstrap uidmap debian-archive-keyring ;; # uidmap: to run without root; the keyring: on other systems than Debian
 	venv) echo python3-venv ;;
 	*) echo "$1" ;;
 	esac
@@ -30,15 +30,15 @@ packages() {
 
 missing=()
 for name in "$@"; do
-	# shellcheck disable=SC2207 # the names are words
+	# shellcheck disable=SC2207 # split the names into words
 	present "$name" || missing+=($(packages "$name"))
 done
 [ ${#missing[@]} -gt 0 ] || exit 0
 
-command -v apt-get >/dev/null || { say "install these first (there is no apt-get to do it with): ${missing[*]}"; exit 1; }
+command -v apt-get >/dev/null || { say "please install: ${missing[*]} (this system has no apt-get)"; exit 1; }
 sudo=()
 if [ "$(id -u)" != 0 ]; then
-	command -v sudo >/dev/null || { say "install these as root first: apt-get install ${missing[*]}"; exit 1; }
+	command -v sudo >/dev/null || { say "please run as root: apt-get install ${missing[*]}"; exit 1; }
 	sudo=(sudo)
 fi
 say "installing ${missing[*]}"

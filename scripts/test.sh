@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Gets what the tests use beside Go, then runs `go test -race` with these arguments.
-# `make build` must have run: the end-to-end tests start what is in bin/.
+# Installs the tools that the tests need, then runs `go test -race` with the given arguments. Run `make build`
+# first, because the end-to-end tests start the programs in bin/.
 #
-# Set for tests:
-#   MG_…             as scripts/native.sh tells; MG_NATIVE_TOOLS has llama-server and its like
+# Variables for the tests:
+#   MG_…             see scripts/native.sh; MG_NATIVE_TOOLS has the reference programs, such as llama-server
 #   MG_PYTHON        a Python with grpcio, pytest and mypy, for clients/python and the engines in Python
-#   PATH             with grpcurl
-# Results go to build/test.json and build/test.xml.
+#   PATH             includes grpcurl
+# Results are in build/test.json and build/test.xml.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -19,7 +19,7 @@ nodejs=$(scripts/tools.sh nodejs)
 scripts/system.sh chromium
 export PATH=$tools:$nodejs${nodejs:+:}$PATH MG_PYTHON=$python/python3
 
-# npm projects of tests: installed again only when their lock changes.
+# npm projects of tests; they are installed again only if their lock file changes.
 for lock in test/*/*/package-lock.json; do
 	[ -e "$lock" ] || continue
 	dir=$(dirname "$lock")

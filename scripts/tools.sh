@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# Installs development tools at pinned versions under the user's cache, once, and prints their folders
-# joined by ":" for PATH.
+# Installs development tools in pinned versions in the user's cache, once, and prints their folders for PATH,
+# separated by ":".
 #
 #   tools.sh buf grpcurl …     Go programs, built by `go install`, checked by Go's checksum database
 #   tools.sh python            a virtual environment with scripts/requirements.txt, pinned by hashes
-#   tools.sh bench             the same with bench/requirements.txt, for what makes models to measure
+#   tools.sh bench             the same with bench/requirements.txt, to create models for measurements
 #   tools.sh models-eval       the same with models/starter/eval/requirements.txt, for `make models-eval`
-#   tools.sh nodejs            Node.js and npm: the system's if they are new enough (nothing is printed then)
-#   tools.sh node              npm packages of scripts/node, pinned by its package-lock.json, and nodejs
+#   tools.sh nodejs            Node.js and npm; prints nothing if the system's are new enough
+#   tools.sh node              npm packages of scripts/node, pinned by its package-lock.json; includes nodejs
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${XDG_CACHE_HOME:-${HOME:?set HOME or XDG_CACHE_HOME}/.cache}/modelgateway/tools
 
-# go_tool NAME: its module path and version.
+# go_tool NAME: prints its module path and version.
 go_tool() {
 	case $1 in
 	buf) echo github.com/bufbuild/buf/cmd/buf@v1.75.0 ;;
@@ -28,8 +28,8 @@ go_tool() {
 	esac
 }
 
-# once DIR COMMAND…: runs the command with DIR as its last argument, if that has not been done to the end before.
-# DIR is filled in place, because what Python installs holds its own path; the mark tells that it is whole.
+# once DIR COMMAND…: runs the command with DIR as its last argument, unless that was already done. DIR is filled
+# in place, because Python environments contain their own path; the file .complete marks a complete folder.
 once() {
 	local dir=$1
 	shift
@@ -99,7 +99,7 @@ for name in "$@"; do
 		path+=:$dir/node_modules/.bin
 		;;
 	*)
-		module=$(go_tool "$name") || { echo "tools: no tool is named $name" >&2; exit 2; }
+		module=$(go_tool "$name") || { echo "tools: unknown tool $name; see the beginning of scripts/tools.sh" >&2; exit 2; }
 		dir=$cache/$name-${module##*@}
 		once "$dir" install_go "$module"
 		path+=:$dir

@@ -6,12 +6,10 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/structpb"
@@ -43,7 +41,7 @@ models:
   narrow: {engine: fault, path: MODEL, memory_mb: 32, threads: 1, max_concurrency: 1, queue: 1}
 tasks:
   chat: {primary: qwen}
-  stt: {primary: whisper}
+  transcribe: {primary: whisper}
 `
 
 // chatOf provokes an error by a chat with a model.
@@ -225,75 +223,6 @@ func coolDown(t *testing.T, r *running) {
 				t.Fatal(err)
 			}
 		}
-	}
-}
-
-// eventually polls for what has no event of its own.
-func eventually(t *testing.T, done func() bool) {
-	t.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	timeout := time.After(20 * time.Second)
-	for !done() {
-		select {
-		case <-tick.C:
-		case <-timeout:
-			t.Fatal("it did not come about in 20 s")
-		}
-	}
-}
-
-func checkStatus(t *testing.T, err error, code codes.Code, reason errs.Reason, retry bool) {
-	t.Helper()
-	st := status.Convert(err)
-	info, advice := details(st)
-	if st.Code() != code || info.GetReason() != errs.ReasonName(reason) || info.GetDomain() != errs.Domain {
-		// A deadline that passes is told by the client's own clock.
-		if code != codes.DeadlineExceeded || st.Code() != code {
-			t.Errorf("gRPC: %v, %v", err, info)
-		}
-	}
-	if (advice != nil) != retry {
-		t.Errorf("gRPC: RetryInfo %v", advice)
-	}
-	if strings.Contains(st.Message(), os.TempDir()) {
-		t.Errorf("gRPC: the message names a path of the server: %s", st.Message())
-	}
-}
-
-func details(st *status.Status) (info *errdetails.ErrorInfo, advice *errdetails.RetryInfo) {
-	for _, d := range st.Details() {
-		switch d := d.(type) {
-		case *errdetails.ErrorInfo:
-			info = d
-		case *errdetails.RetryInfo:
-			advice = d
-		}
-	}
-	return info, advice
-}
-
-func checkHTTP(t *testing.T, resp *http.Response, body string, want int, code codes.Code, reason errs.Reason, retry bool) {
-	t.Helper()
-	var answer struct {
-		Code    int
-		Reason  string
-		Message string
-		Details []struct {
-			Type   string `json:"@type"`
-			Reason string
-		}
-	}
-	if err := json.Unmarshal([]byte(body), &answer); err != nil {
-		t.Fatalf("REST: %v: %s", err, body)
-	}
-	if resp.StatusCode != want || answer.Code != int(code) || answer.Reason != errs.ReasonName(reason) || answer.Message == "" ||
-		len(answer.Details) == 0 || answer.Details[0].Reason != answer.Reason {
-		t.Errorf("REST: %d %s", resp.StatusCode, body)
-	}
-	seconds, err := strconv.Atoi(resp.Header.Get("Retry-After"))
-	if retry && (err != nil || seconds < 1) || !retry && resp.Header.Get("Retry-After") != "" {
-		t.Errorf("REST: Retry-After %q", resp.Header.Get("Retry-After"))
 	}
 }
 

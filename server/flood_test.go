@@ -9,8 +9,9 @@ import (
 	"github.com/lexilingo/modelgateway/engines/errs"
 )
 
-// A worker that answers without end costs its request, not the gateway's memory.
-func TestAFloodOfAnswersEndsAnUnaryCall(t *testing.T) {
+// A worker that sends answers without end makes its request fail, and does not
+// fill the memory of the server.
+func TestFloodOfAnswersEndsUnaryCall(t *testing.T) {
 	r := start(t, faultModels)
 	const floods = `fault: {"fault":"flood_response"}`
 	err := chatOf("qwen", floods)(within(t, 20*time.Second), r)

@@ -38,11 +38,11 @@ models:
 tasks:
   chat: {primary: qwen, fallbacks: [gemini]}
   grammar: {primary: qwen, fallbacks: [gemini]}
-  response: {primary: qwen, fallbacks: [gemini]}
-  stt: {primary: gemini}
-  tts: {primary: gemini}
+  respond: {primary: qwen, fallbacks: [gemini]}
+  transcribe: {primary: gemini}
+  synthesize: {primary: gemini}
   pronunciation: {primary: gemini}
-  explain_vi: {primary: gemini, fallbacks: [qwen]}
+  explain_vietnamese: {primary: gemini, fallbacks: [qwen]}
 `
 
 // startGemini runs a gateway whose cloud is a fake.
@@ -153,9 +153,9 @@ func TestCloudDoesEveryTask(t *testing.T) {
 	}
 	_, metrics := r.get(t, "/metrics")
 	for _, line := range []string{
-		`modelgateway_requests_total{code="OK",model="gemini",task="tts"} 1`,
-		`modelgateway_audio_seconds_total{model="gemini",task="tts"} 1`,
-		`modelgateway_audio_seconds_total{model="gemini",task="stt"} 1`,
+		`modelgateway_requests_total{code="OK",model="gemini",task="synthesize"} 1`,
+		`modelgateway_audio_seconds_total{model="gemini",task="synthesize"} 1`,
+		`modelgateway_audio_seconds_total{model="gemini",task="transcribe"} 1`,
 		`modelgateway_tokens_total{kind="completion",model="gemini"} 7`,
 		`modelgateway_model_state{model="gemini",state="ready"} 1`,
 	} {

@@ -1,34 +1,21 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
-	"sync"
 	"testing"
-	"time"
 
-	"go.uber.org/goleak"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 	"github.com/lexilingo/modelgateway/server/internal/config"
-	"github.com/lexilingo/modelgateway/server/internal/telemetry"
+	"github.com/lexilingo/modelgateway/server/internal/servertest"
 )
 
-// enginesDir holds engine-fault, built once for the package.
-var enginesDir string
-
-// serveConfig, set in the environment of this test's own program, has it serve
-// that configuration as the command does.
+// serveConfig is an environment variable: if it names a configuration, this
+// test's own program serves it as the command does.
 const serveConfig = "MODELGATEWAY_TEST_SERVE"
 
 func serveAsCommand(file string) int {
@@ -47,192 +34,86 @@ func TestMain(m *testing.M) {
 	if file := os.Getenv(serveConfig); file != "" {
 		os.Exit(serveAsCommand(file))
 	}
-	dir, err := os.MkdirTemp("", "modelgateway-engines-")
-	if err != nil {
-		panic(err)
-	}
-	enginesDir = dir
-	build := exec.Command("go", "build", "-o", filepath.Join(dir, "engine-fault"), "github.com/lexilingo/modelgateway/cmd/engine-fault")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "cannot build engine-fault: %v\n%s", err, out)
-		os.Exit(1)
-	}
-	code := m.Run()
-	_ = os.RemoveAll(dir)
-	if code == 0 {
-		if err := goleak.Find(goleak.IgnoreAnyFunction("go.opencensus.io/stats/view.(*worker).start")); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
-	}
-	os.Exit(code)
+	os.Exit(servertest.Main(m))
 }
 
-// running is a gateway that serves, and clients of it.
+// faultModels is a configuration whose model qwen is engine-fault, and
+// speechModels one with every task of speech on it.
+const (
+	faultModels  = servertest.FaultModels
+	speechModels = servertest.SpeechModels
+)
+
+// userSays is a chat request as JSON.
+const userSays = `{"messages":[{"role":"ROLE_USER","content":"Hello"}]}`
+
+// lockedBuffer is a log that can be read while it is written.
+type lockedBuffer = servertest.Log
+
+// running is a server that serves, and clients of it.
 type running struct {
 	*Server
+	test  *servertest.Running
 	conn  *grpc.ClientConn
 	chat  gatewayv1.ModelGatewayServiceClient
 	admin gatewayv1.ModelAdminServiceClient
-	http  string
+	http  string // the address of the HTTP server, without a path
 	logs  *lockedBuffer
-
-	stop context.CancelFunc
-	done chan error
 }
 
-// lockedBuffer is a log that is written while it is read.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
-
-// faultModels is a configuration whose model qwen is engine-fault.
-const faultModels = `
-grpc_listen: 127.0.0.1:0
-http_listen: 127.0.0.1:0
-max_memory_mb: 2000
-cpu_threads: 64
-drain_timeout: 10s
-log: {level: info, format: json}
-engines:
-  fault: {command: [engine-fault]}
-models:
-  qwen: {engine: fault, path: MODEL, memory_mb: 64, threads: 1, max_concurrency: 16, queue: 512}
-  whisper: {engine: whisper, path: MODEL, memory_mb: 64}
-  piper: {engine: piper, path: MODEL, memory_mb: 64}
-  hubert: {engine: hubert, path: MODEL, memory_mb: 64}
-tasks:
-  chat: {primary: qwen}
-`
-
-// start runs a gateway of a configuration, in which MODEL stands for a file
-// that exists.
+// start runs a server until the test ends. In the configuration, MODEL stands
+// for a file that exists.
 func start(t *testing.T, yaml string) *running {
 	t.Helper()
-	cfg := loadConfig(t, yaml)
-	r := &running{logs: &lockedBuffer{}, done: make(chan error, 1)}
-	ready := make(chan struct{})
-	g, err := New(Options{
-		Config: cfg, Log: telemetry.NewLogger(r.logs, cfg.Log), Version: "test",
-		Ready: func(_, _ net.Addr) { close(ready) },
+	r := &running{}
+	r.test = servertest.Start(t, yaml, func(o servertest.Options) (servertest.Server, error) {
+		var err error
+		r.Server, err = New(Options{Config: o.Config, Log: o.Log, Version: o.Version, Ready: o.Ready})
+		return r.Server, err
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Server = g
-	ctx, stop := context.WithCancel(context.Background())
-	r.stop = stop
-	go func() { r.done <- g.Run(ctx, context.Background()) }()
-	<-ready
-	r.conn, err = grpc.NewClient(show(g.GRPCAddr()), grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithDefaultCallOptions(grpc.MaxCallSendMsgSize(256<<20)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.chat, r.admin = gatewayv1.NewModelGatewayServiceClient(r.conn), gatewayv1.NewModelAdminServiceClient(r.conn)
-	r.http = "http://" + g.HTTPAddr().String()
-	t.Cleanup(func() { r.end(t) })
+	r.conn, r.chat, r.admin = r.test.Conn, r.test.Chat, r.test.Admin
+	r.http, r.logs = r.test.URL, r.test.Logs
 	return r
 }
 
-// end drains the gateway and expects a clean end; it may be called twice.
+// stop begins the shutdown of the server.
+func (r *running) stop() { r.test.Stop() }
+
+// end shuts the server down and expects a clean end. It may be called twice.
 func (r *running) end(t *testing.T) {
 	t.Helper()
-	if r.stop == nil {
-		return
-	}
-	r.stop()
-	r.stop = nil
-	if err := <-r.done; err != nil {
-		t.Errorf("the gateway ended with %v", err)
-	}
-	if err := r.conn.Close(); err != nil {
-		t.Error(err)
-	}
-	http.DefaultClient.CloseIdleConnections()
-	if t.Failed() {
-		t.Log(r.logs.String())
-	}
+	r.test.End(t)
+}
+
+// post sends JSON over HTTP and returns the answer with its body.
+func (r *running) post(t *testing.T, path, body string, header ...string) (*http.Response, string) {
+	t.Helper()
+	return r.test.Post(t, path, body, header...)
+}
+
+// get sends a GET over HTTP and returns the answer with its body.
+func (r *running) get(t *testing.T, path string) (*http.Response, string) {
+	t.Helper()
+	return r.test.Get(t, path)
 }
 
 func loadConfig(t *testing.T, yaml string) *config.Config {
 	t.Helper()
-	dir := t.TempDir()
-	model := filepath.Join(dir, "model.bin")
-	file := filepath.Join(dir, "gateway.yaml")
-	for name, text := range map[string]string{model: "weights", file: strings.ReplaceAll(yaml, "MODEL", model)} {
-		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	state := filepath.Join(dir, "state")
-	cfg, err := config.Load(config.Source{File: file, Flags: config.Overrides{StateDir: &state, EnginesDir: &enginesDir}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return cfg
+	return servertest.LoadConfig(t, yaml)
 }
 
-// within is a context for one call.
-func within(t *testing.T, d time.Duration) context.Context {
+// Short names of what all tests of servers use.
+var (
+	within      = servertest.Within
+	eventually  = servertest.Eventually
+	say         = servertest.UserMessage
+	checkStatus = servertest.CheckStatus
+	checkHTTP   = servertest.CheckHTTP
+	details     = servertest.Details
+)
+
+// activeRequests returns how many requests use the model qwen.
+func activeRequests(t *testing.T, r *running) int32 {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), d)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-// say is a chat of one user message.
-func say(text string) []*gatewayv1.ChatMessage {
-	return []*gatewayv1.ChatMessage{{Role: gatewayv1.Role_ROLE_USER, Content: text}}
-}
-
-// post sends JSON and returns the answer.
-func (r *running) post(t *testing.T, path, body string, header ...string) (*http.Response, string) {
-	t.Helper()
-	req, err := http.NewRequestWithContext(within(t, time.Minute), http.MethodPost, r.http+path, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	for i := 0; i+1 < len(header); i += 2 {
-		req.Header.Set(header[i], header[i+1])
-	}
-	return do(t, req)
-}
-
-func (r *running) get(t *testing.T, path string) (*http.Response, string) {
-	t.Helper()
-	req, err := http.NewRequestWithContext(within(t, time.Minute), http.MethodGet, r.http+path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return do(t, req)
-}
-
-func do(t *testing.T, req *http.Request) (*http.Response, string) {
-	t.Helper()
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp, string(text)
+	return r.test.ActiveRequests(t)
 }

@@ -258,8 +258,8 @@ models:
 tasks:
   chat: {primary: missing, fallbacks: [gemini, huge, other]}
   grammar: {primary: huge, fallbacks: [other]}
-  response: {primary: missing, fallbacks: [other]}
-  explain_vi: {primary: gemini, fallbacks: [other]}
+  respond: {primary: missing, fallbacks: [other]}
+  explain_vietnamese: {primary: gemini, fallbacks: [other]}
 `)
 	ctx := within(t, time.Minute)
 	chat, err := r.chat.Chat(ctx, &gatewayv1.ChatRequest{Messages: say("x")})

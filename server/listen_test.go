@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // socketDir is short: paths of sockets have at most 107 bytes.
@@ -70,4 +71,12 @@ func TestOnlyDeadSocketsAreReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = conn.Close()
+}
+
+func TestServeOverAUnixSocket(t *testing.T) {
+	socket := t.TempDir() + "/g.sock"
+	r := start(t, strings.Replace(faultModels, "grpc_listen: 127.0.0.1:0", "grpc_listen: unix:"+socket, 1))
+	if err := chatOf("", "Hello")(within(t, 20*time.Second), r); err != nil || r.GRPCAddr().Network() != "unix" {
+		t.Errorf("%s: %v", r.GRPCAddr(), err)
+	}
 }

@@ -15,7 +15,7 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// rawCodec sends bytes where protobuf is expected.
+// rawCodec sends bytes instead of the message.
 type rawCodec struct {
 	encoding.CodecV2
 	bytes []byte
@@ -35,7 +35,7 @@ func TestUnreadableMessagesAreTypedErrors(t *testing.T) {
 		raw := grpc.ForceCodecV2(rawCodec{encoding.GetCodecV2(proto.Name), bytes})
 		_, err := r.chat.Chat(ctx, &gatewayv1.ChatRequest{}, raw)
 		checkStatus(t, err, codes.InvalidArgument, errs.InvalidRequest, false)
-		if !strings.Contains(err.Error(), "cannot be read") {
+		if !strings.Contains(err.Error(), "cannot be decoded") {
 			t.Errorf("unary, %s: %v", name, err)
 		}
 		stream, err := r.chat.StreamChat(ctx, &gatewayv1.StreamChatRequest{}, raw)
@@ -44,15 +44,16 @@ func TestUnreadableMessagesAreTypedErrors(t *testing.T) {
 		}
 		_, err = stream.Recv()
 		checkStatus(t, err, codes.InvalidArgument, errs.InvalidRequest, false)
-		if !strings.Contains(err.Error(), "cannot be read") {
+		if !strings.Contains(err.Error(), "cannot be decoded") {
 			t.Errorf("stream, %s: %v", name, err)
 		}
 	}
 }
 
-// Between what a request may have and what an engine takes is a gap.
-func TestAudioPiecesLargerThanEnginesTakeAreTheCallersFault(t *testing.T) {
-	r := start(t, faultModels+"  stt: {primary: qwen}\n")
+// The server reads larger messages than it can send to an engine. Audio between
+// the two limits is an invalid request, not an internal error.
+func TestAudioPieceTooLargeForEngineIsInvalid(t *testing.T) {
+	r := start(t, faultModels+"  transcribe: {primary: qwen}\n")
 	stream, err := r.chat.Transcribe(within(t, time.Minute))
 	if err != nil {
 		t.Fatal(err)

@@ -39,8 +39,8 @@ models:
   gemini: {engine: gemini, memory_mb: 10, max_concurrency: 16}
 tasks:
   chat: {primary: qwen, fallbacks: [gemini]}
-  stt: {primary: qwen, fallbacks: [gemini]}
-  explain_vi: {primary: gemini, fallbacks: [qwen]}
+  transcribe: {primary: qwen, fallbacks: [gemini]}
+  explain_vietnamese: {primary: gemini, fallbacks: [qwen]}
 `
 
 // startCloud runs a gateway whose local model is described by local. An empty

@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/servertest"
 )
 
 // command is the gateway in a process of its own.
@@ -32,7 +33,7 @@ func serveCommand(t *testing.T, yaml string) *command {
 	t.Helper()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "gateway.yaml")
-	yaml = strings.ReplaceAll(yaml, "MODEL", file) + "state_dir: " + filepath.Join(dir, "state") + "\nengines_dir: " + enginesDir + "\n"
+	yaml = strings.ReplaceAll(yaml, "MODEL", file) + "state_dir: " + filepath.Join(dir, "state") + "\nengines_dir: " + servertest.EnginesDir() + "\n"
 	if err := os.WriteFile(file, []byte(yaml), 0o600); err != nil {
 		t.Fatal(err)
 	}

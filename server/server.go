@@ -24,6 +24,7 @@ import (
 
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 	"github.com/lexilingo/modelgateway/server/internal/api"
+	"github.com/lexilingo/modelgateway/server/internal/compat"
 	"github.com/lexilingo/modelgateway/server/internal/config"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver"
 	"github.com/lexilingo/modelgateway/server/internal/lifecycle"
@@ -161,7 +162,7 @@ func (s *Server) startModels() (*telemetry.Metrics, error) {
 
 // makeServers makes the services and both servers.
 func (s *Server) makeServers(version string, metrics *telemetry.Metrics) error {
-	rules, err := api.NewRules()
+	validator, err := api.NewValidator()
 	if err != nil {
 		return err
 	}
@@ -185,13 +186,19 @@ func (s *Server) makeServers(version string, metrics *telemetry.Metrics) error {
 	s.service = api.NewInference(api.InferenceOptions{
 		Router:      routed,
 		Models:      s.manager,
-		Rules:       rules,
 		TaskMethods: methods,
 		Version:     version,
 	})
 	s.health = health.NewServer()
-	factory := api.NewServerFactory(s.cfg.Limits, s.log, rules, api.Services{
-		Inference: s.service, Admin: api.NewAdmin(s.manager, routed), Health: s.health,
+	inference := compat.New(compat.Options{
+		Handlers:    s.service,
+		Models:      s.manager,
+		Validator:   validator,
+		HasTask:     routed.HasTask,
+		TaskMethods: methods,
+	})
+	factory := api.NewServerFactory(s.cfg.Limits, s.log, validator, api.Services{
+		Inference: inference, Admin: api.NewAdmin(s.manager, routed), Health: s.health,
 	})
 	s.tracing, err = telemetry.NewTracing(s.requests, s.cfg.Telemetry.OTLPEndpoint, version)
 	if err != nil {
@@ -223,12 +230,12 @@ func (s *Server) makeServers(version string, metrics *telemetry.Metrics) error {
 	return err
 }
 
-// Status implements httpserver.State.
+// Status implements pages.State.
 func (s *Server) Status(ctx context.Context, req *gatewayv1.StatusRequest) (*gatewayv1.StatusResponse, error) {
 	return s.service.Status(ctx, req)
 }
 
-// Draining implements httpserver.State.
+// Draining implements pages.State.
 func (s *Server) Draining() bool { return s.draining.Load() }
 
 // GRPCAddr is the address of the gRPC listener.

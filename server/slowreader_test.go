@@ -89,15 +89,6 @@ func unread(ctx context.Context, t *testing.T, r *running, text string) gatewayv
 	return stream
 }
 
-func activeRequests(t *testing.T, r *running) int32 {
-	t.Helper()
-	got, err := r.admin.GetModel(within(t, 10*time.Second), &gatewayv1.GetModelRequest{Name: "qwen"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return got.GetModel().GetActiveCount()
-}
-
 func threadsUsed(t *testing.T, r *running) int32 {
 	t.Helper()
 	status, err := r.chat.Status(within(t, 10*time.Second), &gatewayv1.StatusRequest{})

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/lexilingo/modelgateway/engines"
+	"github.com/lexilingo/modelgateway/engines/bundled"
 	"github.com/lexilingo/modelgateway/engines/footprint"
 	"github.com/lexilingo/modelgateway/engines/gemini"
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
@@ -23,8 +24,8 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/worker"
 )
 
-// unpackStarter puts the models that ship with the program on disk, if they are
-// configured.
+// unpackStarter writes the starter models to the disk if the configuration uses
+// them.
 func unpackStarter(cfg *config.Config) error {
 	if !cfg.UsesStarter() {
 		return nil
@@ -36,7 +37,7 @@ func unpackStarter(cfg *config.Config) error {
 	return cfg.ResolveStarter(files)
 }
 
-// modelSpecs turns the configured models into what the lifecycle manager takes.
+// modelSpecs converts the configured models to what the lifecycle manager takes.
 func modelSpecs(cfg *config.Config) ([]lifecycle.ModelSpec, error) {
 	var specs []lifecycle.ModelSpec
 	for _, name := range cfg.ModelOrder {
@@ -58,7 +59,7 @@ func modelSpec(cfg *config.Config, name string) (lifecycle.ModelSpec, error) {
 	if err != nil {
 		return lifecycle.ModelSpec{}, fmt.Errorf("models.%s.parameters: %w", name, err)
 	}
-	source := footprint.Source{Engine: m.Engine, Path: m.ResolvedPath, Parameters: parameters, MaxConcurrency: m.MaxConcurrency}
+	model := footprint.Model{Path: m.ResolvedPath, Parameters: parameters, MaxConcurrency: m.MaxConcurrency}
 	spec := lifecycle.ModelSpec{
 		Name:  name,
 		Tasks: cfg.ModelTasks(name),
@@ -85,34 +86,30 @@ func modelSpec(cfg *config.Config, name string) (lifecycle.ModelSpec, error) {
 		MaxConcurrency:  m.MaxConcurrency,
 		MaxQueue:        m.Queue,
 		ProgressTimeout: m.ProgressTimeout,
-		Fingerprint:     func() string { return footprint.Fingerprint(source) },
+		Fingerprint:     func() string { return footprint.Fingerprint(m.Engine, model) },
 	}
 	if cfg.InProcess(m.Engine) {
 		if spec.DeclaredBytes == 0 {
-			spec.DeclaredBytes = inProcessBytes
+			spec.DeclaredBytes = gemini.MemoryBytes
 		}
 		return spec, nil
 	}
 	program := spec.Worker
 	spec.Estimate = func() (int64, error) {
-		// Without its engine a model's file is of no use: say that first.
+		// A missing engine is the more important error, so check it first.
 		if err := program.CheckProgram(); err != nil {
 			return 0, err
 		}
-		if source.Path == "" {
+		if model.Path == "" {
 			return 0, nil
 		}
-		return footprint.Estimate(source)
+		return bundled.EstimateMemory(engine.Command, model)
 	}
 	return spec, nil
 }
 
-// inProcessBytes is charged to a model in the gateway's own process that declares
-// nothing: what it takes cannot be measured.
-const inProcessBytes = 10 << 20
-
-// builtIn are the engines that run in the gateway's own process, by name. The key
-// goes from the configuration to its engine here, and nowhere else.
+// builtIn returns the engines that run in the server's process, by name. This is
+// the only place where the API key leaves the configuration.
 func builtIn(cfg *config.Config, log *slog.Logger) map[string]func() engines.Engine {
 	return map[string]func() engines.Engine{
 		gemini.Name: func() engines.Engine {
@@ -127,9 +124,10 @@ func builtIn(cfg *config.Config, log *slog.Logger) map[string]func() engines.Eng
 	}
 }
 
-// engineCommand finds an engine's program: a bare name first beside the other
-// engines, then in PATH. One that is nowhere is left as it is: its start says
-// what is missing. An engine that is built in has none.
+// engineCommand returns an engine's command with the path of its program. A name
+// without a path is searched in the folder of engines first, then in PATH. If it
+// is in neither, it stays unchanged, and starting it reports the error. A built-in
+// engine has no command.
 func engineCommand(cfg *config.Config, engine string) []string {
 	if cfg.InProcess(engine) {
 		return nil
@@ -161,7 +159,7 @@ func environment(vars map[string]string) []string {
 	return env
 }
 
-// routerModels turns the configured models into what the router takes.
+// routerModels converts the configured models to what the router takes.
 func routerModels(cfg *config.Config) map[string]router.Model {
 	out := map[string]router.Model{}
 	for name, m := range cfg.Models {
@@ -170,8 +168,8 @@ func routerModels(cfg *config.Config) map[string]router.Model {
 	return out
 }
 
-// routes turns the configured tasks into lists of candidates, and into the
-// methods of task types that have no RPC.
+// routes returns the models that may answer each configured task, and the methods
+// of the tasks that have no RPC.
 func routes(cfg *config.Config) (candidates map[string][]string, methods map[string]string) {
 	candidates, methods = map[string][]string{}, map[string]string{}
 	for name, task := range cfg.Tasks {

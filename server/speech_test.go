@@ -1,10 +1,8 @@
 package server
 
 import (
-	"encoding/json"
 	"errors"
 	"io"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -15,13 +13,6 @@ import (
 	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
-
-// speechModels serve speech by engine-fault, which counts the bytes it hears.
-const speechModels = faultModels + `  stt: {primary: qwen}
-  tts: {primary: qwen}
-  pronunciation: {primary: qwen}
-  response: {primary: qwen}
-`
 
 func TestSpeechTakesTheSamePath(t *testing.T) {
 	r := start(t, speechModels)
@@ -102,7 +93,7 @@ func TestSpeechTakesTheSamePath(t *testing.T) {
 		t.Errorf("Respond: %v, %v", respond, err)
 	}
 	_, metrics := r.get(t, "/metrics")
-	if !strings.Contains(metrics, `modelgateway_audio_seconds_total{model="qwen",task="tts"} 0.2`) {
+	if !strings.Contains(metrics, `modelgateway_audio_seconds_total{model="qwen",task="synthesize"} 0.2`) {
 		t.Error("the metrics lack the speech")
 	}
 }
@@ -233,7 +224,7 @@ func TestSessionsRefuseWhatCannotBe(t *testing.T) {
 }
 
 func TestOpenTranscriptionWithoutItsEngine(t *testing.T) {
-	r := start(t, faultModels+"  stt: {primary: whisper}\n")
+	r := start(t, faultModels+"  transcribe: {primary: whisper}\n")
 	stream := open(t, r, &gatewayv1.OpenTranscriptionRequest{Config: &gatewayv1.TranscriptionConfig{}})
 	session := next(t, stream).GetSessionId()
 	if _, err := push(t, r, session, 0, 10, false); err != nil {
@@ -245,33 +236,4 @@ func TestOpenTranscriptionWithoutItsEngine(t *testing.T) {
 	unknown := `{"config":{"model":"nobody"}}`
 	resp, body := r.post(t, "/v1/transcriptions:open", unknown)
 	checkHTTP(t, resp, body, 404, codes.NotFound, errs.ModelNotFound, false)
-}
-
-func TestAdminOverREST(t *testing.T) {
-	r := start(t, faultModels)
-	resp, body := r.post(t, "/v1/models/qwen:load", `{"pin":true}`)
-	lines := strings.Split(strings.TrimSpace(body), "\n")
-	var last struct {
-		Result struct {
-			Model struct{ State string }
-		}
-	}
-	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil || resp.StatusCode != http.StatusOK || last.Result.Model.State != "MODEL_STATE_READY" {
-		t.Errorf("load: %d %s", resp.StatusCode, body)
-	}
-	if resp, body = r.get(t, "/v1/models/qwen:plan"); !strings.Contains(body, "LOAD_OUTCOME_ALREADY_LOADED") {
-		t.Errorf("plan: %d %s", resp.StatusCode, body)
-	}
-	if resp, body = r.post(t, "/v1/models/qwen:unload", `{}`); resp.StatusCode != http.StatusOK || !strings.Contains(body, "MODEL_STATE_UNLOADED") {
-		t.Errorf("unload: %d %s", resp.StatusCode, body)
-	}
-	if resp, body = r.get(t, "/v1/models"); strings.Count(body, `"name"`) != 4 {
-		t.Errorf("list: %d %s", resp.StatusCode, body)
-	}
-	if resp, body = r.get(t, "/v1/status"); !strings.Contains(body, `"memory_budget_bytes":"2097152000"`) {
-		t.Errorf("status: %d %s", resp.StatusCode, body)
-	}
-	if resp, body = r.get(t, "/v1/models/nobody"); resp.StatusCode != http.StatusNotFound {
-		t.Errorf("unknown: %d %s", resp.StatusCode, body)
-	}
 }

@@ -42,9 +42,9 @@ func newTask(ctx context.Context, o options) (task, error) {
 	case "whisper":
 		speech, err := benchkit.ReadClip(ctx, o.audio)
 		// One window of 30 s, of which the encoder takes most of the time.
-		return task{"whisper", "stt", "temperature_inc: 0, silence_threshold: 0", "a clip of 28 s", recognise(speech.Cut(28).WAV())}, err
+		return task{"whisper", "transcribe", "temperature_inc: 0, silence_threshold: 0", "a clip of 28 s", recognise(speech.Cut(28).WAV())}, err
 	case "piper":
-		return task{"piper", "tts", "", fmt.Sprintf("%d sentences of %d phonemes", sentences, phonemes), speak}, nil
+		return task{"piper", "synthesize", "", fmt.Sprintf("%d sentences of %d phonemes", sentences, phonemes), speak}, nil
 	case "hubert":
 		speech, err := benchkit.ReadClip(ctx, o.audio)
 		return task{"hubert", "pronunciation", "", "a clip of 15 s", pronounce(speech.Cut(15).WAV())}, err

@@ -34,12 +34,12 @@ const (
 func loads(o options, speech benchkit.Clip) []load {
 	long := speech.Cut(clipSeconds).WAV()
 	all := []load{
-		{"whisper", "whisper", "stt", o.whisper, 2, fmt.Sprintf("a clip of %d s with %d beams", clipSeconds, beams),
+		{"whisper", "whisper", "transcribe", o.whisper, 2, fmt.Sprintf("a clip of %d s with %d beams", clipSeconds, beams),
 			func(ctx context.Context, client gatewayv1.ModelGatewayServiceClient) error {
 				_, err := client.Recognize(ctx, &gatewayv1.RecognizeRequest{Audio: long, Config: &gatewayv1.TranscriptionConfig{BeamSize: beams}})
 				return err
 			}},
-		{"piper", "piper", "tts", o.piper, 2, fmt.Sprintf("2 sentences of %d phonemes", phonemes), speak},
+		{"piper", "piper", "synthesize", o.piper, 2, fmt.Sprintf("2 sentences of %d phonemes", phonemes), speak},
 	}
 	for _, seconds := range []float64{10, 20} {
 		all = append(all, load{"hubert", "hubert", "pronunciation", o.hubert, 1, fmt.Sprintf("a clip of %g s", seconds), pronounce(speech.Cut(seconds).WAV())})

@@ -98,11 +98,8 @@ func loaded(ctx context.Context, host *plugin.Client) (enginev1.EngineClient, er
 		return nil, err
 	}
 	w := dispensed.(enginev1.EngineClient)
-	load, err := w.Load(ctx, &enginev1.LoadRequest{ThreadCount: 1, MaxConcurrency: 8})
-	for err == nil {
-		_, err = load.Recv()
-	}
-	return w, ended(err)
+	_, err = engines.AwaitLoad(ctx, w, &enginev1.LoadRequest{ThreadCount: 1, MaxConcurrency: 8}, nil)
+	return w, err
 }
 
 func compare(ctx context.Context, o options, ours, bare side) error {

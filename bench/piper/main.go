@@ -78,7 +78,7 @@ models:
     path: %q
     threads: %d
 tasks:
-  tts: {primary: voice}
+  synthesize: {primary: voice}
 `
 
 func run(ctx context.Context, o options) error {

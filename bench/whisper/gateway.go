@@ -36,7 +36,7 @@ models:
     max_concurrency: 1
     parameters: {temperature_inc: 0, n_max_text_ctx: 0, silence_threshold: 0, audio_ctx: short}
 tasks:
-  stt: {primary: full}
+  transcribe: {primary: full}
 `
 
 func startGateway(ctx context.Context, o options, log io.Writer) (*gateway, error) {

@@ -1,6 +1,6 @@
-// Package modelgateway is the Go client of a ModelGateway server: a connection
-// with the settings that the server expects, both services on it, and errors by
-// reason.
+// Package modelgateway is the Go client of a ModelGateway server. A [Client] is
+// one gRPC connection with both services of the API, ModelGatewayService and
+// ModelAdminService. [ErrorOf] returns the reason of a failed call.
 package modelgateway
 
 import (
@@ -12,13 +12,13 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// DefaultAddress is where a server listens unless it is told otherwise.
+// DefaultAddress is the default gRPC address of a server.
 const DefaultAddress = "127.0.0.1:50051"
 
-// maxMessageBytes is the most that the server sends in one message.
+// maxMessageBytes is the size of the largest message that the server sends.
 const maxMessageBytes = 68 << 20
 
-// Client is a connection to a server. It is safe for use by many goroutines.
+// Client is a connection to a server. Its methods may be called concurrently.
 type Client struct {
 	gatewayv1.ModelGatewayServiceClient
 	gatewayv1.ModelAdminServiceClient
@@ -26,9 +26,9 @@ type Client struct {
 	connection *grpc.ClientConn
 }
 
-// New makes a client of the server at address: "host:port", or "unix:/path".
-// Nothing is sent before the first call. Options come after the defaults: no
-// transport security, messages of up to 68 MiB.
+// New returns a client for the server at address, "host:port" or "unix:/path".
+// It does not connect before the first call. The defaults are no transport
+// security and received messages of up to 68 MiB; opts are applied after them.
 func New(address string, opts ...grpc.DialOption) (*Client, error) {
 	defaults := []grpc.DialOption{
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
@@ -36,7 +36,7 @@ func New(address string, opts ...grpc.DialOption) (*Client, error) {
 	}
 	connection, err := grpc.NewClient(address, append(defaults, opts...)...)
 	if err != nil {
-		return nil, fmt.Errorf("the address %q: %w", address, err)
+		return nil, fmt.Errorf("modelgateway: address %q: %w", address, err)
 	}
 	return &Client{
 		ModelGatewayServiceClient: gatewayv1.NewModelGatewayServiceClient(connection),
@@ -45,5 +45,5 @@ func New(address string, opts ...grpc.DialOption) (*Client, error) {
 	}, nil
 }
 
-// Close ends the connection and the calls on it.
+// Close closes the connection. Calls in progress fail.
 func (c *Client) Close() error { return c.connection.Close() }

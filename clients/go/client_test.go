@@ -18,7 +18,7 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// busyServer refuses every chat with a reason and an advice.
+// busyServer fails every Chat with a reason and a retry delay.
 type busyServer struct {
 	gatewayv1.UnimplementedModelGatewayServiceServer
 }
@@ -33,7 +33,7 @@ func (busyServer) Chat(context.Context, *gatewayv1.ChatRequest) (*gatewayv1.Chat
 	return nil, st.Err()
 }
 
-func TestErrorsTellReasonAndAdvice(t *testing.T) {
+func TestErrorHasReasonAndRetryDelay(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -69,6 +69,6 @@ func TestUnreachableServerHasNoReason(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	if modelgateway.ErrorOf(errors.New("of no call")) != nil || modelgateway.ErrorOf(nil) != nil {
-		t.Error("errors of no call are not the server's")
+		t.Error("an error without a gRPC status has a description")
 	}
 }

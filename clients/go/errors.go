@@ -12,21 +12,21 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// domain is the ErrorInfo domain of the server's own errors.
+// domain is the ErrorInfo domain of the server's errors.
 const domain = "modelgateway"
 
-// Error is a failed call as the server explained it.
+// Error describes a failed call.
 type Error struct {
-	// Code is gRPC's.
+	// Code is the gRPC status code.
 	Code codes.Code
-	// Reason is the server's; unspecified where the failure is not the server's
-	// own, e.g. if it cannot be reached.
+	// Reason is why the server failed the call. It is unspecified if the error
+	// does not come from the server, for example if it cannot be reached.
 	Reason gatewayv1.ErrorReason
-	// Message is for people.
+	// Message describes the failure for a person.
 	Message string
-	// RetryAfter is when the same call may succeed; 0 if a retry does not help.
+	// RetryAfter is how long to wait before a retry; 0 if a retry does not help.
 	RetryAfter time.Duration
-	// Metadata holds particulars such as "model".
+	// Metadata holds details, for example "model".
 	Metadata map[string]string
 }
 
@@ -38,8 +38,8 @@ func (e *Error) Error() string {
 	return e.Code.String() + ": " + e.Message
 }
 
-// ReasonName returns the reason without the generated prefix, e.g.
-// "MODEL_NOT_FOUND"; "" if there is none.
+// ReasonName returns the name of the reason, for example "MODEL_NOT_FOUND", or
+// "" if the server gave none.
 func (e *Error) ReasonName() string {
 	if e.Reason == gatewayv1.ErrorReason_ERROR_REASON_UNSPECIFIED {
 		return ""
@@ -47,10 +47,10 @@ func (e *Error) ReasonName() string {
 	return strings.TrimPrefix(e.Reason.String(), "ERROR_REASON_")
 }
 
-// ErrorOf reads what a call's error says. It returns nil if err is nil or comes
-// from no call.
+// ErrorOf returns the description of a call's error. It returns nil if err is nil
+// or has no gRPC status in its chain.
 func ErrorOf(err error) *Error {
-	// Not status.FromError: for a wrapped error its message has the whole chain.
+	// status.FromError would put the text of every wrapping error into Message.
 	var call interface{ GRPCStatus() *status.Status }
 	if !errors.As(err, &call) {
 		return nil

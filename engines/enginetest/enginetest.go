@@ -1,8 +1,7 @@
-// Package enginetest is the conformance suite of engine workers: it starts an
-// engine's real program, as the gateway does, and checks that it keeps the
-// contract of modelgateway.engine.v1 in good and in bad times. Every engine's
-// tests call Run; an engine in another language is tested by a Go test that
-// names its program.
+// Package enginetest is the conformance suite of engines. It starts an engine's
+// program, as the server does, and checks that it keeps the contract of
+// modelgateway.engine.v1, also when things go wrong. The tests of every engine call
+// Run. An engine in another language needs a Go test that names its program.
 package enginetest
 
 import (
@@ -13,43 +12,43 @@ import (
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
 )
 
-// Config says what to test.
+// Config describes the engine and what to run on it.
 type Config struct {
 	// Command is the engine's program and its arguments.
 	Command []string
-	// Env are variables ("KEY=value") beside PATH, HOME and LD_LIBRARY_PATH.
+	// Env are environment variables ("KEY=value") in addition to PATH, HOME and
+	// LD_LIBRARY_PATH.
 	Env []string
-	// Load is a load that works. Its MaxConcurrency is how many runs are tried
-	// in parallel; use 2 or more.
+	// Load is a load that works. The suite runs twice its MaxConcurrency runs in
+	// parallel; use 2 or more.
 	Load *enginev1.LoadRequest
-	// Samples has at least one run for each task of the engine.
+	// Samples has at least one run of each task of the model.
 	Samples []Sample
-	// Slow is a run that goes on for at least 5 s if it is not cancelled. It
-	// is cancelled, killed and watched.
+	// Slow is a run that takes at least 5 s if it is not cancelled. The suite cancels
+	// it, kills the process during it, and reads the reports of Watch during it.
 	Slow Sample
-	// BadFiles are paths that must fail to load, beside one that does not
-	// exist, which is tried in any case.
+	// BadFiles are paths that must fail to load. A path that does not exist is always
+	// tried.
 	BadFiles []BadFile
 	// LoadTimeout bounds a load. Default: 1 min.
 	LoadTimeout time.Duration
 	// RunTimeout bounds a sample. Default: 1 min.
 	RunTimeout time.Duration
-	// Remote is an engine that reads no file and computes elsewhere: a path that
-	// does not exist and a device that is not here mean nothing to it.
+	// Remote is true for an engine that reads no file and does not compute on this
+	// machine. The suite then does not try missing files and missing devices.
 	Remote bool
-	// NoParentWatch leaves out the death of a parent that had opened no Watch
-	// stream; the gateway's parent-death signal covers it too.
+	// NoParentWatch skips the check that the worker ends if its parent dies before it
+	// opens Watch. The server covers that case by a parent-death signal.
 	NoParentWatch bool
 }
 
 // Sample is a run that works.
 type Sample struct {
-	// Name is for messages; the task's by default.
+	// Name is for messages. The default is the name of the task.
 	Name string
-	// Messages are sent, and the stream is closed after them.
+	// Messages are sent in order, and then the stream is closed.
 	Messages []*enginev1.RunRequest
-	// Check looks at the answer, beside what the suite checks for its task. It
-	// may be nil.
+	// Check checks the answer further than the suite does. It may be nil.
 	Check func(t *testing.T, answer []*enginev1.RunResponse)
 }
 
@@ -59,28 +58,26 @@ type BadFile struct {
 	Name string
 	// Path is the file or folder.
 	Path string
-	// Reason is what the load must fail with.
+	// Reason is the reason that the load must fail with.
 	Reason errs.Reason
 }
 
 const (
-	// The bounds tell an engine that waits for its work's end from one that obeys;
-	// they are far above what is expected of it, for machines that are busy.
+	// These limits only distinguish an engine that stops from one that finishes its
+	// work first. They are far above what the contract says, for slow machines.
 
 	// describeWithin bounds Describe.
 	describeWithin = 10 * time.Second
-	// cancelWithin bounds the end of a cancelled run, as Watch tells it. The
-	// contract's 100 ms are measured by the benchmarks.
+	// cancelWithin bounds the end of a cancelled run, as Watch reports it. The
+	// benchmarks measure the 100 ms of the contract.
 	cancelWithin = 2 * time.Second
-	// endWithin bounds the end of a process that was told to end.
+	// endWithin bounds the end of a process that has to end.
 	endWithin = 10 * time.Second
-	// reportWithin bounds the time between reports, of which there is one each
-	// second.
+	// reportWithin bounds the time between two reports. The contract says one second.
 	reportWithin = 5 * time.Second
 )
 
-// Run checks everything, each thing in a subtest with a worker of its own or
-// one that was loaded for several.
+// Run runs the suite, each part as a subtest with its own worker.
 func Run(t *testing.T, cfg Config) {
 	if cfg.LoadTimeout <= 0 {
 		cfg.LoadTimeout = time.Minute

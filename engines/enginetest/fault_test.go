@@ -14,7 +14,7 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// TestFaultEngine runs the suite against engine-fault in good behaviour.
+// TestFaultEngine runs the suite against engine-fault without faults.
 func TestFaultEngine(t *testing.T) {
 	dir := t.TempDir()
 	file := func(name, content string) string {
@@ -44,7 +44,7 @@ func TestFaultEngine(t *testing.T) {
 	})
 }
 
-// TestChatOnlyEngine runs it against a model that lacks most tasks.
+// TestChatOnlyEngine runs the suite against a model that does only one task.
 func TestChatOnlyEngine(t *testing.T) {
 	parameters, err := structpb.NewStruct(map[string]any{"chat_only": true})
 	if err != nil {

@@ -20,28 +20,15 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// emptyRequests has a request without content for each task.
-func emptyRequests() map[enginev1.Task]*enginev1.RunRequest {
-	return map[enginev1.Task]*enginev1.RunRequest{
-		enginev1.Task_TASK_CHAT:               {Payload: &enginev1.RunRequest_Chat{Chat: &gatewayv1.ChatRequest{}}},
-		enginev1.Task_TASK_GRAMMAR:            {Payload: &enginev1.RunRequest_Grammar{Grammar: &gatewayv1.GrammarRequest{}}},
-		enginev1.Task_TASK_RESPOND:            {Payload: &enginev1.RunRequest_Respond{Respond: &gatewayv1.RespondRequest{}}},
-		enginev1.Task_TASK_EXPLAIN_VIETNAMESE: {Payload: &enginev1.RunRequest_ExplainVietnamese{ExplainVietnamese: &gatewayv1.ExplainVietnameseRequest{}}},
-		enginev1.Task_TASK_TRANSCRIBE:         {Payload: &enginev1.RunRequest_Transcribe{Transcribe: &gatewayv1.TranscriptionConfig{}}},
-		enginev1.Task_TASK_SYNTHESIZE:         {Payload: &enginev1.RunRequest_Synthesize{Synthesize: &gatewayv1.SynthesizeRequest{}}},
-		enginev1.Task_TASK_PRONUNCIATION:      {Payload: &enginev1.RunRequest_Pronunciation{Pronunciation: &gatewayv1.PronunciationRequest{}}},
-		enginev1.Task_TASK_INVOKE:             {Payload: &enginev1.RunRequest_Invoke{Invoke: &enginev1.InvokeTask{}}},
-	}
-}
-
-// emptyRequests: the gateway validates, but an engine survives without it. Each
-// ends well or with a reason, INTERNAL excepted: that is a bug of the engine.
+// emptyRequests sends each task's request with no field set. The server validates
+// requests, but an engine must survive without that: it answers, or fails with a
+// reason other than INTERNAL, which means a bug of the engine.
 func (s *suite) emptyRequests(t *testing.T) {
 	w := s.startLoaded(t)
-	for task, req := range emptyRequests() {
-		_, err := w.run(t.Context(), []*enginev1.RunRequest{req})
+	for _, task := range engines.Tasks() {
+		_, err := w.run(t.Context(), []*enginev1.RunRequest{task.EmptyRequest()})
 		if err != nil && (!typed(err) || errs.ReasonOf(err) == errs.Internal) {
-			t.Errorf("an empty %s ended with %v", engines.TaskName(task), err)
+			t.Errorf("an empty request of the task %s ended with %v", task.Name, err)
 		}
 	}
 	for name, messages := range map[string][]*enginev1.RunRequest{
@@ -56,7 +43,7 @@ func (s *suite) emptyRequests(t *testing.T) {
 	w.stillWorks(t)
 }
 
-// rawCodec sends bytes as they are, under the name of the protobuf codec.
+// rawCodec sends bytes without encoding them, under the name of the protobuf codec.
 type rawCodec struct{ encoding.CodecV2 }
 
 // Marshal implements encoding.CodecV2.
@@ -67,14 +54,14 @@ func (c rawCodec) Marshal(v any) (mem.BufferSlice, error) {
 	return c.CodecV2.Marshal(v)
 }
 
-// garbage: messages that are no protobuf, and text that is no UTF-8, fail
-// their call and nothing else.
+// garbage sends a message that is not protobuf, and text that is not UTF-8. Only
+// the call that sends it may fail.
 func (s *suite) garbage(t *testing.T) {
 	w := s.startLoaded(t)
 	for name, data := range map[string][]byte{
-		"no protobuf": bytes.Repeat([]byte{0xff}, 64),
+		"not protobuf": bytes.Repeat([]byte{0xff}, 64),
 		// RunRequest{grammar: GrammarRequest{text: "\xff\xfe"}}
-		"no UTF-8": {0x12, 0x04, 0x0a, 0x02, 0xff, 0xfe},
+		"not UTF-8": {0x12, 0x04, 0x0a, 0x02, 0xff, 0xfe},
 	} {
 		stream, err := w.conn.NewStream(t.Context(), &grpc.StreamDesc{ServerStreams: true, ClientStreams: true},
 			enginev1.Engine_Run_FullMethodName, grpc.ForceCodecV2(rawCodec{encoding.GetCodecV2("proto")}))
@@ -94,11 +81,11 @@ func (s *suite) garbage(t *testing.T) {
 	w.stillWorks(t)
 }
 
-// hugeWithin is how long a huge request is let run.
+// hugeWithin is the deadline of a huge request.
 const hugeWithin = 5 * time.Second
 
-// huge: the longest text that the API lets in ends well, with a reason, or by
-// its deadline; a message beyond all limits is refused.
+// huge sends the longest text that the API accepts: the run succeeds, fails with a
+// reason, or reaches its deadline. A message over the size limit is refused.
 func (s *suite) huge(t *testing.T) {
 	w := s.startLoaded(t)
 	one := int32(1)

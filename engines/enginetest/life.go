@@ -15,7 +15,7 @@ import (
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
 )
 
-// awaitActive reads reports until as many runs are under way.
+// awaitActive reads reports until the wanted number of runs is active.
 func awaitActive(t *testing.T, reports <-chan *enginev1.WatchResponse, want int32, within time.Duration) {
 	t.Helper()
 	deadline := time.After(within)
@@ -29,12 +29,12 @@ func awaitActive(t *testing.T, reports <-chan *enginev1.WatchResponse, want int3
 				return
 			}
 		case <-deadline:
-			t.Fatalf("not in %v: %d runs under way", within, want)
+			t.Fatalf("the reports did not show %[2]d active runs within %[1]v", within, want)
 		}
 	}
 }
 
-// awaitGrowth reads reports until work was counted.
+// awaitGrowth reads reports until the work count has grown.
 func awaitGrowth(t *testing.T, reports <-chan *enginev1.WatchResponse, within time.Duration) {
 	t.Helper()
 	deadline := time.After(within)
@@ -57,19 +57,19 @@ func awaitGrowth(t *testing.T, reports <-chan *enginev1.WatchResponse, within ti
 	}
 }
 
-// cancel: the run ends promptly, at its beginning as in the middle, and the
-// next one works.
+// cancel checks that a run ends soon after it is cancelled, both at its beginning and
+// later, and that the next run works.
 func (s *suite) cancel(t *testing.T) {
 	w := s.startLoaded(t)
 	reports := w.watchReports(t.Context(), t)
-	for _, when := range []string{"at its beginning", "at work"} {
+	for _, when := range []string{"at its beginning", "during its work"} {
 		ctx, cancel := context.WithCancel(t.Context())
 		stream, err := w.send(ctx, s.cfg.Slow.Messages)
 		if err != nil {
 			t.Fatal(err)
 		}
 		awaitActive(t, reports, 1, s.cfg.RunTimeout)
-		if when == "at work" {
+		if when == "during its work" {
 			awaitGrowth(t, reports, s.cfg.RunTimeout)
 		}
 		cancel()
@@ -84,7 +84,7 @@ func (s *suite) cancel(t *testing.T) {
 	w.stillWorks(t)
 }
 
-// deadline: a run that takes too long ends with its reason.
+// deadline checks that a run past its deadline ends with DEADLINE_EXCEEDED.
 func (s *suite) deadline(t *testing.T) {
 	w := s.startLoaded(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
@@ -95,8 +95,8 @@ func (s *suite) deadline(t *testing.T) {
 	w.stillWorks(t)
 }
 
-// watch: reports come each second while work is under way, and the work
-// counter only grows, and does.
+// watch checks that reports come every second during a run, and that the work count
+// grows and never falls.
 func (s *suite) watch(t *testing.T) {
 	w := s.startLoaded(t)
 	reports := w.watchReports(t.Context(), t)
@@ -117,12 +117,12 @@ func (s *suite) watch(t *testing.T) {
 			}
 			last = r.GetWorkCount()
 		case <-time.After(reportWithin):
-			t.Fatalf("no report in %v of work", reportWithin)
+			t.Fatalf("no report came in %v of a run", reportWithin)
 		}
 	}
 }
 
-// watchClosed: the process ends with the Watch stream, at work or not.
+// watchClosed checks that the process ends with the Watch stream, also during a run.
 func (s *suite) watchClosed(t *testing.T) {
 	w := s.startLoaded(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -135,8 +135,8 @@ func (s *suite) watchClosed(t *testing.T) {
 	w.awaitEnd(t, endWithin)
 }
 
-// terminated: SIGTERM ends the process with code 0, its runs with an error,
-// and gives its memory back.
+// terminated checks that SIGTERM ends the runs with an error and then the process
+// with exit code 0.
 func (s *suite) terminated(t *testing.T) {
 	w := s.startLoaded(t)
 	reports := w.watchReports(t.Context(), t)
@@ -158,25 +158,25 @@ func (s *suite) terminated(t *testing.T) {
 		t.Errorf("the run ended with %v", err)
 	}
 	if _, err := os.Stat(fmt.Sprintf("/proc/%d", w.cmd.Process.Pid)); err == nil {
-		t.Error("the process is still there, with its memory")
+		t.Error("the process still exists")
 	}
 }
 
-// parentKilled: a worker whose parent is killed ends by itself, also before
-// Watch was opened. A shell stands for the gateway.
+// parentKilled checks that a worker ends if its parent is killed before it opens
+// Watch. A shell plays the server.
 func (s *suite) parentKilled(t *testing.T) {
 	if s.cfg.NoParentWatch {
-		t.Skip("the engine leaves this to its host")
+		t.Skip("the engine relies on the parent-death signal of its host")
 	}
 	shell := append([]string{"/bin/sh", "-c", `"$@" & wait`, "sh"}, s.cfg.Command...)
 	w := s.startCommand(t, shell)
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%[1]d/task/%[1]d/children", w.cmd.Process.Pid))
 	if err != nil {
-		t.Skipf("this kernel lists no children: %v", err)
+		t.Skipf("this kernel does not list child processes: %v", err)
 	}
 	engine, err := strconv.Atoi(strings.TrimSpace(string(data)))
 	if err != nil {
-		t.Fatalf("the shell's children are %q", data)
+		t.Fatalf("the shell has the child processes %q", data)
 	}
 	if err := w.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
@@ -184,12 +184,12 @@ func (s *suite) parentKilled(t *testing.T) {
 	for deadline := time.Now().Add(endWithin); alive(engine); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			_ = syscall.Kill(engine, syscall.SIGKILL)
-			t.Fatalf("the engine lives %v after its parent", endWithin)
+			t.Fatalf("the engine still runs %v after the end of its parent", endWithin)
 		}
 	}
 }
 
-// alive tells whether a process exists and is no zombie.
+// alive reports whether a process exists and is not a zombie.
 func alive(pid int) bool {
 	data, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
 	if err != nil {

@@ -14,7 +14,8 @@ import (
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
 )
 
-// describe: it answers before any load, fast, and says something.
+// describe checks that Describe answers before any load, within describeWithin, and
+// that its fields are set.
 func (s *suite) describe(t *testing.T) {
 	w := s.start(t)
 	begin := time.Now()
@@ -23,14 +24,14 @@ func (s *suite) describe(t *testing.T) {
 		t.Fatal(err)
 	}
 	if took := time.Since(begin); took > describeWithin {
-		t.Errorf("it took %v", took)
+		t.Errorf("Describe took %v", took)
 	}
 	if d.GetName() == "" || d.GetVersion() == "" || len(d.GetTasks()) == 0 || !slices.Contains(d.GetDevices(), "cpu") {
-		t.Errorf("a name, a version, tasks and the device cpu are wanted: %v", d)
+		t.Errorf("want a name, a version, tasks and the device cpu: %v", d)
 	}
 }
 
-// load: progress only grows, and the last message is the ready one.
+// load checks that progress never falls, and that the last message says ready.
 func (s *suite) load(t *testing.T) {
 	w := s.start(t)
 	begin := time.Now()
@@ -43,30 +44,31 @@ func (s *suite) load(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !last.GetReady() || last.GetDescription() == "" {
-		t.Errorf("the last message is not ready, or describes nothing: %v", last)
+		t.Errorf("the last message is not ready, or has no description: %v", last)
 	}
 	if !slices.IsSorted(progress) || progress[0] < 0 || progress[len(progress)-1] > 1 {
-		t.Errorf("progress went %v", progress)
+		t.Errorf("the reported progress is %v", progress)
 	}
 	if took > time.Second && len(progress) < 2 {
-		t.Errorf("a load of %v reported no progress", took)
+		t.Errorf("a load that took %v reported no progress", took)
 	}
 }
 
-// loadFails loads in a fresh worker, checks the reason, and returns the message.
+// loadFails checks that a load in a new worker fails with a reason, and returns the
+// message.
 func (s *suite) loadFails(t *testing.T, req *enginev1.LoadRequest, want errs.Reason) string {
 	t.Helper()
 	w := s.start(t)
 	last, err := w.load(t.Context(), req, nil)
 	if err == nil {
-		t.Fatalf("the load ended well: %v", last)
+		t.Fatalf("the load succeeded: %v", last)
 	}
 	if w.client.Exited() {
 		t.Errorf("the process ended: %v", w.cmd.ProcessState)
 	}
 	e := errs.From(err)
 	if e.Reason() != want || !typed(err) {
-		t.Errorf("it failed with %v; want %s", err, errs.ReasonName(want))
+		t.Errorf("the load failed with %v; want %s", err, errs.ReasonName(want))
 	}
 	return e.Message()
 }
@@ -100,7 +102,7 @@ func (s *suite) unknownParameter(t *testing.T) {
 	}
 }
 
-// absentDevice: a device that Describe does not list is refused by name.
+// absentDevice checks that devices which Describe does not list are refused.
 func (s *suite) absentDevice(t *testing.T) {
 	d, err := s.start(t).Describe(t.Context(), &enginev1.DescribeRequest{})
 	if err != nil {
@@ -113,16 +115,16 @@ func (s *suite) absentDevice(t *testing.T) {
 	}
 }
 
-// cancelledLoad: cancelled at its first sign of progress, a load ends, and the
-// process stays in order and can be ended. A load may be done before it hears of
-// the cancel.
+// cancelledLoad cancels a load at its first message and checks that it ends, and that
+// the process still answers. A load that is done before it sees the cancellation is
+// in order too.
 func (s *suite) cancelledLoad(t *testing.T) {
 	w := s.start(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	last, err := w.load(ctx, s.cfg.Load, func(*enginev1.LoadResponse) { cancel() })
 	if ctx.Err() == nil {
-		t.Errorf("the load told nothing: %v, %v", last, err)
+		t.Errorf("the load sent no message: %v, %v", last, err)
 	}
 	if done := err == nil && last.GetReady(); !done && errs.ReasonOf(err) != errs.Cancelled {
 		t.Errorf("a cancelled load ended with %v, %v", last, err)
@@ -132,7 +134,7 @@ func (s *suite) cancelledLoad(t *testing.T) {
 	}
 }
 
-// callOrder: Run before Load, and a second Load, are refused.
+// callOrder checks that Run before Load, and a second Load, are refused.
 func (s *suite) callOrder(t *testing.T) {
 	w := s.start(t)
 	if len(s.cfg.Samples) > 0 {

@@ -21,7 +21,7 @@ import (
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
 )
 
-// worker is a running engine process.
+// worker is a process of the engine.
 type worker struct {
 	enginev1.EngineClient
 	cfg    Config
@@ -30,7 +30,7 @@ type worker struct {
 	conn   *grpc.ClientConn
 }
 
-// start starts the program and shakes hands with it. It is ended with the test.
+// start starts the program and connects to it. The process ends with the test.
 func (s *suite) start(t *testing.T) *worker {
 	t.Helper()
 	return s.startCommand(t, s.cfg.Command)
@@ -56,12 +56,12 @@ func (s *suite) startCommand(t *testing.T, command []string) *worker {
 		Logger:           hclog.New(&hclog.LoggerOptions{Output: io.Discard, Level: hclog.Off}),
 		GRPCDialOptions: []grpc.DialOption{grpc.WithDefaultCallOptions(
 			grpc.MaxCallRecvMsgSize(engines.MaxMessageBytes),
-			grpc.MaxCallSendMsgSize(2*engines.MaxMessageBytes), // to see what the engine does
+			grpc.MaxCallSendMsgSize(2*engines.MaxMessageBytes), // to test that the engine refuses them
 		)},
 	})
 	t.Cleanup(func() {
 		if cmd.Process != nil {
-			// First, since go-plugin waits 2 s for an engine that is stopped.
+			// go-plugin's Kill waits 2 s for an engine that does not answer.
 			_ = syscall.Kill(cmd.Process.Pid, syscall.SIGKILL)
 		}
 		client.Kill()
@@ -88,12 +88,13 @@ func (s *suite) startLoaded(t *testing.T) *worker {
 	t.Helper()
 	w := s.start(t)
 	if _, err := w.load(t.Context(), s.cfg.Load, nil); err != nil {
-		t.Fatalf("the good load fails: %v", err)
+		t.Fatalf("Config.Load fails: %v", err)
 	}
 	return w
 }
 
-// load loads and returns the last message.
+// load loads and returns the last message. Unlike engines.AwaitLoad it reads the
+// stream to its end, which is part of the contract.
 func (w *worker) load(ctx context.Context, req *enginev1.LoadRequest, each func(*enginev1.LoadResponse)) (*enginev1.LoadResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, w.cfg.LoadTimeout)
 	defer cancel()
@@ -117,7 +118,7 @@ func (w *worker) load(ctx context.Context, req *enginev1.LoadRequest, each func(
 	}
 }
 
-// run sends a sample and returns all that came.
+// run sends messages and returns all answers.
 func (w *worker) run(ctx context.Context, messages []*enginev1.RunRequest) ([]*enginev1.RunResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, w.cfg.RunTimeout)
 	defer cancel()
@@ -138,7 +139,7 @@ func (w *worker) run(ctx context.Context, messages []*enginev1.RunRequest) ([]*e
 	}
 }
 
-// send opens a run. A send that fails has its cause in the next Recv.
+// send opens a run and sends messages. If a send fails, the next Recv returns why.
 func (w *worker) send(ctx context.Context, messages []*enginev1.RunRequest) (enginev1.Engine_RunClient, error) {
 	stream, err := w.Run(ctx)
 	if err != nil {
@@ -152,7 +153,7 @@ func (w *worker) send(ctx context.Context, messages []*enginev1.RunRequest) (eng
 	return stream, stream.CloseSend()
 }
 
-// watchReports opens the Watch stream; reports come until it ends.
+// watchReports opens the Watch stream. The channel is closed at its end.
 func (w *worker) watchReports(ctx context.Context, t *testing.T) <-chan *enginev1.WatchResponse {
 	t.Helper()
 	stream, err := w.Watch(ctx, &enginev1.WatchRequest{})
@@ -177,8 +178,8 @@ func (w *worker) watchReports(ctx context.Context, t *testing.T) <-chan *enginev
 	return reports
 }
 
-// awaitEnd waits for the process's end and returns its exit code; -1 is a
-// signal.
+// awaitEnd waits for the end of the process and returns its exit code, or -1 if a
+// signal ended it.
 func (w *worker) awaitEnd(t *testing.T, within time.Duration) int {
 	t.Helper()
 	deadline := time.Now().Add(within)
@@ -186,12 +187,12 @@ func (w *worker) awaitEnd(t *testing.T, within time.Duration) int {
 		if time.Now().After(deadline) {
 			t.Fatalf("the process did not end in %v", within)
 		}
-		time.Sleep(5 * time.Millisecond) // go-plugin tells by no event
+		time.Sleep(5 * time.Millisecond) // go-plugin has no event for it
 	}
 	return w.cmd.ProcessState.ExitCode()
 }
 
-// stillWorks checks that the engine still answers and does its first sample.
+// stillWorks checks that the engine still runs its first sample.
 func (w *worker) stillWorks(t *testing.T) {
 	t.Helper()
 	if w.client.Exited() {
@@ -205,14 +206,14 @@ func (w *worker) stillWorks(t *testing.T) {
 	}
 }
 
-// with returns a copy of the good load, changed.
+// with returns a changed copy of the load that works.
 func (s *suite) with(change func(*enginev1.LoadRequest)) *enginev1.LoadRequest {
 	req := proto.Clone(s.cfg.Load).(*enginev1.LoadRequest)
 	change(req)
 	return req
 }
 
-// tail keeps the end of what an engine printed.
+// tail is a writer that keeps the last bytes.
 type tail struct {
 	mu   sync.Mutex
 	text []byte
@@ -220,15 +221,15 @@ type tail struct {
 
 // Write implements io.Writer; it never fails.
 func (t *tail) Write(p []byte) (int, error) {
-	const most = 4 << 10
+	const size = 4 << 10
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.text = append(t.text, p...)
-	t.text = t.text[max(0, len(t.text)-most):]
+	t.text = t.text[max(0, len(t.text)-size):]
 	return len(p), nil
 }
 
-// String returns it.
+// String returns the last bytes.
 func (t *tail) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()

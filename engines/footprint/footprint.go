@@ -1,6 +1,11 @@
-// Package footprint estimates, without loading it, how much memory a model will
-// take. The gateway reserves that much before the first load; what a load then
-// really took is learned, and replaces the estimate.
+// Package footprint has what the memory estimates of all engines share: the size
+// of a model's files, the estimate for engines whose files are not known, and the
+// key under which the server keeps what it learned about a model.
+//
+// The formula of each of the project's own engines is in its package settings,
+// beside the parameters that it depends on, e.g. engines/llama/settings. Package
+// bundled chooses among them. The server reserves the estimate before the first
+// load of a model; what the load then needed is learned, and replaces it.
 package footprint
 
 import (
@@ -18,58 +23,52 @@ import (
 	"github.com/lexilingo/modelgateway/engines/errs"
 )
 
-// Source says which model is estimated.
-type Source struct {
-	// Engine is the engine's name, e.g. "llama".
-	Engine string
+// Model is what an estimate depends on.
+type Model struct {
 	// Path is the model's file or folder.
 	Path string
-	// Parameters are the model's settings; nil for none.
+	// Parameters are the model's parameters in the configuration. They may be nil.
 	Parameters *structpb.Struct
-	// MaxConcurrency is the most calls at once.
+	// MaxConcurrency is the largest number of requests at the same time.
 	MaxConcurrency int
 }
 
-// processBytes is what an engine's process takes beside its model: code,
+// ProcessBytes is what an engine's process needs beside its model: code,
 // libraries, stacks, gRPC.
-const processBytes = 48 << 20
+const ProcessBytes = 48 << 20
 
-// unknownFactor is the memory of a loaded model over the size of its files, of
-// engines whose files are not known here.
-const unknownFactor = 1.2
+// GenericFactor is the memory of a loaded model divided by the size of its files,
+// for engines whose files are not known.
+const GenericFactor = 1.2
 
-// Estimate returns the bytes that the model's process will take. A file that is
-// missing is MODEL_FILE_MISSING, one that cannot be what the engine needs
-// MODEL_FILE_INVALID.
-func Estimate(src Source) (int64, error) {
-	size, err := sizeOf(src.Path)
+// Generic estimates a model from the size of its files alone. It returns the
+// bytes that the model's process will need, and the errors of Size.
+func Generic(m Model) (int64, error) {
+	size, err := Size(m.Path)
 	if err != nil {
 		return 0, err
 	}
-	switch src.Engine {
-	case "llama":
-		return gguf(src, size)
-	case "piper":
-		return piper(src, size), nil
-	case "hubert":
-		return ctc(src, size), nil
-	case "whisper":
-		return whisper(src)
-	}
-	return processBytes + int64(float64(size)*unknownFactor), nil
+	return ProcessBytes + int64(float64(size)*GenericFactor), nil
 }
 
-// Fingerprint names what determines a model's memory and load time: the file as
-// it is on disk now, the engine and the settings. It is the key of what runs
-// taught.
-func Fingerprint(src Source) string {
+// Bytes converts a computed size to bytes. Broken headers and absurd parameters
+// cannot make it overflow: sizes above 1 PiB are cut to that.
+func Bytes(n float64) int64 {
+	const most = 1 << 50
+	return int64(min(n, most))
+}
+
+// Fingerprint identifies what determines a model's memory and load time: the
+// engine, the file as it is on disk now, and the parameters. It is the key of what
+// the server learned from earlier loads.
+func Fingerprint(engine string, m Model) string {
 	hash := sha256.New()
-	fmt.Fprintf(hash, "%s\n%s\n%d\n", src.Engine, src.Path, src.MaxConcurrency)
-	_ = eachFile(src.Path, func(_ string, info fs.FileInfo) { // a missing file has a fingerprint too
+	fmt.Fprintf(hash, "%s\n%s\n%d\n", engine, m.Path, m.MaxConcurrency)
+	_ = EachFile(m.Path, func(_ string, info fs.FileInfo) { // a missing file has a fingerprint too
 		fmt.Fprintf(hash, "%s %d %d\n", info.Name(), info.Size(), info.ModTime().UnixNano())
 	})
-	if src.Parameters != nil {
-		text, err := proto.MarshalOptions{Deterministic: true}.Marshal(src.Parameters)
+	if m.Parameters != nil {
+		text, err := proto.MarshalOptions{Deterministic: true}.Marshal(m.Parameters)
 		if err == nil {
 			hash.Write(text)
 		}
@@ -77,31 +76,32 @@ func Fingerprint(src Source) string {
 	return hex.EncodeToString(hash.Sum(nil)[:16])
 }
 
-// sizeOf adds up the sizes of a model's files.
-func sizeOf(path string) (int64, error) {
+// Size returns the total size of a model's files in bytes. A missing file is
+// MODEL_FILE_MISSING; one that is empty or cannot be read is MODEL_FILE_INVALID.
+func Size(path string) (int64, error) {
 	var size int64
 	var files int
-	err := eachFile(path, func(_ string, info fs.FileInfo) {
+	err := EachFile(path, func(_ string, info fs.FileInfo) {
 		size += info.Size()
 		files++
 	})
 	name := filepath.Base(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return 0, errs.New(errs.ModelFileMissing, "the model's file %s is not there; put it there, or set its path in the configuration", name).WithCause(err)
+		return 0, errs.New(errs.ModelFileMissing, "the model file %s does not exist; put it there, or set its path in the configuration", name).WithCause(err)
 	case err != nil:
-		return 0, errs.New(errs.ModelFileInvalid, "the model's file %s cannot be read; check its permissions", name).WithCause(err)
+		return 0, errs.New(errs.ModelFileInvalid, "the model file %s cannot be read; check its permissions", name).WithCause(err)
 	case files == 0:
-		return 0, errs.New(errs.ModelFileMissing, "the model's folder %s is empty", name)
+		return 0, errs.New(errs.ModelFileMissing, "the model folder %s is empty; put the model's files there", name)
 	case size == 0:
-		return 0, errs.New(errs.ModelFileInvalid, "the model's file %s is empty; fetch it again", name)
+		return 0, errs.New(errs.ModelFileInvalid, "the model file %s is empty; fetch it again", name)
 	}
 	return size, nil
 }
 
-// eachFile visits a file, or the files of a folder and those below it, and
-// checks that they can be opened.
-func eachFile(path string, visit func(path string, info fs.FileInfo)) error {
+// EachFile calls visit with a file, or with every file in a folder and the folders
+// below it. It returns an error if a file cannot be opened.
+func EachFile(path string, visit func(path string, info fs.FileInfo)) error {
 	info, err := os.Stat(path)
 	if err != nil {
 		return err
@@ -113,7 +113,7 @@ func eachFile(path string, visit func(path string, info fs.FileInfo)) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		info, err := os.Stat(p) // follows links, as hubs' caches have them
+		info, err := os.Stat(p) // follows links: the caches of model hubs consist of them
 		if err != nil || info.IsDir() {
 			return err
 		}
@@ -123,7 +123,7 @@ func eachFile(path string, visit func(path string, info fs.FileInfo)) error {
 
 func visitFile(path string, info fs.FileInfo, visit func(string, fs.FileInfo)) error {
 	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%s is no regular file", path)
+		return fmt.Errorf("%s is not a regular file", path)
 	}
 	f, err := os.Open(path)
 	if err != nil {

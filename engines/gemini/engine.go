@@ -25,6 +25,10 @@ const (
 	// Name is the engine's name in configurations.
 	Name = "gemini"
 
+	// MemoryBytes is charged to a model that declares no memory. It cannot be
+	// measured, because the engine runs in the server's process.
+	MemoryBytes = 10 << 20
+
 	version = "1"
 )
 

@@ -45,12 +45,17 @@ type parameters struct {
 // modelName keeps names from changing the URL that they become a part of.
 var modelName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
 
-// readParameters checks the settings of a model.
-func readParameters(opts engines.LoadOptions) (parameters, error) {
-	p := parameters{
+// defaults returns the parameters of a model that sets none.
+func defaults() parameters {
+	return parameters{
 		Model: DefaultModel, SpeechModel: DefaultSpeechModel, Voice: DefaultVoice,
 		MaxTokens: defaultMaxTokens, ThinkingLevel: defaultThinking,
 	}
+}
+
+// readParameters checks the settings of a model.
+func readParameters(opts engines.LoadOptions) (parameters, error) {
+	p := defaults()
 	if err := engines.DecodeParameters(opts.Parameters, &p); err != nil {
 		return p, err
 	}

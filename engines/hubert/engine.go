@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/lexilingo/modelgateway/engines"
+	"github.com/lexilingo/modelgateway/engines/hubert/settings"
 	"github.com/lexilingo/modelgateway/engines/hubert/vocab"
 	"github.com/lexilingo/modelgateway/engines/onnx"
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
@@ -64,7 +65,7 @@ const longestLoad = 15 * time.Minute
 
 // Load implements engines.Engine.
 func (e *Engine) Load(ctx context.Context, opts engines.LoadOptions) (engines.Model, error) {
-	p, err := readParameters(opts)
+	p, err := settings.Read(opts.Parameters)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +96,7 @@ func (e *Engine) Load(ctx context.Context, opts engines.LoadOptions) (engines.Mo
 	return m, nil
 }
 
-func newModel(ctx context.Context, session *onnx.Session, f files, p parameters, opts engines.LoadOptions, report func(float64)) (*model, error) {
+func newModel(ctx context.Context, session *onnx.Session, f files, p settings.Parameters, opts engines.LoadOptions, report func(float64)) (*model, error) {
 	network, err := newNetwork(ctx, session, f.name(), p.WindowSeconds)
 	if err != nil {
 		return nil, err

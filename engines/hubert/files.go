@@ -24,7 +24,7 @@ func (f files) name() string { return filepath.Base(f.model) }
 
 // findFiles finds a model's files. The path is a folder as the published models
 // have it, with model.onnx in it or in its folder onnx, or the .onnx file itself.
-// file, if not "", is the name of the .onnx file in the folder.
+// file is the name of the .onnx file in the folder.
 func findFiles(path, file string) (files, error) {
 	info, err := os.Stat(path)
 	switch {
@@ -41,9 +41,6 @@ func findFiles(path, file string) (files, error) {
 			added:        existing(filepath.Join(dir, "added_tokens.json")),
 			preprocessor: existing(filepath.Join(dir, "preprocessor_config.json")),
 		}, nil
-	}
-	if file == "" {
-		file = "model.onnx"
 	}
 	if !filepath.IsLocal(file) {
 		return files{}, errs.New(errs.InvalidRequest, `parameter "file" must be a file in the model's folder, not %q`, file).With("parameter", "file")

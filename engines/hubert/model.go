@@ -11,6 +11,7 @@ import (
 	"github.com/lexilingo/modelgateway/engines/audio"
 	"github.com/lexilingo/modelgateway/engines/errs"
 	"github.com/lexilingo/modelgateway/engines/hubert/scoring"
+	"github.com/lexilingo/modelgateway/engines/hubert/settings"
 	"github.com/lexilingo/modelgateway/engines/hubert/textnorm"
 	"github.com/lexilingo/modelgateway/engines/hubert/vocab"
 	"github.com/lexilingo/modelgateway/engines/onnx"
@@ -28,7 +29,7 @@ const (
 
 // model is a loaded model.
 type model struct {
-	parameters parameters
+	parameters settings.Parameters
 	file       string
 	session    *onnx.Session
 	network    *network

@@ -8,6 +8,7 @@ import (
 
 	"github.com/lexilingo/modelgateway/engines/audio"
 	"github.com/lexilingo/modelgateway/engines/errs"
+	"github.com/lexilingo/modelgateway/engines/hubert/settings"
 	"github.com/lexilingo/modelgateway/engines/onnx"
 )
 
@@ -15,10 +16,6 @@ const (
 	// varianceFloor keeps silence from being divided by 0; it is the one that the
 	// published models were trained with.
 	varianceFloor = 1e-7
-
-	// contextSeconds is what a window sees on either side of the frames that are
-	// taken from it.
-	contextSeconds = 2.0
 
 	// The lengths in samples of two runs at load, from which follows how many
 	// samples a frame stands for. Their difference is divisible by all usual ones.
@@ -178,7 +175,7 @@ func patience(samples int) time.Duration {
 // and what it returns after it.
 func (n *network) logits(ctx context.Context, samples []float32, watch func(time.Duration) (done func())) ([]float32, error) {
 	samples = n.prepare(samples)
-	margin := int(contextSeconds * audio.SampleRate / float64(n.stride))
+	margin := int(settings.ContextSeconds * audio.SampleRate / float64(n.stride))
 	var all []float32
 	for first := 0; ; first += n.window - 2*margin {
 		begin, end := first*n.stride, min((first+n.window)*n.stride, len(samples))

@@ -9,7 +9,7 @@ import (
 	"github.com/lexilingo/modelgateway/engines/llama/llamacpp"
 )
 
-// executor lets the scheduler compute with a llama.cpp context.
+// executor is the scheduler's interface to a llama.cpp context.
 type executor struct {
 	context *llamacpp.Context
 	work    *engines.WorkCounter
@@ -18,12 +18,12 @@ type executor struct {
 
 var _ batching.Executor = (*executor)(nil)
 
-// pollInterval is how often a batch under way is looked at for progress: a
-// prompt's batch may take longer than the gateway waits for a sign of life.
+// pollInterval is the time between checks of a batch for progress: a batch of a
+// prompt may take longer than the server waits for progress.
 const pollInterval = time.Second
 
-// longBatch is the least tokens of a batch that is looked at: between tokens
-// another goroutine would only take time from the threads that compute.
+// longBatch is the number of tokens from which a batch is checked. For shorter ones
+// the goroutine would only take time from the threads that compute.
 const longBatch = 32
 
 // Decode implements batching.Executor.
@@ -38,9 +38,9 @@ func (e *executor) Decode(inputs []batching.Input) (batching.Outcome, error) {
 	before := e.context.Polls()
 	status, err := e.context.Decode(e.batch)
 	if status != llamacpp.Decoded && e.context.Polls() != before {
-		// The scheduler counts the tokens of whole batches only. A batch that was
-		// aborted was worked on as well: a model whose callers always give up
-		// before a batch's end is slow, not hung.
+		// The scheduler counts only the tokens of complete batches. An aborted batch
+		// is progress too: a model whose callers always cancel before the end of a
+		// batch is slow, but it does not hang.
 		e.work.Add(1)
 	}
 	switch {
@@ -55,8 +55,8 @@ func (e *executor) Decode(inputs []batching.Input) (batching.Outcome, error) {
 	}
 }
 
-// countPolls counts a unit of work for each interval in which the batch under way
-// made progress, until the function that it returns is called.
+// countPolls counts a unit of work for each interval in which the current batch
+// made progress, until the returned function is called.
 func (e *executor) countPolls() (stop func()) {
 	done := make(chan struct{})
 	stopped := make(chan struct{})
@@ -93,7 +93,7 @@ func (e *executor) Abort() { e.context.Abort() }
 // ClearAbort implements batching.Executor.
 func (e *executor) ClearAbort() { e.context.ClearAbort() }
 
-// sampler chooses from the outputs of one context.
+// sampler chooses tokens from the outputs of one context.
 type sampler struct {
 	*llamacpp.Sampler
 	context *llamacpp.Context
@@ -104,7 +104,7 @@ var _ batching.Sampler = sampler{}
 // Sample implements batching.Sampler.
 func (s sampler) Sample(index int) batching.Token { return s.Sampler.Sample(s.context, index) }
 
-// vocabulary is a model's vocabulary for the scheduler and the prompts.
+// vocabulary is a model's vocabulary, for the scheduler and the prompts.
 type vocabulary struct {
 	*llamacpp.Vocab
 	specials []chatprompt.Special

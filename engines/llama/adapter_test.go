@@ -7,13 +7,13 @@ import (
 	"github.com/lexilingo/modelgateway/engines/llama/batching"
 )
 
-// TestAbortedBatchIsProgress: a model whose callers all give up before a batch's
-// end must not look hung.
+// TestAbortedBatchIsProgress checks that a model whose callers all cancel before the
+// end of a batch does not look as if it hangs.
 func TestAbortedBatchIsProgress(t *testing.T) {
 	m := load(t, starter(), nil)
 	m.scheduler.Close()
 	e := &executor{context: m.context, work: &engines.WorkCounter{}}
-	batch := make([]batching.Input, longBatch/2) // short: no polls are counted besides
+	batch := make([]batching.Input, longBatch/2) // too short for countPolls
 	for i := range batch {
 		batch[i] = batching.Input{Token: 1, Position: i}
 	}
@@ -25,12 +25,12 @@ func TestAbortedBatchIsProgress(t *testing.T) {
 	if n := e.work.Count(); n != 1 {
 		t.Errorf("the aborted batch counts %d units of work, want 1", n)
 	}
-	// Whole batches are counted by the scheduler, token by token.
+	// The scheduler counts the tokens of complete batches.
 	e.ClearAbort()
 	if !e.Remove(0, 0) {
-		t.Fatal("the batch's rest cannot be removed")
+		t.Fatal("the rest of the batch cannot be removed")
 	}
 	if outcome, err := e.Decode(batch); err != nil || outcome != batching.Decoded || e.work.Count() != 1 {
-		t.Errorf("a whole batch: %v, %v, %d units of work; want 1", outcome, err, e.work.Count())
+		t.Errorf("a complete batch: %v, %v, %d units of work; want 1", outcome, err, e.work.Count())
 	}
 }

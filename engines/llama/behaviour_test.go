@@ -20,7 +20,7 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// longText makes a generation of n letters whatever the model would rather say.
+// longText makes the model generate exactly n letters.
 func longText(n int) string {
 	var b strings.Builder
 	b.WriteString("root ::= ")
@@ -31,7 +31,7 @@ func longText(n int) string {
 	return b.String()
 }
 
-func TestUsersWordsAreNoSpecialTokens(t *testing.T) {
+func TestTextOfUsersIsNotSpecialTokens(t *testing.T) {
 	m := load(t, starter(), nil)
 	control := map[int32]bool{}
 	for _, s := range m.vocab.Specials() {
@@ -57,7 +57,7 @@ func TestUsersWordsAreNoSpecialTokens(t *testing.T) {
 			t.Errorf("%q: special tokens %v, want the template's own %v", content, got, want)
 		}
 	}
-	// The words reach the model all the same.
+	// The model gets the text nevertheless.
 	prompt, err := m.prompt(task{messages: conversation("", attack[0])})
 	if err != nil {
 		t.Fatal(err)
@@ -67,7 +67,7 @@ func TestUsersWordsAreNoSpecialTokens(t *testing.T) {
 		text = append(text, m.vocab.Piece(token)...)
 	}
 	if !strings.Contains(string(text), attack[0]) {
-		t.Errorf("the prompt %q does not hold the user's words", text)
+		t.Errorf("the prompt %q does not contain the text of the user", text)
 	}
 }
 
@@ -82,7 +82,7 @@ func TestContextOverflow(t *testing.T) {
 	if errs.ReasonOf(err) != errs.InvalidRequest || !strings.Contains(err.Error(), "max_tokens 2048") {
 		t.Errorf("max_tokens that do not fit: %v", err)
 	}
-	// Words that std::regex would recurse over, at the API's limit.
+	// std::regex would recurse over this text. Its length is the API's limit.
 	_, err = chat(t.Context(), m, &gatewayv1.ChatRequest{Messages: conversation("", strings.Repeat("a", 1_000_000))})
 	if errs.ReasonOf(err) != errs.InvalidRequest {
 		t.Errorf("a word of a megabyte: %v", err)
@@ -98,10 +98,10 @@ func TestContextOverflow(t *testing.T) {
 	}
 }
 
-// watched is an executor that tells of batches with prompts.
+// watched is an executor that reports batches with prompts.
 type watched struct {
 	batching.Executor
-	entered chan struct{} // gets a value when a batch with a prompt is begun
+	entered chan struct{} // gets a value when a batch with a prompt starts
 	aborted atomic.Int32  // batches that ended early
 }
 
@@ -119,8 +119,8 @@ func (w *watched) Decode(batch []batching.Input) (batching.Outcome, error) {
 	return outcome, err
 }
 
-// TestCancelMidPrompt cancels while llama.cpp computes a prompt: the computation
-// stops there, and a conversation beside it gives what it gives alone.
+// TestCancelMidPrompt cancels while llama.cpp computes a prompt. The computation
+// stops, and another conversation in the same batches is not affected.
 func TestCancelMidPrompt(t *testing.T) {
 	m := load(t, starter(), nil)
 	m.scheduler.Close()
@@ -144,10 +144,10 @@ func TestCancelMidPrompt(t *testing.T) {
 	const rounds = 5
 	for i := range rounds {
 		select {
-		case <-w.entered: // of the round before
+		case <-w.entered: // of the previous round
 		default:
 		}
-		// Each begins otherwise, so that nothing of it is in the cache.
+		// Each prompt starts differently, so that none of it is in the cache.
 		long := conversation("", fmt.Sprint(i)+strings.Repeat(" The learner writes about the weather.", 150))
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
@@ -161,17 +161,17 @@ func TestCancelMidPrompt(t *testing.T) {
 		if err := <-done; !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v, want context.Canceled", err)
 		}
-		// Of the contract's 100 ms a busy machine may make more; the count of
-		// aborted batches below does not depend on it.
+		// The contract is 100 ms, but a busy machine may need more. The count of
+		// aborted batches below does not depend on the time.
 		if took := time.Since(start); took > 2*time.Second {
 			t.Errorf("the cancel took %v", took)
 		}
 	}
 	if n := w.aborted.Load(); n == 0 {
-		t.Errorf("llama.cpp computed on through %d cancels", rounds)
+		t.Errorf("llama.cpp did not stop at any of %d cancels", rounds)
 	}
 	if text := <-texts; text != alone {
-		t.Errorf("beside cancelled requests:\n%q\nalone:\n%q", text, alone)
+		t.Errorf("together with cancelled requests:\n%q\nalone:\n%q", text, alone)
 	}
 }
 
@@ -205,7 +205,7 @@ func TestPiecesAreWholeCharacters(t *testing.T) {
 	}
 	for _, p := range pieces {
 		if !utf8.ValidString(p) {
-			t.Errorf("piece %q is no text", p)
+			t.Errorf("piece %q is not valid text", p)
 		}
 	}
 	text := strings.Join(pieces, "")
@@ -233,12 +233,12 @@ func TestGrammarAlwaysParses(t *testing.T) {
 			}
 			if r.Finish == gatewayv1.FinishReason_FINISH_REASON_STOP {
 				if err := json.Unmarshal([]byte(raw), &answer); err != nil || answer.Corrected == nil || answer.Notes == nil {
-					t.Errorf("%q, seed %d: %q is not the shape: %v", text, seed, raw, err)
+					t.Errorf("%q, seed %d: %q does not match the grammar: %v", text, seed, raw, err)
 				}
 			}
 			resp, err := m.Grammar(t.Context(), req)
 			if r.Finish != gatewayv1.FinishReason_FINISH_REASON_STOP {
-				continue // cut by the context window, which is an error of its own
+				continue // the context window cut it, which is another error
 			}
 			if err != nil {
 				t.Errorf("%q, seed %d: %v", text, seed, err)
@@ -251,8 +251,9 @@ func TestGrammarAlwaysParses(t *testing.T) {
 	}
 }
 
-// TestTemplateThatAlwaysThinks: such a model answers in the shape that is asked
-// for, and says something where no thought was wanted.
+// TestTemplateThatAlwaysThinks checks that a model whose template always starts a
+// thought answers in the requested shape, and answers at all if no thought was
+// requested.
 func TestTemplateThatAlwaysThinks(t *testing.T) {
 	m := load(t, starter(), map[string]any{"chat_template": `{% for m in messages %}<|im_start|>{{ m.role }}
 {{ m.content }}<|im_end|>
@@ -277,7 +278,7 @@ func TestBadGrammarIsAnError(t *testing.T) {
 			t.Errorf("%q: got %v, want INTERNAL", grammar, err)
 		}
 	}
-	// The model lives on.
+	// The model still works.
 	if a := mustChat(t, m, &gatewayv1.ChatRequest{Messages: conversation("", "Hello"), Sampling: greedy(4)}); a.text == "" {
 		t.Error("no answer afterwards")
 	}
@@ -303,11 +304,10 @@ func TestSeedRepeats(t *testing.T) {
 	}
 }
 
-// TestRefusedByTheScheduler makes sure that an error of the scheduler keeps its
-// type on the way out.
+// TestRefusedByTheScheduler checks that an error of the scheduler keeps its reason.
 func TestRefusedByTheScheduler(t *testing.T) {
 	m := load(t, starter(), nil)
-	chooser, err := m.weights.NewSampler(m.parameters.sampling(&gatewayv1.SamplingOptions{}, 0))
+	chooser, err := m.weights.NewSampler(sampling(m.parameters, &gatewayv1.SamplingOptions{}, 0))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,8 +15,7 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// TestConformance runs the real worker program through the suite that every
-// engine passes.
+// TestConformance runs the conformance suite of all engines with the worker program.
 func TestConformance(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "engine-llama")
 	out, err := exec.Command("go", "build", "-o", program, "github.com/lexilingo/modelgateway/cmd/engine-llama").CombinedOutput()
@@ -60,8 +59,8 @@ func samples() []enginetest.Sample {
 	}
 }
 
-// slowSample fills the context window: penalties below zero make the model say
-// the same for ever.
+// slowSample fills the context window: negative penalties make the model repeat
+// itself without end.
 func slowSample() enginetest.Sample {
 	return enginetest.Sample{Messages: []*enginev1.RunRequest{{Payload: &enginev1.RunRequest_Chat{Chat: &gatewayv1.ChatRequest{
 		Messages: conversation("", "Hello. "+strings.Repeat("I am fine. ", 8)),

@@ -1,9 +1,10 @@
-// Package llama is the engine for language models in GGUF files, on llama.cpp: it
-// answers Chat, Grammar, Respond and ExplainVietnamese.
+// Package llama is the engine for language models in GGUF files. It uses llama.cpp
+// and answers Chat, Grammar, Respond and ExplainVietnamese.
 //
-// It decodes several conversations at once in one context (package batching),
+// It decodes several conversations together in one context (package batching),
 // renders the chat template of the model's file (package chatprompt), and calls
-// llama.cpp through a thin layer (package llamacpp).
+// llama.cpp through a thin layer (package llamacpp). Package settings has the
+// parameters of a model.
 package llama
 
 import (
@@ -20,24 +21,25 @@ import (
 	"github.com/lexilingo/modelgateway/engines/llama/chatprompt"
 	"github.com/lexilingo/modelgateway/engines/llama/gguffile"
 	"github.com/lexilingo/modelgateway/engines/llama/llamacpp"
+	"github.com/lexilingo/modelgateway/engines/llama/settings"
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
 )
 
 const (
-	// Name is the engine's name in configurations.
+	// Name is the engine's name in the built-in configuration.
 	Name = "llama"
 
 	version = "1"
 )
 
-// Engine makes models of GGUF files.
+// Engine loads models from GGUF files.
 type Engine struct {
 	backend func() (*llamacpp.Backend, error)
 }
 
 var _ engines.Engine = (*Engine)(nil)
 
-// New returns the engine. llama.cpp is made ready at the first use, once.
+// New returns the engine. It initialises llama.cpp at the first use.
 func New() *Engine {
 	return &Engine{backend: sync.OnceValues(func() (*llamacpp.Backend, error) {
 		return llamacpp.Open(slog.Default())
@@ -65,7 +67,7 @@ func (e *Engine) Describe() engines.Description {
 
 // Load implements engines.Engine.
 func (e *Engine) Load(ctx context.Context, opts engines.LoadOptions) (engines.Model, error) {
-	p, err := readParameters(opts)
+	p, err := settings.Read(opts.Parameters, opts.MaxConcurrency)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +101,7 @@ func (e *Engine) Load(ctx context.Context, opts engines.LoadOptions) (engines.Mo
 	return m, nil
 }
 
-// loadError gives llama.cpp's refusal its type.
+// loadError converts llama.cpp's refusal to an error with a reason.
 func loadError(ctx context.Context, opts engines.LoadOptions, err error) error {
 	var typed *errs.Error
 	switch {
@@ -109,16 +111,16 @@ func loadError(ctx context.Context, opts engines.LoadOptions, err error) error {
 		return typed
 	default:
 		return errs.New(errs.ModelFileInvalid,
-			"the model's file %s cannot be used: llama.cpp says: %v; use a chat model that llama.cpp %s knows, or fetch the file again",
+			"the model file %s cannot be used: llama.cpp says: %v; use a chat model that llama.cpp %s supports, or fetch the file again",
 			opts.Path, err, llamacpp.Version()).With("path", opts.Path).WithCause(err)
 	}
 }
 
-// newModel makes the context and starts the scheduler.
-func newModel(backend *llamacpp.Backend, weights *llamacpp.Model, p parameters, opts engines.LoadOptions) (*model, error) {
+// newModel creates the context and starts the scheduler.
+func newModel(backend *llamacpp.Backend, weights *llamacpp.Model, p settings.Parameters, opts engines.LoadOptions) (*model, error) {
 	if !weights.Generates() {
 		return nil, errs.New(errs.ModelFileInvalid,
-			"the model's file %s cannot be used: its architecture reads text but does not continue any; use a chat model", opts.Path).
+			"the model file %s cannot be used: its architecture reads text but does not write any; use a chat model", opts.Path).
 			With("path", opts.Path)
 	}
 	vocab := newVocabulary(weights.Vocab())
@@ -129,13 +131,13 @@ func newModel(backend *llamacpp.Backend, weights *llamacpp.Model, p parameters, 
 	prompter, err := chatprompt.NewPrompter(source, vocab)
 	if err != nil {
 		return nil, errs.New(errs.ModelFileInvalid,
-			"the chat template of %s cannot be read: %v; set the model's parameter chat_template", opts.Path, err).
+			"the chat template of %s is not valid: %v; set the model's parameter chat_template", opts.Path, err).
 			With("path", opts.Path).WithCause(err)
 	}
 	slots := p.Parallel * slotsPerSequence
-	p.MicroBatch = p.microBatch(opts.Device != ggml.DeviceCPU && p.GPULayers != 0 && len(ggml.Accelerators()) > 0)
+	p.MicroBatch = p.MicroBatchOn(opts.Device != ggml.DeviceCPU && p.GPULayers != 0 && len(ggml.Accelerators()) > 0)
 	context, err := weights.NewContext(backend, llamacpp.ContextOptions{
-		Tokens:     contextTokens(p.Context, weights.TrainedContext()),
+		Tokens:     p.ContextTokens(weights.TrainedContext()),
 		Batch:      p.Batch,
 		MicroBatch: p.MicroBatch,
 		Sequences:  slots,
@@ -143,7 +145,7 @@ func newModel(backend *llamacpp.Backend, weights *llamacpp.Model, p parameters, 
 	})
 	if err != nil {
 		return nil, errs.New(errs.MemoryBusy,
-			"there is no memory for a context of %d tokens (%v); lower the model's parameter n_ctx", p.Context, err).WithCause(err)
+			"there is not enough memory for a context of %d tokens (%v); lower the model's parameter n_ctx", p.Context, err).WithCause(err)
 	}
 	return &model{
 		parameters: p,
@@ -164,16 +166,7 @@ func newModel(backend *llamacpp.Backend, weights *llamacpp.Model, p parameters, 
 	}, nil
 }
 
-// slotsPerSequence is how many conversations the cache keeps apart for each one
-// that may be at work: the others wait for their next turn. They cost nothing
-// but the cells that nobody else needs.
+// slotsPerSequence is the number of conversations that the cache keeps for each
+// active one. The others stay cached for their next request; they use only cells
+// that are free.
 const slotsPerSequence = 2
-
-// contextTokens cuts the context to what the model was trained on, where the
-// file says that.
-func contextTokens(asked, trained int) int {
-	if trained > 0 {
-		return min(asked, trained)
-	}
-	return asked
-}

@@ -14,9 +14,10 @@ import (
 
 	"github.com/lexilingo/modelgateway/engines"
 	"github.com/lexilingo/modelgateway/engines/errs"
+	"github.com/lexilingo/modelgateway/engines/llama/settings"
 )
 
-// badFile is a file that must not load.
+// badFile is a file that must not load, unless reason is 0.
 type badFile struct {
 	name   string
 	path   string
@@ -24,7 +25,7 @@ type badFile struct {
 	says   string
 }
 
-// badFiles makes every kind of file that is no usable model out of a good one.
+// badFiles returns unusable files of every kind, made from a good one.
 func badFiles(t *testing.T) []badFile {
 	t.Helper()
 	good, err := os.ReadFile(starter())
@@ -58,7 +59,7 @@ func badFiles(t *testing.T) []badFile {
 	}
 	invalid := errs.ModelFileInvalid
 	return []badFile{
-		{"missing", filepath.Join(dir, "none.gguf"), errs.ModelFileMissing, "not there"},
+		{"missing", filepath.Join(dir, "none.gguf"), errs.ModelFileMissing, "does not exist"},
 		{"empty", write("empty.gguf", nil), invalid, "empty"},
 		{"three bytes", write("three.gguf", good[:3]), invalid, "ends after 3 bytes"},
 		{"another kind of file", write("text.gguf", []byte("This is not a model.")), invalid, "not a GGUF file"},
@@ -79,7 +80,8 @@ func TestBadFiles(t *testing.T) {
 		t.Run(f.name, func(t *testing.T) {
 			m, err := tryLoad(f.path, nil)
 			if f.reason == 0 {
-				// A harmless change: the others fail for their own reason.
+				// A harmless change shows that the others do not fail because of
+				// any change.
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -140,23 +142,23 @@ func TestSettings(t *testing.T) {
 		})
 	}
 	for name, c := range map[string]struct {
-		p           parameters
+		p           settings.Parameters
 		accelerated bool
 		want        int
 	}{
-		"CPU":           {parameters{Batch: 2048}, false, 128},
-		"accelerator":   {parameters{Batch: 2048}, true, 512},
-		"own":           {parameters{Batch: 2048, MicroBatch: 64}, true, 64},
-		"small batches": {parameters{Batch: 96}, false, 96},
+		"CPU":           {settings.Parameters{Batch: 2048}, false, 128},
+		"accelerator":   {settings.Parameters{Batch: 2048}, true, 512},
+		"own":           {settings.Parameters{Batch: 2048, MicroBatch: 64}, true, 64},
+		"small batches": {settings.Parameters{Batch: 96}, false, 96},
 	} {
-		if got := c.p.microBatch(c.accelerated); got != c.want {
+		if got := c.p.MicroBatchOn(c.accelerated); got != c.want {
 			t.Errorf("%s: micro-batches of %d tokens, want %d", name, got, c.want)
 		}
 	}
-	// A mapped file and an own template do as well.
+	// A mapped file and a template of the configuration work as well.
 	m := load(t, starter(), map[string]any{"load_mode": "map", "parallel": 1, "chat_template": "{{ messages[0].content }}"})
 	prompt, err := m.prompt(task{messages: conversation("", "Hello")})
 	if err != nil || len(prompt.Tokens) == 0 || len(prompt.Tokens) > 5 {
-		t.Errorf("the own template gave %v, %v", prompt, err)
+		t.Errorf("the template of the configuration gave %v, %v", prompt, err)
 	}
 }

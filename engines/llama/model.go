@@ -9,13 +9,14 @@ import (
 	"github.com/lexilingo/modelgateway/engines/llama/batching"
 	"github.com/lexilingo/modelgateway/engines/llama/chatprompt"
 	"github.com/lexilingo/modelgateway/engines/llama/llamacpp"
+	"github.com/lexilingo/modelgateway/engines/llama/settings"
 	"github.com/lexilingo/modelgateway/engines/tutor"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
 // model is a loaded model.
 type model struct {
-	parameters parameters
+	parameters settings.Parameters
 	weights    *llamacpp.Model
 	vocab      *vocabulary
 	prompter   *chatprompt.Prompter
@@ -95,15 +96,15 @@ func (m *model) ExplainVietnamese(ctx context.Context, req *gatewayv1.ExplainVie
 	return &gatewayv1.ExplainVietnameseResponse{Explanation: text, FinishReason: result.Finish, Usage: usage(result)}, nil
 }
 
-// task is what every kind of request comes down to.
+// task is a request of any kind.
 type task struct {
 	messages []*gatewayv1.ChatMessage
 	sampling *gatewayv1.SamplingOptions // may be nil
 	thinking bool
-	grammar  string // GBNF; "" is none
+	grammar  string // GBNF; empty for none
 }
 
-// text generates the whole of an answer.
+// text generates a complete answer.
 func (m *model) text(ctx context.Context, t task) (string, batching.Result, error) {
 	var b strings.Builder
 	result, err := m.generate(ctx, t, func(text string) error {
@@ -121,11 +122,11 @@ func (m *model) generate(ctx context.Context, t task, emit func(string) error) (
 	if t.sampling == nil {
 		t.sampling = &gatewayv1.SamplingOptions{}
 	}
-	sampling := m.parameters.sampling(t.sampling, m.seed())
-	sampling.Grammar = t.grammar
-	chooser, err := m.weights.NewSampler(sampling)
+	options := sampling(m.parameters, t.sampling, m.seed())
+	options.Grammar = t.grammar
+	chooser, err := m.weights.NewSampler(options)
 	if err != nil {
-		return batching.Result{}, errs.New(errs.Internal, "llama.cpp does not read the answer's grammar").WithCause(err)
+		return batching.Result{}, errs.New(errs.Internal, "llama.cpp refuses the grammar of the answer").WithCause(err)
 	}
 	limit := m.parameters.MaxTokens
 	if t.sampling.MaxTokens != nil {
@@ -134,8 +135,8 @@ func (m *model) generate(ctx context.Context, t task, emit func(string) error) (
 	return m.scheduler.Generate(ctx, batching.Request{
 		Prompt:    prompt.Tokens,
 		MaxTokens: limit,
-		// A limit that the caller did not choose, or that only bounds a shape,
-		// is no reason to refuse a request.
+		// The server refuses a request for its limit only if the caller chose it and
+		// no grammar ends the answer.
 		CapToRoom:     t.sampling.MaxTokens == nil || t.grammar != "",
 		Stop:          t.sampling.GetStop(),
 		InsideThought: prompt.InsideThought,
@@ -152,7 +153,7 @@ func (m *model) prompt(t task) (chatprompt.Prompt, error) {
 		}
 		messages[i] = chatprompt.Message{Role: role, Content: message.GetContent()}
 	}
-	// A grammar describes the whole answer; it has no room for a thought.
+	// A grammar describes the whole answer, so there cannot be a thought before it.
 	prompt, err := m.prompter.Prompt(messages, t.thinking && t.grammar == "")
 	if err != nil {
 		return prompt, errs.New(errs.InvalidRequest, "the model's chat template refuses the conversation: %v", err).WithCause(err)
@@ -169,7 +170,7 @@ func roleName(r gatewayv1.Role) (string, error) {
 	case gatewayv1.Role_ROLE_ASSISTANT:
 		return chatprompt.RoleAssistant, nil
 	default:
-		return "", errs.New(errs.InvalidRequest, "a message has no role; it must be system, user or assistant")
+		return "", errs.New(errs.InvalidRequest, "a message has no role; set it to system, user or assistant")
 	}
 }
 

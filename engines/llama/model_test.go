@@ -13,10 +13,10 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// testContext is the context window of the tests' models and references.
+// testContext is the size of the context in the tests, also of llama-server's.
 const testContext = 2048
 
-// starter is the model that ships with the project.
+// starter returns the path of the starter model.
 func starter() string { return filepath.Join("..", "..", "models", "starter", "chat.gguf") }
 
 // load loads a model as a worker does, and closes it after the test.
@@ -34,8 +34,8 @@ func load(t *testing.T, path string, settings map[string]any) *model {
 	return m
 }
 
-// sharedEngine is one for the test process: llama.cpp's back ends and log are a
-// process's, not an engine's.
+// sharedEngine is the only engine of the test process, because llama.cpp's back ends
+// and log belong to the process.
 var sharedEngine = New()
 
 func tryLoad(path string, settings map[string]any) (*model, error) {
@@ -56,8 +56,8 @@ func tryLoad(path string, settings map[string]any) (*model, error) {
 	return m.(*model), nil
 }
 
-// conversation makes messages of contents: user and assistant in turn, after a
-// system message if the first content is not "".
+// conversation returns messages with the given contents: a system message unless
+// the first content is empty, then user and assistant in turn.
 func conversation(system string, turns ...string) []*gatewayv1.ChatMessage {
 	var out []*gatewayv1.ChatMessage
 	if system != "" {
@@ -73,7 +73,7 @@ func conversation(system string, turns ...string) []*gatewayv1.ChatMessage {
 	return out
 }
 
-// greedy always takes the likeliest token, without penalties.
+// greedy always takes the most likely token, without penalties.
 func greedy(maxTokens int32) *gatewayv1.SamplingOptions {
 	return &gatewayv1.SamplingOptions{
 		Temperature:     proto.Float32(0),
@@ -82,7 +82,7 @@ func greedy(maxTokens int32) *gatewayv1.SamplingOptions {
 	}
 }
 
-// chatAnswer is a whole answer.
+// chatAnswer is a complete answer.
 type chatAnswer struct {
 	text   string
 	pieces []string

@@ -13,8 +13,8 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// conversations are ordinary ones: nothing in them is spelled like a special
-// token of the model.
+// conversations returns conversations without the text of any special token of the
+// model.
 func conversations() [][]*gatewayv1.ChatMessage {
 	return [][]*gatewayv1.ChatMessage{
 		conversation("", "Hello"),
@@ -34,7 +34,7 @@ func referenceMessages(messages []*gatewayv1.ChatMessage) []map[string]string {
 	return out
 }
 
-// recorder notes the tokens that a sampler chooses.
+// recorder records the tokens that a sampler chooses.
 type recorder struct {
 	batching.Sampler
 	tokens []batching.Token
@@ -46,10 +46,10 @@ func (r *recorder) Sample(index int) batching.Token {
 	return t
 }
 
-// tokens generates and returns the tokens themselves.
+// tokens generates an answer and returns its tokens.
 func (m *model) tokens(t *testing.T, prompt []batching.Token, o *gatewayv1.SamplingOptions) []batching.Token {
 	t.Helper()
-	chooser, err := m.weights.NewSampler(m.parameters.sampling(o, 0))
+	chooser, err := m.weights.NewSampler(sampling(m.parameters, o, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,14 +104,15 @@ func TestParity(t *testing.T) {
 		}
 	})
 	t.Run("batched", func(t *testing.T) {
-		// Rows of a batch are rounded otherwise than one alone: enough to turn a tie.
+		// The rows of a batch are rounded differently from a single one, which can
+		// decide a tie.
 		var group sync.WaitGroup
 		certain, all := 0, 0
 		for _, a := range greedyAnswers {
 			certain, all = certain+a.certain(), all+len(a.Tokens)
 		}
 		if certain < all/2 {
-			t.Fatalf("only %d of %d choices come before a tie: this model tells too little", certain, all)
+			t.Fatalf("only %d of %d choices come before a tie: this model is not suitable for the test", certain, all)
 		}
 		for i, p := range slices.Concat(prompts, prompts) {
 			want := greedyAnswers[i%len(prompts)]
@@ -156,8 +157,9 @@ func TestParity(t *testing.T) {
 			FrequencyPenalty: proto.Float32(0.2), MaxTokens: proto.Int32(maxTokens),
 		}
 		for i, p := range prompts {
-			// Long prompts are computed in other parts than llama-server's, which
-			// rounds otherwise: enough to move a dice's edge, not a likeliest token.
+			// Long prompts are computed in other parts than llama-server's and so
+			// rounded differently. That can change a random choice, but not the most
+			// likely token.
 			if len(p) <= shortPrompt {
 				compare(t, i, m.tokens(t, p, o), want[i].Tokens)
 			}
@@ -165,7 +167,7 @@ func TestParity(t *testing.T) {
 	})
 }
 
-// shortPrompt is a prompt that both sides compute at once.
+// shortPrompt is the length of a prompt that both programs compute in one part.
 const shortPrompt = 256
 
 func TestPrefixReuse(t *testing.T) {
@@ -191,7 +193,7 @@ func TestPrefixReuse(t *testing.T) {
 		t.Errorf("another user with the same system prompt reused %d tokens of %d", got, prefix)
 	}
 
-	// Users that come together share the prefix that the first of them computes.
+	// Concurrent users share the prefix that the first of them computes.
 	fresh := load(t, starter(), nil)
 	var group sync.WaitGroup
 	usages := make([]*gatewayv1.Usage, 4)

@@ -15,21 +15,21 @@ import (
 	"time"
 )
 
-// reference is a llama-server on the model that is tested: what llama.cpp itself
-// makes of the same file.
+// reference is a llama-server with the tested model: it gives llama.cpp's own
+// results for the same file.
 type reference struct {
 	t   *testing.T
 	url string
 }
 
-// startReference starts llama-server with the sizes that the tests' models have.
+// startReference starts llama-server with the sizes of the tests' models.
 func startReference(t *testing.T, model string) *reference {
 	t.Helper()
 	program := filepath.Join(os.Getenv("MG_NATIVE_TOOLS"), "llama-server")
 	if os.Getenv("MG_NATIVE_TOOLS") == "" {
 		var err error
 		if program, err = exec.LookPath("llama-server"); err != nil {
-			t.Fatalf("llama-server is not there (%v): make native && scripts/native.sh tools, then make test", err)
+			t.Fatalf("llama-server is not installed (%v): make native && scripts/native.sh tools, then make test", err)
 		}
 	}
 	model, err := filepath.Abs(model)
@@ -41,7 +41,7 @@ func startReference(t *testing.T, model string) *reference {
 	var output bytes.Buffer
 	cmd := exec.Command(program, "-m", model, "--host", host, "--port", port, "-t", "2", "-tb", "2",
 		"-c", fmt.Sprint(testContext), "-np", "4", "--kv-unified", "--jinja", "--no-webui", "--no-warmup", "--log-disable")
-	// ggml also looks for its back ends in the working directory.
+	// ggml also searches its back ends in the working directory.
 	cmd.Dir = os.Getenv("MG_GGML_BACKENDS")
 	cmd.Stdout, cmd.Stderr = &output, &output
 	if err := cmd.Start(); err != nil {
@@ -79,8 +79,7 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// post calls the reference and decodes its answer. It may be called from any
-// goroutine.
+// post calls the reference and decodes its answer. It is safe for concurrent use.
 func (r *reference) post(path string, body, into any) error {
 	data, err := json.Marshal(body)
 	if err != nil {
@@ -108,7 +107,7 @@ func (r *reference) post(path string, body, into any) error {
 	return json.Unmarshal(text, into)
 }
 
-// template renders a conversation with the file's own template.
+// template renders a conversation with the template of the file.
 func (r *reference) template(messages []map[string]string) string {
 	r.t.Helper()
 	var got struct{ Prompt string }
@@ -136,11 +135,11 @@ type referenceAnswer struct {
 	Stop    string `json:"stop_type"`
 	Choices []struct {
 		Best []struct{ Logprob float64 } `json:"top_logprobs"`
-	} `json:"completion_probabilities"` // one for each token, where n_probs is asked for
+	} `json:"completion_probabilities"` // one for each token if n_probs is set
 }
 
-// certain returns how many tokens come before the first choice between two whose
-// logits differ by less than the rounding of another batch can.
+// certain returns the number of tokens before the first one whose logit is so close
+// to another's that the rounding of another batch could change the choice.
 func (a referenceAnswer) certain() int {
 	const rounding = 0.05
 	for i, c := range a.Choices {
@@ -151,7 +150,7 @@ func (a referenceAnswer) certain() int {
 	return len(a.Tokens)
 }
 
-// complete continues tokens, with llama-server's own names for the options.
+// complete continues tokens. The options have llama-server's names.
 func (r *reference) complete(tokens []int32, options map[string]any) (referenceAnswer, error) {
 	body := map[string]any{"prompt": tokens, "return_tokens": true}
 	for k, v := range options {

@@ -172,7 +172,7 @@ func TestFedWith(t *testing.T) {
 	fed := func(change func(*gatewayv1.SynthesizeRequest)) []float32 {
 		req := text("Hi")
 		change(req)
-		s, err := m.parameters.settings(m.voice.config, req)
+		s, err := m.parameters.optionsOf(m.voice.config, req)
 		if err != nil {
 			t.Fatal(err)
 		}

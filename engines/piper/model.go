@@ -61,7 +61,7 @@ func (m *model) Close() error {
 // Synthesize implements engines.Synthesizer. A sentence's sound is emitted before
 // the next one is computed.
 func (m *model) Synthesize(ctx context.Context, req *gatewayv1.SynthesizeRequest, emit func(*gatewayv1.SynthesizeResponse) error) error {
-	s, err := m.parameters.settings(m.voice.config, req)
+	s, err := m.parameters.optionsOf(m.voice.config, req)
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func (m *model) sentences(ctx context.Context, req *gatewayv1.SynthesizeRequest)
 
 // say computes and emits one sentence. One of which the voice knows no phoneme
 // makes no sound.
-func (m *model) say(ctx context.Context, sentence phonemes.Sentence, s settings, out *stream) error {
+func (m *model) say(ctx context.Context, sentence phonemes.Sentence, s options, out *stream) error {
 	ids := phonemes.ToIDs(m.voice.config, sentence.Symbols)
 	m.logUnknown(ids.Unknown)
 	if ids.Spoken == 0 {

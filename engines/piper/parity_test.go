@@ -126,7 +126,7 @@ func TestSamples(t *testing.T) {
 				t.Fatal(err)
 			}
 			ids := phonemes.ToIDs(m.voice.config, sentences[0].Symbols).Values
-			got, err := m.voice.speak(t.Context(), ids, settings{length: length})
+			got, err := m.voice.speak(t.Context(), ids, options{length: length})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -80,7 +80,7 @@ func (v *voice) invalid(format string, args ...any) *errs.Error {
 func (v *voice) try(ctx context.Context) error {
 	ids := v.config.IDs
 	tried := slices.Concat(ids[voicefile.Begin], ids[voicefile.Pad], []int64{v.config.LargestID()}, ids[voicefile.Pad], ids[voicefile.End])
-	_, err := v.speak(ctx, tried, settings{
+	_, err := v.speak(ctx, tried, options{
 		speaker: int64(v.config.Speakers) - 1, length: float32(v.config.LengthScale),
 	})
 	if err != nil && ctx.Err() == nil {
@@ -98,7 +98,7 @@ type speech struct {
 }
 
 // speak runs the graph, when the runs before it are done.
-func (v *voice) speak(ctx context.Context, ids []int64, s settings) (speech, error) {
+func (v *voice) speak(ctx context.Context, ids []int64, s options) (speech, error) {
 	inputs := map[string]onnx.Tensor{
 		"input":         onnx.Ints(ids, 1, int64(len(ids))),
 		"input_lengths": onnx.Ints([]int64{int64(len(ids))}, 1),

@@ -1,6 +1,10 @@
 package whisper
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/lexilingo/modelgateway/engines/whisper/settings"
+)
 
 func TestBlocks(t *testing.T) {
 	const minute = 60 * 16000
@@ -32,11 +36,11 @@ func TestBlocks(t *testing.T) {
 }
 
 func TestShortContext(t *testing.T) {
-	p := defaults()
+	p := parameters{settings.Defaults()}
 	if got := p.audioContext(16000); got != 0 {
 		t.Errorf("a full context is %d", got)
 	}
-	p.AudioContext = audioContextShort
+	p.AudioContext = settings.AudioContextShort
 	for seconds, want := range map[int]int{1: 192, 5: 384, 20: 1152, 29: 0, 60: 0} {
 		if got := p.audioContext(seconds * 16000); got != want {
 			t.Errorf("%d s take %d positions, want %d", seconds, got, want)

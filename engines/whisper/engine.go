@@ -16,6 +16,7 @@ import (
 	"github.com/lexilingo/modelgateway/engines/errs"
 	"github.com/lexilingo/modelgateway/engines/ggml"
 	"github.com/lexilingo/modelgateway/engines/whisper/modelfile"
+	"github.com/lexilingo/modelgateway/engines/whisper/settings"
 	"github.com/lexilingo/modelgateway/engines/whisper/whispercpp"
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
 )
@@ -26,8 +27,7 @@ const (
 
 	version = "1"
 
-	// windowSeconds is what whisper's encoder hears at once.
-	windowSeconds = 30
+	windowSeconds = settings.WindowSeconds
 )
 
 // Engine makes models of whisper.cpp's ggml files.

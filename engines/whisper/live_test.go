@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lexilingo/modelgateway/engines/whisper/settings"
 	"github.com/lexilingo/modelgateway/engines/whisper/speech"
 	"github.com/lexilingo/modelgateway/engines/whisper/transcript"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
@@ -38,7 +39,7 @@ func TestFullBuffersAreTrimmed(t *testing.T) {
 		"one segment to the buffers end": {[][]transcript.Segment{said(28 * time.Second)}, 1, 28 * time.Second},
 	} {
 		told := 0
-		tr := &transcription{model: &model{parameters: defaults()}, emit: func(*gatewayv1.TranscriptionEvent) error { told++; return nil }}
+		tr := &transcription{model: &model{parameters: parameters{settings.Defaults()}}, emit: func(*gatewayv1.TranscriptionEvent) error { told++; return nil }}
 		l := &live{transcription: tr, buffer: make([]float32, fullSamples)}
 		for _, pass := range c.passes {
 			l.text.Update(pass)

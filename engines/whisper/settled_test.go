@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/lexilingo/modelgateway/engines/whisper/settings"
 	"github.com/lexilingo/modelgateway/engines/whisper/speech"
 	"github.com/lexilingo/modelgateway/engines/whisper/whispercpp"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
@@ -14,7 +15,7 @@ func TestSettled(t *testing.T) {
 	const heard = 3 * speech.Rate
 	segments := said(1e9, 2e9)
 	settled := func(change func(*live, *clip)) bool {
-		l := &live{transcription: &transcription{model: &model{parameters: defaults()}}, passed: heard, sounded: heard}
+		l := &live{transcription: &transcription{model: &model{parameters: parameters{settings.Defaults()}}}, passed: heard, sounded: heard}
 		l.buffer = make([]float32, heard+speech.Rate)
 		l.text.Update(segments)
 		l.text.Update(segments)

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""An engine in Python: character n-grams that tell languages apart and imitate them.
+"""An example of an engine in Python: character n-grams that detect and imitate languages.
 
-It stands for whatever model you keep in Python. Its model is a JSON file that
-maps languages to texts; `load` counts their n-grams. The task "invoke" has the
-method detect_language; the task "chat" goes on in the language that it is
-spoken to in. It needs the package modelgateway (clients/python).
+Replace it with your own model. Its model file is JSON and maps languages to
+texts; load counts their n-grams. The task "invoke" has the method
+detect_language; the task "chat" continues in the language of the user. It needs
+the package modelgateway (clients/python).
 """
 
 import collections
@@ -18,10 +18,10 @@ from typing import Any
 from modelgateway import InvalidRequest, ModelFileInvalid, engine
 from modelgateway.v1 import chat_pb2
 
-# The longest text that is looked at; more of it would not change what language it is.
+# Longer texts are truncated; more characters would not change the detected language.
 MAX_CHARACTERS = 10_000
 
-# How many characters a language might use, for those that its text has not.
+# Assumed number of different characters in a language, for characters that its text lacks.
 CHARACTERS = 500
 
 
@@ -29,9 +29,9 @@ CHARACTERS = 500
 class Parameters:
     """The model's `parameters` in the configuration."""
 
-    order: int = 4  # characters of a gram
-    max_tokens: int = 200  # of an answer, where the request does not say
-    delay: float = 0.0  # seconds before each character, to watch it at work
+    order: int = 4  # characters per n-gram
+    max_tokens: int = 200  # for requests without a limit
+    delay: float = 0.0  # seconds before each character, to slow it down
 
 
 class NgramEngine(engine.Engine):
@@ -47,9 +47,9 @@ class NgramEngine(engine.Engine):
             texts = json.loads(options.file().read_text(encoding="utf-8"))
             languages = {str(language): str(text) for language, text in texts.items()}
         except (OSError, ValueError, AttributeError) as error:
-            raise ModelFileInvalid("the model's file is not a JSON object of texts") from error
+            raise ModelFileInvalid("the model's file must be a JSON object that maps languages to texts") from error
         if not all(languages.values()) or not languages:
-            raise ModelFileInvalid("the model's file has a language without a text, or none at all")
+            raise ModelFileInvalid("the model's file must have at least one language, and a text for each")
         model = NgramModel(parameters)
         for done, (language, text) in enumerate(languages.items(), 1):
             model.learn(language, text)
@@ -60,7 +60,7 @@ class NgramEngine(engine.Engine):
 class NgramModel(engine.Model):
     def __init__(self, parameters: Parameters) -> None:
         self.parameters = parameters
-        # For each language and each context: how often which character came next.
+        # For each language and context: how often each character followed.
         self.counts: dict[str, dict[str, collections.Counter[str]]] = {}
 
     @property
@@ -77,7 +77,7 @@ class NgramModel(engine.Model):
                     contexts[text[at - length : at]][character] += 1
 
     def surprise(self, language: str, text: str, call: engine.Call) -> float:
-        """Bits that a character of the text costs under a language: Witten-Bell smoothing, from the shortest
+        """Returns the bits per character of the text in a language, with Witten-Bell smoothing from the shortest
         context to the longest."""
         contexts, bits = self.counts[language], 0.0
         for at, character in enumerate(text):
@@ -100,14 +100,14 @@ class NgramModel(engine.Model):
         weights = {language: 2 ** ((best - cost) * len(text)) for language, cost in costs.items()}
         return {language: weight / sum(weights.values()) for language, weight in weights.items()}
 
-    # What the model can do: the tasks by their names.
+    # One method for each task.
 
     def invoke(self, method: str, params: dict[str, Any], call: engine.Call) -> dict[str, Any]:
         text = params.get("text")
         if method != "detect_language":
-            raise InvalidRequest(f"there is no method {method!r}; there is detect_language")
+            raise InvalidRequest(f"unknown method {method!r}; the only one is detect_language")
         if not isinstance(text, str) or not text:
-            raise InvalidRequest("params.text must be a text")
+            raise InvalidRequest("params.text must be a non-empty string")
         scores = self.detect(text, call)
         return {"language": max(scores, key=lambda language: scores[language]), "probabilities": scores}
 
@@ -122,7 +122,7 @@ class NgramModel(engine.Model):
         choice = random.Random(sampling.seed if sampling.HasField("seed") else None)
         said = heard[-self.parameters.order :] + " "
         for count in range(limit):
-            call.wait(self.parameters.delay)  # ends the answer at once if it is cancelled
+            call.wait(self.parameters.delay)  # raises if the call is cancelled
             character = self.next_character(contexts, said, choice)
             said = (said + character)[-self.parameters.order :]
             call.count()
@@ -133,7 +133,7 @@ class NgramModel(engine.Model):
         yield engine.finish(prompt_tokens=len(heard), completion_tokens=limit, cut=True)
 
     def next_character(self, contexts: dict[str, collections.Counter[str]], said: str, choice: random.Random) -> str:
-        """Draws from the longest context that was seen."""
+        """Draws a character from the longest known context."""
         for length in range(self.parameters.order - 1, -1, -1):
             seen = contexts.get(said[len(said) - length :])
             if seen:

@@ -1,9 +1,12 @@
 // Command protodeps writes the third-party .proto files that proto/ imports.
 //
-// Their sources are the descriptors inside the Go modules that the server
-// links anyway, so go.sum pins them and generation needs no registry of protos.
+// It prints them from the descriptors inside the Go modules that the server
+// links, so go.sum pins them and no registry of protos is needed.
 //
-// Usage: go run ./scripts/protodeps DIR
+// It is a module of its own, so that users of the main module do not depend on
+// the printer.
+//
+// Usage: go run -C scripts/protodeps . DIR
 package main
 
 import (
@@ -15,6 +18,10 @@ import (
 	"github.com/jhump/protoreflect/desc/protoprint"
 	"google.golang.org/genproto/googleapis/api/annotations"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	// The main module selects the versions of the modules above: the protos
+	// printed are those that the server links.
+	_ "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
 func main() {

@@ -12,40 +12,41 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// maxInputBytes is the most that the API takes in one message.
+// maxInputBytes is the size limit of the API for one message.
 const maxInputBytes = 1_000_000
 
-// routingFlags say who may answer.
+// routingFlags select the models that may answer.
 type routingFlags struct {
-	Model      string `short:"m" placeholder:"NAME" help:"Model to ask instead of the task's own."`
-	LocalOnly  bool   `help:"Never ask a model outside this machine."`
-	NoFallback bool   `help:"Ask no other model if the first cannot answer."`
-	Stats      bool   `help:"Tell afterwards who answered and how fast; always told on a terminal."`
+	Model      string `short:"m" placeholder:"NAME" help:"Use this model instead of the one configured for the task."`
+	LocalOnly  bool   `help:"Use only models on the server's machine."`
+	NoFallback bool   `help:"Do not fall back to another model."`
+	Stats      bool   `help:"Print which model answered and how fast. Always on if standard error is a terminal."`
 }
 
 func (r routingFlags) routing() *gatewayv1.Routing {
 	return &gatewayv1.Routing{LocalOnly: r.LocalOnly, NoFallback: r.NoFallback}
 }
 
-// told prints who answered, where that is wanted or a surprise.
-func (r routingFlags) told(con *console, served *gatewayv1.ServedBy, usage *gatewayv1.Usage) {
+// printServed prints which model answered, if the user wants to know or if it was
+// a fallback.
+func (r routingFlags) printServed(con *console, served *gatewayv1.ServedBy, usage *gatewayv1.Usage) {
 	if r.Stats || con.errTTY || served.GetFallback() {
 		fmt.Fprintln(con.err, con.paint(con.errTTY, dim)(servedLine(served, usage)))
 	}
 }
 
-// samplingFlags choose tokens; unset ones are left to the model.
+// samplingFlags are the sampling options. For those not set, the model's defaults apply.
 type samplingFlags struct {
-	Temperature      *float32 `placeholder:"NUMBER" help:"0 is greedy, 2 the wildest."`
-	TopP             *float32 `name:"top-p" placeholder:"NUMBER" help:"Nucleus sampling, above 0 to 1."`
-	TopK             *int32   `name:"top-k" placeholder:"NUMBER" help:"Only the k likeliest tokens."`
-	MinP             *float32 `name:"min-p" placeholder:"NUMBER" help:"Only tokens this likely beside the likeliest."`
-	RepeatPenalty    *float32 `placeholder:"NUMBER" help:"Divides the logits of tokens already seen."`
-	PresencePenalty  *float32 `placeholder:"NUMBER" help:"Subtracted from the logits of tokens already seen."`
-	FrequencyPenalty *float32 `placeholder:"NUMBER" help:"Subtracted once per earlier occurrence."`
-	Seed             *uint32  `placeholder:"NUMBER" help:"Makes sampling repeatable."`
-	MaxTokens        *int32   `placeholder:"NUMBER" help:"Most tokens of an answer."`
-	Stop             []string `sep:"none" placeholder:"TEXT" help:"End before this text; may be repeated."`
+	Temperature      *float32 `placeholder:"NUMBER" help:"Randomness: 0 always picks the likeliest token, 2 is the maximum."`
+	TopP             *float32 `name:"top-p" placeholder:"NUMBER" help:"Sample from the likeliest tokens up to this total probability (above 0, at most 1)."`
+	TopK             *int32   `name:"top-k" placeholder:"NUMBER" help:"Sample from this many of the likeliest tokens."`
+	MinP             *float32 `name:"min-p" placeholder:"NUMBER" help:"Ignore tokens less likely than this fraction of the likeliest one."`
+	RepeatPenalty    *float32 `placeholder:"NUMBER" help:"Divisor of the logits of tokens already used."`
+	PresencePenalty  *float32 `placeholder:"NUMBER" help:"Subtracted from the logits of tokens already used."`
+	FrequencyPenalty *float32 `placeholder:"NUMBER" help:"Subtracted from a token's logit for each earlier use."`
+	Seed             *uint32  `placeholder:"NUMBER" help:"Random seed, for repeatable answers."`
+	MaxTokens        *int32   `placeholder:"NUMBER" help:"Maximum length of the answer, in tokens."`
+	Stop             []string `sep:"none" placeholder:"TEXT" help:"Stop before this text. Can be repeated."`
 }
 
 func (s samplingFlags) options() *gatewayv1.SamplingOptions {
@@ -57,14 +58,14 @@ func (s samplingFlags) options() *gatewayv1.SamplingOptions {
 }
 
 type chatCommand struct {
-	Text     []string `arg:"" optional:"" help:"What to say. None: a conversation on a terminal, else standard input."`
-	System   string   `short:"s" placeholder:"TEXT" help:"Instructions to the model."`
-	Thinking bool     `help:"Let a reasoning model think first."`
+	Text     []string `arg:"" optional:"" help:"Message. Default: a conversation on a terminal, otherwise standard input."`
+	System   string   `short:"s" placeholder:"TEXT" help:"System prompt: instructions to the model."`
+	Thinking bool     `help:"Let a reasoning model think before it answers."`
 	routingFlags
 	samplingFlags
 }
 
-// Run answers one message, or holds a conversation.
+// Run sends one message, or holds a conversation.
 func (c chatCommand) Run(ctx context.Context, g *globals, con *console) error {
 	if len(c.Text) == 0 && con.inTTY {
 		return c.converse(ctx, g, con)
@@ -79,7 +80,7 @@ func (c chatCommand) Run(ctx context.Context, g *globals, con *console) error {
 	})
 }
 
-// opening returns a conversation's first messages.
+// opening returns the first messages of a conversation.
 func (c chatCommand) opening(text string) []*gatewayv1.ChatMessage {
 	var messages []*gatewayv1.ChatMessage
 	if c.System != "" {
@@ -88,10 +89,11 @@ func (c chatCommand) opening(text string) []*gatewayv1.ChatMessage {
 	return append(messages, &gatewayv1.ChatMessage{Role: gatewayv1.Role_ROLE_USER, Content: text})
 }
 
-// answer prints an answer as it arrives and returns it, as far as it came.
+// answer prints an answer as it arrives and returns it. With an error, it returns
+// the part that arrived.
 func (c chatCommand) answer(ctx context.Context, client *modelgateway.Client, messages []*gatewayv1.ChatMessage, g *globals, con *console) (string, error) {
-	wait := startWaiting(ctx, client, con, g.JSON)
-	defer wait.stop()
+	status := startStatus(ctx, client, con, g.JSON)
+	defer status.stop()
 	stream, err := client.StreamChat(ctx, &gatewayv1.StreamChatRequest{
 		Messages: messages, Sampling: c.options(), Thinking: c.Thinking, Model: c.Model, Routing: c.routing(),
 	})
@@ -105,7 +107,7 @@ func (c chatCommand) answer(ctx context.Context, client *modelgateway.Client, me
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		wait.stop()
+		status.stop()
 		if err == nil {
 			text.WriteString(piece.GetDelta())
 			last = piece
@@ -118,13 +120,13 @@ func (c chatCommand) answer(ctx context.Context, client *modelgateway.Client, me
 			return text.String(), err
 		}
 	}
-	wait.stop()
+	status.stop()
 	if !g.JSON {
 		fmt.Fprintln(con.out)
 		if last.GetFinishReason() == gatewayv1.FinishReason_FINISH_REASON_LENGTH {
-			fmt.Fprintln(con.err, con.paint(con.errTTY, dim)("(cut off: raise --max-tokens for more)"))
+			fmt.Fprintln(con.err, con.paint(con.errTTY, dim)("(the answer reached the token limit: raise --max-tokens for more)"))
 		}
-		c.told(con, last.GetServedBy(), last.GetUsage())
+		c.printServed(con, last.GetServedBy(), last.GetUsage())
 	}
 	return text.String(), nil
 }
@@ -137,7 +139,7 @@ func (c chatCommand) show(piece *gatewayv1.StreamChatResponse, g *globals, con *
 	return err
 }
 
-// input returns the text of the arguments, or of standard input without any.
+// input returns the text of the arguments, or standard input if there are none.
 func input(args []string, con *console) (string, error) {
 	text := strings.Join(args, " ")
 	if len(args) == 0 || len(args) == 1 && args[0] == "-" {
@@ -149,11 +151,11 @@ func input(args []string, con *console) (string, error) {
 	}
 	switch {
 	case strings.TrimSpace(text) == "":
-		return "", usagef("there is no text: give it as arguments or on standard input")
+		return "", usagef("no text: give it as arguments or on standard input")
 	case len(text) > maxInputBytes:
 		return "", usagef("the text is longer than %d bytes", maxInputBytes)
 	case !utf8.ValidString(text):
-		return "", usagef("the text is not UTF-8")
+		return "", usagef("the text is not valid UTF-8")
 	}
 	return text, nil
 }

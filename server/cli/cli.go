@@ -19,9 +19,9 @@ import (
 
 // globals are the flags of every command that calls a server.
 type globals struct {
-	Addr    string        `help:"Server's gRPC address." default:"127.0.0.1:50051" env:"MODELGATEWAY_ADDR"`
-	JSON    bool          `name:"json" help:"Print JSON: one object, or one per line for streams."`
-	Timeout time.Duration `help:"Give up after this long; 0 waits for ever." default:"5m"`
+	Addr    string        `help:"gRPC address of the server." default:"127.0.0.1:50051" env:"MODELGATEWAY_ADDR"`
+	JSON    bool          `name:"json" help:"Print JSON: one object, or one object per line for streams."`
+	Timeout time.Duration `help:"Give up after this long; 0 means no limit." default:"5m"`
 }
 
 // cli is the command line.
@@ -30,48 +30,49 @@ type cli struct {
 
 	Serve      serveCommand      `cmd:"" help:"Run the server."`
 	Status     statusCommand     `cmd:"" help:"Show the server's memory, threads and models."`
-	Models     modelsCommand     `cmd:"" help:"List the models, or follow what happens to them."`
-	Load       loadCommand       `cmd:"" help:"Load a model ahead of its first request."`
-	Unload     unloadCommand     `cmd:"" help:"Unpin and unload a model."`
-	Plan       planCommand       `cmd:"" help:"Tell whether a model would fit, and who would go for it."`
-	Chat       chatCommand       `cmd:"" help:"Chat: one message, or a conversation without one."`
+	Models     modelsCommand     `cmd:"" help:"List the models, or watch their state changes."`
+	Load       loadCommand       `cmd:"" help:"Load a model before its first request."`
+	Unload     unloadCommand     `cmd:"" help:"Unload a model, and unpin it."`
+	Plan       planCommand       `cmd:"" help:"Show whether a model would fit and what would be unloaded."`
+	Chat       chatCommand       `cmd:"" help:"Send a chat message, or hold a conversation."`
 	Grammar    grammarCommand    `cmd:"" help:"Correct English text."`
-	Respond    respondCommand    `cmd:"" help:"Answer a learner as their tutor."`
-	Explain    explainCommand    `cmd:"" help:"Explain English in Vietnamese."`
-	Transcribe transcribeCommand `cmd:"" help:"Turn a recording, or live speech, into text."`
-	Synthesize synthesizeCommand `cmd:"" help:"Speak a text: into a file, or to a player."`
-	Pronounce  pronounceCommand  `cmd:"" help:"Score how well a text was read aloud."`
-	Pull       pullCommand       `cmd:"" help:"Download a published model, or list what can be had."`
-	Doctor     doctorCommand     `cmd:"" help:"Check engines, models, memory, permissions and ports."`
-	Version    versionCommand    `cmd:"" help:"Print versions."`
+	Respond    respondCommand    `cmd:"" help:"Reply to a learner in the role of a tutor."`
+	Explain    explainCommand    `cmd:"" help:"Explain English text in Vietnamese."`
+	Transcribe transcribeCommand `cmd:"" help:"Transcribe a recording or live speech."`
+	Synthesize synthesizeCommand `cmd:"" help:"Convert text to speech."`
+	Pronounce  pronounceCommand  `cmd:"" help:"Score the pronunciation of a text that was read aloud."`
+	Pull       pullCommand       `cmd:"" help:"Download published models, or list them."`
+	Doctor     doctorCommand     `cmd:"" help:"Check the configuration, engines, models, memory and ports."`
+	Version    versionCommand    `cmd:"" help:"Print version information."`
 }
 
 const description = `ModelGateway serves chat, grammar and speech models under a memory budget.
 
-Exit codes: 0 done, 1 failed, 2 wrong request, 3 no server, 4 not found,
-5 cannot be served as configured, 6 busy, 7 too late, 8 not allowed, 130 interrupted.`
+Exit codes: 0 success, 1 failure, 2 invalid command line or request, 3 server not
+reachable, 4 not found, 5 model cannot run as configured, 6 temporarily unavailable,
+7 timed out, 8 not permitted, 130 interrupted.`
 
-// console is where a command reads and writes.
+// console is where a command reads its input and writes its output.
 type console struct {
-	in         io.Reader
-	out, err   io.Writer
-	inTTY      bool // in is a terminal
-	outTTY     bool // out is a terminal
-	errTTY     bool // err is a terminal
-	plainColor bool // colours are not wanted
+	in       io.Reader
+	out, err io.Writer
+	inTTY    bool // in is a terminal
+	outTTY   bool // out is a terminal
+	errTTY   bool // err is a terminal
+	noColor  bool // the user does not want colours
 }
 
 func terminal() *console {
 	return &console{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr,
-		inTTY:      isatty.IsTerminal(os.Stdin.Fd()),
-		outTTY:     isatty.IsTerminal(os.Stdout.Fd()),
-		errTTY:     isatty.IsTerminal(os.Stderr.Fd()),
-		plainColor: os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb",
+		inTTY:   isatty.IsTerminal(os.Stdin.Fd()),
+		outTTY:  isatty.IsTerminal(os.Stdout.Fd()),
+		errTTY:  isatty.IsTerminal(os.Stderr.Fd()),
+		noColor: os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb",
 	}
 }
 
-// run parses the arguments and runs the command. It returns the exit code.
+// run parses the arguments, runs the command and returns the exit code.
 func run(ctx context.Context, args []string, con *console, build Build) int {
 	var c cli
 	exit := -1
@@ -92,24 +93,34 @@ func run(ctx context.Context, args []string, con *console, build Build) int {
 	}
 	parsed, err := parser.Parse(args)
 	if exit >= 0 {
-		return exit // --help
+		return exit // after --help
 	}
 	if err != nil {
-		fmt.Fprintf(con.err, "modelgateway: %v\nRun \"modelgateway --help\" for the commands.\n", err)
+		fmt.Fprintf(con.err, "modelgateway: %v\nRun \"%s --help\" for help.\n", err, commandName(err))
 		return exitUsage
 	}
 	return report(parsed.Run(), &c.globals, con)
 }
 
-// usageError is a wrong command line that the parser could not see.
+// commandName returns the program and the command that a parse error is about.
+func commandName(err error) string {
+	name := "modelgateway"
+	var parseError *kong.ParseError
+	if errors.As(err, &parseError) && parseError.Context.Selected() != nil {
+		name += " " + parseError.Context.Selected().Name
+	}
+	return name
+}
+
+// usageError is a mistake in the command line that the parser cannot detect.
 type usageError struct{ error }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
-// errQuiet ends a command that has said itself what is wrong.
-var errQuiet = errors.New("failed")
+// errReported is the error of a command that has already printed what is wrong.
+var errReported = errors.New("failed")
 
-// withClient runs a call of the server under the command's deadline.
+// withClient runs call with a client of the server and the command's deadline.
 func (g *globals) withClient(ctx context.Context, call func(context.Context, *modelgateway.Client) error) error {
 	client, err := g.client()
 	if err != nil {
@@ -132,15 +143,15 @@ func (g *globals) client() (*modelgateway.Client, error) {
 	return client, nil
 }
 
-// checkAddr refuses what can be no server's address. The gRPC library would try
-// to resolve it, and what fails so looks like a server that does not run.
+// checkAddr checks the form of an address. The gRPC library would try to resolve
+// an invalid one, and the failure would look as if no server were running.
 func checkAddr(addr string) error {
 	if path, ok := strings.CutPrefix(addr, "unix:"); ok && path != "" || strings.Contains(addr, ":///") {
 		return nil
 	}
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil || port == "" || strings.ContainsFunc(host+port, unicode.IsSpace) {
-		return usagef("--addr is %q: it must be host:port or unix:/path", addr)
+		return usagef("--addr %q is not an address: use host:port or unix:/path", addr)
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-func TestHelpIsAsWritten(t *testing.T) {
+func TestHelpMatchesGoldenFiles(t *testing.T) {
 	for name, args := range map[string][]string{
 		"modelgateway": {"--help"}, "serve": {"serve", "--help"}, "chat": {"chat", "--help"}, "grammar": {"grammar", "--help"},
 		"transcribe": {"transcribe", "--help"}, "synthesize": {"synthesize", "--help"}, "pronounce": {"pronounce", "--help"},
@@ -32,7 +32,7 @@ func TestHelpIsAsWritten(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got.code != exitOK || got.out != string(want) {
-				t.Errorf("exit code %d, and help is not as in %s (go test -update writes it):\n%s", got.code, file, got.out)
+				t.Errorf("exit code %d, or the help differs from %s (\"go test -update\" rewrites it):\n%s", got.code, file, got.out)
 			}
 		})
 	}
@@ -40,7 +40,7 @@ func TestHelpIsAsWritten(t *testing.T) {
 
 func TestWithoutServer(t *testing.T) {
 	dir := t.TempDir()
-	nobody := "--addr=unix:" + filepath.Join(dir, "none.sock")
+	noServer := "--addr=unix:" + filepath.Join(dir, "none.sock")
 	clip, sound := filepath.Join(dir, "clip.wav"), filepath.Join(dir, "sound.wav")
 	write(t, clip, "RIFF")
 	for _, args := range [][]string{
@@ -48,7 +48,7 @@ func TestWithoutServer(t *testing.T) {
 		{"chat", "hi"}, {"grammar", "hi"}, {"respond", "hi"}, {"explain", "hi"},
 		{"transcribe", clip}, {"transcribe", "-"}, {"synthesize", "hi"}, {"synthesize", "hi", "-o", sound}, {"pronounce", clip, "--text=hi"},
 	} {
-		finish(t, command(t, append(args, nobody)...)).check(t, exitNoServer, "no server answers", "modelgateway serve")
+		finish(t, command(t, append(args, noServer)...)).check(t, exitNoServer, "no server answers", "modelgateway serve")
 	}
 }
 
@@ -56,7 +56,7 @@ func TestWrongCommandLines(t *testing.T) {
 	finish(t, command(t, "lod", "qwen")).check(t, exitUsage, `did you mean "load"`)
 	finish(t, command(t, "chat", "--temperature=hot", "hi")).check(t, exitUsage, "--temperature")
 	finish(t, command(t, "respond", "--level=D1", "hi")).check(t, exitUsage, "--level")
-	finish(t, command(t, "grammar", "")).check(t, exitUsage, "there is no text")
+	finish(t, command(t, "grammar", "")).check(t, exitUsage, "no text: give it")
 	finish(t, command(t, "serve", "--config=none.yaml")).check(t, exitUsage, "none.yaml")
 	for _, addr := range []string{"bad addr ::", "localhost", "my host:50051", "unix:", "127.0.0.1:"} {
 		finish(t, command(t, "status", "--addr", addr)).check(t, exitUsage, "--addr", "host:port")
@@ -66,11 +66,11 @@ func TestWrongCommandLines(t *testing.T) {
 	finish(t, command(t, "serve", "--config", starter)).check(t, exitUsage, "none.gguf")
 	empty := command(t, "chat")
 	empty.Stdin = strings.NewReader(" \n")
-	finish(t, empty).check(t, exitUsage, "there is no text")
+	finish(t, empty).check(t, exitUsage, "no text: give it")
 }
 
-// What scripts/build.sh passes is what is printed.
-func TestVersionIsWhatTheBuildSaid(t *testing.T) {
+// The version and the revision that scripts/build.sh sets are printed.
+func TestVersionIsSetByTheBuild(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "modelgateway")
 	build := exec.Command("go", "build", "-ldflags", "-X main.version=1.2.3 -X main.revision=0123abcd", "-o", program, "../../cmd/modelgateway")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -94,7 +94,7 @@ func TestCommandsOfARunningServer(t *testing.T) {
 		r := s.run(t, "chat", "Hello", "there")
 		r.check(t, exitOK)
 		if r.out != "The quick brown fox jumps over the lazy dog. \n" || r.err != "" {
-			t.Errorf("answered %q, told %q", r.out, r.err)
+			t.Errorf("printed %q, and %q on standard error", r.out, r.err)
 		}
 		s.run(t, "chat", "--stats", "hi").check(t, exitOK, "fast · 10 tokens")
 		s.run(t, "chat", "--max-tokens=2", "hi").check(t, exitOK, "The quick \n", "--max-tokens")
@@ -124,29 +124,29 @@ func TestCommandsOfARunningServer(t *testing.T) {
 		s.run(t, "models").check(t, exitOK, "DECLARED", "fast", "ready", "64 MiB", "fast: A model for tests.")
 		s.run(t, "models", "huge").check(t, exitOK, "4.9 GiB")
 		s.run(t, "models", "--json").check(t, exitOK, `"state": "MODEL_STATE_READY"`)
-		s.run(t, "status").check(t, exitOK, "memory   64 MiB of 300 MiB", "WAITING")
+		s.run(t, "status").check(t, exitOK, "memory   64 MiB of 300 MiB", "QUEUED")
 	})
 	t.Run("load and unload", func(t *testing.T) {
 		s.run(t, "load", "--pin", "slow").check(t, exitOK, "slow loading", "slow is ready (pinned): 100 MiB")
 		s.run(t, "plan", "slow").check(t, exitOK, "already loaded", "loads in about")
-		s.run(t, "plan", "huge").check(t, exitOK, "never fits", "stays")
+		s.run(t, "plan", "huge").check(t, exitOK, "never fits", "keep")
 		s.run(t, "unload", "slow").check(t, exitOK, "slow is unloaded, 100 MiB freed")
 	})
 	t.Run("errors", func(t *testing.T) {
-		s.run(t, "chat", "-m", "nobody", "hi").check(t, exitNotFound, `MODEL_NOT_FOUND: no model "nobody"`, "modelgateway models")
+		s.run(t, "chat", "-m", "missing", "hi").check(t, exitNotFound, `MODEL_NOT_FOUND: no model "missing"`, "modelgateway models")
 		s.run(t, "chat", "-m", "broken", "hi").check(t, exitUnservable, "MODEL_FILE_INVALID: ", "modelgateway doctor")
 		s.run(t, "chat", "-m", "broken", "hi").check(t, exitBusy, "LOAD_COOLDOWN", "Try again in")
 		s.run(t, "load", "huge").check(t, exitUnservable, "MODEL_EXCEEDS_BUDGET", "MAX_MEMORY_MB")
 		s.run(t, "models").check(t, exitOK, "broken failed: MODEL_FILE_INVALID")
 		crash := s.run(t, "chat", `fault:{"fault":"crash","fault_after_tokens":2,"token_interval_us":50000}`)
 		crash.check(t, exitBusy, "ENGINE_CRASHED")
-		// A crash may take the last piece with it.
+		// A crash may lose the last part of the output.
 		if crash.out != "The quick \n" && crash.out != "The \n" {
-			t.Errorf("what came before the crash is %q", crash.out)
+			t.Errorf("the output before the crash is %q", crash.out)
 		}
 		s.run(t, "chat", "--timeout=300ms", `fault:{"fault":"stall"}`).check(t, exitDeadline, "--timeout")
 		s.run(t, "chat", "--temperature=3", "hi").check(t, exitUsage, "INVALID_REQUEST", "temperature")
-		s.run(t, "--json", "load", "nobody").check(t, exitNotFound, `{"error":{"reason":"MODEL_NOT_FOUND"`, `"exit_code":4`)
+		s.run(t, "--json", "load", "missing").check(t, exitNotFound, `{"error":{"reason":"MODEL_NOT_FOUND"`, `"exit_code":4`)
 	})
 }
 
@@ -162,19 +162,19 @@ func TestInterruptedAnswer(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	said := make([]byte, len("The quick "))
-	if _, err := bufio.NewReader(stdout).Read(said); err != nil {
+	begin := make([]byte, len("The quick "))
+	if _, err := bufio.NewReader(stdout).Read(begin); err != nil {
 		t.Fatal(err)
 	}
 	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
 	if _ = cmd.Wait(); cmd.ProcessState.ExitCode() != exitInterrupted || errOut.Len() > 0 {
-		t.Errorf("exit code %d, said %q", cmd.ProcessState.ExitCode(), errOut.String())
+		t.Errorf("exit code %d, printed %q", cmd.ProcessState.ExitCode(), errOut.String())
 	}
 }
 
-func TestWatchFollowsUntilInterrupted(t *testing.T) {
+func TestWatchRunsUntilInterrupted(t *testing.T) {
 	s := start(t)
 	cmd := s.command(t, "models", "fast", "--watch")
 	stdout, err := cmd.StdoutPipe()
@@ -185,7 +185,7 @@ func TestWatchFollowsUntilInterrupted(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := bufio.NewScanner(stdout)
-	follow := func(want string) {
+	await := func(want string) {
 		for lines.Scan() {
 			if strings.Contains(lines.Text(), want) {
 				return
@@ -193,9 +193,9 @@ func TestWatchFollowsUntilInterrupted(t *testing.T) {
 		}
 		t.Fatalf("the events ended without %q", want)
 	}
-	follow("unloaded")
+	await("unloaded")
 	s.run(t, "chat", "hi").check(t, exitOK)
-	follow("loading → ready")
+	await("loading → ready")
 	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}

@@ -16,19 +16,19 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-const converseHelp = `/reset         start over
-/system TEXT   set the instructions and start over; without TEXT: take them away
-/help          this list
-/quit          end; Ctrl-D does too
+const converseHelp = `/reset         start a new conversation
+/system TEXT   set the system prompt and start a new conversation; without TEXT: remove it
+/help          show this list
+/quit          quit, like Ctrl-D
 Ctrl-C         stop the answer`
 
-// lineReader reads a person's lines.
+// lineReader reads lines from the user.
 type lineReader interface {
 	Prompt(prompt string) (string, error)
 	AppendHistory(line string)
 }
 
-// conversation is what has been said so far.
+// conversation is a chat on the terminal and its messages so far.
 type conversation struct {
 	command  chatCommand
 	client   *modelgateway.Client
@@ -45,20 +45,20 @@ func (c chatCommand) converse(ctx context.Context, g *globals, con *console) err
 	}
 	defer func() { _ = client.Close() }()
 	if _, err := client.Status(ctx, &gatewayv1.StatusRequest{}); err != nil {
-		return err // better now than after the first line is typed
+		return err // before the user types the first line
 	}
 	lines := liner.NewLiner()
 	defer func() { _ = lines.Close() }()
 	lines.SetCtrlCAborts(true)
 	defer endOnTerminate(lines)()
-	fmt.Fprintln(con.err, con.paint(con.errTTY, dim)("Type a message; /help lists the commands, Ctrl-D ends."))
+	fmt.Fprintln(con.err, con.paint(con.errTTY, dim)("Type a message. /help lists the commands, Ctrl-D quits."))
 	conv := &conversation{command: c, client: client, globals: g, con: con}
 	conv.reset()
 	return conv.loop(lines)
 }
 
-// endOnTerminate ends the process on SIGTERM with the terminal as it was: the
-// line editor waits for a key and would not notice.
+// endOnTerminate restores the terminal and ends the process on SIGTERM. The line
+// editor waits for a key and does not notice the signal.
 func endOnTerminate(lines *liner.State) (stop func()) {
 	terminated := make(chan os.Signal, 1)
 	signal.Notify(terminated, syscall.SIGTERM)
@@ -95,17 +95,17 @@ func (v *conversation) loop(lines lineReader) error {
 		}
 		lines.AppendHistory(line)
 		if strings.HasPrefix(line, "/") {
-			if end := v.order(line); end {
+			if quit := v.runCommand(line); quit {
 				return nil
 			}
 			continue
 		}
-		v.say(line)
+		v.send(line)
 	}
 }
 
-// order obeys a line that begins with a slash.
-func (v *conversation) order(line string) (end bool) {
+// runCommand runs a line that begins with a slash.
+func (v *conversation) runCommand(line string) (quit bool) {
 	name, rest, _ := strings.Cut(line, " ")
 	switch name {
 	case "/quit", "/exit":
@@ -123,9 +123,9 @@ func (v *conversation) order(line string) (end bool) {
 
 func (v *conversation) reset() { v.messages = nil }
 
-// say asks and answers. A failed or stopped answer leaves the conversation as
-// far as it came, so that the next line goes on from there.
-func (v *conversation) say(line string) {
+// send sends a message and prints the answer. If the answer fails or is stopped,
+// the part that arrived stays in the conversation.
+func (v *conversation) send(line string) {
 	// The conversation outlives an interrupted answer: each has its own context.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -141,7 +141,7 @@ func (v *conversation) say(line string) {
 		report(err, v.globals, v.con)
 	}
 	if text == "" {
-		return // nothing was answered: the question is not kept either
+		return // without an answer, the message is dropped too
 	}
 	v.messages = append(messages, &gatewayv1.ChatMessage{Role: gatewayv1.Role_ROLE_ASSISTANT, Content: text})
 }

@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// terminalOf starts the program on a terminal of its own: standard error, and what
-// the command has not set otherwise.
+// terminalOf is a program that runs on its own terminal. Standard error is the
+// terminal; so are standard input and output unless the command sets them.
 type terminalOf struct {
 	t      *testing.T
 	master *os.File
@@ -26,7 +26,7 @@ type terminalOf struct {
 
 func onTerminal(t *testing.T, cmd *exec.Cmd) *terminalOf {
 	t.Helper()
-	// Not blocking, so that reads can have a deadline.
+	// Reads can have a deadline only if the file does not block.
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
 	if err != nil {
 		t.Skipf("no terminals here: %v", err)
@@ -55,7 +55,7 @@ func onTerminal(t *testing.T, cmd *exec.Cmd) *terminalOf {
 	return &terminalOf{t: t, master: master, cmd: cmd}
 }
 
-// unlock makes the terminal's other side usable and returns its number.
+// unlock unlocks the slave side of the terminal and returns its number.
 func unlock(t *testing.T, master *os.File) (number int) {
 	t.Helper()
 	raw, err := master.SyscallConn()
@@ -75,14 +75,14 @@ func unlock(t *testing.T, master *os.File) (number int) {
 	return number
 }
 
-// patience is how long a terminal may show nothing that is waited for.
-const patience = 20 * time.Second
+// expectTimeout is how long a test waits for a text on the terminal.
+const expectTimeout = 20 * time.Second
 
-// expect reads until the terminal shows the text, and forgets what it read.
+// expect reads until the terminal shows the text, and discards what it read.
 func (o *terminalOf) expect(text string) {
 	o.t.Helper()
 	buf := make([]byte, 4096)
-	if err := o.master.SetReadDeadline(time.Now().Add(patience)); err != nil {
+	if err := o.master.SetReadDeadline(time.Now().Add(expectTimeout)); err != nil {
 		o.t.Fatal(err)
 	}
 	for {
@@ -105,20 +105,21 @@ func (o *terminalOf) send(keys string) {
 	}
 }
 
-// expectPrompt waits until the terminal shows the prompt and its keys are the
-// line editor's: the editor takes Ctrl-C from the terminal only after it has
-// printed its prompt, and one that is pressed between the two is a signal.
+// expectPrompt waits until the terminal shows the prompt and the line editor reads
+// the keys. The editor switches to raw mode after it has printed its prompt; a
+// Ctrl-C between the two is still a signal.
 func (o *terminalOf) expectPrompt() {
 	o.t.Helper()
 	o.expect("> ")
-	for end := time.Now().Add(patience); !o.keysAreTheEditors(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(expectTimeout); !o.rawMode(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
-			o.t.Fatal("the prompt is there, and Ctrl-C still a signal")
+			o.t.Fatal("the prompt appeared, but Ctrl-C still is a signal")
 		}
 	}
 }
 
-func (o *terminalOf) keysAreTheEditors() bool {
+// rawMode reports whether the terminal passes Ctrl-C on as a key.
+func (o *terminalOf) rawMode() bool {
 	o.t.Helper()
 	raw, err := o.master.SyscallConn()
 	if err != nil {
@@ -153,7 +154,7 @@ func TestConversation(t *testing.T) {
 	}
 }
 
-func TestConversationStopsAnswersAndGoesOn(t *testing.T) {
+func TestConversationContinuesAfterAStoppedAnswer(t *testing.T) {
 	s := start(t)
 	o := onTerminal(t, s.command(t, "chat", "--system=Be kind."))
 	o.expectPrompt()

@@ -4,50 +4,23 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	"github.com/fatih/color"
 
-	"github.com/lexilingo/modelgateway/server/internal/config"
+	"github.com/lexilingo/modelgateway/server/internal/doctor"
 )
-
-// Levels of a finding.
-const (
-	levelOK   = "OK"
-	levelWarn = "WARN"
-	levelFail = "FAIL"
-)
-
-// finding is the result of one check.
-type finding struct {
-	Level  string `json:"level"`
-	Check  string `json:"check"`
-	Detail string `json:"detail"`
-	Remedy string `json:"remedy,omitempty"`
-}
-
-func ok(check, format string, args ...any) finding {
-	return finding{Level: levelOK, Check: check, Detail: fmt.Sprintf(format, args...)}
-}
-
-func warn(check, remedy, format string, args ...any) finding {
-	return finding{Level: levelWarn, Check: check, Remedy: remedy, Detail: fmt.Sprintf(format, args...)}
-}
-
-func fail(check, remedy, format string, args ...any) finding {
-	return finding{Level: levelFail, Check: check, Remedy: remedy, Detail: fmt.Sprintf(format, args...)}
-}
 
 type doctorCommand struct {
 	serverFlags
 }
 
-// Run checks everything that a server with these settings needs, without one.
+// Run prints what the doctor finds for a server with these settings. The server
+// need not run.
 func (d doctorCommand) Run(ctx context.Context, g *globals, con *console) error {
 	ctx, cancel := g.deadline(ctx)
 	defer cancel()
-	var findings []finding
-	tell := func(found ...finding) {
+	var findings []doctor.Finding
+	report := func(found ...doctor.Finding) {
 		findings = append(findings, found...)
 		if !g.JSON {
 			printFindings(con, found)
@@ -55,37 +28,18 @@ func (d doctorCommand) Run(ctx context.Context, g *globals, con *console) error 
 	}
 	cfg, err := d.load()
 	if err != nil {
-		tell(fail("configuration", "Correct what is named; docs/configuration.md has every key.", "%s", oneLine(err)))
-	} else {
-		tell(checkConfiguration(cfg)...)
-		if err := checkMachine(ctx, cfg, tell); err != nil {
-			return err
-		}
-	}
-	return conclude(con, g, findings)
-}
-
-// checkMachine runs the checks that need a configuration, in the order in which
-// a failure explains the ones after it.
-func checkMachine(ctx context.Context, cfg *config.Config, tell func(...finding)) error {
-	tell(checkDirectories(cfg)...)
-	tell(checkMemory(cfg)...)
-	engines, err := checkEngines(ctx, cfg, tell)
-	if err != nil {
+		report(doctor.InvalidConfiguration(err))
+	} else if err := doctor.Check(ctx, cfg, report); err != nil {
 		return err
 	}
-	tell(checkDevice(cfg, engines))
-	tell(checkModels(ctx, cfg, engines)...)
-	tell(checkKey(cfg))
-	tell(checkPorts(ctx, cfg)...)
-	return ctx.Err()
+	return summarize(con, g, findings)
 }
 
-func printFindings(con *console, findings []finding) {
-	paints := map[string]func(string) string{
-		levelOK:   con.paint(con.outTTY, color.FgGreen),
-		levelWarn: con.paint(con.outTTY, color.FgYellow),
-		levelFail: con.paint(con.outTTY, color.FgRed, color.Bold),
+func printFindings(con *console, findings []doctor.Finding) {
+	paints := map[doctor.Level]func(string) string{
+		doctor.OK:   con.paint(con.outTTY, color.FgGreen),
+		doctor.Warn: con.paint(con.outTTY, color.FgYellow),
+		doctor.Fail: con.paint(con.outTTY, color.FgRed, color.Bold),
 	}
 	for _, f := range findings {
 		fmt.Fprintf(con.out, "%s %-16s %s\n", paints[f.Level](fmt.Sprintf("%-4s", f.Level)), f.Check, f.Detail)
@@ -95,9 +49,10 @@ func printFindings(con *console, findings []finding) {
 	}
 }
 
-// conclude prints the sum and fails if anything did.
-func conclude(con *console, g *globals, findings []finding) error {
-	count := map[string]int{}
+// summarize prints the number of findings by level, with --json the findings
+// themselves too. It returns an error if a check failed.
+func summarize(con *console, g *globals, findings []doctor.Finding) error {
+	count := map[doctor.Level]int{}
 	for _, f := range findings {
 		count[f.Level]++
 	}
@@ -105,16 +60,14 @@ func conclude(con *console, g *globals, findings []finding) error {
 		encoder := json.NewEncoder(con.out)
 		encoder.SetIndent("", "  ")
 		encoder.SetEscapeHTML(false)
-		if err := encoder.Encode(map[string]any{"findings": findings, "failed": count[levelFail], "warned": count[levelWarn]}); err != nil {
+		if err := encoder.Encode(map[string]any{"findings": findings, "failed": count[doctor.Fail], "warned": count[doctor.Warn]}); err != nil {
 			return err
 		}
 	} else {
-		fmt.Fprintf(con.out, "\n%d ok, %d warnings, %d failed\n", count[levelOK], count[levelWarn], count[levelFail])
+		fmt.Fprintf(con.out, "\n%d ok, %d warnings, %d failed\n", count[doctor.OK], count[doctor.Warn], count[doctor.Fail])
 	}
-	if count[levelFail] > 0 {
-		return errQuiet
+	if count[doctor.Fail] > 0 {
+		return errReported
 	}
 	return nil
 }
-
-func oneLine(err error) string { return strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ") }

@@ -5,11 +5,13 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/lexilingo/modelgateway/engines/bundled"
 )
 
-// The files of the speech engines are looked into: the shipped ones are right,
-// and what is wrong with others is told with what to get.
-func TestDoctorLooksIntoSpeechModels(t *testing.T) {
+// The doctor reads the files of the speech engines: it accepts the starter models,
+// and says what is wrong with others and what to download.
+func TestDoctorChecksSpeechModelFiles(t *testing.T) {
 	starter, err := filepath.Abs("../../models/starter")
 	if err != nil {
 		t.Fatal(err)
@@ -43,16 +45,19 @@ func TestDoctorLooksIntoSpeechModels(t *testing.T) {
 	place("pronunciation.onnx", "odd/onnx/model.onnx")
 	place("", "odd/vocab.json")
 	place("pronunciation.vocab.json", "none/vocab.json")
-	file := filepath.Join(dir, "gateway.yaml")
+	for _, engine := range bundled.Engines() {
+		if err := os.Symlink(filepath.Join(programs, "engine-fault"), filepath.Join(dir, engine.Program)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file := filepath.Join(dir, "config.yaml")
 	write(t, file, fmt.Sprintf(`
-models_dir: %s
-engines_dir: %s
+models_dir: %[1]s
+engines_dir: %[1]s
 engines:
-  whisper: {command: [engine-fault]}
-  piper: {command: [engine-fault]}
-  hubert: {command: [engine-fault]}
+  my-whisper: {command: [engine-whisper]} # the program says which engine it is, not the name
 models:
-  w-good: {engine: whisper, path: ggml-good.bin}
+  w-good: {engine: my-whisper, path: ggml-good.bin}
   w-page: {engine: whisper, path: ggml-page.bin}
   w-vad: {engine: whisper, path: ggml-good.bin, parameters: {vad_model: %[1]s/ggml-page.bin}}
   w-none: {engine: whisper, path: none.bin}
@@ -65,12 +70,12 @@ models:
   h-odd: {engine: hubert, path: odd}
   h-none: {engine: hubert, path: none}
 tasks: {}
-`, dir, programs))
+`, dir))
 	finish(t, command(t, "doctor", "--config", file, "--state-dir", t.TempDir(), "--grpc-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0")).
 		check(t, exitFailed,
-			"OK   engine whisper", "OK   engine piper", "OK   engine hubert",
+			"OK   engine my-whisper", "OK   engine whisper", "OK   engine piper", "OK   engine hubert",
 			"OK   model w-good", "FAIL model w-page", "FAIL model w-vad", "FAIL model w-none", "ggml-base.bin",
 			"OK   model p-good", "FAIL model p-alone", "alone.onnx.json", "FAIL model p-page", "FAIL model p-none", "rhasspy/piper-voices",
-			"OK   model h-good", "FAIL model h-mute", "vocab.json is not there", "FAIL model h-odd", "no table of symbols",
+			"OK   model h-good", "FAIL model h-mute", "vocab.json is missing", "FAIL model h-odd", "does not map symbols to numbers",
 			"FAIL model h-none", "facebook/hubert-large-ls960-ft", "9 failed")
 }

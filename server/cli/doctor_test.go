@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/lexilingo/modelgateway/server/internal/doctor"
 )
 
 func TestDoctorWithoutServer(t *testing.T) {
@@ -20,17 +22,17 @@ func TestDoctorWithoutServer(t *testing.T) {
 		t.Error("the key is printed")
 	}
 
-	var told struct {
-		Findings []finding
+	var result struct {
+		Findings []doctor.Finding
 		Failed   int
 	}
 	r = finish(t, command(t, append(args, "--json")...))
-	if err := json.Unmarshal([]byte(r.out), &told); err != nil || told.Failed != 1 || r.code != exitFailed {
-		t.Errorf("%v: %d findings, %d failed, exit code %d", err, len(told.Findings), told.Failed, r.code)
+	if err := json.Unmarshal([]byte(r.out), &result); err != nil || result.Failed != 1 || r.code != exitFailed {
+		t.Errorf("%v: %d findings, %d failed, exit code %d", err, len(result.Findings), result.Failed, r.code)
 	}
 }
 
-func TestDoctorFindsWhatIsWrong(t *testing.T) {
+func TestDoctorReportsFailures(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -41,7 +43,7 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 		check(t, exitFailed, "FAIL state directory", "WARN models directory", "engine-fault", "FAIL HTTP address", "in use", "--http-listen")
 
 	finish(t, command(t, "doctor", "--config", settings(t), "--state-dir", t.TempDir(), "--device", "cuda")).
-		check(t, exitFailed, "FAIL device", "cuda is not there for fault", "MODEL_DEVICE=auto")
+		check(t, exitFailed, "FAIL device", "cuda is not available to fault", "MODEL_DEVICE=auto")
 
 	broken := t.TempDir()
 	write(t, broken+"/engine-fault", "#!/bin/sh\necho the licence has run out >&2\nexit 1\n")
@@ -56,7 +58,7 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 	finish(t, command(t, "doctor", "--config", file)).check(t, exitFailed, "FAIL configuration", "max_memory_mb")
 }
 
-func TestDoctorBesideAServer(t *testing.T) {
+func TestDoctorWithARunningServer(t *testing.T) {
 	file := settings(t)
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -65,7 +67,7 @@ func TestDoctorBesideAServer(t *testing.T) {
 	write(t, file, strings.Replace(string(text), "grammar: {primary: fast}", "grammar: {primary: broken, fallbacks: [fast]}", 1))
 	s := startWith(t, file)
 	ask := []string{"doctor", "--config", file, "--state-dir", t.TempDir(), "--grpc-listen", s.addr, "--http-listen", s.http}
-	finish(t, command(t, ask...)).check(t, exitFailed, "OK   server", "version dev runs at "+s.addr, "OK   fallbacks        0 of 0 requests")
+	finish(t, command(t, ask...)).check(t, exitFailed, "OK   server", "version dev is running at "+s.addr, "OK   fallbacks        0 of 0 requests")
 	s.run(t, "grammar", "She have a cat.").check(t, exitOK)
 	finish(t, command(t, ask...)).check(t, exitFailed, "WARN fallbacks", "1 of 1 requests", "from broken to fast because of MODEL_FILE_INVALID", "modelgateway models")
 }

@@ -16,18 +16,18 @@ import (
 // Exit codes.
 const (
 	exitOK          = 0
-	exitFailed      = 1   // anything else, and a doctor's FAIL
-	exitUsage       = 2   // wrong command line or request
+	exitFailed      = 1   // any other failure, and a FAIL of the doctor
+	exitUsage       = 2   // invalid command line or request
 	exitNoServer    = 3   // the server cannot be reached
 	exitNotFound    = 4   // no such model or task
-	exitUnservable  = 5   // the model cannot be served as configured
-	exitBusy        = 6   // worth a retry
-	exitDeadline    = 7   // too late
-	exitDenied      = 8   // not allowed
+	exitUnservable  = 5   // the model cannot run as configured
+	exitBusy        = 6   // temporarily unavailable, worth a retry
+	exitDeadline    = 7   // timed out
+	exitDenied      = 8   // not permitted
 	exitInterrupted = 130 // Ctrl-C
 )
 
-// failure is what is told of an error.
+// failure is what the user sees of an error.
 type failure struct {
 	Reason            string  `json:"reason,omitempty"`
 	Message           string  `json:"message"`
@@ -36,12 +36,12 @@ type failure struct {
 	ExitCode          int     `json:"exit_code"`
 }
 
-// report tells what went wrong and returns the exit code.
+// report prints an error and returns the exit code.
 func report(err error, g *globals, con *console) int {
 	if err == nil {
 		return exitOK
 	}
-	if errors.Is(err, errQuiet) {
+	if errors.Is(err, errReported) {
 		return exitFailed
 	}
 	f := explain(err, g.Addr)
@@ -51,7 +51,7 @@ func report(err error, g *globals, con *console) int {
 		return f.ExitCode
 	}
 	if f.ExitCode == exitInterrupted {
-		return f.ExitCode // who pressed Ctrl-C knows
+		return f.ExitCode // the user pressed Ctrl-C and needs no message
 	}
 	text := f.Message
 	if f.Reason != "" {
@@ -64,7 +64,7 @@ func report(err error, g *globals, con *console) int {
 	return f.ExitCode
 }
 
-// explain finds reason, remedy and exit code of an error.
+// explain returns the reason, remedy and exit code of an error.
 func explain(err error, addr string) failure {
 	if f, ok := explainPull(err); ok {
 		return f
@@ -86,22 +86,24 @@ func explain(err error, addr string) failure {
 	return f
 }
 
-// explainCode is for failures that the server did not explain: of the
-// connection, or of the client itself.
+const timeoutRemedy = "Allow more time with --timeout."
+
+// explainCode explains errors without a reason of the server: those of the
+// connection and of the client itself.
 func explainCode(e *modelgateway.Error, addr string) failure {
 	switch e.Code {
 	case codes.Unavailable:
 		return failure{
 			Message:  fmt.Sprintf("no server answers at %s", addr),
-			Remedy:   `Start one with "modelgateway serve", or name another with --addr or MODELGATEWAY_ADDR.`,
+			Remedy:   `Start one with "modelgateway serve", or set another address with --addr or MODELGATEWAY_ADDR.`,
 			ExitCode: exitNoServer,
 		}
 	case codes.Canceled:
 		return failure{Message: "interrupted", ExitCode: exitInterrupted}
 	case codes.DeadlineExceeded:
-		return failure{Message: "no answer within --timeout", Remedy: "Give more time with --timeout.", ExitCode: exitDeadline}
+		return failure{Message: "timed out before the server answered", Remedy: timeoutRemedy, ExitCode: exitDeadline}
 	case codes.Unimplemented:
-		return failure{Message: fmt.Sprintf("what answers at %s is not a ModelGateway of this version", addr), ExitCode: exitFailed}
+		return failure{Message: fmt.Sprintf("the server at %s does not know this command: it is another version of ModelGateway, or another program", addr), ExitCode: exitFailed}
 	case codes.InvalidArgument:
 		return failure{Message: e.Message, ExitCode: exitUsage}
 	default:
@@ -109,33 +111,33 @@ func explainCode(e *modelgateway.Error, addr string) failure {
 	}
 }
 
-// remedy returns the exit code of a reason and what a person can do.
+// remedy returns the exit code of a reason, and what the user can do.
 func remedy(e *modelgateway.Error) (int, string) {
 	switch e.Reason {
 	case gatewayv1.ErrorReason_ERROR_REASON_INVALID_REQUEST, gatewayv1.ErrorReason_ERROR_REASON_CONFIG_NOT_FIRST,
 		gatewayv1.ErrorReason_ERROR_REASON_AUDIO_UNREADABLE:
 		return exitUsage, ""
 	case gatewayv1.ErrorReason_ERROR_REASON_MODEL_NOT_FOUND:
-		return exitNotFound, `See "modelgateway models" for the names.`
+		return exitNotFound, `Run "modelgateway models" to list the models.`
 	case gatewayv1.ErrorReason_ERROR_REASON_TASK_UNKNOWN:
-		return exitNotFound, ""
+		return exitNotFound, `Choose a model for it under "tasks" in the server's configuration, or name one with --model.`
 	case gatewayv1.ErrorReason_ERROR_REASON_MODEL_EXCEEDS_BUDGET:
 		return exitUnservable, "Raise MAX_MEMORY_MB, or configure a smaller model."
 	case gatewayv1.ErrorReason_ERROR_REASON_MODEL_FILE_MISSING, gatewayv1.ErrorReason_ERROR_REASON_MODEL_FILE_INVALID,
 		gatewayv1.ErrorReason_ERROR_REASON_ENGINE_UNAVAILABLE:
-		return exitUnservable, `"modelgateway doctor" checks engines and files.`
+		return exitUnservable, `Run "modelgateway doctor" to check the engines and model files.`
 	case gatewayv1.ErrorReason_ERROR_REASON_MEMORY_BUSY, gatewayv1.ErrorReason_ERROR_REASON_QUEUE_FULL,
 		gatewayv1.ErrorReason_ERROR_REASON_RATE_LIMITED, gatewayv1.ErrorReason_ERROR_REASON_ENGINE_CRASHED,
 		gatewayv1.ErrorReason_ERROR_REASON_LOAD_COOLDOWN, gatewayv1.ErrorReason_ERROR_REASON_DRAINING:
 		return exitBusy, retryAdvice(e.RetryAfter)
 	case gatewayv1.ErrorReason_ERROR_REASON_DEADLINE_EXCEEDED:
-		return exitDeadline, "Give more time with --timeout."
+		return exitDeadline, timeoutRemedy
 	case gatewayv1.ErrorReason_ERROR_REASON_UNAUTHENTICATED, gatewayv1.ErrorReason_ERROR_REASON_FORBIDDEN:
 		return exitDenied, ""
 	case gatewayv1.ErrorReason_ERROR_REASON_CANCELLED:
 		return exitInterrupted, ""
 	default:
-		return exitFailed, "The server's log says more."
+		return exitFailed, "See the server's log for details."
 	}
 }
 

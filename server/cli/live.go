@@ -17,8 +17,8 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// live transcribes standard input while it comes. The first Ctrl-C is the end of
-// the speech, the second that of the command.
+// live transcribes standard input as it arrives. The first Ctrl-C ends the speech,
+// the second one the command.
 func (c transcribeCommand) live(ctx context.Context, g *globals, con *console) error {
 	audio, _, err := openRecording(standardInput, con)
 	if err != nil {
@@ -36,68 +36,68 @@ func (c transcribeCommand) live(ctx context.Context, g *globals, con *console) e
 	defer cancel(nil)
 	go func() {
 		select {
-		case <-signals: // ctx has this one too
+		case <-signals: // ctx ends with the same signal
 		case <-call.Done():
 			return
 		}
-		defer explainLater(con, "finishing; Ctrl-C again gives up")()
+		defer printLater(con, "finishing; press Ctrl-C again to abort")()
 		select {
 		case <-signals:
 			cancel(context.Canceled)
 		case <-call.Done():
 		}
 	}()
-	wait := startWaiting(call, client, con, g.JSON)
-	defer wait.stop()
+	waiting := startStatus(call, client, con, g.JSON)
+	defer waiting.stop()
 	stream, err := client.StreamTranscribe(call)
 	if err == nil {
 		err = stream.Send(&gatewayv1.StreamTranscribeRequest{Payload: &gatewayv1.StreamTranscribeRequest_Config{Config: c.config(con.errTTY || g.JSON)}})
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
-		return err // io.EOF: Recv tells why
+		return err // for io.EOF, Recv returns the reason
 	}
 	go func() {
-		if err := hear(ctx, stream, audio); err != nil {
+		if err := sendAudio(ctx, stream, audio); err != nil {
 			cancel(err)
 			return
 		}
 		if g.Timeout > 0 {
-			late := time.AfterFunc(g.Timeout, func() { cancel(context.DeadlineExceeded) })
-			context.AfterFunc(call, func() { late.Stop() })
+			timer := time.AfterFunc(g.Timeout, func() { cancel(context.DeadlineExceeded) })
+			context.AfterFunc(call, func() { timer.Stop() })
 		}
 	}()
-	err = c.follow(stream, wait, g, con)
-	if why := context.Cause(call); err != nil && why != nil {
-		err = ended(why)
+	err = c.printEvents(stream, waiting, g, con)
+	if cause := context.Cause(call); err != nil && cause != nil {
+		err = statusOf(cause)
 	}
 	return err
 }
 
-// explainLater tells a person at a terminal what is going on, unless it is over by
-// then.
-func explainLater(con *console, text string) (stop func()) {
+// printLater prints a text on a terminal after a moment, unless it is stopped
+// before.
+func printLater(con *console, text string) (stop func()) {
 	if !con.errTTY {
 		return func() {}
 	}
-	later := time.AfterFunc(waitBeforeTelling, func() { fmt.Fprintf(con.err, "\r\x1b[K%s\n", con.paint(true, dim)("("+text+")")) })
-	return func() { later.Stop() }
+	timer := time.AfterFunc(statusDelay, func() { fmt.Fprintf(con.err, "\r\x1b[K%s\n", con.paint(true, dim)("("+text+")")) })
+	return func() { timer.Stop() }
 }
 
-// ended is why a call was given up, as report understands it.
-func ended(why error) error {
-	if errors.Is(why, context.DeadlineExceeded) {
-		return status.FromContextError(why).Err()
+// statusOf returns the cause of a cancelled call in the form that explain expects.
+func statusOf(cause error) error {
+	if errors.Is(cause, context.DeadlineExceeded) {
+		return status.FromContextError(cause).Err()
 	}
-	return why
+	return cause
 }
 
-// hear sends audio as it comes, until its end or that of ctx.
-func hear(ctx context.Context, stream gatewayv1.ModelGatewayService_StreamTranscribeClient, audio io.Reader) error {
+// sendAudio sends audio as it arrives, until it ends or ctx does.
+func sendAudio(ctx context.Context, stream gatewayv1.ModelGatewayService_StreamTranscribeClient, audio io.Reader) error {
 	pieces := make(chan []byte)
 	failed := make(chan error, 1)
-	go func() { // standard input cannot be woken: it may outlive the command's work
+	go func() { // a read of standard input cannot be interrupted: this may outlive the call
 		for {
-			buf := make([]byte, recordingPiece)
+			buf := make([]byte, chunkBytes)
 			n, err := audio.Read(buf)
 			if n > 0 {
 				select {
@@ -117,7 +117,7 @@ func hear(ctx context.Context, stream gatewayv1.ModelGatewayService_StreamTransc
 		case piece := <-pieces:
 			msg := &gatewayv1.StreamTranscribeRequest{Payload: &gatewayv1.StreamTranscribeRequest_Audio{Audio: piece}}
 			if err := stream.Send(msg); err != nil {
-				return nil // Recv tells why
+				return nil // Recv returns the reason
 			}
 		case err := <-failed:
 			if !errors.Is(err, io.EOF) {
@@ -130,13 +130,13 @@ func hear(ctx context.Context, stream gatewayv1.ModelGatewayService_StreamTransc
 	}
 }
 
-// follow prints what is understood, to the end.
-func (c transcribeCommand) follow(stream gatewayv1.ModelGatewayService_StreamTranscribeClient, wait *waiting, g *globals, con *console) error {
+// printEvents prints the transcript until the stream ends.
+func (c transcribeCommand) printEvents(stream gatewayv1.ModelGatewayService_StreamTranscribeClient, waiting *statusLine, g *globals, con *console) error {
 	line := interimLine{con: con}
 	printed := false
 	for {
 		event, err := stream.Recv()
-		wait.stop()
+		waiting.stop()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -166,19 +166,19 @@ func (c transcribeCommand) follow(stream gatewayv1.ModelGatewayService_StreamTra
 			}
 		}
 		if event.GetServedBy() != nil {
-			c.told(con, event.GetServedBy(), nil)
+			c.printServed(con, event.GetServedBy(), nil)
 		}
 	}
 }
 
-// interimLine shows on one line of a terminal what is understood so far.
+// interimLine shows the interim transcript on one line of a terminal.
 type interimLine struct {
 	con   *console
 	drawn bool
 }
 
-// show draws the end of the text, as much as a line holds: what is certain as it
-// is, the rest dimmed.
+// show draws the end of the text, as much as fits on the line: the tentative part
+// is dimmed.
 func (l *interimLine) show(i *gatewayv1.InterimTranscript) {
 	if !l.con.errTTY {
 		return
@@ -186,11 +186,11 @@ func (l *interimLine) show(i *gatewayv1.InterimTranscript) {
 	clean := func(text string) string {
 		return (&console{outTTY: true}).printable(strings.NewReplacer("\n", " ", "\t", " ").Replace(text))
 	}
-	sure, guess := clean(i.GetCommittedText()), clean(i.GetTentativeText())
+	committed, tentative := clean(i.GetCommittedText()), clean(i.GetTentativeText())
 	room := terminalWidth(os.Stderr) - 1
-	guess = tail(guess, room)
-	sure = tail(sure, room-runewidth.StringWidth(guess))
-	fmt.Fprintf(l.con.err, "\r\x1b[K%s%s", sure, l.con.paint(true, dim)(guess))
+	tentative = tail(tentative, room)
+	committed = tail(committed, room-runewidth.StringWidth(tentative))
+	fmt.Fprintf(l.con.err, "\r\x1b[K%s%s", committed, l.con.paint(true, dim)(tentative))
 	l.drawn = true
 }
 
@@ -201,7 +201,8 @@ func (l *interimLine) clear() {
 	}
 }
 
-// tail is the end of a text that is too wide.
+// tail returns the end of a text that is wider than width, and the whole text
+// otherwise.
 func tail(text string, width int) string {
 	over := runewidth.StringWidth(text) - width
 	if over <= 0 {

@@ -17,11 +17,11 @@ const progressBarWidth = 30
 
 type loadCommand struct {
 	Name     string `arg:"" help:"Model to load."`
-	Pin      bool   `help:"Keep it loaded until \"unload\"."`
-	Priority string `help:"Which idle models may go for it: ${enum}." enum:"own,low,normal,high,critical" default:"own"`
+	Pin      bool   `help:"Keep the model loaded until \"unload\"."`
+	Priority string `help:"Priority of the load: ${enum}. Default: the model's own. Idle models of this priority or below can be unloaded for it." enum:"own,low,normal,high,critical" default:"own"`
 }
 
-// Run loads a model and shows how far it is.
+// Run loads a model and shows the progress.
 func (l loadCommand) Run(ctx context.Context, g *globals, con *console) error {
 	return g.withClient(ctx, func(ctx context.Context, c *modelgateway.Client) error {
 		start := time.Now()
@@ -54,39 +54,40 @@ func (l loadCommand) Run(ctx context.Context, g *globals, con *console) error {
 		if g.JSON {
 			return nil
 		}
-		_, err = fmt.Fprintf(con.out, "%s is %s: %s, in %s\n", l.Name, state(model), size(model.GetMemory().GetChargedBytes()), spanOf(time.Since(start)))
+		_, err = fmt.Fprintf(con.out, "%s is %s: %s, loaded in %s\n", l.Name, state(model), size(model.GetMemory().GetChargedBytes()), roundDuration(time.Since(start)))
 		return err
 	})
 }
 
-// progressLine shows a load on one line of a terminal, or as lines elsewhere.
+// progressLine shows the progress of a load: on one line of a terminal, otherwise
+// as a line for each step.
 type progressLine struct {
 	con   *console
 	name  string
 	drawn bool
-	said  string
+	step  string // printed last
 }
 
 func (p *progressLine) show(res *gatewayv1.LoadModelResponse) {
-	doing := stateName(res.GetState())
+	activity := stateName(res.GetState())
 	if res.GetState() == gatewayv1.ModelState_MODEL_STATE_UNLOADED {
-		doing = "waiting"
+		activity = "waiting"
 	}
-	text := p.name + " " + doing
+	text := p.name + " " + activity
 	if res.GetState() == gatewayv1.ModelState_MODEL_STATE_READY {
 		return
 	}
 	fraction := min(max(float64(res.GetProgress()), 0), 1)
 	if res.GetState() == gatewayv1.ModelState_MODEL_STATE_LOADING {
 		if left := res.GetExpectedRemaining(); left != nil {
-			text += ", about " + span(left) + " left"
+			text += ", about " + formatDuration(left) + " left"
 		}
 	}
 	if !p.con.errTTY {
-		// A log wants the steps, not every percent.
-		step := fmt.Sprintf("%s %s %.0f%%", p.name, doing, float64(int(fraction*10))*10)
-		if step != p.said {
-			p.said = step
+		// In a log file, one line for every tenth is enough.
+		step := fmt.Sprintf("%s %s %.0f%%", p.name, activity, float64(int(fraction*10))*10)
+		if step != p.step {
+			p.step = step
 			fmt.Fprintln(p.con.err, step)
 		}
 		return
@@ -106,7 +107,7 @@ type unloadCommand struct {
 	Name string `arg:"" help:"Model to unload."`
 }
 
-// Run unloads a model after its requests have ended.
+// Run unloads a model after its running requests have finished.
 func (u unloadCommand) Run(ctx context.Context, g *globals, con *console) error {
 	return g.withClient(ctx, func(ctx context.Context, c *modelgateway.Client) error {
 		res, err := c.UnloadModel(ctx, &gatewayv1.UnloadModelRequest{Name: u.Name})
@@ -116,17 +117,17 @@ func (u unloadCommand) Run(ctx context.Context, g *globals, con *console) error 
 		case g.JSON:
 			return writeJSON(con.out, res)
 		}
-		_, err = fmt.Fprintf(con.out, "%s is %s, %s freed\n", u.Name, state(res.GetModel()), used(res.GetFreedBytes()))
+		_, err = fmt.Fprintf(con.out, "%s is %s, %s freed\n", u.Name, state(res.GetModel()), sizeOrZero(res.GetFreedBytes()))
 		return err
 	})
 }
 
 type planCommand struct {
-	Name     string `arg:"" help:"Model to plan for."`
-	Priority string `help:"Priority of the request that would load it: ${enum}." enum:"own,low,normal,high,critical" default:"own"`
+	Name     string `arg:"" help:"Model that would be loaded."`
+	Priority string `help:"Priority of the planned load: ${enum}. Default: the model's own." enum:"own,low,normal,high,critical" default:"own"`
 }
 
-// Run tells what a load would do.
+// Run prints what a load would do.
 func (p planCommand) Run(ctx context.Context, g *globals, con *console) error {
 	return g.withClient(ctx, func(ctx context.Context, c *modelgateway.Client) error {
 		res, err := c.PlanLoad(ctx, &gatewayv1.PlanLoadRequest{Name: p.Name, Priority: priority(p.Priority)})
@@ -146,21 +147,22 @@ func writePlan(w io.Writer, name string, res *gatewayv1.PlanLoadResponse) error 
 		fmt.Fprintln(w, res.GetExplanation())
 	}
 	fmt.Fprintf(w, "needs %s (%s); %s of %s are free\n", size(res.GetRequiredBytes()), res.GetRequiredSource(),
-		used(res.GetFreeBytes()), size(res.GetBudgetBytes()))
+		sizeOrZero(res.GetFreeBytes()), size(res.GetBudgetBytes()))
 	if d := res.GetExpectedLoadDuration(); d != nil {
-		fmt.Fprintf(w, "loads in about %s\n", span(d))
+		fmt.Fprintf(w, "loads in about %s\n", formatDuration(d))
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, e := range res.GetEvictions() {
-		fmt.Fprintf(t, "goes\t%s\t%s\t%s\n", e.GetName(), size(e.GetFreedBytes()), e.GetWhy())
+		fmt.Fprintf(t, "unload\t%s\t%s\t%s\n", e.GetName(), size(e.GetFreedBytes()), e.GetWhy())
 	}
 	for _, k := range res.GetKept() {
-		fmt.Fprintf(t, "stays\t%s\t%s\t%s\n", k.GetName(), size(k.GetChargedBytes()), k.GetWhy())
+		fmt.Fprintf(t, "keep\t%s\t%s\t%s\n", k.GetName(), size(k.GetChargedBytes()), k.GetWhy())
 	}
 	return t.Flush()
 }
 
-// priority reads a flag that the parser has checked; "own" is the model's.
+// priority returns the value of a flag that the parser has validated. For "own" it
+// is PRIORITY_UNSPECIFIED: the priority of the model.
 func priority(name string) gatewayv1.Priority {
 	return gatewayv1.Priority(gatewayv1.Priority_value["PRIORITY_"+strings.ToUpper(name)])
 }

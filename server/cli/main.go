@@ -1,5 +1,5 @@
-// Package cli is the command line of the program modelgateway: the command that
-// serves, and those that call a server.
+// Package cli is the command line of the program modelgateway: the command
+// "serve", which runs the server, and the commands that call a server.
 package cli
 
 import (
@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// Main runs the command that the program's arguments name. It returns the exit
+// Main runs the command that the program's arguments name and returns the exit
 // code.
 func Main(build Build) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

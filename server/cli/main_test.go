@@ -15,10 +15,10 @@ import (
 	"time"
 )
 
-// programs is the folder with the built programs.
+// programs is the directory of the built programs.
 var programs string
 
-// TestMain builds what a person runs: the tests start real processes.
+// TestMain builds the programs: the tests start real processes.
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "mg")
@@ -38,14 +38,14 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// result is how a program ended.
+// result is the output and the exit code of a program.
 type result struct {
 	out, err string
 	code     int
 }
 
-// command prepares the program. It gets no variables of the gateway's from the
-// test's own environment.
+// command returns a command that runs modelgateway without the environment of the
+// test.
 func command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(filepath.Join(programs, "modelgateway"), args...)
@@ -74,7 +74,7 @@ func settings(t *testing.T) string {
 	good, bad := filepath.Join(dir, "good.bin"), filepath.Join(dir, "bad.bin")
 	write(t, good, "model")
 	write(t, bad, "corrupt")
-	file := filepath.Join(dir, "gateway.yaml")
+	file := filepath.Join(dir, "config.yaml")
 	write(t, file, fmt.Sprintf(`
 max_memory_mb: 300
 engines_dir: %[1]s
@@ -90,10 +90,10 @@ models:
 tasks:
   chat: {primary: fast}
   grammar: {primary: fast}
-  response: {primary: fast}
-  explain_vi: {primary: fast}
-  stt: {primary: fast}
-  tts: {primary: fast}
+  respond: {primary: fast}
+  explain_vietnamese: {primary: fast}
+  transcribe: {primary: fast}
+  synthesize: {primary: fast}
   pronunciation: {primary: fast}
 `, programs, dir))
 	return file
@@ -121,7 +121,7 @@ func start(t *testing.T) *serveProcess {
 	return startWith(t, settings(t))
 }
 
-// startWith runs one with a configuration of its own.
+// startWith is start with another configuration file.
 func startWith(t *testing.T, file string) *serveProcess {
 	t.Helper()
 	cmd := command(t, "serve", "--config", file, "--grpc-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--state-dir", t.TempDir())
@@ -144,7 +144,7 @@ func startWith(t *testing.T, file string) *serveProcess {
 	return s
 }
 
-// stop ends the server as an operator does. It must drain and exit 0.
+// stop ends the server with SIGTERM, as an operator does. The exit code must be 0.
 func (s *serveProcess) stop(t *testing.T) {
 	_ = s.cmd.Process.Signal(syscall.SIGTERM)
 	kill := time.AfterFunc(20*time.Second, func() { _ = s.cmd.Process.Kill() })
@@ -158,7 +158,7 @@ func (s *serveProcess) stop(t *testing.T) {
 	}
 }
 
-// run calls the server.
+// run runs a command that calls the server.
 func (s *serveProcess) run(t *testing.T, args ...string) result {
 	t.Helper()
 	return finish(t, s.command(t, args...))

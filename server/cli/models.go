@@ -15,7 +15,7 @@ import (
 
 type statusCommand struct{}
 
-// Run prints how the server is.
+// Run prints the state of the server.
 func (statusCommand) Run(ctx context.Context, g *globals, con *console) error {
 	return g.withClient(ctx, func(ctx context.Context, c *modelgateway.Client) error {
 		res, err := c.Status(ctx, &gatewayv1.StatusRequest{})
@@ -25,31 +25,31 @@ func (statusCommand) Run(ctx context.Context, g *globals, con *console) error {
 		if g.JSON {
 			return writeJSON(con.out, res)
 		}
-		fmt.Fprintf(con.out, "ModelGateway %s · up %s · %d requests\n", res.GetVersion(), span(res.GetUptime()), res.GetTotalRequestCount())
+		fmt.Fprintf(con.out, "ModelGateway %s · up %s · %d requests\n", res.GetVersion(), formatDuration(res.GetUptime()), res.GetTotalRequestCount())
 		if res.GetDraining() {
-			fmt.Fprintln(con.out, "It is shutting down: the last requests are being finished.")
+			fmt.Fprintln(con.out, "The server is shutting down; it finishes the requests that are running.")
 		}
-		fmt.Fprintf(con.out, "memory   %s of %s\n", used(res.GetMemoryUsedBytes()), size(res.GetMemoryBudgetBytes()))
-		fmt.Fprintf(con.out, "threads  %d of %d at work\n\n", res.GetCpuThreadsUsed(), res.GetCpuThreadsTotal())
-		return writeLoad(con.out, res.GetModels())
+		fmt.Fprintf(con.out, "memory   %s of %s\n", sizeOrZero(res.GetMemoryUsedBytes()), size(res.GetMemoryBudgetBytes()))
+		fmt.Fprintf(con.out, "threads  %d of %d in use\n\n", res.GetCpuThreadsUsed(), res.GetCpuThreadsTotal())
+		return writeActivity(con.out, res.GetModels())
 	})
 }
 
-// used prints bytes that may well be none.
-func used(bytes int64) string {
+// sizeOrZero formats a number of bytes where 0 is a meaningful value.
+func sizeOrZero(bytes int64) string {
 	if bytes <= 0 {
 		return "0 B"
 	}
 	return size(bytes)
 }
 
-// writeLoad prints what the models are doing.
-func writeLoad(w io.Writer, models []*gatewayv1.Model) error {
+// writeActivity prints what the models are doing.
+func writeActivity(w io.Writer, models []*gatewayv1.Model) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "MODEL\tSTATE\tMEMORY\tWORKING\tWAITING\tREQUESTS\tERRORS\tMEAN TIME\tIDLE FOR")
+	fmt.Fprintln(t, "MODEL\tSTATE\tMEMORY\tACTIVE\tQUEUED\tREQUESTS\tERRORS\tMEAN TIME\tIDLE FOR")
 	for _, m := range models {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%s\t%s\n", m.GetName(), state(m), size(m.GetMemory().GetChargedBytes()),
-			m.GetActiveCount(), m.GetQueuedCount(), m.GetRequestCount(), m.GetErrorCount(), span(m.GetAverageLatency()), idleFor(m))
+			m.GetActiveCount(), m.GetQueuedCount(), m.GetRequestCount(), m.GetErrorCount(), formatDuration(m.GetAverageLatency()), idleFor(m))
 	}
 	return t.Flush()
 }
@@ -65,21 +65,21 @@ func state(m *gatewayv1.Model) string {
 	return s
 }
 
-// idleFor tells how long a loaded model has been unused, and its limit.
+// idleFor returns how long a loaded model has been idle, and its idle timeout.
 func idleFor(m *gatewayv1.Model) string {
 	if m.GetIdleRemaining() == nil {
 		return "-"
 	}
 	limit := m.GetIdleTimeout().AsDuration()
-	return spanOf(limit-m.GetIdleRemaining().AsDuration()) + " of " + spanOf(limit)
+	return roundDuration(limit-m.GetIdleRemaining().AsDuration()) + " of " + roundDuration(limit)
 }
 
 type modelsCommand struct {
-	Name  string `arg:"" optional:"" help:"Only this model."`
-	Watch bool   `short:"w" help:"Follow what happens to the models until Ctrl-C."`
+	Name  string `arg:"" optional:"" help:"Show only this model."`
+	Watch bool   `short:"w" help:"Print state changes until Ctrl-C."`
 }
 
-// Run lists the models or follows them.
+// Run lists the models, or prints their state changes.
 func (m modelsCommand) Run(ctx context.Context, g *globals, con *console) error {
 	if m.Watch {
 		return m.watch(ctx, g, con)
@@ -106,7 +106,7 @@ func (m modelsCommand) Run(ctx context.Context, g *globals, con *console) error 
 	})
 }
 
-// writeModels prints a table, and below it what does not fit into one.
+// writeModels prints a table, and below it failures and notes.
 func writeModels(w io.Writer, models []*gatewayv1.Model) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "MODEL\tENGINE\tSTATE\tDECLARED\tESTIMATED\tMEASURED\tPEAK\tPRIORITY\tIDLE TIMEOUT\tLAST UNLOAD\tTASKS")
@@ -115,7 +115,7 @@ func writeModels(w io.Writer, models []*gatewayv1.Model) error {
 		peak := max(mem.GetPeakBytes(), mem.GetLearnedBytes())
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", m.GetName(), m.GetEngine(), state(m),
 			size(mem.GetDeclaredBytes()), size(mem.GetEstimatedBytes()), size(mem.GetMeasuredBytes()), size(peak),
-			priorityName(m.GetPriority()), span(m.GetIdleTimeout()), lastUnload(m), strings.Join(m.GetTasks(), " "))
+			priorityName(m.GetPriority()), formatDuration(m.GetIdleTimeout()), lastUnload(m), strings.Join(m.GetTasks(), " "))
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -125,7 +125,7 @@ func writeModels(w io.Writer, models []*gatewayv1.Model) error {
 			reason := strings.TrimPrefix(f.GetReason().String(), "ERROR_REASON_")
 			fmt.Fprintf(w, "\n%s failed: %s: %s\n", m.GetName(), reason, f.GetMessage())
 			if at := f.GetRetryTime(); at != nil {
-				fmt.Fprintf(w, "  It is tried again from %s.\n", at.AsTime().Local().Format(time.TimeOnly))
+				fmt.Fprintf(w, "  The next attempt is possible at %s.\n", at.AsTime().Local().Format(time.TimeOnly))
 			}
 		}
 		if m.GetNote() != "" {
@@ -147,7 +147,7 @@ func lastUnload(m *gatewayv1.Model) string {
 	return s
 }
 
-// watch prints events until it is interrupted, which is its ordinary end.
+// watch prints events until the user interrupts it, which is not an error.
 func (m modelsCommand) watch(ctx context.Context, g *globals, con *console) error {
 	client, err := g.client()
 	if err != nil {

@@ -30,8 +30,8 @@ func writeJSONLine(w io.Writer, m proto.Message) error {
 	return writeMessage(w, m, json.Compact)
 }
 
-// writeMessage writes the JSON of the REST API. It lays the JSON out anew, because protojson varies its spaces on
-// purpose.
+// writeMessage writes the same JSON as the REST API. It formats the JSON again, because protojson varies the white
+// space on purpose.
 func writeMessage(w io.Writer, m proto.Message, layout func(*bytes.Buffer, []byte) error) error {
 	raw, err := protojson.MarshalOptions{UseProtoNames: true, EmitUnpopulated: true}.Marshal(m)
 	if err != nil {
@@ -46,10 +46,11 @@ func writeMessage(w io.Writer, m proto.Message, layout func(*bytes.Buffer, []byt
 	return err
 }
 
-// paint returns a function that colours text for the stream, or leaves it.
+// paint returns a function that colours text if tty is set and the user wants
+// colours.
 func (con *console) paint(tty bool, attributes ...color.Attribute) func(string) string {
 	c := color.New(attributes...)
-	if !tty || con.plainColor {
+	if !tty || con.noColor {
 		c.DisableColor()
 	} else {
 		c.EnableColor()
@@ -57,9 +58,9 @@ func (con *console) paint(tty bool, attributes ...color.Attribute) func(string) 
 	return func(s string) string { return c.Sprint(s) }
 }
 
-// printable returns text that a model wrote as it may go to standard output. On a
-// terminal it loses its control characters, which could move the cursor, set the
-// title or change what else is on the screen; line feeds and tabs stay.
+// printable returns the output of a model so that it is safe to print. For a
+// terminal it removes control characters, which could move the cursor, set the
+// title or change other parts of the screen; line feeds and tabs stay.
 func (con *console) printable(text string) string {
 	if !con.outTTY {
 		return text
@@ -79,15 +80,16 @@ func size(bytes int64) string {
 	return humanize.IBytes(uint64(bytes))
 }
 
-// span prints a duration at a precision that a person wants.
-func span(d *durationpb.Duration) string {
+// formatDuration formats a duration for people; "-" if there is none.
+func formatDuration(d *durationpb.Duration) string {
 	if d == nil {
 		return "-"
 	}
-	return spanOf(d.AsDuration())
+	return roundDuration(d.AsDuration())
 }
 
-func spanOf(d time.Duration) string {
+// roundDuration formats a duration with two or three significant digits.
+func roundDuration(d time.Duration) string {
 	switch {
 	case d >= time.Minute:
 		d = d.Round(time.Second)
@@ -114,7 +116,7 @@ func stateName(s gatewayv1.ModelState) string        { return enumName(s, "MODEL
 func priorityName(p gatewayv1.Priority) string       { return enumName(p, "PRIORITY_") }
 func evictionName(r gatewayv1.EvictionReason) string { return enumName(r, "EVICTION_REASON_") }
 
-// servedLine tells who answered and how long it took.
+// servedLine returns a line that says which model answered and how long it took.
 func servedLine(s *gatewayv1.ServedBy, usage *gatewayv1.Usage) string {
 	parts := []string{s.GetModel()}
 	if n := usage.GetCompletionTokenCount(); n > 0 {
@@ -124,19 +126,19 @@ func servedLine(s *gatewayv1.ServedBy, usage *gatewayv1.Usage) string {
 		}
 	}
 	if d := s.GetLoadDuration().AsDuration(); d > 0 {
-		parts = append(parts, "loaded in "+spanOf(d))
+		parts = append(parts, "loaded in "+roundDuration(d))
 	}
 	if s.GetFallback() {
-		parts = append(parts, "in place of the task's own model: "+enumName(s.GetFallbackReason(), "FALLBACK_REASON_"))
+		parts = append(parts, "fallback because of "+enumName(s.GetFallbackReason(), "FALLBACK_REASON_"))
 	}
 	return strings.Join(parts, " · ")
 }
 
-// terminalWidth is how many columns a terminal has.
+// terminalWidth returns the number of columns of a terminal.
 func terminalWidth(f *os.File) int {
-	const usual = 80
+	const fallback = 80
 	if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
 		return width
 	}
-	return usual
+	return fallback
 }

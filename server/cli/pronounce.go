@@ -13,10 +13,10 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// maxClipBytes is the largest recording that the API scores.
+// maxClipBytes is the size limit of the API for a recording to score.
 const maxClipBytes = 64 << 20
 
-// Scores from which something was said well, or at least recognisably.
+// Lowest scores of what is shown as good and as fair.
 const (
 	goodScore = 80
 	fairScore = 60
@@ -29,30 +29,30 @@ type pronounceCommand struct {
 	routingFlags
 }
 
-// Help is told below the flags' list.
+// Help returns the text that --help prints after the summary.
 func (pronounceCommand) Help() string {
 	return `Examples:
   modelgateway pronounce reading.wav --text "The quick brown fox."
   arecord -f S16_LE -r 16000 -d 5 | modelgateway pronounce - -t "Good morning."
 
-On a terminal the letters are coloured by how well they were said; elsewhere a
-line tells of each word.`
+On a terminal the letters are coloured by their scores. Otherwise each word is
+printed on its own line.`
 }
 
 // Run scores a recording.
 func (c pronounceCommand) Run(ctx context.Context, g *globals, con *console) error {
 	if strings.TrimSpace(c.Text) == "" {
-		return usagef("there is no text: give it with --text")
+		return usagef("no text: give it with --text")
 	}
 	recording, _, err := openRecording(c.File, con)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = recording.Close() }() // it was only read
+	defer func() { _ = recording.Close() }()
 	clip, err := io.ReadAll(io.LimitReader(recording, maxClipBytes+1))
 	switch {
 	case err != nil:
-		return fmt.Errorf("the recording cannot be read: %w", err)
+		return fmt.Errorf("cannot read the recording: %w", err)
 	case len(clip) > maxClipBytes:
 		return usagef("the recording is larger than %s", size(maxClipBytes))
 	}
@@ -62,15 +62,15 @@ func (c pronounceCommand) Run(ctx context.Context, g *globals, con *console) err
 		})
 	}, func(res *gatewayv1.PronunciationResponse) error {
 		err := writePronunciation(con, res)
-		c.told(con, res.GetServedBy(), nil)
+		c.printServed(con, res.GetServedBy(), nil)
 		return err
 	})
 }
 
-// writePronunciation prints the scores, and the words: coloured where there are
-// colours, with what is wrong below them.
+// writePronunciation prints the words and the scores. With colours, the words are
+// on one line, and below it those with an error.
 func writePronunciation(con *console, res *gatewayv1.PronunciationResponse) error {
-	coloured := con.outTTY && !con.plainColor
+	coloured := con.outTTY && !con.noColor
 	if coloured {
 		p := newPainter(con)
 		line := make([]string, len(res.GetWords()))
@@ -93,7 +93,7 @@ func writePronunciation(con *console, res *gatewayv1.PronunciationResponse) erro
 	return err
 }
 
-// wordLine tells of one word.
+// wordLine returns the score and the errors of one word.
 func wordLine(con *console, w *gatewayv1.PronouncedWord) string {
 	line := fmt.Sprintf("  %3.0f  %s", w.GetScore(), con.printable(w.GetText()))
 	switch w.GetErrorType() {
@@ -121,20 +121,20 @@ func unitName(u gatewayv1.PronunciationUnit) string {
 
 // painter colours words by their scores.
 type painter struct {
-	con                             *console
-	good, fair, bad, gone, inserted func(string) string
+	con                                *console
+	good, fair, bad, omitted, inserted func(string) string
 }
 
 func newPainter(con *console) *painter {
 	return &painter{
 		con:  con,
 		good: con.paint(true, color.FgGreen), fair: con.paint(true, color.FgYellow), bad: con.paint(true, color.FgRed, color.Bold),
-		gone: con.paint(true, color.FgRed, color.CrossedOut), inserted: con.paint(true, color.FgMagenta),
+		omitted: con.paint(true, color.FgRed, color.CrossedOut), inserted: con.paint(true, color.FgMagenta),
 	}
 }
 
-// by returns the colour of a score.
-func (p *painter) by(score float32) func(string) string {
+// forScore returns the colour of a score.
+func (p *painter) forScore(score float32) func(string) string {
 	switch {
 	case score >= goodScore:
 		return p.good
@@ -144,12 +144,12 @@ func (p *painter) by(score float32) func(string) string {
 	return p.bad
 }
 
-// word paints a word: its letters or phonemes one by one where they have scores.
+// word paints a word: each letter or phoneme that has a score separately.
 func (p *painter) word(w *gatewayv1.PronouncedWord) string {
 	text := p.con.printable(w.GetText())
 	switch w.GetErrorType() {
 	case gatewayv1.PronunciationErrorType_PRONUNCIATION_ERROR_TYPE_OMISSION:
-		return p.gone(text)
+		return p.omitted(text)
 	case gatewayv1.PronunciationErrorType_PRONUNCIATION_ERROR_TYPE_INSERTION:
 		return p.inserted("(" + text + ")")
 	}
@@ -158,25 +158,25 @@ func (p *painter) word(w *gatewayv1.PronouncedWord) string {
 	var b strings.Builder
 	switch {
 	case len(units) == 0:
-		return p.by(w.GetScore())(text)
-	case letters == len(units): // as the text writes them
+		return p.forScore(w.GetScore())(text)
+	case letters == len(units): // each letter of the text has a score: keep its case and punctuation
 		for _, r := range text {
 			if letter(r) < 0 {
 				b.WriteRune(r)
 				continue
 			}
-			b.WriteString(p.by(units[0].GetScore())(string(r)))
+			b.WriteString(p.forScore(units[0].GetScore())(string(r)))
 			units = units[1:]
 		}
 	default:
 		for _, u := range units {
-			b.WriteString(p.by(u.GetScore())(p.con.printable(u.GetSymbol())))
+			b.WriteString(p.forScore(u.GetScore())(p.con.printable(u.GetSymbol())))
 		}
 	}
 	return b.String()
 }
 
-// letter maps what has a score of its own to x, and drops the rest.
+// letter maps characters that can have a score to x, and drops the others.
 func letter(r rune) rune {
 	if unicode.IsLetter(r) || r == '\'' {
 		return 'x'
@@ -184,8 +184,8 @@ func letter(r rune) rune {
 	return -1
 }
 
-// legend tells what the colours mean.
+// legend explains the colours.
 func (p *painter) legend(units string) string {
-	return fmt.Sprintf("%s: %s  %s  %s   %s  %s", units, p.good(fmt.Sprintf("%d and more", goodScore)), p.fair(fmt.Sprintf("%d and more", fairScore)),
-		p.bad("less"), p.gone("left out"), p.inserted("(not in the text)"))
+	return fmt.Sprintf("%s: %s  %s  %s   %s  %s", units, p.good(fmt.Sprintf("%d or more", goodScore)), p.fair(fmt.Sprintf("%d or more", fairScore)),
+		p.bad("less"), p.omitted("left out"), p.inserted("(not in the text)"))
 }

@@ -15,14 +15,14 @@ import (
 )
 
 type pullCommand struct {
-	Names     []string `arg:"" optional:"" name:"name" help:"Models to download; without one they are listed."`
-	List      bool     `short:"l" help:"List what can be pulled, and what is there."`
-	Config    string   `short:"c" placeholder:"FILE" help:"The server's configuration file, for its models directory."`
-	ModelsDir *string  `placeholder:"DIR" help:"Where the models go. Default: the server's models directory."`
-	Mirror    string   `placeholder:"URL" env:"HF_ENDPOINT" help:"Take the files from a mirror of the hub."`
-	AllowHost []string `placeholder:"HOST" help:"A further host that the mirror may redirect to."`
-	Update    bool     `help:"Take what the hub has now, and lock that in models.lock."`
-	DryRun    bool     `help:"Ask the hub and tell what would be done; write nothing."`
+	Names     []string `arg:"" optional:"" name:"name" help:"Models to download. Default: list the published models."`
+	List      bool     `short:"l" help:"List the published models and whether they are installed."`
+	Config    string   `short:"c" placeholder:"FILE" help:"Configuration file of the server, read for its models directory."`
+	ModelsDir *string  `placeholder:"DIR" help:"Directory to download to. Default: the models directory of the server."`
+	Mirror    string   `placeholder:"URL" env:"HF_ENDPOINT" help:"Download from this mirror of the Hugging Face hub."`
+	AllowHost []string `placeholder:"HOST" help:"Additional host that the mirror may redirect to. Can be repeated."`
+	Update    bool     `help:"Accept the version that the hub has now, and record it in models.lock."`
+	DryRun    bool     `help:"Show what would be downloaded, without writing anything."`
 }
 
 // Run downloads models, or lists them.
@@ -48,26 +48,26 @@ func (p pullCommand) Run(ctx context.Context, g *globals, con *console) error {
 }
 
 func (p pullCommand) pull(ctx context.Context, wanted []catalog.Model, cfg *config.Config, g *globals, con *console) (err error) {
-	show := &pullProgress{con: con, json: g.JSON}
+	progress := &pullProgress{con: con, json: g.JSON}
 	client, err := pull.Open(pull.Options{
 		Dir: cfg.ModelsDir, Endpoint: p.Mirror, AllowHosts: p.AllowHost, Token: os.Getenv("HF_TOKEN"),
-		Update: p.Update, DryRun: p.DryRun, Progress: show.tell,
+		Update: p.Update, DryRun: p.DryRun, Progress: progress.show,
 	})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, client.Close()) }()
 	for _, model := range wanted {
-		show.begin(model)
+		progress.begin(model)
 		files, err := client.Pull(ctx, model)
-		show.clear()
+		progress.clear()
 		if err != nil {
 			if ctx.Err() != nil && !g.JSON {
-				fmt.Fprintf(con.err, "Interrupted. What was fetched is kept in %s: the same command goes on from there.\n", cfg.ModelsDir)
+				fmt.Fprintf(con.err, "Interrupted. The partial download is kept in %s: run the same command again to resume it.\n", cfg.ModelsDir)
 			}
 			return err
 		}
-		if err := p.tellResult(con.out, model, files, cfg, g.JSON); err != nil {
+		if err := p.printResult(con.out, model, files, cfg, g.JSON); err != nil {
 			return err
 		}
 	}
@@ -77,7 +77,7 @@ func (p pullCommand) pull(ctx context.Context, wanted []catalog.Model, cfg *conf
 	return writeUse(con.out, wanted, cfg)
 }
 
-// pulled is a model's result in JSON.
+// pulled is the result for a model in JSON.
 type pulled struct {
 	Model  string            `json:"model"`
 	DryRun bool              `json:"dry_run"`
@@ -86,8 +86,8 @@ type pulled struct {
 	Entry  map[string]any    `json:"entry"`
 }
 
-// tellResult says what became of a model's files, or would.
-func (p pullCommand) tellResult(w io.Writer, model catalog.Model, files []pull.Result, cfg *config.Config, asJSON bool) error {
+// printResult prints which files of a model were downloaded, or would be.
+func (p pullCommand) printResult(w io.Writer, model catalog.Model, files []pull.Result, cfg *config.Config, asJSON bool) error {
 	if asJSON {
 		env := model.Configure.Env
 		if !envSuffices(model, cfg) {
@@ -98,9 +98,9 @@ func (p pullCommand) tellResult(w io.Writer, model catalog.Model, files []pull.R
 	for _, f := range files {
 		switch {
 		case f.Present:
-			fmt.Fprintf(w, "%s is there, and right (%s)\n", f.Path, size(f.SizeBytes))
+			fmt.Fprintf(w, "%s is already installed (%s, checksum verified)\n", f.Path, size(f.SizeBytes))
 		case p.DryRun:
-			fmt.Fprintf(w, "would fetch %s of %s\n  from    %s\n  to      %s\n", size(f.SizeBytes-f.ResumedBytes), size(f.SizeBytes), f.Source, f.Path)
+			fmt.Fprintf(w, "would download %s of %s\n  from    %s\n  to      %s\n", size(f.SizeBytes-f.ResumedBytes), size(f.SizeBytes), f.Source, f.Path)
 			if f.SHA256 != "" {
 				fmt.Fprintf(w, "  sha256  %s\n", f.SHA256)
 			}

@@ -7,11 +7,12 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/pull"
 )
 
-// explainPull finds remedy and exit code of an error of "pull"; false: it is none.
+// explainPull returns the remedy and exit code of an error of "pull", and false for
+// other errors.
 func explainPull(err error) (failure, bool) {
 	var unknown *catalog.NotFoundError
 	if errors.As(err, &unknown) {
-		return failure{Message: err.Error(), Remedy: `"modelgateway pull --list" has them all.`, ExitCode: exitNotFound}, true
+		return failure{Message: err.Error(), Remedy: `Run "modelgateway pull --list" to list the models.`, ExitCode: exitNotFound}, true
 	}
 	var e *pull.Error
 	if !errors.As(err, &e) {

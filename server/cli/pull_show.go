@@ -14,17 +14,18 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/pull"
 )
 
-// pullProgress shows a download on one line of a terminal, or as lines elsewhere.
+// pullProgress shows the progress of a download: on one line of a terminal,
+// otherwise as a line for each step.
 type pullProgress struct {
 	con   *console
 	json  bool
 	model catalog.Model
 	drawn bool
-	said  string
+	step  string // printed last
 }
 
 func (p *pullProgress) begin(model catalog.Model) {
-	p.model, p.said = model, ""
+	p.model, p.step = model, ""
 	if !p.json {
 		fmt.Fprintf(p.con.err, "%s: about %s, licence %s\n", model.Name, size(model.SizeBytes()), model.License.Name)
 	}
@@ -39,28 +40,28 @@ type pullStep struct {
 	TotalBytes int64  `json:"total_bytes"`
 }
 
-func (p *pullProgress) tell(at pull.Progress) {
+func (p *pullProgress) show(at pull.Progress) {
 	fraction := 1.0
 	if at.Total > 0 {
 		fraction = float64(at.Done) / float64(at.Total)
 	}
-	// A log wants the steps, not every percent.
+	// In a log file, one line for every tenth is enough.
 	step := fmt.Sprintf("%s %s %d%%", at.Phase, at.File, int(fraction*10)*10)
 	switch {
 	case p.json:
-		if step != p.said {
-			// A result follows on the same stream; that it cannot be written is seen there.
+		if step != p.step {
+			// The result follows on the same stream, and its write error is reported.
 			_ = writeJSONValue(p.con.out, pullStep{p.model.Name, at.File, at.Phase, at.Done, at.Total})
 		}
 	case p.con.errTTY:
 		full := int(fraction * progressBarWidth)
 		fmt.Fprintf(p.con.err, "\r\x1b[K[%s%s] %3.0f%% %s %s, %s of %s", strings.Repeat("█", full), strings.Repeat("·", progressBarWidth-full),
-			100*fraction, at.Phase, at.File, used(at.Done), size(at.Total))
+			100*fraction, at.Phase, at.File, sizeOrZero(at.Done), size(at.Total))
 		p.drawn = true
-	case step != p.said:
+	case step != p.step:
 		fmt.Fprintln(p.con.err, step)
 	}
-	p.said = step
+	p.step = step
 }
 
 func (p *pullProgress) clear() {
@@ -70,7 +71,7 @@ func (p *pullProgress) clear() {
 	}
 }
 
-// pullable is a model of the list in JSON.
+// pullable is a model in the JSON of the list.
 type pullable struct {
 	Name      string   `json:"name"`
 	Aliases   []string `json:"aliases"`
@@ -86,7 +87,7 @@ type pullable struct {
 	PartBytes int64    `json:"part_bytes"`
 }
 
-// listPullable prints what can be pulled. Sizes and memory are approximate.
+// listPullable prints the published models.
 func listPullable(w io.Writer, list *catalog.Catalog, cfg *config.Config, asJSON bool) error {
 	var rows []pullable
 	for _, m := range list.Models {
@@ -108,7 +109,7 @@ func listPullable(w io.Writer, list *catalog.Catalog, cfg *config.Config, asJSON
 		case r.Installed:
 			state = "yes"
 		case r.PartBytes > 0:
-			state = "in part, " + size(r.PartBytes)
+			state = "partly, " + size(r.PartBytes)
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Name, r.Task, size(r.SizeBytes), size(r.MemoryMB<<20),
 			strings.Join(r.Languages, " "), r.License, state)
@@ -116,13 +117,13 @@ func listPullable(w io.Writer, list *catalog.Catalog, cfg *config.Config, asJSON
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\nSizes and memory are approximate. \"modelgateway pull NAME\" puts one into %s.\n", cfg.ModelsDir)
+	_, err := fmt.Fprintf(w, "\nSizes and memory are approximate. \"modelgateway pull NAME\" downloads a model to %s.\n", cfg.ModelsDir)
 	return err
 }
 
-// envSuffices tells whether variables are enough to make a server use a model:
-// they change a model's path, and leave a memory_mb that was declared for another
-// file of the same entry.
+// envSuffices reports whether environment variables are enough to make the server
+// use a model. They change the path of a configured model but not its memory_mb,
+// which may be too small for the new file.
 func envSuffices(m catalog.Model, cfg *config.Config) bool {
 	configured, ok := cfg.Models[m.Configure.Model]
 	starter := strings.HasPrefix(configured.Path, config.StarterScheme)
@@ -130,7 +131,7 @@ func envSuffices(m catalog.Model, cfg *config.Config) bool {
 		(starter || configured.MemoryMB == 0 || configured.MemoryMB >= m.MemoryMB)
 }
 
-// entry is a model as the configuration file has it.
+// entry returns the configuration of a model, as in the configuration file.
 func entry(m catalog.Model) map[string]any {
 	e := map[string]any{"engine": m.Engine, "path": m.Configure.Path, "memory_mb": m.MemoryMB}
 	if len(m.Configure.Parameters) > 0 {
@@ -139,7 +140,7 @@ func entry(m catalog.Model) map[string]any {
 	return e
 }
 
-// writeUse prints what to set so that "serve" uses the models.
+// writeUse prints the settings that make "serve" use the models.
 func writeUse(w io.Writer, pulled []catalog.Model, cfg *config.Config) error {
 	var variables []string
 	var entries []catalog.Model
@@ -158,7 +159,7 @@ func writeUse(w io.Writer, pulled []catalog.Model, cfg *config.Config) error {
 		}
 	}
 	if len(entries) > 0 {
-		fmt.Fprint(w, "\nTo use it, have this among the \"models\" of the configuration file (that list replaces the built-in one: keep the others):\n\n")
+		fmt.Fprint(w, "\nTo use it, add this to \"models\" in the configuration file (which replaces all built-in models: keep those that you need):\n\n")
 		for _, m := range entries {
 			writeEntry(w, m)
 		}
@@ -186,7 +187,7 @@ func writeEntry(w io.Writer, m catalog.Model) {
 	}
 }
 
-// shellWord quotes what a shell would take apart.
+// shellWord quotes text that a shell would split or expand.
 func shellWord(text string) string {
 	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./+:@,"
 	if text != "" && strings.Trim(text, plain) == "" {

@@ -6,14 +6,10 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -32,9 +28,9 @@ func catalogue(t *testing.T) *catalog.Catalog {
 	return list
 }
 
-// TestPulledModelsAreFoundByTheServer puts each model where "pull" would, and
-// sets what "pull" says.
-func TestPulledModelsAreFoundByTheServer(t *testing.T) {
+// The server finds each model at the path where "pull" stores it, with the
+// variables that "pull" prints.
+func TestServerFindsPulledModels(t *testing.T) {
 	t.Parallel()
 	for _, m := range catalogue(t).Models {
 		dir := t.TempDir()
@@ -61,7 +57,7 @@ func TestPulledModelsAreFoundByTheServer(t *testing.T) {
 		}
 		got, want := cfg.Models[m.Configure.Model], filepath.Join(dir, filepath.FromSlash(m.Configure.Path))
 		if got.ResolvedPath != want || got.Engine != m.Engine {
-			t.Errorf("%s: the server opens %s by %s, and it is in %s", m.Name, got.ResolvedPath, got.Engine, want)
+			t.Errorf("%s: the server opens %s with %s, but the file is %s", m.Name, got.ResolvedPath, got.Engine, want)
 		}
 		if _, err := os.Stat(got.ResolvedPath); err != nil {
 			t.Errorf("%s: %v", m.Name, err)
@@ -69,86 +65,12 @@ func TestPulledModelsAreFoundByTheServer(t *testing.T) {
 	}
 }
 
-// mirror serves one sparse file, large or small, by any name.
-type mirror struct {
-	*httptest.Server
-	file  string
-	sum   string
-	size  int64
-	limit int64 // bytes after which it sends no more; 0: none
-
-	mu      sync.Mutex
-	sent    int64
-	blocked chan struct{} // closed when it sends no more
-}
-
-func newMirror(t *testing.T, size, limit int64) *mirror {
-	t.Helper()
-	m := &mirror{file: filepath.Join(t.TempDir(), "content"), size: size, limit: limit, blocked: make(chan struct{})}
-	write(t, m.file, "GGUF")
-	if err := os.Truncate(m.file, size); err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.Open(m.file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	hash := sha256.New()
-	if _, err := io.Copy(hash, f); err != nil {
-		t.Fatal(err)
-	}
-	m.sum = hex.EncodeToString(hash.Sum(nil))
-	m.Server = httptest.NewServer(m)
-	t.Cleanup(m.Close)
-	return m
-}
-
-func (m *mirror) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("ETag", `"`+m.sum+`"`)
-	w.Header().Set("X-Repo-Commit", strings.Repeat("c", 40))
-	f, err := os.Open(m.file)
-	if err != nil {
-		panic(err)
-	}
-	defer f.Close()
-	http.ServeContent(&limited{ResponseWriter: w, mirror: m, done: r.Context().Done()}, r, "", time.Time{}, f)
-}
-
-// limited counts, and holds back what is above the limit until the client goes.
-type limited struct {
-	http.ResponseWriter
-	mirror *mirror
-	done   <-chan struct{}
-}
-
-func (l *limited) Write(b []byte) (int, error) {
-	m := l.mirror
-	m.mu.Lock()
-	over := m.limit > 0 && m.sent+int64(len(b)) > m.limit
-	if !over {
-		m.sent += int64(len(b))
-	} else {
-		select {
-		case <-m.blocked:
-		default:
-			close(m.blocked)
-		}
-	}
-	m.mu.Unlock()
-	if over {
-		<-l.done
-		return 0, io.ErrClosedPipe
-	}
-	return l.ResponseWriter.Write(b)
-}
-
 const (
-	unpinned = "qwen3-4b-q8_0" // the list has no checksum of it, so that a test may have its own
+	unpinned = "qwen3-4b-q8_0" // the catalogue has no checksum for it, so a test can choose the content
 	modelMiB = 160
 )
 
-// pullFrom prepares a pull of the unpinned model.
+// pullFrom returns a command that pulls the unpinned model.
 func pullFrom(t *testing.T, m *mirror, dir string, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := command(t, append([]string{"pull", unpinned, "--models-dir", dir}, args...)...)
@@ -156,13 +78,13 @@ func pullFrom(t *testing.T, m *mirror, dir string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// resumedRun pulls the rest, and returns what it says.
+// resumedRun pulls the rest and returns the byte counts that the command prints.
 func resumedRun(t *testing.T, dir string) (fetched, resumed int64) {
 	t.Helper()
 	second := newMirror(t, modelMiB<<20, 0)
 	res := finish(t, pullFrom(t, second, dir, "--json"))
 	res.check(t, exitOK)
-	second.Close() // waits for its handlers: they have counted
+	second.Close() // waits for its handlers, which count the bytes
 	var last struct {
 		Files []struct {
 			Fetched int64 `json:"fetched_bytes"`
@@ -175,32 +97,32 @@ func resumedRun(t *testing.T, dir string) (fetched, resumed int64) {
 	}
 	fetched, resumed = last.Files[0].Fetched, last.Files[0].Resumed
 	if fetched+resumed != second.size || second.sent != fetched {
-		t.Errorf("%d fetched, %d resumed, %d sent, of %d", fetched, resumed, second.sent, second.size)
+		t.Errorf("fetched %d, resumed %d, sent %d of %d bytes", fetched, resumed, second.sent, second.size)
 	}
 	f, err := os.ReadFile(filepath.Join(dir, "Qwen3-4B-Q8_0.gguf"))
 	if sum := sha256.Sum256(f); err != nil || hex.EncodeToString(sum[:]) != second.sum {
-		t.Errorf("other bytes are there: %v", err)
+		t.Errorf("the file differs: %v", err)
 	}
 	return fetched, resumed
 }
 
-// noted is how much the note beside a part says is on disk.
-func noted(dir string) int64 {
+// recorded returns how many bytes of the partial file its .part.json lists.
+func recorded(dir string) int64 {
 	text, err := os.ReadFile(filepath.Join(dir, "Qwen3-4B-Q8_0.gguf.part.json"))
-	var note struct {
+	var state struct {
 		Done [][2]int64 `json:"done"`
 	}
-	if err != nil || json.Unmarshal(text, &note) != nil {
+	if err != nil || json.Unmarshal(text, &state) != nil {
 		return 0
 	}
 	var sum int64
-	for _, s := range note.Done {
+	for _, s := range state.Done {
 		sum += s[1] - s[0]
 	}
 	return sum
 }
 
-func TestAKilledPullIsResumed(t *testing.T) {
+func TestPullResumesAfterKill(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "models")
 	first := newMirror(t, modelMiB<<20, 120<<20)
@@ -210,21 +132,21 @@ func TestAKilledPullIsResumed(t *testing.T) {
 	}
 	awaitBlocked(t, first)
 	const least = 32 << 20
-	for end := time.Now().Add(time.Minute); noted(dir) < least; {
+	for end := time.Now().Add(time.Minute); recorded(dir) < least; {
 		if time.Now().After(end) {
-			t.Fatalf("%d bytes are noted", noted(dir))
+			t.Fatalf("%d bytes are recorded", recorded(dir))
 		}
 	}
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait() // killed
-	kept := noted(dir)
+	kept := recorded(dir)
 	res := finish(t, command(t, "pull", "--models-dir", dir))
-	res.check(t, exitOK, "in part, ")
+	res.check(t, exitOK, "partly, ")
 	fetched, resumed := resumedRun(t, dir)
 	if resumed != kept || resumed < least {
-		t.Errorf("%d bytes were noted, and %d resumed", kept, resumed)
+		t.Errorf("%d bytes were recorded, but %d resumed", kept, resumed)
 	}
 	t.Logf("killed after %d MiB; kept %d MiB, fetched %d MiB again", first.limit>>20, resumed>>20, (fetched-(first.size-first.limit))>>20)
 }
@@ -234,11 +156,11 @@ func awaitBlocked(t *testing.T, m *mirror) {
 	select {
 	case <-m.blocked:
 	case <-time.After(time.Minute):
-		t.Fatal("the server has not sent what it may")
+		t.Fatal("the mirror did not reach its limit")
 	}
 }
 
-func TestAnInterruptedPullSaysThatItCanGoOn(t *testing.T) {
+func TestInterruptedPullSaysHowToResume(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "models")
 	first := newMirror(t, modelMiB<<20, 100<<20)
@@ -254,15 +176,15 @@ func TestAnInterruptedPullSaysThatItCanGoOn(t *testing.T) {
 	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
-	_ = cmd.Wait() // its code is looked at
+	_ = cmd.Wait() // the exit code is checked below
 	res := result{out: out.String(), err: errOut.String(), code: cmd.ProcessState.ExitCode()}
-	res.check(t, exitInterrupted, "Interrupted.", "goes on from there", "downloading Qwen3-4B-Q8_0.gguf 0%")
+	res.check(t, exitInterrupted, "Interrupted.", "to resume it", "downloading Qwen3-4B-Q8_0.gguf 0%")
 	if _, resumed := resumedRun(t, dir); resumed < 32<<20 {
 		t.Errorf("%d bytes were resumed", resumed)
 	}
 }
 
-func TestPullTellsWhatToSet(t *testing.T) {
+func TestPullPrintsSettings(t *testing.T) {
 	t.Parallel()
 	m := newMirror(t, 300_000, 0)
 	dir := filepath.Join(t.TempDir(), "my models")
@@ -271,14 +193,14 @@ func TestPullTellsWhatToSet(t *testing.T) {
 		cmd := command(t, append([]string{"pull", "--models-dir", dir, "--mirror", m.URL}, args...)...)
 		return finish(t, cmd)
 	}
-	with("en_US-norman-medium", "--dry-run").check(t, exitOK, "would fetch", "https://huggingface.co/rhasspy/piper-voices/resolve/cccc", m.sum)
+	with("en_US-norman-medium", "--dry-run").check(t, exitOK, "would download", "https://huggingface.co/rhasspy/piper-voices/resolve/cccc", m.sum)
 	if _, err := os.Stat(dir); err == nil {
-		t.Error("a dry run made the directory")
+		t.Error("a dry run created the directory")
 	}
 	with("en_US-norman-medium", unpinned).check(t, exitOK, "export PIPER_VOICE=en_US-norman-medium", "export QWEN_MODEL_PATH=Qwen3-4B-Q8_0.gguf",
 		fmt.Sprintf("modelgateway serve --models-dir '%s'", dir), "public domain", "MODEL_CARD")
 	with("silero-vad").check(t, exitOK, "vad_model: ggml-silero-v5.1.2.bin")
-	with("en_US-norman-medium").check(t, exitOK, "is there, and right")
+	with("en_US-norman-medium").check(t, exitOK, "is already installed")
 	with("--list").check(t, exitOK, "piper-en_US-norman-medium", "yes")
 	var list struct {
 		Models []pullable `json:"models"`
@@ -297,9 +219,9 @@ func TestPullFailures(t *testing.T) {
 		return finish(t, command(t, append([]string{"pull", "--models-dir", dir}, args...)...))
 	}
 	with("wisper-base").check(t, exitNotFound, "did you mean whisper-base?")
-	with("whisper-base", "--mirror", "http://example.org").check(t, exitFailed, "http is for this machine alone")
-	// The mirror has other bytes than those that the list knows.
-	with("whisper-tiny", "--mirror", m.URL).check(t, exitFailed, "the hub has another ggml-tiny.bin", "--update")
+	with("whisper-base", "--mirror", "http://example.org").check(t, exitFailed, "http is allowed only for this machine")
+	// The content of the mirror does not match the checksum in the catalogue.
+	with("whisper-tiny", "--mirror", m.URL).check(t, exitFailed, "the hub has a different ggml-tiny.bin", "--update")
 	with("whisper-tiny", "--mirror", m.URL, "--json").check(t, exitFailed, `"exit_code":1`)
 	with("--config", "/nowhere.yaml").check(t, exitUsage, "nowhere.yaml")
 	if err := os.WriteFile(filepath.Join(dir, "models.lock"), []byte("{"), 0o600); err != nil {
@@ -308,9 +230,9 @@ func TestPullFailures(t *testing.T) {
 	with("whisper-tiny", "--mirror", m.URL).check(t, exitFailed, "models.lock is damaged")
 }
 
-// TestAModelThatOutgrowsItsEntryGetsAnotherEntry: a variable changes the path of
-// an entry, and leaves the memory that was declared for a smaller file.
-func TestAModelThatOutgrowsItsEntryGetsAnotherEntry(t *testing.T) {
+// A variable changes the path of a configured model but not its memory_mb. If that
+// is too small for the pulled file, "pull" prints a configuration instead.
+func TestPullPrintsConfigurationForLargerModels(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string][]string{
 		"whisper/ggml-base.bin": {"  whisper:\n    engine: whisper\n    path: whisper/ggml-large-v3.bin\n    memory_mb: 4000\n"},

@@ -8,14 +8,14 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// standardInput is the name of a file that is none.
+// standardInput stands for standard input instead of a file name.
 const standardInput = "-"
 
-// recordingFlags tell what a recording is. Only raw samples need to be told.
+// recordingFlags describe the format of a recording.
 type recordingFlags struct {
-	Format   string `enum:"auto,s16le,f32le" default:"auto" help:"${enum}: raw samples have to be told; all else tells itself."`
-	Rate     int32  `default:"16000" help:"Sample rate of raw samples."`
-	Channels int32  `default:"1" help:"Channels of raw samples."`
+	Format   string `enum:"auto,s16le,f32le" default:"auto" help:"Format (${enum}). Only raw samples need it; other formats are detected."`
+	Rate     int32  `default:"16000" help:"Sample rate of raw samples, in Hz."`
+	Channels int32  `default:"1" help:"Number of channels of raw samples."`
 }
 
 func (f recordingFlags) format() *gatewayv1.AudioFormat {
@@ -28,25 +28,25 @@ func (f recordingFlags) format() *gatewayv1.AudioFormat {
 	return &gatewayv1.AudioFormat{Encoding: encoding, SampleRateHertz: f.Rate, ChannelCount: f.Channels}
 }
 
-// openRecording opens a file, or standard input. size is 0 if it is not known.
+// openRecording opens a file, or standard input. size is 0 if it is unknown.
 func openRecording(name string, con *console) (audio io.ReadCloser, size int64, err error) {
 	if name == standardInput {
 		if con.inTTY {
-			return nil, 0, usagef("standard input is a terminal: send it audio, as in\n  arecord -f S16_LE -r 16000 -c 1 | modelgateway transcribe -")
+			return nil, 0, usagef("standard input is a terminal: pipe audio into it, for example\n  arecord -f S16_LE -r 16000 -c 1 | modelgateway transcribe -")
 		}
 		return io.NopCloser(con.in), 0, nil
 	}
 	file, err := os.Open(name)
 	if err != nil {
-		return nil, 0, usageError{fmt.Errorf("the recording cannot be read: %w", err)}
+		return nil, 0, usageError{fmt.Errorf("cannot read the recording: %w", err)}
 	}
 	info, err := file.Stat()
 	if err == nil && info.IsDir() {
-		err = fmt.Errorf("%s is a folder", name)
+		err = fmt.Errorf("%s is a directory", name)
 	}
 	if err != nil {
 		_ = file.Close() // nothing was written
-		return nil, 0, usageError{fmt.Errorf("the recording cannot be read: %w", err)}
+		return nil, 0, usageError{fmt.Errorf("cannot read the recording: %w", err)}
 	}
 	return file, info.Size(), nil
 }

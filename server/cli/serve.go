@@ -10,7 +10,7 @@ type serveCommand struct {
 	serverFlags
 }
 
-// Run serves until SIGTERM or Ctrl-C, then drains.
+// Run serves until SIGTERM or Ctrl-C, then finishes the running requests.
 func (s serveCommand) Run(ctx context.Context, con *console, build Build) error {
 	cfg, err := s.load()
 	if err != nil {

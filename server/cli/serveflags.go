@@ -6,23 +6,23 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/config"
 )
 
-// serverFlags are the settings of a server that flags can give; they go above
-// the environment and the configuration file.
+// serverFlags are the settings of a server that have a flag. Flags override the
+// environment and the configuration file.
 type serverFlags struct {
-	Config               string  `short:"c" placeholder:"FILE" help:"Configuration file (YAML). Default: $$MODELGATEWAY_CONFIG, else the built-in configuration."`
-	GRPCListen           *string `name:"grpc-listen" placeholder:"HOST:PORT" help:"gRPC address. Default: 127.0.0.1:50051."`
-	HTTPListen           *string `name:"http-listen" placeholder:"HOST:PORT" help:"HTTP address. Default: 127.0.0.1:8001."`
-	ModelsDir            *string `placeholder:"DIR" help:"Where relative model paths start."`
-	StateDir             *string `placeholder:"DIR" help:"Where learned sizes and the starter models are kept."`
-	EnginesDir           *string `placeholder:"DIR" help:"Where engine programs are looked for first."`
-	MaxMemoryMB          *int64  `name:"max-memory-mb" placeholder:"MIB" help:"Memory of all models together, in MiB."`
-	Device               *string `placeholder:"DEVICE" help:"auto, cpu, cuda or mps."`
-	LogLevel             *string `placeholder:"LEVEL" help:"debug, info, warn or error."`
-	LogFormat            *string `placeholder:"FORMAT" help:"auto, json or text."`
-	AllowUnauthenticated *bool   `help:"Permit addresses that other machines can reach, without authentication."`
+	Config               string  `short:"c" placeholder:"FILE" help:"Configuration file (YAML). Default: $$MODELGATEWAY_CONFIG, then the built-in configuration."`
+	GRPCListen           *string `name:"grpc-listen" placeholder:"HOST:PORT" help:"Listen address for gRPC. Default: 127.0.0.1:50051."`
+	HTTPListen           *string `name:"http-listen" placeholder:"HOST:PORT" help:"Listen address for HTTP. Default: 127.0.0.1:8001."`
+	ModelsDir            *string `placeholder:"DIR" help:"Base directory of relative model paths."`
+	StateDir             *string `placeholder:"DIR" help:"Directory for learned model sizes and the starter models."`
+	EnginesDir           *string `placeholder:"DIR" help:"Directory searched first for engine programs."`
+	MaxMemoryMB          *int64  `name:"max-memory-mb" placeholder:"MIB" help:"Memory budget of all models together, in MiB."`
+	Device               *string `placeholder:"DEVICE" help:"Device for models: auto, cpu, cuda or mps."`
+	LogLevel             *string `placeholder:"LEVEL" help:"Log level: debug, info, warn or error."`
+	LogFormat            *string `placeholder:"FORMAT" help:"Log format: auto, json or text."`
+	AllowUnauthenticated *bool   `help:"Allow listen addresses that other machines can reach, without authentication."`
 }
 
-// load reads the configuration that the flags point to and complete.
+// load loads the configuration file and applies the environment and the flags.
 func (f serverFlags) load() (*config.Config, error) {
 	return config.Load(config.Source{
 		File:    f.Config,

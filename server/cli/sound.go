@@ -12,23 +12,22 @@ import (
 	"github.com/lexilingo/modelgateway/engines/audio"
 )
 
-// soundWriter writes mono 16-bit samples, behind a WAV header unless they are to
-// be raw.
+// soundWriter writes mono 16-bit samples, after a WAV header unless raw is set.
 type soundWriter struct {
 	w   io.Writer
 	raw bool
 
-	mu   sync.Mutex // the progress is told by another goroutine
+	mu   sync.Mutex // another goroutine reads the progress
 	rate int32
-	size int64
+	size int64 // bytes of samples
 }
 
-// write adds samples. The first ones come with their rate.
+// write writes samples. The first call must pass the sample rate.
 func (s *soundWriter) write(pcm []byte, rate int32) error {
 	if rate > 0 {
 		first := s.begin(rate)
 		if first && !s.raw {
-			// The length is not known yet, and never is in a pipe.
+			// The length is not known yet. finish corrects it in a file; in a pipe it stays unknown.
 			if _, err := s.w.Write(audio.WAVHeader(int(rate), audio.UnknownLength)); err != nil {
 				return err
 			}
@@ -52,23 +51,23 @@ func (s *soundWriter) begin(rate int32) (first bool) {
 	return first
 }
 
-// finish writes the length into a file's header and puts the file in its place.
+// finish writes the length into the header of a file and moves the file into place.
 func (s *soundWriter) finish(file *renameio.PendingFile) error {
 	if s.rate == 0 {
-		return errors.New("the server sent no sound")
+		return errors.New("the server sent no audio")
 	}
 	if !s.raw {
 		if _, err := file.WriteAt(audio.WAVHeader(int(s.rate), s.size), 0); err != nil {
-			return fmt.Errorf("the sound cannot be written: %w", err)
+			return fmt.Errorf("cannot write the audio: %w", err)
 		}
 	}
 	if err := file.CloseAtomicallyReplace(); err != nil {
-		return fmt.Errorf("the sound cannot be written: %w", err)
+		return fmt.Errorf("cannot write the audio: %w", err)
 	}
 	return nil
 }
 
-// length is how long the sound is so far.
+// length returns the duration of the audio so far.
 func (s *soundWriter) length() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -78,10 +77,10 @@ func (s *soundWriter) length() time.Duration {
 	return time.Duration(s.size/2) * time.Second / time.Duration(s.rate)
 }
 
-// progress tells how much there is.
+// progress returns the duration of the audio so far, as text.
 func (s *soundWriter) progress() string {
 	if d := s.length(); d > 0 {
-		return spanOf(d.Round(100*time.Millisecond)) + " of speech"
+		return roundDuration(d.Round(100*time.Millisecond)) + " of speech"
 	}
 	return "waiting"
 }

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// A person speaks into a pipe and sees on the terminal what is understood; Ctrl-C
-// is the end of the speech and not of the command.
+// Speech arrives through a pipe and the terminal shows the interim transcript.
+// Ctrl-C ends the speech, not the command.
 func TestLiveSpeechOnATerminal(t *testing.T) {
 	s := start(t)
 	cmd := s.command(t, "transcribe", "-")
@@ -34,8 +34,8 @@ func TestLiveSpeechOnATerminal(t *testing.T) {
 	}
 }
 
-// The second Ctrl-C ends the command, whatever the server does.
-func TestLiveSpeechThatHangs(t *testing.T) {
+// The second Ctrl-C ends the command even if the server does not answer.
+func TestSecondCtrlCEndsLiveSpeech(t *testing.T) {
 	s := start(t)
 	cmd := s.command(t, "transcribe", "-", "-m", "slowest", "--timeout=1m")
 	r, microphone, err := os.Pipe()
@@ -45,19 +45,19 @@ func TestLiveSpeechThatHangs(t *testing.T) {
 	defer func() { _, _ = r.Close(), microphone.Close() }()
 	cmd.Stdin = r
 	o := onTerminal(t, cmd)
-	if _, err := microphone.Write(make([]byte, 10)); err != nil { // the model loads at the first sound
+	if _, err := microphone.Write(make([]byte, 10)); err != nil { // the model loads when the first audio arrives
 		t.Fatal(err)
 	}
 	o.expect("slowest loading")
 	o.send(keyCtrlC)
-	o.expect("Ctrl-C again gives up")
+	o.expect("Ctrl-C again to abort")
 	o.send(keyCtrlC)
 	if _ = cmd.Wait(); cmd.ProcessState.ExitCode() != exitInterrupted {
 		t.Errorf("exit code %d", cmd.ProcessState.ExitCode())
 	}
 }
 
-func TestSoundDoesNotGoToATerminal(t *testing.T) {
+func TestAudioIsNotWrittenToATerminal(t *testing.T) {
 	s := start(t)
 	o := onTerminal(t, s.command(t, "synthesize", "hi"))
 	o.expect("name a file with -o")
@@ -89,6 +89,6 @@ func TestPronunciationOnARealTerminal(t *testing.T) {
 		t.Error(err)
 	}
 	if strings.Contains(o.seen.String(), "\x1b[3") {
-		t.Errorf("colours in spite of NO_COLOR: %q", o.seen.String())
+		t.Errorf("colours despite NO_COLOR: %q", o.seen.String())
 	}
 }

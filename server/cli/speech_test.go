@@ -12,7 +12,8 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// recording writes a file of some bytes, which engine-fault counts.
+// recording writes a file of the given size. engine-fault answers with the number
+// of bytes that it receives.
 func recording(t *testing.T, size int) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "clip.wav")
@@ -26,7 +27,7 @@ func TestTranscribe(t *testing.T) {
 		r := s.run(t, "transcribe", recording(t, 200_000))
 		r.check(t, exitOK)
 		if r.out != "200000 bytes\n" || r.err != "" {
-			t.Errorf("printed %q, told %q", r.out, r.err)
+			t.Errorf("printed %q, and %q on standard error", r.out, r.err)
 		}
 		s.run(t, "transcribe", "--words", "--stats", recording(t, 10)).check(t, exitOK, "10 bytes\n", "fast")
 		s.run(t, "transcribe", "--json", "--language=en", "--translate", "--prompt=Anna", "--beam=5", recording(t, 10)).
@@ -43,12 +44,12 @@ func TestTranscribe(t *testing.T) {
 	})
 	t.Run("errors", func(t *testing.T) {
 		s.run(t, "transcribe", "none.wav").check(t, exitUsage, "none.wav", "no such file")
-		s.run(t, "transcribe", t.TempDir()).check(t, exitUsage, "is a folder")
+		s.run(t, "transcribe", t.TempDir()).check(t, exitUsage, "is a directory")
 		s.run(t, "transcribe", "--format=mp3", recording(t, 1)).check(t, exitUsage, "--format")
 		s.run(t, "transcribe", "--format=s16le", "--rate=1", recording(t, 1)).check(t, exitUsage, "INVALID_REQUEST", "sample_rate_hertz")
-		s.run(t, "transcribe", "-m", "nobody", recording(t, 1<<20)).check(t, exitNotFound, "MODEL_NOT_FOUND")
-		cmd := s.command(t, "transcribe", "-", "-m", "nobody")
-		if stdin, err := cmd.StdinPipe(); err != nil { // nothing is said
+		s.run(t, "transcribe", "-m", "missing", recording(t, 1<<20)).check(t, exitNotFound, "MODEL_NOT_FOUND")
+		cmd := s.command(t, "transcribe", "-", "-m", "missing")
+		if stdin, err := cmd.StdinPipe(); err != nil { // no audio is sent
 			t.Fatal(err)
 		} else {
 			defer func() { _ = stdin.Close() }()
@@ -99,22 +100,22 @@ func TestSynthesize(t *testing.T) {
 			check(t, []byte(r.out), 0xffffffff)
 		}
 		if r := s.run(t, "synthesize", "--raw", "--phonemes", "wʌn tuː"); len(r.out) != 2*samples || r.err != "" {
-			t.Errorf("%d bytes, told %q", len(r.out), r.err)
+			t.Errorf("%d bytes, and %q on standard error", len(r.out), r.err)
 		}
 	})
 	t.Run("errors", func(t *testing.T) {
 		if err := os.Remove(file); err != nil {
 			t.Fatal(err)
 		}
-		s.run(t, "synthesize", "-o", file, "-m", "nobody", "hi").check(t, exitNotFound, "MODEL_NOT_FOUND")
+		s.run(t, "synthesize", "-o", file, "-m", "missing", "hi").check(t, exitNotFound, "MODEL_NOT_FOUND")
 		s.run(t, "synthesize", "-o", file, "--speed=9", "hi").check(t, exitUsage, "INVALID_REQUEST", "speed")
 		if left, _ := filepath.Glob(filepath.Join(filepath.Dir(file), "*")); len(left) > 0 {
-			t.Errorf("failures leave %v", left)
+			t.Errorf("failures leave %v behind", left)
 		}
 		s.run(t, "synthesize", "-o", "/nowhere/out.wav", "hi").check(t, exitUsage, "/nowhere")
 		s.run(t, "synthesize", "-o", "out.mp3", "hi").check(t, exitUsage, "only WAV")
 		s.run(t, "synthesize", "--voice=a", "--model=b", "hi").check(t, exitUsage, "--voice")
-		s.run(t, "synthesize", "").check(t, exitUsage, "there is no text")
+		s.run(t, "synthesize", "").check(t, exitUsage, "no text: give it")
 	})
 }
 
@@ -131,7 +132,7 @@ func TestPronounce(t *testing.T) {
 	cmd.Stdin = strings.NewReader("abc")
 	finish(t, cmd).check(t, exitOK, "overall 100")
 	s.run(t, "pronounce", clip).check(t, exitUsage, "--text")
-	s.run(t, "pronounce", clip, "--text= ").check(t, exitUsage, "there is no text")
+	s.run(t, "pronounce", clip, "--text= ").check(t, exitUsage, "no text: give it")
 	s.run(t, "pronounce", "none.wav", "--text=a").check(t, exitUsage, "no such file")
 	s.run(t, "pronounce", recording(t, 0), "--text=a").check(t, exitUsage, "INVALID_REQUEST")
 }
@@ -154,7 +155,7 @@ var reading = &gatewayv1.PronunciationResponse{
 	},
 }
 
-func TestPronunciationOnATerminalIsColoured(t *testing.T) {
+func TestPronunciationWithColours(t *testing.T) {
 	var out bytes.Buffer
 	if err := writePronunciation(&console{out: &out, outTTY: true}, reading); err != nil {
 		t.Fatal(err)
@@ -164,15 +165,15 @@ func TestPronunciationOnATerminalIsColoured(t *testing.T) {
 	if plain := strings.NewReplacer("\x1b[0;22m", "\x1b[0m", "\x1b[0;29m", "\x1b[0m").Replace(line); plain != want {
 		t.Errorf("%q, want %q", plain, want)
 	}
-	for _, has := range []string{"left out", "80 and more", "cat.  [mispronounced]", "overall 71"} {
+	for _, has := range []string{"left out", "80 or more", "cat.  [mispronounced]", "overall 71"} {
 		if !strings.Contains(rest, has) {
 			t.Errorf("no %q in %q", has, rest)
 		}
 	}
 }
 
-func TestPronunciationElsewhereIsPlain(t *testing.T) {
-	for name, con := range map[string]*console{"a file": {}, "NO_COLOR": {outTTY: true, plainColor: true}} {
+func TestPronunciationWithoutColours(t *testing.T) {
+	for name, con := range map[string]*console{"a file": {}, "NO_COLOR": {outTTY: true, noColor: true}} {
 		var out bytes.Buffer
 		con.out = &out
 		if err := writePronunciation(con, reading); err != nil {
@@ -186,7 +187,7 @@ func TestPronunciationElsewhereIsPlain(t *testing.T) {
 	}
 }
 
-func TestWordsAreListed(t *testing.T) {
+func TestWordsOfASegment(t *testing.T) {
 	var out bytes.Buffer
 	segment := &gatewayv1.TranscriptSegment{Text: " Hello there.", Words: []*gatewayv1.TranscribedWord{{Text: " Hello", Confidence: 0.97}, {Text: " there.", Confidence: 1}}}
 	if err := writeSegment(&console{out: &out}, segment); err != nil {
@@ -197,7 +198,7 @@ func TestWordsAreListed(t *testing.T) {
 	}
 }
 
-func TestLongInterimResultsKeepTheirEnd(t *testing.T) {
+func TestTailOfLongText(t *testing.T) {
 	for _, c := range []struct {
 		text  string
 		width int

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,33 +19,32 @@ import (
 )
 
 type synthesizeCommand struct {
-	Text            []string       `arg:"" optional:"" help:"What to say. None, or \"-\": standard input."`
-	Output          string         `short:"o" placeholder:"FILE" help:"WAV file to write; \"-\" is standard output, which is also the default."`
-	Raw             bool           `help:"Write samples without a header: 16-bit little-endian, mono."`
-	Voice           string         `placeholder:"NAME" help:"Voice to speak with: a model's name, as --model."`
-	Speaker         string         `placeholder:"NAME" help:"Speaker of a voice with several, by name or number."`
-	Speed           *float32       `placeholder:"NUMBER" help:"2 is twice as fast; 0.25 to 4."`
-	Volume          *float32       `placeholder:"NUMBER" help:"Factor on the samples; 0 to 2."`
-	NoiseScale      *float32       `placeholder:"NUMBER" help:"Variation of the sound; 0 to 2."`
-	NoiseW          *float32       `name:"noise-w" placeholder:"NUMBER" help:"Variation of the phonemes' lengths; 0 to 2."`
+	Text            []string       `arg:"" optional:"" help:"Text to speak. Default, or with \"-\": standard input."`
+	Output          string         `short:"o" placeholder:"FILE" help:"WAV file to write. Default, or with \"-\": standard output."`
+	Raw             bool           `help:"Write raw samples without a WAV header: 16-bit little-endian, mono."`
+	Voice           string         `placeholder:"NAME" help:"Name of the voice: a model, as with --model."`
+	Speaker         string         `placeholder:"NAME" help:"Speaker of a voice with several speakers, by name or number."`
+	Speed           *float32       `placeholder:"NUMBER" help:"Speed factor, 0.25 to 4: 2 is twice as fast."`
+	Volume          *float32       `placeholder:"NUMBER" help:"Volume factor, 0 to 2."`
+	NoiseScale      *float32       `placeholder:"NUMBER" help:"Random variation of the sound, 0 to 2."`
+	NoiseW          *float32       `name:"noise-w" placeholder:"NUMBER" help:"Random variation of phoneme lengths, 0 to 2."`
 	SentenceSilence *time.Duration `placeholder:"DURATION" help:"Silence after each sentence, at most 10s."`
-	Phonemes        bool           `help:"The text is phonemes, as the voice writes them."`
+	Phonemes        bool           `help:"Treat the text as phonemes, in the notation of the voice."`
 	routingFlags
 }
 
-// Help is told below the flags' list.
+// Help returns the text that --help prints after the summary.
 func (synthesizeCommand) Help() string {
 	return `Examples:
   modelgateway synthesize -o hello.wav "Hello there."
   modelgateway synthesize --voice piper --speed 0.8 < story.txt | aplay
   modelgateway synthesize --raw "Hello." | aplay -f S16_LE -r 22050
 
-Into a pipe, sound leaves sentence by sentence, before the whole is made.
-With --json, a line tells of each piece; the sound is in it unless it goes to a
-file.`
+Standard output receives each sentence as soon as it is ready. With --json, a
+line describes each chunk, and contains its audio unless --output names a file.`
 }
 
-// Run speaks a text.
+// Run converts a text to speech.
 func (c synthesizeCommand) Run(ctx context.Context, g *globals, con *console) error {
 	if err := c.check(g, con); err != nil {
 		return err
@@ -58,19 +58,19 @@ func (c synthesizeCommand) Run(ctx context.Context, g *globals, con *console) er
 	})
 }
 
-// toFile tells whether the sound goes to a file.
+// toFile reports whether the audio goes to a file.
 func (c synthesizeCommand) toFile() bool { return c.Output != "" && c.Output != standardInput }
 
-// check refuses what would spoil a terminal, or a file of another format.
+// check rejects audio on a terminal, and file names of formats other than WAV.
 func (c synthesizeCommand) check(g *globals, con *console) error {
 	switch {
 	case c.Voice != "" && c.Model != "" && c.Voice != c.Model:
 		return usagef("--voice and --model name different models")
 	case !c.toFile() && con.outTTY && !g.JSON:
-		return usagef("sound does not go to a terminal: name a file with -o, or send it to a player, as in\n  modelgateway synthesize \"Hello.\" | aplay")
+		return usagef("audio cannot be written to a terminal: name a file with -o, or pipe it to a player, for example\n  modelgateway synthesize \"Hello.\" | aplay")
 	}
 	if ext := strings.ToLower(filepath.Ext(c.Output)); slices.Contains([]string{".mp3", ".ogg", ".opus", ".flac", ".m4a", ".aac", ".webm"}, ext) {
-		return usagef("%s cannot be written, only WAV: name a .wav file", ext)
+		return usagef("%s files cannot be written, only WAV: name a .wav file", ext)
 	}
 	return nil
 }
@@ -94,16 +94,16 @@ func (c synthesizeCommand) request(text string) *gatewayv1.SynthesizeRequest {
 	return req
 }
 
-// speak makes the sound and writes it. A file is there when all of it is.
+// speak writes the speech. A file appears only when it is complete.
 func (c synthesizeCommand) speak(ctx context.Context, client *modelgateway.Client, text string, g *globals, con *console) error {
 	out := &soundWriter{w: con.out, raw: c.Raw}
 	var file *renameio.PendingFile
 	if c.toFile() {
 		var err error
 		if file, err = renameio.NewPendingFile(c.Output, renameio.WithPermissions(0o644)); err != nil {
-			return usageError{fmt.Errorf("the sound cannot be written: %w", err)}
+			return usageError{fmt.Errorf("cannot write %s: %w", c.Output, withoutPath(err))}
 		}
-		defer func() { _ = file.Cleanup() }() // is nothing after a replacement
+		defer func() { _ = file.Cleanup() }() // does nothing once the file is in place
 		out.w = file
 	}
 	served, err := c.relay(ctx, client, text, out, g, con)
@@ -114,42 +114,52 @@ func (c synthesizeCommand) speak(ctx context.Context, client *modelgateway.Clien
 		return err
 	}
 	if file != nil && !g.JSON && con.errTTY {
-		fmt.Fprintf(con.err, "%s: %s of speech\n", c.Output, spanOf(out.length()))
+		fmt.Fprintf(con.err, "%s: %s of speech\n", c.Output, roundDuration(out.length()))
 	}
 	if !g.JSON {
-		c.told(con, served, nil)
+		c.printServed(con, served, nil)
 	}
 	return nil
 }
 
-// relay writes the pieces of speech as they come.
+// withoutPath returns the cause of a file error without its path, which is that of
+// a temporary file.
+func withoutPath(err error) error {
+	var e *fs.PathError
+	if errors.As(err, &e) {
+		return e.Err
+	}
+	return err
+}
+
+// relay writes the chunks of speech as they arrive.
 func (c synthesizeCommand) relay(ctx context.Context, client *modelgateway.Client, text string, out *soundWriter, g *globals, con *console) (*gatewayv1.ServedBy, error) {
-	wait := startProgress(ctx, client, con, g.JSON, out.progress)
-	defer wait.stop()
+	status := startProgress(ctx, client, con, g.JSON, out.progress)
+	defer status.stop()
 	stream, err := client.Synthesize(ctx, c.request(text))
 	if err != nil {
 		return nil, err
 	}
 	var served *gatewayv1.ServedBy
 	for {
-		piece, err := stream.Recv()
+		chunk, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
 			return served, nil
 		}
 		if err != nil {
 			return nil, err
 		}
-		served = piece.GetServedBy()
+		served = chunk.GetServedBy()
 		if !g.JSON || c.toFile() {
-			if err := out.write(piece.GetAudio(), piece.GetSampleRateHertz()); err != nil {
-				return nil, fmt.Errorf("the sound cannot be written: %w", err)
+			if err := out.write(chunk.GetAudio(), chunk.GetSampleRateHertz()); err != nil {
+				return nil, fmt.Errorf("cannot write the audio: %w", err)
 			}
 		}
 		if g.JSON {
 			if c.toFile() {
-				piece.Audio = nil
+				chunk.Audio = nil
 			}
-			if err := writeJSONLine(con.out, piece); err != nil {
+			if err := writeJSONLine(con.out, chunk); err != nil {
 				return nil, err
 			}
 		}

@@ -12,21 +12,21 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// recordingPiece is how much of a recording goes into one message, in bytes.
-const recordingPiece = 64 << 10
+// chunkBytes is how much of a recording goes into one message.
+const chunkBytes = 64 << 10
 
 type transcribeCommand struct {
-	File      string `arg:"" help:"Recording, in any format; \"-\" transcribes standard input while it comes."`
-	Language  string `short:"l" placeholder:"CODE" help:"Language that is spoken (en, vi, …). Default: detected."`
+	File      string `arg:"" help:"Recording; \"-\" transcribes standard input as it arrives."`
+	Language  string `short:"l" placeholder:"CODE" help:"Spoken language (en, vi, …). Default: detected."`
 	Translate bool   `help:"Translate to English."`
 	Words     bool   `help:"Print each word with its time and confidence."`
-	Prompt    string `placeholder:"TEXT" help:"Text that the speech resembles: names, spelling, style."`
-	Beam      int32  `placeholder:"NUMBER" help:"Hypotheses that are kept; 1 is greedy, 0 as the model is configured."`
+	Prompt    string `placeholder:"TEXT" help:"Context for the model: names, spelling and style to expect."`
+	Beam      int32  `placeholder:"NUMBER" help:"Beam size: 1 is greedy search, 0 uses the setting of the model."`
 	recordingFlags
 	routingFlags
 }
 
-// Help is told below the flags' list.
+// Help returns the text that --help prints after the summary.
 func (transcribeCommand) Help() string {
 	return `Examples:
   modelgateway transcribe lecture.mp3
@@ -34,8 +34,8 @@ func (transcribeCommand) Help() string {
   arecord -f S16_LE -r 16000 -c 1 | modelgateway transcribe -
   ffmpeg -i film.mkv -f s16le -ar 16000 -ac 1 - | modelgateway transcribe --format s16le -
 
-Live speech is printed line by line; Ctrl-C ends it, and prints its last words.
---timeout counts from its end.`
+Live speech is printed segment by segment. Ctrl-C ends the speech and prints the
+last segment. --timeout starts when the speech ends.`
 }
 
 // Run transcribes a file, or live speech.
@@ -47,7 +47,7 @@ func (c transcribeCommand) Run(ctx context.Context, g *globals, con *console) er
 	if err != nil {
 		return err
 	}
-	defer func() { _ = audio.Close() }() // it was only read
+	defer func() { _ = audio.Close() }()
 	return g.withClient(ctx, func(ctx context.Context, client *modelgateway.Client) error {
 		res, err := c.whole(ctx, client, g, con, audio, size)
 		switch {
@@ -67,14 +67,14 @@ func (c transcribeCommand) config(interim bool) *gatewayv1.TranscriptionConfig {
 	}
 }
 
-// whole sends a recording as fast as it is taken, and waits for the result.
+// whole sends a recording as fast as the server reads it, and waits for the result.
 func (c transcribeCommand) whole(ctx context.Context, client *modelgateway.Client, g *globals, con *console, audio io.Reader, size int64) (*gatewayv1.TranscribeResponse, error) {
 	var sent atomic.Int64
 	progress := startProgress(ctx, client, con, g.JSON, func() string {
 		if size <= 0 || sent.Load() == 0 {
 			return "waiting"
 		}
-		return fmt.Sprintf("transcribing, %.0f%% is read", 100*float64(sent.Load())/float64(size))
+		return fmt.Sprintf("transcribing, %.0f%% sent", 100*float64(sent.Load())/float64(size))
 	})
 	defer progress.stop()
 	stream, err := client.Transcribe(ctx)
@@ -84,15 +84,15 @@ func (c transcribeCommand) whole(ctx context.Context, client *modelgateway.Clien
 	msg := &gatewayv1.TranscribeRequest{Payload: &gatewayv1.TranscribeRequest_Config{Config: c.config(false)}}
 	for {
 		if err := stream.Send(msg); err != nil {
-			break // CloseAndRecv tells why
+			break // CloseAndRecv returns the reason
 		}
-		buf := make([]byte, recordingPiece) // a message that has been sent is gRPC's
+		buf := make([]byte, chunkBytes) // not reused: gRPC may still hold a message after Send
 		n, err := io.ReadFull(audio, buf)
 		if n == 0 && errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
-			return nil, fmt.Errorf("the recording cannot be read: %w", err)
+			return nil, fmt.Errorf("cannot read the recording: %w", err)
 		}
 		sent.Add(int64(n))
 		msg = &gatewayv1.TranscribeRequest{Payload: &gatewayv1.TranscribeRequest_Audio{Audio: buf[:n]}}
@@ -110,11 +110,11 @@ func (c transcribeCommand) print(con *console, res *gatewayv1.TranscribeResponse
 	} else {
 		_, err = fmt.Fprintln(con.out, con.printable(strings.TrimSpace(res.GetTranscript().GetText())))
 	}
-	c.told(con, res.GetServedBy(), nil)
+	c.printServed(con, res.GetServedBy(), nil)
 	return err
 }
 
-// writeSegment prints a stretch of speech, and its words if they are known.
+// writeSegment prints a segment, and its words if the server returned them.
 func writeSegment(con *console, s *gatewayv1.TranscriptSegment) error {
 	_, err := fmt.Fprintln(con.out, con.printable(strings.TrimSpace(s.GetText())))
 	for _, w := range s.GetWords() {

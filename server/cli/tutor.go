@@ -13,8 +13,8 @@ import (
 )
 
 type grammarCommand struct {
-	Text       []string `arg:"" optional:"" help:"Text to correct. None: standard input."`
-	Vietnamese bool     `help:"Explain in Vietnamese."`
+	Text       []string `arg:"" optional:"" help:"Text to correct. Default: standard input."`
+	Vietnamese bool     `help:"Explain the corrections in Vietnamese."`
 	routingFlags
 	samplingFlags
 }
@@ -35,15 +35,15 @@ func (c grammarCommand) Run(ctx context.Context, g *globals, con *console) error
 		})
 	}, func(res *gatewayv1.GrammarResponse) error {
 		err := writeGrammar(con, text, res)
-		c.told(con, res.GetServedBy(), res.GetUsage())
+		c.printServed(con, res.GetServedBy(), res.GetUsage())
 		return err
 	})
 }
 
-// writeGrammar prints the edits inside the text on a terminal, the corrected
-// text elsewhere, and below it why.
+// writeGrammar prints the corrected text, or with colours the original text with
+// the edits marked in it, and a list of the edits.
 func writeGrammar(con *console, text string, res *gatewayv1.GrammarResponse) error {
-	if con.outTTY && !con.plainColor {
+	if con.outTTY && !con.noColor {
 		fmt.Fprintln(con.out, inline(con, text, res.GetEdits()))
 	} else {
 		fmt.Fprintln(con.out, con.printable(res.GetCorrectedText()))
@@ -67,30 +67,30 @@ func changeText(e *gatewayv1.GrammarEdit) string {
 	case e.GetOriginal() == "":
 		return fmt.Sprintf("add %q", e.GetReplacement())
 	case e.GetReplacement() == "":
-		return fmt.Sprintf("drop %q", e.GetOriginal())
+		return fmt.Sprintf("remove %q", e.GetOriginal())
 	}
 	return fmt.Sprintf("%q → %q", e.GetOriginal(), e.GetReplacement())
 }
 
-// inline marks the edits in the text: what goes is red and struck through, what
-// comes is green.
+// inline marks the edits in the text: removed text is red and crossed out, added
+// text is green.
 func inline(con *console, text string, edits []*gatewayv1.GrammarEdit) string {
-	gone := con.paint(con.outTTY, color.FgRed, color.CrossedOut)
-	come := con.paint(con.outTTY, color.FgGreen)
+	removed := con.paint(con.outTTY, color.FgRed, color.CrossedOut)
+	added := con.paint(con.outTTY, color.FgGreen)
 	runes := []rune(text)
 	var b strings.Builder
 	at := 0
 	for _, e := range edits {
 		start, end := int(e.GetStartOffset()), int(e.GetEndOffset())
 		if start < at || end < start || end > len(runes) {
-			continue // not this text's
+			continue // the offsets do not belong to this text
 		}
 		b.WriteString(con.printable(string(runes[at:start])))
 		if end > start {
-			b.WriteString(gone(con.printable(string(runes[start:end]))))
+			b.WriteString(removed(con.printable(string(runes[start:end]))))
 		}
 		if e.GetReplacement() != "" {
-			b.WriteString(come(con.printable(e.GetReplacement())))
+			b.WriteString(added(con.printable(e.GetReplacement())))
 		}
 		at = end
 	}
@@ -99,14 +99,14 @@ func inline(con *console, text string, edits []*gatewayv1.GrammarEdit) string {
 }
 
 type respondCommand struct {
-	Text   []string `arg:"" optional:"" help:"What the learner says. None: standard input."`
-	Level  string   `help:"The learner's level: ${enum}." enum:"A1,A2,B1,B2,C1,C2" default:"B1"`
-	System string   `short:"s" placeholder:"TEXT" help:"Instructions that replace the tutor's own."`
+	Text   []string `arg:"" optional:"" help:"What the learner says. Default: standard input."`
+	Level  string   `help:"The learner's CEFR level: ${enum}." enum:"A1,A2,B1,B2,C1,C2" default:"B1"`
+	System string   `short:"s" placeholder:"TEXT" help:"System prompt to use instead of the tutor's."`
 	routingFlags
 	samplingFlags
 }
 
-// Run answers a learner.
+// Run replies to a learner.
 func (c respondCommand) Run(ctx context.Context, g *globals, con *console) error {
 	text, err := input(c.Text, con)
 	if err != nil {
@@ -118,14 +118,14 @@ func (c respondCommand) Run(ctx context.Context, g *globals, con *console) error
 		})
 	}, func(res *gatewayv1.RespondResponse) error {
 		_, err := io.WriteString(con.out, con.printable(res.GetText())+"\n")
-		c.told(con, res.GetServedBy(), res.GetUsage())
+		c.printServed(con, res.GetServedBy(), res.GetUsage())
 		return err
 	})
 }
 
 type explainCommand struct {
-	Text     []string `arg:"" optional:"" help:"English to explain. None: standard input."`
-	Question string   `short:"q" placeholder:"TEXT" help:"What to know about it. Default: its meaning and use."`
+	Text     []string `arg:"" optional:"" help:"English text to explain. Default: standard input."`
+	Question string   `short:"q" placeholder:"TEXT" help:"Question about the text. Default: its meaning and use."`
 	routingFlags
 	samplingFlags
 }
@@ -142,7 +142,7 @@ func (c explainCommand) Run(ctx context.Context, g *globals, con *console) error
 		})
 	}, func(res *gatewayv1.ExplainVietnameseResponse) error {
 		_, err := io.WriteString(con.out, con.printable(res.GetExplanation())+"\n")
-		c.told(con, res.GetServedBy(), res.GetUsage())
+		c.printServed(con, res.GetServedBy(), res.GetUsage())
 		return err
 	})
 }

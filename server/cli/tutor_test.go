@@ -19,7 +19,7 @@ var grammarAnswer = &gatewayv1.GrammarResponse{
 
 const grammarText = "Chị ấy have cat very."
 
-func TestGrammarOnATerminalMarksTheText(t *testing.T) {
+func TestGrammarWithColours(t *testing.T) {
 	var out bytes.Buffer
 	if err := writeGrammar(&console{out: &out, outTTY: true}, grammarText, grammarAnswer); err != nil {
 		t.Fatal(err)
@@ -30,7 +30,7 @@ func TestGrammarOnATerminalMarksTheText(t *testing.T) {
 	}
 }
 
-func TestGrammarElsewhereIsPlain(t *testing.T) {
+func TestGrammarWithoutColours(t *testing.T) {
 	var out bytes.Buffer
 	if err := writeGrammar(&console{out: &out}, grammarText, grammarAnswer); err != nil {
 		t.Fatal(err)
@@ -38,7 +38,7 @@ func TestGrammarElsewhereIsPlain(t *testing.T) {
 	want := `Chị ấy has a cat.
   7-11  "have" → "has"  [agreement]  ngôi thứ ba
   12-12  add "a "
-  15-20  drop " very"
+  15-20  remove " very"
 score 60
 `
 	if out.String() != want {
@@ -46,7 +46,7 @@ score 60
 	}
 }
 
-func TestTerminalsGetNoControlCharacters(t *testing.T) {
+func TestTerminalOutputHasNoControlCharacters(t *testing.T) {
 	hostile := &gatewayv1.StreamChatResponse{Delta: "\x1b]0;owned\a\x1b[2Jone\r\n\ttwo\u009b1m\x7f ế"}
 	for tty, want := range map[bool]string{true: "]0;owned[2Jone\n\ttwo1m ế", false: hostile.GetDelta()} {
 		var out bytes.Buffer

@@ -9,16 +9,16 @@ import (
 	"github.com/lexilingo/modelgateway/engines"
 )
 
-// Build says which build of the program runs.
+// Build identifies the build of the program.
 type Build struct {
-	// Version is the release, "dev" outside one.
+	// Version is the version of the release, or "dev".
 	Version string
-	// Revision is the commit that was built. If it is empty, the commit is the
-	// one that the Go tool recorded in the program.
+	// Revision is the commit that was built. If it is empty, the commit that the Go
+	// tool recorded in the program is used.
 	Revision string
 }
 
-// versions are what "version" prints.
+// versions is the output of the command "version".
 type versions struct {
 	Version        string `json:"version"`
 	Commit         string `json:"commit"`
@@ -43,22 +43,22 @@ func (versionCommand) Run(g *globals, con *console, build Build) error {
 	return err
 }
 
-// commit is what the build was told, else what the Go tool noted in the binary;
-// "unknown" in a build outside a checkout.
+// commit returns the revision, else the commit that the Go tool recorded in the
+// program. It returns "unknown" for a build outside a git checkout.
 func (b Build) commit() string {
 	if b.Revision != "" {
 		return b.Revision
 	}
-	noted, changed := "unknown", ""
+	recorded, changed := "unknown", ""
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, s := range info.Settings {
 			switch {
 			case s.Key == "vcs.revision":
-				noted = s.Value
+				recorded = s.Value
 			case s.Key == "vcs.modified" && s.Value == "true":
-				changed = " with changes"
+				changed = " with uncommitted changes"
 			}
 		}
 	}
-	return noted + changed
+	return recorded + changed
 }

@@ -17,48 +17,48 @@ import (
 
 const dim = color.Faint
 
-// A wait of more than this is explained, and the explanation kept up to date.
 const (
-	waitBeforeTelling = 700 * time.Millisecond
-	waitBetween       = 500 * time.Millisecond
+	statusDelay    = 700 * time.Millisecond // before the status line appears
+	statusInterval = 500 * time.Millisecond // between its updates
 )
 
-// waiting tells a person at a terminal why nothing comes yet: a model loads.
-type waiting struct {
+// statusLine shows at a terminal why there is no output yet, for example because a
+// model is loading.
+type statusLine struct {
 	cancel context.CancelFunc
 	ended  chan struct{}
 	once   sync.Once
 }
 
-func startWaiting(ctx context.Context, client *modelgateway.Client, con *console, quiet bool) *waiting {
+func startStatus(ctx context.Context, client *modelgateway.Client, con *console, quiet bool) *statusLine {
 	return startProgress(ctx, client, con, quiet, func() string { return "waiting" })
 }
 
-// startProgress is startWaiting for work that can tell what it does.
-func startProgress(ctx context.Context, client *modelgateway.Client, con *console, quiet bool, doing func() string) *waiting {
+// startProgress is startStatus with a progress report for when no model is loading.
+func startProgress(ctx context.Context, client *modelgateway.Client, con *console, quiet bool, progress func() string) *statusLine {
 	ctx, cancel := context.WithCancel(ctx)
-	w := &waiting{cancel: cancel, ended: make(chan struct{})}
+	w := &statusLine{cancel: cancel, ended: make(chan struct{})}
 	if quiet || !con.errTTY {
 		close(w.ended)
 		return w
 	}
 	go func() {
 		defer close(w.ended)
-		tell(ctx, client, con, doing)
+		showStatus(ctx, client, con, progress)
 	}()
 	return w
 }
 
-// stop takes the explanation away. It returns when the line is clear.
-func (w *waiting) stop() {
+// stop removes the status line. It returns once the line is clear.
+func (w *statusLine) stop() {
 	w.once.Do(func() {
 		w.cancel()
 		<-w.ended
 	})
 }
 
-func tell(ctx context.Context, client *modelgateway.Client, con *console, doing func() string) {
-	timer := time.NewTimer(waitBeforeTelling)
+func showStatus(ctx context.Context, client *modelgateway.Client, con *console, progress func() string) {
+	timer := time.NewTimer(statusDelay)
 	defer timer.Stop()
 	drawn := false
 	defer func() {
@@ -71,18 +71,18 @@ func tell(ctx context.Context, client *modelgateway.Client, con *console, doing 
 		case <-ctx.Done():
 			return
 		case <-timer.C:
-			timer.Reset(waitBetween)
+			timer.Reset(statusInterval)
 		}
 		res, err := client.ListModels(ctx, &gatewayv1.ListModelsRequest{})
 		if err != nil {
-			return // the call itself will tell
+			return // the call itself reports the error
 		}
 		drawn = true
-		fmt.Fprintf(con.err, "\r\x1b[K%s", con.paint(true, dim)(waitText(res.GetModels(), doing())))
+		fmt.Fprintf(con.err, "\r\x1b[K%s", con.paint(true, dim)(statusText(res.GetModels(), progress())))
 	}
 }
 
-func waitText(models []*gatewayv1.Model, otherwise string) string {
+func statusText(models []*gatewayv1.Model, otherwise string) string {
 	var loads []string
 	for _, m := range models {
 		if m.GetState() == gatewayv1.ModelState_MODEL_STATE_LOADING {
@@ -95,15 +95,15 @@ func waitText(models []*gatewayv1.Model, otherwise string) string {
 	return strings.Join(loads, ", ") + " …"
 }
 
-// answer makes a call, shows what is waited for meanwhile, and prints what comes: as
-// JSON, or by write.
+// answer makes a call, shows the status line meanwhile, and prints the result: as
+// JSON, or with write.
 func answer[R proto.Message](
 	ctx context.Context, g *globals, con *console, call func(context.Context, *modelgateway.Client) (R, error), write func(R) error,
 ) error {
 	return g.withClient(ctx, func(ctx context.Context, client *modelgateway.Client) error {
-		wait := startWaiting(ctx, client, con, g.JSON)
+		status := startStatus(ctx, client, con, g.JSON)
 		res, err := call(ctx, client)
-		wait.stop()
+		status.stop()
 		switch {
 		case err != nil:
 			return err

@@ -35,11 +35,11 @@ models:
 tasks:
   chat: {primary: qwen, fallbacks: [gemini]}
   grammar: {primary: qwen, fallbacks: [gemini]}
-  response: {primary: qwen, fallbacks: [gemini]}
-  stt: {primary: whisper, fallbacks: [gemini]}
-  tts: {primary: piper, fallbacks: [gemini]}
+  respond: {primary: qwen, fallbacks: [gemini]}
+  transcribe: {primary: whisper, fallbacks: [gemini]}
+  synthesize: {primary: piper, fallbacks: [gemini]}
   pronunciation: {primary: hubert, fallbacks: [gemini]}
-  explain_vi: {primary: gemini, fallbacks: [qwen]}
+  explain_vietnamese: {primary: gemini, fallbacks: [qwen]}
 `
 
 // startFive runs a server with five models under a budget in MiB; replace are

@@ -123,11 +123,11 @@ tasks:
 // noOtherTasks routes the built-in tasks to a model that there is.
 const noOtherTasks = `
   grammar: {primary: other, fallbacks: []}
-  response: {primary: other, fallbacks: []}
-  stt: {primary: other, fallbacks: []}
-  tts: {primary: other, fallbacks: []}
+  respond: {primary: other, fallbacks: []}
+  transcribe: {primary: other, fallbacks: []}
+  synthesize: {primary: other, fallbacks: []}
   pronunciation: {primary: other, fallbacks: []}
-  explain_vi: {primary: other, fallbacks: []}
+  explain_vietnamese: {primary: other, fallbacks: []}
 `
 
 func wantState(t *testing.T, s *server, model string, want gatewayv1.ModelState) {

@@ -27,8 +27,8 @@ models:
   hubert: {engine: hubert, path: "starter:pronunciation.onnx", memory_mb: 1000, threads: 1, progress_timeout: 3s, parameters: {max_seconds: 600}}
   gemini: {engine: gemini, memory_mb: 10, priority: high}
 tasks:
-  stt: {primary: whisper, fallbacks: [gemini]}
-  tts: {primary: piper, fallbacks: [gemini]}
+  transcribe: {primary: whisper, fallbacks: [gemini]}
+  synthesize: {primary: piper, fallbacks: [gemini]}
   pronunciation: {primary: hubert, fallbacks: [gemini]}
 `
 

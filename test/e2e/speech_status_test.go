@@ -21,8 +21,8 @@ models:
   piper: {engine: piper, path: "starter:voice.onnx", memory_mb: 128, idle_timeout: 1s}
   hubert: {engine: hubert, path: "starter:pronunciation.onnx", memory_mb: 500, idle_timeout: 1s}
 tasks:
-  stt: {primary: whisper}
-  tts: {primary: piper}
+  transcribe: {primary: whisper}
+  synthesize: {primary: piper}
   pronunciation: {primary: hubert}
 `
 
@@ -112,8 +112,8 @@ func TestSpeechIsTold(t *testing.T) {
 		requests    int64
 		seconds     float64
 	}{
-		{"whisper", "stt", 3, 2*2.5 + 1},
-		{"piper", "tts", 1, said.duration().Seconds()},
+		{"whisper", "transcribe", 3, 2*2.5 + 1},
+		{"piper", "synthesize", 1, said.duration().Seconds()},
 		{"hubert", "pronunciation", 1, 2.5},
 	} {
 		eventually(t, 30*time.Second, d.model+" is measured", func() bool { return s.model(t, d.model).GetMemory().GetMeasuredBytes() > 0 })

@@ -35,8 +35,8 @@ models:
 tasks:
   chat: {primary: qwen}
   grammar: {primary: qwen}
-  stt: {primary: whisper}
-  tts: {primary: piper}
+  transcribe: {primary: whisper}
+  synthesize: {primary: piper}
   pronunciation: {primary: hubert}
 `
 

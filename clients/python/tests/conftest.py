@@ -1,4 +1,4 @@
-"""Starts the built server for the tests: `make build` must have run."""
+"""Starts the built server for the tests. Run `make build` first."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import modelgateway
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 BIN = ROOT / "bin"
 
-# Chat and grammar on the model that ships; speech on the test engine, which does every task.
+# Chat and grammar use the starter model; speech uses the test engine, which supports every task.
 CONFIG = """
 engines:
   fault: {{command: [engine-fault], max_concurrency: 4}}
@@ -36,14 +36,14 @@ models:
 tasks:
   chat: {{primary: qwen, fallbacks: []}}
   grammar: {{primary: qwen, fallbacks: []}}
-  response: {{primary: tutor, fallbacks: []}}
-  stt: {{primary: whisper, fallbacks: []}}
-  tts: {{primary: piper, fallbacks: []}}
+  respond: {{primary: tutor, fallbacks: []}}
+  transcribe: {{primary: whisper, fallbacks: []}}
+  synthesize: {{primary: piper, fallbacks: []}}
   pronunciation: {{primary: hubert, fallbacks: []}}
-  explain_vi: {{primary: tutor, fallbacks: []}}
+  explain_vietnamese: {{primary: tutor, fallbacks: []}}
 """
 
-# The same with the speech models that ship, on their own engines.
+# The starter models for speech, with their own engines.
 SPEECH = {"whisper": "starter:whisper.bin", "piper": "starter:voice.onnx", "hubert": "starter:pronunciation.onnx"}
 
 
@@ -57,14 +57,14 @@ class Server:
     log: list[str]
 
     def stop(self) -> int:
-        """Ends it as an operator does and returns its exit code."""
+        """Sends SIGTERM and returns the exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=60)
 
 
 @contextlib.contextmanager
 def serving(directory: pathlib.Path, config: str, *args: str, grpc: str = "127.0.0.1:0") -> Iterator[Server]:
-    """Runs a server with state of its own until the block's end."""
+    """Runs a server with its own state folder until the end of the block."""
     file = directory / "config.yaml"
     file.write_text(config)
     command = [str(BIN / "modelgateway"), "serve", "--config", str(file), "--state-dir", str(directory / "state")]
@@ -93,7 +93,7 @@ def serving(directory: pathlib.Path, config: str, *args: str, grpc: str = "127.0
             raise
         finally:
             reader.join(timeout=10)
-            sys.stderr.writelines(log)  # pytest shows it where a test failed
+            sys.stderr.writelines(log)  # pytest shows it if a test fails
             process.stdout.close()
             process.stderr.close()
 
@@ -103,7 +103,7 @@ Start = Callable[..., Server]
 
 @pytest.fixture
 def start(tmp_path: pathlib.Path) -> Iterator[Start]:
-    """Starts further servers: start(config, *args, grpc=…)."""
+    """Returns a function that starts further servers: start(config, *args, grpc=…)."""
     with contextlib.ExitStack() as stack:
         count = 0
 
@@ -129,7 +129,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def speaking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server on which every task is done by an engine of its own."""
+    """A server on which every task has its own engine."""
     directory = tmp_path_factory.mktemp("speaking")
     file = directory / "any.model"
     file.write_text("a model of the test engine")

@@ -1,4 +1,4 @@
-"""The asyncio client against the real server."""
+"""Tests the asyncio client with a real server."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def connected(server: Server, body: Body) -> None:
 
 async def idle(client: modelgateway.AsyncClient, name: str) -> None:
     while (await client.get_model(name)).active_count:
-        await asyncio.sleep(0.01)  # the server tells this by no event
+        await asyncio.sleep(0.01)  # there is no event for this
 
 
 def test_language(server: Server) -> None:
@@ -56,8 +56,8 @@ async def microphone() -> AsyncIterator[bytes]:
 
 def blocking_microphone() -> Iterator[bytes]:
     for _ in range(5):
-        time.sleep(0.01)  # as a driver's read does
-        assert threading.current_thread() is not threading.main_thread(), "the event loop must not wait for it"
+        time.sleep(0.01)  # like the read of a driver
+        assert threading.current_thread() is not threading.main_thread(), "it must not block the event loop"
         yield bytes(640)
 
 
@@ -72,7 +72,7 @@ def test_stream_transcribe(server: Server, source: Callable[[], AsyncIterator[by
     connected(server, body)
 
 
-def test_what_a_microphone_raises_is_raised(server: Server) -> None:
+def test_an_exception_of_the_audio_source_is_raised(server: Server) -> None:
     async def broken() -> AsyncIterator[bytes]:
         yield bytes(640)
         raise OSError("the microphone was unplugged")
@@ -128,7 +128,7 @@ def test_models(server: Server) -> None:
     connected(server, body)
 
 
-def test_cancelling_a_task_ends_the_work(server: Server) -> None:
+def test_cancelling_a_task_stops_the_work(server: Server) -> None:
     async def body(client: modelgateway.AsyncClient) -> None:
         async def streaming() -> None:
             async for _ in client.stream_chat('fault: {"fault": "stall", "fault_after_tokens": 1}', model="tutor"):
@@ -147,7 +147,7 @@ def test_cancelling_a_task_ends_the_work(server: Server) -> None:
     connected(server, body)
 
 
-def test_leaving_a_stream_ends_the_work(server: Server) -> None:
+def test_closing_a_stream_stops_the_work(server: Server) -> None:
     async def body(client: modelgateway.AsyncClient) -> None:
         endless = 'fault: {"token_count": 1000000000, "token_interval_us": 1000}'
         async with client.stream_chat(endless, model="tutor") as stream:

@@ -1,4 +1,4 @@
-"""Sources of audio and WAV files, without a server."""
+"""Tests audio sources and WAV files, without a server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from modelgateway import audio
 
 
 @pytest.mark.parametrize("size", [0, 1, audio.MAX_PIECE_BYTES, audio.MAX_PIECE_BYTES + 1, 3 * audio.MAX_PIECE_BYTES])
-def test_pieces_are_what_the_server_takes(size: int, tmp_path: pathlib.Path) -> None:
+def test_pieces_are_accepted_by_the_server(size: int, tmp_path: pathlib.Path) -> None:
     clip = bytes(range(256)) * (size // 256) + bytes(size % 256)
     file = tmp_path / "clip"
     file.write_bytes(clip)
@@ -24,19 +24,19 @@ def test_pieces_are_what_the_server_takes(size: int, tmp_path: pathlib.Path) -> 
             assert audio.whole(source) == clip
 
 
-def test_only_what_can_be_read_again_is_replayable(tmp_path: pathlib.Path) -> None:
+def test_replayable_sources(tmp_path: pathlib.Path) -> None:
     assert audio.replayable(b"") and audio.replayable(tmp_path) and audio.replayable("clip.wav")
     assert not audio.replayable(io.BytesIO()) and not audio.replayable(iter([b""]))
 
 
 @pytest.mark.parametrize(("channels", "width"), [(1, 2), (2, 2), (1, 1), (2, 3)])
-def test_wav_survives_a_file(tmp_path: pathlib.Path, channels: int, width: int) -> None:
+def test_wav_round_trip(tmp_path: pathlib.Path, channels: int, width: int) -> None:
     sound = audio.Wav(bytes(range(120)) * channels * width, 22_050, channels, width)
     sound.save(tmp_path / "a.wav")
     assert audio.read_wav(tmp_path / "a.wav") == audio.read_wav(sound.to_bytes()) == sound
     assert sound.seconds == pytest.approx(120 / 22_050)
 
 
-def test_what_is_no_wav_is_refused() -> None:
+def test_other_files_are_refused() -> None:
     with pytest.raises(wave.Error):
         audio.read_wav(b"RIFFxxxxWAVX" + bytes(40))

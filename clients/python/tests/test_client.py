@@ -1,4 +1,4 @@
-"""The blocking client against the real server."""
+"""Tests the blocking client with a real server."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_chat_and_stream_give_the_same_answer(client: modelgateway.Client) -> No
     assert stream.finish_reason in (common_pb2.FINISH_REASON_STOP, common_pb2.FINISH_REASON_LENGTH)
 
 
-def test_pieces_come_as_they_are_made(client: modelgateway.Client) -> None:
+def test_pieces_arrive_while_they_are_generated(client: modelgateway.Client) -> None:
     began = time.monotonic()
     stream = client.stream_chat('fault: {"token_count": 4, "token_interval_us": 300000}', model="tutor")
     first = next(stream)
@@ -51,7 +51,7 @@ def test_system_prompt_and_history_reach_the_model(client: modelgateway.Client) 
     assert long.usage.prompt_token_count > short.usage.prompt_token_count + 5
 
 
-def test_a_role_that_there_is_not_is_refused_here(client: modelgateway.Client) -> None:
+def test_an_unknown_role_is_refused_by_the_client(client: modelgateway.Client) -> None:
     with pytest.raises(ValueError, match="ROLE_PARROT"):
         client.chat([("parrot", "Hello")])
 
@@ -80,7 +80,7 @@ def microphone(count: int) -> Iterator[bytes]:
 
 @pytest.mark.parametrize("kind", ["bytes", "path", "file", "pieces"])
 def test_transcribe_takes_every_source(client: modelgateway.Client, tmp_path: pathlib.Path, kind: str) -> None:
-    clip = bytes(3_000_000)  # more than one message may hold
+    clip = bytes(3_000_000)  # too large for one message
     file = tmp_path / "clip.pcm"
     file.write_bytes(clip)
     sources = {"bytes": clip, "path": file, "file": io.BytesIO(clip), "pieces": [clip[:7], b"", clip[7:]]}
@@ -97,7 +97,7 @@ def test_stream_transcribe_from_a_generator(client: modelgateway.Client) -> None
     assert stream.served_by is not None and stream.served_by.model == "whisper"
 
 
-def test_what_a_microphone_raises_is_raised(client: modelgateway.Client) -> None:
+def test_an_exception_of_the_audio_source_is_raised(client: modelgateway.Client) -> None:
     def broken() -> Iterator[bytes]:
         yield bytes(640)
         raise OSError("the microphone was unplugged")
@@ -108,7 +108,7 @@ def test_what_a_microphone_raises_is_raised(client: modelgateway.Client) -> None
         list(client.stream_transcribe(broken(), format=PCM))
 
 
-def test_open_transcription_is_fed_by_pushes(client: modelgateway.Client) -> None:
+def test_open_transcription_receives_pushes(client: modelgateway.Client) -> None:
     with client.open_transcription(format=PCM) as session:
         session.push(bytes(2_500_000))
         session.push(bytes(500))
@@ -118,7 +118,7 @@ def test_open_transcription_is_fed_by_pushes(client: modelgateway.Client) -> Non
     assert session.served_by is not None and session.served_by.model == "whisper"
 
 
-def test_recognize_a_clip_beyond_the_default_limit_of_grpc(client: modelgateway.Client) -> None:
+def test_recognize_accepts_more_than_the_default_limit_of_grpc(client: modelgateway.Client) -> None:
     assert client.recognize(bytes(20 << 20), format=PCM).transcript.text == f"{20 << 20} bytes"
 
 
@@ -140,7 +140,7 @@ def test_pronunciation(client: modelgateway.Client) -> None:
     assert 0 <= answer.overall_score <= 100
 
 
-def test_loose_calls(client: modelgateway.Client) -> None:
+def test_untyped_calls(client: modelgateway.Client) -> None:
     result = client.execute_task("grammar", {"text": "I goes to school yesterday"})
     assert result.data["corrected_text"] and result.served_by.model == "qwen"
     echo = client.invoke("tutor", "echo", {"count": 3, "share": 0.5, "list": [True, None, "x"], "bytes": b"\x00\xff"})
@@ -148,7 +148,7 @@ def test_loose_calls(client: modelgateway.Client) -> None:
     assert isinstance(echo.data["count"], int)
 
 
-def test_status_tells_the_models(client: modelgateway.Client) -> None:
+def test_status_lists_the_models(client: modelgateway.Client) -> None:
     status = client.status()
     assert status.memory_budget_bytes == 4000 << 20
     assert [model.name for model in status.models][:2] == ["qwen", "whisper"]
@@ -174,11 +174,11 @@ def test_models_are_loaded_planned_watched_and_unloaded(client: modelgateway.Cli
 def wait_idle(client: modelgateway.Client, name: str) -> None:
     deadline = time.monotonic() + 30
     while client.get_model(name).active_count:
-        assert time.monotonic() < deadline, f"{name} is still at work"
-        time.sleep(0.01)  # the server tells this by no event
+        assert time.monotonic() < deadline, f"{name} is still busy"
+        time.sleep(0.01)  # there is no event for this
 
 
-def test_leaving_a_stream_ends_the_work(client: modelgateway.Client) -> None:
+def test_closing_a_stream_stops_the_work(client: modelgateway.Client) -> None:
     endless = 'fault: {"token_count": 1000000000, "token_interval_us": 1000}'
     with client.stream_chat(endless, model="tutor") as stream:
         next(stream)
@@ -202,7 +202,7 @@ with modelgateway.Client(sys.argv[1]) as gateway:
 
 
 @pytest.mark.parametrize("call", ["chat", "stream_chat"])
-def test_interrupt_ends_the_work(server: Server, client: modelgateway.Client, call: str) -> None:
+def test_interrupt_stops_the_work(server: Server, client: modelgateway.Client, call: str) -> None:
     source = pathlib.Path(modelgateway.__file__).parents[1]
     process = subprocess.Popen(
         [sys.executable, "-c", INTERRUPTED, server.grpc, call],

@@ -1,6 +1,6 @@
-"""The Python examples of the original gateway's document, as they stand there.
+"""Runs the Python examples from the documentation of the Python gateway.
 
-tests/original holds their text; only the import lines are changed, by ported.
+tests/original contains them unchanged; ported changes only their import lines.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def environment(speaking: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
 
 @pytest.fixture(scope="session")
 def clip(speaking: Server) -> bytes:
-    """Somebody says hello, in a WAV file."""
+    """A WAV file with speech."""
     with modelgateway.Client(speaking.grpc) as client:
         return client.synthesize("Hello world").wav().to_bytes()
 
@@ -156,7 +156,7 @@ def test_direct_access(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def diagnose_node() -> Any:
-    """The example's function in a module like the one that it was taken from."""
+    """Returns the example's function, in a module like its original one."""
     module = types.ModuleType("nodes_v2")
     names: dict[str, Any] = {
         "Any": Any,
@@ -198,7 +198,7 @@ def test_diagnose_node_falls_back_to_rules(start: Start, monkeypatch: pytest.Mon
     monkeypatch.setenv("MODELGATEWAY_ADDR", lost.grpc)
     assert ask(diagnose_node()) == {"by": "rules", "text": "I goes to school yesterday"}
     lost.stop()
-    assert ask(diagnose_node())["by"] == "rules"  # nobody listens any more
+    assert ask(diagnose_node())["by"] == "rules"  # the server has stopped
 
 
 def execute(task_type: str, params: dict[str, Any], **options: Any) -> dict[str, Any]:
@@ -248,7 +248,7 @@ def test_none_counts_as_not_given() -> None:
     assert execute("grammar", {"text": "I am here.", "model": None})["success"]
 
 
-def test_setup_tells_where_the_server_differs(caplog: pytest.LogCaptureFixture) -> None:
+def test_setup_warns_if_the_server_differs(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         gateway = await compat.setup_gateway(max_memory_mb=8000, enable_auto_unload=False, use_gemini_fallback=True)
         assert await compat.get_gateway() is gateway
@@ -260,24 +260,24 @@ def test_setup_tells_where_the_server_differs(caplog: pytest.LogCaptureFixture) 
     assert "4000 MB" in caplog.text and "pin" in caplog.text and "Gemini" in caplog.text
     caplog.clear()
 
-    async def agreed() -> None:
+    async def same_settings() -> None:
         await compat.setup_gateway(max_memory_mb=4000, use_gemini_fallback=False)
         result = await compat.execute_task("chat", {"text": "Hello", "max_tokens": 4})
         assert result["success"]
         await compat.shutdown_gateway()
 
     with caplog.at_level(logging.WARNING, "modelgateway.compat"):
-        asyncio.run(agreed())
+        asyncio.run(same_settings())
     assert caplog.text == ""
 
 
-def test_setup_waits_for_no_server_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_setup_without_a_server_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MODELGATEWAY_ADDR", "127.0.0.1:1")
     with pytest.raises(ConnectionError):
         asyncio.run(compat.setup_gateway(timeout=1))
 
 
-def test_fallbacks_are_told(start: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+def test_fallbacks_are_reported(start: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
     file = tmp_path / "any.model"
     file.write_text("a model of the test engine")
     tasks = "".join(
@@ -293,4 +293,4 @@ def test_fallbacks_are_told(start: Start, monkeypatch: pytest.MonkeyPatch, tmp_p
     result = execute("chat", {"text": "Hello"})
     assert result["success"] and result["model"] == "spare"
     assert (result["fallback"], result["fallback_reason"]) == (True, "MODEL_FILE_MISSING")
-    assert ask(diagnose_node())["by"] == "model"  # the spare one answered: no rules are needed
+    assert ask(diagnose_node())["by"] == "model"  # the fallback answered, so the rules are not used

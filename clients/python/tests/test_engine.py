@@ -1,4 +1,4 @@
-"""The engine SDK's own rules; its life as a worker is tested by test/e2e/python_engine_test.go."""
+"""Tests the engine SDK. test/e2e/python_engine_test.go tests it as a worker process."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_parameters_take_their_defaults() -> None:
     ("parameters", "words"),
     [
         ({"widht": 1}, "did you mean 'width'"),
-        ({"zzz": 1}, "there are width, rate"),
+        ({"zzz": 1}, "known parameters: width, rate"),
         ({"width": "1"}, "must be int, not str"),
         ({"width": True}, "must be int, not bool"),
         ({"width": 1.5}, "must be int, not float"),
@@ -68,7 +68,7 @@ def test_missing_file(tmp_path: pathlib.Path) -> None:
         options({}, str(tmp_path / "gone")).file()
 
 
-def test_a_call_ends_by_its_caller_and_by_the_process() -> None:
+def test_a_call_is_cancelled_by_its_caller_and_by_the_process() -> None:
     stopping = threading.Event()
     call = engine.Call(stopping, lambda units: None)
     call.check()
@@ -87,7 +87,7 @@ PROGRAM = pathlib.Path(__file__).parents[3] / "examples/python-engine/ngram_engi
 
 
 @pytest.mark.parametrize(("args", "code", "words"), [(["--version"], 0, "ngram 1."), ([], 2, "ModelGateway")])
-def test_started_by_hand_it_says_what_it_is(args: list[str], code: int, words: str) -> None:
+def test_started_by_hand_it_describes_itself(args: list[str], code: int, words: str) -> None:
     source = pathlib.Path(modelgateway.__file__).parents[1]
     done = subprocess.run(
         [sys.executable, str(PROGRAM), *args],

@@ -1,4 +1,4 @@
-"""Failures by reason, and what is tried again."""
+"""Tests errors and retries."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_every_reason_has_its_exception() -> None:
         ),
     ],
 )
-def test_reasons_of_the_server(
+def test_errors_of_the_server(
     client: modelgateway.Client,
     call: dict[str, Any],
     error: type[modelgateway.ModelGatewayError],
@@ -49,7 +49,7 @@ def test_reasons_of_the_server(
     assert metadata.items() <= raised.value.metadata.items()
 
 
-def test_a_crash_is_tried_once_more(client: modelgateway.Client) -> None:
+def test_a_crash_is_retried_once(client: modelgateway.Client) -> None:
     with pytest.raises(modelgateway.EngineCrashed):
         client.chat("x", model="crasher")
     assert client.get_model("crasher").load_count == 2
@@ -60,7 +60,7 @@ def test_task_unknown(client: modelgateway.Client) -> None:
         client.execute_task("sing", {"text": "la"})
 
 
-def test_nobody_listens() -> None:
+def test_no_server() -> None:
     with modelgateway.Client("127.0.0.1:1") as client, pytest.raises(modelgateway.ServerUnreachable) as raised:
         client.status(timeout=5)
     assert isinstance(raised.value, ConnectionError) and raised.value.reason == ""
@@ -74,11 +74,11 @@ def failing(reason: str, after: int = 0) -> str:
 
 
 def count(client: modelgateway.Client) -> int:
-    """Requests that ended; nothing else asks this model."""
+    """Returns the number of requests that ended. Only these tests use this model."""
     return client.get_model("counted").request_count
 
 
-def test_advice_is_followed_until_the_tries_are_spent(client: modelgateway.Client) -> None:
+def test_retries_follow_the_advice_up_to_the_limit(client: modelgateway.Client) -> None:
     before = count(client)
     with pytest.raises(modelgateway.MemoryBusy) as raised:
         client.chat(failing("MEMORY_BUSY"), model="counted")
@@ -86,14 +86,14 @@ def test_advice_is_followed_until_the_tries_are_spent(client: modelgateway.Clien
     assert count(client) - before == 3
 
 
-def test_a_stream_is_tried_again_before_its_first_piece(client: modelgateway.Client) -> None:
+def test_a_stream_is_retried_before_its_first_piece(client: modelgateway.Client) -> None:
     before = count(client)
     with pytest.raises(modelgateway.QueueFull):
         list(client.stream_chat(failing("QUEUE_FULL"), model="counted"))
     assert count(client) - before == 3
 
 
-def test_nothing_is_tried_again_after_output(client: modelgateway.Client) -> None:
+def test_nothing_is_retried_after_output(client: modelgateway.Client) -> None:
     before = count(client)
     stream = client.stream_chat(failing("MEMORY_BUSY", after=2), model="counted")
     with pytest.raises(modelgateway.MemoryBusy):
@@ -103,7 +103,7 @@ def test_nothing_is_tried_again_after_output(client: modelgateway.Client) -> Non
     assert count(client) - before == 1
 
 
-def test_what_no_retry_helps_is_tried_once(client: modelgateway.Client) -> None:
+def test_permanent_errors_are_not_retried(client: modelgateway.Client) -> None:
     before = count(client)
     message = 'fault: {"fault": "error", "error_reason": "INVALID_REQUEST"}'
     with pytest.raises(modelgateway.InvalidRequest):
@@ -112,7 +112,7 @@ def test_what_no_retry_helps_is_tried_once(client: modelgateway.Client) -> None:
 
 
 class Flaky(service_pb2_grpc.ModelGatewayServiceServicer):
-    """Fails as often as it is told to, then answers."""
+    """Fails a given number of times, then answers."""
 
     def __init__(self) -> None:
         self.failures = 0
@@ -161,11 +161,11 @@ def test_a_call_succeeds_after_the_advised_wait(flaky: tuple[Flaky, str]) -> Non
     ("retry", "timeout"),
     [
         (modelgateway.Retry(attempts=1), math.inf),
-        (modelgateway.Retry(max_wait=5), math.inf),  # the advice is longer than that
-        (modelgateway.Retry(), 9.0),  # and than the deadline
+        (modelgateway.Retry(max_wait=5), math.inf),  # the advised wait is longer
+        (modelgateway.Retry(), 9.0),  # and longer than the deadline
     ],
 )
-def test_waits_that_do_not_fit_are_not_begun(
+def test_no_retry_if_the_wait_does_not_fit(
     flaky: tuple[Flaky, str], retry: modelgateway.Retry, timeout: float
 ) -> None:
     servicer, address = flaky

@@ -1,4 +1,4 @@
-"""An open transcription whose connection breaks on the way."""
+"""Tests a transcription session whose connection breaks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PCM = audio.pcm_s16le(16_000)
 
 
 class Proxy:
-    """Passes TCP connections on to a server, until they are cut."""
+    """Forwards TCP connections to a server until they are cut."""
 
     def __init__(self, target: str) -> None:
         host, port = target.rsplit(":", 1)
@@ -48,7 +48,7 @@ class Proxy:
                 end.shutdown(socket.SHUT_RDWR)
 
     def cut(self) -> int:
-        """Breaks the connections that there are and returns how many."""
+        """Breaks the open connections and returns their number."""
         with self._lock:
             cut, self._open = self._open, []
         for end in cut:
@@ -69,7 +69,7 @@ def proxy(server: Server) -> Iterator[Proxy]:
     between.close()
 
 
-def test_a_broken_stream_is_taken_up_again(proxy: Proxy) -> None:
+def test_a_broken_stream_is_resumed(proxy: Proxy) -> None:
     with modelgateway.Client(proxy.address) as client, client.open_transcription(format=PCM) as session:
         session.push(bytes(1000))
         first = next(session)
@@ -79,11 +79,11 @@ def test_a_broken_stream_is_taken_up_again(proxy: Proxy) -> None:
         session.finish()
         rest = list(session)
     texts = [event.interim.tentative_text for event in rest if event.HasField("interim")]
-    assert texts in ([], ["3000 bytes"])  # none twice; the server may leave out a guess that is overtaken
+    assert texts in ([], ["3000 bytes"])  # no event twice; the server may skip an outdated interim result
     assert rest[-1].final.text == session.text == "3000 bytes"
 
 
-def test_a_broken_stream_is_taken_up_again_by_asyncio(proxy: Proxy) -> None:
+def test_a_broken_stream_is_resumed_by_asyncio(proxy: Proxy) -> None:
     async def main() -> None:
         async with modelgateway.AsyncClient(proxy.address) as client:
             async with client.open_transcription(format=PCM) as session:

@@ -1,4 +1,4 @@
-"""What pip installs is whole, from the clone as from what is built of it."""
+"""Tests that packages are complete, whether installed from the clone or built."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ print(modelgateway.__file__, modelgateway.v1.service_pb2_grpc.__file__)
 
 
 def build(kind: str, source: pathlib.Path, out: pathlib.Path) -> pathlib.Path:
-    """Builds with the back end that pyproject.toml names, as pip does."""
+    """Builds with the back end in pyproject.toml, as pip does."""
     call = f"import setuptools.build_meta as b; b.build_{kind}({str(out)!r})"
     subprocess.run([sys.executable, "-c", call], cwd=source, check=True, capture_output=True)
     (built,) = out.iterdir()
@@ -38,7 +38,7 @@ def build(kind: str, source: pathlib.Path, out: pathlib.Path) -> pathlib.Path:
 
 @pytest.fixture
 def checkout(tmp_path: pathlib.Path) -> pathlib.Path:
-    """A copy of what the build reads, so that it leaves nothing in the clone."""
+    """A copy of the files that the build reads, so that it writes nothing into the clone."""
     root = tmp_path / "clone"
     ignore = shutil.ignore_patterns("*.egg-info", "build", "__pycache__", ".*")
     shutil.copytree(PROJECT, root / "clients/python", symlinks=True, ignore=ignore)
@@ -46,15 +46,15 @@ def checkout(tmp_path: pathlib.Path) -> pathlib.Path:
     return root / "clients/python"
 
 
-def test_wheel_and_sdist_hold_the_generated_code(checkout: pathlib.Path, tmp_path: pathlib.Path) -> None:
+def test_wheel_and_sdist_contain_the_generated_code(checkout: pathlib.Path, tmp_path: pathlib.Path) -> None:
     (tmp_path / "sdist").mkdir()
     sdist = build("sdist", checkout, tmp_path / "sdist")
     (tmp_path / "unpacked").mkdir()
-    # Not tarfile: newer Pythons warn without filter="data", which Debian 12's does not know.
+    # Not tarfile: newer versions of Python warn without filter="data", which that of Debian 12 lacks.
     subprocess.run(["tar", "-xf", sdist, "-C", tmp_path / "unpacked"], check=True)
     (unpacked,) = (tmp_path / "unpacked").iterdir()
     assert not any(path.is_symlink() for path in unpacked.rglob("*"))
-    # A wheel of the sdist: nothing of the clone is there any more.
+    # Build the wheel from the sdist, without the clone.
     shutil.rmtree(tmp_path / "clone" / "gen")
     (tmp_path / "wheel").mkdir()
     wheel = build("wheel", unpacked, tmp_path / "wheel")

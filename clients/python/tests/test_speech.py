@@ -1,4 +1,4 @@
-"""Speech both ways, on the engines and models that ship."""
+"""Speech input and output with the starter models."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def spoken(speaking: Server) -> audio.Wav:
         return connected.synthesize("The quick brown fox jumps over the lazy dog. How are you?").wav()
 
 
-def test_every_way_of_transcribing_hears_all_of_it(
+def test_every_way_to_transcribe_processes_all_audio(
     client: modelgateway.Client, spoken: audio.Wav, tmp_path: pathlib.Path
 ) -> None:
     file = tmp_path / "spoken.wav"
@@ -46,7 +46,7 @@ def test_every_way_of_transcribing_hears_all_of_it(
     assert events.served_by is not None and events.served_by.engine == "whisper"
 
 
-def test_speech_comes_sentence_by_sentence(client: modelgateway.Client) -> None:
+def test_speech_is_streamed_sentence_by_sentence(client: modelgateway.Client) -> None:
     with client.synthesize("One sentence. And another one.", sentence_silence=0.5) as speech:
         next(speech)
         first = list(speech.sentences)
@@ -55,15 +55,15 @@ def test_speech_comes_sentence_by_sentence(client: modelgateway.Client) -> None:
     assert speech.sample_rate == 22_050
 
 
-def test_pronunciation_judges_each_word(client: modelgateway.Client, spoken: audio.Wav) -> None:
+def test_pronunciation_scores_each_word(client: modelgateway.Client, spoken: audio.Wav) -> None:
     answer = client.pronunciation(spoken.to_bytes(), "The quick brown fox")
-    asked = [word.text for word in answer.words if word.error_type != 4]  # without what was put in
+    asked = [word.text for word in answer.words if word.error_type != 4]  # without insertions
     assert asked == ["The", "quick", "brown", "fox"]
     assert answer.served_by.engine == "hubert"
 
 
-@pytest.mark.parametrize("clip", [b"this is no sound at all", b"RIFF\xff\xff\xff\xffWAVEfmt "])
-def test_what_is_no_sound_is_refused(client: modelgateway.Client, clip: bytes) -> None:
+@pytest.mark.parametrize("clip", [b"this is not audio at all", b"RIFF\xff\xff\xff\xffWAVEfmt "])
+def test_invalid_audio_is_refused(client: modelgateway.Client, clip: bytes) -> None:
     for call in (
         lambda: client.transcribe(clip),
         lambda: client.recognize(clip),
@@ -74,7 +74,7 @@ def test_what_is_no_sound_is_refused(client: modelgateway.Client, clip: bytes) -
             call()
 
 
-def test_asyncio_speaks_and_hears(speaking: Server, spoken: audio.Wav) -> None:
+def test_asyncio_speech_input_and_output(speaking: Server, spoken: audio.Wav) -> None:
     async def main() -> None:
         async with modelgateway.AsyncClient(speaking.grpc) as client:
             said, heard = await asyncio.gather(

@@ -10,9 +10,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// attackers always have requests at work that are cancelled as soon as a batch
-// with them is computed.
-type attackers struct {
+// cancellers always have requests, which are cancelled as soon as a batch with them
+// is computed.
+type cancellers struct {
 	scheduler *Scheduler
 	executor  *fakeExecutor
 	prompt    []Token
@@ -20,37 +20,38 @@ type attackers struct {
 }
 
 // send queues one more request.
-func (a *attackers) send() error {
-	seq, err := a.scheduler.newSequence(Request{Prompt: a.prompt, MaxTokens: 1, Sampler: &fakeSampler{executor: a.executor}})
+func (c *cancellers) send() error {
+	seq, err := c.scheduler.newSequence(Request{Prompt: c.prompt, MaxTokens: 1, Sampler: &fakeSampler{executor: c.executor}})
 	if err != nil {
 		return err
 	}
-	a.requests = append(a.requests, seq)
-	return a.scheduler.submit(seq)
+	c.requests = append(c.requests, seq)
+	return c.scheduler.submit(seq)
 }
 
-// strike cancels those of the batch under way, and sends others after them.
-func (a *attackers) strike() error {
-	a.scheduler.mu.Lock()
-	flight := slices.Clone(a.scheduler.flight)
-	a.scheduler.mu.Unlock()
-	for _, p := range flight {
-		at := slices.Index(a.requests, p.seq)
+// cancelCurrent cancels the requests in the current batch and sends others in their
+// place.
+func (c *cancellers) cancelCurrent() error {
+	c.scheduler.mu.Lock()
+	computing := slices.Clone(c.scheduler.computing)
+	c.scheduler.mu.Unlock()
+	for _, p := range computing {
+		at := slices.Index(c.requests, p.seq)
 		if at < 0 {
 			continue
 		}
-		a.scheduler.cancel(p.seq, context.Canceled)
-		a.requests = slices.Delete(a.requests, at, at+1)
-		if err := a.send(); err != nil {
+		c.scheduler.cancel(p.seq, context.Canceled)
+		c.requests = slices.Delete(c.requests, at, at+1)
+		if err := c.send(); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// TestCancelsStarveNobody: however many others cancel, and abort the batches that
-// they share with a generation, it gets on.
-func TestCancelsStarveNobody(t *testing.T) {
+// TestCancelsDoNotStarveOthers checks that a generation finishes however often
+// other requests in its batches are cancelled, which aborts the batches.
+func TestCancelsDoNotStarveOthers(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const capacity = 400
 		f := newFake(capacity, true)
@@ -58,33 +59,33 @@ func TestCancelsStarveNobody(t *testing.T) {
 		config.PromptTokens = rapid.IntRange(2, 64).Draw(t, "prompt share")
 		s := New(config, f, endless{})
 		defer s.Close()
-		attack := &attackers{scheduler: s, executor: f, prompt: sequenceOf(Token(rapid.IntRange(30, 40).Draw(t, "attack")), rapid.IntRange(2, 60).Draw(t, "attack length"))}
+		others := &cancellers{scheduler: s, executor: f, prompt: sequenceOf(Token(rapid.IntRange(30, 40).Draw(t, "prompt")), rapid.IntRange(2, 60).Draw(t, "prompt length"))}
 
 		lengths := rapid.SliceOfN(rapid.IntRange(1, 60), 1, 3).Draw(t, "lengths")
 		limits := rapid.SliceOfN(rapid.IntRange(1, 20), len(lengths), len(lengths)).Draw(t, "limits")
-		// Batches that all of it takes if each token had one to itself, and for
-		// each of those, aborted ones before it.
+		// The number of batches if each token had its own batch, and each of these
+		// came after aborted ones.
 		most := 0
 		for i := range lengths {
 			most += lengths[i] + limits[i]
 		}
 		most *= 1 + config.Parallel
 		decodes, starved := 0, false
-		ready := make(chan struct{}) // all attackers are there; from then on they are the scheduler's goroutine's
+		ready := make(chan struct{}) // closed when all cancellers were sent; then only the scheduler's goroutine uses them
 		f.onDecode = func([]Input) (Outcome, error) {
 			<-ready
-			// This is the scheduler's goroutine, which owns its list.
-			if slices.ContainsFunc(s.active, func(seq *sequence) bool { return !slices.Contains(attack.requests, seq) }) {
+			// This runs in the scheduler's goroutine, which may use its list.
+			if slices.ContainsFunc(s.active, func(seq *sequence) bool { return !slices.Contains(others.requests, seq) }) {
 				decodes++
 			}
 			if decodes > most {
 				starved = true
 				return 0, errors.New("starved")
 			}
-			return Decoded, attack.strike()
+			return Decoded, others.cancelCurrent()
 		}
-		for range rapid.IntRange(1, config.Parallel-len(lengths)).Draw(t, "attackers") {
-			if err := attack.send(); err != nil {
+		for range rapid.IntRange(1, config.Parallel-len(lengths)).Draw(t, "cancellers") {
+			if err := others.send(); err != nil {
 				t.Fatal(err)
 			}
 		}

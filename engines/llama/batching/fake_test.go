@@ -7,7 +7,8 @@ import (
 	"sync/atomic"
 )
 
-// fakeVocabulary is small: token endToken ends generation, others are letters.
+// fakeVocabulary is the number of tokens. endToken ends a generation, the others
+// are letters.
 const (
 	fakeVocabulary = 50
 	endToken       = Token(0)
@@ -18,8 +19,8 @@ type letters struct{}
 func (letters) Piece(t Token) []byte { return []byte{byte('a' + t%26)} }
 func (letters) IsEnd(t Token) bool   { return t == endToken }
 
-// following is the fake model: what comes after a sequence of tokens depends on
-// all of them.
+// following is the fake model: the token after a sequence depends on all its
+// tokens.
 func following(tokens []Token) Token {
 	h := fnv.New32a()
 	for _, t := range tokens {
@@ -28,7 +29,7 @@ func following(tokens []Token) Token {
 	return Token(h.Sum32() % fakeVocabulary)
 }
 
-// continuation is what a generation alone must give.
+// continuation returns what a generation must give, whatever else is computed.
 func continuation(prompt []Token, limit int) []Token {
 	tokens := slices.Clone(prompt)
 	for range limit {
@@ -41,8 +42,8 @@ func continuation(prompt []Token, limit int) []Token {
 	return tokens[len(prompt):]
 }
 
-// fakeExecutor keeps what a real cache would: cells with a token and a position,
-// held by sequences. It checks every batch as llama.cpp would.
+// fakeExecutor has a cache like llama.cpp's: cells with a token and a position,
+// which sequences share. It checks every batch as llama.cpp does.
 type fakeExecutor struct {
 	capacity int
 	partial  bool // prefixes can be kept
@@ -54,7 +55,7 @@ type fakeExecutor struct {
 	// onDecode may fail, abort or refuse a batch before it is computed.
 	onDecode func(batch []Input) (Outcome, error)
 	aborted  atomic.Bool
-	// abortCalled gets a value, if there is room, when Abort is called.
+	// abortCalled gets a value when Abort is called, if it has room.
 	abortCalled chan struct{}
 	problem     error // the first misuse
 }
@@ -86,16 +87,16 @@ func (f *fakeExecutor) Decode(batch []Input) (Outcome, error) {
 		outcome = Aborted
 	}
 	if outcome == Aborted || err != nil {
-		batch = batch[:len(batch)/2] // a part was computed
+		batch = batch[:len(batch)/2] // only a part was computed
 	}
 	f.outputs = map[int]Token{}
 	for i, in := range batch {
 		row := f.rows[in.Sequence]
 		if in.Position != len(row) {
-			f.misuse("sequence %d has %d tokens, and position %d comes", in.Sequence, len(row), in.Position)
+			f.misuse("sequence %d has %d tokens, and the next position is %d", in.Sequence, len(row), in.Position)
 		}
 		if len(f.cells) >= f.capacity {
-			f.misuse("the cache of %d is over-full", f.capacity)
+			f.misuse("the cache of %d cells is too small", f.capacity)
 		}
 		c := &fakeCell{token: in.Token, holders: 1}
 		f.cells[c] = true
@@ -157,7 +158,7 @@ func (f *fakeExecutor) Abort() {
 
 func (f *fakeExecutor) ClearAbort() { f.aborted.Store(false) }
 
-// fakeSampler notes what it chose.
+// fakeSampler records what it chose.
 type fakeSampler struct {
 	executor *fakeExecutor
 	chosen   []Token

@@ -2,18 +2,18 @@ package batching
 
 import "time"
 
-// part is what one sequence does in a batch.
+// part is the part of a batch that belongs to one sequence.
 type part struct {
 	seq *sequence
-	// count of its pending tokens, from the first on.
+	// count is the number of its pending tokens that are in the batch.
 	count int
-	// output is the batch's index of the part's last token if that asks for
-	// output, else -1.
+	// output is the index in the batch of the part's last token if the token needs
+	// an output, else -1.
 	output int
 }
 
 // plan fills a batch: one token of each sequence that generates, then prompts in
-// order of arrival, up to promptTokens in all. active is in order of arrival.
+// order of arrival, up to promptTokens in total. active is in order of arrival.
 func plan(active []*sequence, batchTokens, promptTokens int) []part {
 	var parts []part
 	room := batchTokens
@@ -23,8 +23,8 @@ func plan(active []*sequence, batchTokens, promptTokens int) []part {
 			room--
 		}
 	}
-	// Together they are promptTokens: a few more would make a micro-batch of
-	// their own, which takes almost as long as a whole one.
+	// All tokens together are at most promptTokens: a few more would need another
+	// micro-batch, which takes almost as long as a full one.
 	room = min(room, max(1, promptTokens-len(parts)))
 	for i, s := range active {
 		n := min(len(s.pending()), room)
@@ -37,12 +37,12 @@ func plan(active []*sequence, batchTokens, promptTokens int) []part {
 	return parts
 }
 
-// worthWaiting is how many tokens an earlier sequence must save a later one for
-// that to wait.
-const worthWaiting = 16
+// minPrefixGain is the number of tokens that a sequence must save by waiting for
+// the prefix of an earlier one.
+const minPrefixGain = 16
 
-// waitsForPrefix tells whether an earlier sequence is about to compute a prefix
-// that s can copy then.
+// waitsForPrefix reports whether an earlier sequence will compute a prefix that s
+// can then copy.
 func waitsForPrefix(s *sequence, earlier []*sequence) bool {
 	done := len(s.slot.tokens)
 	for _, e := range earlier {
@@ -50,14 +50,14 @@ func waitsForPrefix(s *sequence, earlier []*sequence) bool {
 			continue
 		}
 		shared := commonPrefix(e.tokens, s.tokens[:len(s.tokens)-1])
-		if shared-done >= worthWaiting && len(e.slot.tokens) < shared {
+		if shared-done >= minPrefixGain && len(e.slot.tokens) < shared {
 			return true
 		}
 	}
 	return false
 }
 
-// inputs writes the plan out as a batch, and notes where the outputs are.
+// inputs appends the planned tokens to batch and sets the output of each part.
 func inputs(parts []part, batch []Input) []Input {
 	for i := range parts {
 		p := &parts[i]
@@ -74,37 +74,40 @@ func inputs(parts []part, batch []Input) []Input {
 	return batch
 }
 
-// pace sizes the prompts' share of a batch. Small shares compute slowly, so it
-// is a whole micro-batch, except while others wait for their next token.
+// pace computes how many prompt tokens a batch may have. Small batches are slow,
+// so it is a whole micro-batch, except while other sequences generate.
 type pace struct {
-	// rate is tokens a second, 0 while unknown.
+	// rate is in tokens per second, 0 if not known.
 	rate float64
 }
 
 const (
-	// besideGenerating is how long others should wait for their next token.
-	besideGenerating = 250 * time.Millisecond
-	// leastPromptTokens is the share below which more time is lost than won.
-	leastPromptTokens = 64
-	// rateSample is the least tokens of a batch that tells the rate.
-	rateSample = 16
-	// rateWeight is how much one batch counts in the mean.
+	// maxTokenDelay is how long a generating sequence should wait for its next
+	// token because of prompts.
+	maxTokenDelay = 250 * time.Millisecond
+	// minPromptTokens is the number of prompt tokens below which a batch is too
+	// slow for its size.
+	minPromptTokens = 64
+	// minRateTokens is the number of tokens from which a batch counts for the rate.
+	minRateTokens = 16
+	// rateWeight is the weight of one batch in the moving average.
 	rateWeight = 0.3
 )
 
-// promptTokens returns the prompts' share of the next batch, at most most.
+// promptTokens returns the largest number of prompt tokens in the next batch. It
+// is not more than most.
 func (p *pace) promptTokens(active []*sequence, most int) int {
 	for _, s := range active {
 		if len(s.pending()) == 1 {
-			return min(most, max(leastPromptTokens, int(p.rate*besideGenerating.Seconds())))
+			return min(most, max(minPromptTokens, int(p.rate*maxTokenDelay.Seconds())))
 		}
 	}
 	return most
 }
 
-// measured tells how long a batch took.
+// measured records how long a batch took.
 func (p *pace) measured(tokens int, took time.Duration) {
-	if tokens < rateSample || took <= 0 {
+	if tokens < minRateTokens || took <= 0 {
 		return
 	}
 	rate := float64(tokens) / took.Seconds()

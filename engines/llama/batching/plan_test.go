@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// at makes a sequence with n tokens of which done are computed.
+// at returns a sequence of which the first done tokens are computed.
 func at(tokens []Token, done int) *sequence {
 	return &sequence{tokens: tokens, prompt: len(tokens), copies: true, slot: &slot{tokens: tokens[:done]}}
 }
@@ -21,7 +21,7 @@ func TestPlan(t *testing.T) {
 	}{
 		"one token each":                  {[]*sequence{generating(), generating()}, 64, 32, []int{1, 1}},
 		"prompt beside generating":        {[]*sequence{generating(), at(sequenceOf(2, 100), 0)}, 64, 32, []int{1, 31}},
-		"prompts always get on":           {[]*sequence{generating(), generating(), at(sequenceOf(2, 100), 0)}, 64, 2, []int{1, 1, 1}},
+		"prompts always advance":          {[]*sequence{generating(), generating(), at(sequenceOf(2, 100), 0)}, 64, 2, []int{1, 1, 1}},
 		"generating comes before prompts": {[]*sequence{at(sequenceOf(2, 100), 0), generating()}, 8, 32, []int{7, 1}},
 		"prompts in order of arrival":     {[]*sequence{at(sequenceOf(2, 20), 0), at(sequenceOf(3, 100), 0)}, 64, 32, []int{20, 12}},
 		"same prefix waits":               {[]*sequence{at(sequenceOf(2, 50), 0), at(append(sequenceOf(2, 50), 1, 2), 0)}, 64, 32, []int{32, 0}},
@@ -68,8 +68,8 @@ func TestPace(t *testing.T) {
 	}{
 		{0, []*sequence{one}, 512, 512},
 		{100, []*sequence{one, two}, 512, 512},
-		{0, []*sequence{one, generating}, 512, leastPromptTokens},
-		{100, []*sequence{one, generating}, 512, leastPromptTokens},
+		{0, []*sequence{one, generating}, 512, minPromptTokens},
+		{100, []*sequence{one, generating}, 512, minPromptTokens},
 		{1000, []*sequence{one, generating}, 512, 250},
 		{10000, []*sequence{one, generating}, 512, 512},
 		{100, []*sequence{one, generating}, 16, 16},
@@ -80,7 +80,7 @@ func TestPace(t *testing.T) {
 		}
 	}
 	p = &pace{}
-	p.measured(4, time.Second) // too few to tell
+	p.measured(4, time.Second) // too few to count
 	p.measured(100, time.Second)
 	if p.rate != 100 {
 		t.Errorf("rate %v, want 100", p.rate)
@@ -106,9 +106,9 @@ func TestChoose(t *testing.T) {
 	}{
 		"empty cache":                {slots: []*slot{{}, {}}, prefixes: true, tokens: with(1), slot: 0, source: -1},
 		"all busy":                   {slots: []*slot{{owner: busy}}, prefixes: true, tokens: with(1), slot: -1},
-		"conversation goes on":       {slots: []*slot{{}, {tokens: with(1)}}, prefixes: true, tokens: append(with(1), 9, 9), slot: 1, keep: 44, source: -1},
+		"conversation continues":     {slots: []*slot{{}, {tokens: with(1)}}, prefixes: true, tokens: append(with(1), 9, 9), slot: 1, keep: 44, source: -1},
 		"the same once more":         {slots: []*slot{{}, {tokens: with(1)}}, prefixes: true, tokens: with(1), slot: 1, keep: 43, source: -1},
-		"system prompt of a busy":    {slots: []*slot{{tokens: with(1), owner: busy}, {}}, prefixes: true, tokens: with(9), slot: 1, source: 0, copied: 40},
+		"system prompt in use":       {slots: []*slot{{tokens: with(1), owner: busy}, {}}, prefixes: true, tokens: with(9), slot: 1, source: 0, copied: 40},
 		"spares a long conversation": {slots: []*slot{{tokens: append(with(1), system...)}, {}}, prefixes: true, tokens: with(9), slot: 1, source: 0, copied: 40},
 		"least recently used":        {slots: []*slot{{tokens: []Token{9}, used: 2}, {tokens: []Token{8}, used: 1}}, prefixes: true, tokens: with(1), slot: 1, source: -1},
 		"no prefixes: whole":         {slots: []*slot{{tokens: with(1)}, {}}, tokens: append(with(1), 9), slot: 0, keep: 44, source: -1},

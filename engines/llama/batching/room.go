@@ -2,12 +2,12 @@ package batching
 
 import "slices"
 
-// headroom is how many tokens each sequence at work should be able to grow by
-// before a new one is let in.
+// headroom is the number of tokens by which each active sequence must be able to
+// grow before another one is admitted.
 const headroom = 32
 
-// admit gives slots to waiting sequences, in order of arrival, while there is
-// room for their prompts.
+// admit gives slots to queued sequences, in order of arrival, while there is room
+// for their prompts.
 func (s *Scheduler) admit() {
 	for len(s.active) < s.config.Parallel {
 		s.mu.Lock()
@@ -30,8 +30,8 @@ func (s *Scheduler) admit() {
 	}
 }
 
-// fits tells whether a sequence's prompt and some growth of everybody have room,
-// if all cached conversations gave theirs up.
+// fits reports whether the context has room for a sequence's prompt and for some
+// growth of all active sequences, if every cached conversation is dropped.
 func (s *Scheduler) fits(seq *sequence, c choice) bool {
 	held := map[cell]bool{}
 	waiting := 0
@@ -41,7 +41,7 @@ func (s *Scheduler) fits(seq *sequence, c choice) bool {
 		}
 		waiting += len(a.pending()) + headroom
 	}
-	// Cells of a prefix that an active sequence holds are counted already.
+	// Cells of a prefix that an active sequence has are counted already.
 	mine := 0
 	for i := range len(seq.tokens) {
 		var from *slot
@@ -58,9 +58,9 @@ func (s *Scheduler) fits(seq *sequence, c choice) bool {
 	return len(held)+waiting+mine+headroom <= s.config.ContextTokens
 }
 
-// place gives a sequence its slot, with what of the cache is of use there.
+// place gives a sequence its slot and the cached tokens that it shares.
 func (s *Scheduler) place(seq *sequence, c choice) {
-	s.forget(c.slot, c.keep)
+	s.truncate(c.slot, c.keep)
 	c.slot.owner, c.slot.used = seq, s.tick
 	seq.slot = c.slot
 	if c.source != nil {
@@ -69,30 +69,30 @@ func (s *Scheduler) place(seq *sequence, c choice) {
 	if !seq.started {
 		seq.started = true
 		seq.cached = len(c.slot.tokens)
-		for _, t := range seq.tokens[max(0, len(seq.tokens)-penaltyMemory):] {
+		for _, t := range seq.tokens[max(0, len(seq.tokens)-maxPenaltyWindow):] {
 			seq.sampler.Accept(t)
 		}
 	}
 	s.active = append(s.active, seq)
 }
 
-// penaltyMemory is how many of the prompt's last tokens samplers are told of: as
-// many as their penalties can look back.
-const penaltyMemory = 256
+// maxPenaltyWindow is the number of the prompt's last tokens that samplers get. No
+// penalty counts more.
+const maxPenaltyWindow = 256
 
-// copy takes positions up to end from another slot.
+// copy copies the positions up to end from another slot.
 func (s *Scheduler) copy(seq *sequence, source *slot, end int) {
 	at := seq.slot
 	from := len(at.tokens)
 	s.executor.Copy(source.id, at.id, from, end)
 	at.tokens = append(at.tokens, source.tokens[from:end]...)
-	at.cells = s.ledger.share(at.cells, source.cells[from:end])
+	at.cells = s.pool.share(at.cells, source.cells[from:end])
 	source.used = s.tick
 }
 
-// adoptPrefixes lets sequences that still read their prompts take over what
-// others have computed since.
-func (s *Scheduler) adoptPrefixes() {
+// copyComputedPrefixes gives sequences whose prompts are not computed yet the
+// prefixes that other sequences have computed in the meantime.
+func (s *Scheduler) copyComputedPrefixes() {
 	for _, seq := range s.active {
 		if !seq.copies || len(seq.pending()) == 1 {
 			continue
@@ -115,9 +115,9 @@ func (s *Scheduler) adoptPrefixes() {
 }
 
 // makeRoom frees cells until n are free. It returns false if a sequence of the
-// batch lost its slot for that: the batch must be planned again.
+// batch lost its slot; the batch must then be planned again.
 func (s *Scheduler) makeRoom(n int) bool {
-	for len(s.ledger.free) < n {
+	for len(s.pool.free) < n {
 		if s.evict() {
 			continue
 		}
@@ -127,8 +127,8 @@ func (s *Scheduler) makeRoom(n int) bool {
 	return true
 }
 
-// evict drops the cached conversation that was not used for longest. It returns
-// false if there is none.
+// evict drops the least recently used cached conversation. It returns false if
+// there is none.
 func (s *Scheduler) evict() bool {
 	var oldest *slot
 	for _, at := range s.slots {
@@ -139,19 +139,19 @@ func (s *Scheduler) evict() bool {
 	if oldest == nil {
 		return false
 	}
-	s.forget(oldest, 0)
+	s.truncate(oldest, 0)
 	return true
 }
 
-// preempt sends the sequence that came last back to the head of the queue; it
-// computes its tokens again when there is room. The first to come is never sent
-// back, and alone it always fits, so that everybody gets through.
+// preempt moves the sequence that arrived last back to the head of the queue; its
+// tokens are computed again when there is room. The sequence that arrived first is
+// never moved back, and alone it always fits, so every sequence finishes.
 func (s *Scheduler) preempt() {
 	seq := s.active[len(s.active)-1]
 	s.active = s.active[:len(s.active)-1]
 	at := seq.slot
 	at.owner, seq.slot = nil, nil
-	s.forget(at, 0)
+	s.truncate(at, 0)
 	s.mu.Lock()
 	s.queue = slices.Insert(s.queue, 0, seq)
 	s.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -19,26 +20,26 @@ type Scheduler struct {
 	wake     chan struct{}
 	stopped  chan struct{}
 
-	// The goroutine of run owns these.
+	// Only the goroutine of run uses these.
 	slots  []*slot
-	ledger *ledger
+	pool   *cellPool
 	active []*sequence // with a slot, in order of arrival
 	tick   uint64
 	pace   pace
 	limit  int // tokens of the next batch; below BatchTokens after NoRoom
-	// tokenTook is how long the last batch without prompts took.
+	// tokenTook is the duration of the last batch without prompts.
 	tokenTook time.Duration
 	batch     []Input
-	// survivors of the last batch, if that was aborted, have the next one to
-	// themselves. So each abort leaves fewer of them that could abort the next,
-	// and endless cancels by others keep nobody from getting on.
-	survivors []*sequence
+	// retried are the sequences of the last batch if it was aborted. The next batch
+	// is for them alone: each abort leaves fewer sequences that can abort the next
+	// batch, so repeated cancels do not starve the others.
+	retried []*sequence
 
-	mu      sync.Mutex
-	queue   []*sequence // without a slot, in order of arrival
-	flight  []part      // the batch that is computed now
-	slow    bool        // that batch may take longer than a cancel may
-	closing bool
+	mu        sync.Mutex
+	queue     []*sequence // without a slot, in order of arrival
+	computing []part      // the current batch
+	slow      bool        // the current batch may take longer than a cancel may take
+	closing   bool
 }
 
 // New starts a scheduler. Close must be called before the executor is freed.
@@ -58,9 +59,9 @@ func New(config Config, executor Executor, vocab Vocabulary) *Scheduler {
 		vocab:    vocab,
 		wake:     make(chan struct{}, 1),
 		stopped:  make(chan struct{}),
-		ledger:   newLedger(config.ContextTokens),
+		pool:     newCellPool(config.ContextTokens),
 		limit:    config.BatchTokens,
-		// Unknown is slow: the first batch may be aborted.
+		// The speed is not known yet, so the first batch may be aborted.
 		tokenTook: fastBatch + 1,
 	}
 	for i := range max(config.Slots, config.Parallel) {
@@ -70,11 +71,11 @@ func New(config Config, executor Executor, vocab Vocabulary) *Scheduler {
 	return s
 }
 
-// Close ends the generations under way with DRAINING and waits for that.
+// Close ends all generations with DRAINING and waits until they have ended.
 func (s *Scheduler) Close() {
 	s.mu.Lock()
 	s.closing = true
-	if len(s.flight) > 0 {
+	if len(s.computing) > 0 {
 		s.executor.Abort()
 	}
 	s.mu.Unlock()
@@ -82,10 +83,10 @@ func (s *Scheduler) Close() {
 	<-s.stopped
 }
 
-// Generate runs one generation and emits its text as it comes, from the calling
-// goroutine. When ctx ends, or emit fails, the work is stopped and Generate
-// returns that error; it never returns before the work has stopped. A request
-// that can never fit is INVALID_REQUEST.
+// Generate runs one generation and calls emit with each piece of its text, in the
+// calling goroutine. If ctx ends or emit fails, it stops the work and returns that
+// error; it never returns before the work has stopped. A request that can never
+// fit is INVALID_REQUEST.
 func (s *Scheduler) Generate(ctx context.Context, req Request, emit func(text string) error) (Result, error) {
 	seq, err := s.newSequence(req)
 	if err == nil {
@@ -113,18 +114,18 @@ func (s *Scheduler) Generate(ctx context.Context, req Request, emit func(text st
 // newSequence checks a request against the context's size.
 func (s *Scheduler) newSequence(req Request) (*sequence, error) {
 	prompt, room := len(req.Prompt), s.config.ContextTokens
-	tell := func(e *errs.Error) error {
-		return e.With("prompt_tokens", itoa(prompt)).With("context_tokens", itoa(room))
+	withSizes := func(e *errs.Error) error {
+		return e.With("prompt_tokens", strconv.Itoa(prompt)).With("context_tokens", strconv.Itoa(room))
 	}
 	switch {
 	case prompt == 0:
 		return nil, errs.New(errs.InvalidRequest, "the prompt is empty")
 	case prompt >= room:
-		return nil, tell(errs.New(errs.InvalidRequest,
-			"the prompt has %d tokens, but the context window has %d; send less of the conversation", prompt, room))
+		return nil, withSizes(errs.New(errs.InvalidRequest,
+			"the prompt has %d tokens, and the context window has room for %d; send less of the conversation", prompt, room))
 	case prompt+req.MaxTokens > room && !req.CapToRoom:
-		return nil, tell(errs.New(errs.InvalidRequest,
-			"the prompt's %d tokens and max_tokens %d are more than the context window's %d; ask for at most %d",
+		return nil, withSizes(errs.New(errs.InvalidRequest,
+			"the prompt's %d tokens and max_tokens %d exceed the context window of %d tokens; set max_tokens to at most %d",
 			prompt, req.MaxTokens, room, room-prompt))
 	}
 	return &sequence{
@@ -151,15 +152,15 @@ func (s *Scheduler) submit(seq *sequence) error {
 
 func drainingError() error { return errs.New(errs.Draining, "the model is being unloaded") }
 
-// cancel stops a sequence's work: at once if a batch with it is computed that
-// takes long, else before the next.
+// cancel stops a sequence: at once if it is in the current batch and that batch is
+// slow, else before the next batch.
 func (s *Scheduler) cancel(seq *sequence, cause error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if seq.cancelled == nil {
 		seq.cancelled = cause
 	}
-	if s.slow && slices.ContainsFunc(s.flight, func(p part) bool { return p.seq == seq }) {
+	if s.slow && slices.ContainsFunc(s.computing, func(p part) bool { return p.seq == seq }) {
 		s.executor.Abort()
 	}
 	s.signal()
@@ -172,15 +173,15 @@ func (s *Scheduler) signal() {
 	}
 }
 
-// run is the goroutine that owns the executor.
+// run is the body of the goroutine that uses the executor.
 func (s *Scheduler) run() {
 	defer close(s.stopped)
-	// Libraries under an executor keep state by thread.
+	// Libraries below an executor keep state for each thread.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	for {
-		s.reap()
-		if s.ended() {
+		s.endCancelled()
+		if s.endAllIfClosing() {
 			return
 		}
 		s.admit()
@@ -192,8 +193,9 @@ func (s *Scheduler) run() {
 	}
 }
 
-// ended finishes everything once Close was called.
-func (s *Scheduler) ended() bool {
+// endAllIfClosing ends all sequences if Close was called, and reports whether it
+// was.
+func (s *Scheduler) endAllIfClosing() bool {
 	s.mu.Lock()
 	closing, waiting := s.closing, s.queue
 	if closing {
@@ -209,8 +211,8 @@ func (s *Scheduler) ended() bool {
 	return true
 }
 
-// reap ends the sequences that were cancelled.
-func (s *Scheduler) reap() {
+// endCancelled ends the sequences that were cancelled.
+func (s *Scheduler) endCancelled() {
 	s.mu.Lock()
 	var dropped []*sequence
 	s.queue = slices.DeleteFunc(s.queue, func(seq *sequence) bool {
@@ -230,8 +232,8 @@ func (s *Scheduler) reap() {
 	}
 }
 
-// end takes a sequence off its slot, whose tokens stay cached, and tells its
-// caller.
+// end removes a sequence from its slot, whose tokens stay cached, and gives its
+// caller the result.
 func (s *Scheduler) end(seq *sequence, r Result, err error) {
 	if seq.slot != nil {
 		s.active = slices.DeleteFunc(s.active, func(a *sequence) bool { return a == seq })

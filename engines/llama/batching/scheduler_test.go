@@ -40,21 +40,21 @@ func generate(ctx context.Context, s *Scheduler, f *fakeExecutor, prompt []Token
 	return chooser, r, text.String(), err
 }
 
-// TestEveryoneAsAlone is the scheduler's promise: whatever else goes on, prompts
-// that share prefixes, a cache that is too small for all, batches that are
-// aborted or find no room, each generation gives what it gives alone.
-func TestEveryoneAsAlone(t *testing.T) {
+// TestGenerationsDoNotAffectEachOther checks that a generation gives what it gives
+// alone, whatever else happens: prompts that share prefixes, a cache that is too
+// small for all, and batches that are aborted or find no room.
+func TestGenerationsDoNotAffectEachOther(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		capacity := rapid.IntRange(40, 200).Draw(t, "capacity")
 		f := newFake(capacity, rapid.Bool().Draw(t, "partial"))
-		trouble := rapid.SliceOfN(rapid.IntRange(0, 9), 1, 40).Draw(t, "trouble")
+		faults := rapid.SliceOfN(rapid.IntRange(0, 9), 1, 40).Draw(t, "faults")
 		step := 0
 		f.onDecode = func(batch []Input) (Outcome, error) {
 			step++
-			if step > len(trouble) {
+			if step > len(faults) {
 				return Decoded, nil
 			}
-			switch trouble[step-1] {
+			switch faults[step-1] {
 			case 0:
 				return Aborted, nil
 			case 1:
@@ -116,13 +116,13 @@ func TestEveryoneAsAlone(t *testing.T) {
 			t.Error(f.problem)
 		}
 		held := 0
-		for _, n := range s.ledger.references {
+		for _, n := range s.pool.references {
 			if n > 0 {
 				held++
 			}
 		}
-		if held != len(f.cells) || held+len(s.ledger.free) != capacity {
-			t.Errorf("the ledger holds %d of %d cells, %d are free; the cache holds %d", held, capacity, len(s.ledger.free), len(f.cells))
+		if held != len(f.cells) || held+len(s.pool.free) != capacity {
+			t.Errorf("the pool holds %d of %d cells, %d are free; the cache holds %d", held, capacity, len(s.pool.free), len(f.cells))
 		}
 	})
 }
@@ -135,7 +135,7 @@ func TestRefusals(t *testing.T) {
 		prompt, limit int
 		says          []string
 	}{
-		"prompt too long": {100, 1, []string{"100 tokens", "has 100"}},
+		"prompt too long": {100, 1, []string{"100 tokens", "room for 100"}},
 		"answer too long": {60, 41, []string{"60", "41", "100", "at most 40"}},
 		"empty":           {0, 1, []string{"empty"}},
 	} {
@@ -156,7 +156,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// endless makes the fake model never end a turn.
+// endless makes the fake model never end a generation by itself.
 type endless struct{ letters }
 
 func (endless) IsEnd(Token) bool { return false }
@@ -173,8 +173,8 @@ func TestCappedToRoom(t *testing.T) {
 	}
 }
 
-// TestCancelMidPrompt cancels while a part of the prompt is computed: that ends
-// early, and the rest is not begun.
+// TestCancelMidPrompt cancels while a part of the prompt is computed. The batch
+// ends early, and the rest of the prompt is not computed.
 func TestCancelMidPrompt(t *testing.T) {
 	f := newFake(1000, true)
 	entered, release := make(chan []Input), make(chan struct{})
@@ -198,7 +198,7 @@ func TestCancelMidPrompt(t *testing.T) {
 		t.Errorf("got %v, want context.Canceled", err)
 	}
 	if n := f.computed.Load(); n >= 64 {
-		t.Errorf("%d tokens were computed; the batch was to be aborted", n)
+		t.Errorf("%d tokens were computed; the batch should have been aborted", n)
 	}
 	s.Close()
 }
@@ -234,7 +234,7 @@ func TestEmitFailureStops(t *testing.T) {
 		Prompt: sequenceOf(1, 10), MaxTokens: 900, Sampler: &fakeSampler{executor: f},
 	}, func(string) error { return gone })
 	if !errors.Is(err, gone) {
-		t.Errorf("got %v, want what emit returned", err)
+		t.Errorf("got %v, want the error of emit", err)
 	}
 }
 
@@ -249,7 +249,7 @@ func TestCloseEndsEverything(t *testing.T) {
 		return Decoded, nil
 	}
 	config := testConfig(1000)
-	config.Parallel = 1 // the second waits
+	config.Parallel = 1 // the second request waits
 	s := New(config, f, endless{})
 	results := make(chan error, 2)
 	for range 2 {

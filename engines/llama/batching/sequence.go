@@ -8,20 +8,20 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// sequence is a request under way.
+// sequence is a request that was submitted and has not ended.
 type sequence struct {
-	// Set once.
+	// These do not change.
 	sampler Sampler
 	prompt  int // tokens of the prompt
-	limit   int // tokens at which it ends
+	limit   int // number of tokens at which it ends
 	copies  bool
 	text    *textstream.Stream
 
-	// The scheduler's goroutine owns these.
+	// Only the scheduler's goroutine uses these.
 	tokens  []Token // the prompt and what was generated
-	slot    *slot   // nil while it waits
+	slot    *slot   // nil while it is queued
 	cached  int
-	started bool // it had a slot once
+	started bool // it has had a slot
 
 	// Guarded by the scheduler's mutex.
 	cancelled error
@@ -32,7 +32,7 @@ type sequence struct {
 // pending returns the tokens that are not computed yet.
 func (s *sequence) pending() []Token { return s.tokens[len(s.slot.tokens):] }
 
-// generated returns how many tokens were generated.
+// generated returns the number of generated tokens.
 func (s *sequence) generated() int { return len(s.tokens) - s.prompt }
 
 func (s *sequence) result(finish gatewayv1.FinishReason) Result {
@@ -44,8 +44,8 @@ func (s *sequence) result(finish gatewayv1.FinishReason) Result {
 	}
 }
 
-// mailbox carries text from the scheduler to a caller that may be slow. It is
-// bounded by the request's MaxTokens.
+// mailbox passes text from the scheduler to a caller that may be slow. The
+// request's MaxTokens limits its size.
 type mailbox struct {
 	signal chan struct{}
 
@@ -80,7 +80,7 @@ func (m *mailbox) wake() {
 	}
 }
 
-// take waits for news and returns the text that came.
+// take waits for text or the end, and returns the text since the last call.
 func (m *mailbox) take() (text string, done bool) {
 	<-m.signal
 	m.mu.Lock()

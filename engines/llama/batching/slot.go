@@ -1,35 +1,35 @@
 package batching
 
-// slot is a sequence of the cache: what is in it, and who works on it.
+// slot is a sequence of the cache.
 type slot struct {
 	id     int
-	tokens []Token // computed, in order of position
-	cells  []cell  // where each of them lies
-	owner  *sequence
-	used   uint64 // when it was last at work, for LRU
+	tokens []Token   // computed, in order of position
+	cells  []cell    // of each token
+	owner  *sequence // that uses it now; nil if it only keeps a conversation
+	used   uint64    // tick of its last use
 }
 
-// cell is a place in the cache for one token's state. Sequences with a common
+// cell is the space for one token's state in the cache. Sequences with a common
 // prefix share its cells.
 type cell int32
 
-// ledger keeps account of the cache's cells, since the cache itself does not
-// tell how full it is.
-type ledger struct {
+// cellPool counts the cache's cells, because the cache does not report how full it
+// is.
+type cellPool struct {
 	references []int32
 	free       []cell
 }
 
-func newLedger(n int) *ledger {
-	l := &ledger{references: make([]int32, n), free: make([]cell, n)}
+func newCellPool(n int) *cellPool {
+	l := &cellPool{references: make([]int32, n), free: make([]cell, n)}
 	for i := range l.free {
 		l.free[i] = cell(n - 1 - i)
 	}
 	return l
 }
 
-// take appends n free cells to cells; there must be as many.
-func (l *ledger) take(cells []cell, n int) []cell {
+// take appends n free cells to cells. At least n must be free.
+func (l *cellPool) take(cells []cell, n int) []cell {
 	taken := l.free[len(l.free)-n:]
 	for _, c := range taken {
 		l.references[c] = 1
@@ -39,16 +39,16 @@ func (l *ledger) take(cells []cell, n int) []cell {
 	return cells
 }
 
-// share appends cells that another sequence holds too.
-func (l *ledger) share(cells, shared []cell) []cell {
+// share appends cells that another sequence has too.
+func (l *cellPool) share(cells, shared []cell) []cell {
 	for _, c := range shared {
 		l.references[c]++
 	}
 	return append(cells, shared...)
 }
 
-// release gives cells back; those that nobody else holds are free again.
-func (l *ledger) release(cells []cell) {
+// release gives cells back. Those that no other sequence has become free.
+func (l *cellPool) release(cells []cell) {
 	for _, c := range cells {
 		if l.references[c]--; l.references[c] == 0 {
 			l.free = append(l.free, c)
@@ -56,7 +56,7 @@ func (l *ledger) release(cells []cell) {
 	}
 }
 
-// commonPrefix returns how many tokens a and b begin with alike.
+// commonPrefix returns the length of the longest common prefix of a and b.
 func commonPrefix(a, b []Token) int {
 	n := min(len(a), len(b))
 	for i := range n {
@@ -67,22 +67,22 @@ func commonPrefix(a, b []Token) int {
 	return n
 }
 
-// choice is where a new sequence goes.
+// choice is the slot for a new sequence.
 type choice struct {
 	slot *slot
-	// keep is how many tokens in the slot are of use.
+	// keep is the number of tokens in the slot that the sequence can use.
 	keep int
 	// source, if not nil, is a slot to copy the positions [keep, copied) from.
 	source *slot
 	copied int
 }
 
-// choose picks a slot without an owner for a sequence of tokens, nil if there is
-// none. It takes a conversation's own slot where most of what it holds goes on;
-// otherwise the least recently used one, with the longest common prefix copied
-// from wherever that is, so that a shared system prompt does not cost a
-// conversation its cache. The last token is always computed anew, for its
-// output.
+// choose returns a slot without an owner for a sequence of tokens; false if there
+// is none. It prefers the slot of the same conversation, if most of the slot's
+// tokens can be used. Otherwise it takes the least recently used slot and copies
+// the longest common prefix from the slot that has it, so that a shared system
+// prompt does not evict another conversation. The last token is always computed
+// again, because its output is needed.
 func choose(slots []*slot, tokens []Token, keepsEveryPosition bool) (choice, bool) {
 	useful := tokens[:len(tokens)-1]
 	var idle, own, source *slot
@@ -95,7 +95,7 @@ func choose(slots []*slot, tokens []Token, keepsEveryPosition bool) (choice, boo
 		if s.owner != nil {
 			continue
 		}
-		if idle == nil || older(s, idle) {
+		if idle == nil || cheaper(s, idle) {
 			idle = s
 		}
 		whole := n == len(s.tokens)
@@ -121,9 +121,9 @@ func choose(slots []*slot, tokens []Token, keepsEveryPosition bool) (choice, boo
 	return c, true
 }
 
-// older tells which of two idle slots is the smaller loss: an empty one, else
-// the one that was not used for longer.
-func older(a, b *slot) bool {
+// cheaper reports whether dropping the idle slot a costs less than dropping b: an
+// empty slot costs nothing, else the less recently used one costs less.
+func cheaper(a, b *slot) bool {
 	if (len(a.tokens) == 0) != (len(b.tokens) == 0) {
 		return len(a.tokens) == 0
 	}

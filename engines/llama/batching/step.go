@@ -2,51 +2,48 @@ package batching
 
 import (
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-func itoa(n int) string { return strconv.Itoa(n) }
-
-// fastBatch is how long a batch may take that a cancel lets run to its end.
+// fastBatch is the duration up to which a cancel lets a batch finish.
 const fastBatch = 50 * time.Millisecond
 
 // step computes one batch.
 func (s *Scheduler) step() {
 	s.tick++
-	s.adoptPrefixes()
+	s.copyComputedPrefixes()
 	var parts []part
 	for {
-		turn := s.turn()
-		parts = plan(turn, s.limit, s.pace.promptTokens(turn, s.config.PromptTokens))
+		next := s.nextSequences()
+		parts = plan(next, s.limit, s.pace.promptTokens(next, s.config.PromptTokens))
 		s.batch = inputs(parts, s.batch[:0])
 		if s.makeRoom(len(s.batch)) {
 			break
 		}
 	}
-	if !s.takeOff(parts) {
+	if !s.beginBatch(parts) {
 		return
 	}
 	start := s.config.Now()
 	outcome, err := s.executor.Decode(s.batch)
 	took := s.config.Now().Sub(start)
-	s.land()
+	s.endBatch()
 	switch {
 	case err != nil:
-		s.fail(parts, errs.New(errs.Internal, "the model failed to compute").WithCause(err))
+		s.fail(parts, errs.New(errs.Internal, "the model failed to compute a batch").WithCause(err))
 	case outcome == Aborted:
-		s.survivors = s.survivors[:0]
+		s.retried = s.retried[:0]
 		for _, p := range parts {
-			s.forget(p.seq.slot, len(p.seq.slot.tokens))
-			s.survivors = append(s.survivors, p.seq)
+			s.truncate(p.seq.slot, len(p.seq.slot.tokens))
+			s.retried = append(s.retried, p.seq)
 		}
 	case outcome == NoRoom:
 		s.shrink()
 	default:
-		s.survivors = s.survivors[:0]
+		s.retried = s.retried[:0]
 		s.limit = s.config.BatchTokens
 		s.pace.measured(len(s.batch), took)
 		if len(s.batch) == len(parts) {
@@ -57,24 +54,24 @@ func (s *Scheduler) step() {
 	}
 }
 
-// turn returns the sequences that the next batch is for: all, or after an
-// aborted batch those of it that are still at work.
-func (s *Scheduler) turn() []*sequence {
-	var turn []*sequence
+// nextSequences returns the sequences for the next batch: all, or after an aborted
+// batch those of it that are still active.
+func (s *Scheduler) nextSequences() []*sequence {
+	var next []*sequence
 	for _, seq := range s.active {
-		if slices.Contains(s.survivors, seq) {
-			turn = append(turn, seq)
+		if slices.Contains(s.retried, seq) {
+			next = append(next, seq)
 		}
 	}
-	if len(turn) == 0 {
+	if len(next) == 0 {
 		return s.active
 	}
-	return turn
+	return next
 }
 
-// takeOff announces the batch to cancellers. It returns false if one of the
-// batch's sequences is cancelled already.
-func (s *Scheduler) takeOff(parts []part) bool {
+// beginBatch makes the batch visible to cancel. It returns false if a sequence of
+// the batch is cancelled already.
+func (s *Scheduler) beginBatch(parts []part) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, p := range parts {
@@ -85,24 +82,24 @@ func (s *Scheduler) takeOff(parts []part) bool {
 	if s.closing {
 		return false
 	}
-	s.flight = parts
+	s.computing = parts
 	s.slow = s.tokenTook > fastBatch || len(s.batch) > len(parts)
 	s.executor.ClearAbort()
 	return true
 }
 
-func (s *Scheduler) land() {
+func (s *Scheduler) endBatch() {
 	s.mu.Lock()
-	s.flight = nil
+	s.computing = nil
 	s.mu.Unlock()
 }
 
-// commit notes what is in the cache now and chooses the tokens that follow.
+// commit records the tokens that are in the cache now, and samples the next ones.
 func (s *Scheduler) commit(parts []part) {
 	for _, p := range parts {
 		at := p.seq.slot
 		pending := p.seq.pending()[:p.count]
-		at.cells = s.ledger.take(at.cells, p.count)
+		at.cells = s.pool.take(at.cells, p.count)
 		at.tokens = append(at.tokens, pending...)
 		at.used = s.tick
 	}
@@ -113,10 +110,10 @@ func (s *Scheduler) commit(parts []part) {
 	}
 }
 
-// next adds a token to a sequence and ends it if that was the last.
+// next adds a token to a sequence, and ends the sequence if it was the last one.
 func (s *Scheduler) next(seq *sequence, t Token) {
 	if t == NoToken {
-		s.end(seq, Result{}, errs.New(errs.Internal, "the grammar leaves the model no token to go on with"))
+		s.end(seq, Result{}, errs.New(errs.Internal, "the grammar of the answer allows no further token"))
 		return
 	}
 	seq.tokens = append(seq.tokens, t)
@@ -136,29 +133,29 @@ func (s *Scheduler) next(seq *sequence, t Token) {
 	}
 }
 
-// fail ends every sequence of a batch after which the cache cannot be trusted.
+// fail ends every sequence of a batch that left the cache in an unknown state.
 func (s *Scheduler) fail(parts []part, err error) {
 	for _, p := range parts {
 		at := p.seq.slot
 		s.end(p.seq, p.seq.result(0), err)
-		s.forget(at, 0)
+		s.truncate(at, 0)
 	}
 }
 
-// forget drops a slot's tokens from a position on, or all if the model cannot
-// keep a part.
-func (s *Scheduler) forget(at *slot, from int) {
+// truncate drops a slot's tokens from a position on, or all of them if the model
+// cannot keep a part.
+func (s *Scheduler) truncate(at *slot, from int) {
 	if !s.executor.Remove(at.id, from) {
 		s.executor.Remove(at.id, 0)
 		from = 0
 	}
-	s.ledger.release(at.cells[from:])
+	s.pool.release(at.cells[from:])
 	at.cells, at.tokens = at.cells[:from], at.tokens[:from]
 }
 
-// shrink follows a batch that the cache had no room for although the ledger
-// says so: it gives up cached conversations, then tries smaller batches, then
-// gives up the only sequence left.
+// shrink handles a batch that the cache had no room for although the pool had: it
+// drops cached conversations, then makes batches smaller, then ends the only
+// sequence left.
 func (s *Scheduler) shrink() {
 	for s.evict() {
 	}
@@ -173,5 +170,5 @@ func (s *Scheduler) shrink() {
 	seq := s.active[0]
 	at := seq.slot
 	s.end(seq, seq.result(0), errs.New(errs.MemoryBusy, "the model's context has no room for this request"))
-	s.forget(at, 0)
+	s.truncate(at, 0)
 }

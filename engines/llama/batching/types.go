@@ -1,9 +1,10 @@
-// Package batching runs many generations in one context of a language model, as
-// continuous batching: each tick computes the next token of every generating
-// sequence, and with what room is left, parts of the prompts that wait.
+// Package batching runs many generations in one context of a language model by
+// continuous batching: each batch computes the next token of every generating
+// sequence and, in the remaining room, parts of the prompts that are not computed
+// yet.
 //
-// It is pure Go: the model is an Executor, and whoever chooses tokens a Sampler.
-// One goroutine owns both, and all state but the queue's.
+// It is pure Go: the model is an Executor, and tokens are chosen by a Sampler. One
+// goroutine uses both, and all state except the queue.
 package batching
 
 import (
@@ -15,21 +16,21 @@ import (
 // Token is an index into a model's vocabulary.
 type Token = int32
 
-// NoToken is returned by a Sampler that may choose none.
+// NoToken is returned by a Sampler that may not choose any token.
 const NoToken Token = -1
 
 // Input is one token of a batch.
 type Input struct {
 	Token Token
-	// Position is the token's place in its sequence, from 0.
+	// Position is the token's index in its sequence.
 	Position int
-	// Sequence is below Config.Slots.
+	// Sequence is the number of its sequence, less than Config.Slots.
 	Sequence int
-	// Output asks for what follows this token.
+	// Output requests the output after this token, for the Sampler.
 	Output bool
 }
 
-// Outcome is what became of a batch.
+// Outcome is the result of a batch.
 type Outcome int
 
 // Outcomes.
@@ -38,95 +39,95 @@ const (
 	Decoded Outcome = iota
 	// NoRoom means that the cache has no room for the batch; nothing changed.
 	NoRoom
-	// Aborted means that Abort was called; some tokens of the batch may be in
-	// the cache.
+	// Aborted means that Abort was called. Some tokens of the batch may be in the
+	// cache.
 	Aborted
 )
 
-// Executor computes with a model. All its methods but Abort are called by one
+// Executor computes with a model. All its methods except Abort are called by one
 // goroutine, on one thread.
 type Executor interface {
-	// Decode computes a batch. After an error nothing in the cache about the
-	// batch's sequences can be relied on.
+	// Decode computes a batch. After an error the cached tokens of the batch's
+	// sequences are undefined.
 	Decode([]Input) (Outcome, error)
-	// Remove forgets a sequence's tokens from a position on. It returns false if
-	// the model cannot keep a part of a sequence; then nothing changed.
+	// Remove removes a sequence's tokens from a position on. It returns false and
+	// changes nothing if the model cannot keep a part of a sequence.
 	Remove(sequence, from int) bool
-	// Copy gives the positions [from, end) of source to another sequence; they
-	// take no room of their own.
+	// Copy adds the positions [from, end) of source to another sequence. The copy
+	// takes no additional room.
 	Copy(source, to, from, end int)
-	// Abort makes the Decode under way return Aborted soon. It is called from
-	// any goroutine.
+	// Abort makes the current Decode return Aborted soon. It may be called from any
+	// goroutine.
 	Abort()
-	// ClearAbort takes Abort back.
+	// ClearAbort cancels the effect of Abort.
 	ClearAbort()
 }
 
 // Sampler chooses the tokens of one sequence.
 type Sampler interface {
-	// Accept tells of a token of the prompt.
+	// Accept passes a token of the prompt, for the penalties.
 	Accept(Token)
-	// Sample chooses the token that follows the batch's input at an index that
-	// asked for output. NoToken means that none is allowed.
+	// Sample chooses the token after the batch's input at an index, which must have
+	// requested an output. NoToken means that no token is allowed.
 	Sample(index int) Token
 	// Close frees the sampler.
 	Close()
 }
 
-// Vocabulary tells what tokens mean. It is safe for concurrent use.
+// Vocabulary describes tokens. It is safe for concurrent use.
 type Vocabulary interface {
 	// Piece returns a token's bytes.
 	Piece(Token) []byte
-	// IsEnd tells whether a token ends generation.
+	// IsEnd reports whether a token ends the generation.
 	IsEnd(Token) bool
 }
 
-// Config sizes a Scheduler.
+// Config configures a Scheduler.
 type Config struct {
-	// ContextTokens is the room of the cache, for all sequences together.
+	// ContextTokens is the size of the cache, which all sequences share.
 	ContextTokens int
-	// BatchTokens is the most tokens of one batch.
+	// BatchTokens is the largest number of tokens in a batch.
 	BatchTokens int
-	// PromptTokens is the most tokens of prompts in one batch; 0: BatchTokens.
+	// PromptTokens is the largest number of prompt tokens in a batch; 0 is
+	// BatchTokens.
 	PromptTokens int
-	// Parallel is the most sequences that are worked on at once.
+	// Parallel is the largest number of sequences that are active together.
 	Parallel int
-	// Slots is the number of sequences that the cache can tell apart, at least
-	// Parallel. Those that are not at work keep finished conversations.
+	// Slots is the number of sequences in the cache, at least Parallel. Those
+	// without an active sequence keep finished conversations.
 	Slots int
-	// KeepsEveryPosition tells that any prefix of a sequence can be kept and
-	// copied.
+	// KeepsEveryPosition says that any prefix of a sequence can be kept and copied.
 	KeepsEveryPosition bool
-	// Work is called with the number of tokens that were computed. It may be
-	// nil.
+	// Work is called with the number of computed tokens. It may be nil.
 	Work func(tokens int)
-	// Now is the clock by which batches are sized; nil is time.Now.
+	// Now is the clock that measures batches; nil is time.Now.
 	Now func() time.Time
 }
 
-// Request asks for one generation.
+// Request describes one generation.
 type Request struct {
-	// Prompt is at least one token.
+	// Prompt has at least one token.
 	Prompt []Token
-	// MaxTokens is the most tokens to generate, at least 1.
+	// MaxTokens is the largest number of tokens to generate, at least 1.
 	MaxTokens int
-	// CapToRoom lets MaxTokens be cut to what fits behind the prompt. Otherwise
-	// a request that may not fit is refused.
+	// CapToRoom reduces MaxTokens to what fits after the prompt. Otherwise a request
+	// that may not fit is refused.
 	CapToRoom bool
-	// Stop strings end the text before them.
+	// Stop has strings that end the text; they are not part of it.
 	Stop []string
-	// InsideThought tells that the prompt ends within a model's thought.
+	// InsideThought says that the prompt ends inside a thought of the model.
 	InsideThought bool
 	// Sampler chooses the tokens. Generate closes it.
 	Sampler Sampler
 }
 
-// Result tells how a generation ended.
+// Result describes a generation that has ended.
 type Result struct {
 	Finish gatewayv1.FinishReason
-	// PromptTokens were read; CachedTokens of them were computed before, by this
-	// or another request.
+	// PromptTokens is the size of the prompt. CachedTokens of them were computed
+	// earlier, for this or another request.
 	PromptTokens, CachedTokens int
-	// CompletionTokens were generated; one that ended the turn counts.
+	// CompletionTokens is the number of generated tokens, including the one that
+	// ended the generation.
 	CompletionTokens int
 }

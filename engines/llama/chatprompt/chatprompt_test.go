@@ -10,8 +10,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// characters is a tokenizer of code points, with special tokens as llama.cpp
-// finds them: the longest first, control tokens only where they are parsed for.
+// characters is a tokenizer of code points. It recognises special tokens as
+// llama.cpp does: the longest first, control tokens only if parseSpecial is set.
 type characters struct {
 	specials []Special
 	begin    bool
@@ -46,7 +46,7 @@ func (c characters) Specials() []Special   { return c.specials }
 func (c characters) Begin() (string, bool) { return "<s>", c.begin }
 func (c characters) End() (string, bool)   { return "</s>", false }
 
-// text is what tokens say, special ones in double angle quotes.
+// text returns the text of tokens, with special ones in double angle quotes.
 func (c characters) text(tokens []Token) string {
 	var b strings.Builder
 	for _, t := range tokens {
@@ -115,14 +115,14 @@ func TestRender(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := template.Render(turns, false); err == nil || !strings.Contains(err.Error(), "roles must alternate") {
-		t.Errorf("got %v, want the template's words", err)
+		t.Errorf("got %v, want the template's message", err)
 	}
 	if _, err := Compile("{% for %}", "", ""); err == nil {
 		t.Error("a broken template was accepted")
 	}
 }
 
-func TestUsersWordsStayText(t *testing.T) {
+func TestTextOfUsersStaysText(t *testing.T) {
 	tokenizer := qwen()
 	p, err := NewPrompter(qwenTemplate(t), tokenizer)
 	if err != nil {
@@ -152,8 +152,8 @@ func TestUsersWordsStayText(t *testing.T) {
 	}
 }
 
-// TestInjection puts pieces of special tokens together: whatever they make, the
-// prompt has the template's special tokens and no other, and the words are kept.
+// TestInjection builds messages from pieces of special tokens. The prompt must have
+// the template's special tokens and no others, and all the text.
 func TestInjection(t *testing.T) {
 	tokenizer := qwen()
 	var pieces []string
@@ -182,7 +182,7 @@ func TestInjection(t *testing.T) {
 						}
 					}
 					if text := strings.NewReplacer("«", "", "»", "").Replace(tokenizer.text(got.Tokens)); !strings.Contains(text, content) {
-						t.Errorf("%q does not hold the words %q", text, content)
+						t.Errorf("%q does not contain the text %q", text, content)
 					}
 					return n
 				}
@@ -208,7 +208,7 @@ func TestHistoryWithoutThoughts(t *testing.T) {
 	}
 }
 
-func TestBeginIsNotDoubled(t *testing.T) {
+func TestBeginTokenIsNotDoubled(t *testing.T) {
 	tokenizer := characters{begin: true, specials: []Special{{Token: beginToken, Text: "<s>", Control: true}}}
 	p, err := NewPrompter(`{{ bos_token }}{{ messages[0].content }}<think>`, tokenizer)
 	if err != nil {
@@ -223,13 +223,13 @@ func TestBeginIsNotDoubled(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 		if !got.InsideThought {
-			t.Error("the opened thought was not noticed")
+			t.Error("the thought that the template starts was not detected")
 		}
 	}
 }
 
-// TestOpenedThoughtIsClosed renders a template that opens a thought whatever it
-// is asked for: without thinking, the answer must come at once.
+// TestOpenedThoughtIsClosed renders a template that always starts a thought. If no
+// thought was requested, the answer must come at once.
 func TestOpenedThoughtIsClosed(t *testing.T) {
 	const turn = `<|im_start|>user
 {{ messages[0].content }}<|im_end|>
@@ -240,7 +240,7 @@ func TestOpenedThoughtIsClosed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, content := range []string{"Hi", "Hi<|im_end|>"} { // tokenized as a whole, and marked
+		for _, content := range []string{"Hi", "Hi<|im_end|>"} { // tokenized together, and with marks
 			got, err := p.Prompt([]Message{{RoleUser, content}}, false)
 			if err != nil {
 				t.Fatal(err)

@@ -6,17 +6,17 @@ import (
 	"unicode/utf8"
 )
 
-// guard marks the places in a message where special tokens are spelled out, or
-// could come about together with the template's text around it.
+// guard marks the places in a message where its text has a special token, or could
+// form one together with the template's text around it.
 type guard struct {
-	specials []string // none of them with space at its ends
+	specials []string // without space at the ends
 	byFirst  [256][]string
 }
 
 func newGuard(specials []Special) *guard {
 	g := &guard{}
 	for _, s := range specials {
-		// A token's own space at its ends may come from anywhere.
+		// Space at the ends of a token may come from the template or the message.
 		text := strings.TrimFunc(s.Text, unicode.IsSpace)
 		if text == "" {
 			continue
@@ -28,9 +28,9 @@ func newGuard(specials []Special) *guard {
 }
 
 // apply returns content with mark inserted after the first character of every
-// special token in it, and at the ends of its words if a special token could lie
-// across them: templates may trim the space around. Ordinary text is returned as
-// it is.
+// special token in it, and at the ends of its text if a special token could extend
+// across them, not counting space, which templates may trim. Text without special
+// tokens is returned unchanged.
 func (g *guard) apply(content, mark string) string {
 	left := strings.TrimLeftFunc(content, unicode.IsSpace)
 	lead := content[:len(content)-len(left)]
@@ -41,12 +41,12 @@ func (g *guard) apply(content, mark string) string {
 	}
 	var b strings.Builder
 	b.WriteString(lead)
-	if g.opens(words) {
+	if g.mayEndSpecial(words) {
 		b.WriteString(mark)
 	}
 	written := 0
 	for i := range len(words) {
-		if !g.begins(words[i:]) {
+		if !g.startsWithSpecial(words[i:]) {
 			continue
 		}
 		_, size := utf8.DecodeRuneInString(words[i:])
@@ -55,15 +55,15 @@ func (g *guard) apply(content, mark string) string {
 		written = i + size
 	}
 	b.WriteString(words[written:])
-	if g.closes(words) {
+	if g.mayStartSpecial(words) {
 		b.WriteString(mark)
 	}
 	b.WriteString(trail)
 	return b.String()
 }
 
-// begins tells whether text begins with a special token.
-func (g *guard) begins(text string) bool {
+// startsWithSpecial reports whether text starts with a special token.
+func (g *guard) startsWithSpecial(text string) bool {
 	for _, s := range g.byFirst[text[0]] {
 		if strings.HasPrefix(text, s) {
 			return true
@@ -72,9 +72,9 @@ func (g *guard) begins(text string) bool {
 	return false
 }
 
-// opens tells whether text could be the end, or the middle, of a special token
-// that the template begins.
-func (g *guard) opens(text string) bool {
+// mayEndSpecial reports whether text could contain the end, or the middle, of a
+// special token that starts in the template.
+func (g *guard) mayEndSpecial(text string) bool {
 	for _, s := range g.specials {
 		if len(text) < len(s) && strings.Contains(s, text) {
 			return true
@@ -88,9 +88,9 @@ func (g *guard) opens(text string) bool {
 	return false
 }
 
-// closes tells whether text could be the beginning of a special token that the
-// template ends.
-func (g *guard) closes(text string) bool {
+// mayStartSpecial reports whether text could contain the start of a special token
+// that ends in the template.
+func (g *guard) mayStartSpecial(text string) bool {
 	for _, s := range g.specials {
 		for i := 1; i < len(s); i++ {
 			if strings.HasSuffix(text, s[:i]) {

@@ -11,20 +11,20 @@ import (
 // Token is an index into a vocabulary.
 type Token = int32
 
-// Special is a token that the tokenizer finds as a whole in text.
+// Special is a token that the tokenizer recognises as a whole in text.
 type Special struct {
 	Token Token
 	Text  string
-	// Control is true for tokens that are found only where they are parsed for.
+	// Control is true for tokens that are recognised only if parseSpecial is set.
 	Control bool
 }
 
 // Tokenizer is a model's vocabulary. It is safe for concurrent use.
 type Tokenizer interface {
-	// Tokenize turns text into tokens. addSpecial adds what the model wants
-	// around a text; parseSpecial finds control tokens that are spelled out.
+	// Tokenize converts text to tokens. addSpecial adds the tokens that the model
+	// expects around a text; parseSpecial recognises control tokens in the text.
 	Tokenize(text string, addSpecial, parseSpecial bool) []Token
-	// Specials returns the tokens that Tokenize finds as a whole.
+	// Specials returns the tokens that Tokenize recognises as a whole.
 	Specials() []Special
 	// Begin and End return the texts of the tokens around a text, and whether
 	// Tokenize adds them.
@@ -32,23 +32,23 @@ type Tokenizer interface {
 	End() (text string, added bool)
 }
 
-// Prompt is what a model continues.
+// Prompt is the input of a model.
 type Prompt struct {
 	Tokens []Token
-	// InsideThought tells that the template has opened a thought. It is never so
-	// where no thought was asked for.
+	// InsideThought says that the template has started a thought. It is false
+	// unless a thought was requested.
 	InsideThought bool
 }
 
-// Prompter makes prompts for one model. It is safe for concurrent use.
+// Prompter creates prompts for one model. It is safe for concurrent use.
 type Prompter struct {
 	template  *Template
 	tokenizer Tokenizer
-	specials  []Special // longest first, as llama.cpp's tokenizer looks for them
+	specials  []Special // longest first, the order of llama.cpp's tokenizer
 	guard     *guard
 }
 
-// NewPrompter compiles the template of a model.
+// NewPrompter returns a Prompter for a model with the given template.
 func NewPrompter(source string, tokenizer Tokenizer) (*Prompter, error) {
 	begin, _ := tokenizer.Begin()
 	end, _ := tokenizer.End()
@@ -61,11 +61,12 @@ func NewPrompter(source string, tokenizer Tokenizer) (*Prompter, error) {
 	return &Prompter{template: template, tokenizer: tokenizer, specials: specials, guard: newGuard(specials)}, nil
 }
 
-// Prompt makes the tokens of a conversation. An error is the template's refusal.
+// Prompt returns the tokens of a conversation. An error is the template's refusal.
 //
-// Where no message has a special token's text, the whole is tokenized at once,
-// as llama-server does it, so the tokens are the same. Otherwise the messages
-// are marked so that the template's own tokens are told from theirs.
+// If no message contains the text of a special token, the whole text is tokenized
+// together, as llama-server does, which gives the same tokens. Otherwise the
+// messages are marked, so that their text can be distinguished from the template's
+// special tokens.
 func (p *Prompter) Prompt(messages []Message, thinking bool) (Prompt, error) {
 	mark, err := newMark()
 	if err != nil {
@@ -82,7 +83,7 @@ func (p *Prompter) Prompt(messages []Message, thinking bool) (Prompt, error) {
 	if err != nil {
 		return Prompt{}, err
 	}
-	// The tokenizer adds these, and a template may as well.
+	// The tokenizer adds these tokens, and so may the template.
 	if begin, added := p.tokenizer.Begin(); added {
 		text = strings.TrimPrefix(text, begin)
 	}
@@ -93,8 +94,8 @@ func (p *Prompter) Prompt(messages []Message, thinking bool) (Prompt, error) {
 	if opened := strings.TrimRight(text, " \r\n"); strings.HasSuffix(opened, "<think>") {
 		out.InsideThought = thinking
 		if !thinking {
-			// The template knows no other way; an empty thought is how models
-			// that know one are told to answer at once.
+			// The template always starts a thought. An empty thought makes such a
+			// model answer at once.
 			text = opened + "\n\n</think>\n\n"
 		}
 	}
@@ -106,7 +107,7 @@ func (p *Prompter) Prompt(messages []Message, thinking bool) (Prompt, error) {
 	return out, nil
 }
 
-// newMark returns a text that nobody can have written.
+// newMark returns a text that no message can contain, because it is random.
 func newMark() (string, error) {
 	var nonce [16]byte
 	if _, err := rand.Read(nonce[:]); err != nil {
@@ -116,19 +117,19 @@ func newMark() (string, error) {
 	return "\uE000" + hex.EncodeToString(nonce[:]) + "\uE001", nil
 }
 
-// withoutThoughts returns what a model said after its thoughts, for history.
+// withoutThoughts removes the thoughts from an earlier answer of a model.
 func withoutThoughts(content string) string {
 	if at := strings.LastIndex(content, "</think>"); at >= 0 {
 		return strings.TrimLeft(content[at+len("</think>"):], "\r\n")
 	}
 	if strings.HasPrefix(strings.TrimLeft(content, " \r\n"), "<think>") {
-		return "" // it never came to an answer
+		return "" // there is no answer after the thought
 	}
 	return content
 }
 
-// tokenizeMarked tokenizes text in which only the template's special tokens are
-// whole.
+// tokenizeMarked tokenizes text in which marks divide the special tokens that are
+// not the template's.
 func (p *Prompter) tokenizeMarked(text, mark string) []Token {
 	before, after := p.around()
 	tokens := before
@@ -142,7 +143,7 @@ func (p *Prompter) tokenizeMarked(text, mark string) []Token {
 	return append(tokens, after...)
 }
 
-// around returns the tokens that the model wants before and after a text.
+// around returns the tokens that the model expects before and after a text.
 func (p *Prompter) around() (before, after []Token) {
 	tokens := p.tokenizer.Tokenize("", true, false)
 	if _, added := p.tokenizer.Begin(); added && len(tokens) > 0 {
@@ -151,9 +152,10 @@ func (p *Prompter) around() (before, after []Token) {
 	return before, tokens
 }
 
-// tokenizeRun tokenizes text between special tokens, marks taken out. Control
-// tokens are not looked for; user-defined ones always are, so where one would
-// be found, the text is tokenized in the parts that the marks made.
+// tokenizeRun tokenizes text between special tokens, without the marks. The
+// tokenizer does not recognise control tokens here, but it always recognises
+// user-defined ones: text that contains one is tokenized in the parts between the
+// marks.
 func (p *Prompter) tokenizeRun(text, mark string) []Token {
 	plain := strings.ReplaceAll(text, mark, "")
 	for _, s := range p.specials {
@@ -171,14 +173,14 @@ func (p *Prompter) tokenizeRun(text, mark string) []Token {
 	return p.tokenizer.Tokenize(plain, false, false)
 }
 
-// fragment is a special token or the text between two.
+// fragment is a special token, or text without any.
 type fragment struct {
 	text    string
 	token   Token
 	special bool
 }
 
-// split finds the special tokens in text, longer ones first.
+// split divides text at its special tokens, longer ones first.
 func (p *Prompter) split(text string) []fragment {
 	fragments := []fragment{{text: text}}
 	for _, s := range p.specials {

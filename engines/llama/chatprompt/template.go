@@ -1,6 +1,6 @@
-// Package chatprompt turns a conversation into the tokens of a prompt: it renders
-// the chat template that a model's file carries, and makes sure that what people
-// wrote is never read as the template's own markup.
+// Package chatprompt converts a conversation to the tokens of a prompt. It renders
+// the chat template of the model's file, and ensures that the text of a message is
+// never read as the template's markup.
 package chatprompt
 
 import (
@@ -10,11 +10,11 @@ import (
 	"github.com/ardanlabs/jinja"
 )
 
-// chatML is the template of models that carry none; most instruct models since
-// 2023 read it.
+// chatML is the template for models without one. Most instruct models since 2023
+// understand it.
 const chatML = `{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}`
 
-// Roles of a Message, as templates know them.
+// The roles of a Message, as templates name them.
 const (
 	RoleSystem    = "system"
 	RoleUser      = "user"
@@ -33,13 +33,13 @@ type Template struct {
 	begin, end string
 }
 
-// Compile reads a Jinja template; an empty one stands for ChatML. begin and end
-// are the texts of the vocabulary's begin and end tokens.
+// Compile compiles a Jinja template; ChatML if source is empty. begin and end are
+// the texts of the vocabulary's begin and end tokens.
 func Compile(source, begin, end string) (t *Template, err error) {
 	if strings.TrimSpace(source) == "" {
 		source = chatML
 	}
-	// Templates come with files from anywhere.
+	// Templates are in files from unknown sources, so a panic must be an error.
 	defer recoverInto(&err)
 	compiled, err := jinja.Compile(source)
 	if err != nil {
@@ -48,14 +48,14 @@ func Compile(source, begin, end string) (t *Template, err error) {
 	return &Template{compiled: compiled, begin: begin, end: end}, nil
 }
 
-// Render writes the conversation out, up to where the model's turn begins.
+// Render returns the text of a conversation up to the start of the model's answer.
 func (t *Template) Render(messages []Message, thinking bool) (text string, err error) {
 	text, err = t.render(messages, thinking)
 	if err == nil || len(messages) < 2 || messages[0].Role != RoleSystem {
 		return text, err
 	}
-	// Some templates know no system turn; the same words then open the first
-	// turn of the user, as llama-server does it.
+	// Some templates do not support a system message. Its text is then put before
+	// the first message of the user, as llama-server does.
 	merged := append([]Message{{
 		Role:    messages[1].Role,
 		Content: messages[0].Content + "\n" + messages[1].Content,

@@ -1,9 +1,9 @@
 // Package llamacpp is a thin layer over llama.cpp's C interface, llama.h: models,
-// vocabularies, contexts and samplers as Go values, and nothing that decides.
+// vocabularies, contexts and samplers as Go values. It makes no decisions.
 //
-// It is compiled against the installed header, so a change of that interface is
-// a build error. A Context and the Samplers used with it belong to one thread at
-// a time; Model and Vocab may be shared.
+// It is compiled against the installed header, so a change of that interface is a
+// build error. A Context and the Samplers used with it must be used by one thread
+// at a time; Model and Vocab may be shared.
 package llamacpp
 
 /*
@@ -18,13 +18,13 @@ import (
 	"github.com/lexilingo/modelgateway/engines/ggml"
 )
 
-// Backend is llama.cpp made ready for use in this process: ggml's compute back ends
-// loaded and the log routed. There is one in a process.
+// Backend is the initialised llama.cpp of this process: ggml's compute back ends
+// are loaded and its log is redirected. A process has one.
 type Backend struct {
 	log *ggml.Log
 }
 
-// Open makes llama.cpp ready and routes its log to log. Its error is that of
+// Open initialises llama.cpp and redirects its log to log. Its errors are those of
 // ggml.LoadBackends.
 func Open(log *slog.Logger) (*Backend, error) {
 	b := &Backend{log: ggml.NewLog("llama.cpp", log, slog.LevelError)}

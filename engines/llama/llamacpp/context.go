@@ -13,48 +13,47 @@ import (
 	"github.com/lexilingo/modelgateway/engines/ggml"
 )
 
-// ContextOptions sizes a context.
+// ContextOptions are the sizes of a context.
 type ContextOptions struct {
-	// Tokens is the room for all sequences together.
+	// Tokens is the number of tokens that all sequences share.
 	Tokens int
-	// Batch is the most tokens of one Decode.
+	// Batch is the largest number of tokens in one Decode.
 	Batch int
-	// MicroBatch is the most tokens that are computed at once; it bounds the
-	// compute buffers.
+	// MicroBatch is the largest number of tokens that are computed together; it
+	// determines the size of the compute buffers.
 	MicroBatch int
 	// Sequences is the number of sequences.
 	Sequences int
-	// Threads is the number of threads that compute.
+	// Threads is the number of compute threads.
 	Threads int
 }
 
-// Status is the outcome of a Decode.
+// Status is the result of a Decode.
 type Status int
 
-// Outcomes of a Decode.
+// The results of a Decode.
 const (
 	// Decoded means that every token was computed.
 	Decoded Status = 0
 	// NoRoom means that the cache has no room for the batch; nothing changed.
 	NoRoom Status = 1
-	// Aborted means that Abort was called; part of the batch may be in the
-	// cache.
+	// Aborted means that Abort was called. Part of the batch may be in the cache.
 	Aborted Status = 2
 )
 
 // Input is one token of a batch.
 type Input struct {
 	Token Token
-	// Position is the token's place in its sequence, from 0.
+	// Position is the token's index in its sequence.
 	Position int
-	// Sequence is below ContextOptions.Sequences.
+	// Sequence is the number of its sequence, less than ContextOptions.Sequences.
 	Sequence int
-	// Output asks for what follows this token.
+	// Output requests the output after this token.
 	Output bool
 }
 
-// Context computes with a model. All methods but Abort, ClearAbort and Polls
-// belong to one thread at a time.
+// Context computes with a model. All methods except Abort, ClearAbort and Polls
+// must be called by one thread at a time.
 type Context struct {
 	c          *C.struct_llama_context
 	memory     C.llama_memory_t
@@ -65,10 +64,10 @@ type Context struct {
 	log        *ggml.Log
 }
 
-// NewContext makes a context with a cache that all sequences share.
+// NewContext returns a context with a cache that all sequences share.
 func (m *Model) NewContext(b *Backend, opts ContextOptions) (*Context, error) {
 	if most := int(C.llama_max_parallel_sequences()); opts.Sequences > most {
-		return nil, fmt.Errorf("%d sequences are more than llama.cpp's %d", opts.Sequences, most)
+		return nil, fmt.Errorf("%d sequences are more than the %d that llama.cpp supports", opts.Sequences, most)
 	}
 	control := C.mg_control_new()
 	b.log.Forget()
@@ -76,7 +75,7 @@ func (m *Model) NewContext(b *Backend, opts ContextOptions) (*Context, error) {
 		C.uint32_t(opts.Sequences), C.int32_t(opts.Threads), control)
 	if c == nil {
 		C.mg_control_free(control)
-		return nil, b.log.Refusal("llama.cpp could not make a context")
+		return nil, b.log.Refusal("llama.cpp could not create a context")
 	}
 	n := C.size_t(m.vocab.Size())
 	return &Context{
@@ -99,18 +98,18 @@ func (c *Context) Close() {
 	*c = Context{}
 }
 
-// Tokens returns the room for all sequences together; llama.cpp may have
-// rounded what was asked for.
+// Tokens returns the number of tokens that all sequences share. llama.cpp may have
+// rounded ContextOptions.Tokens.
 func (c *Context) Tokens() int { return int(C.llama_n_ctx(c.c)) }
 
-// SequenceTokens returns the room for one sequence.
+// SequenceTokens returns the largest number of tokens in one sequence.
 func (c *Context) SequenceTokens() int { return int(C.llama_n_ctx_seq(c.c)) }
 
-// Decode computes a batch of at most ContextOptions.Batch tokens. An error means
-// that nothing in the cache about the batch's sequences can be relied on.
+// Decode computes a batch of at most ContextOptions.Batch tokens. After an error
+// the cached tokens of the batch's sequences are undefined.
 func (c *Context) Decode(inputs []Input) (Status, error) {
 	if len(inputs) == 0 || len(inputs) > c.capacity {
-		return 0, fmt.Errorf("a batch of %d tokens, for room of %d", len(inputs), c.capacity)
+		return 0, fmt.Errorf("the batch has %d tokens, and at most %d are possible", len(inputs), c.capacity)
 	}
 	n := len(inputs)
 	tokens := unsafe.Slice(c.batch.token, n)
@@ -136,30 +135,31 @@ func (c *Context) Decode(inputs []Input) (Status, error) {
 	return Status(rc), nil
 }
 
-// Remove forgets a sequence's tokens from position from on. It returns false if
-// the model cannot keep a part; then nothing changed.
+// Remove removes a sequence's tokens from position from on. It returns false and
+// changes nothing if the model cannot keep a part of a sequence.
 func (c *Context) Remove(sequence, from int) bool {
 	return bool(C.llama_memory_seq_rm(c.memory, C.llama_seq_id(sequence), C.llama_pos(from), -1))
 }
 
-// Copy gives sequence to the positions [from, end) of another; they take no room
-// of their own.
+// Copy adds the positions [from, end) of sequence source to sequence to. The copy
+// takes no additional room.
 func (c *Context) Copy(source, to, from, end int) {
 	C.llama_memory_seq_cp(c.memory, C.llama_seq_id(source), C.llama_seq_id(to), C.llama_pos(from), C.llama_pos(end))
 }
 
-// Abort makes the Decode under way, or else the next one, return Aborted soon.
-// Only computing on the CPU can be aborted. Safe for concurrent use.
+// Abort makes the current Decode, or the next one, return Aborted soon. Only
+// computations on the CPU can be aborted. It is safe for concurrent use.
 func (c *Context) Abort() {
 	c.log.Expect(true)
 	C.mg_control_set_abort(c.control, 1)
 }
 
-// ClearAbort takes Abort back. Safe for concurrent use.
+// ClearAbort cancels the effect of Abort. It is safe for concurrent use.
 func (c *Context) ClearAbort() {
 	C.mg_control_set_abort(c.control, 0)
 	c.log.Expect(false)
 }
 
-// Polls grows while a Decode computes on the CPU. Safe for concurrent use.
+// Polls returns a number that grows while a Decode computes on the CPU. It is safe
+// for concurrent use.
 func (c *Context) Polls() uint64 { return uint64(C.mg_control_polls(c.control)) }

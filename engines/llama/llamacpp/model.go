@@ -14,43 +14,44 @@ import (
 	"github.com/lexilingo/modelgateway/engines/ggml"
 )
 
-// ErrCancelled is returned by LoadModel when its progress function said stop.
+// ErrCancelled is returned by LoadModel if its progress function returned false.
 var ErrCancelled = errors.New("the load was cancelled")
 
-// LoadMode says how a file's weights get into memory.
+// LoadMode is the way in which a file's weights get into memory.
 type LoadMode int
 
-// Load modes. LoadRead copies the weights; LoadMap maps the file, which is
-// quicker to load again, but keeps the pages beside the copy that ggml repacks
-// for the processor.
+// The load modes. LoadRead copies the weights. LoadMap maps the file: the next load
+// is faster, but the pages stay in memory beside the copy that ggml reorders for
+// the processor.
 const (
 	LoadRead LoadMode = C.LLAMA_LOAD_MODE_NONE
 	LoadMap  LoadMode = C.LLAMA_LOAD_MODE_MMAP
 )
 
-// ModelOptions says how to load a model.
+// ModelOptions are the options of LoadModel.
 type ModelOptions struct {
 	// Path is the GGUF file.
 	Path string
-	// Device is one of ggml's Device names; empty is ggml.DeviceAuto.
+	// Device is a name of a device from package ggml; empty is ggml.DeviceAuto.
 	Device string
-	// GPULayers is the number of layers on the device; negative: all.
+	// GPULayers is the number of layers on the device; a negative number is all of
+	// them.
 	GPULayers int
-	// Mode is how the weights are read.
+	// Mode is the load mode.
 	Mode LoadMode
-	// Progress gets the share that is loaded, 0 to 1; returning false cancels.
-	// It may be nil.
+	// Progress is called with the loaded fraction, 0 to 1. If it returns false, the
+	// load is cancelled. It may be nil.
 	Progress func(fraction float64) bool
 }
 
-// Model is a loaded model. It may be shared between goroutines.
+// Model is a loaded model. It is safe for concurrent use.
 type Model struct {
 	c     *C.struct_llama_model
 	vocab *Vocab
 }
 
-// LoadModel loads a model's weights and vocabulary. It returns ErrCancelled, the
-// error of ggml.CheckDevice, or one with llama.cpp's own words about the file.
+// LoadModel loads a model's weights and vocabulary. Errors are ErrCancelled, those
+// of ggml.CheckDevice, and errors with llama.cpp's own message about the file.
 func (b *Backend) LoadModel(opts ModelOptions) (*Model, error) {
 	devices, layers, err := chooseDevices(opts)
 	if err != nil {
@@ -69,15 +70,15 @@ func (b *Backend) LoadModel(opts ModelOptions) (*Model, error) {
 	case c == nil && progress.cancelled:
 		return nil, ErrCancelled
 	case c == nil:
-		return nil, b.log.Refusal("llama.cpp does not say why it refuses the file")
+		return nil, b.log.Refusal("llama.cpp refuses the file without a reason")
 	}
 	m := &Model{c: c}
 	m.vocab = newVocab(C.llama_model_get_vocab(c))
 	return m, nil
 }
 
-// chooseDevices returns a NULL-terminated list of devices, to be freed (nil: all
-// that are there), and the number of layers to put on them.
+// chooseDevices returns a NULL-terminated list of devices, which the caller frees
+// (nil is all devices), and the number of layers to put on them.
 func chooseDevices(opts ModelOptions) (*C.ggml_backend_dev_t, C.int32_t, error) {
 	if opts.Device == "" || opts.Device == ggml.DeviceAuto {
 		return nil, C.int32_t(opts.GPULayers), nil
@@ -116,7 +117,7 @@ func goProgress(fraction C.float, handle C.uintptr_t) C.int {
 	return 0
 }
 
-// Close frees the model. Contexts made from it must be closed before.
+// Close frees the model. Its contexts must be closed before.
 func (m *Model) Close() {
 	C.llama_model_free(m.c)
 	m.c = nil
@@ -125,7 +126,7 @@ func (m *Model) Close() {
 // Vocab returns the model's vocabulary.
 func (m *Model) Vocab() *Vocab { return m.vocab }
 
-// Description tells architecture, size and quantisation, e.g. "qwen3 1.7B Q8_0".
+// Description returns architecture, size and quantisation, e.g. "qwen3 1.7B Q8_0".
 func (m *Model) Description() string {
 	var buf [256]C.char
 	C.llama_model_desc(m.c, &buf[0], C.size_t(len(buf)))
@@ -135,19 +136,19 @@ func (m *Model) Description() string {
 // TrainedContext returns the number of tokens that the model was trained on.
 func (m *Model) TrainedContext() int { return int(C.llama_model_n_ctx_train(m.c)) }
 
-// Generates tells whether the model continues text; encoders do not.
+// Generates reports whether the model continues text; encoders do not.
 func (m *Model) Generates() bool {
 	return bool(C.llama_model_has_decoder(m.c)) && !bool(C.llama_model_has_encoder(m.c))
 }
 
-// KeepsEveryPosition tells whether any prefix of a sequence can be kept or
-// copied. That is not so where state is recurrent or attention has a window.
+// KeepsEveryPosition reports whether any prefix of a sequence can be kept or
+// copied. That is false for models with a recurrent state or a window of attention.
 func (m *Model) KeepsEveryPosition() bool {
 	return !bool(C.llama_model_is_recurrent(m.c)) && !bool(C.llama_model_is_hybrid(m.c)) &&
 		C.llama_model_n_swa(m.c) == 0
 }
 
-// ChatTemplate returns the Jinja template in the file, "" if it has none.
+// ChatTemplate returns the Jinja template in the file; empty if it has none.
 func (m *Model) ChatTemplate() string {
 	t := C.llama_model_chat_template(m.c, nil)
 	if t == nil {

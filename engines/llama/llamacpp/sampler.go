@@ -12,19 +12,21 @@ import (
 	"unsafe"
 )
 
-// ErrGrammar is returned for a grammar that llama.cpp cannot read.
-var ErrGrammar = errors.New("the grammar cannot be read")
+// ErrGrammar is returned for a grammar that llama.cpp refuses.
+var ErrGrammar = errors.New("the grammar is not valid")
 
-// Sampling says how tokens are chosen. Nothing is filled in: every field is
-// used as it is.
+// Sampling says how tokens are chosen. The zero value of a field is not replaced by
+// a default.
 type Sampling struct {
-	// Temperature 0 always takes the likeliest token.
+	// Temperature 0 always takes the most likely token.
 	Temperature float32
-	// TopK keeps the k likeliest tokens; 0 keeps all.
+	// TopK keeps the k most likely tokens; 0 keeps all.
 	TopK int
-	// TopP keeps the likeliest tokens that add up to it; 1 keeps all.
+	// TopP keeps the most likely tokens whose probabilities add up to it; 1 keeps
+	// all.
 	TopP float32
-	// MinP keeps tokens this likely relative to the likeliest; 0 keeps all.
+	// MinP keeps tokens with at least this probability relative to the most likely
+	// one; 0 keeps all.
 	MinP float32
 	// RepeatPenalty divides the logits of tokens in the window; 1 is off.
 	RepeatPenalty float32
@@ -32,23 +34,23 @@ type Sampling struct {
 	PresencePenalty float32
 	// FrequencyPenalty is subtracted for each occurrence; 0 is off.
 	FrequencyPenalty float32
-	// PenaltyWindow is the number of last tokens that penalties look at.
+	// PenaltyWindow is the number of past tokens that penalties count.
 	PenaltyWindow int
-	// Seed of the choice.
+	// Seed is the seed of the random choice.
 	Seed uint32
-	// Grammar in GBNF that the text must keep to, with the rule "root"; empty is
-	// none.
+	// Grammar is a GBNF grammar with the rule "root" that the text must match; empty
+	// is none.
 	Grammar string
 }
 
-// Sampler chooses one sequence's tokens.
+// Sampler chooses the tokens of one sequence.
 type Sampler struct {
 	chain   *C.struct_llama_sampler
 	grammar *C.struct_llama_sampler
-	plain   bool // the chain only takes the likeliest
+	plain   bool // the chain only takes the most likely token
 }
 
-// NewSampler makes a sampler; its error is ErrGrammar.
+// NewSampler returns a sampler. Its only error is ErrGrammar.
 func (m *Model) NewSampler(s Sampling) (*Sampler, error) {
 	out := &Sampler{}
 	if s.Grammar != "" {
@@ -88,7 +90,7 @@ func (m *Model) NewSampler(s Sampling) (*Sampler, error) {
 }
 
 func (m *Model) newGrammar(text string) *C.struct_llama_sampler {
-	// llama.cpp reads a C string: a NUL would silently cut the grammar.
+	// llama.cpp reads a C string, so a NUL would cut the grammar.
 	if strings.ContainsRune(text, 0) {
 		return nil
 	}
@@ -99,7 +101,7 @@ func (m *Model) newGrammar(text string) *C.struct_llama_sampler {
 }
 
 func suppress(vocabSize int, tokens []C.llama_token) *C.struct_llama_sampler {
-	const never = -1e9 // llama.cpp's own "cannot be": finite, so that sums stay numbers
+	const never = -1e9 // as in llama.cpp: finite, so that sums stay numbers
 	biases := make([]C.llama_logit_bias, len(tokens))
 	for i, t := range tokens {
 		biases[i] = C.llama_logit_bias{token: t, bias: never}
@@ -107,7 +109,7 @@ func suppress(vocabSize int, tokens []C.llama_token) *C.struct_llama_sampler {
 	return C.llama_sampler_init_logit_bias(C.int32_t(vocabSize), C.int32_t(len(biases)), unsafe.SliceData(biases))
 }
 
-// Accept tells the penalties of a token that was not sampled: the prompt's.
+// Accept passes a token of the prompt, for the penalties.
 func (s *Sampler) Accept(t Token) { C.llama_sampler_accept(s.chain, C.llama_token(t)) }
 
 // Sample chooses a token from the output at index i of the context's last batch.

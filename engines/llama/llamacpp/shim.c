@@ -47,7 +47,7 @@ struct llama_context *mg_context_new(struct llama_model *model, uint32_t n_ctx, 
 	p.n_batch = n_batch;
 	p.n_ubatch = n_ubatch;
 	p.n_seq_max = n_seq;
-	// At most one output for each sequence is asked for in a batch.
+	// A batch requests at most one output for each sequence.
 	p.n_outputs_max = n_seq;
 	p.n_threads = n_threads;
 	p.n_threads_batch = n_threads;
@@ -58,7 +58,7 @@ struct llama_context *mg_context_new(struct llama_model *model, uint32_t n_ctx, 
 	return llama_init_from_model(model, p);
 }
 
-// fill makes the candidates of a token choice from the logits.
+// fill creates the candidates of a choice from the logits.
 static llama_token_data_array fill(llama_token_data *data, const float *logits, int32_t n) {
 	for (int32_t id = 0; id < n; id++) {
 		data[id] = (llama_token_data){.id = id, .logit = logits[id], .p = 0};
@@ -80,7 +80,7 @@ static bool allowed(struct llama_sampler *grammar, llama_token token) {
 	return one.logit != -INFINITY;
 }
 
-// likeliest is what a greedy sampler chooses, without a copy of the logits.
+// likeliest returns the choice of a greedy sampler, without copying the logits.
 static llama_token likeliest(const float *logits, int32_t n) {
 	int32_t best = 0;
 	for (int32_t id = 1; id < n; id++) {
@@ -111,7 +111,7 @@ llama_token mg_sample(struct llama_context *ctx, int32_t i, struct llama_sampler
 			llama_sampler_apply(grammar, &c);
 			llama_sampler_apply(chain, &c);
 			token = selected(&c);
-			// Accepting what the grammar forbids would throw.
+			// llama.cpp would throw on accepting what the grammar forbids.
 			if (token == LLAMA_TOKEN_NULL || !allowed(grammar, token)) {
 				return LLAMA_TOKEN_NULL;
 			}

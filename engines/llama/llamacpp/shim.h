@@ -1,18 +1,19 @@
-// C helpers for what cannot be said in Go: callbacks that must not enter the Go
-// runtime while a graph is computed, and loops over a whole vocabulary.
+// C helpers for what Go cannot do or is too slow for: callbacks that must not enter
+// the Go runtime while a graph is computed, and loops over a whole vocabulary.
 #ifndef MODELGATEWAY_LLAMACPP_SHIM_H
 #define MODELGATEWAY_LLAMACPP_SHIM_H
 
 #include <llama.h>
 #include <stdint.h>
 
-// mg_control is shared by the thread that computes and the ones that cancel.
+// mg_control is shared by the thread that computes and those that cancel.
 typedef struct mg_control mg_control;
 
 mg_control *mg_control_new(void);
 void mg_control_free(mg_control *c);
 void mg_control_set_abort(mg_control *c, int abort);
-// mg_control_polls counts the graph nodes computed: it grows during a decode.
+// mg_control_polls returns the number of computed graph nodes. It grows during a
+// decode.
 uint64_t mg_control_polls(mg_control *c);
 
 // mg_log_set takes a ggml_log_callback and its data.
@@ -24,12 +25,12 @@ struct llama_model *mg_model_load(const char *path, ggml_backend_dev_t *devices,
 struct llama_context *mg_context_new(struct llama_model *model, uint32_t n_ctx, uint32_t n_batch, uint32_t n_ubatch,
                                      uint32_t n_seq, int32_t n_threads, mg_control *control);
 
-// mg_sample chooses a token from output i of the last decode and tells both
-// samplers of it. The grammar (may be NULL) sees the likeliest choice first and
-// the whole vocabulary only if it forbids that, which is what keeps constrained
-// decoding fast. plain tells that the chain does nothing but take the likeliest.
-// candidates has room for the vocabulary. Returns LLAMA_TOKEN_NULL if there is no
-// output i or nothing is allowed.
+// mg_sample chooses a token from output i of the last decode and passes it to both
+// samplers. The grammar may be NULL. It first checks the token that the chain
+// chooses, and the whole vocabulary only if it forbids that token, which keeps
+// constrained decoding fast. plain says that the chain only takes the most likely
+// token. candidates must have room for the vocabulary. mg_sample returns
+// LLAMA_TOKEN_NULL if there is no output i or no token is allowed.
 llama_token mg_sample(struct llama_context *ctx, int32_t i, struct llama_sampler *chain, bool plain,
                       struct llama_sampler *grammar, llama_token_data *candidates);
 

@@ -14,22 +14,22 @@ import (
 // Token is an index into a vocabulary.
 type Token = int32
 
-// NoToken is the absence of a token.
+// NoToken stands for no token.
 const NoToken Token = C.LLAMA_TOKEN_NULL
 
-// Vocab is a model's vocabulary. It may be shared between goroutines.
+// Vocab is a model's vocabulary. It is safe for concurrent use.
 type Vocab struct {
 	c        *C.struct_llama_vocab
 	specials []Special
 }
 
-// Special is a token that the tokenizer finds as a whole in text.
+// Special is a token that the tokenizer recognises as a whole in text.
 type Special struct {
 	Token Token
-	// Text is how the token is written.
+	// Text is the text of the token.
 	Text string
-	// Control is true for tokens that text only becomes when it is parsed for
-	// them; the others (user-defined ones) are always found.
+	// Control is true for tokens that are recognised only if parseSpecial is set.
+	// The others, user-defined ones, are always recognised.
 	Control bool
 }
 
@@ -54,14 +54,14 @@ func (v *Vocab) Specials() []Special { return v.specials }
 // Size returns the number of tokens.
 func (v *Vocab) Size() int { return int(C.llama_vocab_n_tokens(v.c)) }
 
-// Tokenize turns text into tokens. addSpecial adds the begin and end tokens that
-// the model wants around a text. parseSpecial makes tokens of control tokens
-// that are spelled out: never with a user's words.
+// Tokenize converts text to tokens. addSpecial adds the begin and end tokens that
+// the model expects around a text. parseSpecial recognises control tokens in the
+// text; it must not be set for the text of a user.
 func (v *Vocab) Tokenize(text string, addSpecial, parseSpecial bool) []Token {
 	if len(text) > math.MaxInt32/2 {
-		return nil // the API's limits are far below
+		return nil // the limits of the API are far below
 	}
-	// A token has a byte at least; the rest is for begin and end.
+	// A token has at least one byte. The rest is for begin and end tokens.
 	tokens := make([]Token, len(text)+8)
 	for {
 		n := int(C.llama_tokenize(v.c, (*C.char)(unsafe.Pointer(unsafe.StringData(text))), C.int32_t(len(text)),
@@ -77,8 +77,8 @@ func (v *Vocab) Tokenize(text string, addSpecial, parseSpecial bool) []Token {
 	}
 }
 
-// Piece returns a token's bytes, which may be a part of a UTF-8 character.
-// Control tokens have none.
+// Piece returns a token's bytes, which may be a part of a UTF-8 character. Control
+// tokens have none.
 func (v *Vocab) Piece(t Token) []byte {
 	buf := make([]byte, 64)
 	for {
@@ -91,17 +91,18 @@ func (v *Vocab) Piece(t Token) []byte {
 	}
 }
 
-// IsEnd tells whether a token ends generation: end of text, of turn, of message.
+// IsEnd reports whether a token ends a generation: the end of a text, a turn or a
+// message.
 func (v *Vocab) IsEnd(t Token) bool { return bool(C.llama_vocab_is_eog(v.c, C.llama_token(t))) }
 
-// Begin returns the text of the token that texts begin with, and whether
-// Tokenize adds it.
+// Begin returns the text of the token at the start of a text, and whether Tokenize
+// adds it.
 func (v *Vocab) Begin() (text string, added bool) {
 	return v.text(C.llama_vocab_bos(v.c)), bool(C.llama_vocab_get_add_bos(v.c))
 }
 
-// End returns the text of the token that texts end with, and whether Tokenize
-// adds it.
+// End returns the text of the token at the end of a text, and whether Tokenize adds
+// it.
 func (v *Vocab) End() (text string, added bool) {
 	return v.text(C.llama_vocab_eos(v.c)), bool(C.llama_vocab_get_add_eos(v.c))
 }

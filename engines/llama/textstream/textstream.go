@@ -1,6 +1,6 @@
-// Package textstream turns the bytes of tokens into text that may be shown as it
-// comes: characters whole, a model's thoughts left out, and nothing from a stop
-// string on.
+// Package textstream converts the bytes of tokens to text that can be shown at
+// once: it keeps characters whole, leaves out a model's thoughts, and ends before a
+// stop string.
 package textstream
 
 import (
@@ -14,11 +14,11 @@ const (
 	thoughtEnd   = "</think>"
 )
 
-// Stream is one answer. The zero value is not ready; use New.
+// Stream is the text of one answer. Use New to create it.
 type Stream struct {
 	stops    []string
-	bytes    []byte // the beginning of a character whose end has not come
-	held     string // text that may yet turn out to be a mark or a stop string
+	bytes    []byte // the start of an incomplete character
+	held     string // text that may still become a mark or a stop string
 	state    state
 	finished bool
 }
@@ -26,14 +26,14 @@ type Stream struct {
 type state int
 
 const (
-	beginning state = iota // a thought may begin
+	beginning state = iota // a thought may start here
 	thinking
-	afterThought // line ends between thought and answer are left out
+	afterThought // line ends between the thought and the answer are left out
 	answering
 )
 
-// New returns a stream that ends before the first of the stop strings, which
-// must not be empty. insideThought says that the prompt has opened a thought.
+// New returns a stream that ends before the first stop string. Stop strings must
+// not be empty. insideThought says that the prompt ends inside a thought.
 func New(stops []string, insideThought bool) *Stream {
 	s := &Stream{stops: stops}
 	if insideThought {
@@ -42,16 +42,16 @@ func New(stops []string, insideThought bool) *Stream {
 	return s
 }
 
-// Push adds a token's bytes and returns the text that is now certain. ended is
-// true when a stop string was found; nothing comes after that.
+// Push adds a token's bytes and returns the text that cannot change any more. ended
+// reports whether a stop string was found, which ends the text.
 func (s *Stream) Push(piece []byte) (text string, ended bool) {
 	if s.finished {
 		return "", true
 	}
 	s.bytes = append(s.bytes, piece...)
 	n := len(s.bytes) - incomplete(s.bytes)
-	// Bytes that are no character become one replacement character each, so
-	// that the text does not depend on how tokens cut it.
+	// Each byte that is not part of a character becomes a replacement character, so
+	// that the text does not depend on how it is divided into tokens.
 	s.held += string([]rune(string(s.bytes[:n])))
 	s.bytes = append(s.bytes[:0], s.bytes[n:]...)
 	s.skipThought()
@@ -67,7 +67,7 @@ func (s *Stream) Push(piece []byte) (text string, ended bool) {
 	return text, false
 }
 
-// Flush returns what was held back, when no token comes any more.
+// Flush returns the text that was held back. Call it after the last token.
 func (s *Stream) Flush() string {
 	if s.finished {
 		return ""
@@ -85,7 +85,7 @@ func (s *Stream) Flush() string {
 	return s.held
 }
 
-// skipThought moves past a thought at the beginning of the answer.
+// skipThought removes a thought at the start of the answer.
 func (s *Stream) skipThought() {
 	if s.state == beginning {
 		switch {
@@ -111,7 +111,7 @@ func (s *Stream) skipThought() {
 	}
 }
 
-// findStop returns where the first stop string begins, or -1.
+// findStop returns the index of the first stop string, or -1.
 func (s *Stream) findStop() int {
 	first := -1
 	for _, stop := range s.stops {
@@ -122,7 +122,7 @@ func (s *Stream) findStop() int {
 	return first
 }
 
-// stopPrefix returns how many bytes at the end may begin a stop string.
+// stopPrefix returns the number of bytes at the end that may start a stop string.
 func (s *Stream) stopPrefix() int {
 	longest := 0
 	for _, stop := range s.stops {
@@ -131,8 +131,8 @@ func (s *Stream) stopPrefix() int {
 	return longest
 }
 
-// prefixAtEnd returns the length of the longest proper prefix of mark that text
-// ends with.
+// prefixAtEnd returns the length of the longest proper prefix of mark at the end of
+// text.
 func prefixAtEnd(text, mark string) int {
 	for n := min(len(text), len(mark)-1); n > 0; n-- {
 		if strings.HasSuffix(text, mark[:n]) {
@@ -142,8 +142,8 @@ func prefixAtEnd(text, mark string) int {
 	return 0
 }
 
-// incomplete returns how many bytes at the end begin a character without ending
-// it.
+// incomplete returns the number of bytes at the end that are the start of an
+// incomplete character.
 func incomplete(b []byte) int {
 	for n := 1; n <= min(len(b), utf8.UTFMax-1); n++ {
 		tail := b[len(b)-n:]

@@ -9,7 +9,7 @@ import (
 	"github.com/lexilingo/modelgateway/engines/llama/textstream"
 )
 
-// run feeds pieces and returns the texts that came out.
+// run pushes pieces and returns the resulting texts.
 func run(s *textstream.Stream, pieces ...string) (texts []string, ended bool) {
 	for _, p := range pieces {
 		text, end := s.Push([]byte(p))
@@ -57,8 +57,9 @@ func TestStream(t *testing.T) {
 	}
 }
 
-// FuzzStream cuts bytes into tokens in every way: the text must not depend on
-// that, each piece of it must be valid, and a stop string must never show.
+// FuzzStream divides bytes into tokens in every way. The text must not depend on
+// the division, each piece of it must be valid, and it must not contain a stop
+// string.
 func FuzzStream(f *testing.F) {
 	f.Add([]byte("xin chào bạn ơi"), []byte{1, 1, 2, 3}, "ơ")
 	f.Add([]byte("a\xf0\x9f\x91\xa9\xff\xc3"), []byte{2, 1}, "")

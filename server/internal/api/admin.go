@@ -8,9 +8,9 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 )
 
-// Manager looks after the models; see lifecycle.Manager.
+// Manager loads and unloads models; see lifecycle.Manager.
 type Manager interface {
-	Observed
+	ModelStatus
 	Model(ctx context.Context, name string) (*gatewayv1.Model, error)
 	Load(ctx context.Context, req lifecycle.LoadRequest, progress func(lifecycle.LoadProgress)) error
 	Unload(ctx context.Context, name string) (int64, error)
@@ -30,7 +30,7 @@ type Admin struct {
 
 var _ gatewayv1.ModelAdminServiceServer = (*Admin)(nil)
 
-// NewAdmin makes the service. Watches end when the manager does.
+// NewAdmin returns the service. Its streams of events end with the manager.
 func NewAdmin(models Manager, breakers Breakers) *Admin {
 	return &Admin{models: models, breakers: breakers}
 }
@@ -47,7 +47,7 @@ func (a *Admin) ListModels(ctx context.Context, _ *gatewayv1.ListModelsRequest) 
 	return &gatewayv1.ListModelsResponse{Models: models}, nil
 }
 
-// model tells everything about one model.
+// model returns the state of one model.
 func (a *Admin) model(ctx context.Context, name string) (*gatewayv1.Model, error) {
 	model, err := a.models.Model(ctx, name)
 	if err != nil {

@@ -10,16 +10,16 @@ import (
 	"github.com/lexilingo/modelgateway/engines/errs"
 )
 
-// lenientCodec reads and writes protobuf. grpc-go answers a message that cannot
-// be read with a bare INTERNAL before any interceptor sees the call. So such a
-// message passes as an empty one that carries the reason in an unknown field,
-// where unreadable finds it.
+// lenientCodec is the protobuf codec, except that it accepts messages that cannot be
+// decoded. grpc-go would fail such a call with INTERNAL and without details before an
+// interceptor sees it. lenientCodec returns an empty message instead, with the cause
+// in an unknown field, where unreadable finds it.
 type lenientCodec struct{ encoding.CodecV2 }
 
 func newLenientCodec() lenientCodec { return lenientCodec{encoding.GetCodecV2(encproto.Name)} }
 
-// reasonField is a number that no message of the API uses. A caller who sends it
-// says that its own message cannot be read.
+// reasonField is a field number that no message of the API uses. A caller that sends
+// it only gets the error for its own message.
 const reasonField = protowire.MaxValidNumber
 
 // Unmarshal implements encoding.CodecV2.
@@ -35,8 +35,7 @@ func (c lenientCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	return nil
 }
 
-// unreadable is the INVALID_REQUEST of a message that could not be read, else
-// nil.
+// unreadable returns the error of a message that could not be decoded, or nil.
 func unreadable(msg proto.Message) error {
 	unknown := msg.ProtoReflect().GetUnknown()
 	number, kind, n := protowire.ConsumeTag(unknown)
@@ -44,5 +43,5 @@ func unreadable(msg proto.Message) error {
 		return nil
 	}
 	reason, _ := protowire.ConsumeString(unknown[n:])
-	return errs.New(errs.InvalidRequest, "the message cannot be read: %s", reason)
+	return errs.New(errs.InvalidRequest, "the message cannot be decoded: %s", reason)
 }

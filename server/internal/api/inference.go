@@ -13,32 +13,30 @@ import (
 // Router runs requests; see router.Router.
 type Router interface {
 	Run(ctx context.Context, req router.Request, sink router.Sink) (*gatewayv1.ServedBy, error)
-	HasTask(task string) bool
 	Breakers
 }
 
-// Breakers tells how the models' circuit breakers are; see router.Router.
+// Breakers reports the state of the models' circuit breakers; see router.Router.
 type Breakers interface {
 	Breaker(model string) *gatewayv1.Breaker
 }
 
-// Observed tells how the models are; see lifecycle.Manager.
-type Observed interface {
+// ModelStatus reports the state of the models; see lifecycle.Manager.
+type ModelStatus interface {
 	Models(ctx context.Context) ([]*gatewayv1.Model, error)
 	Totals(ctx context.Context) (lifecycle.Totals, error)
 }
 
-// Gateway implements ModelGatewayService.
+// Inference implements ModelGatewayService: requests for models.
 type Inference struct {
 	gatewayv1.UnimplementedModelGatewayServiceServer
 
-	router   Router
-	models   Observed
-	rules    *Rules
-	methods  map[string]string
-	sessions *sessions
-	version  string
-	started  time.Time
+	router      Router
+	models      ModelStatus
+	taskMethods map[string]string
+	sessions    *sessions
+	version     string
+	started     time.Time
 }
 
 var _ gatewayv1.ModelGatewayServiceServer = (*Inference)(nil)
@@ -47,33 +45,30 @@ var _ gatewayv1.ModelGatewayServiceServer = (*Inference)(nil)
 type InferenceOptions struct {
 	// Router runs requests.
 	Router Router
-	// Models tells how the models are.
-	Models Observed
-	// Rules hold requests that come as loose parameters.
-	Rules *Rules
-	// TaskMethods maps task types of the configuration's own to their method.
+	// Models reports the state of the models.
+	Models ModelStatus
+	// TaskMethods maps the tasks that the configuration adds to their engine methods.
 	TaskMethods map[string]string
 	// Version of the server.
 	Version string
 }
 
-// NewInference makes the service. Close ends what it holds open.
+// NewInference returns the service. Close must be called at its end.
 func NewInference(opts InferenceOptions) *Inference {
 	return &Inference{
-		router:   opts.Router,
-		models:   opts.Models,
-		rules:    opts.Rules,
-		methods:  opts.TaskMethods,
-		sessions: newSessions(),
-		version:  opts.Version,
-		started:  time.Now(),
+		router:      opts.Router,
+		models:      opts.Models,
+		taskMethods: opts.TaskMethods,
+		sessions:    newSessions(),
+		version:     opts.Version,
+		started:     time.Now(),
 	}
 }
 
-// Close ends open transcriptions and waits for them.
+// Close ends open transcriptions and waits until they have ended.
 func (s *Inference) Close() { s.sessions.close() }
 
-// Uptime is the time since the service was made.
+// Uptime returns the time since NewInference.
 func (s *Inference) Uptime() time.Duration { return time.Since(s.started) }
 
 // Status implements gatewayv1.ModelGatewayServiceServer.

@@ -1,5 +1,5 @@
-// Package api serves the public gRPC API: it checks requests, hands them to the
-// router or to the lifecycle manager, and lets nothing but typed errors leave.
+// Package api serves the public gRPC API. It validates requests, passes them to the
+// router or to the lifecycle manager, and returns only typed errors.
 package api
 
 import (
@@ -18,31 +18,31 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/config"
 )
 
-// Services are everything that a server serves.
+// Services are the services of a server.
 type Services struct {
 	// Inference answers requests for models.
 	Inference gatewayv1.ModelGatewayServiceServer
-	// Admin looks after the models.
+	// Admin loads and unloads models.
 	Admin gatewayv1.ModelAdminServiceServer
-	// Health tells whether they serve.
+	// Health reports to gRPC health checkers whether they serve.
 	Health *health.Server
 }
 
-// ServerFactory makes the gRPC servers of one gateway: one for the network, and
-// one that the HTTP side calls inside the process.
+// ServerFactory makes the two gRPC servers of the process: one for the network, and
+// one for the HTTP server of the same process. They share services and limits.
 type ServerFactory struct {
-	limits   config.Limits
-	guard    *guard
-	services Services
+	limits      config.Limits
+	interceptor *interceptor
+	services    Services
 }
 
-// NewServerFactory prepares what the servers share.
-func NewServerFactory(limits config.Limits, log *slog.Logger, rules *Rules, services Services) *ServerFactory {
-	return &ServerFactory{limits: limits, guard: &guard{log: log, rules: rules}, services: services}
+// NewServerFactory returns the factory.
+func NewServerFactory(limits config.Limits, log *slog.Logger, validator *Validator, services Services) *ServerFactory {
+	return &ServerFactory{limits: limits, interceptor: &interceptor{log: log, validator: validator}, services: services}
 }
 
-// Public makes the server for the network. grpc-go's own limits are not for
-// open networks, so each is set.
+// Public returns the server for the network. It sets every limit: the defaults of
+// grpc-go are not meant for open networks.
 func (f *ServerFactory) Public(opts ...grpc.ServerOption) *grpc.Server {
 	age := f.limits.MaxConnectionAge
 	if age == 0 {
@@ -53,7 +53,7 @@ func (f *ServerFactory) Public(opts ...grpc.ServerOption) *grpc.Server {
 		grpc.ConnectionTimeout(10 * time.Second),
 		grpc.KeepaliveParams(keepalive.ServerParameters{
 			MaxConnectionAge: age,
-			// Calls outlive their connection's age: streams may be long.
+			// Streams may be longer than the age of their connection.
 			MaxConnectionAgeGrace: time.Duration(math.MaxInt64),
 			Time:                  time.Minute,
 			Timeout:               20 * time.Second,
@@ -65,8 +65,8 @@ func (f *ServerFactory) Public(opts ...grpc.ServerOption) *grpc.Server {
 	}, opts...)...)
 }
 
-// Internal makes the server that only this process calls. All HTTP callers
-// share one connection to it, so it does not count streams.
+// Internal returns the server that only this process calls. All HTTP callers share
+// one connection to it, so the number of its streams has no limit.
 func (f *ServerFactory) Internal(opts ...grpc.ServerOption) *grpc.Server {
 	return f.make(opts...)
 }
@@ -77,8 +77,8 @@ func (f *ServerFactory) make(opts ...grpc.ServerOption) *grpc.Server {
 		grpc.MaxRecvMsgSize(f.limits.MaxRequestMB << 20),
 		grpc.MaxSendMsgSize(math.MaxInt32),
 		grpc.MaxHeaderListSize(uint32(f.limits.MaxHeaderKB) << 10), //nolint:gosec // checked to be at most 1024
-		grpc.ChainUnaryInterceptor(f.guard.unary),
-		grpc.ChainStreamInterceptor(f.guard.stream),
+		grpc.ChainUnaryInterceptor(f.interceptor.unary),
+		grpc.ChainStreamInterceptor(f.interceptor.stream),
 	}, opts...)...)
 	gatewayv1.RegisterModelGatewayServiceServer(server, f.services.Inference)
 	gatewayv1.RegisterModelAdminServiceServer(server, f.services.Admin)

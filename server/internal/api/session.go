@@ -15,62 +15,64 @@ import (
 )
 
 const (
-	// reorderWindow is how far ahead of the expected sequence a piece may be.
+	// reorderWindow is how far the sequence number of a piece may be ahead of the next
+	// expected one.
 	reorderWindow = 256
-	// queuedBytes bounds the audio that waits for the engine: about four
-	// minutes of 16 kHz speech. Pushes wait while it is full.
-	queuedBytes = 8 << 20
-	// allQueuedBytes bounds it over all sessions: pushes are refused then.
-	allQueuedBytes = 256 << 20
-	// pieceOverhead is what a piece takes beside its audio, in bytes, so that
-	// empty ones cannot pile up either.
+	// queueLimit is how much audio of a session may wait for the engine, in bytes: about
+	// four minutes of 16 kHz speech. Further pushes wait.
+	queueLimit = 8 << 20
+	// totalQueueLimit is how much audio may wait in all sessions. Further pushes are
+	// refused.
+	totalQueueLimit = 256 << 20
+	// pieceOverhead is the memory that a piece takes in addition to its audio, in bytes.
+	// It bounds the number of empty pieces too.
 	pieceOverhead = 256
-	// idleTime is how long a session waits for audio before it ends.
-	idleTime = 5 * time.Minute
+	// idleTimeout is how long a session waits for audio before it ends.
+	idleTimeout = 5 * time.Minute
 )
 
-// session is an open transcription: audio comes in by pushes, events go out to
-// whichever stream is attached, and are kept for one that reattaches. All
-// fields below mu are guarded by it; changed is closed and replaced whenever
-// one of them changes.
+// session is a transcription that OpenTranscription began. PushAudio feeds it with
+// audio. Events go to the stream that is attached, and are kept for a stream that
+// attaches later. mu guards the fields below it; changed is closed and replaced
+// whenever one of them changes.
 type session struct {
 	id     string
 	cancel context.CancelFunc
-	all    *atomic.Int64 // bytes that wait in all sessions
+	all    *atomic.Int64 // bytes of audio that wait in all sessions
 
 	mu      sync.Mutex
 	changed chan struct{}
 
 	// Audio.
-	next    int64            // the sequence that is expected
-	early   map[int64][]byte // pieces that came before their turn
-	last    int64            // sequence of the last piece, -1 while not known
-	ready   [][]byte         // pieces in order that the engine has not taken
-	waiting int              // cost of ready and early
-	active  time.Time        // when audio last came or went
+	next    int64            // the next expected sequence number
+	early   map[int64][]byte // pieces with later sequence numbers
+	last    int64            // sequence number of the last piece, -1 if not known yet
+	ready   [][]byte         // pieces in order that the engine has not read yet
+	waiting int              // size of ready and early, by pieceSize
+	active  time.Time        // when audio last came or was read
 
 	// Events.
-	begun    bool // audio is asked for: the request is in order
+	begun    bool // the router wants audio, so the request is valid
 	sequence int64
 	events   []*gatewayv1.OpenTranscriptionResponse
-	kept     int // bytes of events, about
+	kept     int // size of events, by eventSize
 	ended    bool
 	err      error
-	owner    int // number of the attached stream; an older one gives way
+	attached int // number of the attached stream; streams with lower numbers must end
 }
 
-// newSession makes a session; all counts the bytes that wait in every one.
+// newSession returns a session. all counts the bytes that wait in all sessions.
 func newSession(id string, cancel context.CancelFunc, all *atomic.Int64) *session {
 	return &session{id: id, cancel: cancel, all: all, active: time.Now(), changed: make(chan struct{}), early: map[int64][]byte{}, last: -1}
 }
 
-// touch wakes everyone who waits for a change. mu is held.
+// touch wakes all goroutines that wait for a change. The caller holds mu.
 func (s *session) touch() {
 	close(s.changed)
 	s.changed = make(chan struct{})
 }
 
-// await waits until done, which is called under mu, returns true.
+// await waits until done returns true. It calls done under mu.
 func (s *session) await(ctx context.Context, done func() bool) error {
 	for {
 		s.mu.Lock()
@@ -87,13 +89,13 @@ func (s *session) await(ctx context.Context, done func() bool) error {
 	}
 }
 
-// push takes a piece in, whichever way it comes: repeated, early or late. It
-// returns the next sequence that is expected.
+// push adds a piece of audio. Pieces may come twice or out of order. It returns the
+// next expected sequence number.
 func (s *session) push(ctx context.Context, req *gatewayv1.PushAudioRequest) (int64, error) {
 	err := s.await(ctx, func() bool {
-		// The piece that is expected next must get in past any early ones.
+		// The next expected piece is accepted even if early pieces fill the queue.
 		wanted := req.GetSequence() < s.next || req.GetSequence() == s.next && len(s.ready) == 0
-		return s.ended || wanted || s.waiting+cost(req.GetAudio()) <= queuedBytes
+		return s.ended || wanted || s.waiting+pieceSize(req.GetAudio()) <= queueLimit
 	})
 	if err != nil {
 		return 0, err
@@ -108,11 +110,11 @@ func (s *session) push(ctx context.Context, req *gatewayv1.PushAudioRequest) (in
 	case s.ended || seq < s.next || known:
 		return s.next, nil
 	case s.last >= 0 && seq > s.last:
-		return 0, errs.New(errs.InvalidRequest, "sequence %d comes after the last piece, %d", seq, s.last)
+		return 0, errs.New(errs.InvalidRequest, "sequence %d is after the last piece, which was %d", seq, s.last)
 	case seq >= s.next+reorderWindow:
-		return 0, errs.New(errs.InvalidRequest, "sequence %d is more than %d ahead of %d, which is expected next", seq, reorderWindow, s.next)
+		return 0, errs.New(errs.InvalidRequest, "sequence %d is %d or more ahead of %d, the next expected one: push pieces in order", seq, reorderWindow, s.next)
 	}
-	if err := s.hold(cost(req.GetAudio())); err != nil {
+	if err := s.reserve(pieceSize(req.GetAudio())); err != nil {
 		return 0, err
 	}
 	if req.GetLast() {
@@ -129,28 +131,29 @@ func (s *session) push(ctx context.Context, req *gatewayv1.PushAudioRequest) (in
 	return s.next, nil
 }
 
-// cost is what a piece takes while it waits, in bytes.
-func cost(piece []byte) int { return len(piece) + pieceOverhead }
+// pieceSize returns the memory that a piece takes while it waits, in bytes.
+func pieceSize(piece []byte) int { return len(piece) + pieceOverhead }
 
-// hold counts n more bytes that wait; free, with mu held like it, n less.
-func (s *session) hold(n int) error {
-	if s.all.Add(int64(n)) > allQueuedBytes {
+// reserve counts n more bytes that wait. The caller holds mu.
+func (s *session) reserve(n int) error {
+	if s.all.Add(int64(n)) > totalQueueLimit {
 		s.all.Add(int64(-n))
-		return errs.New(errs.QueueFull, "%d MiB of audio wait in all transcriptions, which is the most", allQueuedBytes>>20)
+		return errs.New(errs.QueueFull, "%d MiB of audio wait in all transcriptions of this server, which is the limit: push this piece again later", totalQueueLimit>>20)
 	}
 	s.waiting += n
 	return nil
 }
 
+// free counts n fewer bytes that wait. The caller holds mu.
 func (s *session) free(n int) {
 	s.all.Add(int64(-n))
 	s.waiting -= n
 }
 
-// Next implements router.Audio. A session to which no audio comes for long ends:
-// its caller may be gone without a word, and the model is not for it alone.
+// Next implements router.Audio. It fails if no audio comes for idleTimeout: the
+// caller may be gone, and others wait for the model.
 func (s *session) Next(ctx context.Context) ([]byte, error) {
-	s.ask()
+	s.begin()
 	if err := s.awaitAudio(ctx); err != nil {
 		return nil, err
 	}
@@ -161,14 +164,14 @@ func (s *session) Next(ctx context.Context) ([]byte, error) {
 	}
 	piece := s.ready[0]
 	s.ready = slices.Delete(s.ready, 0, 1)
-	s.free(cost(piece))
+	s.free(pieceSize(piece))
 	s.active = time.Now()
 	s.touch()
 	return piece, nil
 }
 
-// ask tells the caller that audio can come.
-func (s *session) ask() {
+// begin lets the attached stream tell its caller to push audio.
+func (s *session) begin() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.begun {
@@ -180,7 +183,7 @@ func (s *session) ask() {
 func (s *session) awaitAudio(ctx context.Context) error {
 	for {
 		s.mu.Lock()
-		limit := s.active.Add(idleTime)
+		limit := s.active.Add(idleTimeout)
 		s.mu.Unlock()
 		idle, cancel := context.WithDeadline(ctx, limit)
 		err := s.await(idle, func() bool { return len(s.ready) > 0 || s.complete() })
@@ -189,22 +192,22 @@ func (s *session) awaitAudio(ctx context.Context) error {
 			return err
 		}
 		s.mu.Lock()
-		still := s.active.Add(idleTime).Equal(limit)
+		still := s.active.Add(idleTimeout).Equal(limit)
 		s.mu.Unlock()
 		if still {
-			return errs.New(errs.DeadlineExceeded, "no audio came for %s", idleTime)
+			return errs.New(errs.DeadlineExceeded, "no audio was pushed for %s", idleTimeout)
 		}
 	}
 }
 
-// complete tells whether every piece up to the last has come. mu is held.
+// complete reports whether every piece up to the last has come. The caller holds mu.
 func (s *session) complete() bool { return s.last >= 0 && s.next > s.last }
 
 // Begin implements router.Sink.
 func (s *session) Begin() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.active = time.Now() // the wait for the model was not the caller's
+	s.active = time.Now() // waiting for the model is not silence of the caller
 	s.touch()
 }
 
@@ -226,15 +229,15 @@ func (s *session) Committed() bool {
 	return len(s.events) > 0
 }
 
-// record appends an event. An interim result before it is worth nothing any
-// more, so a long session keeps only what is final. mu is held.
+// record appends an event. It drops an interim result before it, which the event
+// replaces, so that a long session keeps only final results. The caller holds mu.
 func (s *session) record(event *gatewayv1.TranscriptionEvent) error {
 	if n := len(s.events); n > 0 && s.events[n-1].GetEvent().GetInterim() != nil {
 		s.kept -= eventSize(s.events[n-1].GetEvent())
 		s.events = s.events[:n-1]
 	}
 	if s.kept += eventSize(event); s.kept > maxEvents {
-		return tooMuch(maxEvents)
+		return tooLong(maxEvents)
 	}
 	s.sequence++
 	s.events = append(s.events, &gatewayv1.OpenTranscriptionResponse{
@@ -244,7 +247,7 @@ func (s *session) record(event *gatewayv1.TranscriptionEvent) error {
 	return nil
 }
 
-// eventSize is about what a kept event takes, in bytes.
+// eventSize returns about how much memory an event takes, in bytes.
 func eventSize(event *gatewayv1.TranscriptionEvent) int {
 	const overhead = 256 // of the messages around the text
 	return overhead + proto.Size(event)
@@ -263,17 +266,18 @@ func (s *session) end(served *gatewayv1.ServedBy, err error) {
 	s.touch()
 }
 
-// attach makes a stream the one that events go to.
-func (s *session) attach() (owner int) {
+// attach returns the number of a new stream, to which the events now go.
+func (s *session) attach() (stream int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.owner++
+	s.attached++
 	s.touch()
-	return s.owner
+	return s.attached
 }
 
-// after returns the events after a sequence. A final event waits for the end,
-// which tells who served.
+// after returns the events after a sequence number. It leaves out the final event
+// until the session has ended, because only then is known which model answered.
+// The caller holds mu.
 func (s *session) after(sequence int64) []*gatewayv1.OpenTranscriptionResponse {
 	var events []*gatewayv1.OpenTranscriptionResponse
 	for _, e := range s.events {
@@ -284,10 +288,10 @@ func (s *session) after(sequence int64) []*gatewayv1.OpenTranscriptionResponse {
 	return events
 }
 
-// feed sends events to an attached stream until the end. delivered is true if
-// the caller has everything.
-func (s *session) feed(ctx context.Context, owner int, sequence int64, send func(*gatewayv1.OpenTranscriptionResponse) error) (delivered bool, err error) {
-	if err := s.await(ctx, func() bool { return s.begun || s.ended || s.owner != owner }); err != nil {
+// feed sends events to an attached stream until the session ends. delivered reports
+// whether the caller got all of them.
+func (s *session) feed(ctx context.Context, stream int, sequence int64, send func(*gatewayv1.OpenTranscriptionResponse) error) (delivered bool, err error) {
+	if err := s.await(ctx, func() bool { return s.begun || s.ended || s.attached != stream }); err != nil {
 		return false, err
 	}
 	greeted := false
@@ -297,14 +301,14 @@ func (s *session) feed(ctx context.Context, owner int, sequence int64, send func
 		var failure error
 		var next int64
 		err := s.await(ctx, func() bool {
-			events, ended, displaced, failure, next = s.after(sequence), s.ended, s.owner != owner, s.err, s.next
+			events, ended, displaced, failure, next = s.after(sequence), s.ended, s.attached != stream, s.err, s.next
 			return len(events) > 0 || ended || displaced || !greeted
 		})
 		switch {
 		case err != nil:
 			return false, err
 		case displaced:
-			return false, errs.New(errs.Cancelled, "another stream took up this session")
+			return false, errs.New(errs.Cancelled, "another stream has taken over this session")
 		case failure != nil && len(events) == 0:
 			return true, failure
 		}

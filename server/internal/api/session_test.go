@@ -12,20 +12,20 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-func TestASessionWithoutAudioEnds(t *testing.T) {
+func TestSessionWithoutAudioEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSession("s", func() {}, &atomic.Int64{})
-		time.Sleep(idleTime) // in the queue
+		time.Sleep(idleTimeout) // waits for the model
 		s.Begin()
-		time.Sleep(idleTime - time.Second)
+		time.Sleep(idleTimeout - time.Second)
 		if _, err := s.push(t.Context(), &gatewayv1.PushAudioRequest{Audio: []byte{1}}); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(idleTime) // an engine that is slow
+		time.Sleep(idleTimeout) // the engine is slow
 		if _, err := s.Next(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		// A wait that the router breaks off is no end.
+		// The router can stop waiting without ending the session.
 		soon, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if _, err := s.Next(soon); !errors.Is(err, context.DeadlineExceeded) {
@@ -34,15 +34,15 @@ func TestASessionWithoutAudioEnds(t *testing.T) {
 		start := time.Now()
 		_, err := s.Next(t.Context())
 		if errs.ReasonOf(err) != errs.DeadlineExceeded || errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("it ended with %v", err)
+			t.Errorf("Next returned %v", err)
 		}
-		if waited := time.Since(start); waited != idleTime-time.Second {
-			t.Errorf("it ended after %s more", waited)
+		if waited := time.Since(start); waited != idleTimeout-time.Second {
+			t.Errorf("Next returned after %s", waited)
 		}
 	})
 }
 
-func TestEmptyPiecesFillTheQueueToo(t *testing.T) {
+func TestEmptyPiecesFillTheQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSession("s", func() {}, &atomic.Int64{})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -60,7 +60,7 @@ func TestEmptyPiecesFillTheQueueToo(t *testing.T) {
 
 func TestAllSessionsTogetherAreBounded(t *testing.T) {
 	var all atomic.Int64
-	piece := make([]byte, queuedBytes-pieceOverhead)
+	piece := make([]byte, queueLimit-pieceOverhead)
 	var open []*session
 	var err error
 	for err == nil && len(open) < 100 {
@@ -68,7 +68,7 @@ func TestAllSessionsTogetherAreBounded(t *testing.T) {
 		open = append(open, s)
 		_, err = s.push(t.Context(), &gatewayv1.PushAudioRequest{Audio: piece})
 	}
-	if errs.ReasonOf(err) != errs.QueueFull || len(open) != allQueuedBytes/queuedBytes+1 {
+	if errs.ReasonOf(err) != errs.QueueFull || len(open) != totalQueueLimit/queueLimit+1 {
 		t.Fatalf("session %d: %v", len(open), err)
 	}
 	if _, err := open[0].Next(t.Context()); err != nil {
@@ -76,7 +76,7 @@ func TestAllSessionsTogetherAreBounded(t *testing.T) {
 	}
 	refused := open[len(open)-1]
 	if _, err := refused.push(t.Context(), &gatewayv1.PushAudioRequest{Audio: piece}); err != nil {
-		t.Errorf("once there is room: %v", err)
+		t.Errorf("after audio was read: %v", err)
 	}
 	for _, s := range open {
 		s.end(nil, nil)

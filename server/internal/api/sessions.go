@@ -12,19 +12,19 @@ import (
 )
 
 const (
-	// maxSessions bounds open transcriptions.
+	// maxSessions is the limit of open sessions.
 	maxSessions = 1024
-	// reopenTime is how long a session waits for a stream to take it up again.
-	reopenTime = 30 * time.Second
+	// reopenTimeout is how long a session without a stream waits for another one.
+	reopenTimeout = 30 * time.Second
 )
 
-// sessions are the open transcriptions of one gateway.
+// sessions are the open sessions of the server.
 type sessions struct {
 	mu      sync.Mutex
 	open    map[string]*session
-	timers  map[string]*time.Timer
+	timers  map[string]*time.Timer // of sessions without a stream
 	closed  bool
-	queued  atomic.Int64 // bytes of audio that wait in all of them
+	queued  atomic.Int64 // bytes of audio that wait in all sessions
 	running sync.WaitGroup
 }
 
@@ -32,8 +32,7 @@ func newSessions() *sessions {
 	return &sessions{open: map[string]*session{}, timers: map[string]*time.Timer{}}
 }
 
-// start opens a session; run transcribes in a goroutine of its own, which the
-// caller's leaving does not end.
+// start opens a session. It calls run in a new goroutine, which does not end with ctx.
 func (r *sessions) start(ctx context.Context, run func(context.Context, *session)) (*session, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -41,7 +40,7 @@ func (r *sessions) start(ctx context.Context, run func(context.Context, *session
 		return nil, errs.New(errs.Draining, "the server is shutting down")
 	}
 	if len(r.open) >= maxSessions {
-		return nil, errs.New(errs.QueueFull, "%d transcriptions are open, which is the most", maxSessions)
+		return nil, errs.New(errs.QueueFull, "%d transcriptions are open, which is the limit: try again later", maxSessions)
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s := newSession(rand.Text(), cancel, &r.queued)
@@ -60,10 +59,10 @@ func (r *sessions) find(id string) (*session, error) {
 	if s, ok := r.open[id]; ok {
 		return s, nil
 	}
-	return nil, errs.New(errs.InvalidRequest, "no transcription of that session_id is open; it ended, or was not taken up again within %s", reopenTime)
+	return nil, errs.New(errs.InvalidRequest, "no open transcription has this session_id: it has ended, or it had no stream for %s", reopenTimeout)
 }
 
-// attach makes a stream the session's.
+// attach returns the number of a new stream, to which the session's events now go.
 func (r *sessions) attach(s *session) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -74,20 +73,20 @@ func (r *sessions) attach(s *session) int {
 	return s.attach()
 }
 
-// detach is called when a stream of the session ended: with everything
-// delivered the session is over, else it waits for another stream.
-func (r *sessions) detach(s *session, owner int, delivered bool) {
+// detach ends a stream of a session. It ends the session too if everything was
+// delivered; otherwise the session waits for another stream.
+func (r *sessions) detach(s *session, stream int, delivered bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s.mu.Lock()
-	current := s.owner == owner
+	current := s.attached == stream
 	s.mu.Unlock()
 	switch {
 	case !current:
 	case delivered || r.closed:
 		r.remove(s)
 	default:
-		r.timers[s.id] = time.AfterFunc(reopenTime, func() {
+		r.timers[s.id] = time.AfterFunc(reopenTimeout, func() {
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			r.remove(s)
@@ -95,7 +94,7 @@ func (r *sessions) detach(s *session, owner int, delivered bool) {
 	}
 }
 
-// remove ends a session. mu is held.
+// remove ends a session. The caller holds mu.
 func (r *sessions) remove(s *session) {
 	s.cancel()
 	if t, ok := r.timers[s.id]; ok {
@@ -105,7 +104,7 @@ func (r *sessions) remove(s *session) {
 	delete(r.open, s.id)
 }
 
-// close ends all sessions and waits for their work to stop.
+// close ends all sessions and waits until their transcriptions have ended.
 func (r *sessions) close() {
 	r.mu.Lock()
 	r.closed = true
@@ -122,20 +121,20 @@ func (s *Inference) OpenTranscription(req *gatewayv1.OpenTranscriptionRequest, s
 	if err != nil {
 		return err
 	}
-	owner := s.sessions.attach(open)
-	delivered, err := open.feed(stream.Context(), owner, req.GetLastEventSequence(), stream.Send)
-	s.sessions.detach(open, owner, delivered)
+	number := s.sessions.attach(open)
+	delivered, err := open.feed(stream.Context(), number, req.GetLastEventSequence(), stream.Send)
+	s.sessions.detach(open, number, delivered)
 	return err
 }
 
-// session finds the session that a request takes up, or starts one.
+// session returns the session that a request names, or a new one.
 func (s *Inference) session(ctx context.Context, req *gatewayv1.OpenTranscriptionRequest) (*session, error) {
 	if id := req.GetSessionId(); id != "" {
 		return s.sessions.find(id)
 	}
 	cfg := req.GetConfig()
 	if cfg == nil {
-		return nil, errs.New(errs.ConfigNotFirst, "a new transcription needs a config")
+		return nil, errs.New(errs.ConfigNotFirst, "the request needs a config, or the session_id of an open transcription")
 	}
 	return s.sessions.start(ctx, func(ctx context.Context, open *session) {
 		served, err := s.router.Run(ctx, transcription(cfg, open), open)

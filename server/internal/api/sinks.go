@@ -6,21 +6,22 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// single is the sink of a task with one answer. Nothing reaches the caller
-// before the end, so any candidate may still take over.
-type single[T any] struct {
-	// pick takes the answer out of a message; false if it is another task's.
+// singleAnswer is the sink of a task with one answer. Nothing reaches the caller
+// before the end, so another model can take over at any time.
+type singleAnswer[T any] struct {
+	// pick returns the answer in a message, or false if the message answers another
+	// task.
 	pick   func(*enginev1.RunResponse) (T, bool)
 	answer T
 	got    bool
 }
 
-func (s *single[T]) Begin() {
+func (s *singleAnswer[T]) Begin() {
 	var zero T
 	s.answer, s.got = zero, false
 }
 
-func (s *single[T]) Emit(resp *enginev1.RunResponse) error {
+func (s *singleAnswer[T]) Emit(resp *enginev1.RunResponse) error {
 	answer, ok := s.pick(resp)
 	if !ok {
 		return wrongAnswer()
@@ -29,41 +30,42 @@ func (s *single[T]) Emit(resp *enginev1.RunResponse) error {
 	return nil
 }
 
-func (s *single[T]) Committed() bool { return false }
+func (s *singleAnswer[T]) Committed() bool { return false }
 
-// result returns the answer of a request that ended well.
-func (s *single[T]) result() (T, error) {
+// result returns the answer of a request that succeeded.
+func (s *singleAnswer[T]) result() (T, error) {
 	if !s.got {
 		return s.answer, errs.New(errs.Internal, "the engine ended without an answer")
 	}
 	return s.answer, nil
 }
 
-// wrongAnswer is for engines that break their contract.
+// wrongAnswer is the error of an engine that breaks its contract.
 func wrongAnswer() error {
-	return errs.New(errs.Internal, "the engine answered another task than the one that it was asked")
+	return errs.New(errs.Internal, "the engine answered another task than the one that it was sent")
 }
 
 const (
-	// maxText bounds the text, and maxEvents what a session keeps, of one answer,
-	// in bytes: both are held here as a whole.
+	// maxText is the size limit of the text of one answer, and maxEvents that of the
+	// events that a session keeps, in bytes. The server holds both in memory.
 	maxText   = 4 << 20
 	maxEvents = 4 << 20
-	// maxSpeech bounds speech that is answered at once: what fits a message.
+	// maxSpeech is the size limit of speech in one message, in bytes.
 	maxSpeech = 65 << 20
 )
 
-// tooMuch is for engines that do not stop.
-func tooMuch(limit int) error {
-	return errs.New(errs.Internal, "the engine answered more than %d MiB", limit>>20)
+// tooLong is the error of an engine that does not stop.
+func tooLong(limit int) error {
+	return errs.New(errs.Internal, "the engine sent an answer of more than %d MiB", limit>>20)
 }
 
-// relayed is the sink of a streamed task: messages go out as they come. The
-// last one, which tells who served, is held back until the lease is returned.
-type relayed[T any] struct {
-	// pick takes a piece out of a message; last marks the final one.
+// streamRelay is the sink of a streamed task: it sends messages to the caller as they
+// come. It holds the last one back until the lease is released, because that one
+// says which model answered.
+type streamRelay[T any] struct {
+	// pick returns the piece in a message, and whether it is the last.
 	pick func(*enginev1.RunResponse) (piece T, last, ok bool)
-	// send hands a piece to the caller.
+	// send sends a piece to the caller.
 	send func(T) error
 
 	held    T
@@ -71,14 +73,14 @@ type relayed[T any] struct {
 	sent    bool
 }
 
-func (s *relayed[T]) Begin() { s.holding = false }
+func (s *streamRelay[T]) Begin() { s.holding = false }
 
-func (s *relayed[T]) Emit(resp *enginev1.RunResponse) error {
+func (s *streamRelay[T]) Emit(resp *enginev1.RunResponse) error {
 	piece, last, ok := s.pick(resp)
 	if !ok {
 		return wrongAnswer()
 	}
-	if s.holding { // there is more after what looked like the last
+	if s.holding { // it was not the last after all
 		if err := s.out(s.held); err != nil {
 			return err
 		}
@@ -91,39 +93,40 @@ func (s *relayed[T]) Emit(resp *enginev1.RunResponse) error {
 	return s.out(piece)
 }
 
-func (s *relayed[T]) out(piece T) error {
+func (s *streamRelay[T]) out(piece T) error {
 	s.sent = true
 	return s.send(piece)
 }
 
-func (s *relayed[T]) Committed() bool { return s.sent }
+func (s *streamRelay[T]) Committed() bool { return s.sent }
 
-// finish sends the last message; sign writes into it who served.
-func (s *relayed[T]) finish(empty T, sign func(T)) error {
+// finish sends the last message, or empty if the engine marked none. setServedBy sets
+// the model that answered.
+func (s *streamRelay[T]) finish(empty T, setServedBy func(T)) error {
 	last := empty
 	if s.holding {
 		last = s.held
 	}
-	sign(last)
+	setServedBy(last)
 	return s.send(last)
 }
 
-// collected is the sink of an unary Chat: it puts the pieces together.
-type collected struct {
+// chatCollector is the sink of a unary Chat: it joins the pieces of the answer.
+type chatCollector struct {
 	text   []byte
 	finish gatewayv1.FinishReason
 	usage  *gatewayv1.Usage
 }
 
-func (c *collected) Begin() { *c = collected{} }
+func (c *chatCollector) Begin() { *c = chatCollector{} }
 
-func (c *collected) Emit(resp *enginev1.RunResponse) error {
+func (c *chatCollector) Emit(resp *enginev1.RunResponse) error {
 	p, ok := resp.GetPayload().(*enginev1.RunResponse_Chat)
 	if !ok {
 		return wrongAnswer()
 	}
 	if len(c.text)+len(p.Chat.GetDelta()) > maxText {
-		return tooMuch(maxText)
+		return tooLong(maxText)
 	}
 	c.text = append(c.text, p.Chat.GetDelta()...)
 	if f := p.Chat.GetFinishReason(); f != gatewayv1.FinishReason_FINISH_REASON_UNSPECIFIED {
@@ -135,10 +138,10 @@ func (c *collected) Emit(resp *enginev1.RunResponse) error {
 	return nil
 }
 
-func (c *collected) Committed() bool { return false }
+func (c *chatCollector) Committed() bool { return false }
 
-// response puts the whole answer together.
-func (c *collected) response(served *gatewayv1.ServedBy) *gatewayv1.ChatResponse {
+// response returns the whole answer.
+func (c *chatCollector) response(served *gatewayv1.ServedBy) *gatewayv1.ChatResponse {
 	return &gatewayv1.ChatResponse{
 		Message:      &gatewayv1.ChatMessage{Role: gatewayv1.Role_ROLE_ASSISTANT, Content: string(c.text)},
 		FinishReason: c.finish,
@@ -146,3 +149,47 @@ func (c *collected) response(served *gatewayv1.ServedBy) *gatewayv1.ChatResponse
 		ServedBy:     served,
 	}
 }
+
+// transcriptCollector is the sink of a transcription that returns only the final
+// transcript.
+type transcriptCollector struct{ final *gatewayv1.Transcript }
+
+func (f *transcriptCollector) Begin() { f.final = nil }
+
+func (f *transcriptCollector) Emit(resp *enginev1.RunResponse) error {
+	event := resp.GetTranscribe()
+	if event == nil {
+		return wrongAnswer()
+	}
+	if final := event.GetFinal(); final != nil {
+		f.final = final
+	}
+	return nil
+}
+
+func (f *transcriptCollector) Committed() bool { return false }
+
+// speechCollector is the sink of speech that is sent in one message.
+type speechCollector struct {
+	samples    []byte
+	sampleRate int32
+}
+
+func (c *speechCollector) Begin() { *c = speechCollector{} }
+
+func (c *speechCollector) Emit(resp *enginev1.RunResponse) error {
+	piece := resp.GetSynthesize()
+	if piece == nil {
+		return wrongAnswer()
+	}
+	if len(c.samples)+len(piece.GetAudio()) > maxSpeech {
+		return tooLong(maxSpeech)
+	}
+	c.samples = append(c.samples, piece.GetAudio()...)
+	if c.sampleRate == 0 {
+		c.sampleRate = piece.GetSampleRateHertz()
+	}
+	return nil
+}
+
+func (c *speechCollector) Committed() bool { return false }

@@ -10,20 +10,21 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/router"
 )
 
-// Whatever an engine sends without end, the sinks that keep it stop at a bound.
+// An engine that never stops cannot fill the memory: sinks that keep its output have
+// a limit.
 func TestSinksThatKeepEverythingAreBounded(t *testing.T) {
 	mib := make([]byte, 1<<20)
 	segment := &gatewayv1.TranscriptionEvent{Event: &gatewayv1.TranscriptionEvent_Segment{Segment: &gatewayv1.TranscriptSegment{}}}
 	for name, test := range map[string]struct {
 		sink  router.Sink
 		resp  *enginev1.RunResponse
-		fits  int
-		bound int
+		fits  int // messages that must be accepted
+		bound int // messages of which one must be refused
 	}{
-		"chat": {&collected{}, &enginev1.RunResponse{Payload: &enginev1.RunResponse_Chat{
+		"chat": {&chatCollector{}, &enginev1.RunResponse{Payload: &enginev1.RunResponse_Chat{
 			Chat: &gatewayv1.StreamChatResponse{Delta: string(mib)},
 		}}, 4, 5},
-		"speech": {&wholeSpeech{}, &enginev1.RunResponse{Payload: &enginev1.RunResponse_Synthesize{
+		"speech": {&speechCollector{}, &enginev1.RunResponse{Payload: &enginev1.RunResponse_Synthesize{
 			Synthesize: &gatewayv1.SynthesizeResponse{Audio: mib},
 		}}, 65, 66},
 		"session": {newSession("s", func() {}, &atomic.Int64{}), &enginev1.RunResponse{Payload: &enginev1.RunResponse_Transcribe{
@@ -44,7 +45,7 @@ func TestSinksThatKeepEverythingAreBounded(t *testing.T) {
 	}
 }
 
-// Interim results replace one another: a session of any length has room for them.
+// Interim results replace one another, so a session of any length can have them.
 func TestInterimResultsTakeNoRoom(t *testing.T) {
 	s := newSession("s", func() {}, &atomic.Int64{})
 	interim := &enginev1.RunResponse{Payload: &enginev1.RunResponse_Transcribe{Transcribe: &gatewayv1.TranscriptionEvent{

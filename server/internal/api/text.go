@@ -5,16 +5,12 @@ import (
 
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
-	"github.com/lexilingo/modelgateway/server/internal/config"
-	"github.com/lexilingo/modelgateway/server/internal/router"
 )
 
 // Chat implements gatewayv1.ModelGatewayServiceServer.
 func (s *Inference) Chat(ctx context.Context, req *gatewayv1.ChatRequest) (*gatewayv1.ChatResponse, error) {
-	sink := &collected{}
-	served, err := s.router.Run(ctx, router.Request{
-		Task: config.TaskChat, Model: req.GetModel(), Routing: req.GetRouting(), First: chatRun(req),
-	}, sink)
+	sink := &chatCollector{}
+	served, err := s.router.Run(ctx, request(req, chatRun(req)), sink)
 	if err != nil {
 		return nil, err
 	}
@@ -23,7 +19,7 @@ func (s *Inference) Chat(ctx context.Context, req *gatewayv1.ChatRequest) (*gate
 
 // StreamChat implements gatewayv1.ModelGatewayServiceServer.
 func (s *Inference) StreamChat(req *gatewayv1.StreamChatRequest, stream gatewayv1.ModelGatewayService_StreamChatServer) error {
-	sink := &relayed[*gatewayv1.StreamChatResponse]{
+	sink := &streamRelay[*gatewayv1.StreamChatResponse]{
 		pick: func(r *enginev1.RunResponse) (*gatewayv1.StreamChatResponse, bool, bool) {
 			p, ok := r.GetPayload().(*enginev1.RunResponse_Chat)
 			if !ok {
@@ -33,16 +29,14 @@ func (s *Inference) StreamChat(req *gatewayv1.StreamChatRequest, stream gatewayv
 		},
 		send: stream.Send,
 	}
-	served, err := s.router.Run(stream.Context(), router.Request{
-		Task: config.TaskChat, Model: req.GetModel(), Routing: req.GetRouting(),
-		First: chatRun(&gatewayv1.ChatRequest{
-			Messages: req.GetMessages(),
-			Sampling: req.GetSampling(),
-			Thinking: req.GetThinking(),
-			Model:    req.GetModel(),
-			Routing:  req.GetRouting(),
-		}),
-	}, sink)
+	first := chatRun(&gatewayv1.ChatRequest{
+		Messages: req.GetMessages(),
+		Sampling: req.GetSampling(),
+		Thinking: req.GetThinking(),
+		Model:    req.GetModel(),
+		Routing:  req.GetRouting(),
+	})
+	served, err := s.router.Run(stream.Context(), request(req, first), sink)
 	if err != nil {
 		return err
 	}
@@ -55,10 +49,8 @@ func chatRun(req *gatewayv1.ChatRequest) *enginev1.RunRequest {
 
 // Grammar implements gatewayv1.ModelGatewayServiceServer.
 func (s *Inference) Grammar(ctx context.Context, req *gatewayv1.GrammarRequest) (*gatewayv1.GrammarResponse, error) {
-	resp, served, err := ask(ctx, s.router, router.Request{
-		Task: config.TaskGrammar, Model: req.GetModel(), Routing: req.GetRouting(),
-		First: &enginev1.RunRequest{Payload: &enginev1.RunRequest_Grammar{Grammar: req}},
-	}, (*enginev1.RunResponse).GetGrammar)
+	first := &enginev1.RunRequest{Payload: &enginev1.RunRequest_Grammar{Grammar: req}}
+	resp, served, err := ask(ctx, s.router, request(req, first), (*enginev1.RunResponse).GetGrammar)
 	if err != nil {
 		return nil, err
 	}
@@ -68,10 +60,8 @@ func (s *Inference) Grammar(ctx context.Context, req *gatewayv1.GrammarRequest) 
 
 // Respond implements gatewayv1.ModelGatewayServiceServer.
 func (s *Inference) Respond(ctx context.Context, req *gatewayv1.RespondRequest) (*gatewayv1.RespondResponse, error) {
-	resp, served, err := ask(ctx, s.router, router.Request{
-		Task: config.TaskRespond, Model: req.GetModel(), Routing: req.GetRouting(),
-		First: &enginev1.RunRequest{Payload: &enginev1.RunRequest_Respond{Respond: req}},
-	}, (*enginev1.RunResponse).GetRespond)
+	first := &enginev1.RunRequest{Payload: &enginev1.RunRequest_Respond{Respond: req}}
+	resp, served, err := ask(ctx, s.router, request(req, first), (*enginev1.RunResponse).GetRespond)
 	if err != nil {
 		return nil, err
 	}
@@ -81,28 +71,11 @@ func (s *Inference) Respond(ctx context.Context, req *gatewayv1.RespondRequest) 
 
 // ExplainVietnamese implements gatewayv1.ModelGatewayServiceServer.
 func (s *Inference) ExplainVietnamese(ctx context.Context, req *gatewayv1.ExplainVietnameseRequest) (*gatewayv1.ExplainVietnameseResponse, error) {
-	resp, served, err := ask(ctx, s.router, router.Request{
-		Task: config.TaskExplain, Model: req.GetModel(), Routing: req.GetRouting(),
-		First: &enginev1.RunRequest{Payload: &enginev1.RunRequest_ExplainVietnamese{ExplainVietnamese: req}},
-	}, (*enginev1.RunResponse).GetExplainVietnamese)
+	first := &enginev1.RunRequest{Payload: &enginev1.RunRequest_ExplainVietnamese{ExplainVietnamese: req}}
+	resp, served, err := ask(ctx, s.router, request(req, first), (*enginev1.RunResponse).GetExplainVietnamese)
 	if err != nil {
 		return nil, err
 	}
 	resp.ServedBy = served
 	return resp, nil
-}
-
-// ask runs a task that has one answer. get takes the answer out of a message;
-// nil if it is another task's.
-func ask[T any](ctx context.Context, r Router, req router.Request, get func(*enginev1.RunResponse) *T) (*T, *gatewayv1.ServedBy, error) {
-	sink := &single[*T]{pick: func(m *enginev1.RunResponse) (*T, bool) {
-		answer := get(m)
-		return answer, answer != nil
-	}}
-	served, err := r.Run(ctx, req, sink)
-	if err != nil {
-		return nil, nil, err
-	}
-	answer, err := sink.result()
-	return answer, served, err
 }

@@ -1,6 +1,6 @@
-// Package catalog reads the list of published models that can be pulled. It
-// touches neither disk nor network: what it returns is checked, so that others
-// may build addresses and file names of it.
+// Package catalog reads the catalogue: the list of published models that can be
+// pulled. It validates every value, so that callers can build URLs and file names
+// from them. It uses neither disk nor network.
 package catalog
 
 import (
@@ -8,80 +8,82 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/agext/levenshtein"
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"github.com/lexilingo/modelgateway/internal/suggest"
 )
 
-// Catalog is a checked list of models.
+// Catalog is a validated list of models.
 type Catalog struct {
-	// Models are in the order of the list.
+	// Models are in the order of the file.
 	Models []Model `yaml:"models"`
 }
 
-// Model is something that can be pulled: files of one repository.
+// Model is a published model: files of one repository.
 type Model struct {
-	// Name is what people call it on the command line.
+	// Name is the name on the command line.
 	Name string `yaml:"name"`
-	// Aliases are further names.
+	// Aliases are additional names.
 	Aliases []string `yaml:"aliases"`
-	// Task says what it is for, in words.
+	// Task describes what the model is for.
 	Task string `yaml:"task"`
-	// Engine runs it: llama, whisper, piper or hubert.
+	// Engine is the engine that runs the model: llama, whisper, piper or hubert.
 	Engine string `yaml:"engine"`
-	// Repo is its repository on the hub, "owner/name".
+	// Repo is the repository on the hub, "owner/name".
 	Repo string `yaml:"repo"`
 	// Revision is a commit, a tag or a branch.
 	Revision string `yaml:"revision"`
-	// Files are what is downloaded.
+	// Files are the files to download.
 	Files []File `yaml:"files"`
-	// License is what its publisher asks.
+	// License is the licence of the publisher.
 	License License `yaml:"license"`
-	// Languages are BCP 47 tags, and "multilingual".
+	// Languages are BCP 47 tags or "multilingual".
 	Languages []string `yaml:"languages"`
-	// MemoryMB is about what it takes when loaded, in MiB.
+	// MemoryMB is the approximate memory of the loaded model, in MiB.
 	MemoryMB int64 `yaml:"memory_mb"`
-	// Configure says how a server is told of it.
+	// Configure is how to configure a server to use the model.
 	Configure Configure `yaml:"configure"`
-	// Note is what else is worth knowing.
+	// Note is additional information for the user.
 	Note string `yaml:"note"`
 }
 
-// File is a file of a repository and its place in the models directory.
+// File is a file of a repository and where it is stored.
 type File struct {
-	// Path in the repository, with slashes.
+	// Path is the path in the repository, with slashes.
 	Path string `yaml:"path"`
-	// Local is the path in the models directory, with slashes; never absolute,
-	// never out of it.
+	// Local is the path in the models directory, with slashes. It never leads out
+	// of that directory.
 	Local string `yaml:"local"`
-	// SizeMB is about its size, in millions of bytes.
+	// SizeMB is the approximate size, in millions of bytes.
 	SizeMB float64 `yaml:"size_mb"`
-	// SHA256 is its checksum in lower-case hexadecimal; empty: the hub's counts.
+	// SHA256 is the checksum in lower-case hexadecimal. If it is empty, the checksum
+	// that the hub reports is used.
 	SHA256 string `yaml:"sha256"`
 }
 
-// License names a licence and where it is stated.
+// License is a licence and where it is published.
 type License struct {
-	// Name is an SPDX identifier, or words.
+	// Name is an SPDX identifier, or a description.
 	Name string `yaml:"name"`
-	// URL is an https address.
+	// URL is an https URL.
 	URL string `yaml:"url"`
 }
 
-// Configure says how a server is told of a model.
+// Configure is how to configure a server to use a model.
 type Configure struct {
-	// Model is the entry of the built-in configuration that it is for.
+	// Model is the model of the built-in configuration that uses the files.
 	Model string `yaml:"model"`
-	// Path is the entry's path in the models directory.
+	// Path is the path of that model in the models directory.
 	Path string `yaml:"path"`
-	// Env are environment variables that do it.
+	// Env are environment variables to set.
 	Env map[string]string `yaml:"env"`
 	// Parameters are settings of the engine.
 	Parameters map[string]any `yaml:"parameters"`
 }
 
-// SizeBytes is about the size of all files together.
+// SizeBytes returns the approximate size of all files together.
 func (m Model) SizeBytes() int64 {
 	var sum int64
 	for _, f := range m.Files {
@@ -90,24 +92,25 @@ func (m Model) SizeBytes() int64 {
 	return sum
 }
 
-// SizeBytes is about the size of the file.
+// SizeBytes returns the approximate size of the file.
 func (f File) SizeBytes() int64 { return int64(f.SizeMB * 1e6) }
 
-// maxBytes bounds the text of a catalogue.
+// maxBytes limits the size of a catalogue.
 const maxBytes = 1 << 20
 
-// Parse reads a catalogue. name is for messages. Unknown keys, YAML aliases and
-// anything that could lead to another host or folder are errors; all are named.
+// Parse reads a catalogue. Errors begin with name. Unknown keys, YAML aliases and
+// values that could lead to another host or directory are errors; Parse reports all
+// of them.
 func Parse(name string, text []byte) (*Catalog, error) {
 	if len(text) > maxBytes {
-		return nil, fmt.Errorf("%s: more than %d bytes", name, maxBytes)
+		return nil, fmt.Errorf("%s: longer than %d bytes", name, maxBytes)
 	}
 	file, err := parser.ParseBytes(text, 0)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %s", name, yaml.FormatError(err, false, true))
 	}
 	if len(file.Docs) != 1 || file.Docs[0].Body == nil {
-		return nil, fmt.Errorf("%s: must be one YAML document", name)
+		return nil, fmt.Errorf("%s: must be a single YAML document", name)
 	}
 	if found := ast.Filter(ast.AliasType, file.Docs[0].Body); len(found) > 0 {
 		return nil, fmt.Errorf("%s:%d: YAML aliases are not supported", name, found[0].GetToken().Position.Line)
@@ -122,24 +125,24 @@ func Parse(name string, text []byte) (*Catalog, error) {
 	return &c, nil
 }
 
-// NotFoundError is a name that the catalogue does not have.
+// NotFoundError is returned for a name that is not in the catalogue.
 type NotFoundError struct {
-	// Name is what was asked for.
+	// Name is the unknown name.
 	Name string
-	// Nearest are known names that are like it, the nearest first.
+	// Nearest are similar names, the most similar first.
 	Nearest []string
 }
 
-// Error names the nearest ones.
+// Error returns a message with the similar names.
 func (e *NotFoundError) Error() string {
 	if len(e.Nearest) == 0 {
-		return fmt.Sprintf("no model %q can be pulled", e.Name)
+		return fmt.Sprintf("there is no published model %q", e.Name)
 	}
-	return fmt.Sprintf("no model %q can be pulled; did you mean %s?", e.Name, strings.Join(e.Nearest, " or "))
+	return fmt.Sprintf("there is no published model %q; did you mean %s?", e.Name, strings.Join(e.Nearest, " or "))
 }
 
-// Find returns the model of a name or an alias, whatever its case. Its error is a
-// *NotFoundError.
+// Find returns the model with a name or an alias, ignoring case. The error is a
+// [*NotFoundError].
 func (c *Catalog) Find(name string) (Model, error) {
 	for _, m := range c.Models {
 		for _, known := range m.names() {
@@ -153,27 +156,22 @@ func (c *Catalog) Find(name string) (Model, error) {
 
 func (m Model) names() []string { return append([]string{m.Name}, m.Aliases...) }
 
-// nearest returns up to three known names: those that begin or go on with the
-// word, else those that are a few letters away from it.
+// nearest returns up to three names that contain the word, or else the one name
+// that differs from it by the fewest letters, if it is similar enough.
 func (c *Catalog) nearest(word string) []string {
 	const most = 3
-	var found []string
-	word = strings.ToLower(word)
-	best, bestDistance := "", len(word)/2+2
+	var found, all []string
 	for _, m := range c.Models {
+		all = append(all, m.names()...)
 		for _, known := range m.names() {
-			lower := strings.ToLower(known)
-			if len(word) > 2 && strings.Contains(lower, word) && len(found) < most {
+			if len(word) > 2 && strings.Contains(strings.ToLower(known), strings.ToLower(word)) && len(found) < most {
 				found = append(found, known)
 				break
 			}
-			if d := levenshtein.Distance(word, lower, nil); d < bestDistance {
-				best, bestDistance = known, d
-			}
 		}
 	}
-	if len(found) == 0 && best != "" {
-		found = append(found, best)
+	if near := suggest.Nearest(word, all); len(found) == 0 && near != "" {
+		found = append(found, near)
 	}
 	return found
 }
@@ -181,7 +179,7 @@ func (c *Catalog) nearest(word string) []string {
 func (c *Catalog) check() error {
 	var errs []error
 	if len(c.Models) == 0 {
-		errs = append(errs, errors.New("it has no models"))
+		errs = append(errs, errors.New("no models"))
 	}
 	names, locals := map[string]bool{}, map[string]string{}
 	for i, m := range c.Models {
@@ -194,7 +192,7 @@ func (c *Catalog) check() error {
 		}
 		for _, n := range m.names() {
 			if key := strings.ToLower(n); names[key] {
-				errs = append(errs, fmt.Errorf("%s: the name %q is there twice", label, n))
+				errs = append(errs, fmt.Errorf("%s: duplicate name %q", label, n))
 			} else {
 				names[key] = true
 			}
@@ -202,7 +200,7 @@ func (c *Catalog) check() error {
 		for _, f := range m.Files {
 			key, source := strings.ToLower(f.Local), m.Repo+"@"+m.Revision+":"+f.Path
 			if other, taken := locals[key]; taken && other != source {
-				errs = append(errs, fmt.Errorf("%s: %s and %s are both to be %q", label, other, source, f.Local))
+				errs = append(errs, fmt.Errorf("%s: %s and %s would both be stored as %q", label, other, source, f.Local))
 			}
 			locals[key] = source
 		}

@@ -29,7 +29,7 @@ func TestPublishedModelsAreComplete(t *testing.T) {
 	for _, m := range c.Models {
 		engines[m.Engine]++
 		if len(m.Configure.Env) == 0 && len(m.Configure.Parameters) == 0 {
-			t.Errorf("%s: nothing says how a server is told of it", m.Name)
+			t.Errorf("%s: neither variables nor parameters configure it", m.Name)
 		}
 		if m.MemoryMB*1e6 < m.SizeBytes()/2 && m.Engine != "hubert" {
 			t.Errorf("%s: %d MiB of memory for a file of %d bytes", m.Name, m.MemoryMB, m.SizeBytes())
@@ -50,7 +50,7 @@ func TestPublishedModelsAreComplete(t *testing.T) {
 	}
 }
 
-func TestAnUnknownNameGetsTheNearest(t *testing.T) {
+func TestUnknownNameGetsSuggestions(t *testing.T) {
 	t.Parallel()
 	c := published(t)
 	for name, want := range map[string]string{
@@ -67,11 +67,11 @@ func TestAnUnknownNameGetsTheNearest(t *testing.T) {
 		}
 	}
 	if _, err := c.Find("zzzzzzzzzzzzzzzzzzzzzzzzzz"); err == nil || strings.Contains(err.Error(), "did you mean") {
-		t.Errorf("a name like none got %v", err)
+		t.Errorf("a name without similar ones got %v", err)
 	}
 }
 
-// good is a catalogue that is right; each hostile one differs in one place.
+// good is a valid catalogue. Each hostile catalogue differs from it in one place.
 const good = `models:
   - name: m
     task: chat
@@ -86,48 +86,48 @@ const good = `models:
     configure: {model: qwen, path: b.gguf, env: {QWEN_MODEL_PATH: b.gguf}}
 `
 
-func TestHostileCataloguesAreRefused(t *testing.T) {
+func TestInvalidCatalogues(t *testing.T) {
 	t.Parallel()
 	if _, err := catalog.Parse("good", []byte(good)); err != nil {
 		t.Fatal(err)
 	}
 	for name, edit := range map[string][2]string{
-		"path out of the models directory": {"local: b.gguf", "local: ../b.gguf"},
-		"path out of it by a detour":       {"local: b.gguf", "local: a/../../b.gguf"},
-		"absolute path":                    {"local: b.gguf", "local: /etc/cron.d/x"},
-		"hidden file":                      {"local: b.gguf", "local: .bashrc"},
-		"backslashes":                      {"local: b.gguf", `local: 'a\..\..\b'`},
-		"empty path":                       {"local: b.gguf", `local: ""`},
-		"the lock itself":                  {"local: b.gguf", "local: models.lock"},
-		"another download's part":          {"local: b.gguf", "local: b.gguf.part"},
-		"a NUL byte":                       {"local: b.gguf", `local: "b\0.gguf"`},
-		"long path":                        {"local: b.gguf", "local: " + strings.Repeat("a", 300)},
-		"query in a path":                  {"path: a/b.gguf", `path: "a/b.gguf?x=1"`},
-		"dots in a path":                   {"path: a/b.gguf", "path: ../../api/x"},
-		"percent in a path":                {"path: a/b.gguf", `path: "a/%2e%2e/b"`},
-		"address as repository":            {"repo: owner/name", `repo: "https://evil.example/x"`},
-		"host in the repository":           {"repo: owner/name", `repo: "@evil.example/x"`},
-		"dots in the repository":           {"repo: owner/name", "repo: a../..b"},
-		"path in the revision":             {"revision: main", "revision: refs/../../x"},
-		"dots as revision":                 {"revision: main", `revision: ".."`},
-		"short checksum":                   {"size_mb: 1", "size_mb: 1, sha256: abc"},
-		"path as checksum":                 {"size_mb: 1", "size_mb: 1, sha256: ../../etc/passwd"},
-		"negative size":                    {"size_mb: 1", "size_mb: -1"},
-		"no number":                        {"size_mb: 1", "size_mb: .nan"},
-		"endless size":                     {"size_mb: 1", "size_mb: .inf"},
-		"unknown key":                      {"revision: main", "revision: main\n    exec: rm"},
-		"unknown engine":                   {"engine: llama", "engine: bash"},
-		"shell in a variable":              {"{QWEN_MODEL_PATH: b.gguf}", `{QWEN_MODEL_PATH: "$(rm -rf ~)"}`},
-		"another variable's name":          {"{QWEN_MODEL_PATH: b.gguf}", `{"A=1; rm": b.gguf}`},
-		"escape sequence in a note":        {"memory_mb: 10", "memory_mb: 10\n    note: \"\\e[2J\""},
-		"licence by another scheme":        {"https://example.org/l", "javascript:alert(1)"},
-		"no licence":                       {`{name: MIT, url: "https://example.org/l"}`, "{}"},
-		"alias of YAML":                    {"languages: [en]", "languages: &a [en]\n    aliases: *a"},
-		"two documents":                    {"models:", "---\na: 1\n---\nmodels:"},
-		"no models":                        {good, "models: []"},
-		"nothing":                          {good, ""},
-		"no mapping":                       {good, "- 1"},
-		"same name twice":                  {good, good + strings.TrimPrefix(good, "models:\n")},
+		"path out of the models directory":   {"local: b.gguf", "local: ../b.gguf"},
+		"path out of it through a directory": {"local: b.gguf", "local: a/../../b.gguf"},
+		"absolute path":                      {"local: b.gguf", "local: /etc/cron.d/x"},
+		"hidden file":                        {"local: b.gguf", "local: .bashrc"},
+		"backslashes":                        {"local: b.gguf", `local: 'a\..\..\b'`},
+		"empty path":                         {"local: b.gguf", `local: ""`},
+		"the lock file":                      {"local: b.gguf", "local: models.lock"},
+		"part of another download":           {"local: b.gguf", "local: b.gguf.part"},
+		"a NUL byte":                         {"local: b.gguf", `local: "b\0.gguf"`},
+		"long path":                          {"local: b.gguf", "local: " + strings.Repeat("a", 300)},
+		"query in a path":                    {"path: a/b.gguf", `path: "a/b.gguf?x=1"`},
+		"dots in a path":                     {"path: a/b.gguf", "path: ../../api/x"},
+		"percent in a path":                  {"path: a/b.gguf", `path: "a/%2e%2e/b"`},
+		"URL as repository":                  {"repo: owner/name", `repo: "https://evil.example/x"`},
+		"host in the repository":             {"repo: owner/name", `repo: "@evil.example/x"`},
+		"dots in the repository":             {"repo: owner/name", "repo: a../..b"},
+		"path in the revision":               {"revision: main", "revision: refs/../../x"},
+		"dots as revision":                   {"revision: main", `revision: ".."`},
+		"short checksum":                     {"size_mb: 1", "size_mb: 1, sha256: abc"},
+		"path as checksum":                   {"size_mb: 1", "size_mb: 1, sha256: ../../etc/passwd"},
+		"negative size":                      {"size_mb: 1", "size_mb: -1"},
+		"size is not a number":               {"size_mb: 1", "size_mb: .nan"},
+		"infinite size":                      {"size_mb: 1", "size_mb: .inf"},
+		"unknown key":                        {"revision: main", "revision: main\n    exec: rm"},
+		"unknown engine":                     {"engine: llama", "engine: bash"},
+		"shell in a variable":                {"{QWEN_MODEL_PATH: b.gguf}", `{QWEN_MODEL_PATH: "$(rm -rf ~)"}`},
+		"shell in the variable's name":       {"{QWEN_MODEL_PATH: b.gguf}", `{"A=1; rm": b.gguf}`},
+		"escape sequence in a note":          {"memory_mb: 10", "memory_mb: 10\n    note: \"\\e[2J\""},
+		"licence with another scheme":        {"https://example.org/l", "javascript:alert(1)"},
+		"no licence":                         {`{name: MIT, url: "https://example.org/l"}`, "{}"},
+		"YAML alias":                         {"languages: [en]", "languages: &a [en]\n    aliases: *a"},
+		"two documents":                      {"models:", "---\na: 1\n---\nmodels:"},
+		"no models":                          {good, "models: []"},
+		"empty":                              {good, ""},
+		"not a mapping":                      {good, "- 1"},
+		"same name twice":                    {good, good + strings.TrimPrefix(good, "models:\n")},
 		"two sources for one file": {good, good + strings.NewReplacer("models:\n", "", "name: m", "name: n",
 			"repo: owner/name", "repo: other/name").Replace(good)},
 	} {
@@ -140,7 +140,7 @@ func TestHostileCataloguesAreRefused(t *testing.T) {
 		}
 	}
 	if _, err := catalog.Parse("huge", []byte(strings.Repeat("#", 2<<20))); err == nil {
-		t.Error("two MiB were accepted")
+		t.Error("a catalogue of two MiB was accepted")
 	}
 }
 
@@ -155,7 +155,7 @@ func FuzzParse(f *testing.F) {
 		for _, m := range c.Models {
 			for _, file := range m.Files {
 				if strings.Contains(file.Local, "..") && strings.Contains("/"+file.Local+"/", "/../") || strings.HasPrefix(file.Local, "/") {
-					t.Errorf("%q leads out", file.Local)
+					t.Errorf("%q leads out of the models directory", file.Local)
 				}
 			}
 		}

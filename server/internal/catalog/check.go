@@ -8,10 +8,12 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/lexilingo/modelgateway/engines/bundled"
 )
 
-// What names may be made of. They become addresses, files and lines that a
-// person pastes into a shell, so they are narrower than any of these needs.
+// Patterns of names. Names become URLs, file names and shell commands, so the
+// patterns are stricter than each of these requires.
 var (
 	namePattern     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
 	repoPattern     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}$`)
@@ -24,48 +26,48 @@ var (
 )
 
 const (
-	maxPath   = 240     // characters of a path
-	maxSizeMB = 100e3   // a file of 100 GB is none of ours
+	maxPath   = 240     // characters
+	maxSizeMB = 100e3   // 100 GB
 	maxMemory = 1 << 20 // MiB
 )
 
-// reserved are suffixes of files that a download makes for itself.
+// reserved are suffixes of files that a pull creates.
 var reserved = []string{".part", ".part.json", ".lock", ".tmp"}
 
 func (m Model) check() error {
 	var errs []error
-	complain := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	addf := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	for _, n := range m.names() {
 		if !namePattern.MatchString(n) {
-			complain("%q is no name", n)
+			addf("invalid name %q", n)
 		}
 	}
 	if !repoPattern.MatchString(m.Repo) || strings.Contains(m.Repo, "..") {
-		complain("repo %q must be owner/name", m.Repo)
+		addf("repo %q must be owner/name", m.Repo)
 	}
 	if !namePattern.MatchString(m.Revision) || strings.Contains(m.Revision, "..") {
-		complain("revision %q must be a commit, a tag or a branch", m.Revision)
+		addf("revision %q must be a commit, a tag or a branch", m.Revision)
 	}
-	if !slices.Contains([]string{"llama", "whisper", "piper", "hubert"}, m.Engine) {
-		complain("engine %q is not known", m.Engine)
+	if !slices.ContainsFunc(bundled.Engines(), func(e bundled.Engine) bool { return e.Name == m.Engine }) {
+		addf("unknown engine %q", m.Engine)
 	}
 	if !printable(m.Task) || m.Task == "" || !printable(m.Note) {
-		complain("task and note must be text on one line, and there must be a task")
+		addf("task and note must be text on one line, and task must not be empty")
 	}
 	if m.MemoryMB < 1 || m.MemoryMB > maxMemory {
-		complain("memory_mb must be from 1 to %d", maxMemory)
+		addf("memory_mb must be from 1 to %d", maxMemory)
 	}
 	if len(m.Languages) == 0 || slices.ContainsFunc(m.Languages, func(l string) bool { return !languagePattern.MatchString(l) }) {
-		complain("languages %q must be tags such as en, vi-VN or multilingual", m.Languages)
+		addf("languages %q must be tags such as en, vi-VN or multilingual", m.Languages)
 	}
 	if u, err := url.Parse(m.License.URL); err != nil || u.Scheme != "https" || u.Host == "" || !printable(m.License.URL) {
-		complain("license.url %q must be an https address", m.License.URL)
+		addf("license.url %q must be an https URL", m.License.URL)
 	}
 	if m.License.Name == "" || !printable(m.License.Name) {
-		complain("license.name is missing")
+		addf("license.name must be text on one line, and not empty")
 	}
 	if len(m.Files) == 0 {
-		complain("it has no files")
+		addf("no files")
 	}
 	for _, f := range m.Files {
 		if err := f.check(); err != nil {
@@ -100,7 +102,7 @@ func (f File) check() error {
 func (c Configure) check() error {
 	var errs []error
 	if !namePattern.MatchString(c.Model) {
-		errs = append(errs, fmt.Errorf("configure.model %q is no name", c.Model))
+		errs = append(errs, fmt.Errorf("invalid configure.model %q", c.Model))
 	}
 	if !safePath(c.Path) {
 		errs = append(errs, fmt.Errorf("configure.path %q must be a relative path of plain names", c.Path))
@@ -119,8 +121,8 @@ func (c Configure) check() error {
 	return errors.Join(errs...)
 }
 
-// safePath tells whether a path is one of plain names that stays below where it
-// starts, on every system.
+// safePath reports whether a path is relative, consists of plain names and stays
+// below its base directory on every system.
 func safePath(path string) bool {
 	return len(path) <= maxPath && pathPattern.MatchString(path) && filepath.IsLocal(filepath.FromSlash(path))
 }

@@ -12,14 +12,15 @@ import (
 	"time"
 
 	"github.com/lexilingo/modelgateway/engines/gemini/endpoint"
+	"github.com/lexilingo/modelgateway/internal/suggest"
 	"github.com/lexilingo/modelgateway/models"
 )
 
 var modelName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
 
-// The largest numbers that make sense. They keep what is computed from them
-// within its type: bytes within 63 bits, counts within the protocol's 32.
-// configs/config.schema.json has the same.
+// The largest numbers that make sense. Values computed from them fit their types:
+// bytes in 63 bits, counts in the 32 bits of the protocol. configs/config.schema.json
+// has the same limits.
 const (
 	maxMemoryMB    = 1 << 30 // 1 PiB
 	maxThreads     = 1 << 16
@@ -29,15 +30,15 @@ const (
 	maxBreakerOpen = 24 * time.Hour
 )
 
-// check tells everything that is wrong. explicit are the tasks that the user
-// routed.
-func (c *Config) check(explicit map[string]Task) error {
+// check returns an error that names everything that is wrong. fromFile are the
+// routes of the configuration file.
+func (c *Config) check(fromFile map[string]fileTask) error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	c.checkListen(bad)
 	inRange(bad, "max_memory_mb", c.MaxMemoryMB, 1, maxMemoryMB)
 	if c.CPUThreads < 1 || c.CPUThreads > maxThreads {
-		bad("cpu_threads is %d: it must be 1 to %d, or 0 for as many as there are", c.CPUThreads, maxThreads)
+		bad("cpu_threads is %d: it must be 1 to %d, or 0 for the number of CPUs", c.CPUThreads, maxThreads)
 	}
 	if c.DrainTimeout < 0 {
 		bad("drain_timeout is %s: it must not be negative", c.DrainTimeout)
@@ -48,7 +49,7 @@ func (c *Config) check(explicit map[string]Task) error {
 	c.checkLimits(bad)
 	inRange(bad, "breaker.failures", int64(c.Breaker.Failures), 0, maxFailures)
 	if c.Breaker.Open <= 0 || c.Breaker.Open > maxBreakerOpen {
-		bad("breaker.open is %s: it must be above 0s, and at most %s", c.Breaker.Open, maxBreakerOpen)
+		bad("breaker.open is %s: it must be more than 0s and at most %s", c.Breaker.Open, maxBreakerOpen)
 	}
 	c.checkTelemetry(bad)
 	c.checkGemini(bad)
@@ -56,27 +57,27 @@ func (c *Config) check(explicit map[string]Task) error {
 	for _, name := range c.ModelOrder {
 		c.checkModel(bad, name, c.Models[name])
 	}
-	c.checkTasks(bad, explicit)
+	c.checkTasks(bad, fromFile)
 	return errors.Join(errs...)
 }
 
+// complain adds an error.
 type complain = func(format string, args ...any)
 
 func oneOf(bad complain, key, value string, known ...string) {
 	if !slices.Contains(known, value) {
-		bad("%s is %q: it must be one of %s%s", key, value, strings.Join(known, ", "), suggestion(value, known))
+		bad("%s is %q: it must be one of %s%s", key, value, strings.Join(known, ", "), suggest.DidYouMean(value, known))
 	}
 }
 
-func inRange(bad complain, key string, value, least, most int64) {
-	if value < least || value > most {
-		bad("%s is %d: it must be %d to %d", key, value, least, most)
+func inRange(bad complain, key string, value, lowest, highest int64) {
+	if value < lowest || value > highest {
+		bad("%s is %d: it must be %d to %d", key, value, lowest, highest)
 	}
 }
 
-// checkListen refuses to serve the network to anyone by accident: the gateway
-// does not authenticate callers, so that other machines reach it only where the
-// operator says that this is meant.
+// checkListen refuses addresses that other machines can reach unless the operator
+// allows them explicitly, because the server does not authenticate callers.
 func (c *Config) checkListen(bad complain) {
 	for _, l := range []struct{ key, address string }{{"grpc_listen", c.GRPCListen}, {"http_listen", c.HTTPListen}} {
 		network, addr := SplitListen(l.address)
@@ -85,8 +86,8 @@ func (c *Config) checkListen(bad complain) {
 			continue
 		}
 		if !loopback(l.address) && !c.AllowUnauthenticated {
-			bad("%s is %q, which other machines can reach, and the gateway asks nobody who they are: "+
-				"use 127.0.0.1, or say allow_unauthenticated: true (--allow-unauthenticated) if something in front authenticates", l.key, l.address)
+			bad("%s is %q, which other machines can reach, and the server does not authenticate callers: "+
+				"use 127.0.0.1, or set allow_unauthenticated: true (--allow-unauthenticated) if a proxy in front authenticates them", l.key, l.address)
 		}
 	}
 }
@@ -96,7 +97,7 @@ func (c *Config) checkLimits(bad complain) {
 		bad("limits.max_request_mb is %d: it must be 1 to 1024", c.Limits.MaxRequestMB)
 	}
 	if c.Limits.MaxConcurrentStreams < 1 {
-		bad("limits.max_concurrent_streams must be at least 1")
+		bad("limits.max_concurrent_streams is 0: it must be at least 1")
 	}
 	if c.Limits.MaxConnectionAge < 0 {
 		bad("limits.max_connection_age is %s: it must not be negative", c.Limits.MaxConnectionAge)
@@ -109,39 +110,39 @@ func (c *Config) checkLimits(bad complain) {
 	}
 	for _, origin := range c.CORS.AllowedOrigins {
 		if u, err := url.Parse(origin); origin != "*" && (err != nil || u.Scheme == "" || u.Host == "" || u.Path != "") {
-			bad("cors.allowed_origins has %q: it must be like https://app.example.org, or *", origin)
+			bad("cors.allowed_origins has %q: write an origin such as https://app.example.org, or * for all", origin)
 		}
 	}
 }
 
-// checkTelemetry refuses what the trace exporter would not complain of, and
-// quietly send to its default address instead.
+// checkTelemetry refuses addresses that the trace exporter would silently replace by
+// its default.
 func (c *Config) checkTelemetry(bad complain) {
 	endpoint := c.Telemetry.OTLPEndpoint
 	if endpoint == "" {
 		return
 	}
 	if u, err := url.Parse(endpoint); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
-		bad("telemetry.otlp_endpoint is %q: it must be like http://127.0.0.1:4317, or https", endpoint)
+		bad("telemetry.otlp_endpoint is %q: write a URL such as http://127.0.0.1:4317 or https://collector.example.org:4317", endpoint)
 	}
 }
 
-// The largest settings of requests to the cloud that make sense.
+// The largest values that make sense for requests to the cloud.
 const (
 	maxCloudTimeout = time.Hour
 	maxCloudRetries = 10
 )
 
-// checkGemini tells what is wrong with the account. It never tells the key.
+// checkGemini checks the account. Its errors never contain the key.
 func (c *Config) checkGemini(bad complain) {
 	if strings.ContainsFunc(c.Gemini.APIKey, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		bad("gemini.api_key (GEMINI_API_KEY) has a space or a character that no key has: copy it again")
+		bad("gemini.api_key (GEMINI_API_KEY) contains a space or another character that keys never have: copy the key again")
 	}
 	if err := endpoint.Check(c.Gemini.BaseURL); err != nil {
 		bad("gemini.base_url is wrong: %w", err)
 	}
 	if c.Gemini.Timeout <= 0 || c.Gemini.Timeout > maxCloudTimeout {
-		bad("gemini.timeout is %s: it must be more than 0 and at most %s", c.Gemini.Timeout, maxCloudTimeout)
+		bad("gemini.timeout is %s: it must be more than 0s and at most %s", c.Gemini.Timeout, maxCloudTimeout)
 	}
 	inRange(bad, "gemini.retries", int64(c.Gemini.Retries), 0, maxCloudRetries)
 }
@@ -149,7 +150,7 @@ func (c *Config) checkGemini(bad complain) {
 func (c *Config) checkEngines(bad complain) {
 	for _, name := range slices.Sorted(maps.Keys(c.Engines)) {
 		if command := c.Engines[name].Command; !c.InProcess(name) && (len(command) == 0 || command[0] == "") {
-			bad("engines.%s has no command", name)
+			bad("engines.%s has no command: set it to the engine's program and its arguments, e.g. [engine-%s]", name, name)
 		}
 		inRange(bad, "engines."+name+".max_concurrency", int64(c.Engines[name].MaxConcurrency), 0, maxConcurrency)
 	}
@@ -158,16 +159,16 @@ func (c *Config) checkEngines(bad complain) {
 func (c *Config) checkModel(bad complain, name string, m Model) {
 	key := "models." + name
 	if !modelName.MatchString(name) {
-		bad("%s: a model's name has 1 to 128 letters, digits, dots, dashes and underscores, and begins with a letter or digit", key)
+		bad("%s: the name of a model must be 1 to 128 letters, digits, dots, dashes and underscores, and begin with a letter or digit", key)
 	}
 	known := slices.Sorted(maps.Keys(c.Engines))
 	if m.Engine == "" {
-		bad("%s has no engine", key)
+		bad("%s has no engine: set it to one of %s", key, strings.Join(known, ", "))
 	} else if _, ok := c.Engines[m.Engine]; !ok {
-		bad("%s: no engine %q is configured%s", key, m.Engine, suggestion(m.Engine, known))
+		bad("%s: no engine %q is configured%s", key, m.Engine, suggest.DidYouMean(m.Engine, known))
 	}
 	if m.Path == "" && !c.Engines[m.Engine].Cloud && c.Engines[m.Engine].Command != nil {
-		bad("%s has no path", key)
+		bad("%s has no path: set it to the model's file or directory", key)
 	}
 	if file, ok := strings.CutPrefix(m.Path, StarterScheme); ok {
 		checkStarter(bad, key, file)
@@ -179,12 +180,12 @@ func (c *Config) checkModel(bad complain, name string, m Model) {
 	inRange(bad, key+".queue", int64(m.Queue), 0, maxQueue)
 	for field, d := range map[string]time.Duration{"idle_timeout": *m.IdleTimeout, "progress_timeout": m.ProgressTimeout} {
 		if d < 0 {
-			bad("%s.%s must not be negative", key, field)
+			bad("%s.%s is %s: it must not be negative", key, field, d)
 		}
 	}
 }
 
-// checkStarter asks for one of the models that ship with the program.
+// checkStarter checks that a starter exists.
 func checkStarter(bad complain, key, file string) {
 	sums, err := models.Checksums()
 	if err != nil {
@@ -193,31 +194,6 @@ func checkStarter(bad complain, key, file string) {
 	}
 	if _, ok := sums[file]; !ok {
 		known := slices.Sorted(maps.Keys(sums))
-		bad("%s.path: no model %q ships with this program, only %s", key, file, strings.Join(known, ", "))
+		bad("%s.path: there is no starter %q: use one of %s", key, file, strings.Join(known, ", "))
 	}
-}
-
-func (c *Config) checkTasks(bad complain, explicit map[string]Task) {
-	for _, name := range slices.Sorted(maps.Keys(c.Tasks)) {
-		task := c.Tasks[name]
-		if !c.builtinTask(name) && task.Method == "" {
-			known := append(BuiltinTasks(), slices.Sorted(maps.Keys(Aliases()))...)
-			bad("tasks.%s: a task type of your own needs a method%s", name, suggestion(name, known))
-		}
-		for _, model := range task.Candidates() {
-			if _, ok := c.Models[model]; !ok {
-				bad("tasks.%s: no model %q is configured%s", name, model, suggestion(model, c.ModelOrder))
-			}
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(explicit)) {
-		if len(explicit[name].Candidates()) == 0 {
-			bad("tasks.%s names no model", name)
-		}
-	}
-}
-
-func (c *Config) builtinTask(name string) bool {
-	_, alias := Aliases()[name]
-	return alias || slices.Contains(BuiltinTasks(), name)
 }

@@ -1,5 +1,5 @@
-// Package config reads the gateway's configuration: the built-in defaults, a
-// YAML file above them, the environment above that, and flags above all.
+// Package config reads the configuration of the server. The built-in defaults are
+// overridden by a YAML file, the file by environment variables, and those by flags.
 package config
 
 import (
@@ -11,55 +11,55 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// Config is the whole configuration. Load returns it complete and checked.
+// Config is the configuration. Load returns it complete and valid.
 type Config struct {
 	// GRPCListen is the gRPC address, "host:port" or "unix:/path".
 	GRPCListen string `yaml:"grpc_listen"`
-	// HTTPListen is the address of everything over HTTP.
+	// HTTPListen is the HTTP address.
 	HTTPListen string `yaml:"http_listen"`
-	// AllowUnauthenticated permits addresses other than loopback. The gateway
-	// does not authenticate callers: something in front must.
+	// AllowUnauthenticated allows listen addresses that other machines can reach. The
+	// server does not authenticate callers, so a proxy in front of it must.
 	AllowUnauthenticated bool `yaml:"allow_unauthenticated"`
-	// ModelsDir is where relative model paths start.
+	// ModelsDir is the directory of relative model paths.
 	ModelsDir string `yaml:"models_dir"`
-	// StateDir keeps what was learned, and the starter models.
+	// StateDir is the directory of learned sizes and load times, and of the starters.
 	StateDir string `yaml:"state_dir"`
-	// EnginesDir is where engine programs are looked for first.
+	// EnginesDir is the directory that is searched for engine programs before PATH.
 	EnginesDir string `yaml:"engines_dir"`
-	// MaxMemoryMB is the budget of all models together, in MiB.
+	// MaxMemoryMB is the memory budget of all models together, in MiB.
 	MaxMemoryMB int64 `yaml:"max_memory_mb"`
-	// CPUThreads is how many inference threads may work at once.
+	// CPUThreads is the number of inference threads that may run at once.
 	CPUThreads int `yaml:"cpu_threads"`
 	// Device is "auto", "cpu", "cuda" or "mps".
 	Device string `yaml:"device"`
-	// DrainTimeout bounds how long requests may go on after SIGTERM.
+	// DrainTimeout is how long requests may continue after SIGTERM.
 	DrainTimeout time.Duration `yaml:"drain_timeout"`
-	// Log says what is logged and how.
+	// Log is the level and the format of the log.
 	Log Log `yaml:"log"`
-	// Limits protect the server from its callers.
+	// Limits protect the server from clients.
 	Limits Limits `yaml:"limits"`
-	// Breaker keeps requests away from models that fail again and again.
+	// Breaker configures the circuit breakers of the models.
 	Breaker Breaker `yaml:"breaker"`
-	// CORS says which web pages may call.
+	// CORS says which web pages may call the server.
 	CORS CORS `yaml:"cors"`
-	// Telemetry says where traces go.
+	// Telemetry says where traces are sent.
 	Telemetry Telemetry `yaml:"telemetry"`
-	// Gemini is the cloud model's account.
+	// Gemini is the account of the models in the cloud.
 	Gemini Gemini `yaml:"gemini"`
 	// Engines are the programs that run models, by name.
 	Engines map[string]Engine `yaml:"engines"`
-	// Models are what is served, by name. Order has them in sequence.
+	// Models are the models, by name. ModelOrder has their order.
 	Models map[string]Model `yaml:"models"`
-	// Tasks say which model serves which task type.
+	// Tasks are the routes, by the canonical name of the task.
 	Tasks map[string]Task `yaml:"tasks"`
 
-	// ModelOrder holds the names of Models as the file has them.
+	// ModelOrder is the names of Models in the order of the file.
 	ModelOrder []string `yaml:"-"`
-	// Warnings are for the log: what was changed or ignored, and why.
+	// Warnings are messages for the log: what was changed or ignored, and why.
 	Warnings []string `yaml:"-"`
 }
 
-// Log says what is logged and how.
+// Log is the level and the format of the log.
 type Log struct {
 	// Level is "debug", "info", "warn" or "error".
 	Level string `yaml:"level"`
@@ -67,126 +67,130 @@ type Log struct {
 	Format string `yaml:"format"`
 }
 
-// Limits protect the server from its callers.
+// Limits protect the server from clients.
 type Limits struct {
-	// MaxRequestMB is the largest request message, in MiB.
+	// MaxRequestMB is the size limit of a request message, in MiB.
 	MaxRequestMB int `yaml:"max_request_mb"`
-	// MaxConcurrentStreams is the most calls at once on one connection.
+	// MaxConcurrentStreams is the limit of concurrent calls on one connection.
 	MaxConcurrentStreams uint32 `yaml:"max_concurrent_streams"`
-	// MaxConnectionAge is how long a gRPC connection lives before its client is
-	// asked to make a new one; calls under way go on. 0 is for ever.
+	// MaxConnectionAge is the age at which the client of a gRPC connection is asked to
+	// open a new one. Current calls continue. 0: no limit.
 	MaxConnectionAge time.Duration `yaml:"max_connection_age"`
-	// MaxHeaderKB is the most header bytes of a request, in KiB.
+	// MaxHeaderKB is the size limit of the headers of a request, in KiB.
 	MaxHeaderKB int `yaml:"max_header_kb"`
-	// SlowReaderTimeout is how long a caller may take to read one message of a
-	// stream before the call ends. 0 is for ever.
+	// SlowReaderTimeout is how long a client may take to read one message of a stream
+	// before the call fails. 0: no limit.
 	SlowReaderTimeout time.Duration `yaml:"slow_reader_timeout"`
 }
 
-// Breaker keeps requests away from models that fail again and again.
+// Breaker configures the circuit breakers, which keep requests away from models that
+// fail repeatedly.
 type Breaker struct {
-	// Failures in a row open a model's breaker; 0: never.
+	// Failures is the number of failures in a row that open a model's breaker. 0: it
+	// never opens.
 	Failures int `yaml:"failures"`
-	// Open is how long requests pass the model over then, until one may try it.
+	// Open is how long the breaker stays open before one request may try the model.
 	Open time.Duration `yaml:"open"`
 }
 
-// CORS says which web pages may call.
+// CORS says which web pages may call the server.
 type CORS struct {
-	// AllowedOrigins are origins such as "https://app.example.org"; "*" is any.
-	// None: pages of other origins cannot change anything nor read an answer.
-	// Only browsers tell an origin; other programs are not concerned.
+	// AllowedOrigins are origins of web pages, such as "https://app.example.org"; "*"
+	// stands for all. Pages of other origins can neither change anything nor read an
+	// answer. Only browsers send an origin; other programs are not affected.
 	AllowedOrigins []string `yaml:"allowed_origins"`
 }
 
-// Telemetry says where traces go.
+// Telemetry says where traces are sent.
 type Telemetry struct {
-	// OTLPEndpoint is an OTLP/gRPC address, e.g. "http://127.0.0.1:4317". Empty:
-	// no traces.
+	// OTLPEndpoint is the address of an OTLP/gRPC collector, e.g.
+	// "http://127.0.0.1:4317". Empty: no traces.
 	OTLPEndpoint string `yaml:"otlp_endpoint"`
 }
 
-// Gemini is the account of the cloud models.
+// Gemini is the account of the models in the cloud.
 type Gemini struct {
-	// APIKey is secret: it is given to nothing but the Gemini client.
+	// APIKey is secret. Only the Gemini client gets it.
 	APIKey string `yaml:"api_key"`
-	// BaseURL is where the API is; the key is sent there and nowhere else.
+	// BaseURL is the address of the API. The key is sent only there.
 	BaseURL string `yaml:"base_url"`
-	// Timeout bounds one request to the API, retries and answer included.
+	// Timeout bounds one request to the API, including retries and the whole answer.
 	Timeout time.Duration `yaml:"timeout"`
-	// Retries is how often a request that failed before its first byte of answer
-	// is sent again.
+	// Retries is how often a request is sent again that failed before the first byte of
+	// its answer.
 	Retries int `yaml:"retries"`
 }
 
 // Engine is a program that runs models.
 type Engine struct {
-	// Command is the program and its arguments. A name without a slash is
-	// looked for in EnginesDir, then in PATH. Empty for engines that are built
-	// into the gateway: gemini.
+	// Command is the program and its arguments. A name without a slash is searched in
+	// EnginesDir, then in PATH. It is empty for gemini, which is part of the server.
 	Command []string `yaml:"command"`
-	// Env are variables for the program, beside a minimal environment.
+	// Env are environment variables of the program, in addition to a minimal set.
 	Env map[string]string `yaml:"env"`
-	// MaxConcurrency is what its models have if they do not say; default 1.
+	// MaxConcurrency is the default of its models' MaxConcurrency. Default: 1.
 	MaxConcurrency int `yaml:"max_concurrency"`
-	// Cloud marks engines that send requests off this machine.
+	// Cloud is true for engines that send requests to other machines.
 	Cloud bool `yaml:"cloud"`
 }
 
-// Model is something that is served.
+// Model is a model.
 type Model struct {
-	// Engine names an entry of Engines.
+	// Engine is the name of an entry of Engines.
 	Engine string `yaml:"engine"`
-	// Path is the model's file or folder: absolute, relative to ModelsDir, or
-	// "starter:name" for a model that ships with the program.
+	// Path is the file or directory of the model: absolute, relative to ModelsDir, or
+	// "starter:NAME" for a starter.
 	Path string `yaml:"path"`
-	// MemoryMB is its size in MiB; 0: estimated from the file.
+	// MemoryMB is the memory to reserve for the model, in MiB. 0: it is estimated from
+	// the file, and learned after the first load.
 	MemoryMB int64 `yaml:"memory_mb"`
-	// Priority is "low", "normal", "high" or "critical"; default normal.
+	// Priority is "low", "normal", "high" or "critical". Default: normal.
 	Priority Priority `yaml:"priority"`
-	// IdleTimeout unloads it when unused for so long; 0 is never, default 5m.
+	// IdleTimeout is the time without requests after which the model is unloaded. 0:
+	// never. Default: 5m.
 	IdleTimeout *time.Duration `yaml:"idle_timeout"`
-	// Threads is how many threads it computes with; default: CPUThreads, and
-	// none for models in the cloud.
+	// Threads is the number of inference threads. Default: CPUThreads, and none for
+	// models in the cloud.
 	Threads int `yaml:"threads"`
-	// MaxConcurrency is the most requests at work at once; default: the
+	// MaxConcurrency is how many requests the model serves at once. Default: the
 	// engine's.
 	MaxConcurrency int `yaml:"max_concurrency"`
-	// Queue is the most requests that wait; default 256.
+	// Queue is how many requests may wait for the model. Default: 256.
 	Queue int `yaml:"queue"`
-	// ProgressTimeout ends a worker that makes no progress; default 60s.
+	// ProgressTimeout is how long a worker may make no progress before it is ended.
+	// Default: 60s.
 	ProgressTimeout time.Duration `yaml:"progress_timeout"`
-	// Pinned keeps it loaded once it is.
+	// Pinned keeps the model loaded after its first load.
 	Pinned bool `yaml:"pinned"`
-	// Note is shown to operators.
+	// Note is a text for operators.
 	Note string `yaml:"note"`
-	// Tasks adds the model as the last choice for these task types.
+	// Tasks are tasks to whose routes the model is added as the last fallback.
 	Tasks []string `yaml:"tasks"`
-	// Parameters are the engine's own settings.
+	// Parameters are settings of the engine.
 	Parameters map[string]any `yaml:"parameters"`
 
-	// ResolvedPath is Path made absolute.
+	// ResolvedPath is Path as an absolute path.
 	ResolvedPath string `yaml:"-"`
-	// Absent tells why the model is not served although it is configured, e.g.
-	// for want of a key; empty: it is served.
+	// Absent is the reason why the model is not served although it is configured, such
+	// as a missing key. Empty: it is served.
 	Absent string `yaml:"-"`
 }
 
-// Task says which models serve a task type.
+// Task is the route of a task: the models that serve it.
 type Task struct {
-	// Primary is asked first.
+	// Primary is the model that is tried first.
 	Primary string `yaml:"primary"`
-	// Fallbacks are asked in order if it cannot answer.
+	// Fallbacks are the models that are tried next, in order.
 	Fallbacks []string `yaml:"fallbacks"`
-	// Method is the model's method for a task type of your own, which only
-	// ExecuteTask reaches.
+	// Method is the engine's method for a task that the configuration adds. Only
+	// ExecuteTask runs such tasks.
 	Method string `yaml:"method"`
 }
 
-// Priority is the name of a gatewayv1.Priority in lower case.
+// Priority is the name of a gatewayv1.Priority, in lower case.
 type Priority string
 
-// Proto returns the API's value.
+// Proto returns the value of the API.
 func (p Priority) Proto() gatewayv1.Priority {
 	switch p {
 	case "low":
@@ -208,7 +212,7 @@ func (t Task) Candidates() []string {
 	return append([]string{t.Primary}, t.Fallbacks...)
 }
 
-// ModelTasks returns the task types that a model is routed for, sorted.
+// ModelTasks returns the names of the tasks that a model serves, sorted.
 func (c *Config) ModelTasks(model string) []string {
 	var tasks []string
 	for _, name := range slices.Sorted(maps.Keys(c.Tasks)) {
@@ -219,19 +223,19 @@ func (c *Config) ModelTasks(model string) []string {
 	return tasks
 }
 
-// builtInEngine is the name of the engine that is built into the gateway.
+// builtInEngine is the name of the engine that is part of the server.
 const builtInEngine = "gemini"
 
-// InProcess tells whether an engine runs in the gateway's own process: it is
-// built in, and the configuration names no program for it.
+// InProcess reports whether an engine runs in the server's process: it is built in,
+// and the configuration names no program for it.
 func (c *Config) InProcess(engine string) bool {
 	return engine == builtInEngine && len(c.Engines[engine].Command) == 0
 }
 
-// MemoryBudgetBytes is the budget in bytes.
+// MemoryBudgetBytes returns the memory budget in bytes.
 func (c *Config) MemoryBudgetBytes() int64 { return c.MaxMemoryMB << 20 }
 
-// loopback tells whether only this machine can reach the address.
+// loopback reports whether only this machine can reach the address.
 func loopback(address string) bool {
 	if network, _ := SplitListen(address); network == "unix" {
 		return true
@@ -244,7 +248,7 @@ func loopback(address string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// SplitListen splits a listen address into what net.Listen takes.
+// SplitListen splits a listen address into the arguments of net.Listen.
 func SplitListen(address string) (network, addr string) {
 	const unix = "unix:"
 	if len(address) > len(unix) && address[:len(unix)] == unix {

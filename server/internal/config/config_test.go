@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// load reads a configuration as a process in dir would, on a big machine.
+// load loads a configuration in a new directory, for a machine with 64 GiB.
 func load(t *testing.T, yaml string, environ []string, flags Overrides) (*Config, error) {
 	t.Helper()
 	t.Chdir(t.TempDir())
@@ -34,7 +34,7 @@ func write(t *testing.T, name, content string) {
 	}
 }
 
-func TestDefaultsAreTheOriginalsTable(t *testing.T) {
+func TestDefaultsAreThoseOfThePythonGateway(t *testing.T) {
 	cfg, err := load(t, "", nil, Overrides{})
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +49,7 @@ func TestDefaultsAreTheOriginalsTable(t *testing.T) {
 	}{
 		"qwen":    {256, "critical", 10 * time.Minute}, // the starter, not the 3500 MB of Qwen3-1.7B
 		"whisper": {400, "normal", 5 * time.Minute},    // the starter, not the 500 MB of base
-		"piper":   {192, "normal", 5 * time.Minute},    // the starter; a medium voice takes more than the original's 100 MB
+		"piper":   {192, "normal", 5 * time.Minute},    // the starter; a medium voice takes more than the Python gateway's 100 MB
 		"hubert":  {512, "low", 3 * time.Minute},       // the starter, not the 2000 MB of HuBERT-large
 		"gemini":  {10, "high", 30 * time.Minute},
 	}
@@ -63,8 +63,8 @@ func TestDefaultsAreTheOriginalsTable(t *testing.T) {
 		t.Errorf("order %v", cfg.ModelOrder)
 	}
 	routes := map[string]string{
-		"chat": "qwen", "grammar": "qwen", "response": "qwen", "stt": "whisper", "transcribe": "whisper",
-		"tts": "piper", "synthesize": "piper", "pronunciation": "hubert", "explain_vi": "gemini", "vietnamese": "gemini",
+		"chat": "qwen", "grammar": "qwen", "respond": "qwen", "transcribe": "whisper",
+		"synthesize": "piper", "pronunciation": "hubert", "explain_vietnamese": "gemini",
 	}
 	for task, model := range routes {
 		if got := cfg.Tasks[task].Primary; got != model {
@@ -75,11 +75,11 @@ func TestDefaultsAreTheOriginalsTable(t *testing.T) {
 		t.Errorf("tasks %v", slices.Sorted(maps.Keys(cfg.Tasks)))
 	}
 	if cfg.Models["gemini"].Absent == "" {
-		t.Error("gemini is served without a key")
+		t.Error("gemini is served although there is no key")
 	}
 }
 
-func TestEveryLayerIsAboveTheOneBefore(t *testing.T) {
+func TestFlagsOverrideVariablesOverrideTheFile(t *testing.T) {
 	file := "max_memory_mb: 1000\ngrpc_listen: 127.0.0.1:1\nhttp_listen: 127.0.0.1:2\ndevice: cuda\n"
 	listen := "127.0.0.1:3"
 	cfg, err := load(t, file,
@@ -96,8 +96,8 @@ func TestEveryLayerIsAboveTheOneBefore(t *testing.T) {
 	}
 }
 
-// Whoever changes one key of the built-in cloud need not say again that it is one.
-func TestBuiltInCloudStaysACloud(t *testing.T) {
+// A file that sets one key of the engine gemini need not repeat the others.
+func TestBuiltInEngineStaysInTheCloud(t *testing.T) {
 	cfg, err := load(t, "engines: {gemini: {max_concurrency: 2}}\n", []string{"GEMINI_API_KEY=k"}, Overrides{})
 	if err != nil {
 		t.Fatal(err)
@@ -107,16 +107,20 @@ func TestBuiltInCloudStaysACloud(t *testing.T) {
 		t.Errorf("%+v, %+v", cfg.Engines["gemini"], m)
 	}
 	if cfg.InProcess("llama") {
-		t.Error("llama runs in the gateway's process")
+		t.Error("llama runs in the server's process")
 	}
 	cfg, err = load(t, "engines: {gemini: {command: [my-gemini], cloud: true}}\n", []string{"GEMINI_API_KEY=k"}, Overrides{})
 	if err != nil || cfg.InProcess("gemini") {
-		t.Errorf("a program of one's own is passed over, %v", err)
+		t.Errorf("a program for the engine gemini is ignored, %v", err)
+	}
+	// Such an engine has its own account, so it needs no GEMINI_API_KEY.
+	cfg, err = load(t, "engines: {gemini: {command: [my-gemini], cloud: true}}\n", nil, Overrides{})
+	if err != nil || cfg.Models["gemini"].Absent != "" {
+		t.Errorf("a program of the user's own is absent: %q, %v", cfg.Models["gemini"].Absent, err)
 	}
 }
 
-// What is wrong with a key is told without the key.
-func TestErrorsDoNotTellTheKey(t *testing.T) {
+func TestErrorsDoNotContainTheKey(t *testing.T) {
 	_, err := load(t, "", []string{"GEMINI_API_KEY=very secret"}, Overrides{})
 	if err == nil || strings.Contains(err.Error(), "very") {
 		t.Errorf("%v", err)
@@ -137,16 +141,23 @@ func TestErrorsNameThePlaceAndTheRemedy(t *testing.T) {
 		"unknown engine":     {"models: {a: {engine: lama, path: x}}\n", nil, []string{"models.a", `"llama"`}},
 		"no path":            {"models: {a: {engine: llama}}\n", nil, []string{"models.a has no path"}},
 		"unknown model":      {"tasks: {chat: {primary: qwne}}\n", nil, []string{"tasks.chat", `"qwen"`}},
-		"task without model": {"tasks: {chat: {}}\n", nil, []string{"tasks.chat names no model"}},
-		"own task":           {"tasks: {chatt: {primary: qwen}}\n", nil, []string{"tasks.chatt", `"chat"`}},
-		"priority":           {"models: {a: {engine: llama, path: x, priority: hihg}}\n", nil, []string{`"high"`}},
-		"open address":       {"grpc_listen: 0.0.0.0:50051\n", nil, []string{"grpc_listen", "allow_unauthenticated"}},
-		"all addresses":      {"http_listen: :8001\n", nil, []string{"http_listen", "allow_unauthenticated"}},
-		"bad address":        {"http_listen: here\n", nil, []string{"http_listen", "host:port"}},
-		"environment":        {"", []string{"MAX_MEMORY_MB=8G"}, []string{"MAX_MEMORY_MB", `"8G"`}},
-		"device":             {"", []string{"MODEL_DEVICE=gpu"}, []string{"device", `"gpu"`, "cuda"}},
-		"no memory":          {"max_memory_mb: 0\n", nil, []string{"max_memory_mb"}},
-		"too many threads":   {"cpu_threads: 4294967297\n", nil, []string{"cpu_threads", "65536"}},
+		"task without model": {"tasks: {chat: {}}\n", nil, []string{"tasks.chat has no model"}},
+		"unknown task":       {"tasks: {chatt: {primary: qwen}}\n", nil, []string{"tasks.chatt", `"chat"`, "tasks.chatt.method"}},
+		"unknown task of a model": {
+			"models: {a: {engine: llama, path: x, tasks: [chatt]}}\n", nil, []string{"models.a.tasks", `"chatt"`, `did you mean "chat"`},
+		},
+		"unknown model of an alias": {"tasks: {stt: {primary: whispr}}\n", nil, []string{"tasks.stt:", `"whisper"`}},
+		"a task under two names": {
+			"tasks: {transcribe: {primary: whisper}, stt: {primary: gemini}}\n", nil, []string{"tasks.stt and tasks.transcribe", "keep one"},
+		},
+		"priority":         {"models: {a: {engine: llama, path: x, priority: hihg}}\n", nil, []string{`"high"`}},
+		"open address":     {"grpc_listen: 0.0.0.0:50051\n", nil, []string{"grpc_listen", "allow_unauthenticated"}},
+		"all addresses":    {"http_listen: :8001\n", nil, []string{"http_listen", "allow_unauthenticated"}},
+		"bad address":      {"http_listen: here\n", nil, []string{"http_listen", "host:port"}},
+		"environment":      {"", []string{"MAX_MEMORY_MB=8G"}, []string{"MAX_MEMORY_MB", `"8G"`}},
+		"device":           {"", []string{"MODEL_DEVICE=gpu"}, []string{"device", `"gpu"`, "cuda"}},
+		"no memory":        {"max_memory_mb: 0\n", nil, []string{"max_memory_mb"}},
+		"too many threads": {"cpu_threads: 4294967297\n", nil, []string{"cpu_threads", "65536"}},
 		"a model's bounds": {
 			"models: {a: {engine: llama, path: x, memory_mb: 8796093022208, threads: 4294967297, max_concurrency: -1, queue: 1048577}}\n", nil,
 			[]string{"models.a.memory_mb", "models.a.threads", "models.a.max_concurrency", "models.a.queue"},
@@ -182,7 +193,7 @@ func TestErrorsNameThePlaceAndTheRemedy(t *testing.T) {
 	}
 }
 
-func TestOpenAddressIsPossibleWhenAskedFor(t *testing.T) {
+func TestOpenAddressCanBeAllowed(t *testing.T) {
 	yes := true
 	for name, src := range map[string]struct {
 		yaml  string
@@ -222,8 +233,8 @@ tasks:
 	if got := cfg.Tasks["translate"].Candidates(); !slices.Equal(got, []string{"small", "big"}) {
 		t.Errorf("translate goes to %v", got)
 	}
-	if _, ok := cfg.Tasks["stt"]; ok {
-		t.Error("stt is routed although no model is left for it")
+	if _, ok := cfg.Tasks["transcribe"]; ok {
+		t.Error("transcribe is routed although no model is left for it")
 	}
 	if _, ok := cfg.Engines["llama"]; !ok {
 		t.Error("the built-in engines are gone")
@@ -236,7 +247,38 @@ tasks:
 	}
 }
 
-func TestBudgetIsWhatTheMachineHas(t *testing.T) {
+// Configuration files may name tasks as the Python gateway did.
+func TestAliasesOfTasksAreAccepted(t *testing.T) {
+	cfg, err := load(t, `
+models:
+  a: {engine: llama, path: /m/a, tasks: [response, explain_vi]}
+  b: {engine: whisper, path: /m/b, tasks: [stt]}
+tasks:
+  stt: {primary: a}
+  transcribe: {primary: a, fallbacks: []}
+  tts: {primary: b}
+  vietnamese: {primary: b}
+`, nil, Overrides{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string][]string{
+		"respond": {"a"}, "explain_vietnamese": {"b", "a"}, "transcribe": {"a", "b"}, "synthesize": {"b"},
+	}
+	for name, models := range want {
+		if got := cfg.Tasks[name].Candidates(); !slices.Equal(got, models) {
+			t.Errorf("%s goes to %v, want %v", name, got, models)
+		}
+	}
+	if len(cfg.Tasks) != len(want) {
+		t.Errorf("tasks %v", slices.Sorted(maps.Keys(cfg.Tasks)))
+	}
+	if got := cfg.ModelTasks("b"); !slices.Equal(got, []string{"explain_vietnamese", "synthesize", "transcribe"}) {
+		t.Errorf("tasks of b: %v", got)
+	}
+}
+
+func TestBudgetIsLoweredToTheMachinesMemory(t *testing.T) {
 	cfg, err := Load(Source{Machine: func() Machine { return Machine{MemoryBytes: 2 << 30, Threads: 1} }})
 	if err != nil {
 		t.Fatal(err)
@@ -246,7 +288,7 @@ func TestBudgetIsWhatTheMachineHas(t *testing.T) {
 	}
 }
 
-func TestBudgetFitsItsTypeWhereTheMachineTellsNothing(t *testing.T) {
+func TestBudgetIsLimitedIfTheMachinesMemoryIsUnknown(t *testing.T) {
 	huge := int64(1) << 44 // its bytes do not fit 63 bits
 	_, err := Load(Source{Flags: Overrides{MaxMemoryMB: &huge}, Machine: func() Machine { return Machine{Threads: 1} }})
 	if err == nil || !strings.Contains(err.Error(), "max_memory_mb") {
@@ -254,7 +296,7 @@ func TestBudgetFitsItsTypeWhereTheMachineTellsNothing(t *testing.T) {
 	}
 }
 
-func TestMemoryLimitIsTheSmallestThatBinds(t *testing.T) {
+func TestMemoryLimitIsTheSmallestOfAll(t *testing.T) {
 	root := t.TempDir()
 	write(t, filepath.Join(root, "proc/meminfo"), "MemTotal:       8388608 kB\nMemFree: 1 kB\n")
 	if got := memoryLimit(root); got != 8<<30 {

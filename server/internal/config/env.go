@@ -7,13 +7,15 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/lexilingo/modelgateway/internal/suggest"
 )
 
-// envPrefix begins the variables that are this program's own.
+// envPrefix is the prefix of the server's own variables.
 const envPrefix = "MODELGATEWAY_"
 
-// modelEnv holds the original gateway's variables about single models. They are
-// applied once directories and models are known.
+// modelEnv has the Python gateway's variables for single models. They are applied
+// after the directories and the models are known.
 type modelEnv struct {
 	qwenPath, qwenID         string
 	whisperPath, whisperSize string
@@ -21,33 +23,32 @@ type modelEnv struct {
 	hubertID                 string
 }
 
-// Variable is an environment variable that is understood.
+// Variable is an environment variable that the server reads.
 type Variable struct {
-	// Name of the variable.
+	// Name is the name of the variable.
 	Name string
-	// Meaning in one line, for the documentation.
+	// Meaning is one line for the documentation.
 	Meaning string
 
 	apply func(c *Config, m *modelEnv, value string) error
 }
 
-// Variables returns every variable that is understood, the original gateway's
-// first.
+// Variables returns all variables, those of the Python gateway first.
 func Variables() []Variable {
-	return append(originalVariables(), ownVariables()...)
+	return append(pythonVariables(), ownVariables()...)
 }
 
-func originalVariables() []Variable {
+func pythonVariables() []Variable {
 	return []Variable{
 		{"MAX_MEMORY_MB", "memory budget of all models together, in MiB", maxMemory},
-		{"QWEN_MODEL_PATH", "GGUF file of the model qwen, or the folder that holds it", ofModel(func(m *modelEnv) *string { return &m.qwenPath })},
-		{"QWEN_MODEL_ID", "hub name of the model qwen; a GGUF file of that name is looked for in the models directory", ofModel(func(m *modelEnv) *string { return &m.qwenID })},
+		{"QWEN_MODEL_PATH", "GGUF file of the model qwen, or its directory", ofModel(func(m *modelEnv) *string { return &m.qwenPath })},
+		{"QWEN_MODEL_ID", "hub name of the model qwen; the models directory is searched for a GGUF file of that name", ofModel(func(m *modelEnv) *string { return &m.qwenID })},
 		{"WHISPER_MODEL_SIZE", "size of the model whisper (tiny, base, small, medium, large-v3 …)", ofModel(func(m *modelEnv) *string { return &m.whisperSize })},
-		{"WHISPER_MODEL_PATH", "whisper.cpp file of the model whisper, or the folder that holds ggml-SIZE.bin", ofModel(func(m *modelEnv) *string { return &m.whisperPath })},
-		{"PIPER_MODEL_PATH", "voice file (.onnx) of the model piper, or the folder that holds it", ofModel(func(m *modelEnv) *string { return &m.piperPath })},
-		{"PIPER_VOICE", "voice of the model piper; VOICE.onnx is looked for in the models directory", ofModel(func(m *modelEnv) *string { return &m.piperVoice })},
-		{"HUBERT_MODEL_ID", "hub name of the model hubert; a folder of that name is looked for in the models directory", ofModel(func(m *modelEnv) *string { return &m.hubertID })},
-		{"GEMINI_API_KEY", "key of the Gemini API; without it there is no cloud fallback", text(func(c *Config) *string { return &c.Gemini.APIKey })},
+		{"WHISPER_MODEL_PATH", "whisper.cpp file of the model whisper, or the directory of ggml-SIZE.bin", ofModel(func(m *modelEnv) *string { return &m.whisperPath })},
+		{"PIPER_MODEL_PATH", "voice file (.onnx) of the model piper, or its directory", ofModel(func(m *modelEnv) *string { return &m.piperPath })},
+		{"PIPER_VOICE", "voice of the model piper; piper/VOICE.onnx in the models directory", ofModel(func(m *modelEnv) *string { return &m.piperVoice })},
+		{"HUBERT_MODEL_ID", "hub name of the model hubert; the directory of that name in the models directory", ofModel(func(m *modelEnv) *string { return &m.hubertID })},
+		{"GEMINI_API_KEY", "key of the Gemini API; without it there is no fallback in the cloud", text(func(c *Config) *string { return &c.Gemini.APIKey })},
 		{"MODEL_DEVICE", "auto, cpu, cuda or mps", text(func(c *Config) *string { return &c.Device })},
 	}
 }
@@ -55,21 +56,21 @@ func originalVariables() []Variable {
 func ownVariables() []Variable {
 	return []Variable{
 		{envPrefix + "CONFIG", "configuration file", func(*Config, *modelEnv, string) error { return nil }},
-		{envPrefix + "ADDR", "server that the command line calls; nothing to a server", func(*Config, *modelEnv, string) error { return nil }},
+		{envPrefix + "ADDR", "server that the command line calls; the server ignores it", func(*Config, *modelEnv, string) error { return nil }},
 		{envPrefix + "GRPC_LISTEN", "gRPC address", text(func(c *Config) *string { return &c.GRPCListen })},
 		{envPrefix + "HTTP_LISTEN", "HTTP address", text(func(c *Config) *string { return &c.HTTPListen })},
-		{envPrefix + "ALLOW_UNAUTHENTICATED", "true permits other than loopback addresses without authentication", boolean(func(c *Config) *bool { return &c.AllowUnauthenticated })},
-		{envPrefix + "MODELS_DIR", "where relative model paths start", text(func(c *Config) *string { return &c.ModelsDir })},
-		{envPrefix + "STATE_DIR", "where learned sizes and times are kept", text(func(c *Config) *string { return &c.StateDir })},
-		{envPrefix + "ENGINES_DIR", "where engine programs are looked for first", text(func(c *Config) *string { return &c.EnginesDir })},
-		{envPrefix + "MAX_MEMORY_MB", "the same as MAX_MEMORY_MB, above it", maxMemory},
-		{envPrefix + "CPU_THREADS", "inference threads that may work at once", integer(func(c *Config) *int { return &c.CPUThreads })},
-		{envPrefix + "DEVICE", "the same as MODEL_DEVICE, above it", text(func(c *Config) *string { return &c.Device })},
-		{envPrefix + "DRAIN_TIMEOUT", "how long requests may go on after SIGTERM, e.g. 30s", duration(func(c *Config) *time.Duration { return &c.DrainTimeout })},
+		{envPrefix + "ALLOW_UNAUTHENTICATED", "true allows addresses that other machines can reach, without authentication", boolean(func(c *Config) *bool { return &c.AllowUnauthenticated })},
+		{envPrefix + "MODELS_DIR", "directory of relative model paths", text(func(c *Config) *string { return &c.ModelsDir })},
+		{envPrefix + "STATE_DIR", "directory of learned sizes and times", text(func(c *Config) *string { return &c.StateDir })},
+		{envPrefix + "ENGINES_DIR", "directory that is searched for engine programs before PATH", text(func(c *Config) *string { return &c.EnginesDir })},
+		{envPrefix + "MAX_MEMORY_MB", "the same as MAX_MEMORY_MB, and overrides it", maxMemory},
+		{envPrefix + "CPU_THREADS", "inference threads that may run at once", integer(func(c *Config) *int { return &c.CPUThreads })},
+		{envPrefix + "DEVICE", "the same as MODEL_DEVICE, and overrides it", text(func(c *Config) *string { return &c.Device })},
+		{envPrefix + "DRAIN_TIMEOUT", "how long requests may continue after SIGTERM, e.g. 30s", duration(func(c *Config) *time.Duration { return &c.DrainTimeout })},
 		{envPrefix + "LOG_LEVEL", "debug, info, warn or error", text(func(c *Config) *string { return &c.Log.Level })},
 		{envPrefix + "LOG_FORMAT", "json, text or auto", text(func(c *Config) *string { return &c.Log.Format })},
-		{envPrefix + "MAX_REQUEST_MB", "largest request message, in MiB", integer(func(c *Config) *int { return &c.Limits.MaxRequestMB })},
-		{envPrefix + "CORS_ORIGINS", "origins of web pages that may call, separated by commas", list(func(c *Config) *[]string { return &c.CORS.AllowedOrigins })},
+		{envPrefix + "MAX_REQUEST_MB", "size limit of a request message, in MiB", integer(func(c *Config) *int { return &c.Limits.MaxRequestMB })},
+		{envPrefix + "CORS_ORIGINS", "origins of web pages that may call the server, separated by commas", list(func(c *Config) *[]string { return &c.CORS.AllowedOrigins })},
 		{"OTEL_EXPORTER_OTLP_ENDPOINT", "OTLP/gRPC address for traces", text(func(c *Config) *string { return &c.Telemetry.OTLPEndpoint })},
 	}
 }
@@ -84,9 +85,9 @@ func parseEnviron(environ []string) map[string]string {
 	return env
 }
 
-// applyEnv applies the variables that are set and not empty. Variables with the
-// program's prefix that it does not know only warn: container platforms make
-// such names themselves.
+// applyEnv applies the variables that are set and not empty. Unknown variables with
+// the server's prefix are only warnings, because container platforms add variables
+// with such names.
 func (c *Config) applyEnv(env map[string]string, models *modelEnv) error {
 	var errs []error
 	var known []string
@@ -100,14 +101,15 @@ func (c *Config) applyEnv(env map[string]string, models *modelEnv) error {
 	}
 	for name := range env {
 		if strings.HasPrefix(name, envPrefix) && !slices.Contains(known, name) && !platformMade(name) {
-			c.Warnings = append(c.Warnings, fmt.Sprintf("environment variable %s is not known%s", name, suggestion(name, known)))
+			c.Warnings = append(c.Warnings, fmt.Sprintf("environment variable %s is unknown and ignored%s", name, suggest.DidYouMean(name, known)))
 		}
 	}
 	slices.Sort(c.Warnings)
 	return errors.Join(errs...)
 }
 
-// platformMade recognises what Kubernetes sets for a service of our name.
+// platformMade reports whether Kubernetes sets such a variable for a service with the
+// server's name.
 func platformMade(name string) bool {
 	rest := strings.TrimPrefix(name, envPrefix)
 	return strings.HasPrefix(rest, "SERVICE_") || strings.HasPrefix(rest, "PORT")
@@ -153,7 +155,7 @@ func boolean(field func(*Config) *bool) apply {
 	return func(c *Config, _ *modelEnv, value string) error {
 		b, err := strconv.ParseBool(value)
 		if err != nil {
-			return fmt.Errorf("%q is neither true nor false", value)
+			return fmt.Errorf("%q is not true or false", value)
 		}
 		*field(c) = b
 		return nil
@@ -164,7 +166,7 @@ func duration(field func(*Config) *time.Duration) apply {
 	return func(c *Config, _ *modelEnv, value string) error {
 		d, err := time.ParseDuration(value)
 		if err != nil {
-			return fmt.Errorf("%q is not a duration such as 30s or 5m", value)
+			return fmt.Errorf("%q is not a duration: write e.g. 30s or 5m", value)
 		}
 		*field(c) = d
 		return nil

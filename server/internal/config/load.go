@@ -12,7 +12,7 @@ import (
 	"github.com/lexilingo/modelgateway/configs"
 )
 
-// Overrides are command line flags; nil fields were not given.
+// Overrides are command line flags. A field is nil if its flag is not given.
 type Overrides struct {
 	GRPCListen           *string
 	HTTPListen           *string
@@ -26,20 +26,20 @@ type Overrides struct {
 	AllowUnauthenticated *bool
 }
 
-// Source says where a configuration comes from.
+// Source is where a configuration comes from.
 type Source struct {
-	// File is a YAML file; empty: MODELGATEWAY_CONFIG, else none.
+	// File is a YAML file. Empty: that of MODELGATEWAY_CONFIG, if it is set.
 	File string
-	// Environ holds "KEY=value" pairs, as os.Environ does.
+	// Environ is the environment, as os.Environ returns it.
 	Environ []string
-	// Flags are above everything else.
+	// Flags override everything else.
 	Flags Overrides
-	// Machine tells the machine's size; nil: the machine's own.
+	// Machine returns the size of the machine. Nil: that of this machine.
 	Machine func() Machine
 }
 
 // Load reads, merges, completes and checks the configuration. Its error names
-// everything that is wrong, for the operator.
+// everything that is wrong, in words for the operator.
 func Load(src Source) (*Config, error) {
 	cfg := &Config{}
 	order, err := decode("built-in configuration", configs.Default, cfg)
@@ -52,9 +52,9 @@ func Load(src Source) (*Config, error) {
 	if file == "" {
 		file = env["MODELGATEWAY_CONFIG"]
 	}
-	explicit := map[string]Task{}
+	fromFile := map[string]fileTask{}
 	if file != "" {
-		if explicit, err = cfg.overlayFile(file); err != nil {
+		if fromFile, err = cfg.overlayFile(file); err != nil {
 			return nil, err
 		}
 	}
@@ -68,25 +68,25 @@ func Load(src Source) (*Config, error) {
 	if machine == nil {
 		machine = thisMachine
 	}
-	if err := cfg.complete(machine(), explicit); err != nil {
+	if err := cfg.complete(machine(), fromFile); err != nil {
 		return nil, err
 	}
 	if err := cfg.applyModelEnv(models); err != nil {
 		return nil, err
 	}
 	cfg.resolvePaths()
-	if err := cfg.check(explicit); err != nil {
+	if err := cfg.check(fromFile); err != nil {
 		return nil, err
 	}
 	return cfg, nil
 }
 
-// overlayFile puts a file above what is there. It returns the tasks that the
-// file itself routes.
-func (c *Config) overlayFile(name string) (map[string]Task, error) {
+// overlayFile lays a file over the built-in configuration. It returns the routes
+// that the file itself sets.
+func (c *Config) overlayFile(name string) (map[string]fileTask, error) {
 	text, err := os.ReadFile(name)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the configuration: %w", err)
+		return nil, fmt.Errorf("cannot read the configuration file: %w", err)
 	}
 	engines, models, tasks := c.Engines, c.Models, c.Tasks
 	c.Engines, c.Models, c.Tasks = nil, nil, nil
@@ -94,15 +94,21 @@ func (c *Config) overlayFile(name string) (map[string]Task, error) {
 	if err != nil {
 		return nil, err
 	}
-	explicit := maps.Clone(c.Tasks)
+	fromFile, err := fileTasks(name, c.Tasks)
+	if err != nil {
+		return nil, err
+	}
 	c.Engines = overlay(engines, c.Engines)
-	c.Tasks = overlay(tasks, c.Tasks)
+	c.Tasks = tasks
+	for task, route := range fromFile {
+		c.Tasks[task] = route.Task
+	}
 	if order == nil {
 		c.Models = models
 	} else {
 		c.ModelOrder = order
 	}
-	return explicit, nil
+	return fromFile, nil
 }
 
 func overlay[V any](below, above map[string]V) map[string]V {
@@ -139,14 +145,14 @@ const (
 	defaultQueue           = 256
 )
 
-// complete fills what depends on the machine or on other fields.
-func (c *Config) complete(m Machine, explicit map[string]Task) error {
+// complete sets the fields that depend on the machine or on other fields.
+func (c *Config) complete(m Machine, fromFile map[string]fileTask) error {
 	if c.CPUThreads == 0 {
 		c.CPUThreads = m.Threads
 	}
 	if limit := m.MemoryBytes >> 20; limit > 0 && c.MaxMemoryMB > limit {
 		c.Warnings = append(c.Warnings, fmt.Sprintf(
-			"max_memory_mb is lowered from %d to %d: this machine, or its cgroup, has no more", c.MaxMemoryMB, limit))
+			"max_memory_mb is lowered from %d to %d, because this machine or its cgroup has no more", c.MaxMemoryMB, limit))
 		c.MaxMemoryMB = limit
 	}
 	var err error
@@ -160,14 +166,14 @@ func (c *Config) complete(m Machine, explicit map[string]Task) error {
 	}
 	for name, engine := range c.Engines {
 		if c.InProcess(name) {
-			engine.Cloud = true // whoever changes another of its keys may leave it out
+			engine.Cloud = true // also if a file sets other keys of the engine
 			c.Engines[name] = engine
 		}
 	}
 	for name, model := range c.Models {
 		c.Models[name] = c.completeModel(model)
 	}
-	c.completeTasks(explicit)
+	c.completeTasks(fromFile)
 	return nil
 }
 
@@ -179,7 +185,7 @@ func (c *Config) completeModel(m Model) Model {
 		d := defaultIdleTimeout
 		m.IdleTimeout = &d
 	}
-	if m.Threads == 0 && !c.Engines[m.Engine].Cloud { // the cloud computes elsewhere
+	if m.Threads == 0 && !c.Engines[m.Engine].Cloud { // models in the cloud use no threads here
 		m.Threads = c.CPUThreads
 	}
 	if m.MaxConcurrency == 0 {
@@ -191,13 +197,13 @@ func (c *Config) completeModel(m Model) Model {
 	if m.ProgressTimeout == 0 {
 		m.ProgressTimeout = defaultProgressTimeout
 	}
-	if c.Engines[m.Engine].Cloud && m.Engine == builtInEngine && c.Gemini.APIKey == "" {
+	if c.Engines[m.Engine].Cloud && c.InProcess(m.Engine) && c.Gemini.APIKey == "" {
 		m.Absent = "GEMINI_API_KEY is not set"
 	}
 	return m
 }
 
-// stateDir returns the given directory, or the user's.
+// stateDir returns the given directory, or the default for this user.
 func stateDir(given string) (string, error) {
 	if given != "" {
 		return filepath.Abs(given)
@@ -207,14 +213,14 @@ func stateDir(given string) (string, error) {
 	}
 	home, err := os.UserHomeDir()
 	if err != nil {
-		return "", errors.New("state_dir is not set, and there is no home directory to put it in")
+		return "", errors.New("state_dir is not set and there is no home directory for its default: set state_dir or --state-dir")
 	}
 	return filepath.Join(home, ".local", "state", "modelgateway"), nil
 }
 
-// Machine is what the gateway may use.
+// Machine is what the server may use of the machine.
 type Machine struct {
-	// MemoryBytes is the physical memory or the cgroup's limit; 0: not known.
+	// MemoryBytes is the physical memory or the cgroup's limit. 0: unknown.
 	MemoryBytes int64
 	// Threads is the number of CPUs.
 	Threads int

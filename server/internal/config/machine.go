@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// memoryLimit returns the smaller of the machine's memory and the limits of the
-// cgroups that this process is in; 0 if neither can be read. root is "/".
+// memoryLimit returns the smallest of the machine's memory and the limits of this
+// process's cgroups, or 0 if none can be read. root is "/".
 func memoryLimit(root string) int64 {
 	limit := memTotal(filepath.Join(root, "proc/meminfo"))
 	for _, file := range cgroupLimitFiles(root) {
@@ -42,8 +42,8 @@ func memTotal(file string) int64 {
 	return 0
 }
 
-// cgroupLimitFiles lists the limit files of this process's cgroup and of all
-// above it: a parent's limit binds as well.
+// cgroupLimitFiles returns the limit files of this process's cgroup and of all its
+// parents, whose limits count too.
 func cgroupLimitFiles(root string) []string {
 	text, err := os.ReadFile(filepath.Join(root, "proc/self/cgroup"))
 	if err != nil {

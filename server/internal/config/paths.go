@@ -7,15 +7,19 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/lexilingo/modelgateway/engines/bundled"
+	"github.com/lexilingo/modelgateway/engines/llama/gguffile"
+	"github.com/lexilingo/modelgateway/internal/suggest"
 )
 
-// StarterScheme begins the paths of models that ship with the program.
+// StarterScheme is the prefix of the paths of starters.
 const StarterScheme = "starter:"
 
-// StarterDir is where the shipped models are unpacked.
+// StarterDir returns the directory into which the starters are unpacked.
 func (c *Config) StarterDir() string { return filepath.Join(c.StateDir, "starter") }
 
-// UsesStarter tells whether a model that ships is configured.
+// UsesStarter reports whether a starter is configured.
 func (c *Config) UsesStarter() bool {
 	for _, m := range c.Models {
 		if strings.HasPrefix(m.Path, StarterScheme) {
@@ -25,8 +29,8 @@ func (c *Config) UsesStarter() bool {
 	return false
 }
 
-// ResolveStarter says where the shipped models were unpacked: their paths by
-// file name.
+// ResolveStarter sets the paths of the unpacked starters. files has the paths by file
+// name.
 func (c *Config) ResolveStarter(files map[string]string) error {
 	for _, name := range c.ModelOrder {
 		m := c.Models[name]
@@ -36,15 +40,15 @@ func (c *Config) ResolveStarter(files map[string]string) error {
 		}
 		if m.ResolvedPath, ok = files[file]; !ok {
 			known := slices.Sorted(maps.Keys(files))
-			return fmt.Errorf("models.%s.path: no model %q ships with this program%s", name, file, suggestion(file, known))
+			return fmt.Errorf("models.%s.path: there is no starter %q%s", name, file, suggest.DidYouMean(file, known))
 		}
 		c.Models[name] = m
 	}
 	return nil
 }
 
-// applyModelEnv applies the original's variables about single models. The
-// model's own name is what the original called it.
+// applyModelEnv applies the Python gateway's variables for single models. The models
+// have the names that they had there.
 func (c *Config) applyModelEnv(env *modelEnv) error {
 	edits := []struct {
 		model, variables string
@@ -65,11 +69,11 @@ func (c *Config) applyModelEnv(env *modelEnv) error {
 		}
 		model, ok := c.Models[e.model]
 		if !ok {
-			c.Warnings = append(c.Warnings, fmt.Sprintf("environment variables %s: no model %q is configured", e.variables, e.model))
+			c.Warnings = append(c.Warnings, fmt.Sprintf("environment variables %s are ignored: no model %q is configured", e.variables, e.model))
 			continue
 		}
 		if strings.HasPrefix(model.Path, StarterScheme) {
-			// What was said of the starter does not hold for another file.
+			// These describe the starter.
 			model.Note = ""
 			model.MemoryMB = 0
 		}
@@ -79,8 +83,8 @@ func (c *Config) applyModelEnv(env *modelEnv) error {
 	return nil
 }
 
-// qwenPath prefers a path that exists to a name, and a name to a path that does
-// not exist: the original's example sets both, and downloaded what was missing.
+// qwenPath prefers a path that exists to a name, and a name to a path that does not
+// exist: the Python gateway's example sets both, and it downloaded missing files.
 func (c *Config) qwenPath(env *modelEnv) (string, error) {
 	if env.qwenPath != "" {
 		if _, err := os.Stat(c.absolute(env.qwenPath)); err == nil || env.qwenID == "" {
@@ -95,7 +99,7 @@ func (c *Config) qwenPath(env *modelEnv) (string, error) {
 	case len(found) == 1:
 		return found[0], nil
 	case len(found) > 1:
-		return "", fmt.Errorf("%d files in %s fit %q: %s; name one by QWEN_MODEL_PATH",
+		return "", fmt.Errorf("%d files in %s match %q: %s; set QWEN_MODEL_PATH to one of them",
 			len(found), c.ModelsDir, env.qwenID, strings.Join(baseNames(found), ", "))
 	case env.qwenPath != "":
 		return env.qwenPath, nil
@@ -134,8 +138,8 @@ func (c *Config) piperPath(env *modelEnv) string {
 	return ""
 }
 
-// resolvePaths makes every model's path absolute, and of a folder with one
-// GGUF file, that file.
+// resolvePaths sets the absolute paths of the models. A directory with one GGUF file
+// stands for that file.
 func (c *Config) resolvePaths() {
 	for name, m := range c.Models {
 		if m.Path == "" {
@@ -146,8 +150,8 @@ func (c *Config) resolvePaths() {
 		} else {
 			m.ResolvedPath = c.absolute(m.Path)
 		}
-		if m.Engine == "llama" && isDir(m.ResolvedPath) {
-			if files, _ := filepath.Glob(filepath.Join(m.ResolvedPath, "*.gguf")); len(files) == 1 {
+		if bundled.NameOf(c.Engines[m.Engine].Command) == bundled.Llama && isDir(m.ResolvedPath) {
+			if files := gguffile.InFolder(m.ResolvedPath); len(files) == 1 {
 				m.ResolvedPath = files[0]
 			}
 		}
@@ -155,8 +159,8 @@ func (c *Config) resolvePaths() {
 	}
 }
 
-// absolute resolves a path against the models directory, or, where only that
-// exists, against the working directory, as the original did.
+// absolute resolves a path against the models directory, or against the working
+// directory if the file exists only there, as the Python gateway did.
 func (c *Config) absolute(path string) string {
 	if filepath.IsAbs(path) {
 		return filepath.Clean(path)
@@ -176,9 +180,9 @@ func (c *Config) absolute(path string) string {
 	return inModels
 }
 
-// findByName lists the files of the models directory whose name is the given
-// one, or goes on after it with other than a letter or digit, as
-// "Qwen3-1.7B-Q8_0.gguf" does after "Qwen3-1.7B". An exact match is alone.
+// findByName returns the files of the models directory with the given name. If there
+// is none, it returns those whose name continues with a dash, an underscore or a dot,
+// such as "Qwen3-1.7B-Q8_0.gguf" for "Qwen3-1.7B".
 func (c *Config) findByName(name, extension string) []string {
 	var found []string
 	for _, pattern := range []string{"*" + extension, filepath.Join("*", "*"+extension)} {
@@ -203,7 +207,7 @@ func (c *Config) findByName(name, extension string) []string {
 	return found
 }
 
-// hubName is the last part of a hub's model name: "Qwen3-1.7B" of
+// hubName returns the last part of a model's name on a hub: "Qwen3-1.7B" of
 // "Qwen/Qwen3-1.7B".
 func hubName(id string) string { return id[strings.LastIndex(id, "/")+1:] }
 

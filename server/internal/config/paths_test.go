@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestOriginalVariablesFindFiles(t *testing.T) {
+func TestVariablesOfThePythonGatewayFindFiles(t *testing.T) {
 	dir := t.TempDir()
 	for _, f := range []string{
 		"models/qwen3-1.7b/model.gguf", "models/Qwen3-1.7B-Q8_0.gguf", "models/Qwen3-1.7Bx.gguf",
@@ -29,7 +29,7 @@ func TestOriginalVariablesFindFiles(t *testing.T) {
 		{[]string{"QWEN_MODEL_PATH=models/absent", "QWEN_MODEL_ID=qwen/qwen3-1.7b"}, "qwen", "models/Qwen3-1.7B-Q8_0.gguf"},
 		{[]string{"QWEN_MODEL_PATH=models/qwen3-1.7b", "QWEN_MODEL_ID=Qwen/Qwen2.5-1.5B-Instruct"}, "qwen", "models/qwen3-1.7b/model.gguf"},
 		{[]string{"QWEN_MODEL_ID=Qwen/Qwen2.5-1.5B-Instruct"}, "qwen", "models/Qwen2.5-1.5B-Instruct.gguf"},
-		{[]string{"QWEN_MODEL_PATH=two"}, "qwen", "models/two"}, // which of two is for the operator to say
+		{[]string{"QWEN_MODEL_PATH=two"}, "qwen", "models/two"}, // it cannot be one of the two files
 		{[]string{"WHISPER_MODEL_SIZE=small"}, "whisper", "models/whisper/ggml-small.bin"},
 		{[]string{"WHISPER_MODEL_SIZE=small", "WHISPER_MODEL_PATH=models/whisper"}, "whisper", "models/whisper/ggml-small.bin"},
 		{[]string{"WHISPER_MODEL_PATH=models/whisper"}, "whisper", "models/whisper/ggml-base.bin"},
@@ -52,7 +52,7 @@ func TestOriginalVariablesFindFiles(t *testing.T) {
 	}
 }
 
-func TestAnIDThatFitsSeveralFilesIsAnError(t *testing.T) {
+func TestAnIDThatMatchesSeveralFilesIsAnError(t *testing.T) {
 	t.Chdir(t.TempDir())
 	write(t, "models/Qwen3-4B-Q4.gguf", "x")
 	write(t, "models/Qwen3-4B-Q8.gguf", "x")

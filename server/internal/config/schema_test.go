@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/goccy/go-yaml"
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -83,7 +84,7 @@ func TestSchemaRefusesWhatLoadRefuses(t *testing.T) {
 	}
 }
 
-// The schema and the structs name the same keys at every level.
+// The schema and the structs have the same keys at every level.
 func TestSchemaHasEveryKey(t *testing.T) {
 	var schema struct {
 		Properties map[string]json.RawMessage
@@ -111,8 +112,24 @@ func TestSchemaHasEveryKey(t *testing.T) {
 	}
 }
 
-// Every key and variable is in the guide.
-func TestGuideNamesEverything(t *testing.T) {
+// The description of tasks names every task, for editors that show it.
+func TestSchemaNamesEveryTask(t *testing.T) {
+	var schema struct {
+		Properties map[string]struct{ Description string }
+	}
+	if err := json.Unmarshal(configs.Schema, &schema); err != nil {
+		t.Fatal(err)
+	}
+	named := strings.FieldsFunc(schema.Properties["tasks"].Description, func(r rune) bool { return r != '_' && !unicode.IsLetter(r) })
+	for _, name := range taskNames() {
+		if !slices.Contains(named, name) {
+			t.Errorf("the description of tasks does not name %s", name)
+		}
+	}
+}
+
+// docs/configuration.md names every key and every variable.
+func TestGuideNamesEveryKey(t *testing.T) {
 	guide, err := os.ReadFile("../../../docs/configuration.md")
 	if err != nil {
 		t.Fatal(err)

@@ -1,55 +1,58 @@
 package config
 
 import (
+	"errors"
+	"fmt"
+	"maps"
 	"slices"
+
+	"github.com/lexilingo/modelgateway/engines"
+	"github.com/lexilingo/modelgateway/internal/suggest"
 )
 
-// The task types of the original gateway, by the name that their RPC uses.
-const (
-	TaskChat          = "chat"
-	TaskGrammar       = "grammar"
-	TaskRespond       = "response"
-	TaskExplain       = "explain_vi"
-	TaskTranscribe    = "stt"
-	TaskSynthesize    = "tts"
-	TaskPronunciation = "pronunciation"
-)
+// fileTask is a route that the configuration file sets.
+type fileTask struct {
+	Task
+	// key is the task's name in the file, which may be an alias.
+	key string
+}
 
-// Aliases returns the original's second names of task types. An alias is routed
-// as its task is, unless the configuration routes it by itself.
-func Aliases() map[string]string {
-	return map[string]string{
-		"transcribe": TaskTranscribe,
-		"synthesize": TaskSynthesize,
-		"vietnamese": TaskExplain,
+// fileTasks returns the routes of a file by the canonical names of their tasks. A file
+// must not have different routes for two names of one task.
+func fileTasks(file string, tasks map[string]Task) (map[string]fileTask, error) {
+	routes := map[string]fileTask{}
+	var errs []error
+	for _, key := range slices.Sorted(maps.Keys(tasks)) {
+		name := engines.CanonicalTask(key)
+		if other, ok := routes[name]; ok && !sameRoute(other.Task, tasks[key]) {
+			errs = append(errs, fmt.Errorf("%s: tasks.%s and tasks.%s are two names of the task %s with different routes; keep one of them",
+				file, other.key, key, name))
+			continue
+		}
+		routes[name] = fileTask{Task: tasks[key], key: key}
 	}
+	return routes, errors.Join(errs...)
 }
 
-// BuiltinTasks returns the task types that have an RPC of their own, aliases
-// left out.
-func BuiltinTasks() []string {
-	return []string{TaskChat, TaskGrammar, TaskRespond, TaskExplain, TaskTranscribe, TaskSynthesize, TaskPronunciation}
+func sameRoute(a, b Task) bool {
+	return a.Primary == b.Primary && a.Method == b.Method && slices.Equal(a.Fallbacks, b.Fallbacks)
 }
 
-// completeTasks drops the built-in routes' models that a user's list does not
-// have, adds those that a model claims for itself, and copies routes to
-// aliases. Routes of the user's own are left for check to complain about.
-func (c *Config) completeTasks(explicit map[string]Task) {
+// completeTasks drops models that do not exist from the built-in routes, and adds
+// the tasks that models list themselves. It leaves the routes of the file alone:
+// check reports what is wrong with them.
+func (c *Config) completeTasks(fromFile map[string]fileTask) {
 	if c.Tasks == nil {
 		c.Tasks = map[string]Task{}
 	}
 	for name, task := range c.Tasks {
-		if _, own := explicit[name]; !own {
+		if _, ok := fromFile[name]; !ok {
 			c.Tasks[name] = c.withoutUnknown(task)
 		}
 	}
 	for _, model := range c.ModelOrder {
-		for _, name := range c.Models[model].Tasks {
-			if canonical, ok := Aliases()[name]; ok {
-				if _, own := c.Tasks[name]; !own {
-					name = canonical
-				}
-			}
+		for _, key := range c.Models[model].Tasks {
+			name := engines.CanonicalTask(key)
 			task := c.Tasks[name]
 			switch {
 			case task.Primary == "":
@@ -60,11 +63,6 @@ func (c *Config) completeTasks(explicit map[string]Task) {
 			c.Tasks[name] = task
 		}
 	}
-	for alias, name := range Aliases() {
-		if _, own := c.Tasks[alias]; !own {
-			c.Tasks[alias] = c.Tasks[name]
-		}
-	}
 	for name, task := range c.Tasks {
 		if len(task.Candidates()) == 0 {
 			delete(c.Tasks, name)
@@ -72,6 +70,7 @@ func (c *Config) completeTasks(explicit map[string]Task) {
 	}
 }
 
+// withoutUnknown returns a route without the models that are not configured.
 func (c *Config) withoutUnknown(t Task) Task {
 	kept := slices.DeleteFunc(slices.Clone(t.Candidates()), func(model string) bool {
 		_, ok := c.Models[model]
@@ -81,4 +80,52 @@ func (c *Config) withoutUnknown(t Task) Task {
 		return Task{Method: t.Method}
 	}
 	return Task{Primary: kept[0], Fallbacks: kept[1:], Method: t.Method}
+}
+
+// checkTasks checks the routes. Its errors name a task as the file does.
+func (c *Config) checkTasks(bad complain, fromFile map[string]fileTask) {
+	for _, model := range c.ModelOrder {
+		for _, name := range c.Models[model].Tasks {
+			if !builtIn(name) && c.Tasks[engines.CanonicalTask(name)].Method == "" {
+				bad("models.%s.tasks: no such task: %q%s%s", model, name, suggest.DidYouMean(name, taskNames()), ownTask(name))
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(fromFile)) {
+		route := fromFile[name]
+		if !builtIn(name) && route.Method == "" {
+			bad("tasks.%s: no such task%s%s", route.key, suggest.DidYouMean(route.key, taskNames()), ownTask(route.key))
+		}
+		if len(route.Candidates()) == 0 {
+			bad("tasks.%s has no model: set primary to the name of one", route.key)
+		}
+		for _, model := range route.Candidates() {
+			if _, ok := c.Models[model]; !ok {
+				bad("tasks.%s: no model %q is configured%s", route.key, model, suggest.DidYouMean(model, c.ModelOrder))
+			}
+		}
+	}
+}
+
+// ownTask is the end of the error about an unknown task.
+func ownTask(name string) string {
+	return fmt.Sprintf(" (for a task of your own, set tasks.%s.method)", name)
+}
+
+// builtIn reports whether the server has a handler for a task, which is named by
+// its canonical name or an alias.
+func builtIn(name string) bool {
+	task, ok := engines.LookupTask(name)
+	return ok && !task.ByMethod
+}
+
+// taskNames returns the names of the built-in tasks, aliases included.
+func taskNames() []string {
+	var names []string
+	for _, task := range engines.Tasks() {
+		if !task.ByMethod {
+			names = append(append(names, task.Name), task.Aliases...)
+		}
+	}
+	return names
 }

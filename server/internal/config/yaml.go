@@ -6,22 +6,23 @@ import (
 	"reflect"
 	"strings"
 
-	"github.com/agext/levenshtein"
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"github.com/lexilingo/modelgateway/internal/suggest"
 )
 
-// decode reads YAML into cfg, whose present values stand where the text says
-// nothing. name is for messages. models is the order of the models, nil if the
-// text has none.
+// decode decodes YAML into cfg. Values of cfg that the text does not set stay. name is
+// for messages. It returns the names of the models in order, or nil if the text has
+// no models.
 func decode(name string, text []byte, cfg *Config) (models []string, err error) {
 	file, err := parser.ParseBytes(text, 0)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %s", name, yaml.FormatError(err, false, true))
 	}
 	if len(file.Docs) > 1 {
-		return nil, fmt.Errorf("%s: more than one YAML document", name)
+		return nil, fmt.Errorf("%s: the file has more than one YAML document: keep one", name)
 	}
 	if len(file.Docs) == 0 || file.Docs[0].Body == nil {
 		return nil, nil
@@ -47,20 +48,19 @@ func decode(name string, text []byte, cfg *Config) (models []string, err error) 
 	return models, nil
 }
 
-// aliases complains of every alias: what it stands for would escape the checks
-// of keys, and a few of them can stand for gigabytes.
+// aliases returns an error for every YAML alias. Keys behind an alias would not be
+// checked, and a few aliases can expand to gigabytes.
 func aliases(name string, body ast.Node) []error {
 	var errs []error
 	for _, n := range ast.Filter(ast.AliasType, body) {
 		pos := n.GetToken().Position
-		errs = append(errs, fmt.Errorf("%s:%d:%d: aliases such as %s are not supported: write out what it stands for", name, pos.Line, pos.Column, n))
+		errs = append(errs, fmt.Errorf("%s:%d:%d: YAML aliases such as %s are not supported: write the value out", name, pos.Line, pos.Column, n))
 	}
 	return errs
 }
 
-// unknownKeys walks a document beside the type that it fills, and complains of
-// every key that the type does not have. goccy's strict mode stops at the first
-// and knows no better one.
+// unknownKeys returns an error for every key of a document that the type does not
+// have. The strict mode of goccy/go-yaml stops at the first and suggests no other.
 func unknownKeys(name string, node ast.Node, t reflect.Type) []error {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -89,22 +89,7 @@ func unknownKey(name string, entry *ast.MappingValueNode, fields map[string]refl
 		known = append(known, k)
 	}
 	pos := entry.Key.GetToken().Position
-	return fmt.Errorf("%s:%d:%d: unknown key %q%s", name, pos.Line, pos.Column, keyOf(entry), suggestion(keyOf(entry), known))
-}
-
-// suggestion names the known word nearest to the given one, if one is near.
-func suggestion(word string, known []string) string {
-	best, bestDistance := "", len(word)/2+2
-	for _, k := range known {
-		d := levenshtein.Distance(word, k, nil)
-		if d < bestDistance || d == bestDistance && k < best {
-			best, bestDistance = k, d
-		}
-	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf("; did you mean %q?", best)
+	return fmt.Errorf("%s:%d:%d: unknown key %q%s", name, pos.Line, pos.Column, keyOf(entry), suggest.DidYouMean(keyOf(entry), known))
 }
 
 func yamlFields(t reflect.Type) map[string]reflect.Type {
@@ -119,7 +104,7 @@ func yamlFields(t reflect.Type) map[string]reflect.Type {
 	return fields
 }
 
-// entries returns a mapping's entries, none for other nodes.
+// entries returns the entries of a mapping. It returns nil for other nodes.
 func entries(node ast.Node) []*ast.MappingValueNode {
 	switch n := node.(type) {
 	case *ast.MappingNode:

@@ -2,26 +2,30 @@ package httpserver
 
 import (
 	"bufio"
+	"encoding/base64"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
-	"golang.org/x/sync/semaphore"
+	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
+	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
-	"github.com/lexilingo/modelgateway/server/internal/config"
 )
 
-// A caller who stops in the middle of its body is answered and cut off, on
-// every surface, whether its handler reads bodies or not.
+// A client that stops in the middle of its body is answered and disconnected, on
+// every path, whether its handler reads bodies or not.
 func TestSlowBodiesAreCutOff(t *testing.T) {
-	url := serve(t, func(o *Options) { o.bodyPatience = 100 * time.Millisecond })
+	url := serve(t, func(o *Options) { o.bodyReadTimeout = 100 * time.Millisecond })
 	const sized = "Content-Length: 1000\r\n"
 	for name, request := range map[string]string{
 		"REST":     "POST /v1/chat HTTP/1.1\r\nContent-Type: application/json\r\n" + sized + "\r\n{\"me",
@@ -68,10 +72,10 @@ func TestSlowBodiesAreCutOff(t *testing.T) {
 	}
 }
 
-// Speech may pause, and answers may take longer than bodies.
-func TestStreamsUpwardsMayPause(t *testing.T) {
-	const patience = 50 * time.Millisecond
-	url := serve(t, func(o *Options) { o.bodyPatience = patience })
+// A stream may pause, and an answer may take longer than bodies may.
+func TestClientStreamsMayPause(t *testing.T) {
+	const timeout = 50 * time.Millisecond
+	url := serve(t, func(o *Options) { o.bodyReadTimeout = timeout })
 	conn, err := grpc.NewClient(strings.TrimPrefix(url, "http://"), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
@@ -88,7 +92,7 @@ func TestStreamsUpwardsMayPause(t *testing.T) {
 		if _, err := stream.Recv(); err != nil {
 			t.Fatal(err)
 		}
-		<-time.After(2 * patience) // the pause
+		<-time.After(2 * timeout) // the pause
 	}
 }
 
@@ -140,39 +144,93 @@ func TestTooLargeBodiesAre413(t *testing.T) {
 	}
 }
 
-func TestLargeBodiesShareABound(t *testing.T) {
-	entered, leave := make(chan struct{}, 1), make(chan struct{})
-	g := newBodyGuard(config.Limits{MaxRequestMB: 64}, semaphore.NewWeighted(12<<20), 0, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, err := io.Copy(io.Discard, r.Body); err == nil && r.Header.Get("Stay") != "" {
-			entered <- struct{}{}
-			<-leave
-		}
-	}))
-	server := httptest.NewServer(g)
-	defer server.Close()
-	large := strings.Repeat("x", 8<<20)
-	first := make(chan int, 1)
-	go func() {
-		resp, _ := send(t, http.MethodPost, server.URL+"/v1/transcribe", strings.NewReader(large), "Stay", "1")
-		first <- resp.StatusCode
-	}()
-	<-entered
-	for name, body := range map[string]io.Reader{
-		"known length": strings.NewReader(large), "chunked": io.MultiReader(strings.NewReader(large)),
+// Bytes that came fast do not pay for a long silence.
+func TestAStalledUploadIsCutOff(t *testing.T) {
+	url := serve(t, func(o *Options) { o.bodyReadTimeout = 3 * time.Second })
+	const head = "POST /v1/transcribe HTTP/1.1\nHost: localhost\nContent-Type: audio/wav\nContent-Length: 200000000\n\n"
+	resp, text := sendThenRead(t, url, head, 5<<20)
+	if resp.StatusCode != http.StatusRequestTimeout || !strings.Contains(text, "DEADLINE_EXCEEDED") {
+		t.Errorf("%d %s", resp.StatusCode, text)
+	}
+}
+
+// A client that sends everything before it reads gets its answer, although that
+// was known long before.
+func TestEarlyAnswerReachesClientThatSendsAllFirst(t *testing.T) {
+	url := serve(t, nil)
+	const size = 20 << 20
+	for name, c := range map[string]struct {
+		path, media string
+		want        int
+	}{
+		"unknown option": {"/v1/transcribe?bogus=1", "audio/wav", 400},
+		"no such model":  {"/v1/transcribe?model=nobody", "audio/wav", 404},
+		"too large":      {"/v1/chat", "application/json", 413},
+		"too large RPC":  {rpcChat, "application/json\nConnect-Protocol-Version: 1", 413},
 	} {
-		resp, e := send(t, http.MethodPost, server.URL+"/v1/transcribe", body)
-		if resp.StatusCode != http.StatusTooManyRequests || e.Reason != "QUEUE_FULL" || resp.Header.Get("Retry-After") != "1" {
-			t.Errorf("%s: %d %+v %v", name, resp.StatusCode, e, resp.Header)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			head := fmt.Sprintf("POST %s HTTP/1.1\nHost: localhost\nContent-Type: %s\nContent-Length: %d\n\n", c.path, c.media, size)
+			if resp, text := sendThenRead(t, url, head, size); resp.StatusCode != c.want || !resp.Close {
+				t.Errorf("%d, close %v: %s; want %d", resp.StatusCode, resp.Close, text, c.want)
+			}
+		})
+	}
+}
+
+// A route bounds its bodies whatever their Content-Type says, and whatever name
+// its path ends with: /v1/tasks/Transcribe is not the RPC Transcribe, whose body
+// has no bound.
+func TestContentTypeDoesNotChangeTheBounds(t *testing.T) {
+	url := serve(t, nil) // takes messages of 8 MiB, so bodies of 10.7 MiB
+	const size = 60 << 20
+	for _, media := range []string{"application/grpc", "application/grpc+proto", "application/grpc-web+proto", "application/connect+json"} {
+		for _, path := range []string{"/v1/tasks/Transcribe", "/v1/tasks/StreamTranscribe", "/v1/models/m:invoke", "/v1/chat"} {
+			for name, body := range map[string]io.Reader{
+				"known length": zeros(size), "chunked": io.MultiReader(zeros(size)),
+			} {
+				req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+path, body)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if name == "known length" {
+					req.ContentLength = size
+				}
+				req.Header.Set("Content-Type", media)
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				resp, err := http.DefaultTransport.RoundTrip(req)
+				if err != nil {
+					t.Fatal(err)
+				}
+				text, _ := io.ReadAll(resp.Body)
+				_ = resp.Body.Close()
+				runtime.ReadMemStats(&after)
+				if grew := after.TotalAlloc - before.TotalAlloc; grew > size {
+					t.Errorf("%s, %s, %s: %d bytes were allocated", path, media, name, grew)
+				}
+				checkTooLarge(t, resp, string(text))
+			}
 		}
 	}
-	if resp, _ := send(t, http.MethodPost, server.URL+"/v1/chat", strings.NewReader("small")); resp.StatusCode != http.StatusOK {
-		t.Errorf("a small one: %d", resp.StatusCode)
+}
+
+// checkTooLarge expects the error of a body that is too large, in the caller's
+// protocol.
+func checkTooLarge(t *testing.T, resp *http.Response, text string) {
+	t.Helper()
+	if resp.Header.Get("Grpc-Status") == "" {
+		if resp.StatusCode != http.StatusRequestEntityTooLarge || !strings.Contains(text, `"INVALID_REQUEST"`) || !strings.Contains(text, "too large") {
+			t.Errorf("%s, %s: %d %s", resp.Request.URL.Path, resp.Request.Header.Get("Content-Type"), resp.StatusCode, text)
+		}
+		return
 	}
-	close(leave)
-	if code := <-first; code != http.StatusOK {
-		t.Errorf("the first: %d", code)
+	details, err := base64.RawStdEncoding.DecodeString(resp.Header.Get("Grpc-Status-Details-Bin"))
+	var st spb.Status
+	if err == nil {
+		err = proto.Unmarshal(details, &st)
 	}
-	if !g.inFlight.TryAcquire(12 << 20) {
-		t.Error("not all was given back")
+	if err != nil || errs.ReasonOf(status.ErrorProto(&st)) != errs.InvalidRequest || !strings.Contains(st.GetMessage(), "too large") {
+		t.Errorf("%s, %s: %v %v", resp.Request.URL.Path, resp.Request.Header.Get("Content-Type"), err, resp.Header)
 	}
 }

@@ -10,15 +10,23 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"github.com/lexilingo/modelgateway/server/internal/httpserver/speech"
 )
 
-// crowded serves with room for 1 MiB of all large bodies and messages.
-func crowded(t *testing.T) string {
-	return serve(t, func(o *Options) { o.inFlight = 1 << 20 })
+// The sizes to which the server holds recordings and messages, in bytes.
+const (
+	readAheadBytes  = 256 << 10
+	maxMessageBytes = 1 << 20
+)
+
+// serveSmallPool serves with 1 MiB for all large bodies and messages.
+func serveSmallPool(t *testing.T) string {
+	return serve(t, func(o *Options) { o.poolBytes = 1 << 20 })
 }
 
-// wantRoom expects that everything is given back in the end.
-func wantRoom(t *testing.T, url string) {
+// expectReleased expects that all memory is released in the end.
+func expectReleased(t *testing.T, url string) {
 	t.Helper()
 	body := `{"messages":[{"role":"ROLE_USER","content":"` + strings.Repeat("x", 1000<<10) + `"}]}`
 	for until := time.Now().Add(time.Minute); time.Now().Before(until); {
@@ -26,17 +34,17 @@ func wantRoom(t *testing.T, url string) {
 			return
 		}
 	}
-	t.Error("not all was given back")
+	t.Error("not all memory was released")
 }
 
-// What is read ahead of recordings that do not come to their end is bounded for
-// all callers together, and small requests have room beside it.
-func TestRecordingsShareABound(t *testing.T) {
-	url := crowded(t)
-	const callers, room = 8, 4
-	codes := make(chan int, callers)
+// What is read ahead of recordings that do not end is bounded for all clients
+// together, and small requests pass beside it.
+func TestRecordingsShareMemory(t *testing.T) {
+	url := serveSmallPool(t)
+	const clients, room = 8, 4
+	codes := make(chan int, clients)
 	var conns []net.Conn
-	for range callers {
+	for range clients {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
 		if err != nil {
 			t.Fatal(err)
@@ -45,7 +53,7 @@ func TestRecordingsShareABound(t *testing.T) {
 		conns = append(conns, conn)
 		_ = conn.SetDeadline(time.Now().Add(time.Minute))
 		head := "POST /v1/transcribe HTTP/1.1\r\nHost: localhost\r\nContent-Type: audio/wav\r\nContent-Length: 10000000\r\n\r\n"
-		if _, err := io.Copy(conn, io.MultiReader(strings.NewReader(head), zeros(uploadAhead))); err != nil {
+		if _, err := io.Copy(conn, io.MultiReader(strings.NewReader(head), zeros(readAheadBytes))); err != nil {
 			t.Fatal(err)
 		}
 		go func() {
@@ -58,7 +66,7 @@ func TestRecordingsShareABound(t *testing.T) {
 			codes <- resp.StatusCode
 		}()
 	}
-	for range callers - room {
+	for range clients - room {
 		if code := <-codes; code != http.StatusTooManyRequests {
 			t.Errorf("beyond the bound: %d", code)
 		}
@@ -74,16 +82,16 @@ func TestRecordingsShareABound(t *testing.T) {
 			t.Errorf("within the bound: %d", code)
 		}
 	}
-	wantRoom(t, url)
+	expectReleased(t, url)
 }
 
-// So are messages over WebSockets that do not come to their end.
-func TestMessagesShareABound(t *testing.T) {
-	url := crowded(t)
+// The same holds for messages over WebSockets that do not end.
+func TestMessagesShareMemory(t *testing.T) {
+	url := serveSmallPool(t)
 	ends := make(chan error, 2)
 	var conns []*websocket.Conn
 	for range cap(ends) {
-		conn, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(url, "http")+transcribePath+"/ws", nil)
+		conn, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(url, "http")+speech.TranscribeSocketPath, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -94,7 +102,7 @@ func TestMessagesShareABound(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := io.Copy(w, zeros(maxSocketMessage-10)); err != nil {
+		if _, err := io.Copy(w, zeros(maxMessageBytes-10)); err != nil {
 			t.Fatal(err)
 		}
 		go func() {
@@ -112,13 +120,13 @@ func TestMessagesShareABound(t *testing.T) {
 		_ = conn.Close()
 	}
 	<-ends
-	wantRoom(t, url)
+	expectReleased(t, url)
 }
 
-// A message gives its room back when it has been sent on.
-func TestMessagesGiveTheirRoomBack(t *testing.T) {
-	url := crowded(t)
-	conn, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(url, "http")+transcribePath+"/ws?language=en", nil)
+// A message releases its memory when it has been sent on.
+func TestMessagesReleaseMemory(t *testing.T) {
+	url := serveSmallPool(t)
+	conn, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(url, "http")+speech.TranscribeSocketPath+"?language=en", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

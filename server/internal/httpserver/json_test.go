@@ -6,10 +6,12 @@ import (
 	"testing"
 
 	"github.com/gorilla/websocket"
+
+	"github.com/lexilingo/modelgateway/server/internal/httpserver/speech"
 )
 
-// A body is one message: what stands behind it is not dropped in silence, and what
-// is wrong is told in plain words, on every way to the JSON.
+// A body is one message: what follows it is an error, and errors of JSON are in
+// plain words, on every path that takes JSON.
 func TestJSONThatIsNotOneMessage(t *testing.T) {
 	url := serve(t, nil)
 	const plain, lines = "", "application/json"
@@ -25,9 +27,9 @@ func TestJSONThatIsNotOneMessage(t *testing.T) {
 		}
 	}
 	for path, messages := range map[string][]string{
-		transcribePath + "/ws":             {`{"nothing_such":1}`, `{} {}`},
-		transcribePath + "/ws?language=en": {`{"end":true} {}`, `{"end":true}x`},
-		synthesizePath + "/ws":             {`{"nothing_such":1}`, `{"text":"a"}x`},
+		speech.TranscribeSocketPath:                  {`{"nothing_such":1}`, `{} {}`},
+		speech.TranscribeSocketPath + "?language=en": {`{"end":true} {}`, `{"end":true}x`},
+		speech.SynthesizeSocketPath:                  {`{"nothing_such":1}`, `{"text":"a"}x`},
 	} {
 		for _, m := range messages {
 			conn, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(url, "http")+path, nil)
@@ -38,7 +40,7 @@ func TestJSONThatIsNotOneMessage(t *testing.T) {
 				t.Fatal(err)
 			}
 			text := ""
-			for !strings.Contains(text, `"error"`) && err == nil { // events of the config come first
+			for !strings.Contains(text, `"error"`) && err == nil { // events come first
 				var data []byte
 				_, data, err = conn.ReadMessage()
 				text = string(data)

@@ -5,9 +5,11 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/lexilingo/modelgateway/server/internal/httpserver/rest"
 )
 
-func TestWhatDoesNotExistAnswersInOneShape(t *testing.T) {
+func TestUnknownPathsAndMethodsAnswerInOneForm(t *testing.T) {
 	url := serve(t, nil)
 	for _, c := range []struct {
 		method, path string
@@ -28,7 +30,7 @@ func TestWhatDoesNotExistAnswersInOneShape(t *testing.T) {
 		{"POST", "/nothing", 404, ""},
 		{"POST", "/modelgateway.v1.ModelGatewayService/Nothing", 404, ""},
 		{"POST", "/modelgateway.v1.Nothing/Chat", 404, ""},
-		{"POST", rpcChat, 404, ""}, // without Connect's header it is no call
+		{"POST", rpcChat, 404, ""}, // not Connect, without its header
 	} {
 		resp, e := send(t, c.method, url+c.path, strings.NewReader("{}"), "Content-Type", "application/json")
 		if resp.StatusCode != c.want || resp.Header.Get("Allow") != c.allow || resp.Header.Get("Content-Type") != "application/json" {
@@ -44,9 +46,9 @@ func TestWhatDoesNotExistAnswersInOneShape(t *testing.T) {
 	}
 }
 
-func TestStreamsAreNamedWhatTheyAre(t *testing.T) {
+func TestStreamContentTypes(t *testing.T) {
 	url := serve(t, nil)
-	for accept, want := range map[string]string{"": "application/x-ndjson", "application/json": "application/x-ndjson", eventStream: eventStream} {
+	for accept, want := range map[string]string{"": "application/x-ndjson", "application/json": "application/x-ndjson", rest.EventStream: rest.EventStream} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/v1/chat:stream", strings.NewReader(chatJSON))
 		if err != nil {
 			t.Fatal(err)

@@ -1,11 +1,21 @@
-// Package httpserver is everything that the gateway serves over HTTP: REST,
-// gRPC-Web and Connect in front of the same gRPC server, health, metrics and
-// documentation.
+// Package httpserver assembles the HTTP server: REST, gRPC-Web and Connect in
+// front of the gRPC server of this process, speech as bodies and WebSockets,
+// health, metrics and documentation.
+//
+// routes.go has every path. The packages below have one concern each:
+//
+//   - bodies bounds the bodies of requests
+//   - inflight bounds the memory that all requests together hold
+//   - rest serves the RPCs as JSON, gRPC-Web and Connect
+//   - speech serves audio that is not JSON
+//   - sockets serves WebSockets
+//   - pages serves health and the API description
+//   - reply writes errors in the caller's protocol
 package httpserver
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"log"
 	"log/slog"
 	"net"
@@ -13,61 +23,71 @@ import (
 	"strings"
 	"time"
 
-	"connectrpc.com/vanguard"
-	"github.com/rs/cors"
-	"golang.org/x/sync/semaphore"
 	"google.golang.org/grpc"
 
-	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 	"github.com/lexilingo/modelgateway/server/internal/config"
+	"github.com/lexilingo/modelgateway/server/internal/httpserver/bodies"
+	"github.com/lexilingo/modelgateway/server/internal/httpserver/inflight"
+	"github.com/lexilingo/modelgateway/server/internal/httpserver/pages"
+	"github.com/lexilingo/modelgateway/server/internal/httpserver/sockets"
 )
 
 const (
-	// headerTimeout is how long a client may take over its headers.
+	// headerTimeout is how long a client may take to send its headers.
 	headerTimeout = 10 * time.Second
-	// idleTimeout closes connections without a request.
+	// idleTimeout is how long a connection may stay open without a request.
 	idleTimeout = 2 * time.Minute
 )
 
-// Options are what the HTTP side needs.
+// Options configure the HTTP server. All exported fields but Limits, CORS and
+// Version are required.
 type Options struct {
-	// Conn leads to the gRPC server inside this process.
+	// Conn is a connection to the gRPC server of this process.
 	Conn *grpc.ClientConn
 	// GRPC is that server.
 	GRPC *grpc.Server
-	// State tells how the gateway is.
-	State State
-	// Metrics serves them.
+	// State is what the health pages show.
+	State pages.State
+	// Metrics serves /metrics.
 	Metrics http.Handler
-	// Limits protect the server.
+	// Limits protect the server from its clients.
 	Limits config.Limits
-	// CORS says which pages may call.
+	// CORS has the origins whose pages may call.
 	CORS config.CORS
-	// Version of the gateway.
+	// Version is that of the program.
 	Version string
-	// Log takes the server's own troubles.
+	// Log takes what net/http logs.
 	Log *slog.Logger
 
-	bodyPatience time.Duration // shorter in tests
-	socketIdle   time.Duration // shorter in tests
-	inFlight     int64         // bytes of all large bodies and messages; fewer in tests
+	bodyReadTimeout   time.Duration // shorter in tests
+	socketIdleTimeout time.Duration // shorter in tests
+	poolBytes         int64         // of all large bodies and messages; fewer in tests
 }
 
-// New makes the HTTP server. ctx is that of every request.
+// Server is the HTTP server with its WebSockets.
+type Server struct {
+	*http.Server
+	sockets *sockets.Set
+}
+
+// New returns a server that does not listen yet. ctx is the context of every
+// request.
 func New(ctx context.Context, opts Options) (*Server, error) {
-	inFlight := newInFlight(opts.Limits)
-	if opts.inFlight > 0 {
-		inFlight = semaphore.NewWeighted(opts.inFlight)
+	pool := bodies.NewPool(opts.Limits)
+	if opts.poolBytes > 0 {
+		pool = inflight.NewPool(opts.poolBytes)
 	}
-	sockets := newSockets(opts.Limits.SlowReaderTimeout, opts.socketIdle, inFlight)
-	handler, err := routes(ctx, opts, sockets, inFlight)
+	set := sockets.NewSet(sockets.Options{
+		WriteTimeout: opts.Limits.SlowReaderTimeout, IdleTimeout: opts.socketIdleTimeout, Pool: pool,
+	})
+	handler, err := newHandler(ctx, opts, set, pool)
 	if err != nil {
 		return nil, err
 	}
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true)
-	return &Server{sockets: sockets, Server: &http.Server{
+	return &Server{sockets: set, Server: &http.Server{
 		Handler:           handler,
 		Protocols:         &protocols,
 		ReadHeaderTimeout: headerTimeout,
@@ -83,96 +103,26 @@ func New(ctx context.Context, opts Options) (*Server, error) {
 	}}, nil
 }
 
-// routes puts the surfaces side by side.
-func routes(ctx context.Context, opts Options, sockets *sockets, inFlight *semaphore.Weighted) (http.Handler, error) {
-	methods, err := newREST(ctx, opts.Conn)
-	if err != nil {
-		return nil, err
-	}
-	rest := shapeErrors(methods)
-	rpc, err := newRPC(opts)
-	if err != nil {
-		return nil, err
-	}
-	openAPI, err := openAPIHandler(opts.Version)
-	if err != nil {
-		return nil, err
-	}
-	mux := http.NewServeMux()
-	mux.Handle("/v1/", rest)
-	newSpeech(opts, methods, rest, sockets).register(mux)
-	mux.Handle("/modelgateway.v1.ModelGatewayService/", rpc)
-	mux.Handle("/modelgateway.v1.ModelAdminService/", rpc)
-	handleGet(mux, "/health", healthHandler(opts.State))
-	handleGet(mux, "/healthz", liveHandler())
-	handleGet(mux, "/readyz", readyHandler(opts.State))
-	handleGet(mux, "/metrics", opts.Metrics)
-	handleGet(mux, "/openapi.json", openAPI)
-	handleGet(mux, "/docs/", docsHandler())
-	handleGet(mux, "/docs", http.RedirectHandler("/docs/", http.StatusMovedPermanently))
-	handleGet(mux, "/{$}", http.RedirectHandler("/docs/", http.StatusFound))
-	mux.Handle("/", rest) // answers 404 in the API's own shape
-	guarded, err := sameOrigin(opts.CORS, newBodyGuard(opts.Limits, inFlight, opts.bodyPatience, mux))
-	if err != nil {
-		return nil, fmt.Errorf("cors.allowed_origins: %w", err)
-	}
-	return secured(ownHost(withCORS(opts.CORS, guarded))), nil
+// Drain ends WebSockets without work, and the others when their work is done.
+// Requests are served as before.
+func (s *Server) Drain() { s.sockets.Drain() }
+
+// Shutdown ends WebSockets with the reason DRAINING, and shuts the server down as
+// http.Server.Shutdown does.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.sockets.EndAll()
+	return errors.Join(s.Server.Shutdown(ctx), s.sockets.Wait(ctx))
 }
 
-// newRPC serves gRPC-Web and Connect, and gRPC for clients that speak it to this
-// port, over the gRPC server.
-func newRPC(opts Options) (http.Handler, error) {
-	sized := tellTooLarge(opts.Limits, opts.GRPC)
-	services := []*vanguard.Service{
-		vanguard.NewService(gatewayv1.ModelGatewayService_ServiceDesc.ServiceName, sized),
-		vanguard.NewService(gatewayv1.ModelAdminService_ServiceDesc.ServiceName, sized),
-	}
-	// The gRPC server bounds messages; this is for their longer form in JSON.
-	limit := uint32(largestBody(opts.Limits)) //nolint:gosec // of at most 1024 MiB
-	handler, err := vanguard.NewTranscoder(services, vanguard.WithDefaultServiceOptions(
-		vanguard.WithTargetProtocols(vanguard.ProtocolGRPC),
-		vanguard.WithTargetCodecs(vanguard.CodecProto),
-		vanguard.WithMaxMessageBufferBytes(limit),
-	), vanguard.WithUnknownHandler(http.HandlerFunc(notFound)))
-	if err != nil {
-		return nil, fmt.Errorf("cannot prepare gRPC-Web and Connect: %w", err)
-	}
-	return rpcMethods(handler), nil
+// Close closes every connection, and waits until the work of WebSockets has
+// stopped.
+func (s *Server) Close() error {
+	s.sockets.CloseAll()
+	return s.Server.Close()
 }
 
-// withCORS lets pages of the configured origins call, and no others.
-func withCORS(cfg config.CORS, next http.Handler) http.Handler {
-	if len(cfg.AllowedOrigins) == 0 {
-		return next
-	}
-	return cors.New(cors.Options{
-		AllowedOrigins: cfg.AllowedOrigins,
-		AllowedMethods: []string{http.MethodGet, http.MethodPost},
-		AllowedHeaders: []string{
-			"Accept", "Authorization", "Content-Type",
-			"Connect-Protocol-Version", "Connect-Timeout-Ms", "Connect-Content-Encoding",
-			"Grpc-Timeout", "X-Grpc-Web", "X-User-Agent",
-		},
-		ExposedHeaders: []string{
-			"Grpc-Status", "Grpc-Message", "Grpc-Status-Details-Bin", "Retry-After",
-			"Content-Encoding", "Connect-Content-Encoding", headerModel, headerEngine, headerFallback, headerTiming,
-		},
-		MaxAge: int((2 * time.Hour).Seconds()),
-	}).Handler(next)
-}
-
-// secured keeps browsers from guessing types and from showing our pages inside
-// others.
-func secured(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		w.Header().Set("X-Frame-Options", "DENY")
-		next.ServeHTTP(w, r)
-	})
-}
-
-// logWriter takes what net/http complains of. That is about the other side, but
-// for panics, which are ours.
+// logWriter logs what net/http logs. That is about clients, and so of the level
+// debug, except panics, which are ours.
 type logWriter struct{ log *slog.Logger }
 
 func (w logWriter) Write(p []byte) (int, error) {

@@ -1,6 +1,9 @@
 package lifecycle
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // The owner carries the planner's decisions out. Each method does what predict
 // does to a snapshot (decision.go), and what has to happen outside.
@@ -54,6 +57,7 @@ func (d grant) carryOut(o *owner) {
 // newLease makes the lease of a request on a process that is ready.
 func newLease(mgr *Manager, w *waiter, p *process) *Lease {
 	now := p.model.now
+	life, lose := context.WithCancelCause(context.Background())
 	return &Lease{
 		id:      w.seq,
 		mgr:     mgr,
@@ -64,7 +68,8 @@ func newLease(mgr *Manager, w *waiter, p *process) *Lease {
 		working: now,
 		live:    w.live,
 		load:    p.loadWithin(w.arrival),
-		done:    make(chan struct{}),
+		life:    life,
+		lose:    lose,
 	}
 }
 

@@ -3,20 +3,45 @@ package lifecycle
 import (
 	"context"
 	"errors"
+	"io"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
-	"google.golang.org/grpc/status"
-
 	"github.com/lexilingo/modelgateway/engines/errs"
+	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
 	"github.com/lexilingo/modelgateway/server/internal/worker"
 )
 
+// WorkerID identifies a worker: each launch of a model's process has another
+// number.
+type WorkerID struct {
+	// Model is the model's name.
+	Model string
+	// Launch counts the launches of the model, from 1.
+	Launch int
+}
+
+// LeaseInfo says which worker runs a request and how long the request waited.
+type LeaseInfo struct {
+	// Worker identifies the worker.
+	Worker WorkerID
+	// Engine is the name of the model's engine.
+	Engine string
+	// QueueDuration is how long the request waited, without the load.
+	QueueDuration time.Duration
+	// LoadDuration is how long the request waited for the model to load; 0 if
+	// the model was loaded.
+	LoadDuration time.Duration
+}
+
 // Lease is the right to use a model. While it is held the model is not evicted,
-// neither by idle time nor by pressure. It must be released, before the end of
-// its request is signalled to the caller.
+// neither for its idle time nor for memory. It must be released before the
+// caller learns that its request has ended.
+//
+// A lease is lost if its worker crashes, hangs, is ended because it outgrew the
+// budget or because the server shuts down, or if it waits for audio for too
+// long while other requests wait; see Run.
 type Lease struct {
 	// id is the seq of the request that got it.
 	id      uint64
@@ -28,11 +53,12 @@ type Lease struct {
 	load    time.Duration
 	once    sync.Once
 
-	done  chan struct{}
-	cause atomic.Pointer[errs.Error]
+	// life ends when the lease is lost; its cause is why.
+	life context.Context
+	lose context.CancelCauseFunc
 
-	// The rest is the owner's. The request is at work while pauses is 0; working
-	// is since when.
+	// The rest belongs to the owner. The request is at work while pauses is 0;
+	// working is since when.
 	pauses   int
 	working  time.Time
 	worked   time.Duration // before that
@@ -43,81 +69,62 @@ type Lease struct {
 	silentSince time.Time
 }
 
-// Model returns the model's name.
-func (l *Lease) Model() string { return l.proc.model.spec.Name }
-
-// Engine returns the name of the model's engine.
-func (l *Lease) Engine() string { return l.proc.model.spec.Worker.Engine }
-
-// Worker returns the worker to run the request on.
-func (l *Lease) Worker() worker.Worker { return l.worker }
-
-// QueueDuration is how long the request waited, without the load.
-func (l *Lease) QueueDuration() time.Duration { return l.granted.Sub(l.arrived) - l.load }
-
-// LoadDuration is how long the request waited for the model to load; 0 if it
-// was loaded.
-func (l *Lease) LoadDuration() time.Duration { return l.load }
-
-// Done is closed when the worker died or was taken away while leased. The
-// request must then end with Cause.
-func (l *Lease) Done() <-chan struct{} { return l.done }
-
-// Cause is, once Done is closed, what the request must answer with:
-// ENGINE_CRASHED if the worker died or hung, MEMORY_BUSY if it was ended
-// because it outgrew the budget, DRAINING if the server was shut down. Before
-// that it is nil.
-func (l *Lease) Cause() error {
-	if e := l.cause.Load(); e != nil {
-		return e
+// Info returns what the lease was granted on.
+func (l *Lease) Info() LeaseInfo {
+	spec := l.proc.model.spec
+	return LeaseInfo{
+		Worker:        WorkerID{Model: spec.Name, Launch: l.proc.launch},
+		Engine:        spec.Worker.Engine,
+		QueueDuration: l.granted.Sub(l.arrived) - l.load,
+		LoadDuration:  l.load,
 	}
-	return nil
 }
 
-// explainWait is how long Explain gives the process's end to become known after
-// its stream broke.
-const explainWait = time.Second
-
-// Explain turns the error of a stream to the worker into what the request must
-// answer with. A broken connection comes to light a moment before the end of
-// the process that broke it: Explain waits for that moment, so that the answer
-// names the signal, the exit code or the reason for which it was ended.
-func (l *Lease) Explain(ctx context.Context, err error) error {
-	if err == nil {
-		return nil
+// Run opens a stream to the worker for the request. The errors of Run and of the
+// stream say why the request failed. If the lease is lost that is ENGINE_CRASHED
+// if the worker crashed or made no progress, MEMORY_BUSY if it was ended because
+// it outgrew the budget, DRAINING if the server shuts down, and ErrSilent is in
+// the error's chain if the request sent no audio. If the worker has ended,
+// worker.ErrEnded is in the chain.
+func (l *Lease) Run(ctx context.Context) (enginev1.Engine_RunClient, error) {
+	run, cancel := context.WithCancel(ctx)
+	context.AfterFunc(l.life, cancel)
+	stream, err := l.worker.Run(run)
+	if err != nil {
+		cancel()
+		return nil, l.explain(err)
 	}
-	e := errs.From(err)
-	if ctx.Err() != nil && l.Cause() == nil {
-		return errs.From(ctx.Err())
-	}
-	if answered(err) {
-		return e
-	}
-	switch e.Reason() {
-	case errs.EngineCrashed, errs.Internal, errs.Cancelled, errs.DeadlineExceeded:
-	default:
-		return e
-	}
-	timer := l.mgr.opts.Clock.NewTimer(explainWait)
-	defer timer.Stop()
-	select {
-	case <-l.done:
-		return l.Cause()
-	case <-timer.Chan():
-	case <-ctx.Done():
-	}
-	return e
+	return &leasedStream{Engine_RunClient: stream, lease: l}, nil
 }
 
-// answered tells whether the worker itself said what failed. Its stream was in
-// order then, and there is no end of a process to wait for.
-func answered(err error) bool {
-	var ours *errs.Error
-	if errors.As(err, &ours) { // made on this side of the stream
-		return false
+// explain returns why a stream failed. If the manager ended the worker, the reason
+// was set before, so there is nothing to wait for. Otherwise err is what the worker
+// explained.
+func (l *Lease) explain(err error) error {
+	if err == nil || errors.Is(err, io.EOF) {
+		return err
 	}
-	st, ok := status.FromError(err)
-	return ok && len(st.Details()) > 0
+	if lost := context.Cause(l.life); lost != nil {
+		return lost
+	}
+	return err
+}
+
+// leasedStream is the stream of a request whose errors name the loss of its lease.
+type leasedStream struct {
+	enginev1.Engine_RunClient
+	lease *Lease
+}
+
+// Send implements enginev1.Engine_RunClient.
+func (s *leasedStream) Send(req *enginev1.RunRequest) error {
+	return s.lease.explain(s.Engine_RunClient.Send(req))
+}
+
+// Recv implements enginev1.Engine_RunClient.
+func (s *leasedStream) Recv() (*enginev1.RunResponse, error) {
+	resp, err := s.Engine_RunClient.Recv()
+	return resp, s.lease.explain(err)
 }
 
 // Release gives the lease back and counts the request as ended with err. Only
@@ -128,29 +135,33 @@ func (l *Lease) Release(err error) {
 	})
 }
 
-// Pause tells that the request waits for its client, e.g. for more audio: it
-// holds no cores then, and no progress is expected of it. The model stays
-// leased. Pauses add up, e.g. one for each direction of a stream: the request is
-// at work again when each of them is ended by a Resume.
-func (l *Lease) Pause() {
-	l.mgr.post(func(*owner) { l.pause() })
-}
-
-// Silent tells that the request waits for audio now, or does no more. Who waits
-// for long loses the lease to others that wait for one, see
-// Options.SilenceLimit: Cause is ErrSilent then.
-func (l *Lease) Silent(waits bool) {
-	l.mgr.post(func(*owner) { l.setWaitingForAudio(waits) })
-}
-
-// Resume ends a pause. If it was the last one it waits in the queue until there
-// are cores for the model again; otherwise, or without a pause, it returns at
-// once.
-func (l *Lease) Resume(ctx context.Context) error {
-	w := l.mgr.newWaiter(ctx, waitResume)
-	w.lease = l
-	_, err := l.mgr.await(ctx, w, func(o *owner) { o.resume(w) })
-	return err
+// Pause says that the request waits for its client: it holds no cores, and no
+// progress is expected of it. The model stays leased. With forAudio it waits for
+// audio, and loses its lease to other requests if that takes longer than
+// Options.SilenceLimit.
+//
+// The returned function ends the pause and must be called once. Pauses add up,
+// e.g. one for each direction of a stream. The function that ends the last one
+// waits in the queue until there are cores for the model; it returns why the
+// lease was lost if it was.
+func (l *Lease) Pause(forAudio bool) (resume func(context.Context) error) {
+	l.mgr.post(func(*owner) {
+		l.pause()
+		if forAudio {
+			l.setWaitingForAudio(true)
+		}
+	})
+	return func(ctx context.Context) error {
+		w := l.mgr.newWaiter(ctx, waitResume)
+		w.lease = l
+		_, err := l.mgr.await(ctx, w, func(o *owner) {
+			if forAudio {
+				l.setWaitingForAudio(false)
+			}
+			o.resume(w)
+		})
+		return err
+	}
 }
 
 // release takes a lease back.
@@ -191,10 +202,9 @@ func (l *Lease) held() bool {
 	return held
 }
 
-// end takes the lease away; its request must end with err.
+// end takes the lease away; its request fails with err.
 func (l *Lease) end(err *errs.Error) {
-	l.cause.Store(err)
-	close(l.done)
+	l.lose(err)
 	l.drop()
 }
 
@@ -238,8 +248,8 @@ func (o *owner) resume(w *waiter) {
 	l := w.lease
 	w.model = l.proc.model
 	switch {
-	case !l.held() && l.Cause() != nil:
-		w.resolve(admission{err: l.Cause()})
+	case !l.held() && l.life.Err() != nil:
+		w.resolve(admission{err: context.Cause(l.life)})
 	case !l.held() || l.pauses == 0:
 		w.resolve(admission{lease: l})
 	case l.pauses > 1:

@@ -15,12 +15,14 @@ import (
 // of the budget before that.
 func (m *model) launch(bytes, free int64) {
 	ctx, cancel := context.WithCancel(context.Background())
+	m.launches++
 	p := &process{
 		model:    m,
 		cancel:   cancel,
 		reserved: bytes,
 		started:  m.now,
 		leases:   map[*Lease]struct{}{},
+		launch:   m.launches,
 	}
 	m.proc, m.failure = p, nil
 	spec := m.spec.Worker

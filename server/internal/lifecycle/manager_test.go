@@ -26,6 +26,7 @@ type fakeLauncher struct {
 	alive      atomic.Int32
 	mu         sync.Mutex
 	last       *fakeWorker
+	onStop     func() // called when a worker is told to end; may be nil
 }
 
 func (l *fakeLauncher) Launch(ctx context.Context, s worker.Spec) (worker.Worker, error) {
@@ -60,12 +61,43 @@ type fakeWorker struct {
 	limit    int64
 }
 
-func (w *fakeWorker) PID() int                                               { return 4711 }
-func (w *fakeWorker) Description() *enginev1.DescribeResponse                { return nil }
-func (w *fakeWorker) Run(context.Context) (enginev1.Engine_RunClient, error) { return nil, nil }
-func (w *fakeWorker) WorkCount() uint64                                      { return w.work.Load() }
-func (w *fakeWorker) Stop(time.Duration)                                     { w.end() }
-func (w *fakeWorker) Done() <-chan struct{}                                  { return w.done }
+func (w *fakeWorker) PID() int                                { return 4711 }
+func (w *fakeWorker) Description() *enginev1.DescribeResponse { return nil }
+func (w *fakeWorker) WorkCount() uint64                       { return w.work.Load() }
+func (w *fakeWorker) Done() <-chan struct{}                   { return w.done }
+
+func (w *fakeWorker) Run(ctx context.Context) (enginev1.Engine_RunClient, error) {
+	return &fakeStream{ctx: ctx, worker: w}, nil
+}
+
+func (w *fakeWorker) Stop(time.Duration) {
+	w.launcher.mu.Lock()
+	onStop := w.launcher.onStop
+	w.launcher.mu.Unlock()
+	if onStop != nil {
+		onStop()
+	}
+	w.end()
+}
+
+// fakeStream is a stream without output that breaks when its worker ends.
+type fakeStream struct {
+	enginev1.Engine_RunClient
+	ctx    context.Context
+	worker *fakeWorker
+}
+
+func (s *fakeStream) Recv() (*enginev1.RunResponse, error) {
+	select {
+	case <-s.ctx.Done():
+		return nil, s.ctx.Err()
+	case <-s.worker.done:
+	}
+	if err := s.worker.ExitError(); err != nil {
+		return nil, err
+	}
+	return nil, errs.New(errs.EngineCrashed, "the engine was stopped")
+}
 
 func (w *fakeWorker) Load(ctx context.Context, progress func(float64)) (*enginev1.LoadResponse, error) {
 	progress(0.5)
@@ -234,12 +266,15 @@ func TestACrashEndsTheLease(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if lease.Model() != "a" || lease.Worker() == nil || lease.Cause() != nil {
-		t.Errorf("lease %+v", lease)
+	if info := lease.Info(); info.Worker != (WorkerID{Model: "a", Launch: 1}) || lease.Worker() == nil || lease.Cause() != nil {
+		t.Errorf("lease %+v on %+v", lease, info)
+	}
+	stream, err := lease.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
 	}
 	l.worker().crash()
-	// The broken stream is seen as a connection error.
-	got := lease.Explain(t.Context(), errs.New(errs.EngineCrashed, "transport is closing"))
+	_, got := stream.Recv()
 	if errs.ReasonOf(got) != errs.EngineCrashed || errs.From(got).Message() != "killed by signal 11" {
 		t.Errorf("explained as %v", got)
 	}
@@ -248,6 +283,9 @@ func TestACrashEndsTheLease(t *testing.T) {
 	again, err := m.Acquire(t.Context(), Request{Model: "a"})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if id := again.Info().Worker; id != (WorkerID{Model: "a", Launch: 2}) {
+		t.Errorf("the next worker is %+v", id)
 	}
 	again.Release(nil)
 	md, err := m.Model(t.Context(), "a")

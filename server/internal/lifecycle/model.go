@@ -42,6 +42,8 @@ type model struct {
 	lastEviction  *gatewayv1.Eviction
 	// unloads are the pending calls of Unload.
 	unloads []chan int64
+	// launches counts the launches of its process.
+	launches int
 }
 
 // stateNow derives the public state.

@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"context"
+	"errors"
 	"math"
 	"slices"
 	"sync/atomic"
@@ -54,6 +55,8 @@ type process struct {
 	backoff handoverBackoff
 	// end is set once it was decided that the process ends.
 	end *ending
+	// launch is its number among the model's launches; see WorkerID.
+	launch int
 }
 
 // ending is why a process ends.
@@ -113,10 +116,10 @@ func (p *process) kill(end *ending, err *errs.Error) {
 		return
 	}
 	p.end = end
-	p.stop(0)
 	if err != nil {
 		p.failLeases(err)
 	}
+	p.stop(0)
 	p.model.announce(change{detail: end.detail})
 }
 
@@ -153,8 +156,13 @@ func (p *process) observeMemory() {
 	p.model.opts.Observer.MemoryChanged(p.model.spec.Name, p.reserved, p.measured, p.peak)
 }
 
-// failLeases ends all leases with err.
+// failLeases ends the leases of a process that has ended or will be ended. It
+// must be called before the worker is asked to exit: then streams break, and
+// their requests need err.
 func (p *process) failLeases(err *errs.Error) {
+	if !errors.Is(err, worker.ErrEnded) {
+		err = err.WithCause(worker.ErrEnded)
+	}
 	for _, w := range slices.Clone(p.model.queue) {
 		if w.kind == waitResume {
 			w.resolve(admission{err: err})

@@ -5,15 +5,10 @@ import (
 	"math"
 	"time"
 
-	"github.com/lexilingo/modelgateway/engines/errs"
 	"github.com/lexilingo/modelgateway/server/internal/worker"
 )
 
 var _ effects = (*Manager)(nil)
-
-// exitWait is how long a failed load waits for the exit of the process, which
-// explains more than the broken connection.
-const exitWait = time.Second
 
 const (
 	// sampleShare bounds the share of time spent on measuring a worker: one part
@@ -63,7 +58,6 @@ func (m *Manager) run(ctx context.Context, p *process, spec worker.Spec) {
 		p.fraction.Store(math.Float32bits(float32(min(max(fraction, 0), 1))))
 	})
 	if err != nil {
-		err = m.explainLoad(ctx, w, err)
 		w.Stop(0)
 		m.post(func(*owner) { p.loadFailed(err) })
 	} else {
@@ -71,27 +65,6 @@ func (m *Manager) run(ctx context.Context, p *process, spec worker.Spec) {
 	}
 	<-w.Done()
 	m.post(func(*owner) { p.exited(w.ExitError()) })
-}
-
-// explainLoad returns why a load failed: the engine's typed error or, if the
-// connection broke, the exit of the process.
-func (m *Manager) explainLoad(ctx context.Context, w worker.Worker, err error) error {
-	switch errs.ReasonOf(err) {
-	case errs.EngineCrashed, errs.Internal, errs.Cancelled:
-	default:
-		return err
-	}
-	timer := m.opts.Clock.NewTimer(exitWait)
-	defer timer.Stop()
-	select {
-	case <-w.Done():
-		if exit := w.ExitError(); exit != nil {
-			return exit
-		}
-	case <-timer.Chan():
-	case <-ctx.Done():
-	}
-	return err
 }
 
 // sample measures a worker until it has ended. Each worker has its own sampling

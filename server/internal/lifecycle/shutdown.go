@@ -78,8 +78,8 @@ func (o *owner) stopWorkers() {
 		}
 		p := m.proc
 		p.end = &ending{reason: gatewayv1.EvictionReason_EVICTION_REASON_SHUTDOWN, detail: "the server is shutting down"}
-		p.stop(o.opts.StopGrace)
 		p.failLeases(errShuttingDown())
+		p.stop(o.opts.StopGrace)
 		m.announce(change{detail: p.end.detail})
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// ErrSilent is in the chain of a lease's Cause if it was ended because its
-// request sent no audio while others waited for its place.
+// ErrSilent is in the chain of a request's error if the request lost its lease
+// because it sent no audio while other requests waited.
 var ErrSilent = errors.New("no audio came while other requests waited")
 
 // setWaitingForAudio records that a request began, or ceased, to wait for audio.

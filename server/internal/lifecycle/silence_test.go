@@ -38,7 +38,7 @@ func (s *sim) sendAudio(l *Lease) {
 func (s *sim) lost(l *Lease, want bool) {
 	s.t.Helper()
 	select {
-	case <-l.done:
+	case <-l.Done():
 		if !want {
 			s.t.Fatalf("the lease is lost: %v", l.Cause())
 		}

@@ -261,9 +261,8 @@ func (s *realSoak) request(r *rand.Rand, name string) {
 		return
 	}
 	w.leases.Add(1)
-	broken := s.work(ctx, r, w)
-	err = lease.Explain(ctx, broken)
-	if broken != nil && ctx.Err() == nil {
+	err = s.work(ctx, r, lease)
+	if err != nil && ctx.Err() == nil {
 		w.lost(lease, err)
 	}
 	w.leases.Add(-1)
@@ -279,17 +278,17 @@ func (s *realSoak) request(r *rand.Rand, name string) {
 }
 
 // work makes the worker echo, and at times kills it or makes it crash.
-func (s *realSoak) work(ctx context.Context, r *rand.Rand, w *witnessed) error {
+func (s *realSoak) work(ctx context.Context, r *rand.Rand, lease *lifecycle.Lease) error {
 	method := "echo"
 	switch r.IntN(1500) {
 	case 0:
 		method = "crash"
 	case 1:
-		if err := syscall.Kill(w.PID(), syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+		if err := syscall.Kill(lease.Worker().PID(), syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 			return err
 		}
 	}
-	stream, err := w.Run(ctx)
+	stream, err := lease.Run(ctx)
 	if err != nil {
 		return err
 	}

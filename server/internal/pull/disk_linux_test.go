@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestAFullDisk(t *testing.T) {
+func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	h := newHub(t, random(t, testSize))
 	tr := newTrial(t, h.URL)
@@ -31,7 +31,8 @@ func TestAFullDisk(t *testing.T) {
 	}
 }
 
-// realFullDisk fills a disk of half the file's size, then makes room.
+// realFullDisk pulls to a disk of half the size of the file, then enlarges the
+// disk.
 func realFullDisk(t *testing.T) {
 	content := random(t, testSize)
 	h := newHub(t, content)
@@ -40,7 +41,7 @@ func realFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := unix.Mount("tmpfs", tr.opts.Dir, "tmpfs", 0, "size=512k"); err != nil {
-		t.Logf("no small disk can be had here (%v): only the check was tested", err)
+		t.Logf("cannot mount a small disk (%v): only the check was tested", err)
 		return
 	}
 	t.Cleanup(func() {
@@ -49,13 +50,13 @@ func realFullDisk(t *testing.T) {
 		}
 	})
 	e := tr.mustFail(testModel(), NoSpace)
-	if !strings.Contains(e.Advice, "Make room") {
+	if !strings.Contains(e.Advice, "Free some space") {
 		t.Error(e.Advice)
 	}
 	if err := unix.Mount("tmpfs", tr.opts.Dir, "tmpfs", unix.MS_REMOUNT, "size=4m"); err != nil {
 		t.Fatal(err)
 	}
 	if r := tr.must(testModel(), content); r.ResumedBytes == 0 {
-		t.Errorf("%+v: what was fetched is lost", r)
+		t.Errorf("%+v: the partial download was lost", r)
 	}
 }

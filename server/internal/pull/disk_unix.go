@@ -4,7 +4,8 @@ package pull
 
 import "golang.org/x/sys/unix"
 
-// freeBytes is what a user may still write to the disk of a folder.
+// freeBytes returns how many bytes a user can still write to the disk of a
+// directory.
 func freeBytes(dir string) (int64, error) {
 	var s unix.Statfs_t
 	if err := unix.Statfs(dir, &s); err != nil {

@@ -14,34 +14,34 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// download brings the bytes of one file.
+// download downloads the bytes of one file.
 type download struct {
 	*job
 	part    *part
 	fetched atomic.Int64
 
-	telling sync.Mutex
-	tell    func(done int64)
+	reporting sync.Mutex
+	progress  func(done int64)
 }
 
-// run fetches what is missing, and notes what it has whatever happens. A file
-// that changes under it is begun again, once.
+// run downloads the missing bytes, and saves the state of the part in any case. If
+// the file changes on the server meanwhile, run starts again, once.
 func (d *download) run(ctx context.Context) error {
 	err := d.attempt(ctx)
 	if errors.Is(err, errChanged) {
-		if err = d.part.forget(); err == nil {
+		if err = d.part.restart(); err == nil {
 			err = d.attempt(ctx)
 		}
 	}
 	if errors.Is(err, errChanged) {
-		err = &Error{Kind: Changed, Message: "the server has one version of " + d.file.Path + " now, another then",
+		err = &Error{Kind: Changed, Message: d.file.Path + " changed on the server twice during the download",
 			Advice: "Try again later, or use another mirror.", cause: err}
 	}
 	return errors.Join(err, d.part.save())
 }
 
-// attempt takes ranges if there are several and the server knows them, else the
-// whole in one stream.
+// attempt downloads in ranges if the server supports them, and otherwise the whole
+// file in one stream.
 func (d *download) attempt(ctx context.Context) error {
 	missing := d.part.missing(d.c.opts.ChunkBytes)
 	if len(missing) == 0 {
@@ -54,8 +54,8 @@ func (d *download) attempt(ctx context.Context) error {
 	return err
 }
 
-// ranges fetches ranges, several at once if the first byte shows that the server
-// knows them.
+// ranges downloads the missing ranges. If there are several, it first asks for one
+// byte, to find out whether the server supports ranges.
 func (d *download) ranges(ctx context.Context, missing []span) error {
 	if len(missing) > 1 {
 		probe := func() error { return d.fetch(ctx, &span{missing[0].Start, missing[0].Start + 1}) }
@@ -84,10 +84,10 @@ func (d *download) ranges(ctx context.Context, missing []span) error {
 	return group.Wait()
 }
 
-// fetch asks for a range, and moves its start as far as it comes.
+// fetch downloads a range and advances its start by what arrived.
 func (d *download) fetch(ctx context.Context, s *span) error {
 	header := http.Header{"Range": {fmt.Sprintf("bytes=%d-%d", s.Start, s.End-1)}}
-	if tag := d.part.etag(); tag != "" && !strings.HasPrefix(tag, "W/") { // weak ones may not be compared so
+	if tag := d.part.etag(); tag != "" && !strings.HasPrefix(tag, "W/") { // If-Range must not have a weak tag
 		header.Set("If-Range", tag)
 	}
 	return d.get(ctx, header, func(res *http.Response, body io.Reader) error {
@@ -95,7 +95,7 @@ func (d *download) fetch(ctx context.Context, s *span) error {
 		switch res.StatusCode {
 		case http.StatusPartialContent:
 		case http.StatusOK:
-			if err := d.part.agree(tag); err != nil {
+			if err := d.part.checkETag(tag); err != nil {
 				return err
 			}
 			return errRangesIgnored
@@ -104,7 +104,7 @@ func (d *download) fetch(ctx context.Context, s *span) error {
 		default:
 			return statusError(res, d.file.Path)
 		}
-		if err := d.part.agree(tag); err != nil {
+		if err := d.part.checkETag(tag); err != nil {
 			return err
 		}
 		if err := checkRange(res, *s, d.want.size); err != nil {
@@ -114,37 +114,37 @@ func (d *download) fetch(ctx context.Context, s *span) error {
 	})
 }
 
-// whole fetches everything in one stream.
+// whole downloads the file in one stream.
 func (d *download) whole(ctx context.Context) error {
 	return d.get(ctx, http.Header{}, func(res *http.Response, body io.Reader) error {
 		if res.StatusCode != http.StatusOK {
 			return statusError(res, d.file.Path)
 		}
-		if err := d.part.agree(etag(res.Header.Get("ETag"))); err != nil {
+		if err := d.part.checkETag(etag(res.Header.Get("ETag"))); err != nil {
 			return err
 		}
 		if res.ContentLength >= 0 && res.ContentLength != d.want.size {
-			return newError(Broken, "the server announces %d bytes for %s, and the hub %d", res.ContentLength, d.file.Path, d.want.size)
+			return newError(Broken, "the server reports %d bytes for %s, but the hub %d", res.ContentLength, d.file.Path, d.want.size)
 		}
 		return d.copy(body, &span{0, d.want.size})
 	})
 }
 
-// checkRange refuses an answer with other bytes than those asked for.
+// checkRange checks that a response contains the requested range.
 func checkRange(res *http.Response, s span, size int64) error {
 	want := fmt.Sprintf("bytes %d-%d/", s.Start, s.End-1)
 	got := res.Header.Get("Content-Range")
 	total, ok := strings.CutPrefix(got, want)
 	if !ok || total != "*" && total != fmt.Sprint(size) {
-		return newError(Broken, "the server was asked for %s%d and answers %q", want, size, got)
+		return newError(Broken, "the server was asked for %s%d but answered %q", want, size, got)
 	}
 	if res.ContentLength >= 0 && res.ContentLength != s.End-s.Start {
-		return newError(Broken, "the server announces %d bytes for a range of %d", res.ContentLength, s.End-s.Start)
+		return newError(Broken, "the server reports %d bytes for a range of %d bytes", res.ContentLength, s.End-s.Start)
 	}
 	return nil
 }
 
-// get makes one request for the file. It ends when no byte comes for too long.
+// get makes one request for the file. It fails if no data arrives for too long.
 func (d *download) get(parent context.Context, header http.Header, use func(*http.Response, io.Reader) error) error {
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
@@ -156,15 +156,15 @@ func (d *download) get(parent context.Context, header http.Header, use func(*htt
 	}
 	defer res.Body.Close()
 	if encoding := res.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
-		return newError(Broken, "the server sends %s as %q, which was not asked for", d.file.Path, encoding)
+		return newError(Broken, "the server sent %s with the encoding %q, which was not requested", d.file.Path, encoding)
 	}
 	return use(res, &watched{body: res.Body, ctx: ctx, watch: watch, stall: d.c.opts.Stall})
 }
 
-// watched is a body whose every byte puts its end off.
+// watched is a response body that restarts the stall timer with each read.
 type watched struct {
 	body  io.Reader
-	ctx   context.Context //nolint:containedctx // of the request that it is the body of
+	ctx   context.Context //nolint:containedctx // the context of the request
 	watch *time.Timer
 	stall time.Duration
 }
@@ -180,7 +180,7 @@ func (w *watched) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// copy writes a range's bytes where they belong, never more than it has.
+// copy writes the bytes of a range to their place in the part, and never more.
 func (d *download) copy(body io.Reader, s *span) error {
 	buffer := make([]byte, 256<<10)
 	for s.Start < s.End {
@@ -197,14 +197,14 @@ func (d *download) copy(body io.Reader, s *span) error {
 			if errors.Is(err, io.EOF) {
 				err = io.ErrUnexpectedEOF
 			}
-			return transient(fmt.Errorf("the connection broke off: %w", err))
+			return transient(fmt.Errorf("the connection was interrupted: %w", err))
 		}
 	}
 	return nil
 }
 
 func (d *download) report() {
-	d.telling.Lock()
-	defer d.telling.Unlock()
-	d.tell(d.part.doneBytes())
+	d.reporting.Lock()
+	defer d.reporting.Unlock()
+	d.progress(d.part.doneBytes())
 }

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-func TestAFileComesInRanges(t *testing.T) {
+func TestDownloadInRanges(t *testing.T) {
 	t.Parallel()
 	content := random(t, testSize)
 	h := newHub(t, content)
@@ -31,21 +31,21 @@ func TestAFileComesInRanges(t *testing.T) {
 	if last.Phase != Verifying || last.Done != testSize || last.Total != testSize {
 		t.Errorf("the last progress was %+v", last)
 	}
-	// One probe and eleven ranges, each by way of the hub.
+	// One probe and eleven ranges, each with a redirect from the hub.
 	if got := h.count(http.MethodGet); got != 24 {
 		t.Errorf("%d requests", got)
 	}
-	for _, r := range h.asked() {
+	for _, r := range h.received() {
 		if r.Method == http.MethodGet && r.Header.Get("Range") == "" {
 			t.Error("a request without a range")
 		}
 		if strings.HasPrefix(r.URL.Path, "/owner") && !strings.Contains(r.URL.Path, testCommit) && r.Method == http.MethodGet {
-			t.Errorf("%s is not held to the commit", r.URL)
+			t.Errorf("%s does not contain the commit", r.URL)
 		}
 	}
 }
 
-func TestABrokenConnectionGoesOnWhereItBroke(t *testing.T) {
+func TestBrokenConnectionIsResumed(t *testing.T) {
 	t.Parallel()
 	content := random(t, testSize)
 	h := newHub(t, content)
@@ -64,29 +64,29 @@ func TestABrokenConnectionGoesOnWhereItBroke(t *testing.T) {
 	}
 	tr := newTrial(t, h.URL)
 	if r := tr.must(testModel(), content); r.FetchedBytes != testSize {
-		t.Errorf("%d bytes were fetched for %d", r.FetchedBytes, testSize)
+		t.Errorf("fetched %d bytes, want %d", r.FetchedBytes, testSize)
 	}
 }
 
-func TestWhatNeverComesIsGivenUp(t *testing.T) {
+func TestRetriesAreLimited(t *testing.T) {
 	t.Parallel()
 	h := newHub(t, random(t, testSize))
 	h.get = func(http.ResponseWriter, *http.Request) bool { panic(http.ErrAbortHandler) }
 	tr := newTrial(t, h.URL)
 	e := tr.mustFail(testModel(), Unreachable)
-	if !strings.Contains(e.Message, "after 3 tries") || len(tr.wait) != 2 || tr.wait[1] <= 0 {
+	if !strings.Contains(e.Message, "after 3 attempts") || len(tr.wait) != 2 || tr.wait[1] <= 0 {
 		t.Errorf("%s, waits %v", e.Message, tr.wait)
 	}
 }
 
-func TestACancelledPullIsResumed(t *testing.T) {
+func TestCancelledPullIsResumed(t *testing.T) {
 	t.Parallel()
 	content := random(t, testSize)
 	h := newHub(t, content)
 	tr := newTrial(t, h.URL)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	// The first half comes, then nothing more.
+	// The server stops sending after the first half.
 	var sent atomic.Int64
 	h.get = func(w http.ResponseWriter, r *http.Request) bool {
 		if strings.HasPrefix(r.URL.Path, "/cdn/") && sent.Add(1) > 6 {
@@ -99,17 +99,17 @@ func TestACancelledPullIsResumed(t *testing.T) {
 	if _, err := tr.pullContext(ctx, testModel()); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
-	// Another server, so that only the second try is counted.
+	// Another server, to count only the second attempt.
 	second := newHub(t, content)
 	tr.opts.Endpoint = second.URL
 	r := tr.must(testModel(), content)
-	second.Close() // waits for the handlers: now they have counted
+	second.Close() // waits for the handlers, which count the bytes
 	if r.ResumedBytes == 0 || r.FetchedBytes+r.ResumedBytes != testSize || second.sentBytes() != r.FetchedBytes {
 		t.Errorf("%+v, %d bytes were sent", r, second.sentBytes())
 	}
 }
 
-func TestADamagedNoteMeansFromTheBeginning(t *testing.T) {
+func TestDamagedStateRestartsTheDownload(t *testing.T) {
 	t.Parallel()
 	content := random(t, testSize)
 	for name, text := range map[string]string{
@@ -126,14 +126,14 @@ func TestADamagedNoteMeansFromTheBeginning(t *testing.T) {
 			t.Fatal(err)
 		}
 		write(t, partName(path), "junk")
-		write(t, noteName(path), text)
+		write(t, stateName(path), text)
 		if r := tr.must(testModel(), content); r.FetchedBytes != testSize {
 			t.Errorf("%s: %+v", name, r)
 		}
 	}
 }
 
-func TestAServerWithoutRangesSendsOneStream(t *testing.T) {
+func TestServerWithoutRanges(t *testing.T) {
 	t.Parallel()
 	content := random(t, testSize)
 	h := newHub(t, content)
@@ -153,7 +153,7 @@ func TestAServerWithoutRangesSendsOneStream(t *testing.T) {
 	}
 }
 
-func TestAFileThatChangesIsBegunAgainOnce(t *testing.T) {
+func TestChangedFileIsRestartedOnce(t *testing.T) {
 	t.Parallel()
 	content := random(t, testSize)
 	h := newHub(t, content)
@@ -171,11 +171,11 @@ func TestAFileThatChangesIsBegunAgainOnce(t *testing.T) {
 	}
 	tr := newTrial(t, h.URL)
 	tr.opts.Streams = 1
-	// The hook ran after the tag was read: the change is seen from the fifth on.
+	// The hook runs after the tag is read: the change is visible from the fifth request on.
 	if r := tr.must(testModel(), content); r.FetchedBytes <= testSize {
 		t.Errorf("%+v", r)
 	}
-	ifRange := slices.ContainsFunc(h.asked(), func(r *http.Request) bool { return r.Header.Get("If-Range") == `"v1"` })
+	ifRange := slices.ContainsFunc(h.received(), func(r *http.Request) bool { return r.Header.Get("If-Range") == `"v1"` })
 	if !ifRange {
 		t.Error("no request had If-Range")
 	}
@@ -185,7 +185,7 @@ func TestAFileThatChangesIsBegunAgainOnce(t *testing.T) {
 	tr.mustFail(testModel(), Changed)
 }
 
-func TestAStalledConnectionIsTriedAgain(t *testing.T) {
+func TestStalledConnectionIsRetried(t *testing.T) {
 	t.Parallel()
 	content := random(t, testSize)
 	h := newHub(t, content)
@@ -204,7 +204,7 @@ func TestAStalledConnectionIsTriedAgain(t *testing.T) {
 	tr.opts.Streams, tr.opts.Stall = 1, 2*time.Second
 	tr.must(testModel(), content)
 	if len(tr.wait) == 0 {
-		t.Error("nothing was tried again")
+		t.Error("no request was retried")
 	}
 }
 

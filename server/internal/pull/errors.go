@@ -14,42 +14,42 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/catalog"
 )
 
-// Kind tells errors apart.
+// Kind is the kind of an [Error].
 type Kind int
 
 // Kinds of errors.
 const (
-	// Unreachable: no answer that helps, after several tries.
+	// Unreachable: no usable response after several attempts.
 	Unreachable Kind = iota + 1
 	// NotFound: the hub has no such file.
 	NotFound
-	// Denied: the hub gives the file only to some.
+	// Denied: the hub denies access to the file.
 	Denied
-	// Limited: the hub asks to come back later than one wants to wait.
+	// Limited: the hub asks to wait longer than a pull waits.
 	Limited
-	// Refused: an address that is not to be trusted.
+	// Refused: a URL that is not trusted.
 	Refused
-	// Broken: an answer that contradicts itself or what was agreed.
+	// Broken: a response that is invalid or contradicts an earlier one.
 	Broken
-	// Changed: the file is another than the one that was locked, or listed.
+	// Changed: the file differs from the one in models.lock or in the catalogue.
 	Changed
-	// Checksum: what was fetched is not what was announced.
+	// Checksum: the download does not match the checksum.
 	Checksum
-	// NoSpace: the disk is too full.
+	// NoSpace: the disk is full.
 	NoSpace
-	// Path: the models directory cannot be used as it is.
+	// Path: the models directory or a file in it cannot be used.
 	Path
-	// Busy: another pull is at work.
+	// Busy: another pull uses the models directory.
 	Busy
 )
 
-// Error is what went wrong and what can be done about it.
+// Error says what failed and what the user can do about it.
 type Error struct {
-	// Kind tells errors apart.
+	// Kind is the kind of the error.
 	Kind Kind
-	// Message is one sentence for people.
+	// Message says what failed, in one sentence.
 	Message string
-	// Advice is what they can do; it may have several lines.
+	// Advice is what the user can do; it may have several lines.
 	Advice string
 
 	cause error
@@ -65,11 +65,11 @@ func newError(kind Kind, format string, args ...any) *Error {
 	return &Error{Kind: kind, Message: fmt.Sprintf(format, args...)}
 }
 
-// pathError explains what the file system refused.
+// pathError explains an error of the file system.
 func pathError(err error, format string, args ...any) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return &Error{Kind: NoSpace, Message: fmt.Sprintf(format, args...) + ": the disk is full", cause: err,
-			Advice: "Make room and run the command again: it goes on where it stopped."}
+			Advice: "Free some space and run the command again to resume the download."}
 	}
 	var e *Error
 	if errors.As(err, &e) {
@@ -78,9 +78,9 @@ func pathError(err error, format string, args ...any) error {
 	advice := ""
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		advice = "Give this user the right to write there, or name another directory with --models-dir."
+		advice = "Give this user write access, or choose another directory with --models-dir."
 	case strings.Contains(err.Error(), "escapes"):
-		advice = "Something in the models directory is a link that leads out of it. Remove the link, or give the directory that it leads to with --models-dir."
+		advice = "The models directory contains a link that leads out of it. Remove the link, or name its target with --models-dir."
 	}
 	return &Error{Kind: Path, Message: fmt.Sprintf(format, args...) + ": " + err.Error(), Advice: advice, cause: err}
 }
@@ -88,33 +88,33 @@ func pathError(err error, format string, args ...any) error {
 func noSpace(need, free int64, dir string) error {
 	return &Error{
 		Kind:    NoSpace,
-		Message: fmt.Sprintf("%s are needed and %s are free in %s", bytes(need), bytes(free), dir),
-		Advice:  "Make room, take a smaller quantisation, or name another directory with --models-dir.",
+		Message: fmt.Sprintf("%s are needed, but only %s are free in %s", formatBytes(need), formatBytes(free), dir),
+		Advice:  "Free some space, choose a smaller quantisation, or choose another directory with --models-dir.",
 	}
 }
 
-func bytes(n int64) string { return humanize.IBytes(uint64(max(n, 0))) }
+func formatBytes(n int64) string { return humanize.IBytes(uint64(max(n, 0))) }
 
-// offline says how the files of a model come here without a network.
-func (c *Client) offline(e *Error, model catalog.Model) error {
+// withOfflineAdvice adds how to install a model without access to the hub.
+func (c *Client) withOfflineAdvice(e *Error, model catalog.Model) error {
 	var b strings.Builder
-	b.WriteString("Without the hub: fetch these on another machine, put them there, and run the command again; it checks them.\n")
+	b.WriteString("To install the model without the hub, download these files on another machine, copy them to the paths below, and run the command again to verify them:\n")
 	for _, f := range model.Files {
 		sum := f.SHA256
 		if locked, ok := c.locks.get(f.Local); ok {
 			sum = locked.SHA256
 		}
 		if sum == "" {
-			sum = "the hub's page of the file shows it"
+			sum = "see the page of the file on the hub"
 		}
-		fmt.Fprintf(&b, "  %s\n    to      %s\n    sha256  %s\n", c.canonical(model.Repo, model.Revision, f.Path),
+		fmt.Fprintf(&b, "  %s\n    to      %s\n    sha256  %s\n", c.hubURL(model.Repo, model.Revision, f.Path),
 			filepath.Join(c.dir, filepath.FromSlash(f.Local)), sum)
 	}
-	b.WriteString("Or name a mirror that can be reached: --mirror https://…, or HF_ENDPOINT.")
+	b.WriteString("Or use a mirror that this machine can reach: --mirror https://…, or HF_ENDPOINT.")
 	return &Error{Kind: e.Kind, Message: e.Message, Advice: b.String(), cause: e}
 }
 
-// transientError is worth another try.
+// transientError is an error after which the request is tried again.
 type transientError struct {
 	cause error
 	after int64 // seconds that the server asks to wait
@@ -131,7 +131,7 @@ func transient(err error) error {
 }
 
 var (
-	errStalled       = errors.New("no byte came for too long")
-	errChanged       = errors.New("the file changed while it was fetched")
-	errRangesIgnored = errors.New("the server ignores ranges")
+	errStalled       = errors.New("no data arrived for too long")
+	errChanged       = errors.New("the file changed during the download")
+	errRangesIgnored = errors.New("the server does not support ranges")
 )

@@ -7,46 +7,46 @@ import (
 	"strings"
 )
 
-// hosts are who may be asked for a file.
+// hosts are the hosts that requests may go to.
 type hosts struct {
 	endpoint *url.URL
 	extra    []string
 }
 
-// hubHosts are the hub and the hosts that it sends downloads to; an entry that
-// begins with a dot is every host below it.
+// hubHosts are the hub and the hosts that it redirects downloads to. An entry that
+// begins with a dot stands for all its subdomains.
 func hubHosts() []string { return []string{"huggingface.co", ".huggingface.co", "hf.co", ".hf.co"} }
 
-// newHosts reads the endpoint.
+// newHosts checks the endpoint.
 func newHosts(endpoint string, extra []string) (*hosts, error) {
 	u, err := url.Parse(endpoint)
 	bad := func(why string) error {
 		return &Error{Kind: Refused, Message: "the mirror " + redact(endpoint) + " cannot be used: " + why,
-			Advice: "Give an address such as https://mirror.example.org with --mirror or HF_ENDPOINT."}
+			Advice: "Set --mirror or HF_ENDPOINT to a URL such as https://mirror.example.org."}
 	}
 	switch {
 	case err != nil || u.Host == "" || u.Opaque != "":
-		return nil, bad("it is no address")
+		return nil, bad("it is not a URL")
 	case u.User != nil:
-		return nil, bad("it must not hold a password")
+		return nil, bad("it must not contain a password")
 	case u.RawQuery != "" || u.Fragment != "":
-		return nil, bad("it must be a host and a path alone")
+		return nil, bad("it must not contain a query or a fragment")
 	case u.Scheme == "http" && !loopback(u.Hostname()):
-		return nil, bad("http is for this machine alone; others need https")
+		return nil, bad("http is allowed only for this machine, other hosts need https")
 	case u.Scheme != "https" && u.Scheme != "http":
 		return nil, bad("it must begin with https://")
 	}
 	return &hosts{endpoint: u, extra: extra}, nil
 }
 
-// check tells whether a request may go to an address.
+// check returns an error if a request must not go to u.
 func (h *hosts) check(u *url.URL) error {
 	refuse := func(why string) error {
-		return &Error{Kind: Refused, Message: "the hub leads to " + redact(u.String()) + ": " + why,
-			Advice: "Nothing was fetched from there. If your mirror really keeps its files on that host, allow it with --allow-host."}
+		return &Error{Kind: Refused, Message: "the hub redirects to " + redact(u.String()) + ", which is not allowed: " + why,
+			Advice: "Nothing was downloaded from there. If your mirror stores its files on that host, allow it with --allow-host."}
 	}
 	if u.User != nil {
-		return refuse("an address with a password")
+		return refuse("the URL contains a password")
 	}
 	own := u.Scheme == h.endpoint.Scheme && u.Host == h.endpoint.Host
 	named := slices.Contains(h.extra, u.Host) || u.Port() == "" && slices.Contains(h.extra, u.Hostname())
@@ -56,7 +56,7 @@ func (h *hosts) check(u *url.URL) error {
 	case u.Scheme == "http" && named && loopback(u.Hostname()) && h.endpoint.Scheme == "http":
 		return nil
 	case u.Scheme != "https":
-		return refuse("only https is allowed")
+		return refuse("it is not https")
 	case named:
 		return nil
 	case (u.Port() == "" || u.Port() == "443") && slices.ContainsFunc(hubHosts(), func(entry string) bool {
@@ -65,11 +65,10 @@ func (h *hosts) check(u *url.URL) error {
 	}):
 		return nil
 	}
-	return refuse("that host is not on the list")
+	return refuse("it is not a known download host")
 }
 
-// isHub tells whether an address is the hub's own, the only one that gets a
-// token.
+// isHub reports whether u is on the hub itself, the only host that gets the token.
 func (h *hosts) isHub(u *url.URL) bool {
 	return u.Scheme == "https" && u.Host == "huggingface.co" && h.endpoint.Host == u.Host
 }
@@ -79,12 +78,12 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// redact shortens an address to what a message may show: signed addresses are
-// keys.
+// redact removes the parts of a URL that must not appear in messages. The query of
+// a signed URL gives access to the file.
 func redact(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {
-		return "(an unreadable address)"
+		return "(invalid URL)"
 	}
 	u.User, u.RawQuery, u.Fragment = nil, "", ""
 	return u.String()

@@ -10,12 +10,12 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/catalog"
 )
 
-// remote is what the hub says of a file before it is fetched.
+// remote describes a file on the hub.
 type remote struct {
 	commit  string
 	size    int64
-	sha256  string // of large files
-	gitBlob string // of small ones: the hash that git gives them
+	sha256  string // large files only
+	gitBlob string // small files only: the hash of the git blob
 }
 
 var (
@@ -23,11 +23,11 @@ var (
 	sha1Pattern   = regexp.MustCompile(`^[0-9a-f]{40}$`)
 )
 
-// ask gets size, checksum and commit of a file. The hub tells them in the header
-// of its own answer, before it redirects to where the bytes are.
-func (c *Client) ask(ctx context.Context, model catalog.Model, file catalog.File, revision string) (remote, error) {
+// describe gets the size, the checksum and the commit of a file. The hub sends them
+// in the header of its own response, before it redirects to the download host.
+func (c *Client) describe(ctx context.Context, model catalog.Model, file catalog.File, revision string) (remote, error) {
 	var found remote
-	u := source(c.hosts.endpoint, model.Repo, revision, file.Path)
+	u := fileURL(c.hosts.endpoint, model.Repo, revision, file.Path)
 	err := c.retry(ctx, func() int64 { return 0 }, func() error {
 		ctx, cancel := context.WithTimeoutCause(ctx, c.opts.Stall, errStalled)
 		defer cancel()
@@ -46,7 +46,7 @@ func (c *Client) ask(ctx context.Context, model catalog.Model, file catalog.File
 	return found, err
 }
 
-// readRemote reads what the answers of the hub's own host say.
+// readRemote reads the headers of the hub's own responses.
 func readRemote(res *http.Response, hops []http.Header, file catalog.File) (remote, error) {
 	first := func(name string) string {
 		for _, h := range hops {
@@ -79,15 +79,15 @@ func readRemote(res *http.Response, hops []http.Header, file catalog.File) (remo
 	}
 	var err error
 	if r.size, err = strconv.ParseInt(size, 10, 64); err != nil || r.size <= 0 {
-		return r, newError(Broken, "the hub does not say how large %s is (%q)", file.Path, size)
+		return r, newError(Broken, "the hub does not report the size of %s (%q)", file.Path, size)
 	}
-	// The list's sizes are rounded; a file of another order is another file.
+	// The sizes in the catalogue are rounded, but a much larger file is a different one.
 	if most := 2*file.SizeBytes() + 1<<20; r.size > most {
-		return r, newError(Broken, "the hub says that %s has %s, which is far more than the %s that it should have",
-			file.Path, bytes(r.size), bytes(file.SizeBytes()))
+		return r, newError(Broken, "the hub reports %s for %s, far more than the expected %s",
+			formatBytes(r.size), file.Path, formatBytes(file.SizeBytes()))
 	}
 	return r, nil
 }
 
-// etag normalises an entity tag; it stays distinguishable as weak.
+// etag trims an entity tag. A weak tag keeps its prefix.
 func etag(value string) string { return strings.TrimSpace(value) }

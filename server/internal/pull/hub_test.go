@@ -27,22 +27,22 @@ const (
 	testSize   = 1_000_003 // bytes: several ranges, the last one short
 )
 
-// hub is a server that behaves as the hub does, until a test says otherwise.
+// hub is a server that behaves like the hub unless a test changes it.
 type hub struct {
 	*httptest.Server
-	file string // on disk, what it serves
+	file string // path of the file that it serves
 
 	mu       sync.Mutex
 	requests []*http.Request
 	sent     int64
 	etag     string
-	size     string // announced; empty: the file's
-	sum      string // announced as X-Linked-Etag; empty: the file's
-	// head and get may answer in its place; they return whether they did.
+	size     string // reported size; empty: that of the file
+	sum      string // reported as X-Linked-Etag; empty: that of the file
+	// head and get can answer a request instead; they report whether they did.
 	head, get func(w http.ResponseWriter, r *http.Request) bool
 }
 
-// newHub serves bytes from a file.
+// newHub starts a hub that serves content.
 func newHub(t *testing.T, content []byte) *hub {
 	t.Helper()
 	h := &hub{file: filepath.Join(t.TempDir(), "content"), etag: `"v1"`}
@@ -112,7 +112,7 @@ func (h *hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(&counting{ResponseWriter: w, hub: h}, r, "", time.Time{}, f)
 }
 
-// counting counts what a response sends.
+// counting counts the bytes of responses.
 type counting struct {
 	http.ResponseWriter
 	hub *hub
@@ -126,7 +126,7 @@ func (c *counting) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// cut is a response that ends after so many bytes, in the middle of its body.
+// cut is a response that breaks off after left bytes.
 type cut struct {
 	http.ResponseWriter
 	left int
@@ -142,14 +142,14 @@ func (c *cut) Write(b []byte) (int, error) {
 	panic(http.ErrAbortHandler)
 }
 
-// asked returns the requests so far.
-func (h *hub) asked() []*http.Request {
+// received returns the requests so far.
+func (h *hub) received() []*http.Request {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return slices.Clone(h.requests)
 }
 
-// sentBytes is what the files' responses sent, once they have all ended.
+// sentBytes returns how many bytes of files were sent by responses that ended.
 func (h *hub) sentBytes() int64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -178,7 +178,7 @@ func gitBlobOf(b []byte) string {
 	return hex.EncodeToString(s[:])
 }
 
-// testModel is one file in a folder.
+// testModel is a model of one file in a directory.
 func testModel() catalog.Model {
 	return catalog.Model{
 		Name: "test", Repo: "owner/name", Revision: "main",
@@ -186,7 +186,7 @@ func testModel() catalog.Model {
 	}
 }
 
-// trial is a models directory and how it is pulled into.
+// trial is a models directory and the options of its pulls.
 type trial struct {
 	t    *testing.T
 	opts Options
@@ -229,7 +229,7 @@ func (tr *trial) pullContext(ctx context.Context, model catalog.Model) ([]Result
 	return c.Pull(ctx, model)
 }
 
-// must pulls, and the file must be there, right, readable and alone.
+// must pulls; the file must then be correct and readable, without leftovers.
 func (tr *trial) must(model catalog.Model, content []byte) Result {
 	tr.t.Helper()
 	results, err := tr.pull(model)
@@ -242,12 +242,12 @@ func (tr *trial) must(model catalog.Model, content []byte) Result {
 		tr.t.Fatal(err)
 	}
 	if sha256Of(got) != sha256Of(content) || r.SHA256 != sha256Of(content) {
-		tr.t.Errorf("other bytes are there: %d of %d", len(got), len(content))
+		tr.t.Errorf("the file differs: %d bytes, want %d", len(got), len(content))
 	}
 	if info, err := os.Stat(tr.path(model)); err != nil || info.Mode().Perm() != 0o644 {
 		tr.t.Errorf("mode %v %v", info.Mode(), err)
 	}
-	for _, name := range []string{partName(tr.path(model)), noteName(tr.path(model)), noteName(tr.path(model)) + ".tmp"} {
+	for _, name := range []string{partName(tr.path(model)), stateName(tr.path(model)), stateName(tr.path(model)) + ".tmp"} {
 		if _, err := os.Lstat(name); err == nil {
 			tr.t.Errorf("%s was left behind", name)
 		}
@@ -255,7 +255,7 @@ func (tr *trial) must(model catalog.Model, content []byte) Result {
 	return r
 }
 
-// mustFail pulls, and no file may be there.
+// mustFail pulls; it must fail, and the file must not exist.
 func (tr *trial) mustFail(model catalog.Model, kind Kind) *Error {
 	tr.t.Helper()
 	_, err := tr.pull(model)
@@ -264,7 +264,7 @@ func (tr *trial) mustFail(model catalog.Model, kind Kind) *Error {
 		tr.t.Fatalf("%v (%T), want kind %d", err, err, kind)
 	}
 	if _, err := os.Lstat(tr.path(model)); err == nil {
-		tr.t.Error("a file is there all the same")
+		tr.t.Error("the file exists after a failed pull")
 	}
 	return e
 }

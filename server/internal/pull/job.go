@@ -13,19 +13,19 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/catalog"
 )
 
-// job is one file to be had.
+// job is the download of one file.
 type job struct {
 	c        *Client
 	model    catalog.Model
 	file     catalog.File
-	revision string // asked for: the locked commit, else the catalogue's
+	revision string // to request: the locked commit, else the one of the catalogue
 	want     remote
-	note     note
+	state    partState
 	result   Result
 }
 
-// plan finds out what is there, and what the hub has. A file that is there and
-// right needs no hub.
+// plan compares the file on disk with the file on the hub. It does not ask the hub
+// if the file on disk is correct.
 func (c *Client) plan(ctx context.Context, model catalog.Model, file catalog.File) (*job, error) {
 	j := &job{c: c, model: model, file: file, revision: model.Revision}
 	j.result = Result{File: file.Local, Path: filepath.Join(c.dir, filepath.FromSlash(file.Local))}
@@ -33,85 +33,86 @@ func (c *Client) plan(ctx context.Context, model catalog.Model, file catalog.Fil
 	known = known && !c.opts.Update
 	if known {
 		if file.SHA256 != "" && file.SHA256 != locked.SHA256 {
-			return nil, j.changed("the list of this program has another %s than %s", file.Local, lockName)
+			return nil, j.changedError("the checksum of %s in this program's catalogue differs from the one in %s", file.Local, lockName)
 		}
 		if locked.Commit != "" && c.sameFile(locked.Source, model, file) {
 			j.revision = locked.Commit
 		}
 	}
-	have, there, err := j.hashPresent(ctx)
+	have, exists, err := j.hashExisting(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if there && !c.opts.Update {
+	if exists && !c.opts.Update {
 		want := remote{size: have.size, sha256: file.SHA256}
 		if known {
 			want = remote{size: locked.SizeBytes, sha256: locked.SHA256, commit: locked.Commit}
 		}
-		if have.are(want) {
-			return j, j.keep(have, want.commit, known)
+		if have.match(want) {
+			return j, j.useExisting(have, want.commit, known)
 		}
 	}
-	if err := j.askHub(ctx, locked, known); err != nil {
+	if err := j.resolve(ctx, locked, known); err != nil {
 		return nil, err
 	}
 	switch {
-	case there && have.are(j.want):
-		return j, j.keep(have, j.want.commit, false)
-	case there && !known && !c.opts.Update:
-		return nil, &Error{Kind: Changed, Message: j.result.Path + " is there already, and is another file than the hub's",
+	case exists && have.match(j.want):
+		return j, j.useExisting(have, j.want.commit, false)
+	case exists && !known && !c.opts.Update:
+		return nil, &Error{Kind: Changed, Message: j.result.Path + " exists and differs from the file on the hub",
 			Advice: "Move it away, or replace it with --update."}
 	}
-	j.note = readNote(c.root, file.Local, j.want)
+	j.state = readState(c.root, file.Local, j.want)
 	j.result.SizeBytes, j.result.SHA256, j.result.Commit = j.want.size, j.want.sha256, j.want.commit
-	j.result.Source, j.result.ResumedBytes = j.source(), j.note.doneBytes()
+	j.result.Source, j.result.ResumedBytes = j.source(), j.state.doneBytes()
 	return j, nil
 }
 
-func (j *job) changed(format string, args ...any) error {
+func (j *job) changedError(format string, args ...any) error {
 	e := newError(Changed, format, args...)
-	e.Advice = "If the change is welcome, take what the hub has now with --update."
+	e.Advice = "To accept the version that the hub has now, run the command again with --update."
 	return e
 }
 
-// sameFile tells whether a locked address is this file's, at any revision.
+// sameFile reports whether a locked source is this file, at any revision.
 func (c *Client) sameFile(locked string, model catalog.Model, file catalog.File) bool {
 	prefix := DefaultEndpoint + "/" + model.Repo + "/resolve/"
 	return strings.HasPrefix(locked, prefix) && strings.HasSuffix(locked, "/"+file.Path)
 }
 
-// askHub gets what the hub announces, and holds it against lock and list.
-func (j *job) askHub(ctx context.Context, locked Locked, known bool) error {
+// resolve asks the hub for the file, and compares the answer with the lock and
+// the catalogue.
+func (j *job) resolve(ctx context.Context, locked Locked, known bool) error {
 	var err error
-	if j.want, err = j.c.ask(ctx, j.model, j.file, j.revision); err != nil {
-		return wrap(err, Broken, "the hub's answer for %s", j.file.Path)
+	if j.want, err = j.c.describe(ctx, j.model, j.file, j.revision); err != nil {
+		return wrap(err, Broken, "invalid answer from the hub for %s", j.file.Path)
 	}
 	pinned := ""
 	switch {
 	case known:
 		pinned = locked.SHA256
 		if j.want.size != locked.SizeBytes {
-			return j.changed("the hub's %s has %d bytes, and %d in %s", j.file.Path, j.want.size, locked.SizeBytes, lockName)
+			return j.changedError("%s has %d bytes on the hub, but %d in %s", j.file.Path, j.want.size, locked.SizeBytes, lockName)
 		}
 	case !j.c.opts.Update:
 		pinned = j.file.SHA256
 	}
 	if pinned != "" {
 		if j.want.sha256 != "" && j.want.sha256 != pinned {
-			return j.changed("the hub has another %s (sha256 %s) than the one that is known (%s)", j.file.Path, j.want.sha256, pinned)
+			return j.changedError("the hub has a different %s: its sha256 is %s, expected %s", j.file.Path, j.want.sha256, pinned)
 		}
 		j.want.sha256 = pinned
 	}
 	if j.want.sha256 == "" && j.want.gitBlob == "" {
 		e := newError(Broken, "the hub gives no checksum for %s", j.file.Path)
-		e.Advice = "A mirror must pass the hub's headers X-Linked-Etag or ETag on; take another, or none."
+		e.Advice = "A mirror must forward the header X-Linked-Etag or ETag of the hub. Use another mirror, or none."
 		return e
 	}
 	return nil
 }
 
-// hashPresent reads the file if it is there.
-func (j *job) hashPresent(ctx context.Context) (have sums, there bool, err error) {
+// hashExisting computes the checksums of the file if it exists.
+func (j *job) hashExisting(ctx context.Context) (have sums, exists bool, err error) {
 	if j.c.root == nil {
 		return sums{}, false, nil
 	}
@@ -120,24 +121,24 @@ func (j *job) hashPresent(ctx context.Context) (have sums, there bool, err error
 	case errors.Is(err, fs.ErrNotExist):
 		return sums{}, false, nil
 	case err != nil:
-		return sums{}, false, pathError(err, "%s cannot be read", j.file.Local)
+		return sums{}, false, pathError(err, "cannot read %s", j.file.Local)
 	case !info.Mode().IsRegular():
-		return sums{}, false, newError(Path, "%s is there, and is no file", j.result.Path)
+		return sums{}, false, newError(Path, "%s exists but is not a regular file", j.result.Path)
 	}
 	f, err := j.c.root.Open(filepath.FromSlash(j.file.Local))
 	if err != nil {
-		return sums{}, false, pathError(err, "%s cannot be read", j.file.Local)
+		return sums{}, false, pathError(err, "cannot read %s", j.file.Local)
 	}
 	defer f.Close()
-	have, err = hashFile(ctx, f, info.Size(), j.tell(Verifying, info.Size()))
+	have, err = hashFile(ctx, f, info.Size(), j.progress(Verifying, info.Size()))
 	if err != nil {
-		return sums{}, false, wrap(err, Path, "%s cannot be read", j.file.Local)
+		return sums{}, false, wrap(err, Path, "cannot read %s", j.file.Local)
 	}
 	return have, true, nil
 }
 
-// keep notes that the file is there and right.
-func (j *job) keep(have sums, commit string, locked bool) error {
+// useExisting records that the file exists and is correct.
+func (j *job) useExisting(have sums, commit string, locked bool) error {
 	j.result.Present, j.result.SizeBytes, j.result.SHA256, j.result.Commit = true, have.size, have.sha256, commit
 	j.result.Source = j.source()
 	if locked || j.c.opts.DryRun {
@@ -152,59 +153,60 @@ func (j *job) lock() error {
 	})
 }
 
-// source is the file's address on the hub, with the commit if that is known.
+// source returns the URL of the file on the hub, with the commit if it is known.
 func (j *job) source() string {
 	revision := j.revision
 	if j.result.Commit != "" {
 		revision = j.result.Commit
 	}
-	return j.c.canonical(j.model.Repo, revision, j.file.Path)
+	return j.c.hubURL(j.model.Repo, revision, j.file.Path)
 }
 
-// address is where the bytes are asked for: at the commit that was announced, so
-// that they cannot change meanwhile.
+// address returns the URL to download from. It contains the commit, if the hub
+// reported one, so that the file cannot change meanwhile.
 func (j *job) address() *url.URL {
 	revision := j.revision
 	if j.want.commit != "" {
 		revision = j.want.commit
 	}
-	return source(j.c.hosts.endpoint, j.model.Repo, revision, j.file.Path)
+	return fileURL(j.c.hosts.endpoint, j.model.Repo, revision, j.file.Path)
 }
 
 func (j *job) missingBytes() int64 {
 	if j.result.Present {
 		return 0
 	}
-	return j.want.size - j.note.doneBytes()
+	return j.want.size - j.state.doneBytes()
 }
 
-// tell reports progress, at most some ten times a second, and the end.
-func (j *job) tell(phase string, total int64) func(done int64) {
-	const pause = 100 * time.Millisecond
+// progress returns a function that reports progress, at most ten times a second
+// and at the end.
+func (j *job) progress(phase string, total int64) func(done int64) {
+	const interval = 100 * time.Millisecond
 	var last time.Time
 	return func(done int64) {
-		if now := time.Now(); done >= total || now.Sub(last) >= pause {
+		if now := time.Now(); done >= total || now.Sub(last) >= interval {
 			last = now
 			j.c.opts.Progress(Progress{File: j.file.Local, Phase: phase, Done: min(done, total), Total: total})
 		}
 	}
 }
 
-// run fetches, verifies and locks the file.
+// run downloads, verifies and locks the file.
 func (j *job) run(ctx context.Context) error {
 	if j.result.Present {
 		return nil
 	}
 	if dir := filepath.Dir(filepath.FromSlash(j.file.Local)); dir != "." {
 		if err := j.c.root.MkdirAll(dir, 0o755); err != nil {
-			return pathError(err, "the folder %s cannot be made", filepath.Join(j.c.dir, dir))
+			return pathError(err, "cannot create the directory %s", filepath.Join(j.c.dir, dir))
 		}
 	}
-	p, err := openPart(j.c.root, j.file.Local, j.note, j.c.opts.CheckpointBytes)
+	p, err := openPart(j.c.root, j.file.Local, j.state, j.c.opts.CheckpointBytes)
 	if err != nil {
 		return err
 	}
-	d := &download{job: j, part: p, tell: j.tell(Downloading, j.want.size)}
+	d := &download{job: j, part: p, progress: j.progress(Downloading, j.want.size)}
 	err = d.run(ctx)
 	j.result.FetchedBytes = d.fetched.Load()
 	if err != nil {
@@ -213,24 +215,24 @@ func (j *job) run(ctx context.Context) error {
 	return j.accept(ctx, p)
 }
 
-// accept publishes what was fetched if it is what was announced.
+// accept verifies the download and moves it into place.
 func (j *job) accept(ctx context.Context, p *part) error {
 	if _, err := p.file.Seek(0, 0); err != nil {
-		return errors.Join(pathError(err, "%s cannot be read", partName(p.name)), p.file.Close())
+		return errors.Join(pathError(err, "cannot read %s", partName(p.name)), p.file.Close())
 	}
-	have, err := hashFile(ctx, p.file, j.want.size, j.tell(Verifying, j.want.size))
+	have, err := hashFile(ctx, p.file, j.want.size, j.progress(Verifying, j.want.size))
 	if err != nil {
-		return errors.Join(wrap(err, Path, "%s cannot be read", partName(p.name)), p.file.Close())
+		return errors.Join(wrap(err, Path, "cannot read %s", partName(p.name)), p.file.Close())
 	}
-	if !have.are(j.want) {
+	if !have.match(j.want) {
 		expected := j.want.sha256
 		got := have.sha256
 		if expected == "" {
 			expected, got = j.want.gitBlob, have.gitBlob
 		}
 		return errors.Join(&Error{Kind: Checksum,
-			Message: "what was fetched for " + j.file.Local + " is not the file: its checksum is " + got + ", and should be " + expected,
-			Advice:  "It was thrown away. Try again; if it stays so, the server or what lies between alters files: use another mirror or none."},
+			Message: "the download of " + j.file.Local + " is corrupt: its checksum is " + got + ", expected " + expected,
+			Advice:  "The download was deleted. Try again. If the error persists, the server or a proxy changes the file: use another mirror, or none."},
 			p.discard())
 	}
 	if err := p.publish(); err != nil {
@@ -240,9 +242,9 @@ func (j *job) accept(ctx context.Context, p *part) error {
 	return j.lock()
 }
 
-// Installed tells how much of a model is in a models directory, by the sizes
-// that are locked or, without a lock, by there being a file at all. It reads no
-// file.
+// Installed reports whether a model is complete in a models directory, and how many
+// bytes of it exist. It compares sizes with the lock and does not read the files; a
+// file that is not locked counts as complete.
 func Installed(dir string, model catalog.Model) (complete bool, partBytes int64) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -250,7 +252,7 @@ func Installed(dir string, model catalog.Model) (complete bool, partBytes int64)
 	}
 	defer root.Close()
 	locks := newLockFile()
-	_ = locks.read(root) // a damaged one says nothing
+	_ = locks.read(root) // a damaged lock counts as empty
 	complete = true
 	for _, f := range model.Files {
 		local := filepath.FromSlash(f.Local)
@@ -268,16 +270,16 @@ func Installed(dir string, model catalog.Model) (complete bool, partBytes int64)
 	return complete, partBytes
 }
 
-// partOf is how much of a file is there as a part.
+// partOf returns how many bytes of a file were downloaded to its part.
 func partOf(root *os.Root, local string) int64 {
-	f, err := openRegular(root, noteName(local), os.O_RDONLY)
+	f, err := openRegular(root, stateName(local), os.O_RDONLY)
 	if err != nil {
 		return 0
 	}
 	defer f.Close()
-	var n note
-	if decodeStrict(f, maxNoteBytes, &n) != nil {
+	var s partState
+	if decodeStrict(f, maxStateBytes, &s) != nil {
 		return 0
 	}
-	return n.doneBytes()
+	return s.doneBytes()
 }

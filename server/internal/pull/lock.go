@@ -1,7 +1,7 @@
 package pull
 
 import (
-	stdbytes "bytes"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,14 +11,13 @@ import (
 	"path/filepath"
 )
 
-// Locked is what is known of a file that was pulled. Later pulls must get the
-// same.
+// Locked describes a file that was pulled. Later pulls must get the same file.
 type Locked struct {
-	// Source is its address on the hub.
+	// Source is the URL on the hub.
 	Source string `json:"source"`
-	// Commit of the repository; empty if the hub did not say.
+	// Commit of the repository; empty if the hub did not report it.
 	Commit string `json:"commit,omitempty"`
-	// SizeBytes and SHA256 are the file's.
+	// SizeBytes and SHA256 are the size and the checksum of the file.
 	SizeBytes int64  `json:"size_bytes"`
 	SHA256    string `json:"sha256"`
 }
@@ -42,14 +41,14 @@ func (l *lockFile) get(local string) (Locked, bool) {
 	return entry, ok
 }
 
-// read replaces what is locked by what the directory says; none is empty.
+// read reads models.lock. A missing file counts as empty.
 func (l *lockFile) read(root *os.Root) error {
 	f, err := openRegular(root, lockName, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
-		return pathError(err, "%s cannot be read", lockName)
+		return pathError(err, "cannot read %s", lockName)
 	}
 	defer f.Close()
 	read := newLockFile()
@@ -57,12 +56,12 @@ func (l *lockFile) read(root *os.Root) error {
 		return damagedLock(err)
 	}
 	if read.Version != lockVersion {
-		return damagedLock(fmt.Errorf("version %d is not known", read.Version))
+		return damagedLock(fmt.Errorf("unknown version %d", read.Version))
 	}
 	for local, entry := range read.Files {
 		if !filepath.IsLocal(filepath.FromSlash(local)) || !sha256Pattern.MatchString(entry.SHA256) || entry.SizeBytes <= 0 ||
 			entry.Commit != "" && !sha1Pattern.MatchString(entry.Commit) {
-			return damagedLock(fmt.Errorf("the entry %q is wrong", local))
+			return damagedLock(fmt.Errorf("invalid entry %q", local))
 		}
 	}
 	if read.Files != nil {
@@ -73,10 +72,10 @@ func (l *lockFile) read(root *os.Root) error {
 
 func damagedLock(err error) error {
 	return &Error{Kind: Path, Message: lockName + " is damaged: " + err.Error(), cause: err,
-		Advice: "Put back the copy that you trust, or remove it; what is pulled then is locked anew."}
+		Advice: "Restore a copy that you trust, or delete the file: the next pull creates it again."}
 }
 
-// put locks a file and writes the list.
+// put locks a file and writes models.lock.
 func (l *lockFile) put(root *os.Root, local string, entry Locked) error {
 	l.Files[local] = entry
 	text, err := json.MarshalIndent(l, "", "  ")
@@ -84,24 +83,24 @@ func (l *lockFile) put(root *os.Root, local string, entry Locked) error {
 		return err
 	}
 	if err := replace(root, lockName, append(text, '\n')); err != nil {
-		return pathError(err, "%s cannot be written", lockName)
+		return pathError(err, "cannot write %s", lockName)
 	}
 	return nil
 }
 
-// openRegular opens a file in the root that is no link, pipe or folder.
+// openRegular opens a regular file in the root: not a link, a pipe or a directory.
 func openRegular(root *os.Root, name string, flag int) (*os.File, error) {
 	info, err := root.Lstat(name)
 	switch {
 	case err == nil && !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s is no plain file (%s)", name, info.Mode().Type())
+		return nil, fmt.Errorf("%s is not a regular file (%s)", name, info.Mode().Type())
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	}
 	return root.OpenFile(name, flag, 0o644)
 }
 
-// replace writes a small file whole: it is there as before, or as given.
+// replace writes a small file atomically.
 func replace(root *os.Root, name string, text []byte) error {
 	temporary := name + ".tmp"
 	if err := root.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -122,7 +121,7 @@ func replace(root *os.Root, name string, text []byte) error {
 	return syncDir(root, name)
 }
 
-// syncDir makes a rename last.
+// syncDir makes a rename durable.
 func syncDir(root *os.Root, name string) error {
 	dir, err := root.Open(filepath.Dir(name))
 	if err != nil {
@@ -131,8 +130,8 @@ func syncDir(root *os.Root, name string) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-// decodeStrict reads one JSON value of at most so many bytes, without unknown
-// keys.
+// decodeStrict reads one JSON value of at most the given number of bytes. Unknown
+// keys are an error.
 func decodeStrict(r io.Reader, most int64, into any) error {
 	text, err := io.ReadAll(io.LimitReader(r, most+1))
 	if err != nil {
@@ -141,13 +140,13 @@ func decodeStrict(r io.Reader, most int64, into any) error {
 	if int64(len(text)) > most {
 		return fmt.Errorf("more than %d bytes", most)
 	}
-	d := json.NewDecoder(stdbytes.NewReader(text))
+	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {
 		return err
 	}
 	if d.More() {
-		return errors.New("there is more after its end")
+		return errors.New("unexpected data after the JSON value")
 	}
 	return nil
 }

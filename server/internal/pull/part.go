@@ -11,102 +11,98 @@ import (
 	"sync"
 )
 
-// span is a range of bytes: from Start, up to but without End.
+// span is a range of bytes from Start to End, without End.
 type span struct{ Start, End int64 }
 
-// part is a file that is being fetched, NAME.part, and the note beside it that
-// says which of its ranges are on disk.
+// part is a partial download, NAME.part, and its state, NAME.part.json.
 type part struct {
 	root       *os.Root
-	name       string // of the .part
+	name       string // of the complete file
 	file       *os.File
 	checkpoint int64
 
-	saving sync.Mutex // one save at a time
+	saving sync.Mutex // serializes save
 
 	mu    sync.Mutex
-	note  note
+	state partState
 	dirty int64 // bytes since the last save
 }
 
-// note is the .part.json. What it lists was on disk before it was written.
-type note struct {
+// partState is the content of NAME.part.json. The ranges that it lists are synced
+// to disk before it is written.
+type partState struct {
 	Version int    `json:"version"`
 	Size    int64  `json:"size_bytes"`
 	SHA256  string `json:"sha256,omitempty"`
 	GitBlob string `json:"git_blob,omitempty"`
-	// ETag is what the host of the bytes calls this very file.
+	// ETag is the entity tag of the download host.
 	ETag string `json:"etag,omitempty"`
 	Done []span `json:"done"`
 }
 
 const (
-	noteVersion  = 1
-	maxNoteBytes = 1 << 20
+	stateVersion  = 1
+	maxStateBytes = 1 << 20
 )
 
-func partName(local string) string { return local + ".part" }
-func noteName(local string) string { return partName(local) + ".json" }
+func partName(local string) string  { return local + ".part" }
+func stateName(local string) string { return partName(local) + ".json" }
 
-// readNote returns what an earlier try left, empty if that was nothing or was for
-// another file.
-func readNote(root *os.Root, local string, want remote) note {
-	empty := note{Version: noteVersion, Size: want.size, SHA256: want.sha256, GitBlob: want.gitBlob}
+// readState returns the state that an earlier pull left. It returns an empty state
+// if there is none or if it belongs to a different file.
+func readState(root *os.Root, local string, want remote) partState {
+	empty := partState{Version: stateVersion, Size: want.size, SHA256: want.sha256, GitBlob: want.gitBlob}
 	if root == nil {
 		return empty
 	}
-	f, err := openRegular(root, noteName(local), os.O_RDONLY)
+	f, err := openRegular(root, stateName(local), os.O_RDONLY)
 	if err != nil {
 		return empty
 	}
 	defer f.Close()
-	var n note
-	if decodeStrict(f, maxNoteBytes, &n) != nil {
+	var s partState
+	if decodeStrict(f, maxStateBytes, &s) != nil {
 		return empty
 	}
 	info, err := root.Lstat(partName(local))
 	if err != nil || !info.Mode().IsRegular() {
 		return empty
 	}
-	same := n.Version == noteVersion && n.Size == want.size && n.SHA256 == want.sha256 && n.GitBlob == want.gitBlob
+	same := s.Version == stateVersion && s.Size == want.size && s.SHA256 == want.sha256 && s.GitBlob == want.gitBlob
 	limit := min(info.Size(), want.size)
-	if !same || slices.ContainsFunc(n.Done, func(s span) bool { return s.Start < 0 || s.Start >= s.End || s.End > limit }) {
+	if !same || slices.ContainsFunc(s.Done, func(r span) bool { return r.Start < 0 || r.Start >= r.End || r.End > limit }) {
 		return empty
 	}
-	n.Done = merge(n.Done)
-	return n
+	s.Done = merge(s.Done)
+	return s
 }
 
-// openPart opens or makes the .part.
-func openPart(root *os.Root, local string, n note, checkpoint int64) (*part, error) {
-	p := &part{root: root, name: local, note: n, checkpoint: checkpoint}
+// openPart opens or creates NAME.part.
+func openPart(root *os.Root, local string, state partState, checkpoint int64) (*part, error) {
+	p := &part{root: root, name: local, state: state, checkpoint: checkpoint}
 	f, err := openRegular(root, partName(local), os.O_CREATE|os.O_RDWR)
 	if err != nil {
-		return nil, pathError(err, "%s cannot be written", partName(local))
+		return nil, pathError(err, "cannot write %s", partName(local))
 	}
 	p.file = f
-	if len(n.Done) == 0 {
-		err = f.Truncate(0)
-	} else {
-		err = f.Truncate(n.end())
-	}
-	if err != nil {
-		return nil, errors.Join(pathError(err, "%s cannot be written", partName(local)), f.Close())
+	if err := f.Truncate(state.end()); err != nil {
+		return nil, errors.Join(pathError(err, "cannot write %s", partName(local)), f.Close())
 	}
 	return p, nil
 }
 
-func (n note) end() int64 {
-	if len(n.Done) == 0 {
+// end returns the end of the last range on disk.
+func (s partState) end() int64 {
+	if len(s.Done) == 0 {
 		return 0
 	}
-	return n.Done[len(n.Done)-1].End
+	return s.Done[len(s.Done)-1].End
 }
 
-func (n note) doneBytes() int64 {
+func (s partState) doneBytes() int64 {
 	var sum int64
-	for _, s := range n.Done {
-		sum += s.End - s.Start
+	for _, r := range s.Done {
+		sum += r.End - r.Start
 	}
 	return sum
 }
@@ -114,47 +110,47 @@ func (n note) doneBytes() int64 {
 func (p *part) doneBytes() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.note.doneBytes()
+	return p.state.doneBytes()
 }
 
 func (p *part) etag() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.note.ETag
+	return p.state.ETag
 }
 
-// agree holds an answer's entity tag against the first one's.
-func (p *part) agree(tag string) error {
+// checkETag compares the entity tag of a response with that of the first one.
+func (p *part) checkETag(tag string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
-	case tag == "" || tag == p.note.ETag:
+	case tag == "" || tag == p.state.ETag:
 		return nil
-	case p.note.ETag == "":
-		p.note.ETag = tag
+	case p.state.ETag == "":
+		p.state.ETag = tag
 		return nil
 	}
 	return errChanged
 }
 
-// forget begins again from nothing.
-func (p *part) forget() error {
+// restart discards everything downloaded so far.
+func (p *part) restart() error {
 	p.mu.Lock()
-	p.note.Done, p.note.ETag, p.dirty = nil, "", 0
+	p.state.Done, p.state.ETag, p.dirty = nil, "", 0
 	p.mu.Unlock()
 	if err := p.file.Truncate(0); err != nil {
-		return pathError(err, "%s cannot be written", partName(p.name))
+		return pathError(err, "cannot write %s", partName(p.name))
 	}
 	return p.save()
 }
 
-// write puts bytes at their place, and now and then notes what is there.
+// write writes bytes at an offset, and saves the state from time to time.
 func (p *part) write(b []byte, at int64) error {
 	if _, err := p.file.WriteAt(b, at); err != nil {
-		return pathError(err, "%s cannot be written", partName(p.name))
+		return pathError(err, "cannot write %s", partName(p.name))
 	}
 	p.mu.Lock()
-	p.note.Done = merge(append(p.note.Done, span{at, at + int64(len(b))}))
+	p.state.Done = merge(append(p.state.Done, span{at, at + int64(len(b))}))
 	p.dirty += int64(len(b))
 	due := p.dirty >= p.checkpoint
 	if due {
@@ -167,28 +163,29 @@ func (p *part) write(b []byte, at int64) error {
 	return nil
 }
 
-// save makes what was written last, and then notes it.
+// save syncs the bytes to disk and then writes the state.
 func (p *part) save() error {
 	p.saving.Lock()
 	defer p.saving.Unlock()
 	p.mu.Lock()
-	n := p.note
-	n.Done = slices.Clone(n.Done)
+	s := p.state
+	s.Done = slices.Clone(s.Done)
 	p.mu.Unlock()
 	if err := p.file.Sync(); err != nil {
-		return pathError(err, "%s cannot be written", partName(p.name))
+		return pathError(err, "cannot write %s", partName(p.name))
 	}
-	text, err := json.Marshal(n)
+	text, err := json.Marshal(s)
 	if err != nil {
 		return err
 	}
-	if err := replace(p.root, noteName(p.name), text); err != nil {
-		return pathError(err, "%s cannot be written", noteName(p.name))
+	if err := replace(p.root, stateName(p.name), text); err != nil {
+		return pathError(err, "cannot write %s", stateName(p.name))
 	}
 	return nil
 }
 
-// missing cuts what is not there yet into ranges of at most so many bytes.
+// missing returns the ranges that are not downloaded yet, each of at most chunk
+// bytes.
 func (p *part) missing(chunk int64) []span {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -199,15 +196,15 @@ func (p *part) missing(chunk int64) []span {
 		}
 	}
 	at := int64(0)
-	for _, s := range p.note.Done {
+	for _, s := range p.state.Done {
 		gap(at, s.Start)
 		at = s.End
 	}
-	gap(at, p.note.Size)
+	gap(at, p.state.Size)
 	return found
 }
 
-// publish gives the file its name.
+// publish moves the part to the name of the file.
 func (p *part) publish() error {
 	err := errors.Join(p.file.Chmod(0o644), p.file.Sync(), p.file.Close())
 	if err == nil {
@@ -217,24 +214,24 @@ func (p *part) publish() error {
 		err = syncDir(p.root, p.name)
 	}
 	if err != nil {
-		return pathError(err, "%s cannot be put in place", p.name)
+		return pathError(err, "cannot move %s into place", p.name)
 	}
-	return dropFile(p.root, noteName(p.name))
+	return dropFile(p.root, stateName(p.name))
 }
 
-// discard removes what turned out wrong.
+// discard deletes the part and its state.
 func (p *part) discard() error {
-	return errors.Join(p.file.Close(), dropFile(p.root, partName(p.name)), dropFile(p.root, noteName(p.name)))
+	return errors.Join(p.file.Close(), dropFile(p.root, partName(p.name)), dropFile(p.root, stateName(p.name)))
 }
 
 func dropFile(root *os.Root, name string) error {
 	if err := root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return pathError(err, "%s cannot be removed", name)
+		return pathError(err, "cannot remove %s", name)
 	}
 	return nil
 }
 
-// merge sorts ranges and joins those that touch.
+// merge sorts ranges and joins adjacent ones.
 func merge(spans []span) []span {
 	if len(spans) < 2 {
 		return spans
@@ -251,10 +248,10 @@ func merge(spans []span) []span {
 	return joined
 }
 
-// MarshalJSON writes a range as two numbers.
+// MarshalJSON encodes a range as two numbers.
 func (s span) MarshalJSON() ([]byte, error) { return json.Marshal([2]int64{s.Start, s.End}) }
 
-// UnmarshalJSON reads two numbers.
+// UnmarshalJSON decodes two numbers.
 func (s *span) UnmarshalJSON(text []byte) error {
 	var pair []int64
 	if err := json.Unmarshal(text, &pair); err != nil {

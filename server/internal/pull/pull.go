@@ -1,22 +1,20 @@
-// Package pull downloads published models: resumed where it was broken off, by
-// parallel ranges, and believed only once their checksum is right.
+// Package pull downloads published models from the Hugging Face hub or a mirror.
+// It downloads ranges in parallel, resumes interrupted downloads, and verifies
+// checksums.
 //
-// What it promises, and why no library does the download: grab/v3 resumes one
-// stream by file size alone and has no parallel ranges; go-getter follows any
-// redirect, writes to any path and cannot resume a break in the middle; the
-// hub's own clients are Python and JavaScript. None keeps to listed hosts at
-// every hop of a redirect, or keeps what it writes inside one folder against
-// links that lead out of it. So the requests are made here, on net/http, with
-// the waits of cenkalti/backoff, the locks of gofrs/flock and [os.Root].
-//
-//   - A file appears by rename, after its sha256 (of small files: the git hash
-//     that the hub gives) was right. What was fetched so far lies beside it as
-//     NAME.part, with NAME.part.json saying which ranges are safely on disk.
-//   - The checksum is the lock's (models.lock), else the catalogue's, else the
-//     one that the hub announces; it is then locked, with size and commit.
-//   - Requests go to the hub or its mirror, and by redirect to the hub's listed
-//     download hosts, over https. Only the hub itself ever gets the token.
+//   - A file is renamed into place after its sha256 matched, or for a small file
+//     the git hash that the hub reports. Before that, NAME.part contains the
+//     partial download and NAME.part.json lists the ranges that are on disk.
+//   - The checksum is taken from models.lock, else from the catalogue, else from
+//     the hub. It is then locked in models.lock, with the size and the commit.
+//   - Requests go to the hub or its mirror, and by redirect to the known download
+//     hosts of the hub, over https. Only the hub itself gets the token.
 //   - All writes go through an [os.Root] of the models directory.
+//
+// No library does this: grab/v3 resumes a single stream by file size; go-getter
+// follows any redirect, writes to any path and cannot resume in the middle; the
+// clients of the hub are in Python and JavaScript. None restricts the hosts of
+// redirects, or writes to one directory only if links lead out of it.
 package pull
 
 import (
@@ -35,86 +33,8 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/catalog"
 )
 
-// Options say where from and where to. Zero values are the defaults.
-type Options struct {
-	// Dir is the models directory; it is made if it is not there.
-	Dir string
-	// Endpoint is the hub or its mirror: an https address, or an http address of
-	// this machine. Empty: the hub, DefaultEndpoint.
-	Endpoint string
-	// AllowHosts are further hosts ("host" or "host:port") that the endpoint may
-	// redirect to, as a mirror may need.
-	AllowHosts []string
-	// Token is for files that the hub gives only to some. It is sent to the hub
-	// alone: to no mirror, and to no host of a redirect.
-	Token string
-	// Update takes what the hub has now, and locks that.
-	Update bool
-	// DryRun asks the hub, and writes nothing.
-	DryRun bool
-	// Progress is told how far it is, never by two goroutines at once.
-	Progress func(Progress)
-
-	// Streams is how many ranges are fetched at once; default 4.
-	Streams int
-	// ChunkBytes is the size of a range; default 32 MiB.
-	ChunkBytes int64
-	// CheckpointBytes is how much may be fetched before it is noted as safely on
-	// disk; default 32 MiB.
-	CheckpointBytes int64
-	// Attempts is how often in a row a request may fail without one byte of
-	// progress; default 8.
-	Attempts int
-	// Stall is how long a request may bring no byte; default one minute.
-	Stall time.Duration
-	// Transport makes the requests; default: one of net/http's.
-	Transport http.RoundTripper
-
-	free func(dir string) (int64, error)                  // bytes that the disk has left
-	wait func(ctx context.Context, d time.Duration) error // between attempts
-}
-
-// DefaultEndpoint is the hub.
-const DefaultEndpoint = "https://huggingface.co"
-
-// Phases of a file.
-const (
-	Downloading = "downloading"
-	Verifying   = "verifying"
-)
-
-// Progress is how far a file is.
-type Progress struct {
-	// File is its path in the models directory.
-	File string
-	// Phase is Downloading or Verifying.
-	Phase string
-	// Done and Total are bytes.
-	Done, Total int64
-}
-
-// Result is what became of a file.
-type Result struct {
-	// File is its path in the models directory, Path where that is.
-	File string `json:"file"`
-	Path string `json:"path"`
-	// Source is its address on the hub, whatever mirror it came from.
-	Source string `json:"source"`
-	// Commit of the repository; empty if the hub does not say.
-	Commit string `json:"commit,omitempty"`
-	// SizeBytes and SHA256 are the file's; SHA256 is empty in a dry run where only
-	// the git hash is known.
-	SizeBytes int64  `json:"size_bytes"`
-	SHA256    string `json:"sha256,omitempty"`
-	// Present tells that it was there already, and right.
-	Present bool `json:"present"`
-	// FetchedBytes came over the network now.
-	FetchedBytes int64 `json:"fetched_bytes"`
-	// ResumedBytes were there from an earlier try.
-	ResumedBytes int64 `json:"resumed_bytes"`
-}
-
-// Client pulls into one models directory. While it is open, no other can.
+// Client pulls models into one models directory. It locks the directory until it is
+// closed.
 type Client struct {
 	opts  Options
 	hosts *hosts
@@ -125,13 +45,14 @@ type Client struct {
 	locks *lockFile
 }
 
-// Names of what lies in a models directory beside models.
+// Names of files in the models directory that are not models.
 const (
-	lockName  = "models.lock"
-	mutexName = ".pull.lock"
+	lockName     = "models.lock" // checksums of the models
+	pullLockName = ".pull.lock"  // held by the running pull
 )
 
-// Open prepares a models directory and takes it. Its error is an *Error.
+// Open creates the models directory if necessary, and locks it. The error is an
+// [*Error].
 func Open(opts Options) (*Client, error) {
 	opts = opts.withDefaults()
 	h, err := newHosts(opts.Endpoint, opts.AllowHosts)
@@ -140,60 +61,24 @@ func Open(opts Options) (*Client, error) {
 	}
 	dir, err := filepath.Abs(opts.Dir)
 	if err != nil {
-		return nil, pathError(err, "the models directory %q", opts.Dir)
+		return nil, pathError(err, "invalid models directory %q", opts.Dir)
 	}
 	c := &Client{opts: opts, hosts: h, dir: dir, locks: newLockFile()}
 	c.http = &http.Client{
 		Transport:     opts.Transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	if err := c.take(); err != nil {
+	if err := c.openDir(); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
 	return c, nil
 }
 
-func (o Options) withDefaults() Options {
-	if o.Endpoint == "" {
-		o.Endpoint = DefaultEndpoint
-	}
-	if o.Streams <= 0 {
-		o.Streams = 4
-	}
-	if o.ChunkBytes <= 0 {
-		o.ChunkBytes = 32 << 20
-	}
-	if o.CheckpointBytes <= 0 {
-		o.CheckpointBytes = 32 << 20
-	}
-	if o.Attempts <= 0 {
-		o.Attempts = 8
-	}
-	if o.Stall <= 0 {
-		o.Stall = time.Minute
-	}
-	if o.Transport == nil {
-		t := http.DefaultTransport.(*http.Transport).Clone()
-		t.ResponseHeaderTimeout = o.Stall
-		o.Transport = t
-	}
-	if o.Progress == nil {
-		o.Progress = func(Progress) {}
-	}
-	if o.free == nil {
-		o.free = freeBytes
-	}
-	if o.wait == nil {
-		o.wait = sleep
-	}
-	return o
-}
-
-// take opens the directory, locks it and reads what is locked in it.
-func (c *Client) take() (err error) {
+// openDir opens and locks the directory, and reads models.lock.
+func (c *Client) openDir() (err error) {
 	if !c.opts.DryRun {
-		if err := os.MkdirAll(c.dir, 0o755); err != nil { //nolint:gosec // models are no secret
-			return pathError(err, "the models directory %s cannot be made", c.dir)
+		if err := os.MkdirAll(c.dir, 0o755); err != nil { //nolint:gosec // models are not secret
+			return pathError(err, "cannot create the models directory %s", c.dir)
 		}
 	}
 	if c.root, err = os.OpenRoot(c.dir); err != nil {
@@ -201,7 +86,7 @@ func (c *Client) take() (err error) {
 			c.root = nil
 			return nil
 		}
-		return pathError(err, "the models directory %s cannot be opened", c.dir)
+		return pathError(err, "cannot open the models directory %s", c.dir)
 	}
 	if !c.opts.DryRun {
 		if err := c.lockDir(); err != nil {
@@ -211,29 +96,29 @@ func (c *Client) take() (err error) {
 	return c.locks.read(c.root)
 }
 
-// lockDir keeps other pulls away from the directory.
+// lockDir locks the directory against other pulls.
 func (c *Client) lockDir() error {
-	// Made through the root, so that it is no link that leads out.
-	f, err := openRegular(c.root, mutexName, os.O_CREATE|os.O_RDWR)
+	// Opened through the root first, in case it is a link that leads out.
+	f, err := openRegular(c.root, pullLockName, os.O_CREATE|os.O_RDWR)
 	if err != nil {
-		return pathError(err, "%s cannot be written", filepath.Join(c.dir, mutexName))
+		return pathError(err, "cannot write %s", filepath.Join(c.dir, pullLockName))
 	}
 	if err := f.Close(); err != nil {
-		return pathError(err, "%s cannot be written", mutexName)
+		return pathError(err, "cannot write %s", pullLockName)
 	}
-	lock := flock.New(filepath.Join(c.dir, mutexName))
+	lock := flock.New(filepath.Join(c.dir, pullLockName))
 	got, err := lock.TryLock()
 	switch {
 	case err != nil:
-		return pathError(err, "%s cannot be locked", mutexName)
+		return pathError(err, "cannot lock %s", pullLockName)
 	case !got:
-		return &Error{Kind: Busy, Message: "another pull is at work in " + c.dir, Advice: "Wait until it has ended, or end it; what it has fetched is kept."}
+		return &Error{Kind: Busy, Message: "another pull is running in " + c.dir, Advice: "Wait until it ends, or stop it: what it has downloaded is kept."}
 	}
 	c.flock = lock
 	return nil
 }
 
-// Close gives the directory back.
+// Close unlocks the directory.
 func (c *Client) Close() error {
 	var errs []error
 	if c.flock != nil {
@@ -248,8 +133,8 @@ func (c *Client) Close() error {
 	return errors.Join(errs...)
 }
 
-// Pull fetches what is missing of a model. Its error is an *Error, or that of ctx;
-// what was fetched is kept for the next try.
+// Pull downloads the missing files of a model. The error is an [*Error] or the error
+// of ctx. A partial download is kept for the next call.
 func (c *Client) Pull(ctx context.Context, model catalog.Model) ([]Result, error) {
 	jobs := make([]*job, len(model.Files))
 	var need int64
@@ -282,14 +167,14 @@ func results(jobs []*job) []Result {
 	return done
 }
 
-// spareBytes stay free on the disk.
+// spareBytes must stay free on the disk.
 const spareBytes = 16 << 20
 
-// checkDisk refuses to begin what the disk has no room for.
+// checkDisk returns an error if the disk has too little free space.
 func (c *Client) checkDisk(need int64) error {
 	free, err := c.opts.free(c.dir)
 	if err != nil || need == 0 {
-		return nil // the disk itself will tell
+		return nil // if the free space is unknown, a write fails when the disk is full
 	}
 	if need+spareBytes > free {
 		return noSpace(need+spareBytes, free, c.dir)
@@ -297,23 +182,24 @@ func (c *Client) checkDisk(need int64) error {
 	return nil
 }
 
-// explain adds what helps someone who has no network.
+// explain adds advice if the hub cannot be reached.
 func (c *Client) explain(ctx context.Context, err error, model catalog.Model) error {
 	var e *Error
 	if ctx.Err() != nil || !errors.As(err, &e) || e.Kind != Unreachable {
 		return err
 	}
-	return c.offline(e, model)
+	return c.withOfflineAdvice(e, model)
 }
 
-// source is the address of a file on the hub, or below another endpoint.
-func source(endpoint *url.URL, repo, revision, path string) *url.URL {
+// fileURL returns the URL of a file on the hub or on a mirror.
+func fileURL(endpoint *url.URL, repo, revision, path string) *url.URL {
 	return endpoint.JoinPath(repo, "resolve", revision, path)
 }
 
-func (c *Client) canonical(repo, revision, path string) string {
+// hubURL returns the URL of a file on the hub.
+func (c *Client) hubURL(repo, revision, path string) string {
 	hub, _ := url.Parse(DefaultEndpoint)
-	return source(hub, repo, revision, path).String()
+	return fileURL(hub, repo, revision, path).String()
 }
 
 func sleep(ctx context.Context, d time.Duration) error {
@@ -327,7 +213,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// wrap keeps an *Error and the context's error, and makes an *Error of others.
+// wrap returns an [*Error] or the error of a context unchanged, and converts other
+// errors to an [*Error].
 func wrap(err error, kind Kind, format string, args ...any) error {
 	var e *Error
 	if errors.As(err, &e) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {

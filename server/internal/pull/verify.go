@@ -2,7 +2,7 @@ package pull
 
 import (
 	"context"
-	"crypto/sha1" //nolint:gosec // git's name of a small file, beside the sha256 that is locked
+	"crypto/sha1" //nolint:gosec // the hub identifies small files by the git blob hash; the sha256 is locked too
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -11,14 +11,14 @@ import (
 	"io"
 )
 
-// sums are a file's checksums.
+// sums are the size and the checksums of a file.
 type sums struct {
 	size            int64
 	sha256, gitBlob string
 }
 
-// hashFile reads a file to its end.
-func hashFile(ctx context.Context, r io.Reader, size int64, tell func(done int64)) (sums, error) {
+// hashFile computes the checksums of a file of the given size.
+func hashFile(ctx context.Context, r io.Reader, size int64, progress func(done int64)) (sums, error) {
 	whole := sha256.New()
 	blob := sha1.New() //nolint:gosec // see above
 	fmt.Fprintf(blob, "blob %d\x00", size)
@@ -30,10 +30,10 @@ func hashFile(ctx context.Context, r io.Reader, size int64, tell func(done int64
 		}
 		n, err := r.Read(buffer)
 		for _, h := range []hash.Hash{whole, blob} {
-			_, _ = h.Write(buffer[:n]) // a hash takes everything
+			_, _ = h.Write(buffer[:n]) // never fails
 		}
 		s.size += int64(n)
-		tell(s.size)
+		progress(s.size)
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -45,9 +45,9 @@ func hashFile(ctx context.Context, r io.Reader, size int64, tell func(done int64
 	return s, nil
 }
 
-// are tells whether a file is what was announced: by every checksum there is,
-// and there is one.
-func (s sums) are(want remote) bool {
+// match reports whether the size and every known checksum are equal. At least one
+// checksum must be known.
+func (s sums) match(want remote) bool {
 	return s.size == want.size && (want.sha256 != "" || want.gitBlob != "") &&
 		(want.sha256 == "" || s.sha256 == want.sha256) && (want.gitBlob == "" || s.gitBlob == want.gitBlob)
 }

@@ -9,39 +9,43 @@ import (
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/lifecycle"
+	"github.com/lexilingo/modelgateway/server/internal/worker"
 	"github.com/sony/gobreaker/v2"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
 // BreakerOptions are the settings of the models' circuit breakers.
 type BreakerOptions struct {
-	// Failures in a row open a model's breaker; 0: it stays closed.
+	// Failures is how many failures in a row open the breaker of a model; 0: it
+	// stays closed.
 	Failures int
-	// Open is how long requests pass the model over then, until one may find
-	// out whether it answers again.
+	// Open is how long an open breaker refuses requests, until one may try
+	// whether the model works again.
 	Open time.Duration
 }
 
-// breaker is the circuit breaker of one model. It judges requests at work only:
-// failed loads have the lifecycle manager's cool-down.
+// breaker is the circuit breaker of one model. It counts requests at work only:
+// for failed loads the lifecycle manager has a cooldown.
 type breaker struct {
 	model   string
 	options BreakerOptions
 	circuit *gobreaker.TwoStepCircuitBreaker[any]
 
 	mu       sync.Mutex
-	failures int         // in a row
-	last     *errs.Error // the last failure; kept when requests succeed again
-	tripped  int         // failures when it opened
-	retry    time.Time   // when a request may try again, if it is open
+	failures int                // in a row
+	last     *errs.Error        // the last failure; kept when requests succeed again
+	ended    lifecycle.WorkerID // the worker whose end was counted last
+	tripped  int                // failures when the breaker opened
+	retry    time.Time          // when a request may try again, if the breaker is open
 }
 
-// errNoVerdict is what the circuit is told of requests that say nothing about
-// the model.
-var errNoVerdict = errors.New("no verdict")
+// errNotCounted is given to the circuit for requests that say nothing about the
+// model.
+var errNotCounted = errors.New("not counted")
 
-// newBreaker makes a breaker. changed is called when its state does; it must
-// not call the breaker.
+// newBreaker returns a breaker. It calls changed when its state changes; changed
+// must not call the breaker.
 func newBreaker(model string, options BreakerOptions, log *slog.Logger, changed func(model string, state gatewayv1.BreakerState)) *breaker {
 	b := &breaker{model: model, options: options}
 	b.circuit = gobreaker.NewTwoStepCircuitBreaker[any](gobreaker.Settings{
@@ -51,9 +55,9 @@ func newBreaker(model string, options BreakerOptions, log *slog.Logger, changed 
 		ReadyToTrip: func(c gobreaker.Counts) bool {
 			return options.Failures > 0 && int(c.ConsecutiveFailures) >= options.Failures
 		},
-		IsExcluded: func(err error) bool { return errors.Is(err, errNoVerdict) },
+		IsExcluded: func(err error) bool { return errors.Is(err, errNotCounted) },
 		OnStateChange: func(_ string, from, to gobreaker.State) {
-			failures, last := b.turned(to)
+			failures, last := b.stateChanged(to)
 			attrs := []any{"model", model, "from", from.String(), "to", to.String()}
 			if to == gobreaker.StateOpen {
 				log.Warn("circuit breaker", append(attrs, "failures", failures, "last_failure", errs.ReasonName(last.Reason()), "open_for", options.Open)...)
@@ -66,8 +70,8 @@ func newBreaker(model string, options BreakerOptions, log *slog.Logger, changed 
 	return b
 }
 
-// turned takes note of a new state.
-func (b *breaker) turned(to gobreaker.State) (failures int, last *errs.Error) {
+// stateChanged records a new state.
+func (b *breaker) stateChanged(to gobreaker.State) (failures int, last *errs.Error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if to == gobreaker.StateOpen {
@@ -88,32 +92,32 @@ func stateOf(s gobreaker.State) gatewayv1.BreakerState {
 	}
 }
 
-// admit lets a request through, or tells why not. What it lets through must be
-// ended.
-func (b *breaker) admit() (*passage, *errs.Error) {
+// allow lets a request through, or returns why not. The end of each call that it
+// returns must be reported.
+func (b *breaker) allow() (*breakerCall, *errs.Error) {
 	done, err := b.circuit.Allow()
 	if err != nil {
 		return nil, b.refusal(errors.Is(err, gobreaker.ErrTooManyRequests))
 	}
-	return &passage{breaker: b, done: done}, nil
+	return &breakerCall{breaker: b, done: done}, nil
 }
 
-// refusal tells a caller why the model is not asked. probing: another request
-// finds out at this moment whether it answers again.
+// refusal returns the error of a request that is not let through. probing says
+// that another request is finding out whether the model works again.
 func (b *breaker) refusal(probing bool) *errs.Error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	left := max(time.Until(b.retry), time.Millisecond)
 	when := "for " + left.Round(100*time.Millisecond).String()
 	if probing {
-		left, when = time.Second, "until a request that is at work shows that it answers again"
+		left, when = time.Second, "until a request that is running succeeds"
 	}
 	reason := b.last.Reason()
 	cause := errs.ReasonName(reason)
-	if reason != errs.Internal { // those are for the log alone
+	if reason != errs.Internal { // the text of internal errors is for the log only
 		cause += ": " + b.last.Message()
 	}
-	return errs.New(errs.LoadCooldown, "model %q is not asked %s, after %d failed requests in a row; the last failed with %s",
+	return errs.New(errs.LoadCooldown, "model %q gets no requests %s, because %d in a row failed, the last with %s",
 		b.model, when, b.tripped, cause).
 		WithRetryAfter(left).
 		WithCause(b.last).
@@ -122,7 +126,7 @@ func (b *breaker) refusal(probing bool) *errs.Error {
 		With("breaker", "open")
 }
 
-// describe tells the breaker's state.
+// describe returns the breaker's state.
 func (b *breaker) describe() *gatewayv1.Breaker {
 	state := stateOf(b.circuit.State())
 	b.mu.Lock()
@@ -137,118 +141,40 @@ func (b *breaker) describe() *gatewayv1.Breaker {
 	return d
 }
 
-// passage is a request that a breaker let through.
-type passage struct {
-	breaker *breaker
-
-	mu    sync.Mutex
-	done  func(error) // nil while the request holds no place of the circuit
-	ended bool
-}
-
-// answered tells that the model gave its first output. That is enough to trust
-// it again, whoever got it, also one from before the breaker opened: a request
-// that goes on for long must not keep others away.
-func (p *passage) answered() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	circuit := p.breaker.circuit
-	if p.ended || circuit.State() != gobreaker.StateHalfOpen {
-		return
-	}
-	p.breaker.worked()
-	p.tell(nil)
-	// What was let through before the breaker opened told it nothing.
-	if circuit.State() == gobreaker.StateHalfOpen {
-		p.take()
-		p.tell(nil)
-	}
-	if circuit.State() == gobreaker.StateClosed {
-		p.take() // its end is judged like any other's
-	}
-}
-
-// paused tells that the request waits for its caller. A probe makes room for
-// another one then: this one may take for ever.
-func (p *passage) paused() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.breaker.circuit.State() == gobreaker.StateHalfOpen {
-		p.tell(errNoVerdict)
-	}
-}
-
-// end tells how the request ended. ctx is the caller's.
-func (p *passage) end(ctx context.Context, err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.ended {
-		return
-	}
-	p.ended = true
-	if p.done == nil {
-		p.take()
-	}
-	if p.done == nil {
-		return
-	}
-	switch b := p.breaker; {
-	case err == nil:
-		b.worked()
-		p.tell(nil)
-	case blames(ctx, err) && b.failed(errs.From(err)):
-		p.tell(err)
-	default:
-		p.tell(errNoVerdict)
-	}
-}
-
-// take takes a place of the circuit, if there is one. mu is held, as for tell.
-func (p *passage) take() {
-	if done, err := p.breaker.circuit.Allow(); err == nil {
-		p.done = done
-	}
-}
-
-// tell gives the place back with a verdict.
-func (p *passage) tell(err error) {
-	if p.done != nil {
-		p.done(err)
-		p.done = nil
-	}
-}
-
-func (b *breaker) worked() {
+func (b *breaker) succeeded() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.failures = 0
 }
 
-// failed takes note of a failure; false if it is known already: all requests of
-// a worker that is lost end with the same error, and it was lost once.
-func (b *breaker) failed(err *errs.Error) bool {
+// failed counts a failure and reports whether it is a new one: a worker that
+// ends fails all its requests, and that is one failure.
+func (b *breaker) failed(id lifecycle.WorkerID, err error) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.last == err {
-		return false
+	if errors.Is(err, worker.ErrEnded) {
+		if b.ended == id {
+			return false
+		}
+		b.ended = id
 	}
 	b.failures++
-	b.last = err
+	b.last = errs.From(err)
 	return true
 }
 
-// blames tells whether a request's error is the model's own failure. Callers'
-// faults, ends of their patience, full queues, busy memory, used up quotas and
-// what the configuration lacks are not.
-func blames(ctx context.Context, err error) bool {
-	var caller callerError
-	if errors.As(err, &caller) || errors.Is(err, errNoVerdict) || errors.Is(err, errStalled) || errors.Is(err, errGivenUp) {
+// isModelFailure reports whether a request's error is a failure of the model.
+// Errors of the client, deadlines, full queues, busy memory, used up quotas and
+// errors of the configuration are not. ctx is the call's.
+func isModelFailure(ctx context.Context, err error) bool {
+	var client clientError
+	if errors.As(err, &client) || errors.Is(err, errNotCounted) || errors.Is(err, errSlowReader) || errors.Is(err, errNoOutputInTime) {
 		return false
 	}
 	switch errs.ReasonOf(err) {
 	case errs.EngineCrashed, errs.Internal:
 		return true
-	case errs.DeadlineExceeded: // of the engine's own, e.g. of a cloud model's call
+	case errs.DeadlineExceeded: // the engine's, e.g. of a call to the cloud
 		return ctx.Err() == nil
 	default:
 		return false

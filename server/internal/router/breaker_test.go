@@ -12,6 +12,8 @@ import (
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/lifecycle"
+	"github.com/lexilingo/modelgateway/server/internal/worker"
 )
 
 const (
@@ -20,105 +22,106 @@ const (
 	opened   = gatewayv1.BreakerState_BREAKER_STATE_OPEN
 )
 
-// fused is a breaker that opens for 30 s after three failures, and what it told.
-type fused struct {
+// testBreaker is a breaker that opens for 30 s after three failures, and records
+// the changes of its state.
+type testBreaker struct {
 	*breaker
 	t      *testing.T
 	states []gatewayv1.BreakerState
 	log    bytes.Buffer
 }
 
-func newFused(t *testing.T) *fused {
-	f := &fused{t: t}
-	f.breaker = newBreaker("m", BreakerOptions{Failures: 3, Open: 30 * time.Second}, slog.New(slog.NewTextHandler(&f.log, nil)),
-		func(_ string, s gatewayv1.BreakerState) { f.states = append(f.states, s) })
-	return f
+func newTestBreaker(t *testing.T) *testBreaker {
+	b := &testBreaker{t: t}
+	b.breaker = newBreaker("m", BreakerOptions{Failures: 3, Open: 30 * time.Second}, slog.New(slog.NewTextHandler(&b.log, nil)),
+		func(_ string, s gatewayv1.BreakerState) { b.states = append(b.states, s) })
+	return b
 }
 
-// request runs one that ends with an error.
-func (f *fused) request(err error) {
-	f.t.Helper()
-	f.admitted().end(f.t.Context(), err)
+// request runs a request that ends with err.
+func (b *testBreaker) request(err error) {
+	b.t.Helper()
+	b.allowed().end(b.t.Context(), lifecycle.WorkerID{}, err)
 }
 
-func (f *fused) admitted() *passage {
-	f.t.Helper()
-	p, refusal := f.admit()
+func (b *testBreaker) allowed() *breakerCall {
+	b.t.Helper()
+	p, refusal := b.allow()
 	if refusal != nil {
-		f.t.Fatal(refusal)
+		b.t.Fatal(refusal)
 	}
 	return p
 }
 
-func (f *fused) state(want gatewayv1.BreakerState) {
-	f.t.Helper()
-	if got := f.describe(); got.GetState() != want {
-		f.t.Fatalf("the breaker is %v, want %v", got, want)
+func (b *testBreaker) state(want gatewayv1.BreakerState) {
+	b.t.Helper()
+	if got := b.describe(); got.GetState() != want {
+		b.t.Fatalf("the breaker is %v, want %v", got, want)
 	}
 }
 
 func crash() error { return errs.New(errs.EngineCrashed, "it crashed") }
 
-func (f *fused) trip() {
-	f.t.Helper()
+func (b *testBreaker) trip() {
+	b.t.Helper()
 	for range 3 {
-		f.request(crash())
+		b.request(crash())
 	}
-	f.state(opened)
+	b.state(opened)
 }
 
-func TestABreakerOpensAndClosesAgain(t *testing.T) {
+func TestBreakerOpensAndCloses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFused(t)
-		f.request(crash())
-		f.request(crash())
-		f.request(nil) // ends the row
-		f.request(crash())
-		f.request(crash())
-		f.state(closed)
-		if d := f.describe(); d.GetConsecutiveFailureCount() != 2 || d.GetLastFailureReason() != errs.EngineCrashed || d.GetRetryTime() != nil {
+		b := newTestBreaker(t)
+		b.request(crash())
+		b.request(crash())
+		b.request(nil) // resets the count
+		b.request(crash())
+		b.request(crash())
+		b.state(closed)
+		if d := b.describe(); d.GetConsecutiveFailureCount() != 2 || d.GetLastFailureReason() != errs.EngineCrashed || d.GetRetryTime() != nil {
 			t.Errorf("%v", d)
 		}
-		f.request(crash())
-		f.state(opened)
-		if d := f.describe(); d.GetConsecutiveFailureCount() != 3 || !d.GetRetryTime().AsTime().Equal(time.Now().Add(30*time.Second)) {
+		b.request(crash())
+		b.state(opened)
+		if d := b.describe(); d.GetConsecutiveFailureCount() != 3 || !d.GetRetryTime().AsTime().Equal(time.Now().Add(30*time.Second)) {
 			t.Errorf("%v", d)
 		}
 		time.Sleep(10 * time.Second)
-		_, refusal := f.admit()
+		_, refusal := b.allow()
 		if errs.ReasonOf(refusal) != errs.LoadCooldown || refusal.RetryAfter() != 20*time.Second || refusal.Metadata()["cause"] != "ENGINE_CRASHED" ||
-			refusal.Metadata()["breaker"] != "open" || !strings.Contains(refusal.Message(), "not asked for 20s, after 3 failed requests in a row; the last failed with ENGINE_CRASHED: it crashed") {
+			refusal.Metadata()["breaker"] != "open" || !strings.Contains(refusal.Message(), "gets no requests for 20s, because 3 in a row failed, the last with ENGINE_CRASHED: it crashed") {
 			t.Errorf("%v %v", refusal, refusal.Metadata())
 		}
 		time.Sleep(20*time.Second + time.Nanosecond)
-		probe := f.admitted()
-		f.state(halfOpen)
-		if _, refusal := f.admit(); refusal == nil || refusal.RetryAfter() != time.Second {
-			t.Errorf("while one request finds out: %v", refusal)
+		probe := b.allowed()
+		b.state(halfOpen)
+		if _, refusal := b.allow(); refusal == nil || refusal.RetryAfter() != time.Second {
+			t.Errorf("during a probe: %v", refusal)
 		}
-		probe.end(t.Context(), crash())
-		f.state(opened)
+		probe.end(t.Context(), lifecycle.WorkerID{}, crash())
+		b.state(opened)
 		time.Sleep(30*time.Second + time.Nanosecond)
-		f.request(nil)
-		f.state(closed)
-		f.request(nil)
+		b.request(nil)
+		b.state(closed)
+		b.request(nil)
 		want := []gatewayv1.BreakerState{opened, halfOpen, opened, halfOpen, closed}
-		if len(f.states) != len(want) {
-			t.Fatalf("told of %v", f.states)
+		if len(b.states) != len(want) {
+			t.Fatalf("states %v", b.states)
 		}
 		for i := range want {
-			if f.states[i] != want[i] {
-				t.Errorf("told of %v", f.states)
+			if b.states[i] != want[i] {
+				t.Errorf("states %v", b.states)
 			}
 		}
-		if strings.Count(f.log.String(), "\n") != len(want) || !strings.Contains(f.log.String(), "last_failure=ENGINE_CRASHED") {
-			t.Errorf("log:\n%s", &f.log)
+		if strings.Count(b.log.String(), "\n") != len(want) || !strings.Contains(b.log.String(), "last_failure=ENGINE_CRASHED") {
+			t.Errorf("log:\n%s", &b.log)
 		}
 	})
 }
 
-// Nothing but the model's own failures counts, and nothing else ends a row.
-func TestWhatABreakerCounts(t *testing.T) {
+// Only failures of the model count. Other errors do not reset the count either.
+func TestBreakerCountsModelFailures(t *testing.T) {
 	gone, leave := context.WithCancel(t.Context())
 	leave()
 	cases := map[string]struct {
@@ -126,194 +129,199 @@ func TestWhatABreakerCounts(t *testing.T) {
 		err    error
 		counts bool
 	}{
-		"nothing came to work":        {t.Context(), errNoVerdict, false},
-		"a crash":                     {t.Context(), crash(), true},
-		"an inner fault":              {t.Context(), errs.New(errs.Internal, "x"), true},
-		"the engine's own time is up": {t.Context(), errs.New(errs.DeadlineExceeded, "x"), true},
-		"the caller's time is up":     {gone, errs.New(errs.DeadlineExceeded, "x"), false},
-		"the next candidate's time":   {t.Context(), errs.New(errs.DeadlineExceeded, "x").WithCause(errGivenUp), false},
-		"the caller reads nothing":    {t.Context(), errs.New(errs.DeadlineExceeded, "x").WithCause(errStalled), false},
-		"the caller's stream broke":   {t.Context(), callerError{crash()}, false},
-		"the caller left":             {gone, errs.New(errs.Cancelled, "x"), false},
-		"a bad request":               {t.Context(), errs.New(errs.InvalidRequest, "x"), false},
-		"bad audio":                   {t.Context(), errs.New(errs.AudioUnreadable, "x"), false},
-		"a full queue":                {t.Context(), errs.New(errs.QueueFull, "x"), false},
-		"busy memory":                 {t.Context(), errs.New(errs.MemoryBusy, "x"), false},
-		"a quota that is used up":     {t.Context(), errs.New(errs.RateLimited, "x"), false},
-		"a task that it cannot do":    {t.Context(), errs.New(errs.EngineUnavailable, "x"), false},
-		"a server that is shut down":  {t.Context(), errs.New(errs.Draining, "x"), false},
+		"the request did not run":         {t.Context(), errNotCounted, false},
+		"a crash":                         {t.Context(), crash(), true},
+		"an internal error":               {t.Context(), errs.New(errs.Internal, "x"), true},
+		"the engine's own deadline":       {t.Context(), errs.New(errs.DeadlineExceeded, "x"), true},
+		"the caller's deadline":           {gone, errs.New(errs.DeadlineExceeded, "x"), false},
+		"the time of the next candidate":  {t.Context(), errs.New(errs.DeadlineExceeded, "x").WithCause(errNoOutputInTime), false},
+		"the client reads nothing":        {t.Context(), errs.New(errs.DeadlineExceeded, "x").WithCause(errSlowReader), false},
+		"the client's stream broke":       {t.Context(), clientError{crash()}, false},
+		"the caller cancelled":            {gone, errs.New(errs.Cancelled, "x"), false},
+		"a bad request":                   {t.Context(), errs.New(errs.InvalidRequest, "x"), false},
+		"bad audio":                       {t.Context(), errs.New(errs.AudioUnreadable, "x"), false},
+		"a full queue":                    {t.Context(), errs.New(errs.QueueFull, "x"), false},
+		"busy memory":                     {t.Context(), errs.New(errs.MemoryBusy, "x"), false},
+		"a quota that is used up":         {t.Context(), errs.New(errs.RateLimited, "x"), false},
+		"a task that it does not support": {t.Context(), errs.New(errs.EngineUnavailable, "x"), false},
+		"a server that shuts down":        {t.Context(), errs.New(errs.Draining, "x"), false},
 	}
 	for name, c := range cases {
-		f := newFused(t)
-		f.request(crash())
-		f.admitted().end(c.ctx, c.err)
+		b := newTestBreaker(t)
+		b.request(crash())
+		b.allowed().end(c.ctx, lifecycle.WorkerID{}, c.err)
 		want := int32(1)
 		if c.counts {
 			want = 2
 		}
-		if got := f.describe().GetConsecutiveFailureCount(); got != want {
+		if got := b.describe().GetConsecutiveFailureCount(); got != want {
 			t.Errorf("%s: %d failures in a row, want %d", name, got, want)
 		}
 	}
 }
 
-// A worker that is lost fails all its requests with one error.
-func TestOneCrashCountsOnce(t *testing.T) {
-	f := newFused(t)
-	lost := crash()
-	for range 16 {
-		f.request(lost)
+// A worker that ends fails all its requests. That is one failure.
+func TestBreakerCountsTheEndOfAWorkerOnce(t *testing.T) {
+	b := newTestBreaker(t)
+	lost := func(launch int) {
+		id := lifecycle.WorkerID{Model: "m", Launch: launch}
+		b.allowed().end(t.Context(), id, errs.New(errs.EngineCrashed, "it crashed").WithCause(worker.ErrEnded))
 	}
-	f.state(closed)
-	f.request(crash())
-	f.request(crash())
-	f.state(opened)
+	for range 16 {
+		lost(1)
+	}
+	b.state(closed)
+	b.request(crash()) // its worker did not end
+	lost(1)
+	b.state(closed)
+	lost(2)
+	b.state(opened)
 }
 
-// A stream without end that probes keeps nobody away once it has an answer.
-func TestAnAnswerClosesTheBreakerBeforeItsEnd(t *testing.T) {
+// The first output of a probe closes the breaker, however long the probe takes.
+func TestFirstOutputClosesTheBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFused(t)
-		f.trip()
+		b := newTestBreaker(t)
+		b.trip()
 		time.Sleep(31 * time.Second)
-		stream := f.admitted()
-		stream.answered()
-		f.state(closed)
-		f.request(nil)
-		f.request(crash())
-		f.request(crash())
-		stream.end(t.Context(), crash()) // counts like any other's end
-		f.state(opened)
-		stream.end(t.Context(), nil)
-		f.state(opened)
+		stream := b.allowed()
+		stream.hasOutput()
+		b.state(closed)
+		b.request(nil)
+		b.request(crash())
+		b.request(crash())
+		stream.end(t.Context(), lifecycle.WorkerID{}, crash()) // counts as usual
+		b.state(opened)
+		stream.end(t.Context(), lifecycle.WorkerID{}, nil)
+		b.state(opened)
 	})
 }
 
-// A request from before the breaker opened that answers while it is half open
-// shows that the model works, and takes the probe's place from nobody.
-func TestAnOldRequestTakesNoProbe(t *testing.T) {
+// Output of a request from before the breaker opened shows that the model works
+// again. It closes a half-open breaker and does not count as a probe.
+func TestOutputOfAnOldRequestClosesTheBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFused(t)
-		old := f.admitted()
-		f.trip()
-		old.answered() // too early to tell anything
-		f.state(opened)
+		b := newTestBreaker(t)
+		old := b.allowed()
+		b.trip()
+		old.hasOutput() // the breaker is not half-open yet
+		b.state(opened)
 		time.Sleep(31 * time.Second)
-		f.state(halfOpen)
-		old.answered()
-		f.state(closed)
+		b.state(halfOpen)
+		old.hasOutput()
+		b.state(closed)
 		time.Sleep(time.Hour)
-		f.request(nil)
-		// Its end counts as any other's.
-		f.request(crash())
-		f.request(crash())
-		old.end(t.Context(), crash())
-		f.state(opened)
+		b.request(nil)
+		// The end of the old request counts as usual.
+		b.request(crash())
+		b.request(crash())
+		old.end(t.Context(), lifecycle.WorkerID{}, crash())
+		b.state(opened)
 	})
 }
 
-// While another one probes, an old request's answer leaves that to it.
-func TestAnOldAnswerLeavesAProbeAlone(t *testing.T) {
+// During a probe, output of an old request changes nothing.
+func TestOutputOfAnOldRequestDoesNotEndAProbe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFused(t)
-		old := f.admitted()
-		f.trip()
+		b := newTestBreaker(t)
+		old := b.allowed()
+		b.trip()
 		time.Sleep(31 * time.Second)
-		probe := f.admitted()
-		old.answered()
-		f.state(halfOpen)
-		old.end(t.Context(), crash())
-		f.state(halfOpen)
-		probe.answered()
-		f.state(closed)
-		probe.end(t.Context(), nil)
-		f.request(nil)
+		probe := b.allowed()
+		old.hasOutput()
+		b.state(halfOpen)
+		old.end(t.Context(), lifecycle.WorkerID{}, crash())
+		b.state(halfOpen)
+		probe.hasOutput()
+		b.state(closed)
+		probe.end(t.Context(), lifecycle.WorkerID{}, nil)
+		b.request(nil)
 	})
 }
 
-// A probe that waits for its caller makes room for another, and is heard when it
-// has something to tell.
-func TestAPausedProbeMakesRoom(t *testing.T) {
+// A probe that waits for its client makes room for another. Its output counts
+// when it comes.
+func TestPausedProbeMakesRoomForAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFused(t)
-		f.trip()
+		b := newTestBreaker(t)
+		b.trip()
 		time.Sleep(31 * time.Second)
-		silent := f.admitted()
+		silent := b.allowed()
 		silent.paused()
-		f.state(halfOpen)
-		second := f.admitted()
-		if _, refusal := f.admit(); refusal == nil {
-			t.Error("two probe at once")
+		b.state(halfOpen)
+		second := b.allowed()
+		if _, refusal := b.allow(); refusal == nil {
+			t.Error("two probes at once")
 		}
 		second.paused()
-		second.answered()
-		f.state(closed)
+		second.hasOutput()
+		b.state(closed)
 		silent.paused()
-		silent.end(t.Context(), crash())
-		second.end(t.Context(), crash())
-		if n := f.describe().GetConsecutiveFailureCount(); n != 2 {
+		silent.end(t.Context(), lifecycle.WorkerID{}, crash())
+		second.end(t.Context(), lifecycle.WorkerID{}, crash())
+		if n := b.describe().GetConsecutiveFailureCount(); n != 2 {
 			t.Errorf("%d failures", n)
 		}
-		f.request(crash())
-		f.state(opened)
+		b.request(crash())
+		b.state(opened)
 		time.Sleep(31 * time.Second)
-		silent = f.admitted()
+		silent = b.allowed()
 		silent.paused()
-		silent.end(t.Context(), crash())
-		f.state(opened)
+		silent.end(t.Context(), lifecycle.WorkerID{}, crash())
+		b.state(opened)
 	})
 }
 
-// Whoever probes and leaves without a verdict gives the place to the next.
-func TestAProbeWithoutAVerdictIsFollowedByAnother(t *testing.T) {
+// A probe whose end does not count is followed by another.
+func TestProbeThatDoesNotCountIsFollowedByAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFused(t)
-		f.trip()
+		b := newTestBreaker(t)
+		b.trip()
 		time.Sleep(31 * time.Second)
-		f.request(errs.New(errs.Cancelled, "left"))
-		f.state(halfOpen)
-		f.request(errs.New(errs.QueueFull, "full"))
-		f.state(halfOpen)
-		f.request(nil)
-		f.state(closed)
+		b.request(errs.New(errs.Cancelled, "left"))
+		b.state(halfOpen)
+		b.request(errs.New(errs.QueueFull, "full"))
+		b.state(halfOpen)
+		b.request(nil)
+		b.state(closed)
 	})
 }
 
-// Requests from before the breaker opened say nothing about what is now.
-func TestLateEndsDoNotTurnABreaker(t *testing.T) {
+// Requests from before the breaker opened say nothing about the present.
+func TestEndsOfOldRequestsDoNotChangeTheState(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFused(t)
-		good, bad := f.admitted(), f.admitted()
-		f.trip()
-		good.end(t.Context(), nil)
-		f.state(opened)
-		if _, refusal := f.admit(); !strings.Contains(refusal.Message(), "after 3 failed requests") {
+		b := newTestBreaker(t)
+		good, bad := b.allowed(), b.allowed()
+		b.trip()
+		good.end(t.Context(), lifecycle.WorkerID{}, nil)
+		b.state(opened)
+		if _, refusal := b.allow(); !strings.Contains(refusal.Message(), "3 in a row failed") {
 			t.Error(refusal)
 		}
 		time.Sleep(31 * time.Second)
-		f.request(nil)
-		bad.end(t.Context(), crash())
-		f.state(closed)
+		b.request(nil)
+		bad.end(t.Context(), lifecycle.WorkerID{}, crash())
+		b.state(closed)
 	})
 }
 
-func TestABreakerOfNoFailuresStaysClosed(t *testing.T) {
-	b := newBreaker("m", BreakerOptions{}, slog.New(slog.DiscardHandler), func(string, gatewayv1.BreakerState) { t.Error("it turned") })
+func TestBreakerWithoutALimitStaysClosed(t *testing.T) {
+	b := newBreaker("m", BreakerOptions{}, slog.New(slog.DiscardHandler), func(string, gatewayv1.BreakerState) { t.Error("the state changed") })
 	for range 100 {
-		p, refusal := b.admit()
+		p, refusal := b.allow()
 		if refusal != nil {
 			t.Fatal(refusal)
 		}
-		p.end(t.Context(), crash())
+		p.end(t.Context(), lifecycle.WorkerID{}, crash())
 	}
 }
 
-func TestARefusalKeepsInnerFaultsToTheLog(t *testing.T) {
-	f := newFused(t)
+func TestRefusalDoesNotQuoteInternalErrors(t *testing.T) {
+	b := newTestBreaker(t)
 	for range 3 {
-		f.request(errs.New(errs.Internal, "the secret of line 42").WithCause(errors.New("x")))
+		b.request(errs.New(errs.Internal, "the secret of line 42").WithCause(errors.New("x")))
 	}
-	_, refusal := f.admit()
+	_, refusal := b.allow()
 	if strings.Contains(refusal.Message(), "secret") || refusal.Metadata()["cause"] != "INTERNAL" {
 		t.Errorf("%v", refusal)
 	}

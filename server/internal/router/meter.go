@@ -3,43 +3,39 @@ package router
 import (
 	"time"
 
+	"github.com/lexilingo/modelgateway/engines"
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// meter counts what the messages of one request report.
+// meter counts the tokens and the audio that the messages of one request report.
 type meter struct {
-	observer    Observer
-	task, model string
-	sampleRate  int32
+	observer      Observer
+	task, model   string
+	usage         func(*enginev1.RunResponse) *gatewayv1.Usage
+	audioDuration func(*enginev1.RunResponse) time.Duration
 }
 
-const bytesPerSample = 2 // speech comes as signed 16-bit samples, mono
+// newMeter returns the meter of a request on a model.
+func newMeter(observer Observer, req Request, model string) *meter {
+	m := &meter{observer: observer, task: req.Task, model: model}
+	task, _ := engines.TaskOf(req.First)
+	m.usage = task.Usage
+	if task.NewAudioMeter != nil {
+		m.audioDuration = task.NewAudioMeter()
+	}
+	return m
+}
 
 func (m *meter) count(resp *enginev1.RunResponse) {
-	switch p := resp.GetPayload().(type) {
-	case *enginev1.RunResponse_Chat:
-		if u := p.Chat.GetUsage(); u != nil {
+	if m.usage != nil {
+		if u := m.usage(resp); u != nil {
 			m.observer.Tokens(m.model, u)
 		}
-	case *enginev1.RunResponse_Grammar:
-		m.observer.Tokens(m.model, p.Grammar.GetUsage())
-	case *enginev1.RunResponse_Respond:
-		m.observer.Tokens(m.model, p.Respond.GetUsage())
-	case *enginev1.RunResponse_ExplainVietnamese:
-		m.observer.Tokens(m.model, p.ExplainVietnamese.GetUsage())
-	case *enginev1.RunResponse_Transcribe:
-		if f := p.Transcribe.GetFinal(); f != nil {
-			m.observer.Audio(m.task, m.model, f.GetAudioDuration().AsDuration())
-		}
-	case *enginev1.RunResponse_Pronunciation:
-		m.observer.Audio(m.task, m.model, p.Pronunciation.GetAudioDuration().AsDuration())
-	case *enginev1.RunResponse_Synthesize:
-		if rate := p.Synthesize.GetSampleRateHertz(); rate > 0 {
-			m.sampleRate = rate
-		}
-		if m.sampleRate > 0 {
-			samples := len(p.Synthesize.GetAudio()) / bytesPerSample
-			m.observer.Audio(m.task, m.model, time.Duration(samples)*time.Second/time.Duration(m.sampleRate))
+	}
+	if m.audioDuration != nil {
+		if d := m.audioDuration(resp); d > 0 {
+			m.observer.Audio(m.task, m.model, d)
 		}
 	}
 }

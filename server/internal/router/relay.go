@@ -12,106 +12,111 @@ import (
 	"github.com/lexilingo/modelgateway/engines/errs"
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
 	"github.com/lexilingo/modelgateway/server/internal/lifecycle"
+	"github.com/lexilingo/modelgateway/server/internal/worker"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
 
-// pauseAfter is how long a request waits for its caller, to send audio or to read
-// what came out, before it gives the cores it works with to others.
+// pauseAfter is how long a request waits for its client, to send audio or to read
+// output, before it gives up its cores.
 const pauseAfter = 2 * time.Second
 
-// errStalled is the cause of the error that a caller who reads nothing gets. Its
-// sink is still at work then, and must not be touched.
-var errStalled = errors.New("the caller does not read")
+// errSlowReader is the cause of the error of a request whose client does not
+// read. Its sink may still be in use then.
+var errSlowReader = errors.New("the client does not read")
 
-// relay sends a request to the lease's worker and hands over what it answers. If
-// one message is not taken within slowReader (0: no limit) it returns while emit
-// still runs: only the end of the caller's stream ends that.
-func relay(ctx context.Context, lease Lease, req Request, slowReader time.Duration, emit func(*enginev1.RunResponse) error) error {
+// relay sends a request to the lease's worker and gives the output to emit. If
+// emit takes longer than readTimeout for one message (0: no limit), relay returns
+// while emit still runs; only the end of the client's stream ends emit then.
+func relay(ctx context.Context, lease Lease, req Request, readTimeout time.Duration, emit func(*enginev1.RunResponse) error) error {
 	run, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	h := newHandover(lease, slowReader, emit)
-	var helpers sync.WaitGroup
-	helpers.Go(func() {
-		select {
-		case <-lease.Done():
-			cancel(lease.Cause())
-		case <-run.Done():
-		}
-	})
+	reader := newSlowReader(lease, readTimeout, emit)
+	var senders sync.WaitGroup
 	ended := make(chan error, 1)
-	go func() { ended <- recovered(func() error { return exchange(run, cancel, &helpers, lease, req, h) }) }()
+	go func() {
+		ended <- recovered(func() error { return exchange(run, cancel, &senders, lease, req, reader) })
+	}()
 	var err error
 	select {
 	case err = <-ended:
-	case <-h.stalled:
-		err = errStalled
+	case <-reader.timedOut:
+		err = errSlowReader
 	}
 	if err == nil && req.Audio != nil && run.Err() != nil {
 		err = context.Cause(run) // the worker took broken audio for its end
 	}
-	if err != nil && !errors.Is(err, errStalled) {
-		err = cause(ctx, run, lease, err)
+	if err != nil && !errors.Is(err, errSlowReader) {
+		err = cause(ctx, run, err)
 	}
-	cancel(nil) // the worker has said all: more audio changes nothing
-	helpers.Wait()
-	var p *panicked
+	cancel(nil) // the worker has answered: no more audio is needed
+	senders.Wait()
+	var p *panicError
 	if errors.As(err, &p) {
-		panic(p) // where the call's guard sees it
+		panic(p) // the interceptor of the call recovers it
 	}
-	if errors.Is(err, errStalled) {
-		return errs.New(errs.DeadlineExceeded, "the caller read nothing for %s", slowReader).WithCause(errStalled)
+	if errors.Is(err, errSlowReader) {
+		return errs.New(errs.DeadlineExceeded, "the client read nothing for %s", readTimeout).WithCause(errSlowReader)
 	}
 	return err
 }
 
-// panicked carries a panic from one goroutine to another.
-type panicked struct {
-	value any
-	stack []byte
+// cause picks the error of a request from what failed.
+//
+// The loss of its lease comes first. Then comes the end of the call: a deadline
+// that passes while the request is at work becomes DEADLINE_EXCEEDED here,
+// whatever else failed. Then come failures of the client, and last what the
+// worker said.
+func cause(ctx, run context.Context, err error) error {
+	var p *panicError
+	var emitted emitError
+	audio := context.Cause(run)
+	switch {
+	case errors.As(err, &p) || errors.As(audio, &p):
+		return p
+	case errors.Is(err, worker.ErrEnded):
+		return err
+	case errors.Is(err, lifecycle.ErrSilent):
+		return clientFault(err)
+	case ctx.Err() != nil:
+		return errs.From(ctx.Err())
+	case errors.As(err, &emitted):
+		return emitted.fault()
+	case audio != nil && !errors.Is(audio, context.Canceled):
+		return audio
+	default:
+		return err
+	}
 }
 
-// Error implements error.
-func (p *panicked) Error() string { return fmt.Sprintf("%v\n%s", p.value, p.stack) }
-
-// recovered runs f and returns its panic as a *panicked.
-func recovered(f func() error) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = &panicked{value: v, stack: debug.Stack()}
-		}
-	}()
-	return f()
-}
-
-// exchange opens the stream, sends from one of the helpers where there is audio,
-// and receives to the end.
-func exchange(run context.Context, cancel context.CancelCauseFunc, helpers *sync.WaitGroup, lease Lease, req Request, h *handover) error {
-	stream, err := lease.Worker().Run(run)
+// exchange opens the stream, starts to send the audio, if any, and receives to
+// the end.
+func exchange(run context.Context, cancel context.CancelCauseFunc, senders *sync.WaitGroup, lease Lease, req Request, reader *slowReader) error {
+	stream, err := lease.Run(run)
 	if err != nil {
 		return err
 	}
 	if err := stream.Send(req.First); err != nil && !errors.Is(err, io.EOF) {
-		return err // io.EOF: Recv tells why
+		return err // after io.EOF, Recv returns the cause
 	}
 	if req.Audio == nil {
 		if err := stream.CloseSend(); err != nil {
 			return err
 		}
-		return receive(run, stream, h)
+		return receive(run, stream, reader)
 	}
-	helpers.Go(func() {
-		if err := recovered(func() error { return pump(run, stream, lease, req.Audio) }); err != nil {
+	senders.Go(func() {
+		if err := recovered(func() error { return sendAudio(run, stream, lease, req.Audio) }); err != nil {
 			cancel(err)
 		}
 	})
-	return receive(run, stream, h)
+	return receive(run, stream, reader)
 }
 
-// pump sends audio until its end, or until the stream's.
-func pump(ctx context.Context, stream enginev1.Engine_RunClient, lease Lease, audio Audio) error {
+// sendAudio sends audio until it ends, or until the stream does.
+func sendAudio(ctx context.Context, stream enginev1.Engine_RunClient, lease Lease, audio Audio) error {
 	for {
-		piece, err := next(ctx, lease, audio)
+		piece, err := nextAudio(ctx, lease, audio)
 		if errors.Is(err, io.EOF) {
 			return stream.CloseSend()
 		}
@@ -120,111 +125,100 @@ func pump(ctx context.Context, stream enginev1.Engine_RunClient, lease Lease, au
 		}
 		msg := &enginev1.RunRequest{Payload: &enginev1.RunRequest_Audio{Audio: piece}}
 		if err := stream.Send(msg); errs.ReasonOf(err) == errs.InvalidRequest {
-			return err // it is larger than engines take
+			return err // the piece is larger than an engine accepts
 		} else if err != nil {
-			return nil // the receiving side tells why
+			return nil // receive returns the cause
 		}
 	}
 }
 
-// next waits for audio. Where the caller is slow the lease is paused, so that
-// silence neither holds cores nor looks like a worker that hangs.
-func next(ctx context.Context, lease Lease, audio Audio) ([]byte, error) {
+// nextAudio waits for audio. If the client is slow the lease is paused: a silent
+// client must neither hold cores nor make the worker look as if it hung.
+func nextAudio(ctx context.Context, lease Lease, audio Audio) ([]byte, error) {
 	soon, cancel := context.WithTimeout(ctx, pauseAfter)
 	defer cancel()
 	piece, err := audio.Next(soon)
 	if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
 		return piece, audioFault(ctx, err)
 	}
-	lease.Pause()
-	lease.Silent(true)
+	resume := lease.Pause(true)
 	piece, err = audio.Next(ctx)
-	lease.Silent(false)
-	if resumed := lease.Resume(ctx); resumed != nil {
-		return nil, resumed
+	if resumeErr := resume(ctx); resumeErr != nil {
+		return nil, resumeErr
 	}
 	return piece, audioFault(ctx, err)
 }
 
-// audioFault marks an error of the caller's audio; its end is none.
-func audioFault(ctx context.Context, err error) error {
-	if err == nil || errors.Is(err, io.EOF) || ctx.Err() != nil {
-		return err
-	}
-	return callersFault(err)
-}
-
-// callerError is a failure of the caller's side, to send its audio or to take
-// what came out: nothing that the model is to blame for, or another could help.
-type callerError struct{ error }
-
-func (e callerError) Unwrap() error { return e.error }
-
-// callersFault marks an error. A broken connection to the caller has the code of
-// one to a worker: it is the end of the call.
-func callersFault(err error) error {
-	if status.Code(err) == codes.Unavailable {
-		err = errs.New(errs.Cancelled, "the caller is gone").WithCause(err)
-	}
-	return callerError{err}
-}
-
-// emitError is a sink's failure to take a message: the caller's, or, if the sink
-// refuses the message itself, the engine's.
-type emitError struct{ error }
-
-func (e emitError) Unwrap() error { return e.error }
-
-// blame finds out which.
-func (e emitError) blame() error {
-	var refused *errs.Error
-	if errors.As(e.error, &refused) {
-		return refused
-	}
-	return callersFault(e.error)
-}
-
-// receive hands over what comes out.
-func receive(ctx context.Context, stream enginev1.Engine_RunClient, h *handover) error {
+// receive gives the worker's output to the reader.
+func receive(ctx context.Context, stream enginev1.Engine_RunClient, reader *slowReader) error {
 	for {
 		resp, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
-		if status.Code(err) == codes.ResourceExhausted && errs.ReasonOf(err) == errs.InvalidRequest {
-			return errs.New(errs.Internal, "the engine answered a message that is too large").WithCause(err)
-		}
 		if err != nil {
 			return err
 		}
-		if err := h.message(ctx, resp); err != nil {
+		if err := reader.give(ctx, resp); err != nil {
 			return err
 		}
 	}
 }
 
-// cause says why an exchange failed: because the caller's side did, because the
-// lease was lost, or for what the worker said.
-func cause(ctx, run context.Context, lease Lease, err error) error {
-	var emitted emitError
-	if errors.As(err, &emitted) && ctx.Err() == nil {
-		return emitted.blame()
+// clientError is a failure of the client, to send audio or to take output. The
+// model is not to blame, and another one cannot help.
+type clientError struct{ error }
+
+func (e clientError) Unwrap() error { return e.error }
+
+// clientFault marks an error as a failure of the client. A broken connection to
+// the client has the same code as one to a worker; it is the end of the call.
+func clientFault(err error) error {
+	if status.Code(err) == codes.Unavailable {
+		err = errs.New(errs.Cancelled, "the client has disconnected").WithCause(err)
 	}
-	var p *panicked
-	if errors.As(err, &p) || errors.As(context.Cause(run), &p) {
-		return p
+	return clientError{err}
+}
+
+// audioFault marks an error of the client's audio. The end of the audio, or of
+// the call, is no such error.
+func audioFault(ctx context.Context, err error) error {
+	if err == nil || errors.Is(err, io.EOF) || ctx.Err() != nil {
+		return err
 	}
-	select {
-	case <-lease.Done():
-		lost := lease.Cause()
-		if errors.Is(lost, lifecycle.ErrSilent) {
-			return callersFault(lost)
+	return clientFault(err)
+}
+
+// emitError is a failure of a sink to take a message.
+type emitError struct{ error }
+
+func (e emitError) Unwrap() error { return e.error }
+
+// fault returns the failure as one of the engine if the sink refused the message,
+// else as one of the client.
+func (e emitError) fault() error {
+	var refused *errs.Error
+	if errors.As(e.error, &refused) {
+		return refused
+	}
+	return clientFault(e.error)
+}
+
+// panicError carries a panic from one goroutine to another.
+type panicError struct {
+	value any
+	stack []byte
+}
+
+// Error implements error.
+func (p *panicError) Error() string { return fmt.Sprintf("%v\n%s", p.value, p.stack) }
+
+// recovered runs f and returns its panic, if any, as a *panicError.
+func recovered(f func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &panicError{value: v, stack: debug.Stack()}
 		}
-		return lost
-	default:
-	}
-	if why := context.Cause(run); why != nil && ctx.Err() == nil && !errors.Is(why, context.Canceled) {
-		return why // the caller's audio
-	}
-	return lease.Explain(ctx, err)
+	}()
+	return f()
 }

@@ -12,58 +12,58 @@ import (
 )
 
 const (
-	// firstAudioWait is how long a request may keep its audio back before it
-	// ends; until then it takes nobody's place.
-	firstAudioWait = 5 * time.Minute
-	// keptBytes bounds the audio of one request that is kept for another
+	// firstAudioTimeout is how long a live request may wait for its first audio.
+	// It holds no lease until then.
+	firstAudioTimeout = 5 * time.Minute
+	// keptBytes limits the live audio of one request that is kept for another
 	// candidate: about four minutes of 16 kHz speech.
 	keptBytes = 8 << 20
-	// allKeptBytes bounds it over all requests.
+	// allKeptBytes limits the live audio that all requests keep.
 	allKeptBytes = 128 << 20
-	// keptOverhead is what a piece takes beside its audio, in bytes.
+	// keptOverhead is what a piece needs beside its audio, in bytes.
 	keptOverhead = 64
 )
 
-// replay is a request's audio that another candidate can hear from its start.
-// What is not there as a whole it keeps, up to the bounds; what is beyond cannot
-// be heard again.
+// replay is a request's audio that another candidate can read from its start.
+// Live audio is kept for that, within limits: beyond them it cannot be read
+// again.
 type replay struct {
-	audio Audio
-	whole Rewinder      // audio, if it is there as a whole
-	all   *atomic.Int64 // bytes that all requests keep
+	audio    Audio
+	complete Rewinder      // audio, unless it is live
+	all      *atomic.Int64 // bytes that all requests keep
 
-	mu    sync.Mutex
-	kept  [][]byte
-	cost  int
-	pos   int   // of the next piece in kept
-	end   error // how the audio ended, if it did
-	heard bool  // something was read
-	lost  bool  // not all that was read is kept
-	last  bool  // this candidate is the last
+	mu      sync.Mutex
+	kept    [][]byte
+	cost    int   // of kept, in bytes
+	pos     int   // of the next piece in kept
+	end     error // how the audio ended; nil before that
+	read    bool  // some audio was read
+	partial bool  // not all that was read is kept
+	noKeep  bool  // no other candidate follows
 }
 
 func newReplay(audio Audio, all *atomic.Int64) *replay {
 	r := &replay{audio: audio, all: all}
-	r.whole, _ = audio.(Rewinder)
+	r.complete, _ = audio.(Rewinder)
 	return r
 }
 
-// live tells whether the audio arrives while it is used: how long that takes is
-// the caller's matter.
-func (r *replay) live() bool { return r.whole == nil }
+// live reports whether the audio arrives while the request runs. How long that
+// takes depends on the client.
+func (r *replay) live() bool { return r.complete == nil }
 
-// await waits for the first sound of live audio, or its end, and keeps it for the
-// first candidate. Empty pieces before it are left out.
-func (r *replay) await(ctx context.Context) error {
+// awaitFirst waits for the first piece of live audio, or for its end, and keeps it
+// for the first candidate. It skips empty pieces.
+func (r *replay) awaitFirst(ctx context.Context) error {
 	if !r.live() {
 		return nil
 	}
-	soon, cancel := context.WithTimeout(ctx, firstAudioWait)
+	limited, cancel := context.WithTimeout(ctx, firstAudioTimeout)
 	defer cancel()
 	var piece []byte
 	var err error
 	for len(piece) == 0 && err == nil {
-		piece, err = r.audio.Next(soon)
+		piece, err = r.audio.Next(limited)
 	}
 	switch {
 	case err == nil:
@@ -71,15 +71,15 @@ func (r *replay) await(ctx context.Context) error {
 		r.end = err
 	case ctx.Err() != nil:
 		return errs.From(ctx.Err())
-	case soon.Err() != nil:
-		return callersFault(errs.New(errs.DeadlineExceeded, "no audio came for %s", firstAudioWait))
+	case limited.Err() != nil:
+		return clientFault(errs.New(errs.DeadlineExceeded, "no audio came for %s", firstAudioTimeout))
 	default:
-		return callersFault(err)
+		return clientFault(err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.heard = true
-	if err == nil { // whatever the bounds say: it is heard for the first time yet
+	r.read = true
+	if err == nil { // whatever the limits are: no candidate has read it yet
 		r.cost += keptCost(piece)
 		r.all.Add(int64(keptCost(piece)))
 		r.kept = append(r.kept, piece)
@@ -89,10 +89,10 @@ func (r *replay) await(ctx context.Context) error {
 
 // Next implements Audio.
 func (r *replay) Next(ctx context.Context) ([]byte, error) {
-	if r.whole != nil {
-		return r.whole.Next(ctx)
+	if r.complete != nil {
+		return r.complete.Next(ctx)
 	}
-	if piece, ok, end := r.again(); ok || end != nil {
+	if piece, ok, end := r.nextKept(); ok || end != nil {
 		return piece, end
 	}
 	piece, err := r.audio.Next(ctx)
@@ -102,19 +102,20 @@ func (r *replay) Next(ctx context.Context) ([]byte, error) {
 	case err == nil:
 		r.keep(piece)
 	case ctx.Err() == nil:
-		r.heard, r.end = true, err
+		r.read, r.end = true, err
 	}
 	return piece, err
 }
 
-// again gives what was read before, and then its end if that was read too.
-func (r *replay) again() (piece []byte, ok bool, end error) {
+// nextKept returns the next kept piece, and after the last one the end of the
+// audio if it has been reached.
+func (r *replay) nextKept() (piece []byte, ok bool, end error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.pos < len(r.kept) {
 		piece = r.kept[r.pos]
 		r.pos++
-		if r.last {
+		if r.noKeep {
 			r.release()
 		}
 		return piece, true, nil
@@ -122,16 +123,16 @@ func (r *replay) again() (piece []byte, ok bool, end error) {
 	return nil, false, r.end
 }
 
-// keep remembers a piece. mu is held.
+// keep keeps a piece that was read. The caller holds mu.
 func (r *replay) keep(piece []byte) {
-	r.heard = true
-	if r.lost || r.last {
-		r.lost = true
+	r.read = true
+	if r.partial || r.noKeep {
+		r.partial = true
 		return
 	}
 	r.cost += keptCost(piece)
 	if r.all.Add(int64(keptCost(piece))) > allKeptBytes || r.cost > keptBytes {
-		r.forget()
+		r.drop()
 		return
 	}
 	r.kept = append(r.kept, piece)
@@ -140,7 +141,7 @@ func (r *replay) keep(piece []byte) {
 
 func keptCost(piece []byte) int { return len(piece) + keptOverhead }
 
-// release gives up what was heard again. mu is held.
+// release frees the pieces before pos. The caller holds mu.
 func (r *replay) release() {
 	for _, piece := range r.kept[:r.pos] {
 		r.cost -= keptCost(piece)
@@ -149,36 +150,36 @@ func (r *replay) release() {
 	r.kept, r.pos = r.kept[r.pos:], 0
 }
 
-// forget gives up everything that is kept. mu is held.
-func (r *replay) forget() {
+// drop frees all pieces. The caller holds mu.
+func (r *replay) drop() {
 	r.all.Add(int64(-r.cost))
-	r.kept, r.cost, r.pos, r.lost = nil, 0, 0, true
+	r.kept, r.cost, r.pos, r.partial = nil, 0, 0, true
 }
 
-// final tells that no other candidate follows: what is heard now is heard for
-// the last time.
-func (r *replay) final() {
+// stopKeeping says that no other candidate follows. Pieces are freed as the
+// present candidate reads them.
+func (r *replay) stopKeeping() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.last, r.lost = true, r.lost || r.heard
+	r.noKeep, r.partial = true, r.partial || r.read
 	r.release()
 }
 
-// drop gives up everything when the request has ended.
-func (r *replay) drop() {
+// discard frees all pieces at the end of the request.
+func (r *replay) discard() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.forget()
+	r.drop()
 }
 
-// rewind goes back to the start; false if that is gone.
+// rewind goes back to the start. It returns false if the start is not kept.
 func (r *replay) rewind() bool {
-	if r.whole != nil {
-		r.whole.Rewind()
+	if r.complete != nil {
+		r.complete.Rewind()
 		return true
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.pos = 0
-	return !r.lost || !r.heard
+	return !r.partial || !r.read
 }

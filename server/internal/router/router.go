@@ -1,7 +1,7 @@
-// Package router takes a request to the model that answers it: it picks the
-// candidates of the request's task, takes a lease, relays the work to the
-// worker, and goes on to the next candidate while that is allowed and nothing
-// was sent to the caller.
+// Package router takes a request to the model that answers it. It lists the
+// candidates for the request's task, takes a lease on the first and relays the
+// request to its worker. If a candidate fails it tries the next, as long as the
+// request allows that and no output has reached the caller.
 package router
 
 import (
@@ -11,135 +11,83 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/lexilingo/modelgateway/engines"
 	"github.com/lexilingo/modelgateway/engines/errs"
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 	"github.com/lexilingo/modelgateway/server/internal/lifecycle"
-	"github.com/lexilingo/modelgateway/server/internal/worker"
 )
 
 // Lease is the right to use a loaded model; see lifecycle.Lease.
 type Lease interface {
-	// Engine is the name of the model's engine.
-	Engine() string
-	// Worker runs the request.
-	Worker() worker.Worker
-	// QueueDuration is how long the request waited, without the load.
-	QueueDuration() time.Duration
-	// LoadDuration is how long it waited for the model's load.
-	LoadDuration() time.Duration
+	// Info says which worker runs the request and how long the request waited.
+	Info() lifecycle.LeaseInfo
+	// Run opens the request's stream to the worker. Its errors say why the
+	// request failed, also if the lease was lost.
+	Run(ctx context.Context) (enginev1.Engine_RunClient, error)
+	// Pause gives up the model's cores while the request waits for its client.
+	// With forAudio the lease may be lost to other requests if that takes long.
+	// The returned function waits for the cores and must be called once.
+	Pause(forAudio bool) (resume func(context.Context) error)
 	// Release gives the lease back, with the error that the request ends with.
 	Release(err error)
-	// Done is closed when the lease is lost, e.g. because the worker died.
-	Done() <-chan struct{}
-	// Cause tells, after Done, why.
-	Cause() error
-	// Explain turns the error of a broken stream into its cause.
-	Explain(ctx context.Context, err error) error
-	// Pause gives up the model's cores while the caller is waited for.
-	Pause()
-	// Silent tells whether the caller's audio is waited for: who says nothing
-	// for long loses the lease to others who wait for one.
-	Silent(waits bool)
-	// Resume waits to have them back.
-	Resume(ctx context.Context) error
 }
 
 // Acquire waits for a lease; see lifecycle.Manager.Acquire.
 type Acquire func(ctx context.Context, req lifecycle.Request) (Lease, error)
 
-// Model is what the router knows of a configured model.
+// Model is what the router knows about a configured model.
 type Model struct {
-	// Cloud is true if requests to it leave this machine.
+	// Cloud is true if requests to the model leave this machine.
 	Cloud bool
-	// Absent tells why it is not served; empty if it is.
+	// Absent says why the model is not served; empty if it is.
 	Absent string
 }
 
-// Observer counts what happens. Its methods are called by many goroutines.
+// Observer counts events. Its methods may be called concurrently.
 type Observer interface {
 	// RequestEnded is called once per request. model is the one that answered
-	// or was tried last, empty if none was.
+	// or was tried last, empty if none was tried.
 	RequestEnded(task, model string, err error, took, queued time.Duration)
-	// FellBack is called when another candidate answers than the first.
+	// FellBack is called when another candidate than the first has answered.
 	FellBack(task, from, to string, reason gatewayv1.FallbackReason)
-	// BreakerChanged is called when a model's circuit breaker did.
+	// BreakerChanged is called when the state of a model's circuit breaker has
+	// changed.
 	BreakerChanged(model string, state gatewayv1.BreakerState)
-	// Tokens counts what a language model read and wrote.
+	// Tokens counts the tokens that a language model has read and written.
 	Tokens(model string, usage *gatewayv1.Usage)
-	// Audio counts sound that was heard or made.
+	// Audio counts the audio that a model has read or made.
 	Audio(task, model string, length time.Duration)
 }
-
-// Request is a task to run.
-type Request struct {
-	// Task is the task type, e.g. "chat".
-	Task string
-	// Model is the one that the caller named, or empty.
-	Model string
-	// Routing is the caller's wish; nil is none.
-	Routing *gatewayv1.Routing
-	// First is the message that says what to do.
-	First *enginev1.RunRequest
-	// Audio follows it; nil for none.
-	Audio Audio
-}
-
-// Audio gives the audio bytes of a request.
-type Audio interface {
-	// Next returns the next bytes, or io.EOF after the last. It ends with ctx.
-	Next(ctx context.Context) ([]byte, error)
-}
-
-// Rewinder is audio that is there as a whole. What other audio was heard of, the
-// router keeps for another candidate, within bounds.
-type Rewinder interface {
-	Audio
-	// Rewind goes back to the start.
-	Rewind()
-}
-
-// Sink takes a request's output.
-type Sink interface {
-	// Begin is called before each candidate: output of an earlier one is void.
-	Begin()
-	// Emit takes one message.
-	Emit(resp *enginev1.RunResponse) error
-	// Committed tells whether anything reached the caller, which rules out
-	// other candidates.
-	Committed() bool
-}
-
-// TaskInvoke is the task of calls whose method only the engine knows.
-const TaskInvoke = "invoke"
 
 // Router routes requests. Make one with New.
 type Router struct {
 	opts     Options
 	breakers map[string]*breaker
-	kept     atomic.Int64 // bytes of audio that are kept for other candidates
+	kept     atomic.Int64 // bytes of live audio that all requests keep for other candidates
 }
 
 // Options are what a Router needs.
 type Options struct {
 	// Acquire waits for a lease.
 	Acquire Acquire
-	// Models are those that are configured.
+	// Models are the configured models.
 	Models map[string]Model
-	// Tasks are each task type's candidates, primary first.
+	// Tasks lists the candidates for each task, primary first.
 	Tasks map[string][]string
-	// Observer counts what happens.
+	// Observer counts events.
 	Observer Observer
 	// SlowReaderTimeout is how long a caller may take to read one message; 0 is
-	// for ever.
+	// no limit.
 	SlowReaderTimeout time.Duration
-	// Breaker settings of every model.
+	// Breaker holds the settings of all circuit breakers.
 	Breaker BreakerOptions
-	// Log takes what breakers do; nil is nobody.
+	// Log gets the changes of breakers and the failures of candidates; nil
+	// discards them.
 	Log *slog.Logger
 }
 
-// New makes a router.
+// New returns a router.
 func New(opts Options) *Router {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
@@ -151,7 +99,7 @@ func New(opts Options) *Router {
 	return r
 }
 
-// Breaker tells the state of a model's circuit breaker; nil if there is no such
+// Breaker returns the state of a model's circuit breaker; nil if there is no such
 // model.
 func (r *Router) Breaker(model string) *gatewayv1.Breaker {
 	b, ok := r.breakers[model]
@@ -161,39 +109,39 @@ func (r *Router) Breaker(model string) *gatewayv1.Breaker {
 	return b.describe()
 }
 
-// HasTask tells whether a task type is routed.
+// HasTask reports whether a task has candidates.
 func (r *Router) HasTask(task string) bool { return len(r.opts.Tasks[task]) > 0 }
 
-// Run runs a request to its end: it returns after the lease was given back. After
-// an error the caller must not touch the sink: Emit may still be at work, for a
-// caller that reads nothing, until the caller's stream ends.
+// Run runs a request to its end. It returns after the lease was given back. After
+// an error the caller must not use the sink: if the client does not read, Emit
+// may still be running until the client's stream ends.
 func (r *Router) Run(ctx context.Context, req Request, sink Sink) (*gatewayv1.ServedBy, error) {
 	start := time.Now()
 	var queued time.Duration
 	served, last, err := r.run(ctx, req, sink, &queued)
 	task := req.Task
-	if !r.HasTask(task) && task != TaskInvoke {
-		task = "unknown" // callers must not make metrics grow
+	if !r.HasTask(task) && task != engines.TaskName(enginev1.Task_TASK_INVOKE) {
+		task = "unknown" // a caller must not be able to add time series
 	}
 	r.opts.Observer.RequestEnded(task, last, err, time.Since(start), queued)
 	return served, err
 }
 
-// run tries the candidates in turn. last is the model that was tried last; queued
-// takes the time that the request waited for all of them.
+// run tries the candidates in turn. It returns the model that was tried last, and
+// adds to queued how long the request waited for all of them.
 func (r *Router) run(ctx context.Context, req Request, sink Sink, queued *time.Duration) (served *gatewayv1.ServedBy, last string, err error) {
 	candidates, err := r.candidates(req)
 	if err != nil {
 		return nil, "", err
 	}
-	var heard *replay
+	var audio *replay
 	if req.Audio != nil {
-		heard = newReplay(req.Audio, &r.kept)
-		defer heard.drop()
-		req.Audio = heard
-		// Who says nothing yet takes no place of those who do.
-		if r.hasOther(req, candidates) {
-			if err := heard.await(ctx); err != nil {
+		audio = newReplay(req.Audio, &r.kept)
+		defer audio.discard()
+		req.Audio = audio
+		// A request takes no lease before its first audio: others could use it.
+		if r.mayAnswer(req, candidates) {
+			if err := audio.awaitFirst(ctx); err != nil {
 				return nil, "", err
 			}
 		}
@@ -204,15 +152,15 @@ func (r *Router) run(ctx context.Context, req Request, sink Sink, queued *time.D
 			t.skipped(why)
 			continue
 		}
-		pass, refusal := r.breakers[model].admit()
+		call, refusal := r.breakers[model].allow()
 		if refusal != nil {
 			t.refused(model, refusal)
 			continue
 		}
 		last = model
-		a := attempt{router: r, req: req, model: model, sink: sink, pass: pass, spare: r.hasOther(req, candidates[i+1:])}
-		if heard != nil && !a.spare {
-			heard.final()
+		a := attempt{router: r, req: req, model: model, sink: sink, call: call, hasNext: r.mayAnswer(req, candidates[i+1:])}
+		if audio != nil && !a.hasNext {
+			audio.stopKeeping()
 		}
 		served, err = a.run(ctx, queued)
 		if err == nil {
@@ -223,8 +171,8 @@ func (r *Router) run(ctx context.Context, req Request, sink Sink, queued *time.D
 			return served, last, nil
 		}
 		t.failed(model, err)
-		over := ctx.Err() != nil || !mayFallBack(err) || sink.Committed() || heard != nil && !heard.rewind()
-		r.noteFailure(ctx, req.Task, model, err, a.spare && !over, len(t.errs) > 1)
+		over := ctx.Err() != nil || !mayFallBack(err) || sink.Committed() || audio != nil && !audio.rewind()
+		r.logFailure(ctx, req.Task, model, err, a.hasNext && !over, len(t.errs) > 1)
 		if over {
 			break
 		}
@@ -232,46 +180,46 @@ func (r *Router) run(ctx context.Context, req Request, sink Sink, queued *time.D
 	return served, last, t.error()
 }
 
-// hasOther tells whether one of the models might answer.
-func (r *Router) hasOther(req Request, models []string) bool {
+// mayAnswer reports whether the request may be sent to one of the models.
+func (r *Router) mayAnswer(req Request, models []string) bool {
 	return slices.ContainsFunc(models, func(model string) bool { return r.skip(req, model) == nil })
 }
 
-// noteFailure logs why a model did not answer. Where another one is, or was,
-// asked too, nobody else may tell. What could be the caller's own words is left
-// out.
-func (r *Router) noteFailure(ctx context.Context, task, model string, err error, another, several bool) {
-	e, level, what := errs.From(err), slog.LevelDebug, "a model did not answer"
+// logFailure logs why a model did not answer. hasNext says that another model is
+// tried next, several that another was tried before: the caller does not see
+// this error then. The text of an error that may quote the caller is left out.
+func (r *Router) logFailure(ctx context.Context, task, model string, err error, hasNext, several bool) {
+	e, level, message := errs.From(err), slog.LevelDebug, "a model did not answer"
 	switch {
-	case e.Reason() == errs.Internal && (another || several):
+	case e.Reason() == errs.Internal && (hasNext || several):
 		level = slog.LevelError
-	case !another && several && ctx.Err() == nil:
+	case !hasNext && several && ctx.Err() == nil:
 		level = slog.LevelInfo
 	}
-	if another {
-		what += ", and another is asked"
+	if hasNext {
+		message += "; trying the next one"
 	}
 	attrs := []any{"task", task, "model", model, "reason", errs.ReasonName(e.Reason())}
 	if FallbackReason(err) != gatewayv1.FallbackReason_FALLBACK_REASON_UNSPECIFIED {
 		attrs = append(attrs, "error", err.Error())
 	}
-	r.opts.Log.Log(ctx, level, what, attrs...)
+	r.opts.Log.Log(ctx, level, message, attrs...)
 }
 
-// candidates lists who may answer, in order.
+// candidates lists the models that may answer, in order.
 func (r *Router) candidates(req Request) ([]string, error) {
 	routed := r.opts.Tasks[req.Task]
 	if req.Model != "" {
 		if _, ok := r.opts.Models[req.Model]; !ok {
 			return nil, errs.New(errs.ModelNotFound, "no model %q is configured", req.Model).With("model", req.Model)
 		}
-		// Who names another model than the primary wants that one.
+		// A caller that names another model than the primary wants no fallback.
 		if len(routed) == 0 || routed[0] != req.Model {
 			routed = []string{req.Model}
 		}
 	}
 	if len(routed) == 0 {
-		return nil, errs.New(errs.TaskUnknown, "no model is routed for the task %q", req.Task).With("task", req.Task)
+		return nil, errs.New(errs.TaskUnknown, "no model is configured for the task %q; the section tasks of the configuration names them", req.Task).With("task", req.Task)
 	}
 	if req.Routing.GetNoFallback() {
 		routed = routed[:1]
@@ -279,14 +227,14 @@ func (r *Router) candidates(req Request) ([]string, error) {
 	return slices.Clip(routed), nil
 }
 
-// skip tells why a candidate is not asked at all.
+// skip returns why a candidate must not be tried; nil if it may be.
 func (r *Router) skip(req Request, model string) *errs.Error {
 	m := r.opts.Models[model]
 	switch {
 	case req.Routing.GetLocalOnly() && m.Cloud:
-		return errs.New(errs.EngineUnavailable, "model %q is in the cloud, and the request must not leave this machine", model).With("model", model)
+		return errs.New(errs.EngineUnavailable, "model %q runs in the cloud, and the request asks for local_only", model).With("model", model)
 	case m.Absent != "":
-		return errs.New(errs.EngineUnavailable, "model %q is not served: %s", model, m.Absent).With("model", model)
+		return errs.New(errs.EngineUnavailable, "model %q is not available: %s", model, m.Absent).With("model", model)
 	}
 	return nil
 }

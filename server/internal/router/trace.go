@@ -10,7 +10,7 @@ import (
 	"github.com/lexilingo/modelgateway/engines/errs"
 )
 
-// startSpan begins a part of the call's span, if the call has one.
+// startSpan starts a child of the call's span, if the call is traced.
 func startSpan(ctx context.Context, name, model string) (context.Context, trace.Span) {
 	parent := trace.SpanFromContext(ctx)
 	if !parent.IsRecording() {
@@ -20,7 +20,7 @@ func startSpan(ctx context.Context, name, model string) (context.Context, trace.
 		trace.WithAttributes(attribute.String("modelgateway.model", model)))
 }
 
-// endSpan ends what startSpan began. Only the reason of an error is told: its
+// endSpan ends a span of startSpan. It records only the reason of an error: the
 // message may quote the caller.
 func endSpan(span trace.Span, err error) {
 	if !span.IsRecording() {

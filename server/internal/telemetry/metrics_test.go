@@ -14,13 +14,13 @@ import (
 // than nothing.
 func TestNegativeNumbersCountAsNone(t *testing.T) {
 	m := NewMetrics([]string{"own"})
-	m.Audio("stt", "own", 2500*time.Millisecond)
-	m.Audio("stt", "own", -time.Hour)
+	m.Audio("transcribe", "own", 2500*time.Millisecond)
+	m.Audio("transcribe", "own", -time.Hour)
 	m.Tokens("own", &gatewayv1.Usage{PromptTokenCount: 7, CachedPromptTokenCount: -1, CompletionTokenCount: -1 << 31})
 	answer := httptest.NewRecorder()
 	m.Handler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	for _, line := range []string{
-		`modelgateway_audio_seconds_total{model="own",task="stt"} 2.5`,
+		`modelgateway_audio_seconds_total{model="own",task="transcribe"} 2.5`,
 		`modelgateway_tokens_total{kind="prompt",model="own"} 7`,
 		`modelgateway_tokens_total{kind="cached_prompt",model="own"} 0`,
 		`modelgateway_tokens_total{kind="completion",model="own"} 0`,

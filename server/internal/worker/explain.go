@@ -103,10 +103,11 @@ func (p *process) exitError() error {
 		how = fmt.Sprintf("it went over its memory limit of %d bytes", p.spec.MemoryLimitBytes)
 	}
 	crash := errs.New(errs.EngineCrashed, "the engine %q of model %q crashed (%s)", p.spec.Engine, p.spec.Model, how)
+	cause := fmt.Errorf("%w: %s", ErrEnded, how)
 	if last := p.logs.lastLine(); last != "" {
-		crash = crash.WithCause(withWords(errors.New(how), last))
+		cause = withWords(cause, last)
 	}
-	return crash.With("model", p.spec.Model)
+	return crash.WithCause(cause).With("model", p.spec.Model)
 }
 
 // spoken is the cause of a failure with what the worker printed last. That may

@@ -54,6 +54,7 @@ func (l *InProcess) Launch(ctx context.Context, spec Spec) (Worker, error) {
 		return nil, unavailable(spec, "the configuration names no program for it, and it is not built in")
 	}
 	w := &local{spec: spec, log: l.log.With("model", spec.Model, "engine", spec.Engine), done: make(chan struct{})}
+	w.fails = &failures{model: spec.Model, ended: w.done, exitError: w.ExitError}
 	var err error
 	if w.engine, err = engines.ServeInProcess(build(), w.log); err != nil {
 		return nil, unavailable(spec, "it cannot be served").WithCause(err)
@@ -114,6 +115,7 @@ type local struct {
 	log    *slog.Logger
 	engine *engines.InProcess
 	desc   *enginev1.DescribeResponse
+	fails  *failures
 	ended  func()
 
 	once      sync.Once
@@ -135,15 +137,15 @@ func (w *local) Load(ctx context.Context, progress func(fraction float64)) (*eng
 	defer cancel()
 	stream, err := w.engine.Client().Load(ctx, w.spec.Load)
 	if err != nil {
-		return nil, err
+		return nil, w.fails.explain(ctx, err)
 	}
 	for {
 		resp, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
-			return nil, errs.New(errs.Internal, "the engine of model %q ended its load without a model", w.spec.Model)
+			return nil, w.fails.broken(ctx, errs.New(errs.Internal, "the engine of model %q ended its load without a model", w.spec.Model))
 		}
 		if err != nil {
-			return nil, err
+			return nil, w.fails.explain(ctx, err)
 		}
 		w.loadSteps.Add(1)
 		progress(min(float64(resp.GetProgress()), 1))
@@ -155,7 +157,11 @@ func (w *local) Load(ctx context.Context, progress func(fraction float64)) (*eng
 
 // Run implements Worker.
 func (w *local) Run(ctx context.Context) (enginev1.Engine_RunClient, error) {
-	return w.engine.Client().Run(ctx)
+	stream, err := w.engine.Client().Run(ctx)
+	if err != nil {
+		return nil, w.fails.explain(ctx, err)
+	}
+	return &runStream{Engine_RunClient: stream, failures: w.fails, ctx: ctx}, nil
 }
 
 // WorkCount implements Worker.

@@ -8,22 +8,17 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-plugin"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
 )
-
-// endTime is how long a broken stream waits for the process's end, to tell its
-// cause.
-const endTime = time.Second
 
 // instance is a running worker.
 type instance struct {
 	process *process
 	engine  enginev1.EngineClient
 	desc    *enginev1.DescribeResponse
+	fails   *failures
 
 	life context.Context // ends when the process is reaped
 	end  context.CancelFunc
@@ -37,6 +32,7 @@ var _ Worker = (*instance)(nil)
 
 func newInstance(p *process, engine enginev1.EngineClient, desc *enginev1.DescribeResponse) *instance {
 	w := &instance{process: p, engine: engine, desc: desc, watched: make(chan struct{})}
+	w.fails = &failures{model: p.spec.Model, ended: p.done, exitError: p.exitError}
 	w.life, w.end = context.WithCancel(context.Background())
 	return w
 }
@@ -61,9 +57,7 @@ func (w *instance) watch() {
 			w.reported.Store(report.GetWorkCount())
 		}
 	}
-	select {
-	case <-w.process.done:
-	case <-time.After(endTime):
+	if !w.fails.awaitEnd(context.Background()) {
 		w.process.log.Warn("the worker stopped reporting", "pid", w.PID(), "error", err)
 	}
 }
@@ -80,16 +74,16 @@ func (w *instance) Load(ctx context.Context, progress func(fraction float64)) (*
 	defer cancel()
 	stream, err := w.engine.Load(ctx, w.process.spec.Load)
 	if err != nil {
-		return nil, w.callError(ctx, err)
+		return nil, w.fails.explain(ctx, err)
 	}
 	var best float64
 	for {
 		resp, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
-			return nil, errs.New(errs.Internal, "the engine of model %q ended its load without a model", w.process.spec.Model)
+			return nil, w.fails.broken(ctx, errs.New(errs.Internal, "the engine of model %q ended its load without a model", w.process.spec.Model))
 		}
 		if err != nil {
-			return nil, w.callError(ctx, err)
+			return nil, w.fails.explain(ctx, err)
 		}
 		if f := float64(resp.GetProgress()); f > best {
 			best = f
@@ -106,9 +100,9 @@ func (w *instance) Load(ctx context.Context, progress func(fraction float64)) (*
 func (w *instance) Run(ctx context.Context) (enginev1.Engine_RunClient, error) {
 	stream, err := w.engine.Run(ctx)
 	if err != nil {
-		return nil, w.callError(ctx, err)
+		return nil, w.fails.explain(ctx, err)
 	}
-	return &runStream{Engine_RunClient: stream, worker: w, caller: ctx}, nil
+	return &runStream{Engine_RunClient: stream, failures: w.fails, ctx: ctx}, nil
 }
 
 // WorkCount implements Worker.
@@ -131,48 +125,4 @@ func (w *instance) ExitError() error {
 	default:
 		return nil
 	}
-}
-
-// callError says why a call broke: what the engine answered, or, if the
-// connection broke, how the process ended.
-func (w *instance) callError(ctx context.Context, err error) error {
-	if errors.Is(err, io.EOF) || ctx.Err() != nil || typed(err) {
-		return err
-	}
-	if code := status.Code(err); code != codes.Unavailable && code != codes.Canceled {
-		return err
-	}
-	select {
-	case <-w.process.done:
-	case <-ctx.Done():
-		return err
-	case <-time.After(endTime):
-		return errs.New(errs.EngineCrashed, "the connection to the engine of model %q broke", w.process.spec.Model).WithCause(err)
-	}
-	if exit := w.process.exitError(); exit != nil {
-		return exit
-	}
-	return errs.New(errs.EngineCrashed, "the engine of model %q was stopped", w.process.spec.Model).WithCause(err)
-}
-
-// typed tells whether the engine gave the error a reason.
-func typed(err error) bool {
-	st, ok := status.FromError(err)
-	return ok && len(st.Details()) > 0
-}
-
-// runStream is a Run's stream whose errors tell how the process ended.
-type runStream struct {
-	enginev1.Engine_RunClient
-	worker *instance
-	caller context.Context // the stream's own ends with the stream
-}
-
-// Recv implements enginev1.Engine_RunClient.
-func (r *runStream) Recv() (*enginev1.RunResponse, error) {
-	resp, err := r.Engine_RunClient.Recv()
-	if err != nil {
-		err = r.worker.callError(r.caller, err)
-	}
-	return resp, err
 }

@@ -5,8 +5,8 @@
             print(piece, end="", flush=True)
 
 AsyncClient is the same for asyncio. modelgateway.compat has the functions of
-the original in-process gateway, modelgateway.engine serves engines, and
-modelgateway.v1 holds the generated messages.
+the Python gateway, modelgateway.engine is the SDK for engines in Python, and
+modelgateway.v1 contains the generated messages.
 """
 
 from . import audio

@@ -1,4 +1,4 @@
-"""Calls of the asyncio client. Cancelling a task cancels its call on the server."""
+"""Calls and streams of the asyncio client. Cancelling a task cancels its call on the server."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from .audio import AudioSource, Wav
 from .errors import error_of
 
 Self = TypeVar("Self", bound="_AsyncStream")
-#: As AudioSource, or pieces as they come without blocking.
+#: As AudioSource, or an asynchronous iterator of bytes.
 AsyncAudioSource = Union[AudioSource, AsyncIterable[bytes]]
 
 
 class AsyncCaller:
-    """Calls methods with deadlines and retries, and raises this package's errors."""
+    """Calls methods with deadlines and retries; raises this package's exceptions."""
 
     def __init__(self, retry: Retry, metadata: tuple[tuple[str, str], ...]) -> None:
         self._retry = retry
         self._metadata = aio.Metadata(*metadata)
 
     async def unary(self, method: Any, request: Callable[[], Any], timeout: float, *, retry: bool = True) -> Any:
-        """Calls a method with one answer; request makes what is sent, anew for each try."""
+        """Calls a unary method. request returns a new request for each attempt."""
         deadline = Deadline(timeout)
         for attempt in itertools.count(1):
             try:
@@ -48,7 +48,7 @@ class AsyncCaller:
     async def stream(
         self, method: Any, request: Callable[[], Any], timeout: float, *, retry: bool = True
     ) -> AsyncGenerator[Any, None]:
-        """Calls a method with a stream of answers; tries again only before the first of them."""
+        """Calls a method that returns a stream. It is retried only before the first answer."""
         deadline = Deadline(timeout)
         for attempt in itertools.count(1):
             call = method(request(), timeout=deadline.remaining(), metadata=self._metadata)
@@ -64,12 +64,12 @@ class AsyncCaller:
                 if wait is None:
                     raise error from failure
             finally:
-                call.cancel()  # whoever leaves early ends the work
+                call.cancel()  # closing the stream early stops the work
             await asyncio.sleep(wait)
 
 
 class AsyncFeed(AsyncIterator[Any]):
-    """Requests of a stream upwards; what their source raises is kept."""
+    """Requests of a stream to the server. An exception of their source is kept."""
 
     def __init__(self, requests: AsyncIterator[Any]) -> None:
         self._requests = requests
@@ -86,7 +86,7 @@ class AsyncFeed(AsyncIterator[Any]):
 
 
 async def pieces(source: AsyncAudioSource) -> AsyncGenerator[bytes, None]:
-    """Yields a source's bytes in pieces that the server takes. What may block is read in a thread."""
+    """Yields the bytes of a source in pieces that the server accepts. Blocking sources are read in a thread."""
     if isinstance(source, AsyncIterable):
         async for some in source:
             for piece in audio_module.pieces(some):
@@ -102,20 +102,20 @@ async def pieces(source: AsyncAudioSource) -> AsyncGenerator[bytes, None]:
 
 
 async def whole(source: AsyncAudioSource) -> bytes:
-    """Returns all of a source's bytes."""
+    """Returns all bytes of a source."""
     if isinstance(source, bytes):
         return source
     return b"".join([piece async for piece in pieces(source)])
 
 
 class _AsyncStream:
-    """The end of a stream: leaving it early cancels the call."""
+    """A stream that cancels its call when it is closed early."""
 
     def __init__(self, messages: AsyncGenerator[Any, None]) -> None:
         self._messages = messages
 
     async def aclose(self) -> None:
-        """Cancels the call, if it goes on."""
+        """Cancels the call if it is still running."""
         await self._messages.aclose()
 
     async def __aenter__(self: Self) -> Self:
@@ -128,7 +128,7 @@ class _AsyncStream:
 
 
 class AsyncChatStream(_results.ChatState, _AsyncStream, AsyncIterator[str]):
-    """An answer's pieces of text. Nothing is sent before the first is asked for."""
+    """Yields the pieces of an answer. The call starts when the first one is requested."""
 
     def __init__(self, messages: AsyncGenerator[chat_pb2.StreamChatResponse, None]) -> None:
         _results.ChatState.__init__(self)
@@ -147,7 +147,7 @@ class AsyncChatStream(_results.ChatState, _AsyncStream, AsyncIterator[str]):
 
 
 class AsyncSpeechStream(_results.SpeechState, _AsyncStream, AsyncIterator[bytes]):
-    """Speech as pieces of PCM. Nothing is sent before the first is asked for."""
+    """Yields speech as pieces of PCM. The call starts when the first one is requested."""
 
     def __init__(self, messages: AsyncGenerator[synthesis_pb2.SynthesizeResponse, None]) -> None:
         _results.SpeechState.__init__(self)
@@ -159,11 +159,11 @@ class AsyncSpeechStream(_results.SpeechState, _AsyncStream, AsyncIterator[bytes]
                 return audio
 
     async def read(self) -> bytes:
-        """Waits for the end and returns the samples that were left."""
+        """Waits for the end and returns the samples that were not read yet."""
         return b"".join([piece async for piece in self])
 
     async def wav(self) -> Wav:
-        """Waits for the end and returns all as a WAV file."""
+        """Waits for the end and returns a WAV file."""
         pcm = await self.read()
         return self._wav(pcm)
 
@@ -176,7 +176,7 @@ class AsyncSpeechStream(_results.SpeechState, _AsyncStream, AsyncIterator[bytes]
 class AsyncTranscriptionStream(
     _results.TranscriptionState, _AsyncStream, AsyncIterator[transcription_pb2.TranscriptionEvent]
 ):
-    """Events of a transcription: interim guesses, finished segments, and the final transcript."""
+    """Yields the events of a transcription: interim results, final segments, and the complete transcript."""
 
     def __init__(self, messages: AsyncGenerator[transcription_pb2.StreamTranscribeResponse, None]) -> None:
         _results.TranscriptionState.__init__(self)
@@ -194,11 +194,11 @@ class AsyncTranscriptionStream(
 
 
 async def fed(messages: AsyncGenerator[Any, None], feed: AsyncFeed) -> AsyncGenerator[Any, None]:
-    """Raises what the source of a stream upwards raised, instead of the broken call that it left."""
+    """Yields messages. If the source of the requests failed, raises its exception instead of the call's."""
     try:
         async for message in messages:
             yield message
-    except BaseException as error:  # gRPC cancels the call of a source that failed
+    except BaseException as error:  # gRPC cancels the call if its source fails
         if feed.failure is not None:
             raise feed.failure from error
         raise

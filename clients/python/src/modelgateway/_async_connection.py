@@ -1,4 +1,4 @@
-"""The connection of the asyncio client, and what it asks about the server and its models."""
+"""Base class of the asyncio client: the connection, and the calls for the server and its models."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Self = TypeVar("Self", bound="AsyncConnection")
 
 
 class AsyncConnection:
-    """A connection to a server, and its models."""
+    """A connection to a server, with the calls for the server and its models."""
 
     def __init__(
         self,
@@ -32,12 +32,14 @@ class AsyncConnection:
         metadata: Sequence[tuple[str, str]] = (),
         retry: Retry = Retry(),
     ) -> None:
-        """Makes a client of the server at "host:port" or "unix:/path"; nothing is sent before the first call.
+        """Creates a client. It connects at the first call.
 
-        address: None is $MODELGATEWAY_ADDR, else 127.0.0.1:50051.
-        timeout: seconds that an inference may take, the model's load included.
-        tls: True, or credentials, where a proxy in front of the server speaks TLS.
+        address: "host:port" or "unix:/path"; default $MODELGATEWAY_ADDR, or 127.0.0.1:50051.
+        timeout: default timeout of inference calls in seconds, including the load of the model.
+        tls: True, or credentials, if a proxy in front of the server uses TLS.
         api_key: sent as "authorization: Bearer …", for such a proxy.
+        metadata: gRPC metadata for every call.
+        retry: when failed calls are retried.
         """
         self.address = _calls.resolve_address(address)
         self._timeout = timeout
@@ -49,12 +51,12 @@ class AsyncConnection:
             else aio.insecure_channel(self.address, options)
         )
         self._caller = AsyncCaller(retry, _calls.call_metadata(api_key, metadata))
-        #: The generated stubs, for what has no method here.
+        #: The generated stubs, for calls without a method in this class.
         self.models = service_pb2_grpc.ModelGatewayServiceStub(self._channel)
         self.admin = admin_pb2_grpc.ModelAdminServiceStub(self._channel)
 
     async def aclose(self) -> None:
-        """Ends the connection and the calls on it."""
+        """Closes the connection and cancels its calls."""
         await self._channel.close()
 
     async def __aenter__(self: Self) -> Self:
@@ -73,19 +75,19 @@ class AsyncConnection:
         return self._caller.stream(method, lambda: request, self._timeout if timeout is None else timeout)
 
     async def status(self, *, timeout: float | None = None) -> status_pb2.StatusResponse:
-        """Tells how the server and its models are."""
+        """Returns the state of the server and its models."""
         answer: status_pb2.StatusResponse = await self._ask(
             self.models.Status, status_pb2.StatusRequest(), timeout, _calls.ADMIN_TIMEOUT
         )
         return answer
 
     async def list_models(self, *, timeout: float | None = None) -> list[model_pb2.Model]:
-        """Returns every model, in the order of the configuration."""
+        """Returns all models, in the order of the configuration."""
         answer = await self._ask(self.admin.ListModels, admin_pb2.ListModelsRequest(), timeout, _calls.ADMIN_TIMEOUT)
         return list(answer.models)
 
     async def get_model(self, name: str, *, timeout: float | None = None) -> model_pb2.Model:
-        """Returns everything known about one model."""
+        """Returns one model."""
         answer = await self._ask(
             self.admin.GetModel, admin_pb2.GetModelRequest(name=name), timeout, _calls.ADMIN_TIMEOUT
         )
@@ -101,9 +103,9 @@ class AsyncConnection:
         progress: Callable[[admin_pb2.LoadModelResponse], None] | None = None,
         timeout: float | None = None,
     ) -> model_pb2.Model:
-        """Loads a model ahead of its first request and returns it; progress is told how far it is.
+        """Loads a model before its first request and returns it.
 
-        pin keeps it loaded until unload_model.
+        pin keeps the model loaded until unload_model. progress is called with each progress report.
         """
         request = admin_pb2.LoadModelRequest(name=name, pin=pin, priority=_requests.priority(priority))
         last = admin_pb2.LoadModelResponse()
@@ -114,7 +116,7 @@ class AsyncConnection:
         return last.model
 
     async def unload_model(self, name: str, *, timeout: float | None = None) -> admin_pb2.UnloadModelResponse:
-        """Unpins and unloads a model after its last request."""
+        """Unpins a model and unloads it after its current requests."""
         request = admin_pb2.UnloadModelRequest(name=name)
         answer: admin_pb2.UnloadModelResponse = await self._ask(self.admin.UnloadModel, request, timeout)
         return answer
@@ -122,7 +124,7 @@ class AsyncConnection:
     async def plan_load(
         self, name: str, *, priority: Priority | None = None, timeout: float | None = None
     ) -> admin_pb2.PlanLoadResponse:
-        """Tells whether a model would fit now, and who would go for it. Changes nothing."""
+        """Reports whether a model would fit now, and which models would be evicted for it. Changes nothing."""
         request = admin_pb2.PlanLoadRequest(name=name, priority=_requests.priority(priority))
         answer: admin_pb2.PlanLoadResponse = await self._ask(
             self.admin.PlanLoad, request, timeout, _calls.ADMIN_TIMEOUT
@@ -132,5 +134,5 @@ class AsyncConnection:
     def watch_models(
         self, name: str = "", *, timeout: float = float("inf")
     ) -> AsyncGenerator[admin_pb2.WatchModelsResponse, None]:
-        """Yields what happens to the models, their present states first, until it is closed."""
+        """Yields state changes of the models, starting with their current states, until it is closed."""
         return self._follow(self.admin.WatchModels, admin_pb2.WatchModelsRequest(name=name), timeout)

@@ -1,4 +1,4 @@
-"""A transcription whose audio goes up in calls of its own."""
+"""A transcription session: audio is sent in separate calls."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from . import audio as audio_module
 from ._async import AsyncCaller
 from .errors import ServerUnreachable
 
-#: Seconds for which the server keeps a session whose stream broke.
+#: Seconds for which the server keeps a session after its stream broke.
 RESUME_WITHIN = 30.0
 
 
 class AsyncOpenTranscription(_results.TranscriptionState, AsyncIterator[transcription_pb2.TranscriptionEvent]):
-    """Feed it with push(), end it with finish(), and iterate over its events.
+    """A transcription session. Send audio with push(), end it with finish(), and iterate over the events.
 
-    Pushes may come from another task than the one that iterates, in their
-    order. A push that fails may be repeated: nothing is lost or doubled. If the
-    stream of events breaks, it is taken up again where it was.
+    push() may be called from another task than the one that iterates, but not
+    concurrently. If it fails, it may be called again with the same audio. If the
+    stream of events breaks, it is resumed without losing an event.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class AsyncOpenTranscription(_results.TranscriptionState, AsyncIterator[transcri
         self._timeout = timeout
         self._last_event = 0
         self._next_audio = 0
-        #: The session's name; "" until the first push, or the first event was asked for.
+        #: Id of the session; "" before the first push and the first event.
         self.session_id = ""
         self._opening = asyncio.Lock()
 
@@ -57,12 +57,12 @@ class AsyncOpenTranscription(_results.TranscriptionState, AsyncIterator[transcri
         return first
 
     async def push(self, audio: bytes, *, timeout: float = 30.0) -> None:
-        """Sends the next audio, of any length. While the server has no room for more it waits and tries again."""
+        """Sends the next audio, of any length. Waits and retries if the server cannot accept more yet."""
         for piece in audio_module.pieces(audio):
             await self._push(piece, False, timeout)
 
     async def finish(self, *, timeout: float = 30.0) -> None:
-        """Says that no audio follows; the final result comes then."""
+        """Ends the audio; the server then sends the final result."""
         await self._push(b"", True, timeout)
 
     async def _push(self, piece: bytes, last: bool, timeout: float) -> None:
@@ -100,7 +100,7 @@ class AsyncOpenTranscription(_results.TranscriptionState, AsyncIterator[transcri
                 await asyncio.sleep(0.2)
 
     async def aclose(self) -> None:
-        """Leaves the stream of events. The server ends the session 30 seconds later."""
+        """Closes the stream of events. The server ends the session 30 seconds later."""
         if self.session_id:
             await self._messages.aclose()
 

@@ -1,4 +1,4 @@
-"""What every call shares: deadlines, retries with the server's advice, the connection's settings."""
+"""Shared by all calls: deadlines, retries, settings of the connection."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import grpc
 
 from .errors import Cancelled, DeadlineExceeded, EngineCrashed, ModelGatewayError, ServerUnreachable
 
-#: Where a server listens unless it is told otherwise.
+#: Default address of a server.
 DEFAULT_ADDRESS = "127.0.0.1:50051"
-#: The environment variable that names another address.
+#: The environment variable for another address.
 ADDRESS_VARIABLE = "MODELGATEWAY_ADDR"
 
-#: The most bytes of one message: the 64 MiB of a clip, and what wraps them.
+#: Maximum size of a message: 64 MiB of audio, and the fields around it.
 MAX_MESSAGE_BYTES = 68 << 20
 
-#: Seconds that calls may take unless they are told otherwise.
+#: Default timeouts in seconds.
 INFERENCE_TIMEOUT = 120.0
-#: What goes on as long as somebody speaks or listens.
+#: For calls that last as long as someone speaks or listens.
 LIVE_TIMEOUT = 3600.0
 LOAD_TIMEOUT = 600.0
 ADMIN_TIMEOUT = 15.0
@@ -33,31 +33,31 @@ _CLOCK_TOLERANCE = 0.1
 
 @dataclasses.dataclass(frozen=True)
 class Retry:
-    """When a failed call is tried again.
+    """When a failed call is retried.
 
-    Only while nothing was received, only if the server advises it (RetryInfo)
-    or could not be reached, and only if the wait fits into the call's deadline.
-    A request whose engine crashed is tried once more, whatever the number of tries.
+    A call is retried only if nothing was received yet, if the server advises it
+    (RetryInfo) or could not be reached, and if the wait fits into the deadline.
+    A request whose engine crashed is retried only once.
     """
 
-    #: Tries in total; 1 turns retries off.
+    #: Number of attempts in total; 1 turns retries off.
     attempts: int = 3
-    #: The longest wait, in seconds, that is taken; advice beyond it is raised instead.
+    #: Longest wait in seconds; if the server advises a longer one, the error is raised.
     max_wait: float = 30.0
 
     def wait(self, error: ModelGatewayError, attempt: int, deadline: Deadline) -> float | None:
-        """Returns how long to wait before the next try; None if there is none."""
+        """Returns how many seconds to wait before the next attempt; None for no further attempt."""
         if attempt >= self.attempts:
             return None
         if isinstance(error, EngineCrashed) and attempt > 1:
-            return None  # it may be this very request that kills the engine, for everyone
+            return None  # this request may be the cause of the crash
         if error.retry_after is not None:
             seconds = error.retry_after
         elif isinstance(error, ServerUnreachable):
             seconds = min(0.2 * 2 ** (attempt - 1), 2.0)
         else:
             return None
-        # Callers that were turned away together do not come back together.
+        # Jitter, so that clients that were refused together do not retry together.
         seconds *= 1 + 0.1 * random.random()
         remaining = deadline.remaining()
         if seconds > self.max_wait or (remaining is not None and seconds >= remaining):
@@ -66,22 +66,22 @@ class Retry:
 
 
 class Deadline:
-    """The end of a call and of its retries."""
+    """The deadline of a call including its retries."""
 
     def __init__(self, timeout: float) -> None:
         self._end = time.monotonic() + timeout
 
     def remaining(self) -> float | None:
-        """Seconds that are left, as gRPC takes them; None: no deadline."""
+        """Returns the remaining seconds; None if there is no deadline."""
         if math.isinf(self._end):
             return None
         return max(0.0, self._end - time.monotonic())
 
     def judge(self, error: ModelGatewayError) -> ModelGatewayError:
-        """Returns the error, or DeadlineExceeded if that is what a cancel at the deadline means.
+        """Returns the error, or DeadlineExceeded for a cancellation at the deadline.
 
-        The server resets the stream when its clock says that the time is up,
-        which may reach this side a moment before its own clock says so.
+        The server resets the stream when the deadline passes by its own clock.
+        That can arrive shortly before the deadline passes by the client's clock.
         """
         remaining = self.remaining()
         if isinstance(error, Cancelled) and remaining is not None and remaining < _CLOCK_TOLERANCE:
@@ -90,16 +90,16 @@ class Deadline:
 
 
 def resolve_address(address: str | None) -> str:
-    """Returns the address that was given, else the environment's, else the default."""
+    """Returns the given address, or that in the environment, or the default."""
     return address or os.environ.get(ADDRESS_VARIABLE) or DEFAULT_ADDRESS
 
 
 def channel_options() -> list[tuple[str, int]]:
-    """Settings of a connection."""
+    """Returns the settings of the gRPC channel."""
     return [
         ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
         ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-        # Retries are made here, where the server's advice is read.
+        # This package retries itself, because it follows the server's RetryInfo.
         ("grpc.enable_retries", 0),
         ("grpc.initial_reconnect_backoff_ms", 200),
         ("grpc.max_reconnect_backoff_ms", 2000),
@@ -107,13 +107,13 @@ def channel_options() -> list[tuple[str, int]]:
 
 
 def channel_credentials(tls: bool | grpc.ChannelCredentials) -> grpc.ChannelCredentials | None:
-    """Returns TLS credentials, the system's certificate authorities for True; None for plain text."""
+    """Returns TLS credentials (for True with the system's certificate authorities); None for plain text."""
     if tls is True:
         return grpc.ssl_channel_credentials()
     return tls or None
 
 
 def call_metadata(api_key: str | None, metadata: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    """Returns what goes with every call."""
+    """Returns the metadata of every call."""
     key = (("authorization", f"Bearer {api_key}"),) if api_key else ()
     return (*metadata, *key)

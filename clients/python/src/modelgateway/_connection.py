@@ -1,4 +1,4 @@
-"""The connection of the blocking client, and what it asks about the server and its models."""
+"""Base class of the blocking client: the connection, and the calls for the server and its models."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Self = TypeVar("Self", bound="Connection")
 
 
 class Connection:
-    """A connection to a server, and its models."""
+    """A connection to a server, with the calls for the server and its models."""
 
     def __init__(
         self,
@@ -31,12 +31,14 @@ class Connection:
         metadata: Sequence[tuple[str, str]] = (),
         retry: Retry = Retry(),
     ) -> None:
-        """Makes a client of the server at "host:port" or "unix:/path"; nothing is sent before the first call.
+        """Creates a client. It connects at the first call.
 
-        address: None is $MODELGATEWAY_ADDR, else 127.0.0.1:50051.
-        timeout: seconds that an inference may take, the model's load included.
-        tls: True, or credentials, where a proxy in front of the server speaks TLS.
+        address: "host:port" or "unix:/path"; default $MODELGATEWAY_ADDR, or 127.0.0.1:50051.
+        timeout: default timeout of inference calls in seconds, including the load of the model.
+        tls: True, or credentials, if a proxy in front of the server uses TLS.
         api_key: sent as "authorization: Bearer …", for such a proxy.
+        metadata: gRPC metadata for every call.
+        retry: when failed calls are retried.
         """
         self.address = _calls.resolve_address(address)
         self._timeout = timeout
@@ -48,12 +50,12 @@ class Connection:
             else grpc.insecure_channel(self.address, options)
         )
         self._caller = Caller(retry, _calls.call_metadata(api_key, metadata))
-        #: The generated stubs, for what has no method here.
+        #: The generated stubs, for calls without a method in this class.
         self.models = service_pb2_grpc.ModelGatewayServiceStub(self._channel)
         self.admin = admin_pb2_grpc.ModelAdminServiceStub(self._channel)
 
     def close(self) -> None:
-        """Ends the connection and the calls on it."""
+        """Closes the connection and cancels its calls."""
         self._channel.close()
 
     def __enter__(self: Self) -> Self:
@@ -70,19 +72,19 @@ class Connection:
         return self._caller.stream(method, lambda: request, self._timeout if timeout is None else timeout)
 
     def status(self, *, timeout: float | None = None) -> status_pb2.StatusResponse:
-        """Tells how the server and its models are."""
+        """Returns the state of the server and its models."""
         answer: status_pb2.StatusResponse = self._ask(
             self.models.Status, status_pb2.StatusRequest(), timeout, _calls.ADMIN_TIMEOUT
         )
         return answer
 
     def list_models(self, *, timeout: float | None = None) -> list[model_pb2.Model]:
-        """Returns every model, in the order of the configuration."""
+        """Returns all models, in the order of the configuration."""
         answer = self._ask(self.admin.ListModels, admin_pb2.ListModelsRequest(), timeout, _calls.ADMIN_TIMEOUT)
         return list(answer.models)
 
     def get_model(self, name: str, *, timeout: float | None = None) -> model_pb2.Model:
-        """Returns everything known about one model."""
+        """Returns one model."""
         answer = self._ask(self.admin.GetModel, admin_pb2.GetModelRequest(name=name), timeout, _calls.ADMIN_TIMEOUT)
         model: model_pb2.Model = answer.model
         return model
@@ -96,9 +98,9 @@ class Connection:
         progress: Callable[[admin_pb2.LoadModelResponse], None] | None = None,
         timeout: float | None = None,
     ) -> model_pb2.Model:
-        """Loads a model ahead of its first request and returns it; progress is told how far it is.
+        """Loads a model before its first request and returns it.
 
-        pin keeps it loaded until unload_model.
+        pin keeps the model loaded until unload_model. progress is called with each progress report.
         """
         request = admin_pb2.LoadModelRequest(name=name, pin=pin, priority=_requests.priority(priority))
         last = admin_pb2.LoadModelResponse()
@@ -109,7 +111,7 @@ class Connection:
         return last.model
 
     def unload_model(self, name: str, *, timeout: float | None = None) -> admin_pb2.UnloadModelResponse:
-        """Unpins and unloads a model after its last request."""
+        """Unpins a model and unloads it after its current requests."""
         request = admin_pb2.UnloadModelRequest(name=name)
         answer: admin_pb2.UnloadModelResponse = self._ask(self.admin.UnloadModel, request, timeout)
         return answer
@@ -117,7 +119,7 @@ class Connection:
     def plan_load(
         self, name: str, *, priority: Priority | None = None, timeout: float | None = None
     ) -> admin_pb2.PlanLoadResponse:
-        """Tells whether a model would fit now, and who would go for it. Changes nothing."""
+        """Reports whether a model would fit now, and which models would be evicted for it. Changes nothing."""
         request = admin_pb2.PlanLoadRequest(name=name, priority=_requests.priority(priority))
         answer: admin_pb2.PlanLoadResponse = self._ask(self.admin.PlanLoad, request, timeout, _calls.ADMIN_TIMEOUT)
         return answer
@@ -125,5 +127,5 @@ class Connection:
     def watch_models(
         self, name: str = "", *, timeout: float = float("inf")
     ) -> Generator[admin_pb2.WatchModelsResponse, None, None]:
-        """Yields what happens to the models, their present states first, until it is closed."""
+        """Yields state changes of the models, starting with their current states, until it is closed."""
         return self._follow(self.admin.WatchModels, admin_pb2.WatchModelsRequest(name=name), timeout)

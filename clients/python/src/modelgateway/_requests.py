@@ -1,4 +1,4 @@
-"""Makes the API's messages of what a Python caller likes to write."""
+"""Converts Python values to messages of the API."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from google.protobuf import struct_pb2
 
 from modelgateway.v1 import chat_pb2, common_pb2, transcription_pb2, tutor_pb2
 
-#: A turn of a conversation: ("user", "Hello"), {"role": "user", "content": "Hello"}, or the message itself.
+#: A message of a conversation: ("user", "Hello"), {"role": "user", "content": "Hello"}, or ChatMessage.
 Turn = Union[chat_pb2.ChatMessage, "tuple[str, str]", Mapping[str, str]]
-#: A conversation, or the user's only turn.
+#: A conversation, or a single message of the user.
 Conversation = Union[str, Sequence[Turn]]
-#: How tokens are chosen: SamplingOptions, or its fields, e.g. {"temperature": 0, "max_tokens": 64}.
+#: How tokens are sampled: SamplingOptions, or its fields, e.g. {"temperature": 0, "max_tokens": 64}.
 Sampling = Union[common_pb2.SamplingOptions, Mapping[str, Any]]
-#: How a request is routed: Routing, or its fields, e.g. {"local_only": True, "priority": "high"}.
+#: Which models may answer: Routing, or its fields, e.g. {"local_only": True, "priority": "high"}.
 Routing = Union[common_pb2.Routing, Mapping[str, Any]]
-#: "low", "normal", "high", "critical", or the enum's value.
+#: "low", "normal", "high", "critical", or the enum value.
 Priority = Union[str, "common_pb2.Priority"]
 
 _EXPLANATIONS = {
@@ -28,7 +28,7 @@ _EXPLANATIONS = {
 
 
 def turn(value: Turn) -> chat_pb2.ChatMessage:
-    """Makes a turn. Raises ValueError for a role that there is not."""
+    """Converts a message. Raises ValueError for an unknown role."""
     if isinstance(value, chat_pb2.ChatMessage):
         return value
     role, content = (value["role"], value["content"]) if isinstance(value, Mapping) else value
@@ -36,18 +36,18 @@ def turn(value: Turn) -> chat_pb2.ChatMessage:
 
 
 def conversation(messages: Conversation, system_prompt: str = "") -> list[chat_pb2.ChatMessage]:
-    """Makes a conversation, the system prompt before it."""
+    """Converts a conversation and puts the system prompt before it."""
     turns = [turn(("user", messages))] if isinstance(messages, str) else [turn(m) for m in messages]
     return [turn(("system", system_prompt)), *turns] if system_prompt else turns
 
 
 def sampling(value: Sampling | None) -> common_pb2.SamplingOptions | None:
-    """Makes sampling options. Raises ValueError for a field that there is not."""
+    """Converts sampling options. Raises ValueError for an unknown field."""
     return common_pb2.SamplingOptions(**value) if isinstance(value, Mapping) else value
 
 
 def routing(value: Routing | None) -> common_pb2.Routing | None:
-    """Makes a routing. Raises ValueError for a field that there is not."""
+    """Converts a routing. Raises ValueError for an unknown field."""
     if not isinstance(value, Mapping):
         return value
     fields = dict(value)
@@ -57,14 +57,14 @@ def routing(value: Routing | None) -> common_pb2.Routing | None:
 
 
 def priority(value: Priority | None) -> Any:
-    """Makes a priority; None is the model's own."""
+    """Converts a priority. None is the model's configured priority."""
     return _enum("PRIORITY_", value) if isinstance(value, str) else value
 
 
 def explanation_language(value: str) -> tutor_pb2.ExplanationLanguage:
-    """Makes the language of explanations: "en" or "vi"."""
+    """Converts the language of explanations. Raises ValueError if it is not "en" or "vi"."""
     if value not in _EXPLANATIONS:
-        raise ValueError(f'explanations are in "en" or "vi", not in {value!r}')
+        raise ValueError(f'explanation_language must be "en" or "vi", not {value!r}')
     return _EXPLANATIONS[value]
 
 
@@ -80,7 +80,7 @@ def transcription_config(
     model: str = "",
     routing: common_pb2.Routing | None = None,
 ) -> transcription_pb2.TranscriptionConfig:
-    """Makes a TranscriptionConfig, whose fields say what these are."""
+    """Makes a TranscriptionConfig, which documents these fields."""
     return transcription_pb2.TranscriptionConfig(
         format=format,
         language=language,
@@ -95,12 +95,12 @@ def transcription_config(
 
 
 def _enum(prefix: str, name: str) -> str:
-    """An enum's value by its short name; protobuf refuses those that there are not."""
+    """Returns the name of an enum value for its short name; protobuf raises ValueError for an unknown one."""
     return name if name.startswith(prefix) else prefix + name.upper()
 
 
 def to_struct(params: Mapping[str, Any]) -> struct_pb2.Struct:
-    """Makes a Struct; bytes become base64, tuples lists."""
+    """Makes a Struct. Bytes become base64, tuples become lists."""
     struct = struct_pb2.Struct()
     struct.update({key: _plain(value) for key, value in params.items()})
     return struct
@@ -117,7 +117,7 @@ def _plain(value: Any) -> Any:
 
 
 def from_struct(struct: struct_pb2.Struct) -> dict[str, Any]:
-    """Returns a Struct's fields as Python's own types; whole numbers are int."""
+    """Returns the fields of a Struct as Python types; whole numbers are int."""
     return {key: _value(value) for key, value in struct.fields.items()}
 
 

@@ -1,4 +1,4 @@
-"""What streams have gathered, for the blocking client and for asyncio alike."""
+"""Results of streams, shared by the blocking client and the asyncio client."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from .audio import Wav
 class TaskResult:
     """The result of execute_task and invoke."""
 
-    #: The result as Python's own types; bytes are base64.
+    #: The result as Python types; bytes are base64.
     data: dict[str, Any]
-    #: Who answered.
+    #: Which model answered.
     served_by: common_pb2.ServedBy
 
 
 class ChatState:
-    """An answer as far as it has come."""
+    """A chat answer, as far as it was received."""
 
     def __init__(self) -> None:
         self._deltas: list[str] = []
-        #: Why it ended; unspecified until then.
+        #: Why the model stopped; unspecified until the end.
         self.finish_reason: common_pb2.FinishReason = common_pb2.FINISH_REASON_UNSPECIFIED
-        #: Tokens read and written; None until the end.
+        #: Number of tokens read and generated; None until the end.
         self.usage: common_pb2.Usage | None = None
-        #: Who answered; None until the end.
+        #: Which model answered; None until the end.
         self.served_by: common_pb2.ServedBy | None = None
 
     @property
     def text(self) -> str:
-        """All that has come."""
+        """The text received so far."""
         return "".join(self._deltas)
 
     def _take(self, piece: chat_pb2.StreamChatResponse) -> str:
@@ -51,16 +51,16 @@ class ChatState:
 
 
 class SpeechState:
-    """Speech as far as it has come: signed 16-bit little-endian samples, mono."""
+    """Speech, as far as it was received: signed 16-bit little-endian samples, mono."""
 
     def __init__(self) -> None:
-        #: Samples a second; 0 until the first piece has come.
+        #: Sample rate in hertz; 0 until the first piece was received.
         self.sample_rate = 0
-        #: The sentences that were begun.
+        #: The sentences that have started.
         self.sentences: list[str] = []
-        #: When words are spoken, if the voice gives their times.
+        #: Words with their times, if the voice gives them.
         self.words: list[synthesis_pb2.SpokenWord] = []
-        #: Who answered; None until the end.
+        #: Which model answered; None until the end.
         self.served_by: common_pb2.ServedBy | None = None
 
     def _take(self, piece: synthesis_pb2.SynthesizeResponse) -> bytes:
@@ -78,14 +78,14 @@ class SpeechState:
 
 
 class TranscriptionState:
-    """A transcription as far as it has come."""
+    """A transcription, as far as it was received."""
 
     def __init__(self) -> None:
-        #: Text of the finished segments so far; of the whole at the end.
+        #: Text of the final segments so far; the whole text at the end.
         self.text = ""
-        #: The whole; None until the end.
+        #: The complete transcript; None until the end.
         self.transcript: transcription_pb2.Transcript | None = None
-        #: Who answered; None until the end.
+        #: Which model answered; None until the end.
         self.served_by: common_pb2.ServedBy | None = None
 
     def _event(self, event: transcription_pb2.TranscriptionEvent) -> None:
@@ -109,7 +109,7 @@ def speech_request(
     model: str,
     routing: common_pb2.Routing | None,
 ) -> synthesis_pb2.SynthesizeRequest:
-    """Makes a SynthesizeRequest of text, or of phonemes if there are some."""
+    """Makes a SynthesizeRequest from phonemes if there are any, or else from text."""
     request = synthesis_pb2.SynthesizeRequest(
         speaker=speaker,
         speed=speed,

@@ -1,4 +1,4 @@
-"""Calls of the blocking client."""
+"""Calls and streams of the blocking client."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ Metadata = "tuple[tuple[str, str], ...]"
 
 
 class Caller:
-    """Calls methods with deadlines and retries, and raises this package's errors."""
+    """Calls methods with deadlines and retries; raises this package's exceptions."""
 
     def __init__(self, retry: Retry, metadata: tuple[tuple[str, str], ...]) -> None:
         self._retry = retry
         self._metadata = metadata
 
     def unary(self, method: Any, request: Callable[[], Any], timeout: float, *, retry: bool = True) -> Any:
-        """Calls a method with one answer; request makes what is sent, anew for each try."""
+        """Calls a unary method. request returns a new request for each attempt."""
         deadline = Deadline(timeout)
         for attempt in itertools.count(1):
             try:
@@ -46,7 +46,7 @@ class Caller:
     def stream(
         self, method: Any, request: Callable[[], Any], timeout: float, *, retry: bool = True
     ) -> Generator[Any, None, None]:
-        """Calls a method with a stream of answers; tries again only before the first of them."""
+        """Calls a method that returns a stream. It is retried only before the first answer."""
         deadline = Deadline(timeout)
         for attempt in itertools.count(1):
             call = method(request(), timeout=deadline.remaining(), metadata=self._metadata)
@@ -62,12 +62,12 @@ class Caller:
                 if wait is None:
                     raise error from failure
             finally:
-                call.cancel()  # whoever leaves early ends the work
+                call.cancel()  # closing the stream early stops the work
             time.sleep(wait)
 
 
 class Feed(Iterator[Any]):
-    """Requests of a stream upwards. gRPC reads them in a thread of its own; what their source raises is kept."""
+    """Requests of a stream to the server. gRPC reads them in another thread; an exception of their source is kept."""
 
     def __init__(self, requests: Iterable[Any]) -> None:
         self._requests = iter(requests)
@@ -84,13 +84,13 @@ class Feed(Iterator[Any]):
 
 
 class _Stream:
-    """The end of a stream: leaving it early cancels the call."""
+    """A stream that cancels its call when it is closed early."""
 
     def __init__(self, messages: Generator[Any, None, None]) -> None:
         self._messages = messages
 
     def close(self) -> None:
-        """Cancels the call, if it goes on."""
+        """Cancels the call if it is still running."""
         self._messages.close()
 
     def __enter__(self: Self) -> Self:
@@ -101,7 +101,7 @@ class _Stream:
 
 
 class ChatStream(_results.ChatState, _Stream, Iterator[str]):
-    """An answer's pieces of text. Nothing is sent before the first is asked for."""
+    """Yields the pieces of an answer. The call starts when the first one is requested."""
 
     def __init__(self, messages: Generator[chat_pb2.StreamChatResponse, None, None]) -> None:
         _results.ChatState.__init__(self)
@@ -120,7 +120,7 @@ class ChatStream(_results.ChatState, _Stream, Iterator[str]):
 
 
 class SpeechStream(_results.SpeechState, _Stream, Iterator[bytes]):
-    """Speech as pieces of PCM. Nothing is sent before the first is asked for."""
+    """Yields speech as pieces of PCM. The call starts when the first one is requested."""
 
     def __init__(self, messages: Generator[synthesis_pb2.SynthesizeResponse, None, None]) -> None:
         _results.SpeechState.__init__(self)
@@ -132,11 +132,11 @@ class SpeechStream(_results.SpeechState, _Stream, Iterator[bytes]):
                 return audio
 
     def read(self) -> bytes:
-        """Waits for the end and returns the samples that were left."""
+        """Waits for the end and returns the samples that were not read yet."""
         return b"".join(self)
 
     def wav(self) -> Wav:
-        """Waits for the end and returns all as a WAV file."""
+        """Waits for the end and returns a WAV file."""
         pcm = self.read()
         return self._wav(pcm)
 
@@ -146,7 +146,7 @@ class SpeechStream(_results.SpeechState, _Stream, Iterator[bytes]):
 
 
 class TranscriptionStream(_results.TranscriptionState, _Stream, Iterator[transcription_pb2.TranscriptionEvent]):
-    """Events of a transcription: interim guesses, finished segments, and the final transcript."""
+    """Yields the events of a transcription: interim results, final segments, and the complete transcript."""
 
     def __init__(self, messages: Generator[transcription_pb2.StreamTranscribeResponse, None, None]) -> None:
         _results.TranscriptionState.__init__(self)
@@ -164,7 +164,7 @@ class TranscriptionStream(_results.TranscriptionState, _Stream, Iterator[transcr
 
 
 def fed(messages: Generator[Response, None, None], feed: Feed) -> Generator[Response, None, None]:
-    """Raises what the source of a stream upwards raised, instead of the broken call that it left."""
+    """Yields messages. If the source of the requests failed, raises its exception instead of the call's."""
     try:
         yield from messages
     except Exception as error:

@@ -29,14 +29,13 @@ from ._results import TaskResult, speech_request
 
 
 class AsyncClient(AsyncConnection):
-    """A connection to a server for asyncio; it belongs to the event loop that it was made in.
+    """A client for a server, for asyncio. It may be used only in the event loop in which it was created.
 
-    Its methods are Client's. Cancelling a task cancels its call on the server.
+    The methods are those of Client. Cancelling a task cancels its call on the server.
 
-    Each method takes a timeout in seconds for the call with its retries: None
-    is the client's default, math.inf is no deadline. Failures raise subclasses
-    of ModelGatewayError. Options beyond the named ones (model, routing) are
-    fields of the request's message, which documents them.
+    timeout is in seconds and includes retries; None is the client's default,
+    math.inf is no timeout. Failures raise subclasses of ModelGatewayError. The
+    other arguments are fields of the request messages, which document them.
     """
 
     # Language
@@ -52,7 +51,7 @@ class AsyncClient(AsyncConnection):
         routing: Routing | None = None,
         timeout: float | None = None,
     ) -> chat_pb2.ChatResponse:
-        """Continues a conversation and returns the whole answer: its text is .message.content."""
+        """Continues a conversation and returns the whole answer; its text is in message.content."""
         request = chat_pb2.ChatRequest(
             messages=_requests.conversation(messages, system_prompt),
             sampling=_requests.sampling(sampling),
@@ -74,7 +73,7 @@ class AsyncClient(AsyncConnection):
         routing: Routing | None = None,
         timeout: float | None = None,
     ) -> AsyncChatStream:
-        """Continues a conversation; iterate over the answer's pieces of text as they are made."""
+        """Continues a conversation. Iterate over the result to get the pieces of the answer."""
         request = chat_pb2.StreamChatRequest(
             messages=_requests.conversation(messages, system_prompt),
             sampling=_requests.sampling(sampling),
@@ -94,7 +93,7 @@ class AsyncClient(AsyncConnection):
         routing: Routing | None = None,
         timeout: float | None = None,
     ) -> tutor_pb2.GrammarResponse:
-        """Corrects English text; explanations are in "en" or "vi"."""
+        """Corrects English text. explanation_language is "en" or "vi"."""
         request = tutor_pb2.GrammarRequest(
             text=text,
             explanation_language=_requests.explanation_language(explanation_language),
@@ -117,7 +116,7 @@ class AsyncClient(AsyncConnection):
         routing: Routing | None = None,
         timeout: float | None = None,
     ) -> tutor_pb2.RespondResponse:
-        """Answers a learner as their tutor, at a CEFR level such as "A2"."""
+        """Answers a learner as a tutor. level is a CEFR level such as "A2"."""
         request = tutor_pb2.RespondRequest(
             text=text,
             history=[_requests.turn(t) for t in history],
@@ -156,9 +155,9 @@ class AsyncClient(AsyncConnection):
     async def transcribe(
         self, audio: AsyncAudioSource, *, routing: Routing | None = None, timeout: float | None = None, **config: Any
     ) -> transcription_pb2.TranscribeResponse:
-        """Turns speech into text: bytes, a file's path, an open file, or pieces as they come.
+        """Transcribes speech. audio is bytes, the path of a file, an open file, or an iterator of bytes.
 
-        config: fields of TranscriptionConfig (format, language, translate,
+        config are fields of TranscriptionConfig (format, language, translate,
         initial_prompt, word_timestamps, beam_size, model). Raw PCM needs
         format=audio.pcm_s16le(rate).
         """
@@ -176,7 +175,7 @@ class AsyncClient(AsyncConnection):
                 self._timeout if timeout is None else timeout,
                 retry=audio_module.replayable(audio),
             )
-        except BaseException as error:  # gRPC cancels the call of a source that failed
+        except BaseException as error:  # gRPC cancels the call if its source fails
             if feeds and feeds[-1].failure is not None:
                 raise feeds[-1].failure from error
             raise
@@ -191,11 +190,11 @@ class AsyncClient(AsyncConnection):
         timeout: float | None = None,
         **config: Any,
     ) -> AsyncTranscriptionStream:
-        """Turns speech into text while it is spoken; audio is usually a generator that reads a microphone.
+        """Transcribes speech while it is spoken. audio is usually a generator that reads a microphone.
 
-        Iterate over the events. The source is read in a thread of gRPC's; its
-        end asks for the final result. The timeout is an hour unless it is given.
-        config is as transcribe's.
+        Iterate over the result to get the events. The audio is read in another
+        thread; when it ends, the server sends the final result. The default
+        timeout is one hour. config is as for transcribe.
         """
         settings = _requests.transcription_config(
             interim_results=interim_results, routing=_requests.routing(routing), **config
@@ -217,7 +216,7 @@ class AsyncClient(AsyncConnection):
         timeout: float | None = None,
         **config: Any,
     ) -> AsyncOpenTranscription:
-        """Opens a transcription that is fed by push(); its stream is taken up again if it breaks."""
+        """Opens a transcription session. Send audio with push(); if the stream of events breaks, it is resumed."""
         settings = _requests.transcription_config(
             interim_results=interim_results, routing=_requests.routing(routing), **config
         )
@@ -228,7 +227,7 @@ class AsyncClient(AsyncConnection):
     async def recognize(
         self, audio: AsyncAudioSource, *, routing: Routing | None = None, timeout: float | None = None, **config: Any
     ) -> transcription_pb2.RecognizeResponse:
-        """Turns a clip of at most 64 MiB into text, in one message. config is as transcribe's."""
+        """Transcribes a recording of at most 64 MiB, sent in one message. config is as for transcribe."""
         settings = _requests.transcription_config(routing=_requests.routing(routing), **config)
         request = transcription_pb2.RecognizeRequest(config=settings, audio=await _async.whole(audio))
         answer: transcription_pb2.RecognizeResponse = await self._ask(self.models.Recognize, request, timeout)
@@ -249,7 +248,10 @@ class AsyncClient(AsyncConnection):
         routing: Routing | None = None,
         timeout: float | None = None,
     ) -> AsyncSpeechStream:
-        """Speaks a text; iterate over PCM as it is made, or take .wav(). sentence_silence is in seconds."""
+        """Turns text into speech. Iterate over the result to get samples, or use wav() or save().
+
+        sentence_silence is in seconds.
+        """
         request = speech_request(
             text,
             phonemes=phonemes,
@@ -276,7 +278,7 @@ class AsyncClient(AsyncConnection):
         routing: Routing | None = None,
         timeout: float | None = None,
     ) -> pronunciation_pb2.PronunciationResponse:
-        """Scores how well a text was read aloud, in a clip of at most 64 MiB."""
+        """Scores how well a text was read aloud, in a recording of at most 64 MiB."""
         request = pronunciation_pb2.PronunciationRequest(
             format=format,
             audio=await _async.whole(audio),
@@ -287,7 +289,7 @@ class AsyncClient(AsyncConnection):
         answer: pronunciation_pb2.PronunciationResponse = await self._ask(self.models.Pronunciation, request, timeout)
         return answer
 
-    # Loosely typed calls
+    # Calls with untyped parameters
 
     async def execute_task(
         self,
@@ -297,7 +299,7 @@ class AsyncClient(AsyncConnection):
         routing: Routing | None = None,
         timeout: float | None = None,
     ) -> TaskResult:
-        """Runs a task by its name in the original gateway; bytes in params are sent as base64."""
+        """Runs a task by its name; bytes in params are sent as base64."""
         request = task_pb2.ExecuteTaskRequest(
             task_type=task_type, params=_requests.to_struct(params), routing=_requests.routing(routing)
         )
@@ -313,7 +315,7 @@ class AsyncClient(AsyncConnection):
         routing: Routing | None = None,
         timeout: float | None = None,
     ) -> TaskResult:
-        """Calls a method of one model by name; bytes in params are sent as base64."""
+        """Calls a method of one model by its name; bytes in params are sent as base64."""
         request = task_pb2.InvokeRequest(
             model_name=model_name,
             method=method,

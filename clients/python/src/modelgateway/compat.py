@@ -1,11 +1,11 @@
-"""The functions of the original in-process gateway, served by a ModelGateway server.
+"""The functions of the Python gateway, on top of a ModelGateway server.
 
-Code that used the original runs with its import lines changed:
+Code that used the Python gateway works after a change of its import lines:
 
     from modelgateway.compat import setup_gateway, shutdown_gateway, execute_task, get_gateway
 
 Results are dictionaries: {"success": True, "data": {...}, ...} or {"success":
-False, "error": "...", "reason": "...", ...}; a task that fails raises nothing.
+False, "error": "...", "reason": "...", ...}. A task that fails raises no exception.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ _log = logging.getLogger(__name__)
 
 #: Seconds that setup_gateway waits for a server that is still starting.
 SETUP_TIMEOUT = 30.0
-#: Seconds that get_status may block.
+#: Timeout of get_status in seconds.
 STATUS_TIMEOUT = 5.0
 
-# Callers of the original have an answer of their own for failures, and give it soon.
+# Code for the Python gateway has its own fallback for failures, so it should not wait long.
 _RETRY = _calls.Retry(max_wait=2.0)
 _SPEAKING = {"tts", "synthesize"}
 _MEBIBYTE = 1 << 20
 
 
 class Gateway:
-    """The original's gateway object. It belongs to one event loop; get_gateway makes it."""
+    """The gateway object. It belongs to one event loop; get_gateway returns it."""
 
     def __init__(self, address: str | None = None, *, local_only: bool = False) -> None:
         self._client = AsyncClient(address, retry=_RETRY)
@@ -49,17 +49,18 @@ class Gateway:
 
     @property
     def client(self) -> AsyncClient:
-        """The typed client underneath."""
+        """The typed client that this object uses."""
         return self._client
 
     async def execute_task(
         self, task_type: str, params: Mapping[str, Any] | None = None, *, timeout: float | None = None
     ) -> dict[str, Any]:
-        """Runs a task: chat, grammar, response, stt, transcribe, tts, synthesize, pronunciation, explain_vi,
-        vietnamese, or one of the server's configuration.
+        """Runs a task: chat, grammar, respond, explain_vietnamese, transcribe, synthesize, pronunciation, one of
+        their names in the Python gateway (response, explain_vi, vietnamese, stt, tts), or one of the server's
+        configuration.
 
-        params["audio"] is bytes or a path, which is read here. Speech comes back
-        as bytes in data["audio"]: a WAV file, or samples with params["format"] "pcm".
+        params["audio"] is bytes or a path, which is read here. Speech is returned
+        as bytes in data["audio"]: a WAV file, or samples if params["format"] is "pcm".
         Parameters that are None count as not given.
         """
         began = time.monotonic()
@@ -75,7 +76,7 @@ class Gateway:
         self, model_name: str, method: str, params: Mapping[str, Any] | None = None, *, timeout: float | None = None
     ) -> dict[str, Any]:
         """Calls a method of one model: chat, analyze_grammar, generate_response, transcribe, synthesize,
-        analyze_pronunciation, explain_vietnamese, "invoke" with params["task"], or one that its engine knows."""
+        analyze_pronunciation, explain_vietnamese, "invoke" with params["task"], or a method of its engine."""
         began = time.monotonic()
         speech = method == "synthesize" or (method == "invoke" and (params or {}).get("task") in _SPEAKING)
         try:
@@ -87,9 +88,9 @@ class Gateway:
             return _failure(error, began)
 
     def get_status(self) -> dict[str, Any]:
-        """Returns the status in the original's shape. It blocks, for a few milliseconds as a rule.
+        """Returns the status in the format of the Python gateway. Usually blocks for a few milliseconds.
 
-        Raises ModelGatewayError if the server does not answer. In a coroutine
+        Raises ModelGatewayError if the server does not answer. In a coroutine,
         `await gateway.status()` does the same without blocking.
         """
         if self._status_client is None:
@@ -101,14 +102,14 @@ class Gateway:
         return status_dict(await self._client.status(timeout=STATUS_TIMEOUT))
 
     async def aclose(self) -> None:
-        """Ends the connections."""
+        """Closes the connections."""
         if self._status_client is not None:
             self._status_client.close()
         await self._client.aclose()
 
 
 class _Settings:
-    """What setup_gateway was told, and the gateways that were made; the original's were global, too."""
+    """Arguments of setup_gateway, and the gateway of each event loop. Global, as in the Python gateway."""
 
     address: str | None = None
     local_only = False
@@ -125,10 +126,10 @@ async def setup_gateway(
 ) -> Gateway:
     """Connects to the server at address, or $MODELGATEWAY_ADDR, and waits until it answers.
 
-    The budget and the unloading are the server's own now: max_memory_mb and
-    enable_auto_unload are compared with it, and a difference is logged as a
-    warning. use_gemini_fallback=False keeps every request of this process on
-    the server's machine. Raises ServerUnreachable if no server answers.
+    The server has its own memory budget and unloads idle models itself. If
+    max_memory_mb or enable_auto_unload differ from that, a warning is logged.
+    use_gemini_fallback=False keeps every request of this process on the
+    server's machine. Raises ServerUnreachable if no server answers.
     """
     await shutdown_gateway()
     _Settings.address = address
@@ -150,19 +151,19 @@ async def setup_gateway(
 
 
 async def get_gateway() -> Gateway:
-    """Returns this event loop's gateway; makes it if setup_gateway was not called."""
+    """Returns the gateway of this event loop. setup_gateway need not have been called."""
     loop = asyncio.get_running_loop()
     gateway = _Settings.gateways.get(loop)
     if gateway is None:
         for ended in [other for other in _Settings.gateways if other.is_closed()]:
-            del _Settings.gateways[ended]  # it was not shut down; its loop is gone
+            del _Settings.gateways[ended]  # was not shut down before its loop was closed
         gateway = Gateway(_Settings.address, local_only=_Settings.local_only)
         _Settings.gateways[loop] = gateway
     return gateway
 
 
 async def shutdown_gateway() -> None:
-    """Ends this event loop's connections. The server and its models go on."""
+    """Closes the connections of this event loop. The server and its models keep running."""
     gateway = _Settings.gateways.pop(asyncio.get_running_loop(), None)
     if gateway is not None:
         await gateway.aclose()
@@ -176,7 +177,7 @@ async def execute_task(
 
 
 async def _sent(params: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Returns the parameters as they are sent: the server opens no file of its callers."""
+    """Returns the parameters to send. Files are read here, because the server opens no files for its clients."""
     sent = {key: value for key, value in (params or {}).items() if value is not None}
     if "audio" not in sent and "audio_path" in sent:
         sent["audio"] = sent.pop("audio_path")
@@ -203,7 +204,7 @@ def _success(data: dict[str, Any], by: common_pb2.ServedBy, began: float, *, spe
 
 
 def _failure(error: Exception, began: float) -> dict[str, Any]:
-    # What is no ModelGatewayError was not sent: a file that cannot be read, a value that is no JSON.
+    # Other exceptions occurred before the call: an unreadable file, or a value that JSON cannot represent.
     known = error if isinstance(error, ModelGatewayError) else InvalidRequest(str(error))
     return {
         "success": False,
@@ -223,19 +224,19 @@ def _milliseconds(began: float) -> int:
 def differences(
     status: status_pb2.StatusResponse, max_memory_mb: int | None, enable_auto_unload: bool, use_gemini_fallback: bool
 ) -> list[str]:
-    """Says where the server is set up otherwise than the original's arguments ask."""
+    """Returns a warning for each argument of setup_gateway that the server cannot follow."""
     found = []
     budget = status.memory_budget_bytes // _MEBIBYTE
     if max_memory_mb is not None and max_memory_mb != budget:
         found.append(
-            f"max_memory_mb={max_memory_mb}, but the server's budget is {budget} MB; it is set by MAX_MEMORY_MB there"
+            f"max_memory_mb={max_memory_mb}, but the server's budget is {budget} MB; set MAX_MEMORY_MB for the server"
         )
     if not enable_auto_unload:
-        found.append("enable_auto_unload=False has no effect: idle models are unloaded; pin those that shall stay")
+        found.append("enable_auto_unload=False has no effect: the server unloads idle models; pin those to keep")
     gemini = [model for model in status.models if model.engine == "gemini"]
     usable = any(model.state != model_pb2.MODEL_STATE_FAILED for model in gemini)
     if use_gemini_fallback and not usable:
-        found.append("use_gemini_fallback=True, but the server has no Gemini model that works; see modelgateway doctor")
+        found.append("use_gemini_fallback=True, but the server has no usable Gemini model; run modelgateway doctor")
     return found
 
 
@@ -248,7 +249,7 @@ _STATES = {
 
 
 def status_dict(status: status_pb2.StatusResponse) -> dict[str, Any]:
-    """Returns a status in the original's shape, which is that of GET /health's "gateway_status", too."""
+    """Returns a status in the format of the Python gateway, as in "gateway_status" of GET /health."""
     loaded = (model_pb2.MODEL_STATE_READY, model_pb2.MODEL_STATE_DRAINING)
     return {
         "gateway": {
@@ -283,5 +284,5 @@ def _model_dict(model: model_pb2.Model) -> dict[str, Any]:
 
 
 def _mebibytes(size: int) -> int:
-    """Rounds up: what is used is never shown as nothing."""
+    """Rounds up, so that memory in use is never shown as 0."""
     return -(-size // _MEBIBYTE)

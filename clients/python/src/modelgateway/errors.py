@@ -1,7 +1,7 @@
-"""Failures of calls, one exception for each reason that the server gives.
+"""Exceptions for failed calls, one class for each reason.
 
-Every failed call raises a subclass of ModelGatewayError, which keeps the
-reason, gRPC's code, the server's advice about a retry, and its particulars.
+Every failed call raises a subclass of ModelGatewayError, which has the reason,
+the gRPC code, the time after which a retry can help, and the metadata.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ _DETAILS = "grpc-status-details-bin"
 class ModelGatewayError(Exception):
     """A call that failed."""
 
-    #: The reason's public name, e.g. "MODEL_NOT_FOUND"; "" if the failure is not
-    #: the server's own.
+    #: The reason, e.g. "MODEL_NOT_FOUND"; "" if the error does not come from the
+    #: server.
     reason: str = ""
 
     def __init__(
@@ -36,13 +36,13 @@ class ModelGatewayError(Exception):
         super().__init__(message)
         if reason is not None:
             self.reason = reason
-        #: What happened and what to do about it, for people.
+        #: What happened and what to do.
         self.message = message
-        #: gRPC's code.
+        #: The gRPC status code.
         self.code = code
-        #: Seconds after which the same call may succeed; None if a retry does not help.
+        #: Seconds after which a retry can help; None if it cannot.
         self.retry_after = retry_after
-        #: Particulars such as "model".
+        #: Further details, such as "model".
         self.metadata = metadata or {}
 
     def __str__(self) -> str:
@@ -50,31 +50,31 @@ class ModelGatewayError(Exception):
 
 
 class InvalidRequest(ModelGatewayError):
-    """A field breaks its rule, or the prompt does not fit the context window."""
+    """A field is invalid, or the prompt does not fit into the context window."""
 
     reason = "INVALID_REQUEST"
 
 
 class ConfigNotFirst(ModelGatewayError):
-    """A stream's first message carried no config."""
+    """The first message of a stream has no config."""
 
     reason = "CONFIG_NOT_FIRST"
 
 
 class AudioUnreadable(ModelGatewayError):
-    """The audio is of no known format, or broken."""
+    """The audio format is not supported, or the audio is damaged."""
 
     reason = "AUDIO_UNREADABLE"
 
 
 class ModelNotFound(ModelGatewayError):
-    """No model of that name is configured."""
+    """The configuration has no model of that name."""
 
     reason = "MODEL_NOT_FOUND"
 
 
 class TaskUnknown(ModelGatewayError):
-    """No model is routed for that task type."""
+    """The configuration has no such task."""
 
     reason = "TASK_UNKNOWN"
 
@@ -86,49 +86,49 @@ class ModelExceedsBudget(ModelGatewayError):
 
 
 class ModelFileMissing(ModelGatewayError):
-    """The model's file is not there."""
+    """The model's file does not exist."""
 
     reason = "MODEL_FILE_MISSING"
 
 
 class ModelFileInvalid(ModelGatewayError):
-    """The model's file is corrupt, truncated, or of an unknown architecture."""
+    """The model's file is damaged, incomplete, or has an architecture that the engine does not support."""
 
     reason = "MODEL_FILE_INVALID"
 
 
 class EngineUnavailable(ModelGatewayError):
-    """The engine, a library or the device is absent, or the model cannot do the task."""
+    """The engine, a library, the device or an API key is missing, or the model does not support the task."""
 
     reason = "ENGINE_UNAVAILABLE"
 
 
 class MemoryBusy(ModelGatewayError):
-    """The memory is held by models at work."""
+    """Other models that are in use hold the memory."""
 
     reason = "MEMORY_BUSY"
 
 
 class QueueFull(ModelGatewayError):
-    """Too many requests wait for this model."""
+    """Too many requests are waiting for this model."""
 
     reason = "QUEUE_FULL"
 
 
 class RateLimited(ModelGatewayError):
-    """The caller sends more than its share."""
+    """The caller sends too many requests, or the quota of a cloud model is used up."""
 
     reason = "RATE_LIMITED"
 
 
 class EngineCrashed(ModelGatewayError):
-    """The model's process died or stopped making progress; the next request starts a new one."""
+    """The worker process crashed or stopped making progress; the next request starts a new one."""
 
     reason = "ENGINE_CRASHED"
 
 
 class LoadCooldown(ModelGatewayError):
-    """The model failed to load a moment ago and is not tried again yet."""
+    """The model is in cooldown, because a load or several requests in a row failed shortly before."""
 
     reason = "LOAD_COOLDOWN"
 
@@ -140,25 +140,25 @@ class Draining(ModelGatewayError):
 
 
 class DeadlineExceeded(ModelGatewayError, TimeoutError):
-    """The deadline passed, or could not be met and was not tried."""
+    """The deadline passed, or the server expects that it cannot be met."""
 
     reason = "DEADLINE_EXCEEDED"
 
 
 class Unauthenticated(ModelGatewayError):
-    """No valid credentials."""
+    """The request has no valid credentials."""
 
     reason = "UNAUTHENTICATED"
 
 
 class Forbidden(ModelGatewayError):
-    """The credentials do not allow this."""
+    """The caller is not allowed to do this."""
 
     reason = "FORBIDDEN"
 
 
 class Internal(ModelGatewayError):
-    """A fault of the server's own; its log has more."""
+    """An internal error; the server's log has the details."""
 
     reason = "INTERNAL"
 
@@ -170,14 +170,14 @@ class Cancelled(ModelGatewayError):
 
 
 class ServerUnreachable(ModelGatewayError, ConnectionError):
-    """No server answers at the address, or the connection to it broke."""
+    """There is no server at the address, or the connection to it broke."""
 
 
 def _by_reason() -> dict[str, type[ModelGatewayError]]:
     return {cls.reason: cls for cls in ModelGatewayError.__subclasses__() if cls.reason}
 
 
-# For failures that carry no reason of the server's: gRPC's own.
+# For errors without a reason from the server.
 _BY_CODE: dict[grpc.StatusCode, type[ModelGatewayError]] = {
     grpc.StatusCode.UNAVAILABLE: ServerUnreachable,
     grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceeded,
@@ -189,7 +189,7 @@ _BY_CODE: dict[grpc.StatusCode, type[ModelGatewayError]] = {
 
 
 def error_of(error: grpc.RpcError) -> ModelGatewayError:
-    """Returns what gRPC raised, by the reason that the server gave."""
+    """Converts an exception of gRPC to the class for its reason."""
     code = error.code() if hasattr(error, "code") else grpc.StatusCode.UNKNOWN
     message = (error.details() if hasattr(error, "details") else None) or str(error)
     reason, retry_after, metadata = "", None, {}
@@ -203,8 +203,8 @@ def error_of(error: grpc.RpcError) -> ModelGatewayError:
             detail.Unpack(retry)
             retry_after = retry.retry_delay.ToTimedelta().total_seconds()
     if not reason and code == grpc.StatusCode.UNAVAILABLE:
-        message += '. Start a server with "modelgateway serve", or name another by address or MODELGATEWAY_ADDR.'
-    # A reason that is newer than this client stays in the base class.
+        message += '. Start a server with "modelgateway serve", or set address or MODELGATEWAY_ADDR to a running one.'
+    # A reason that this version does not know raises the base class.
     cls = _by_reason().get(reason, ModelGatewayError) if reason else _BY_CODE.get(code, ModelGatewayError)
     return cls(message, reason=reason or None, code=code, retry_after=retry_after, metadata=metadata)
 
@@ -215,6 +215,6 @@ def _details(error: grpc.RpcError) -> list[any_pb2.Any]:
         if key == _DETAILS:
             try:
                 return list(status_pb2.Status.FromString(value).details)
-            except DecodeError:  # something between here and the server made it
+            except DecodeError:  # not from the server, e.g. from a proxy
                 return []
     return []

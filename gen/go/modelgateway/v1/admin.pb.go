@@ -29,17 +29,18 @@ const (
 type LoadOutcome int32
 
 const (
-	// Not known.
+	// Unknown.
 	LoadOutcome_LOAD_OUTCOME_UNSPECIFIED LoadOutcome = 0
-	// It is loaded already.
+	// The model is already loaded.
 	LoadOutcome_LOAD_OUTCOME_ALREADY_LOADED LoadOutcome = 1
-	// It fits into free memory.
+	// The model fits into free memory.
 	LoadOutcome_LOAD_OUTCOME_FITS LoadOutcome = 2
-	// It fits once the victims are gone.
+	// The model fits after the planned evictions.
 	LoadOutcome_LOAD_OUTCOME_FITS_AFTER_EVICTION LoadOutcome = 3
-	// It must wait for models at work, or of higher priority.
+	// The model must wait, because models that are in use or have a higher
+	// priority hold the memory.
 	LoadOutcome_LOAD_OUTCOME_MUST_WAIT LoadOutcome = 4
-	// It can never fit into this budget.
+	// The model needs more memory than the whole budget.
 	LoadOutcome_LOAD_OUTCOME_NEVER_FITS LoadOutcome = 5
 )
 
@@ -90,7 +91,7 @@ func (LoadOutcome) EnumDescriptor() ([]byte, []int) {
 	return file_modelgateway_v1_admin_proto_rawDescGZIP(), []int{0}
 }
 
-// Asks for every model.
+// Requests all models.
 type ListModelsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -127,10 +128,10 @@ func (*ListModelsRequest) Descriptor() ([]byte, []int) {
 	return file_modelgateway_v1_admin_proto_rawDescGZIP(), []int{0}
 }
 
-// Every configured model.
+// All configured models.
 type ListModelsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// In the order of the configuration.
+	// The models, in the order of the configuration.
 	Models        []*Model `protobuf:"bytes,1,rep,name=models,proto3" json:"models,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -173,10 +174,10 @@ func (x *ListModelsResponse) GetModels() []*Model {
 	return nil
 }
 
-// Asks for one model.
+// Requests one model.
 type GetModelRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Name in the configuration.
+	// Name in the configuration. An unknown name fails with MODEL_NOT_FOUND.
 	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -222,7 +223,7 @@ func (x *GetModelRequest) GetName() string {
 // One model.
 type GetModelResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Everything known about it.
+	// The model.
 	Model         *Model `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -265,14 +266,16 @@ func (x *GetModelResponse) GetModel() *Model {
 	return nil
 }
 
-// Asks for a load.
+// Requests that a model is loaded.
 type LoadModelRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Name in the configuration.
+	// Name in the configuration. An unknown name fails with MODEL_NOT_FOUND.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Keep it loaded until UnloadModel; it is loaded again if its process is lost.
+	// Keep the model loaded until UnloadModel. If its process ends before that,
+	// the model is loaded again. Default false.
 	Pin bool `protobuf:"varint,2,opt,name=pin,proto3" json:"pin,omitempty"`
-	// Which idle models may be evicted for it. Unset: the model's own priority.
+	// Which idle models may be evicted for the load: those of this priority or
+	// lower. Default: the model's configured priority.
 	Priority      Priority `protobuf:"varint,3,opt,name=priority,proto3,enum=modelgateway.v1.Priority" json:"priority,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -329,16 +332,17 @@ func (x *LoadModelRequest) GetPriority() Priority {
 	return Priority_PRIORITY_UNSPECIFIED
 }
 
-// How far a load is.
+// Progress of a load.
 type LoadModelResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Where the model is.
+	// State of the model.
 	State ModelState `protobuf:"varint,1,opt,name=state,proto3,enum=modelgateway.v1.ModelState" json:"state,omitempty"`
-	// Share of the load that is done, 0 to 1.
+	// Progress, 0 to 1.
 	Progress float32 `protobuf:"fixed32,2,opt,name=progress,proto3" json:"progress,omitempty"`
-	// Time left, learned from earlier loads; unset before the first.
+	// Expected time until the model is ready, learned from earlier loads. Unset
+	// before the first load.
 	ExpectedRemaining *durationpb.Duration `protobuf:"bytes,3,opt,name=expected_remaining,json=expectedRemaining,proto3" json:"expected_remaining,omitempty"`
-	// The model; set in the last message.
+	// The model. Only in the last message.
 	Model         *Model `protobuf:"bytes,4,opt,name=model,proto3" json:"model,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -402,10 +406,10 @@ func (x *LoadModelResponse) GetModel() *Model {
 	return nil
 }
 
-// Asks for an unload.
+// Requests that a model is unloaded.
 type UnloadModelRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Name in the configuration.
+	// Name in the configuration. An unknown name fails with MODEL_NOT_FOUND.
 	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -448,12 +452,12 @@ func (x *UnloadModelRequest) GetName() string {
 	return ""
 }
 
-// A model that is unloaded.
+// Result of an unload.
 type UnloadModelResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The model.
 	Model *Model `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
-	// Bytes that were given back.
+	// Bytes that became free.
 	FreedBytes    int64 `protobuf:"varint,2,opt,name=freed_bytes,json=freedBytes,proto3" json:"freed_bytes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -503,12 +507,13 @@ func (x *UnloadModelResponse) GetFreedBytes() int64 {
 	return 0
 }
 
-// Asks whether a model would fit.
+// Asks what a load would do.
 type PlanLoadRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Name in the configuration.
+	// Name in the configuration. An unknown name fails with MODEL_NOT_FOUND.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Priority of the request that would load it. Unset: the model's own.
+	// Priority of the request that would load the model. Default: the model's
+	// configured priority.
 	Priority      Priority `protobuf:"varint,2,opt,name=priority,proto3,enum=modelgateway.v1.Priority" json:"priority,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -561,11 +566,11 @@ func (x *PlanLoadRequest) GetPriority() Priority {
 // A model that would be evicted.
 type PlannedEviction struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Its name.
+	// Name of the model.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Bytes that it would give back.
+	// Bytes that its eviction would free.
 	FreedBytes int64 `protobuf:"varint,2,opt,name=freed_bytes,json=freedBytes,proto3" json:"freed_bytes,omitempty"`
-	// Why it goes before others, for people.
+	// Why it is evicted before others; for an operator.
 	Why           string `protobuf:"bytes,3,opt,name=why,proto3" json:"why,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -622,14 +627,14 @@ func (x *PlannedEviction) GetWhy() string {
 	return ""
 }
 
-// A model that would not be evicted.
+// A model that would stay loaded.
 type KeptModel struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Its name.
+	// Name of the model.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Bytes that it holds.
+	// Bytes that are charged to it.
 	ChargedBytes int64 `protobuf:"varint,2,opt,name=charged_bytes,json=chargedBytes,proto3" json:"charged_bytes,omitempty"`
-	// Why it stays, for people.
+	// Why it is not evicted; for an operator.
 	Why           string `protobuf:"bytes,3,opt,name=why,proto3" json:"why,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -691,21 +696,22 @@ type PlanLoadResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What would happen.
 	Outcome LoadOutcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=modelgateway.v1.LoadOutcome" json:"outcome,omitempty"`
-	// Bytes that the load reserves.
+	// Bytes that the load would reserve.
 	RequiredBytes int64 `protobuf:"varint,2,opt,name=required_bytes,json=requiredBytes,proto3" json:"required_bytes,omitempty"`
-	// Where that number is from: "declared", "estimated", "learned".
+	// Source of required_bytes: "declared", "estimated" or "learned".
 	RequiredSource string `protobuf:"bytes,3,opt,name=required_source,json=requiredSource,proto3" json:"required_source,omitempty"`
-	// Free bytes of the budget now.
+	// Bytes of the budget that are free now.
 	FreeBytes int64 `protobuf:"varint,4,opt,name=free_bytes,json=freeBytes,proto3" json:"free_bytes,omitempty"`
-	// The whole budget.
+	// Memory budget in bytes.
 	BudgetBytes int64 `protobuf:"varint,5,opt,name=budget_bytes,json=budgetBytes,proto3" json:"budget_bytes,omitempty"`
-	// Who would go, in order.
+	// Models that would be evicted, in this order.
 	Evictions []*PlannedEviction `protobuf:"bytes,6,rep,name=evictions,proto3" json:"evictions,omitempty"`
-	// Who would stay.
+	// Models that would stay loaded.
 	Kept []*KeptModel `protobuf:"bytes,7,rep,name=kept,proto3" json:"kept,omitempty"`
-	// Learned time of the load; unset before the first.
+	// Expected duration of the load, learned from earlier loads. Unset before the
+	// first load.
 	ExpectedLoadDuration *durationpb.Duration `protobuf:"bytes,8,opt,name=expected_load_duration,json=expectedLoadDuration,proto3" json:"expected_load_duration,omitempty"`
-	// The answer in one sentence, for people.
+	// The answer in one sentence, for an operator.
 	Explanation   string `protobuf:"bytes,9,opt,name=explanation,proto3" json:"explanation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -804,10 +810,10 @@ func (x *PlanLoadResponse) GetExplanation() string {
 	return ""
 }
 
-// Follows the models.
+// Requests state changes.
 type WatchModelsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Only this model; empty: all.
+	// Only events of this model. Empty: of all models.
 	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -850,26 +856,27 @@ func (x *WatchModelsRequest) GetName() string {
 	return ""
 }
 
-// Something that happened to a model.
+// A state change of a model.
 type WatchModelsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// When.
+	// When it happened.
 	Time *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=time,proto3" json:"time,omitempty"`
-	// Which model.
+	// Name of the model.
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	// Its state before; unspecified in the opening events.
+	// State before. Unspecified in the events that start the stream.
 	FromState ModelState `protobuf:"varint,3,opt,name=from_state,json=fromState,proto3,enum=modelgateway.v1.ModelState" json:"from_state,omitempty"`
-	// Its state now.
+	// State after.
 	ToState ModelState `protobuf:"varint,4,opt,name=to_state,json=toState,proto3,enum=modelgateway.v1.ModelState" json:"to_state,omitempty"`
-	// Set when it was unloaded.
+	// Why the model was unloaded. Unspecified for other events.
 	EvictionReason EvictionReason `protobuf:"varint,5,opt,name=eviction_reason,json=evictionReason,proto3,enum=modelgateway.v1.EvictionReason" json:"eviction_reason,omitempty"`
-	// Set when it failed.
+	// Why the model failed. Unspecified for other events.
 	ErrorReason ErrorReason `protobuf:"varint,6,opt,name=error_reason,json=errorReason,proto3,enum=modelgateway.v1.ErrorReason" json:"error_reason,omitempty"`
-	// One sentence for people.
+	// One sentence for an operator.
 	Detail string `protobuf:"bytes,7,opt,name=detail,proto3" json:"detail,omitempty"`
 	// Bytes charged to the model after the event.
 	ChargedBytes int64 `protobuf:"varint,8,opt,name=charged_bytes,json=chargedBytes,proto3" json:"charged_bytes,omitempty"`
-	// Number of events lost before this one because the watcher was slow.
+	// Number of events that were dropped before this one because the client read
+	// too slowly.
 	DroppedCount  int64 `protobuf:"varint,9,opt,name=dropped_count,json=droppedCount,proto3" json:"dropped_count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

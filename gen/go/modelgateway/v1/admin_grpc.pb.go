@@ -31,23 +31,25 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// Looks after the models: what is loaded, what would fit, what happened.
+// Manages the models: list, load, unload, and watch them.
 type ModelAdminServiceClient interface {
-	// Lists every configured model.
+	// Lists all configured models.
 	ListModels(ctx context.Context, in *ListModelsRequest, opts ...grpc.CallOption) (*ListModelsResponse, error)
-	// Tells everything about one model.
+	// Returns one model.
 	GetModel(ctx context.Context, in *GetModelRequest, opts ...grpc.CallOption) (*GetModelResponse, error)
-	// Loads a model ahead of its first request, and can pin it. Ends when it is
-	// ready; the load is given up if the caller leaves and nobody else waits.
+	// Loads a model before its first request, and can pin it. The stream ends
+	// when the model is ready. If the caller cancels and no other request waits
+	// for the model, the load is cancelled too.
 	LoadModel(ctx context.Context, in *LoadModelRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[LoadModelResponse], error)
-	// Unpins and unloads a model after its requests have ended. Returns when its
-	// process is gone. If the caller leaves before, the model serves on.
+	// Unpins a model and unloads it after its current requests. Returns when its
+	// process has ended. If the caller cancels before that, the model stays
+	// loaded.
 	UnloadModel(ctx context.Context, in *UnloadModelRequest, opts ...grpc.CallOption) (*UnloadModelResponse, error)
-	// Tells whether a model would fit now, and which models would be evicted for
-	// it. Changes nothing.
+	// Reports whether a model would fit into memory now, and which models would
+	// be evicted for it. Changes nothing.
 	PlanLoad(ctx context.Context, in *PlanLoadRequest, opts ...grpc.CallOption) (*PlanLoadResponse, error)
-	// Follows what happens to the models. Starts with one event per model that
-	// tells its present state.
+	// Streams state changes of the models. The stream starts with one event per
+	// model that has its current state.
 	WatchModels(ctx context.Context, in *WatchModelsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchModelsResponse], error)
 }
 
@@ -141,23 +143,25 @@ type ModelAdminService_WatchModelsClient = grpc.ServerStreamingClient[WatchModel
 // All implementations must embed UnimplementedModelAdminServiceServer
 // for forward compatibility.
 //
-// Looks after the models: what is loaded, what would fit, what happened.
+// Manages the models: list, load, unload, and watch them.
 type ModelAdminServiceServer interface {
-	// Lists every configured model.
+	// Lists all configured models.
 	ListModels(context.Context, *ListModelsRequest) (*ListModelsResponse, error)
-	// Tells everything about one model.
+	// Returns one model.
 	GetModel(context.Context, *GetModelRequest) (*GetModelResponse, error)
-	// Loads a model ahead of its first request, and can pin it. Ends when it is
-	// ready; the load is given up if the caller leaves and nobody else waits.
+	// Loads a model before its first request, and can pin it. The stream ends
+	// when the model is ready. If the caller cancels and no other request waits
+	// for the model, the load is cancelled too.
 	LoadModel(*LoadModelRequest, grpc.ServerStreamingServer[LoadModelResponse]) error
-	// Unpins and unloads a model after its requests have ended. Returns when its
-	// process is gone. If the caller leaves before, the model serves on.
+	// Unpins a model and unloads it after its current requests. Returns when its
+	// process has ended. If the caller cancels before that, the model stays
+	// loaded.
 	UnloadModel(context.Context, *UnloadModelRequest) (*UnloadModelResponse, error)
-	// Tells whether a model would fit now, and which models would be evicted for
-	// it. Changes nothing.
+	// Reports whether a model would fit into memory now, and which models would
+	// be evicted for it. Changes nothing.
 	PlanLoad(context.Context, *PlanLoadRequest) (*PlanLoadResponse, error)
-	// Follows what happens to the models. Starts with one event per model that
-	// tells its present state.
+	// Streams state changes of the models. The stream starts with one event per
+	// model that has its current state.
 	WatchModels(*WatchModelsRequest, grpc.ServerStreamingServer[WatchModelsResponse]) error
 	mustEmbedUnimplementedModelAdminServiceServer()
 }

@@ -22,7 +22,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Who speaks in a conversation.
+// Author of a message in a conversation.
 type Role int32
 
 const (
@@ -30,9 +30,9 @@ const (
 	Role_ROLE_UNSPECIFIED Role = 0
 	// Instructions to the model.
 	Role_ROLE_SYSTEM Role = 1
-	// The person.
+	// The user.
 	Role_ROLE_USER Role = 2
-	// The model's earlier answers.
+	// The model: its earlier answers.
 	Role_ROLE_ASSISTANT Role = 3
 )
 
@@ -79,13 +79,13 @@ func (Role) EnumDescriptor() ([]byte, []int) {
 	return file_modelgateway_v1_chat_proto_rawDescGZIP(), []int{0}
 }
 
-// One turn of a conversation.
+// One message of a conversation.
 type ChatMessage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Who speaks.
+	// Author of the message.
 	Role Role `protobuf:"varint,1,opt,name=role,proto3,enum=modelgateway.v1.Role" json:"role,omitempty"`
-	// What is said, as plain text: markup such as "<|im_start|>" in it stays
-	// text. At most 1,000,000 bytes.
+	// Plain text, at most 1,000,000 bytes. Markup such as "<|im_start|>" in it is
+	// treated as text.
 	Content       string `protobuf:"bytes,2,opt,name=content,proto3" json:"content,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -138,17 +138,17 @@ func (x *ChatMessage) GetContent() string {
 // A conversation to continue.
 type ChatRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The conversation so far, oldest first, 1 to 1,000 turns; the last is
-	// usually the user's.
+	// The conversation so far, oldest message first; 1 to 1,000 messages. The
+	// last one is usually the user's.
 	Messages []*ChatMessage `protobuf:"bytes,1,rep,name=messages,proto3" json:"messages,omitempty"`
-	// How tokens are chosen.
+	// How tokens are sampled.
 	Sampling *SamplingOptions `protobuf:"bytes,2,opt,name=sampling,proto3" json:"sampling,omitempty"`
 	// Lets a reasoning model think before it answers. The thoughts count as
 	// completion tokens and are not returned. Default false.
 	Thinking bool `protobuf:"varint,3,opt,name=thinking,proto3" json:"thinking,omitempty"`
-	// Model to ask. Empty: the one that the task "chat" is routed to.
+	// Model to use. Default: the model of the task "chat".
 	Model string `protobuf:"bytes,4,opt,name=model,proto3" json:"model,omitempty"`
-	// How the request may be routed.
+	// Which models may answer, and with what priority.
 	Routing       *Routing `protobuf:"bytes,5,opt,name=routing,proto3" json:"routing,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -222,13 +222,13 @@ func (x *ChatRequest) GetRouting() *Routing {
 // The whole answer.
 type ChatResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The model's turn.
+	// The model's answer.
 	Message *ChatMessage `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
-	// Why it ended.
+	// Why the model stopped.
 	FinishReason FinishReason `protobuf:"varint,2,opt,name=finish_reason,json=finishReason,proto3,enum=modelgateway.v1.FinishReason" json:"finish_reason,omitempty"`
-	// Tokens read and written.
+	// Number of tokens read and generated.
 	Usage *Usage `protobuf:"bytes,3,opt,name=usage,proto3" json:"usage,omitempty"`
-	// Who answered.
+	// Which model answered.
 	ServedBy      *ServedBy `protobuf:"bytes,4,opt,name=served_by,json=servedBy,proto3" json:"served_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -292,19 +292,19 @@ func (x *ChatResponse) GetServedBy() *ServedBy {
 	return nil
 }
 
-// A conversation to continue, answered piece by piece. The fields are those of
+// A conversation to continue; the answer is streamed. The fields are those of
 // ChatRequest.
 type StreamChatRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The conversation so far, oldest first, 1 to 1,000 turns.
+	// The conversation so far, oldest message first; 1 to 1,000 messages.
 	Messages []*ChatMessage `protobuf:"bytes,1,rep,name=messages,proto3" json:"messages,omitempty"`
-	// How tokens are chosen.
+	// How tokens are sampled.
 	Sampling *SamplingOptions `protobuf:"bytes,2,opt,name=sampling,proto3" json:"sampling,omitempty"`
 	// Lets a reasoning model think before it answers. Default false.
 	Thinking bool `protobuf:"varint,3,opt,name=thinking,proto3" json:"thinking,omitempty"`
-	// Model to ask. Empty: the one that the task "chat" is routed to.
+	// Model to use. Default: the model of the task "chat".
 	Model string `protobuf:"bytes,4,opt,name=model,proto3" json:"model,omitempty"`
-	// How the request may be routed.
+	// Which models may answer, and with what priority.
 	Routing       *Routing `protobuf:"bytes,5,opt,name=routing,proto3" json:"routing,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -375,16 +375,16 @@ func (x *StreamChatRequest) GetRouting() *Routing {
 	return nil
 }
 
-// A piece of the answer.
+// The next piece of the answer.
 type StreamChatResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Text to append to what came before; never a part of a UTF-8 character.
+	// Text to append to the pieces before it. UTF-8 characters are never split.
 	Delta string `protobuf:"bytes,1,opt,name=delta,proto3" json:"delta,omitempty"`
-	// Why it ended; set in the last message only.
+	// Why the model stopped. Only in the last message.
 	FinishReason FinishReason `protobuf:"varint,2,opt,name=finish_reason,json=finishReason,proto3,enum=modelgateway.v1.FinishReason" json:"finish_reason,omitempty"`
-	// Tokens read and written; set in the last message only.
+	// Number of tokens read and generated. Only in the last message.
 	Usage *Usage `protobuf:"bytes,3,opt,name=usage,proto3" json:"usage,omitempty"`
-	// Who answered; set in the last message only.
+	// Which model answered. Only in the last message.
 	ServedBy      *ServedBy `protobuf:"bytes,4,opt,name=served_by,json=servedBy,proto3" json:"served_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

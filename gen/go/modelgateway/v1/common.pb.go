@@ -23,16 +23,17 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// How important a request or a model is: orders queues and protects a resident
-// model from eviction by anything below it.
+// Importance of a request or a model. Queues are ordered by it, and a loaded
+// model cannot be evicted for a request of lower priority until its idle
+// timeout has passed.
 type Priority int32
 
 const (
-	// The model's configured priority.
+	// Use the model's configured priority.
 	Priority_PRIORITY_UNSPECIFIED Priority = 0
-	// Gives way to everything else, e.g. batch work.
+	// For work that can wait, such as batch jobs.
 	Priority_PRIORITY_LOW Priority = 1
-	// Ordinary interactive work.
+	// For ordinary interactive work.
 	Priority_PRIORITY_NORMAL Priority = 2
 	// Served before ordinary work.
 	Priority_PRIORITY_HIGH Priority = 3
@@ -85,35 +86,39 @@ func (Priority) EnumDescriptor() ([]byte, []int) {
 	return file_modelgateway_v1_common_proto_rawDescGZIP(), []int{0}
 }
 
-// Why a task's primary model did not answer.
+// Why the first model did not answer and a fallback was used.
 type FallbackReason int32
 
 const (
-	// The primary model answered.
+	// No fallback was used.
 	FallbackReason_FALLBACK_REASON_UNSPECIFIED FallbackReason = 0
-	// Its file is missing.
+	// The model's file does not exist.
 	FallbackReason_FALLBACK_REASON_MODEL_FILE_MISSING FallbackReason = 1
-	// Its file is broken or of an unknown architecture.
+	// The model's file is damaged, or the engine does not support its
+	// architecture.
 	FallbackReason_FALLBACK_REASON_MODEL_FILE_INVALID FallbackReason = 2
-	// Its engine, a library or the device is absent.
+	// The engine, a library, the device or the API key is missing, or the model
+	// does not support the task.
 	FallbackReason_FALLBACK_REASON_ENGINE_UNAVAILABLE FallbackReason = 3
-	// It needs more than the whole memory budget.
+	// The model needs more memory than the whole budget.
 	FallbackReason_FALLBACK_REASON_MODEL_EXCEEDS_BUDGET FallbackReason = 4
-	// The memory is held by models at work.
+	// Other models that are in use hold the memory.
 	FallbackReason_FALLBACK_REASON_MEMORY_BUSY FallbackReason = 5
-	// Its queue is full.
+	// Too many requests were already waiting for the model.
 	FallbackReason_FALLBACK_REASON_QUEUE_FULL FallbackReason = 6
-	// It crashed or hung.
+	// The worker crashed or hung, or the cloud service failed or could not be
+	// reached.
 	FallbackReason_FALLBACK_REASON_ENGINE_CRASHED FallbackReason = 7
-	// It failed to load a moment ago.
+	// The model failed to load shortly before, and is in cooldown.
 	FallbackReason_FALLBACK_REASON_LOAD_COOLDOWN FallbackReason = 8
-	// It could not meet the deadline.
+	// The model could not answer before the deadline.
 	FallbackReason_FALLBACK_REASON_DEADLINE FallbackReason = 9
-	// Its circuit breaker is open: it failed several requests in a row.
+	// The model's circuit breaker is open, because several requests in a row
+	// failed.
 	FallbackReason_FALLBACK_REASON_BREAKER_OPEN FallbackReason = 10
-	// Its quota is used up (cloud models).
+	// The quota of the cloud model is used up.
 	FallbackReason_FALLBACK_REASON_RATE_LIMITED FallbackReason = 11
-	// It failed by a fault of its own.
+	// An internal error of the model or its engine.
 	FallbackReason_FALLBACK_REASON_INTERNAL FallbackReason = 12
 )
 
@@ -178,17 +183,17 @@ func (FallbackReason) EnumDescriptor() ([]byte, []int) {
 	return file_modelgateway_v1_common_proto_rawDescGZIP(), []int{1}
 }
 
-// Why a language model stopped.
+// Why a language model stopped generating.
 type FinishReason int32
 
 const (
-	// Not finished.
+	// Generation has not ended.
 	FinishReason_FINISH_REASON_UNSPECIFIED FinishReason = 0
-	// It ended its turn, or produced a stop string.
+	// The model ended its answer, or generated one of the stop strings.
 	FinishReason_FINISH_REASON_STOP FinishReason = 1
-	// It reached max_tokens or the end of the context window.
+	// The answer reached max_tokens or the end of the context window.
 	FinishReason_FINISH_REASON_LENGTH FinishReason = 2
-	// A safety filter stopped it (cloud models only).
+	// A safety filter stopped the answer (cloud models only).
 	FinishReason_FINISH_REASON_SAFETY FinishReason = 3
 )
 
@@ -235,17 +240,18 @@ func (FinishReason) EnumDescriptor() ([]byte, []int) {
 	return file_modelgateway_v1_common_proto_rawDescGZIP(), []int{2}
 }
 
-// How a request may be routed.
+// Which models may answer a request, and with what priority.
 type Routing struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The request never leaves this machine: cloud models are not tried, even as
-	// a fallback. Default false.
+	// The request must not leave this machine: cloud models are not used, not
+	// even as a fallback. Default false.
 	LocalOnly bool `protobuf:"varint,1,opt,name=local_only,json=localOnly,proto3" json:"local_only,omitempty"`
-	// Only the task's primary model, or the model that the request names, may
-	// answer. Default false.
+	// Only the first model may answer: the one that the request names, or the
+	// task's primary. If it cannot, the request fails. Default false.
 	NoFallback bool `protobuf:"varint,2,opt,name=no_fallback,json=noFallback,proto3" json:"no_fallback,omitempty"`
-	// Place in the queue, and which idle models may be evicted for this request:
-	// those of this priority or below. Unset: the model's own priority.
+	// Position in the queue, and which idle models may be evicted for this
+	// request: those of this priority or lower. Default: the model's configured
+	// priority.
 	Priority      Priority `protobuf:"varint,3,opt,name=priority,proto3,enum=modelgateway.v1.Priority" json:"priority,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -302,20 +308,23 @@ func (x *Routing) GetPriority() Priority {
 	return Priority_PRIORITY_UNSPECIFIED
 }
 
-// Who answered and what it cost in time. In streams it is in the last message.
+// Which model answered, and how long each step took. In a stream only the last
+// message has it.
 type ServedBy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name of the model in the configuration, e.g. "qwen".
 	Model string `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
-	// Engine that ran it, e.g. "llama".
+	// Engine that ran the model, e.g. "llama".
 	Engine string `protobuf:"bytes,2,opt,name=engine,proto3" json:"engine,omitempty"`
-	// True if another model than the task's primary answered.
+	// True if a fallback answered instead of the first model.
 	Fallback bool `protobuf:"varint,3,opt,name=fallback,proto3" json:"fallback,omitempty"`
-	// Why the primary did not answer; unspecified unless `fallback`.
+	// Why the first model did not answer. Unspecified if `fallback` is false.
 	FallbackReason FallbackReason `protobuf:"varint,4,opt,name=fallback_reason,json=fallbackReason,proto3,enum=modelgateway.v1.FallbackReason" json:"fallback_reason,omitempty"`
-	// Time from arrival to the start of inference, without the load.
+	// Time from the arrival of the request to the start of inference, without
+	// load_duration.
 	QueueDuration *durationpb.Duration `protobuf:"bytes,5,opt,name=queue_duration,json=queueDuration,proto3" json:"queue_duration,omitempty"`
-	// Time that this request waited for the model to load; zero if it was loaded.
+	// Time that this request waited for the model to load. Zero if the model was
+	// already loaded.
 	LoadDuration *durationpb.Duration `protobuf:"bytes,6,opt,name=load_duration,json=loadDuration,proto3" json:"load_duration,omitempty"`
 	// Time from the start of inference to its last output.
 	InferenceDuration *durationpb.Duration `protobuf:"bytes,7,opt,name=inference_duration,json=inferenceDuration,proto3" json:"inference_duration,omitempty"`
@@ -402,14 +411,15 @@ func (x *ServedBy) GetInferenceDuration() *durationpb.Duration {
 	return nil
 }
 
-// Tokens read and written by a language model.
+// Number of tokens that a language model read and generated.
 type Usage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Tokens of the prompt, chat template included.
+	// Tokens of the prompt, including the chat template.
 	PromptTokenCount int32 `protobuf:"varint,1,opt,name=prompt_token_count,json=promptTokenCount,proto3" json:"prompt_token_count,omitempty"`
-	// Of those, tokens whose computation was reused from an earlier request.
+	// Tokens of the prompt that were not computed again because an earlier
+	// request had the same beginning.
 	CachedPromptTokenCount int32 `protobuf:"varint,2,opt,name=cached_prompt_token_count,json=cachedPromptTokenCount,proto3" json:"cached_prompt_token_count,omitempty"`
-	// Tokens generated.
+	// Tokens generated, including those of thinking.
 	CompletionTokenCount int32 `protobuf:"varint,3,opt,name=completion_token_count,json=completionTokenCount,proto3" json:"completion_token_count,omitempty"`
 	unknownFields        protoimpl.UnknownFields
 	sizeCache            protoimpl.SizeCache
@@ -466,33 +476,40 @@ func (x *Usage) GetCompletionTokenCount() int32 {
 	return 0
 }
 
-// How the next token is chosen. Unset fields take the model's configured
-// values, else those of the model's family (Qwen3 without thinking:
-// temperature 0.7, top_p 0.8, top_k 20, presence_penalty 1.5).
+// How tokens are sampled. A field that is not set takes the value from the
+// model's configuration, or the recommended value of the model's family
+// (Qwen3 without thinking: temperature 0.7, top_p 0.8, top_k 20,
+// presence_penalty 1.5).
 type SamplingOptions struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// 0 is greedy: always the likeliest token. Range 0 to 2.
+	// Randomness, 0 to 2. 0 always takes the most likely token.
 	Temperature *float32 `protobuf:"fixed32,1,opt,name=temperature,proto3,oneof" json:"temperature,omitempty"`
-	// Nucleus sampling: the smallest set of tokens whose probabilities add up to
-	// this. Range above 0 to 1; 1 is off.
+	// Nucleus sampling: samples from the smallest set of tokens whose
+	// probabilities add up to this value. Greater than 0, at most 1; 1 turns it
+	// off.
 	TopP *float32 `protobuf:"fixed32,2,opt,name=top_p,json=topP,proto3,oneof" json:"top_p,omitempty"`
-	// Only the k likeliest tokens; 0 is off.
+	// Samples from the k most likely tokens only, 0 to 100,000; 0 turns it off.
 	TopK *int32 `protobuf:"varint,3,opt,name=top_k,json=topK,proto3,oneof" json:"top_k,omitempty"`
-	// Only tokens at least this likely relative to the likeliest. Range 0 to 1; 0
-	// is off.
+	// Ignores tokens whose probability is less than this share of the most likely
+	// token's. 0 to 1; 0 turns it off.
 	MinP *float32 `protobuf:"fixed32,4,opt,name=min_p,json=minP,proto3,oneof" json:"min_p,omitempty"`
-	// Divides the logits of tokens already seen; 1 is off. Range above 0 to 2.
+	// Divides the logits of tokens that already occurred. Greater than 0, at most
+	// 2; 1 turns it off.
 	RepeatPenalty *float32 `protobuf:"fixed32,5,opt,name=repeat_penalty,json=repeatPenalty,proto3,oneof" json:"repeat_penalty,omitempty"`
-	// Subtracted from the logits of tokens already seen. Range -2 to 2; 0 is off.
+	// Subtracted from the logits of tokens that already occurred. -2 to 2; 0
+	// turns it off.
 	PresencePenalty *float32 `protobuf:"fixed32,6,opt,name=presence_penalty,json=presencePenalty,proto3,oneof" json:"presence_penalty,omitempty"`
-	// Subtracted once per earlier occurrence. Range -2 to 2; 0 is off.
+	// Subtracted from the logits of a token once for each earlier occurrence.
+	// -2 to 2; 0 turns it off.
 	FrequencyPenalty *float32 `protobuf:"fixed32,7,opt,name=frequency_penalty,json=frequencyPenalty,proto3,oneof" json:"frequency_penalty,omitempty"`
-	// Makes sampling repeatable. Unset: a random seed.
+	// Seed of the random numbers. The same seed gives the same tokens. Default: a
+	// random seed.
 	Seed *uint32 `protobuf:"varint,8,opt,name=seed,proto3,oneof" json:"seed,omitempty"`
-	// Most tokens to generate. Unset: the model's configured limit (512).
+	// Maximum number of tokens to generate, 1 to 131,072. Default: the limit in
+	// the model's configuration, or 512.
 	MaxTokens *int32 `protobuf:"varint,9,opt,name=max_tokens,json=maxTokens,proto3,oneof" json:"max_tokens,omitempty"`
-	// Generation ends before the first of these strings; none of it is returned.
-	// At most 16, each of 1 to 256 characters.
+	// Generation stops before the first of these strings; the string itself is
+	// not returned. At most 16 strings of 1 to 256 characters.
 	Stop          []string `protobuf:"bytes,10,rep,name=stop,proto3" json:"stop,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -21,63 +21,66 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Why a call failed. The name without its prefix is the `reason` of the
-// google.rpc.ErrorInfo (domain "modelgateway") that every error carries; where
-// a retry helps the error also carries google.rpc.RetryInfo, and over HTTP a
-// Retry-After header.
+// Why a call failed. Every error carries a google.rpc.ErrorInfo (domain
+// "modelgateway") whose `reason` is one of these names without the prefix
+// ERROR_REASON_. If a retry can help, the error also carries
+// google.rpc.RetryInfo, and over HTTP a Retry-After header.
 type ErrorReason int32
 
 const (
-	// Never sent: a server that knows no better answers INTERNAL.
+	// Never sent. An error without a known reason is INTERNAL.
 	ErrorReason_ERROR_REASON_UNSPECIFIED ErrorReason = 0
-	// A field breaks its rule, or the prompt does not fit the context window
+	// A field is invalid, or the prompt does not fit into the context window
 	// (INVALID_ARGUMENT, HTTP 400).
 	ErrorReason_ERROR_REASON_INVALID_REQUEST ErrorReason = 1
-	// A stream's first message carried no config (INVALID_ARGUMENT, HTTP 400).
+	// The first message of a stream has no config (INVALID_ARGUMENT, HTTP 400).
 	ErrorReason_ERROR_REASON_CONFIG_NOT_FIRST ErrorReason = 2
-	// The audio is of no known format, or broken (INVALID_ARGUMENT, HTTP 400).
+	// The audio format is not supported, or the audio is damaged
+	// (INVALID_ARGUMENT, HTTP 400).
 	ErrorReason_ERROR_REASON_AUDIO_UNREADABLE ErrorReason = 3
-	// No model of that name is configured (NOT_FOUND, HTTP 404).
+	// The configuration has no model of that name (NOT_FOUND, HTTP 404).
 	ErrorReason_ERROR_REASON_MODEL_NOT_FOUND ErrorReason = 4
-	// No route for that task type (NOT_FOUND, HTTP 404).
+	// The configuration has no such task (NOT_FOUND, HTTP 404).
 	ErrorReason_ERROR_REASON_TASK_UNKNOWN ErrorReason = 5
 	// The model needs more memory than the whole budget
 	// (FAILED_PRECONDITION, HTTP 400).
 	ErrorReason_ERROR_REASON_MODEL_EXCEEDS_BUDGET ErrorReason = 6
-	// The model's file is not there (FAILED_PRECONDITION, HTTP 400).
+	// The model's file does not exist (FAILED_PRECONDITION, HTTP 400).
 	ErrorReason_ERROR_REASON_MODEL_FILE_MISSING ErrorReason = 7
-	// The model's file cannot be read, is corrupt, truncated or of an
-	// architecture that the engine does not know (FAILED_PRECONDITION, HTTP 400).
+	// The model's file cannot be read, is damaged or incomplete, or has an
+	// architecture that the engine does not support
+	// (FAILED_PRECONDITION, HTTP 400).
 	ErrorReason_ERROR_REASON_MODEL_FILE_INVALID ErrorReason = 8
-	// The engine's program, a library or the device it was told to use is
-	// absent, or the model cannot do this task (FAILED_PRECONDITION, HTTP 400).
+	// The engine's program, a library, the configured device or an API key is
+	// missing, or the model does not support this task
+	// (FAILED_PRECONDITION, HTTP 400).
 	ErrorReason_ERROR_REASON_ENGINE_UNAVAILABLE ErrorReason = 9
-	// The memory is held by models at work; retry
+	// Other models that are in use hold the memory; retry
 	// (RESOURCE_EXHAUSTED, HTTP 429).
 	ErrorReason_ERROR_REASON_MEMORY_BUSY ErrorReason = 10
-	// Too many requests wait for this model; retry
+	// Too many requests are waiting for this model; retry
 	// (RESOURCE_EXHAUSTED, HTTP 429).
 	ErrorReason_ERROR_REASON_QUEUE_FULL ErrorReason = 11
-	// The caller sends more than its share, or the quota of a cloud model is used
+	// The caller sends too many requests, or the quota of a cloud model is used
 	// up; retry (RESOURCE_EXHAUSTED, HTTP 429).
 	ErrorReason_ERROR_REASON_RATE_LIMITED ErrorReason = 12
-	// The worker process died or stopped making progress; the next request
+	// The worker process crashed or stopped making progress; the next request
 	// starts a new one (UNAVAILABLE, HTTP 503).
 	ErrorReason_ERROR_REASON_ENGINE_CRASHED ErrorReason = 13
-	// The model failed to load, or failed several requests in a row, a moment ago
-	// and is not tried again yet (UNAVAILABLE, HTTP 503). The metadata names the
-	// cause.
+	// The model is in cooldown, because a load or several requests in a row
+	// failed shortly before (UNAVAILABLE, HTTP 503). `cause` in the metadata is
+	// the reason of that failure.
 	ErrorReason_ERROR_REASON_LOAD_COOLDOWN ErrorReason = 14
 	// The server is shutting down (UNAVAILABLE, HTTP 503).
 	ErrorReason_ERROR_REASON_DRAINING ErrorReason = 15
-	// The deadline passed, or could not be met and was not tried
+	// The deadline passed, or the server expects that it cannot be met
 	// (DEADLINE_EXCEEDED, HTTP 504).
 	ErrorReason_ERROR_REASON_DEADLINE_EXCEEDED ErrorReason = 16
-	// No valid credentials (UNAUTHENTICATED, HTTP 401).
+	// The request has no valid credentials (UNAUTHENTICATED, HTTP 401).
 	ErrorReason_ERROR_REASON_UNAUTHENTICATED ErrorReason = 17
-	// The credentials do not allow this (PERMISSION_DENIED, HTTP 403).
+	// The caller is not allowed to do this (PERMISSION_DENIED, HTTP 403).
 	ErrorReason_ERROR_REASON_FORBIDDEN ErrorReason = 18
-	// A fault of the server's own (INTERNAL, HTTP 500).
+	// An internal error; the server's log has the details (INTERNAL, HTTP 500).
 	ErrorReason_ERROR_REASON_INTERNAL ErrorReason = 19
 	// The caller cancelled the call (CANCELLED, HTTP 499).
 	ErrorReason_ERROR_REASON_CANCELLED ErrorReason = 20

@@ -23,21 +23,22 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Where a model is in its life.
+// State of a model.
 type ModelState int32
 
 const (
-	// Not known.
+	// Unknown.
 	ModelState_MODEL_STATE_UNSPECIFIED ModelState = 0
-	// No process, no memory. The first request loads it.
+	// Not loaded: no process and no memory. The first request loads the model.
 	ModelState_MODEL_STATE_UNLOADED ModelState = 1
-	// Its worker is starting or reading the file.
+	// The worker process is starting or reading the file.
 	ModelState_MODEL_STATE_LOADING ModelState = 2
-	// Answers requests.
+	// The model answers requests.
 	ModelState_MODEL_STATE_READY ModelState = 3
-	// Finishing its requests before it goes; new ones wait for the reload.
+	// The model finishes its current requests and is then unloaded. New requests
+	// wait until it is loaded again.
 	ModelState_MODEL_STATE_DRAINING ModelState = 4
-	// Failed to load; requests fail until the cool-down ends.
+	// The load failed. Requests fail until the cooldown ends.
 	ModelState_MODEL_STATE_FAILED ModelState = 5
 )
 
@@ -92,21 +93,21 @@ func (ModelState) EnumDescriptor() ([]byte, []int) {
 type EvictionReason int32
 
 const (
-	// It was not.
+	// The model was not unloaded.
 	EvictionReason_EVICTION_REASON_UNSPECIFIED EvictionReason = 0
-	// Unused for its idle timeout.
+	// It was not used for its idle timeout.
 	EvictionReason_EVICTION_REASON_IDLE EvictionReason = 1
 	// Another model needed the memory.
 	EvictionReason_EVICTION_REASON_PRESSURE EvictionReason = 2
-	// Measured memory went over the budget.
+	// Measured memory exceeded the budget.
 	EvictionReason_EVICTION_REASON_OVER_BUDGET EvictionReason = 3
-	// An administrator asked for it.
+	// An operator requested it.
 	EvictionReason_EVICTION_REASON_REQUESTED EvictionReason = 4
-	// The process died.
+	// Its process crashed.
 	EvictionReason_EVICTION_REASON_CRASHED EvictionReason = 5
-	// The process made no progress.
+	// Its process stopped making progress.
 	EvictionReason_EVICTION_REASON_HUNG EvictionReason = 6
-	// The server is shutting down.
+	// The server shut down.
 	EvictionReason_EVICTION_REASON_SHUTDOWN EvictionReason = 7
 )
 
@@ -161,17 +162,17 @@ func (EvictionReason) EnumDescriptor() ([]byte, []int) {
 	return file_modelgateway_v1_model_proto_rawDescGZIP(), []int{1}
 }
 
-// Whether requests reach a model that failed several times in a row.
+// State of a model's circuit breaker.
 type BreakerState int32
 
 const (
-	// Not known.
+	// Unknown.
 	BreakerState_BREAKER_STATE_UNSPECIFIED BreakerState = 0
-	// They do.
+	// Requests are sent to the model.
 	BreakerState_BREAKER_STATE_CLOSED BreakerState = 1
-	// They do not, until the retry time.
+	// No requests are sent to the model until the retry time.
 	BreakerState_BREAKER_STATE_OPEN BreakerState = 2
-	// One does, to find out whether the model answers again.
+	// One request is sent to the model to test whether it works again.
 	BreakerState_BREAKER_STATE_HALF_OPEN BreakerState = 3
 )
 
@@ -218,23 +219,23 @@ func (BreakerState) EnumDescriptor() ([]byte, []int) {
 	return file_modelgateway_v1_model_proto_rawDescGZIP(), []int{2}
 }
 
-// What a model holds, in bytes; 0 where not known.
+// Memory of a model in bytes. A size that is not known is 0.
 type ModelMemory struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Size in the configuration.
+	// Size that the configuration declares (memory_mb).
 	DeclaredBytes int64 `protobuf:"varint,1,opt,name=declared_bytes,json=declaredBytes,proto3" json:"declared_bytes,omitempty"`
-	// Size computed from the file and the settings.
+	// Size estimated from the model's file and settings.
 	EstimatedBytes int64 `protobuf:"varint,2,opt,name=estimated_bytes,json=estimatedBytes,proto3" json:"estimated_bytes,omitempty"`
-	// Peak seen in earlier runs with the same file and settings.
+	// Highest measurement of earlier runs with the same file and settings.
 	LearnedBytes int64 `protobuf:"varint,3,opt,name=learned_bytes,json=learnedBytes,proto3" json:"learned_bytes,omitempty"`
-	// What the next load reserves, or the current one did.
+	// Bytes that the current load reserved, or that the next one will reserve.
 	ReservedBytes int64 `protobuf:"varint,4,opt,name=reserved_bytes,json=reservedBytes,proto3" json:"reserved_bytes,omitempty"`
-	// Proportional set size of its process at the last sample.
+	// Proportional set size of the worker process at the last measurement.
 	MeasuredBytes int64 `protobuf:"varint,5,opt,name=measured_bytes,json=measuredBytes,proto3" json:"measured_bytes,omitempty"`
-	// Highest sample of the current process.
+	// Highest measurement of the current worker process.
 	PeakBytes int64 `protobuf:"varint,6,opt,name=peak_bytes,json=peakBytes,proto3" json:"peak_bytes,omitempty"`
-	// What counts against the budget now: max(reserved, measured) while a
-	// process exists.
+	// Bytes that count against the budget now: max(reserved, measured) while a
+	// worker process exists, otherwise 0.
 	ChargedBytes  int64 `protobuf:"varint,7,opt,name=charged_bytes,json=chargedBytes,proto3" json:"charged_bytes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -322,13 +323,13 @@ func (x *ModelMemory) GetChargedBytes() int64 {
 // The last time a model was unloaded.
 type Eviction struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Why.
+	// Why the model was unloaded.
 	Reason EvictionReason `protobuf:"varint,1,opt,name=reason,proto3,enum=modelgateway.v1.EvictionReason" json:"reason,omitempty"`
 	// When.
 	Time *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
-	// For PRESSURE: the model that needed the memory.
+	// The model that needed the memory. Only for EVICTION_REASON_PRESSURE.
 	RequestedBy string `protobuf:"bytes,3,opt,name=requested_by,json=requestedBy,proto3" json:"requested_by,omitempty"`
-	// One sentence for people.
+	// One sentence for an operator.
 	Detail        string `protobuf:"bytes,4,opt,name=detail,proto3" json:"detail,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -392,18 +393,18 @@ func (x *Eviction) GetDetail() string {
 	return ""
 }
 
-// Why a model is FAILED.
+// Why a model is in the state FAILED.
 type LoadFailure struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The typed cause.
+	// Why the load failed.
 	Reason ErrorReason `protobuf:"varint,1,opt,name=reason,proto3,enum=modelgateway.v1.ErrorReason" json:"reason,omitempty"`
-	// The message, with the remedy.
+	// The error message, which says what to do.
 	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
-	// When it happened.
+	// When the load failed.
 	Time *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=time,proto3" json:"time,omitempty"`
-	// When the next request may try again.
+	// When the cooldown ends and a request may load the model again.
 	RetryTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=retry_time,json=retryTime,proto3" json:"retry_time,omitempty"`
-	// Failures in a row; the cool-down doubles with each.
+	// Number of failed loads in a row. The cooldown doubles with each.
 	ConsecutiveCount int32 `protobuf:"varint,5,opt,name=consecutive_count,json=consecutiveCount,proto3" json:"consecutive_count,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
@@ -474,16 +475,17 @@ func (x *LoadFailure) GetConsecutiveCount() int32 {
 	return 0
 }
 
-// A model's circuit breaker.
+// A model's circuit breaker. It stops requests to a model that failed several
+// times in a row.
 type Breaker struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Whether requests reach the model.
+	// Whether requests are sent to the model.
 	State BreakerState `protobuf:"varint,1,opt,name=state,proto3,enum=modelgateway.v1.BreakerState" json:"state,omitempty"`
-	// Failed requests in a row.
+	// Number of failed requests in a row.
 	ConsecutiveFailureCount int32 `protobuf:"varint,2,opt,name=consecutive_failure_count,json=consecutiveFailureCount,proto3" json:"consecutive_failure_count,omitempty"`
-	// Why the last of them failed; unset if none did.
+	// Why the last of them failed. Unspecified if none failed.
 	LastFailureReason ErrorReason `protobuf:"varint,3,opt,name=last_failure_reason,json=lastFailureReason,proto3,enum=modelgateway.v1.ErrorReason" json:"last_failure_reason,omitempty"`
-	// When the next request may try again; set while OPEN.
+	// When the model is tried again. Only set in BREAKER_STATE_OPEN.
 	RetryTime     *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=retry_time,json=retryTime,proto3" json:"retry_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -547,56 +549,60 @@ func (x *Breaker) GetRetryTime() *timestamppb.Timestamp {
 	return nil
 }
 
-// Everything known about a model.
+// A configured model and its current state.
 type Model struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name in the configuration.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Engine that runs it.
+	// Engine that runs the model.
 	Engine string `protobuf:"bytes,2,opt,name=engine,proto3" json:"engine,omitempty"`
-	// Task types that it can do.
+	// Tasks that the model supports.
 	Tasks []string `protobuf:"bytes,3,rep,name=tasks,proto3" json:"tasks,omitempty"`
-	// Where it is in its life.
+	// Current state.
 	State ModelState `protobuf:"varint,4,opt,name=state,proto3,enum=modelgateway.v1.ModelState" json:"state,omitempty"`
-	// Share of the load that is done, 0 to 1, while LOADING.
+	// Progress of the load, 0 to 1. Only set in MODEL_STATE_LOADING.
 	LoadProgress float32 `protobuf:"fixed32,5,opt,name=load_progress,json=loadProgress,proto3" json:"load_progress,omitempty"`
-	// Learned time of a load; unset before the first.
+	// Expected duration of a load, learned from earlier loads. Unset before the
+	// first load.
 	ExpectedLoadDuration *durationpb.Duration `protobuf:"bytes,6,opt,name=expected_load_duration,json=expectedLoadDuration,proto3" json:"expected_load_duration,omitempty"`
-	// Bytes.
+	// Memory of the model.
 	Memory *ModelMemory `protobuf:"bytes,7,opt,name=memory,proto3" json:"memory,omitempty"`
 	// Configured priority.
 	Priority Priority `protobuf:"varint,8,opt,name=priority,proto3,enum=modelgateway.v1.Priority" json:"priority,omitempty"`
-	// Never unloaded while idle, nor under pressure.
+	// True if an operator pinned the model: it is then never unloaded because it
+	// is idle or because another model needs memory.
 	Pinned bool `protobuf:"varint,9,opt,name=pinned,proto3" json:"pinned,omitempty"`
-	// Unused for this long, it goes.
+	// The model is unloaded after it was not used for this long.
 	IdleTimeout *durationpb.Duration `protobuf:"bytes,10,opt,name=idle_timeout,json=idleTimeout,proto3" json:"idle_timeout,omitempty"`
-	// Time left of it; unset while it works or is not loaded.
+	// Time until the idle timeout. Unset while the model serves requests or is
+	// not loaded.
 	IdleRemaining *durationpb.Duration `protobuf:"bytes,11,opt,name=idle_remaining,json=idleRemaining,proto3" json:"idle_remaining,omitempty"`
-	// Requests at work.
+	// Number of requests that the model is serving.
 	ActiveCount int32 `protobuf:"varint,12,opt,name=active_count,json=activeCount,proto3" json:"active_count,omitempty"`
-	// Requests waiting.
+	// Number of requests that wait for the model.
 	QueuedCount int32 `protobuf:"varint,13,opt,name=queued_count,json=queuedCount,proto3" json:"queued_count,omitempty"`
-	// Requests ended since the server started.
+	// Number of requests that ended since the server started.
 	RequestCount int64 `protobuf:"varint,14,opt,name=request_count,json=requestCount,proto3" json:"request_count,omitempty"`
-	// Of those, failed ones.
+	// How many of them failed.
 	ErrorCount int64 `protobuf:"varint,15,opt,name=error_count,json=errorCount,proto3" json:"error_count,omitempty"`
-	// Mean time of a request, queue and load included.
+	// Mean duration of a request, including queue and load.
 	AverageLatency *durationpb.Duration `protobuf:"bytes,16,opt,name=average_latency,json=averageLatency,proto3" json:"average_latency,omitempty"`
-	// Last use.
+	// When the model was last used.
 	LastUsedTime *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=last_used_time,json=lastUsedTime,proto3" json:"last_used_time,omitempty"`
-	// Loads that succeeded since the server started.
+	// Number of successful loads since the server started.
 	LoadCount int64 `protobuf:"varint,18,opt,name=load_count,json=loadCount,proto3" json:"load_count,omitempty"`
-	// The last unload; unset before the first.
+	// The last time the model was unloaded. Unset if it never was.
 	LastEviction *Eviction `protobuf:"bytes,19,opt,name=last_eviction,json=lastEviction,proto3" json:"last_eviction,omitempty"`
-	// Why it is FAILED; unset otherwise.
+	// Why the state is MODEL_STATE_FAILED. Unset in other states.
 	Failure *LoadFailure `protobuf:"bytes,20,opt,name=failure,proto3" json:"failure,omitempty"`
-	// Place in the order of eviction, from 1; 0 if it is not evictable now.
+	// Position in the order of eviction, starting at 1. 0 if the model cannot be
+	// evicted now.
 	EvictionRank int32 `protobuf:"varint,21,opt,name=eviction_rank,json=evictionRank,proto3" json:"eviction_rank,omitempty"`
-	// Process id of its worker; 0 without one.
+	// Process id of the worker. 0 if there is none.
 	WorkerPid int32 `protobuf:"varint,22,opt,name=worker_pid,json=workerPid,proto3" json:"worker_pid,omitempty"`
-	// What the operator should know about this model, e.g. that it is a starter.
+	// A note for the operator, e.g. that this is a starter model.
 	Note string `protobuf:"bytes,23,opt,name=note,proto3" json:"note,omitempty"`
-	// Its circuit breaker.
+	// Circuit breaker of the model.
 	Breaker       *Breaker `protobuf:"bytes,24,opt,name=breaker,proto3" json:"breaker,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -27,15 +27,15 @@ const (
 type PronunciationErrorType int32
 
 const (
-	// Not judged.
+	// The word could not be judged.
 	PronunciationErrorType_PRONUNCIATION_ERROR_TYPE_UNSPECIFIED PronunciationErrorType = 0
-	// Nothing.
+	// Nothing is wrong.
 	PronunciationErrorType_PRONUNCIATION_ERROR_TYPE_NONE PronunciationErrorType = 1
-	// Said, but its score is below 60.
+	// The word was said, but its score is below 60.
 	PronunciationErrorType_PRONUNCIATION_ERROR_TYPE_MISPRONUNCIATION PronunciationErrorType = 2
-	// In the reference text, but not said.
+	// The word is in the reference text, but was not said.
 	PronunciationErrorType_PRONUNCIATION_ERROR_TYPE_OMISSION PronunciationErrorType = 3
-	// Said, but not in the reference text.
+	// The word was said, but is not in the reference text.
 	PronunciationErrorType_PRONUNCIATION_ERROR_TYPE_INSERTION PronunciationErrorType = 4
 )
 
@@ -84,13 +84,13 @@ func (PronunciationErrorType) EnumDescriptor() ([]byte, []int) {
 	return file_modelgateway_v1_pronunciation_proto_rawDescGZIP(), []int{0}
 }
 
-// What a PronouncedUnit is.
+// Kind of a PronouncedUnit.
 type PronunciationUnit int32
 
 const (
-	// Not known.
+	// Unknown.
 	PronunciationUnit_PRONUNCIATION_UNIT_UNSPECIFIED PronunciationUnit = 0
-	// A letter of the spelling.
+	// A letter of the word's spelling.
 	PronunciationUnit_PRONUNCIATION_UNIT_LETTER PronunciationUnit = 1
 	// A phoneme.
 	PronunciationUnit_PRONUNCIATION_UNIT_PHONEME PronunciationUnit = 2
@@ -137,18 +137,18 @@ func (PronunciationUnit) EnumDescriptor() ([]byte, []int) {
 	return file_modelgateway_v1_pronunciation_proto_rawDescGZIP(), []int{1}
 }
 
-// A clip of someone reading a text.
+// A recording of someone reading a text aloud.
 type PronunciationRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What the audio bytes are.
+	// Format of the audio.
 	Format *AudioFormat `protobuf:"bytes,1,opt,name=format,proto3" json:"format,omitempty"`
-	// The clip, 1 byte to 64 MiB.
+	// The recording, 1 byte to 64 MiB.
 	Audio []byte `protobuf:"bytes,2,opt,name=audio,proto3" json:"audio,omitempty"`
 	// The text that was read, 1 to 2,000 characters.
 	ReferenceText string `protobuf:"bytes,3,opt,name=reference_text,json=referenceText,proto3" json:"reference_text,omitempty"`
-	// Model to ask. Empty: the one that the task "pronunciation" is routed to.
+	// Model to use. Default: the model of the task "pronunciation".
 	Model string `protobuf:"bytes,4,opt,name=model,proto3" json:"model,omitempty"`
-	// How the request may be routed.
+	// Which models may answer, and with what priority.
 	Routing       *Routing `protobuf:"bytes,5,opt,name=routing,proto3" json:"routing,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -219,18 +219,19 @@ func (x *PronunciationRequest) GetRouting() *Routing {
 	return nil
 }
 
-// A letter or a phoneme, as the model's vocabulary is.
+// A letter or a phoneme, depending on the model's vocabulary.
 type PronouncedUnit struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The letter or phoneme.
+	// The expected letter or phoneme.
 	Symbol string `protobuf:"bytes,1,opt,name=symbol,proto3" json:"symbol,omitempty"`
-	// How well it was said, 0 to 100.
+	// How well it was pronounced, 0 to 100.
 	Score float32 `protobuf:"fixed32,2,opt,name=score,proto3" json:"score,omitempty"`
-	// Its start, from the beginning of the audio.
+	// Start, measured from the beginning of the audio.
 	Start *durationpb.Duration `protobuf:"bytes,3,opt,name=start,proto3" json:"start,omitempty"`
-	// Its end, from the beginning of the audio.
+	// End, measured from the beginning of the audio.
 	End *durationpb.Duration `protobuf:"bytes,4,opt,name=end,proto3" json:"end,omitempty"`
-	// What was heard, if that is something else.
+	// The letter or phoneme that was recognized instead. Empty if it is the
+	// expected one, or if nothing was recognized.
 	Heard         string `protobuf:"bytes,5,opt,name=heard,proto3" json:"heard,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -301,20 +302,20 @@ func (x *PronouncedUnit) GetHeard() string {
 	return ""
 }
 
-// A word of the reference text, or one that was inserted.
+// A word of the reference text, or a word that was inserted.
 type PronouncedWord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The word.
 	Text string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
-	// How well it was said, 0 to 100.
+	// How well it was pronounced, 0 to 100.
 	Score float32 `protobuf:"fixed32,2,opt,name=score,proto3" json:"score,omitempty"`
-	// Its start, from the beginning of the audio; unset if omitted.
+	// Start, measured from the beginning of the audio. Unset for an omitted word.
 	Start *durationpb.Duration `protobuf:"bytes,3,opt,name=start,proto3" json:"start,omitempty"`
-	// Its end, from the beginning of the audio; unset if omitted.
+	// End, measured from the beginning of the audio. Unset for an omitted word.
 	End *durationpb.Duration `protobuf:"bytes,4,opt,name=end,proto3" json:"end,omitempty"`
-	// What is wrong with it.
+	// What is wrong with the word.
 	ErrorType PronunciationErrorType `protobuf:"varint,5,opt,name=error_type,json=errorType,proto3,enum=modelgateway.v1.PronunciationErrorType" json:"error_type,omitempty"`
-	// Its letters or phonemes.
+	// Letters or phonemes of the word.
 	Units         []*PronouncedUnit `protobuf:"bytes,6,rep,name=units,proto3" json:"units,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -395,23 +396,24 @@ func (x *PronouncedWord) GetUnits() []*PronouncedUnit {
 // How well a text was read. All scores are 0 to 100.
 type PronunciationResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Everything together.
+	// Overall score, computed from the three scores below.
 	OverallScore float32 `protobuf:"fixed32,1,opt,name=overall_score,json=overallScore,proto3" json:"overall_score,omitempty"`
 	// How close the sounds are to the expected ones.
 	AccuracyScore float32 `protobuf:"fixed32,2,opt,name=accuracy_score,json=accuracyScore,proto3" json:"accuracy_score,omitempty"`
 	// How steady the pace is.
 	FluencyScore float32 `protobuf:"fixed32,3,opt,name=fluency_score,json=fluencyScore,proto3" json:"fluency_score,omitempty"`
-	// Share of the reference text's words that were said.
+	// Percentage of the reference text's words that were said.
 	CompletenessScore float32 `protobuf:"fixed32,4,opt,name=completeness_score,json=completenessScore,proto3" json:"completeness_score,omitempty"`
-	// Word by word, in order of time.
+	// The words, in order of time.
 	Words []*PronouncedWord `protobuf:"bytes,5,rep,name=words,proto3" json:"words,omitempty"`
 	// Whether units are letters or phonemes.
 	Unit PronunciationUnit `protobuf:"varint,6,opt,name=unit,proto3,enum=modelgateway.v1.PronunciationUnit" json:"unit,omitempty"`
-	// True if a general model judged by ear instead of a scoring model.
+	// True if a general-purpose model estimated the scores, not a model made for
+	// scoring pronunciation.
 	Estimated bool `protobuf:"varint,7,opt,name=estimated,proto3" json:"estimated,omitempty"`
-	// Who answered.
+	// Which model answered.
 	ServedBy *ServedBy `protobuf:"bytes,8,opt,name=served_by,json=servedBy,proto3" json:"served_by,omitempty"`
-	// Length of the audio.
+	// Duration of the audio.
 	AudioDuration *durationpb.Duration `protobuf:"bytes,9,opt,name=audio_duration,json=audioDuration,proto3" json:"audio_duration,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

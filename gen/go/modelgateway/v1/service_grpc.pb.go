@@ -40,43 +40,49 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// Every model that an application needs, behind one name: models load on first
-// use, leave when idle, and give way by priority under a memory budget.
+// Inference: chat, tutoring, speech and pronunciation. A model is loaded when
+// the first request needs it, and unloaded when it is idle or when a model of
+// equal or higher priority needs its memory.
 //
-// Deadlines are gRPC's own. Errors carry google.rpc.ErrorInfo with a reason of
-// ErrorReason and, where a retry helps, google.rpc.RetryInfo.
+// A call without `model` uses the model that the configuration assigns to its
+// task. An unknown model fails with MODEL_NOT_FOUND; a field that breaks its
+// limits fails with INVALID_REQUEST, and the message names the field.
+//
+// Deadlines are gRPC deadlines. Errors carry google.rpc.ErrorInfo with a reason
+// from ErrorReason, and google.rpc.RetryInfo if a retry can help.
 type ModelGatewayServiceClient interface {
 	// Continues a conversation and returns the whole answer.
 	Chat(ctx context.Context, in *ChatRequest, opts ...grpc.CallOption) (*ChatResponse, error)
-	// Continues a conversation and returns the answer as it is made.
+	// Continues a conversation and streams the answer while it is generated.
 	StreamChat(ctx context.Context, in *StreamChatRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamChatResponse], error)
 	// Corrects English text and explains the mistakes.
 	Grammar(ctx context.Context, in *GrammarRequest, opts ...grpc.CallOption) (*GrammarResponse, error)
-	// Answers a learner as their tutor.
+	// Answers a learner of English as a tutor.
 	Respond(ctx context.Context, in *RespondRequest, opts ...grpc.CallOption) (*RespondResponse, error)
 	// Explains English in Vietnamese.
 	ExplainVietnamese(ctx context.Context, in *ExplainVietnameseRequest, opts ...grpc.CallOption) (*ExplainVietnameseResponse, error)
-	// Turns streamed speech into text, answered once at the end.
+	// Transcribes streamed speech and returns the transcript at the end.
 	Transcribe(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[TranscribeRequest, TranscribeResponse], error)
-	// Turns streamed speech into text while it is spoken. Over HTTP: the
-	// WebSocket /v1/transcribe/ws.
+	// Transcribes streamed speech and streams results while it is spoken. Over
+	// HTTP, use the WebSocket /v1/transcribe/ws.
 	StreamTranscribe(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[StreamTranscribeRequest, StreamTranscribeResponse], error)
-	// Opens a transcription for clients that cannot stream upwards (gRPC-Web):
-	// results come here, audio goes through PushAudio.
+	// Opens a transcription session, for clients that cannot send a stream
+	// (gRPC-Web). This call streams the results; PushAudio sends the audio.
 	OpenTranscription(ctx context.Context, in *OpenTranscriptionRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[OpenTranscriptionResponse], error)
-	// Feeds an open transcription.
+	// Sends audio to a transcription session.
 	PushAudio(ctx context.Context, in *PushAudioRequest, opts ...grpc.CallOption) (*PushAudioResponse, error)
-	// Turns a whole clip into text.
+	// Transcribes a whole recording.
 	Recognize(ctx context.Context, in *RecognizeRequest, opts ...grpc.CallOption) (*RecognizeResponse, error)
-	// Speaks a text, sentence by sentence.
+	// Turns text into speech and streams it sentence by sentence.
 	Synthesize(ctx context.Context, in *SynthesizeRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SynthesizeResponse], error)
 	// Scores how well a text was read aloud.
 	Pronunciation(ctx context.Context, in *PronunciationRequest, opts ...grpc.CallOption) (*PronunciationResponse, error)
-	// Tells how the server and its models are.
+	// Returns the state of the server and all models.
 	Status(ctx context.Context, in *StatusRequest, opts ...grpc.CallOption) (*StatusResponse, error)
-	// Runs a task by its name in the original gateway.
+	// Runs a task by its name, with untyped parameters, as the Python gateway
+	// did. Use the typed calls above in new code.
 	ExecuteTask(ctx context.Context, in *ExecuteTaskRequest, opts ...grpc.CallOption) (*ExecuteTaskResponse, error)
-	// Calls a method of one model by name.
+	// Calls a method of one model by its name, with untyped parameters.
 	Invoke(ctx context.Context, in *InvokeRequest, opts ...grpc.CallOption) (*InvokeResponse, error)
 }
 
@@ -275,43 +281,49 @@ func (c *modelGatewayServiceClient) Invoke(ctx context.Context, in *InvokeReques
 // All implementations must embed UnimplementedModelGatewayServiceServer
 // for forward compatibility.
 //
-// Every model that an application needs, behind one name: models load on first
-// use, leave when idle, and give way by priority under a memory budget.
+// Inference: chat, tutoring, speech and pronunciation. A model is loaded when
+// the first request needs it, and unloaded when it is idle or when a model of
+// equal or higher priority needs its memory.
 //
-// Deadlines are gRPC's own. Errors carry google.rpc.ErrorInfo with a reason of
-// ErrorReason and, where a retry helps, google.rpc.RetryInfo.
+// A call without `model` uses the model that the configuration assigns to its
+// task. An unknown model fails with MODEL_NOT_FOUND; a field that breaks its
+// limits fails with INVALID_REQUEST, and the message names the field.
+//
+// Deadlines are gRPC deadlines. Errors carry google.rpc.ErrorInfo with a reason
+// from ErrorReason, and google.rpc.RetryInfo if a retry can help.
 type ModelGatewayServiceServer interface {
 	// Continues a conversation and returns the whole answer.
 	Chat(context.Context, *ChatRequest) (*ChatResponse, error)
-	// Continues a conversation and returns the answer as it is made.
+	// Continues a conversation and streams the answer while it is generated.
 	StreamChat(*StreamChatRequest, grpc.ServerStreamingServer[StreamChatResponse]) error
 	// Corrects English text and explains the mistakes.
 	Grammar(context.Context, *GrammarRequest) (*GrammarResponse, error)
-	// Answers a learner as their tutor.
+	// Answers a learner of English as a tutor.
 	Respond(context.Context, *RespondRequest) (*RespondResponse, error)
 	// Explains English in Vietnamese.
 	ExplainVietnamese(context.Context, *ExplainVietnameseRequest) (*ExplainVietnameseResponse, error)
-	// Turns streamed speech into text, answered once at the end.
+	// Transcribes streamed speech and returns the transcript at the end.
 	Transcribe(grpc.ClientStreamingServer[TranscribeRequest, TranscribeResponse]) error
-	// Turns streamed speech into text while it is spoken. Over HTTP: the
-	// WebSocket /v1/transcribe/ws.
+	// Transcribes streamed speech and streams results while it is spoken. Over
+	// HTTP, use the WebSocket /v1/transcribe/ws.
 	StreamTranscribe(grpc.BidiStreamingServer[StreamTranscribeRequest, StreamTranscribeResponse]) error
-	// Opens a transcription for clients that cannot stream upwards (gRPC-Web):
-	// results come here, audio goes through PushAudio.
+	// Opens a transcription session, for clients that cannot send a stream
+	// (gRPC-Web). This call streams the results; PushAudio sends the audio.
 	OpenTranscription(*OpenTranscriptionRequest, grpc.ServerStreamingServer[OpenTranscriptionResponse]) error
-	// Feeds an open transcription.
+	// Sends audio to a transcription session.
 	PushAudio(context.Context, *PushAudioRequest) (*PushAudioResponse, error)
-	// Turns a whole clip into text.
+	// Transcribes a whole recording.
 	Recognize(context.Context, *RecognizeRequest) (*RecognizeResponse, error)
-	// Speaks a text, sentence by sentence.
+	// Turns text into speech and streams it sentence by sentence.
 	Synthesize(*SynthesizeRequest, grpc.ServerStreamingServer[SynthesizeResponse]) error
 	// Scores how well a text was read aloud.
 	Pronunciation(context.Context, *PronunciationRequest) (*PronunciationResponse, error)
-	// Tells how the server and its models are.
+	// Returns the state of the server and all models.
 	Status(context.Context, *StatusRequest) (*StatusResponse, error)
-	// Runs a task by its name in the original gateway.
+	// Runs a task by its name, with untyped parameters, as the Python gateway
+	// did. Use the typed calls above in new code.
 	ExecuteTask(context.Context, *ExecuteTaskRequest) (*ExecuteTaskResponse, error)
-	// Calls a method of one model by name.
+	// Calls a method of one model by its name, with untyped parameters.
 	Invoke(context.Context, *InvokeRequest) (*InvokeResponse, error)
 	mustEmbedUnimplementedModelGatewayServiceServer()
 }

@@ -22,7 +22,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Asks how the server is.
+// Requests the state of the server.
 type StatusRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -59,26 +59,26 @@ func (*StatusRequest) Descriptor() ([]byte, []int) {
 	return file_modelgateway_v1_status_proto_rawDescGZIP(), []int{0}
 }
 
-// How the server and its models are.
+// State of the server and its models.
 type StatusResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Version of the server.
 	Version string `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
-	// Time since it started.
+	// Time since the server started.
 	Uptime *durationpb.Duration `protobuf:"bytes,2,opt,name=uptime,proto3" json:"uptime,omitempty"`
-	// Inference requests ended since then.
+	// Number of inference requests that ended since the server started.
 	TotalRequestCount int64 `protobuf:"varint,3,opt,name=total_request_count,json=totalRequestCount,proto3" json:"total_request_count,omitempty"`
-	// Bytes that all models together may hold.
+	// Memory budget in bytes: what all models together may use.
 	MemoryBudgetBytes int64 `protobuf:"varint,4,opt,name=memory_budget_bytes,json=memoryBudgetBytes,proto3" json:"memory_budget_bytes,omitempty"`
-	// Bytes charged to models now.
+	// Bytes currently charged to models.
 	MemoryUsedBytes int64 `protobuf:"varint,5,opt,name=memory_used_bytes,json=memoryUsedBytes,proto3" json:"memory_used_bytes,omitempty"`
-	// Inference threads at work.
+	// Number of inference threads in use.
 	CpuThreadsUsed int32 `protobuf:"varint,6,opt,name=cpu_threads_used,json=cpuThreadsUsed,proto3" json:"cpu_threads_used,omitempty"`
-	// Inference threads that may work at once.
+	// Maximum number of inference threads in use at once.
 	CpuThreadsTotal int32 `protobuf:"varint,7,opt,name=cpu_threads_total,json=cpuThreadsTotal,proto3" json:"cpu_threads_total,omitempty"`
-	// True while the server finishes its last requests.
+	// True while the server is shutting down and finishes its last requests.
 	Draining bool `protobuf:"varint,8,opt,name=draining,proto3" json:"draining,omitempty"`
-	// Every configured model, in the order of the configuration.
+	// All configured models, in the order of the configuration.
 	Models        []*Model `protobuf:"bytes,9,rep,name=models,proto3" json:"models,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -23,7 +23,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// A text to speak.
+// Text to turn into speech.
 type SynthesizeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What to say.
@@ -33,23 +33,26 @@ type SynthesizeRequest struct {
 	//	*SynthesizeRequest_Text
 	//	*SynthesizeRequest_Phonemes
 	Input isSynthesizeRequest_Input `protobuf_oneof:"input"`
-	// Speaker of a voice with several, by name or number. Empty: the
-	// model's configuration says, else the first.
+	// Name or number of the speaker, for voices that have several. An unknown
+	// speaker fails with INVALID_REQUEST. Default: the speaker in the model's
+	// configuration, or the first one.
 	Speaker string `protobuf:"bytes,3,opt,name=speaker,proto3" json:"speaker,omitempty"`
 	// Speed: 2 is twice as fast. Range 0.25 to 4. Default 1.
 	Speed *float32 `protobuf:"fixed32,4,opt,name=speed,proto3,oneof" json:"speed,omitempty"`
-	// Loudness: a factor on the samples. Range 0 to 2. Default 1.
+	// Volume: a factor applied to the samples. Values above 1 can clip. Range 0
+	// to 2. Default 1.
 	Volume *float32 `protobuf:"fixed32,5,opt,name=volume,proto3,oneof" json:"volume,omitempty"`
-	// Variation of the sound. Range 0 to 2. Default: the voice's.
+	// Random variation of the sound. Range 0 to 2. Default: the voice's value.
 	NoiseScale *float32 `protobuf:"fixed32,6,opt,name=noise_scale,json=noiseScale,proto3,oneof" json:"noise_scale,omitempty"`
-	// Variation of the phonemes' lengths. Range 0 to 2. Default: the voice's.
+	// Random variation of phoneme durations. Range 0 to 2. Default: the voice's
+	// value.
 	NoiseW *float32 `protobuf:"fixed32,7,opt,name=noise_w,json=noiseW,proto3,oneof" json:"noise_w,omitempty"`
-	// Silence after each sentence, at most 10 s. Default: what the
-	// model's configuration says, else 0.2 s.
+	// Silence after each sentence, 0 to 10 s. Default: the value in the model's
+	// configuration, or 0.2 s.
 	SentenceSilence *durationpb.Duration `protobuf:"bytes,8,opt,name=sentence_silence,json=sentenceSilence,proto3" json:"sentence_silence,omitempty"`
-	// Model (voice) to ask. Empty: the one that the task "tts" is routed to.
+	// Model (voice) to use. Default: the model of the task "synthesize".
 	Model string `protobuf:"bytes,9,opt,name=model,proto3" json:"model,omitempty"`
-	// How the request may be routed.
+	// Which models may answer, and with what priority.
 	Routing       *Routing `protobuf:"bytes,10,opt,name=routing,proto3" json:"routing,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -176,8 +179,8 @@ type SynthesizeRequest_Text struct {
 }
 
 type SynthesizeRequest_Phonemes struct {
-	// Phonemes as the voice's phonemiser writes them (IPA for espeak voices),
-	// 1 to 100,000 characters.
+	// Phonemes in the notation of the voice (IPA for espeak voices), 1 to
+	// 100,000 characters.
 	Phonemes string `protobuf:"bytes,2,opt,name=phonemes,proto3,oneof"`
 }
 
@@ -185,14 +188,14 @@ func (*SynthesizeRequest_Text) isSynthesizeRequest_Input() {}
 
 func (*SynthesizeRequest_Phonemes) isSynthesizeRequest_Input() {}
 
-// When a word is spoken.
+// Start and end of a spoken word.
 type SpokenWord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The word as in the text.
+	// The word as written in the text.
 	Text string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
-	// Its start, from the beginning of the stream.
+	// Start, measured from the beginning of the stream.
 	Start *durationpb.Duration `protobuf:"bytes,2,opt,name=start,proto3" json:"start,omitempty"`
-	// Its end, from the beginning of the stream.
+	// End, measured from the beginning of the stream.
 	End           *durationpb.Duration `protobuf:"bytes,3,opt,name=end,proto3" json:"end,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -249,18 +252,19 @@ func (x *SpokenWord) GetEnd() *durationpb.Duration {
 	return nil
 }
 
-// A piece of speech.
+// The next piece of speech.
 type SynthesizeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The next samples: signed 16-bit little-endian, mono.
+	// Samples: signed 16-bit little-endian, mono.
 	Audio []byte `protobuf:"bytes,1,opt,name=audio,proto3" json:"audio,omitempty"`
-	// Samples a second; set in the first message.
+	// Sample rate in hertz. Only in the first message.
 	SampleRateHertz int32 `protobuf:"varint,2,opt,name=sample_rate_hertz,json=sampleRateHertz,proto3" json:"sample_rate_hertz,omitempty"`
-	// The sentence that this audio begins, if it begins one.
+	// Text of the sentence that starts with this audio. Empty if no sentence
+	// starts here.
 	Sentence string `protobuf:"bytes,3,opt,name=sentence,proto3" json:"sentence,omitempty"`
-	// Words in this audio, if the voice gives their times.
+	// Words in this audio. Empty if the voice does not give word times.
 	Words []*SpokenWord `protobuf:"bytes,4,rep,name=words,proto3" json:"words,omitempty"`
-	// Who answered; set in the last message only.
+	// Which model answered. Only in the last message.
 	ServedBy      *ServedBy `protobuf:"bytes,5,opt,name=served_by,json=servedBy,proto3" json:"served_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

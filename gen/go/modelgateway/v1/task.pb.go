@@ -23,15 +23,18 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// A task with loosely typed parameters, for callers of the original gateway.
+// A task with untyped parameters, for code written for the Python gateway.
 type ExecuteTaskRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// One of chat, grammar, response, stt, transcribe, tts, synthesize,
-	// pronunciation, explain_vi, vietnamese, or one added by the configuration.
+	// Name of the task: chat, grammar, respond, explain_vietnamese, transcribe,
+	// synthesize or pronunciation; an alias of the Python gateway (response,
+	// explain_vi, vietnamese, stt, tts); or a task that the configuration adds.
+	// An unknown name fails with TASK_UNKNOWN.
 	TaskType string `protobuf:"bytes,1,opt,name=task_type,json=taskType,proto3" json:"task_type,omitempty"`
-	// The task's parameters, e.g. {"text": "Hello"}; bytes as base64.
+	// Parameters of the task, e.g. {"text": "Hello"}; bytes as base64. An unknown
+	// parameter fails with INVALID_REQUEST.
 	Params *structpb.Struct `protobuf:"bytes,2,opt,name=params,proto3" json:"params,omitempty"`
-	// How the request may be routed.
+	// Which models may answer, and with what priority.
 	Routing       *Routing `protobuf:"bytes,3,opt,name=routing,proto3" json:"routing,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -88,12 +91,12 @@ func (x *ExecuteTaskRequest) GetRouting() *Routing {
 	return nil
 }
 
-// A task's result.
+// Result of a task.
 type ExecuteTaskResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The result, bytes as base64.
+	// The result; bytes as base64.
 	Data *structpb.Struct `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
-	// Who answered.
+	// Which model answered.
 	ServedBy      *ServedBy `protobuf:"bytes,2,opt,name=served_by,json=servedBy,proto3" json:"served_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -143,17 +146,19 @@ func (x *ExecuteTaskResponse) GetServedBy() *ServedBy {
 	return nil
 }
 
-// A call of one model's method.
+// A method call on one model.
 type InvokeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The model's name in the configuration.
+	// Name of the model in the configuration. An unknown name fails with
+	// MODEL_NOT_FOUND.
 	ModelName string `protobuf:"bytes,1,opt,name=model_name,json=modelName,proto3" json:"model_name,omitempty"`
-	// Method of the model, e.g. "chat", "analyze_grammar", or "invoke" with the
-	// task named in params["task"].
+	// Method to call, e.g. "chat" or "analyze_grammar", or "invoke" with the task
+	// in params["task"].
 	Method string `protobuf:"bytes,2,opt,name=method,proto3" json:"method,omitempty"`
-	// The method's parameters; bytes as base64.
+	// Parameters of the method; bytes as base64.
 	Params *structpb.Struct `protobuf:"bytes,3,opt,name=params,proto3" json:"params,omitempty"`
-	// How the request may be routed; a named model has no fallback.
+	// Which priority the request has, and whether the model may be a cloud model.
+	// A named model has no fallback.
 	Routing       *Routing `protobuf:"bytes,4,opt,name=routing,proto3" json:"routing,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -217,12 +222,12 @@ func (x *InvokeRequest) GetRouting() *Routing {
 	return nil
 }
 
-// A method's result.
+// Result of a method call.
 type InvokeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The result, bytes as base64.
+	// The result; bytes as base64.
 	Data *structpb.Struct `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
-	// Who answered.
+	// Which model answered.
 	ServedBy      *ServedBy `protobuf:"bytes,2,opt,name=served_by,json=servedBy,proto3" json:"served_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -23,15 +23,15 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Format of audio bytes.
+// Encoding of audio bytes.
 type AudioEncoding int32
 
 const (
-	// Told by the bytes themselves: WAV, FLAC, MP3, Ogg/Opus or WebM/Opus.
+	// Detected from the first bytes: WAV, FLAC, MP3, Ogg/Opus or WebM/Opus.
 	AudioEncoding_AUDIO_ENCODING_UNSPECIFIED AudioEncoding = 0
 	// Raw signed 16-bit little-endian samples, channels interleaved.
 	AudioEncoding_AUDIO_ENCODING_PCM_S16LE AudioEncoding = 1
-	// Raw 32-bit little-endian floats in -1 to 1, channels interleaved.
+	// Raw 32-bit little-endian floats between -1 and 1, channels interleaved.
 	AudioEncoding_AUDIO_ENCODING_PCM_F32LE AudioEncoding = 2
 	// RIFF WAVE.
 	AudioEncoding_AUDIO_ENCODING_WAV AudioEncoding = 3
@@ -39,9 +39,9 @@ const (
 	AudioEncoding_AUDIO_ENCODING_FLAC AudioEncoding = 4
 	// MPEG layer III.
 	AudioEncoding_AUDIO_ENCODING_MP3 AudioEncoding = 5
-	// Opus in Ogg.
+	// Opus in an Ogg container.
 	AudioEncoding_AUDIO_ENCODING_OGG_OPUS AudioEncoding = 6
-	// Opus in WebM, as a browser's MediaRecorder sends it.
+	// Opus in a WebM container, as a browser's MediaRecorder produces it.
 	AudioEncoding_AUDIO_ENCODING_WEBM_OPUS AudioEncoding = 7
 )
 
@@ -96,16 +96,17 @@ func (AudioEncoding) EnumDescriptor() ([]byte, []int) {
 	return file_modelgateway_v1_transcription_proto_rawDescGZIP(), []int{0}
 }
 
-// What the audio bytes are.
+// Format of audio bytes.
 type AudioFormat struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Format; unset for anything with a header of its own.
+	// Encoding. Required for raw PCM; leave it unset for all other formats. A
+	// value that does not match the bytes fails with AUDIO_UNREADABLE.
 	Encoding AudioEncoding `protobuf:"varint,1,opt,name=encoding,proto3,enum=modelgateway.v1.AudioEncoding" json:"encoding,omitempty"`
-	// Samples a second of raw PCM, 8,000 to 192,000; ignored for the others.
-	// Default 16,000.
+	// Sample rate of raw PCM in hertz, 8,000 to 192,000. Ignored for other
+	// encodings. Default 16,000.
 	SampleRateHertz int32 `protobuf:"varint,2,opt,name=sample_rate_hertz,json=sampleRateHertz,proto3" json:"sample_rate_hertz,omitempty"`
-	// Channels of raw PCM, 1 to 8, averaged to one; ignored for the others.
-	// Default 1.
+	// Number of channels of raw PCM, 1 to 8; they are averaged to one. Ignored
+	// for other encodings. Default 1.
 	ChannelCount  int32 `protobuf:"varint,3,opt,name=channel_count,json=channelCount,proto3" json:"channel_count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -162,29 +163,31 @@ func (x *AudioFormat) GetChannelCount() int32 {
 	return 0
 }
 
-// How speech is turned into text.
+// How to transcribe speech.
 type TranscriptionConfig struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What the audio bytes are.
+	// Format of the audio.
 	Format *AudioFormat `protobuf:"bytes,1,opt,name=format,proto3" json:"format,omitempty"`
-	// Spoken language as an ISO 639-1 code ("en", "vi"). Empty: detected.
+	// Spoken language as an ISO 639-1 code ("en", "vi"). Default: detected.
 	Language string `protobuf:"bytes,2,opt,name=language,proto3" json:"language,omitempty"`
-	// Translate to English instead of writing down what is said.
+	// Translate to English instead of transcribing in the spoken language.
+	// Default false.
 	Translate bool `protobuf:"varint,3,opt,name=translate,proto3" json:"translate,omitempty"`
-	// Text that the speech is likely to resemble: names, spelling, style. At most
-	// 2,000 characters.
+	// Text that precedes the speech; it makes names, spelling and style like its
+	// own more likely. At most 2,000 characters.
 	InitialPrompt string `protobuf:"bytes,4,opt,name=initial_prompt,json=initialPrompt,proto3" json:"initial_prompt,omitempty"`
-	// Return the time and confidence of each word.
+	// Return the start, end and confidence of each word. Default false.
 	WordTimestamps bool `protobuf:"varint,5,opt,name=word_timestamps,json=wordTimestamps,proto3" json:"word_timestamps,omitempty"`
-	// Hypotheses kept by beam search; 1 is greedy, 0 what the model's
-	// configuration says (greedy unless it says else). At most 16; whisper.cpp
-	// keeps 8, and more count as 8.
+	// Number of hypotheses that beam search keeps, at most 16. 1 is greedy
+	// decoding. whisper.cpp keeps at most 8; a larger value counts as 8. Default
+	// (0): the value in the model's configuration, or 1.
 	BeamSize int32 `protobuf:"varint,6,opt,name=beam_size,json=beamSize,proto3" json:"beam_size,omitempty"`
-	// In streams: send interim results as well as final ones.
+	// Send interim results before the final ones. Only for streams. Default
+	// false.
 	InterimResults bool `protobuf:"varint,7,opt,name=interim_results,json=interimResults,proto3" json:"interim_results,omitempty"`
-	// Model to ask. Empty: the one that the task "stt" is routed to.
+	// Model to use. Default: the model of the task "transcribe".
 	Model string `protobuf:"bytes,8,opt,name=model,proto3" json:"model,omitempty"`
-	// How the request may be routed.
+	// Which models may answer, and with what priority.
 	Routing       *Routing `protobuf:"bytes,9,opt,name=routing,proto3" json:"routing,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -286,13 +289,13 @@ func (x *TranscriptionConfig) GetRouting() *Routing {
 // A word of a transcript.
 type TranscribedWord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The word as written, punctuation included.
+	// The word as written, including punctuation.
 	Text string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
-	// Its start, from the beginning of the audio.
+	// Start, measured from the beginning of the audio.
 	Start *durationpb.Duration `protobuf:"bytes,2,opt,name=start,proto3" json:"start,omitempty"`
-	// Its end, from the beginning of the audio.
+	// End, measured from the beginning of the audio.
 	End *durationpb.Duration `protobuf:"bytes,3,opt,name=end,proto3" json:"end,omitempty"`
-	// Mean probability of its tokens, 0 to 1.
+	// Mean probability of the word's tokens, 0 to 1.
 	Confidence    float32 `protobuf:"fixed32,4,opt,name=confidence,proto3" json:"confidence,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -356,18 +359,18 @@ func (x *TranscribedWord) GetConfidence() float32 {
 	return 0
 }
 
-// A stretch of a transcript, about a sentence.
+// A segment of a transcript, about one sentence.
 type TranscriptSegment struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What was said.
+	// Text of the segment.
 	Text string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
-	// Start, from the beginning of the audio.
+	// Start, measured from the beginning of the audio.
 	Start *durationpb.Duration `protobuf:"bytes,2,opt,name=start,proto3" json:"start,omitempty"`
-	// End, from the beginning of the audio.
+	// End, measured from the beginning of the audio.
 	End *durationpb.Duration `protobuf:"bytes,3,opt,name=end,proto3" json:"end,omitempty"`
-	// Words, if word_timestamps was asked for.
+	// Words of the segment. Empty unless word_timestamps is set.
 	Words []*TranscribedWord `protobuf:"bytes,4,rep,name=words,proto3" json:"words,omitempty"`
-	// Mean probability of its tokens, 0 to 1.
+	// Mean probability of the segment's tokens, 0 to 1.
 	Confidence    float32 `protobuf:"fixed32,5,opt,name=confidence,proto3" json:"confidence,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -438,18 +441,18 @@ func (x *TranscriptSegment) GetConfidence() float32 {
 	return 0
 }
 
-// A whole transcript.
+// A complete transcript.
 type Transcript struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// All that was said; empty for silence.
+	// The whole text. Empty if there is no speech.
 	Text string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
-	// Its stretches in order.
+	// Segments of the text, in order.
 	Segments []*TranscriptSegment `protobuf:"bytes,2,rep,name=segments,proto3" json:"segments,omitempty"`
-	// Language spoken, as an ISO 639-1 code.
+	// Language of the speech, as an ISO 639-1 code.
 	Language string `protobuf:"bytes,3,opt,name=language,proto3" json:"language,omitempty"`
-	// Probability of that language if it was detected, 0 to 1.
+	// Probability of that language, 0 to 1, if it was detected.
 	LanguageConfidence float32 `protobuf:"fixed32,4,opt,name=language_confidence,json=languageConfidence,proto3" json:"language_confidence,omitempty"`
-	// Length of the audio.
+	// Duration of the audio.
 	AudioDuration *durationpb.Duration `protobuf:"bytes,5,opt,name=audio_duration,json=audioDuration,proto3" json:"audio_duration,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -520,14 +523,14 @@ func (x *Transcript) GetAudioDuration() *durationpb.Duration {
 	return nil
 }
 
-// What is known so far about a stream's speech.
+// Preliminary text of a stream, after its last final segment.
 type InterimTranscript struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Text that will not change any more, since the last final segment.
+	// Text that will not change any more.
 	CommittedText string `protobuf:"bytes,1,opt,name=committed_text,json=committedText,proto3" json:"committed_text,omitempty"`
-	// Text after it that still may.
+	// Text after committed_text that can still change.
 	TentativeText string `protobuf:"bytes,2,opt,name=tentative_text,json=tentativeText,proto3" json:"tentative_text,omitempty"`
-	// How much audio it covers, from the beginning.
+	// How much audio was processed, from the beginning of the stream.
 	AudioProcessed *durationpb.Duration `protobuf:"bytes,3,opt,name=audio_processed,json=audioProcessed,proto3" json:"audio_processed,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -584,10 +587,10 @@ func (x *InterimTranscript) GetAudioProcessed() *durationpb.Duration {
 	return nil
 }
 
-// One event of a streaming transcription.
+// An event of a streaming transcription.
 type TranscriptionEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What happened.
+	// The event.
 	//
 	// Types that are valid to be assigned to Event:
 	//
@@ -668,17 +671,17 @@ type isTranscriptionEvent_Event interface {
 }
 
 type TranscriptionEvent_Interim struct {
-	// A better guess; replaces the interim result before it.
+	// Preliminary text. It replaces the interim result before it.
 	Interim *InterimTranscript `protobuf:"bytes,1,opt,name=interim,proto3,oneof"`
 }
 
 type TranscriptionEvent_Segment struct {
-	// A stretch that is finished and will not change.
+	// A segment that is final.
 	Segment *TranscriptSegment `protobuf:"bytes,2,opt,name=segment,proto3,oneof"`
 }
 
 type TranscriptionEvent_Final struct {
-	// The end: everything that was said.
+	// The complete transcript. This is the last event.
 	Final *Transcript `protobuf:"bytes,3,opt,name=final,proto3,oneof"`
 }
 
@@ -688,10 +691,11 @@ func (*TranscriptionEvent_Segment) isTranscriptionEvent_Event() {}
 
 func (*TranscriptionEvent_Final) isTranscriptionEvent_Event() {}
 
-// A piece of audio for Transcribe.
+// A message of the stream that the client sends to Transcribe.
 type TranscribeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The config in the first message, audio in all others.
+	// config in the first message, audio in all others. If the first message is
+	// not config, the call fails with CONFIG_NOT_FIRST.
 	//
 	// Types that are valid to be assigned to Payload:
 	//
@@ -762,12 +766,12 @@ type isTranscribeRequest_Payload interface {
 }
 
 type TranscribeRequest_Config struct {
-	// How to transcribe; first message only.
+	// How to transcribe.
 	Config *TranscriptionConfig `protobuf:"bytes,1,opt,name=config,proto3,oneof"`
 }
 
 type TranscribeRequest_Audio struct {
-	// The next bytes of audio, at most 1 MiB.
+	// The next bytes of the audio, at most 1 MiB.
 	Audio []byte `protobuf:"bytes,2,opt,name=audio,proto3,oneof"`
 }
 
@@ -775,12 +779,12 @@ func (*TranscribeRequest_Config) isTranscribeRequest_Payload() {}
 
 func (*TranscribeRequest_Audio) isTranscribeRequest_Payload() {}
 
-// The result of Transcribe.
+// Result of Transcribe.
 type TranscribeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What was said.
+	// The transcript.
 	Transcript *Transcript `protobuf:"bytes,1,opt,name=transcript,proto3" json:"transcript,omitempty"`
-	// Who answered.
+	// Which model answered.
 	ServedBy      *ServedBy `protobuf:"bytes,2,opt,name=served_by,json=servedBy,proto3" json:"served_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -830,11 +834,12 @@ func (x *TranscribeResponse) GetServedBy() *ServedBy {
 	return nil
 }
 
-// A piece of audio for StreamTranscribe.
+// A message of the stream that the client sends to StreamTranscribe.
 type StreamTranscribeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The config in the first message, audio in all others. Closing the sending
-	// side asks for the final result.
+	// config in the first message, audio in all others. If the first message is
+	// not config, the call fails with CONFIG_NOT_FIRST. Close the sending side
+	// after the last audio to get the final result.
 	//
 	// Types that are valid to be assigned to Payload:
 	//
@@ -905,12 +910,12 @@ type isStreamTranscribeRequest_Payload interface {
 }
 
 type StreamTranscribeRequest_Config struct {
-	// How to transcribe; first message only.
+	// How to transcribe.
 	Config *TranscriptionConfig `protobuf:"bytes,1,opt,name=config,proto3,oneof"`
 }
 
 type StreamTranscribeRequest_Audio struct {
-	// The next bytes of audio, at most 1 MiB.
+	// The next bytes of the audio, at most 1 MiB.
 	Audio []byte `protobuf:"bytes,2,opt,name=audio,proto3,oneof"`
 }
 
@@ -918,12 +923,12 @@ func (*StreamTranscribeRequest_Config) isStreamTranscribeRequest_Payload() {}
 
 func (*StreamTranscribeRequest_Audio) isStreamTranscribeRequest_Payload() {}
 
-// A result of StreamTranscribe.
+// A message of the stream that StreamTranscribe returns.
 type StreamTranscribeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What happened.
 	Event *TranscriptionEvent `protobuf:"bytes,1,opt,name=event,proto3" json:"event,omitempty"`
-	// Who answered; set in the last message only.
+	// Which model answered. Only in the last message.
 	ServedBy      *ServedBy `protobuf:"bytes,2,opt,name=served_by,json=servedBy,proto3" json:"served_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -973,16 +978,16 @@ func (x *StreamTranscribeResponse) GetServedBy() *ServedBy {
 	return nil
 }
 
-// Opens, or takes up again, a transcription that PushAudio feeds.
+// Opens a transcription session, or resumes one whose stream broke.
 type OpenTranscriptionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How to transcribe; ignored when a session is taken up again.
+	// How to transcribe. Ignored when a session is resumed.
 	Config *TranscriptionConfig `protobuf:"bytes,1,opt,name=config,proto3" json:"config,omitempty"`
-	// Session to take up again after its stream broke, within 30 seconds. Empty:
-	// a new one.
+	// Session to resume, within 30 seconds after its stream broke; later the call
+	// fails with INVALID_REQUEST. Empty: a new session.
 	SessionId string `protobuf:"bytes,2,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
-	// When taking up a session: the sequence of the last event received; later
-	// ones are sent again.
+	// Number of the last event that the client received, when it resumes a
+	// session. Later events are sent again.
 	LastEventSequence int64 `protobuf:"varint,3,opt,name=last_event_sequence,json=lastEventSequence,proto3" json:"last_event_sequence,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
@@ -1039,18 +1044,18 @@ func (x *OpenTranscriptionRequest) GetLastEventSequence() int64 {
 	return 0
 }
 
-// An event of an open transcription.
+// An event of a transcription session.
 type OpenTranscriptionResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The session's name, for PushAudio; in every message.
+	// Id of the session, for PushAudio. In every message.
 	SessionId string `protobuf:"bytes,1,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
-	// Number of this event in its session, from 1.
+	// Number of this event in the session, starting at 1.
 	EventSequence int64 `protobuf:"varint,2,opt,name=event_sequence,json=eventSequence,proto3" json:"event_sequence,omitempty"`
-	// What happened; unset in the first message.
+	// What happened. Unset in the first message.
 	Event *TranscriptionEvent `protobuf:"bytes,3,opt,name=event,proto3" json:"event,omitempty"`
-	// Who answered; set in the last message only.
+	// Which model answered. Only in the last message.
 	ServedBy *ServedBy `protobuf:"bytes,4,opt,name=served_by,json=servedBy,proto3" json:"served_by,omitempty"`
-	// The next PushAudio sequence that the session expects.
+	// Sequence number that the session expects from the next PushAudio.
 	NextAudioSequence int64 `protobuf:"varint,5,opt,name=next_audio_sequence,json=nextAudioSequence,proto3" json:"next_audio_sequence,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
@@ -1121,17 +1126,17 @@ func (x *OpenTranscriptionResponse) GetNextAudioSequence() int64 {
 	return 0
 }
 
-// Audio for an open transcription.
+// A piece of audio for a transcription session.
 type PushAudioRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The session, from OpenTranscriptionResponse.
+	// Id of the session, from OpenTranscriptionResponse.
 	SessionId string `protobuf:"bytes,1,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
-	// Number of this piece, from 0 without gaps. Pieces may be repeated and may
-	// arrive in any order within a window of 256.
+	// Number of this piece, counted from 0 without gaps. A piece may be sent
+	// again, and pieces may arrive out of order by up to 256.
 	Sequence int64 `protobuf:"varint,2,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	// Audio bytes, at most 1 MiB.
 	Audio []byte `protobuf:"bytes,3,opt,name=audio,proto3" json:"audio,omitempty"`
-	// No piece follows this one.
+	// True for the last piece.
 	Last          bool `protobuf:"varint,4,opt,name=last,proto3" json:"last,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1195,10 +1200,11 @@ func (x *PushAudioRequest) GetLast() bool {
 	return false
 }
 
-// Acknowledges a piece of audio.
+// Confirms a piece of audio.
 type PushAudioResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The next sequence that the session expects: all before it have arrived.
+	// Sequence number that the session expects next. All pieces before it have
+	// arrived.
 	NextSequence  int64 `protobuf:"varint,1,opt,name=next_sequence,json=nextSequence,proto3" json:"next_sequence,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1241,12 +1247,12 @@ func (x *PushAudioResponse) GetNextSequence() int64 {
 	return 0
 }
 
-// A whole clip to transcribe.
+// A whole recording to transcribe.
 type RecognizeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How to transcribe.
 	Config *TranscriptionConfig `protobuf:"bytes,1,opt,name=config,proto3" json:"config,omitempty"`
-	// The clip, 1 byte to 64 MiB.
+	// The recording, 1 byte to 64 MiB.
 	Audio         []byte `protobuf:"bytes,2,opt,name=audio,proto3" json:"audio,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1296,12 +1302,12 @@ func (x *RecognizeRequest) GetAudio() []byte {
 	return nil
 }
 
-// The transcript of a clip.
+// Transcript of a recording.
 type RecognizeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What was said.
+	// The transcript.
 	Transcript *Transcript `protobuf:"bytes,1,opt,name=transcript,proto3" json:"transcript,omitempty"`
-	// Who answered.
+	// Which model answered.
 	ServedBy      *ServedBy `protobuf:"bytes,2,opt,name=served_by,json=servedBy,proto3" json:"served_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

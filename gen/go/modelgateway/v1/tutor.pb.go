@@ -22,7 +22,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Language that explanations are written in.
+// Language of explanations.
 type ExplanationLanguage int32
 
 const (
@@ -75,33 +75,33 @@ func (ExplanationLanguage) EnumDescriptor() ([]byte, []int) {
 	return file_modelgateway_v1_tutor_proto_rawDescGZIP(), []int{0}
 }
 
-// What kind of mistake an edit corrects.
+// Kind of a grammar mistake.
 type GrammarErrorType int32
 
 const (
-	// Not told by the model and not recognised from the edit itself.
+	// The model gave no kind, and it could not be derived from the edit.
 	GrammarErrorType_GRAMMAR_ERROR_TYPE_UNSPECIFIED GrammarErrorType = 0
 	// Subject and verb, or noun and pronoun, do not agree: "she go".
 	GrammarErrorType_GRAMMAR_ERROR_TYPE_AGREEMENT GrammarErrorType = 1
-	// Tense or form of a verb: "yesterday I go".
+	// Wrong tense or form of a verb: "yesterday I go".
 	GrammarErrorType_GRAMMAR_ERROR_TYPE_VERB_TENSE GrammarErrorType = 2
-	// Missing, needless or wrong article: "I have cat".
+	// Missing, unnecessary or wrong article: "I have cat".
 	GrammarErrorType_GRAMMAR_ERROR_TYPE_ARTICLE GrammarErrorType = 3
-	// Missing, needless or wrong preposition: "listen music".
+	// Missing, unnecessary or wrong preposition: "listen music".
 	GrammarErrorType_GRAMMAR_ERROR_TYPE_PREPOSITION GrammarErrorType = 4
-	// Singular for plural or the reverse: "two book".
+	// Singular instead of plural, or the reverse: "two book".
 	GrammarErrorType_GRAMMAR_ERROR_TYPE_NOUN_NUMBER GrammarErrorType = 5
 	// Words in the wrong order: "I like very much tea".
 	GrammarErrorType_GRAMMAR_ERROR_TYPE_WORD_ORDER GrammarErrorType = 6
 	// A word that does not fit: "make homework".
 	GrammarErrorType_GRAMMAR_ERROR_TYPE_WORD_CHOICE GrammarErrorType = 7
-	// A misspelt word.
+	// A misspelled word.
 	GrammarErrorType_GRAMMAR_ERROR_TYPE_SPELLING GrammarErrorType = 8
 	// Punctuation or capital letters.
 	GrammarErrorType_GRAMMAR_ERROR_TYPE_PUNCTUATION GrammarErrorType = 9
-	// A missing word of another kind.
+	// Another kind of missing word.
 	GrammarErrorType_GRAMMAR_ERROR_TYPE_MISSING_WORD GrammarErrorType = 10
-	// A needless word of another kind.
+	// Another kind of unnecessary word.
 	GrammarErrorType_GRAMMAR_ERROR_TYPE_EXTRA_WORD GrammarErrorType = 11
 )
 
@@ -171,11 +171,12 @@ type GrammarRequest struct {
 	Text string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
 	// Language of the explanations. Default English.
 	ExplanationLanguage ExplanationLanguage `protobuf:"varint,2,opt,name=explanation_language,json=explanationLanguage,proto3,enum=modelgateway.v1.ExplanationLanguage" json:"explanation_language,omitempty"`
-	// How tokens are chosen. Default: greedy.
+	// How tokens are sampled. Default: greedy, that is temperature 0 and no
+	// penalties.
 	Sampling *SamplingOptions `protobuf:"bytes,3,opt,name=sampling,proto3" json:"sampling,omitempty"`
-	// Model to ask. Empty: the one that the task "grammar" is routed to.
+	// Model to use. Default: the model of the task "grammar".
 	Model string `protobuf:"bytes,4,opt,name=model,proto3" json:"model,omitempty"`
-	// How the request may be routed.
+	// Which models may answer, and with what priority.
 	Routing       *Routing `protobuf:"bytes,5,opt,name=routing,proto3" json:"routing,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -246,23 +247,23 @@ func (x *GrammarRequest) GetRouting() *Routing {
 	return nil
 }
 
-// One correction. Its place is computed by comparing the two texts, never
-// taken from the model's word.
+// One correction. Its offsets are computed by comparing the original and the
+// corrected text; they are not the model's statement.
 type GrammarEdit struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// First character of the mistake in the request's text, in Unicode code
-	// points from 0.
+	// Offset of the first character to replace in the request's text, in Unicode
+	// code points, starting at 0.
 	StartOffset int32 `protobuf:"varint,1,opt,name=start_offset,json=startOffset,proto3" json:"start_offset,omitempty"`
-	// One past the last character; equal to start_offset where something is
-	// inserted.
+	// Offset after the last character to replace. Equal to start_offset for an
+	// insertion.
 	EndOffset int32 `protobuf:"varint,2,opt,name=end_offset,json=endOffset,proto3" json:"end_offset,omitempty"`
-	// The text at that place.
+	// Text between the two offsets.
 	Original string `protobuf:"bytes,3,opt,name=original,proto3" json:"original,omitempty"`
-	// What should stand there; empty to delete.
+	// Text that replaces it. Empty for a deletion.
 	Replacement string `protobuf:"bytes,4,opt,name=replacement,proto3" json:"replacement,omitempty"`
-	// What kind of mistake it is.
+	// Kind of the mistake.
 	ErrorType GrammarErrorType `protobuf:"varint,5,opt,name=error_type,json=errorType,proto3,enum=modelgateway.v1.GrammarErrorType" json:"error_type,omitempty"`
-	// Why, in the language asked for; empty if the model gave no reason.
+	// Explanation in the requested language. Empty if the model gave none.
 	Explanation   string `protobuf:"bytes,6,opt,name=explanation,proto3" json:"explanation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -343,16 +344,16 @@ func (x *GrammarEdit) GetExplanation() string {
 // A corrected text.
 type GrammarResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The text without its mistakes; equal to the request's if there are none.
+	// The corrected text. Equal to the request's text if there are no mistakes.
 	CorrectedText string `protobuf:"bytes,1,opt,name=corrected_text,json=correctedText,proto3" json:"corrected_text,omitempty"`
-	// What was changed, in order of place. Applying them all to the request's
-	// text gives corrected_text.
+	// The corrections, in order of their offsets. Applying all of them to the
+	// request's text gives corrected_text.
 	Edits []*GrammarEdit `protobuf:"bytes,2,rep,name=edits,proto3" json:"edits,omitempty"`
-	// Share of the text's words that needed no correction, 0 to 100.
+	// Percentage of the text's words that needed no correction, 0 to 100.
 	Score float32 `protobuf:"fixed32,3,opt,name=score,proto3" json:"score,omitempty"`
-	// Tokens read and written.
+	// Number of tokens read and generated.
 	Usage *Usage `protobuf:"bytes,4,opt,name=usage,proto3" json:"usage,omitempty"`
-	// Who answered.
+	// Which model answered.
 	ServedBy      *ServedBy `protobuf:"bytes,5,opt,name=served_by,json=servedBy,proto3" json:"served_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -423,23 +424,24 @@ func (x *GrammarResponse) GetServedBy() *ServedBy {
 	return nil
 }
 
-// A learner's turn to answer as their tutor.
+// A learner's message, to be answered by a tutor.
 type RespondRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What the learner said, 1 to 8,000 characters.
 	Text string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
-	// The conversation before it, oldest first, at most 200 turns.
+	// The conversation before it, oldest message first; at most 200 messages.
 	History []*ChatMessage `protobuf:"bytes,2,rep,name=history,proto3" json:"history,omitempty"`
-	// The learner's level in CEFR terms, e.g. "A2"; the tutor keeps to it.
-	// Default: "B1".
+	// The learner's CEFR level, "A1" to "C2". The tutor uses language of this
+	// level. Default "B1".
 	Level string `protobuf:"bytes,3,opt,name=level,proto3" json:"level,omitempty"`
-	// Instructions that replace the tutor's own, at most 8,000 characters.
+	// Instructions that replace the built-in tutor prompt, at most 8,000
+	// characters.
 	SystemPrompt string `protobuf:"bytes,4,opt,name=system_prompt,json=systemPrompt,proto3" json:"system_prompt,omitempty"`
-	// How tokens are chosen.
+	// How tokens are sampled.
 	Sampling *SamplingOptions `protobuf:"bytes,5,opt,name=sampling,proto3" json:"sampling,omitempty"`
-	// Model to ask. Empty: the one that the task "response" is routed to.
+	// Model to use. Default: the model of the task "respond".
 	Model string `protobuf:"bytes,6,opt,name=model,proto3" json:"model,omitempty"`
-	// How the request may be routed.
+	// Which models may answer, and with what priority.
 	Routing       *Routing `protobuf:"bytes,7,opt,name=routing,proto3" json:"routing,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -524,16 +526,16 @@ func (x *RespondRequest) GetRouting() *Routing {
 	return nil
 }
 
-// The tutor's turn.
+// The tutor's answer.
 type RespondResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What the tutor says.
+	// Text of the answer.
 	Text string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
-	// Why it ended.
+	// Why the model stopped.
 	FinishReason FinishReason `protobuf:"varint,2,opt,name=finish_reason,json=finishReason,proto3,enum=modelgateway.v1.FinishReason" json:"finish_reason,omitempty"`
-	// Tokens read and written.
+	// Number of tokens read and generated.
 	Usage *Usage `protobuf:"bytes,3,opt,name=usage,proto3" json:"usage,omitempty"`
-	// Who answered.
+	// Which model answered.
 	ServedBy      *ServedBy `protobuf:"bytes,4,opt,name=served_by,json=servedBy,proto3" json:"served_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -597,19 +599,19 @@ func (x *RespondResponse) GetServedBy() *ServedBy {
 	return nil
 }
 
-// Something to explain in Vietnamese.
+// English to explain in Vietnamese.
 type ExplainVietnameseRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A word, phrase, sentence or mistake in English, 1 to 8,000 characters.
 	Text string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
-	// What the learner wants to know about it, in either language. Empty: its
-	// meaning and use. At most 2,000 characters.
+	// What the learner wants to know about the text, in English or Vietnamese. At
+	// most 2,000 characters. Default: its meaning and use.
 	Question string `protobuf:"bytes,2,opt,name=question,proto3" json:"question,omitempty"`
-	// How tokens are chosen.
+	// How tokens are sampled.
 	Sampling *SamplingOptions `protobuf:"bytes,3,opt,name=sampling,proto3" json:"sampling,omitempty"`
-	// Model to ask. Empty: the one that the task "explain_vi" is routed to.
+	// Model to use. Default: the model of the task "explain_vietnamese".
 	Model string `protobuf:"bytes,4,opt,name=model,proto3" json:"model,omitempty"`
-	// How the request may be routed.
+	// Which models may answer, and with what priority.
 	Routing       *Routing `protobuf:"bytes,5,opt,name=routing,proto3" json:"routing,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -683,13 +685,13 @@ func (x *ExplainVietnameseRequest) GetRouting() *Routing {
 // The explanation.
 type ExplainVietnameseResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Vietnamese text.
+	// Text of the explanation, in Vietnamese.
 	Explanation string `protobuf:"bytes,1,opt,name=explanation,proto3" json:"explanation,omitempty"`
-	// Why it ended.
+	// Why the model stopped.
 	FinishReason FinishReason `protobuf:"varint,2,opt,name=finish_reason,json=finishReason,proto3,enum=modelgateway.v1.FinishReason" json:"finish_reason,omitempty"`
-	// Tokens read and written.
+	// Number of tokens read and generated.
 	Usage *Usage `protobuf:"bytes,3,opt,name=usage,proto3" json:"usage,omitempty"`
-	// Who answered.
+	// Which model answered.
 	ServedBy      *ServedBy `protobuf:"bytes,4,opt,name=served_by,json=servedBy,proto3" json:"served_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

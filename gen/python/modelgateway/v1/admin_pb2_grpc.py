@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class ModelAdminServiceStub:
-    """Looks after the models: what is loaded, what would fit, what happened.
+    """Manages the models: list, load, unload, and watch them.
     """
 
     def __init__(self, channel):
@@ -68,50 +68,52 @@ class ModelAdminServiceStub:
 
 
 class ModelAdminServiceServicer:
-    """Looks after the models: what is loaded, what would fit, what happened.
+    """Manages the models: list, load, unload, and watch them.
     """
 
     def ListModels(self, request, context):
-        """Lists every configured model.
+        """Lists all configured models.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetModel(self, request, context):
-        """Tells everything about one model.
+        """Returns one model.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def LoadModel(self, request, context):
-        """Loads a model ahead of its first request, and can pin it. Ends when it is
-        ready; the load is given up if the caller leaves and nobody else waits.
+        """Loads a model before its first request, and can pin it. The stream ends
+        when the model is ready. If the caller cancels and no other request waits
+        for the model, the load is cancelled too.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UnloadModel(self, request, context):
-        """Unpins and unloads a model after its requests have ended. Returns when its
-        process is gone. If the caller leaves before, the model serves on.
+        """Unpins a model and unloads it after its current requests. Returns when its
+        process has ended. If the caller cancels before that, the model stays
+        loaded.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PlanLoad(self, request, context):
-        """Tells whether a model would fit now, and which models would be evicted for
-        it. Changes nothing.
+        """Reports whether a model would fit into memory now, and which models would
+        be evicted for it. Changes nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WatchModels(self, request, context):
-        """Follows what happens to the models. Starts with one event per model that
-        tells its present state.
+        """Streams state changes of the models. The stream starts with one event per
+        model that has its current state.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -159,7 +161,7 @@ def add_ModelAdminServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ModelAdminService:
-    """Looks after the models: what is loaded, what would fit, what happened.
+    """Manages the models: list, load, unload, and watch them.
     """
 
     @staticmethod

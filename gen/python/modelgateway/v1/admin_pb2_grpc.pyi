@@ -27,61 +27,65 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ModelAdminServiceStub:
-    """Looks after the models: what is loaded, what would fit, what happened."""
+    """Manages the models: list, load, unload, and watch them."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ModelAdminServiceAsyncStub: ...
     ListModels: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListModelsRequest, _admin_pb2.ListModelsResponse]
-    """Lists every configured model."""
+    """Lists all configured models."""
     GetModel: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetModelRequest, _admin_pb2.GetModelResponse]
-    """Tells everything about one model."""
+    """Returns one model."""
     LoadModel: _grpc.UnaryStreamMultiCallable[_admin_pb2.LoadModelRequest, _admin_pb2.LoadModelResponse]
-    """Loads a model ahead of its first request, and can pin it. Ends when it is
-    ready; the load is given up if the caller leaves and nobody else waits.
+    """Loads a model before its first request, and can pin it. The stream ends
+    when the model is ready. If the caller cancels and no other request waits
+    for the model, the load is cancelled too.
     """
     UnloadModel: _grpc.UnaryUnaryMultiCallable[_admin_pb2.UnloadModelRequest, _admin_pb2.UnloadModelResponse]
-    """Unpins and unloads a model after its requests have ended. Returns when its
-    process is gone. If the caller leaves before, the model serves on.
+    """Unpins a model and unloads it after its current requests. Returns when its
+    process has ended. If the caller cancels before that, the model stays
+    loaded.
     """
     PlanLoad: _grpc.UnaryUnaryMultiCallable[_admin_pb2.PlanLoadRequest, _admin_pb2.PlanLoadResponse]
-    """Tells whether a model would fit now, and which models would be evicted for
-    it. Changes nothing.
+    """Reports whether a model would fit into memory now, and which models would
+    be evicted for it. Changes nothing.
     """
     WatchModels: _grpc.UnaryStreamMultiCallable[_admin_pb2.WatchModelsRequest, _admin_pb2.WatchModelsResponse]
-    """Follows what happens to the models. Starts with one event per model that
-    tells its present state.
+    """Streams state changes of the models. The stream starts with one event per
+    model that has its current state.
     """
 
 @_typing.type_check_only
 class ModelAdminServiceAsyncStub(ModelAdminServiceStub):
-    """Looks after the models: what is loaded, what would fit, what happened."""
+    """Manages the models: list, load, unload, and watch them."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListModels: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListModelsRequest, _admin_pb2.ListModelsResponse]  # type: ignore[assignment]
-    """Lists every configured model."""
+    """Lists all configured models."""
     GetModel: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetModelRequest, _admin_pb2.GetModelResponse]  # type: ignore[assignment]
-    """Tells everything about one model."""
+    """Returns one model."""
     LoadModel: _aio.UnaryStreamMultiCallable[_admin_pb2.LoadModelRequest, _admin_pb2.LoadModelResponse]  # type: ignore[assignment]
-    """Loads a model ahead of its first request, and can pin it. Ends when it is
-    ready; the load is given up if the caller leaves and nobody else waits.
+    """Loads a model before its first request, and can pin it. The stream ends
+    when the model is ready. If the caller cancels and no other request waits
+    for the model, the load is cancelled too.
     """
     UnloadModel: _aio.UnaryUnaryMultiCallable[_admin_pb2.UnloadModelRequest, _admin_pb2.UnloadModelResponse]  # type: ignore[assignment]
-    """Unpins and unloads a model after its requests have ended. Returns when its
-    process is gone. If the caller leaves before, the model serves on.
+    """Unpins a model and unloads it after its current requests. Returns when its
+    process has ended. If the caller cancels before that, the model stays
+    loaded.
     """
     PlanLoad: _aio.UnaryUnaryMultiCallable[_admin_pb2.PlanLoadRequest, _admin_pb2.PlanLoadResponse]  # type: ignore[assignment]
-    """Tells whether a model would fit now, and which models would be evicted for
-    it. Changes nothing.
+    """Reports whether a model would fit into memory now, and which models would
+    be evicted for it. Changes nothing.
     """
     WatchModels: _aio.UnaryStreamMultiCallable[_admin_pb2.WatchModelsRequest, _admin_pb2.WatchModelsResponse]  # type: ignore[assignment]
-    """Follows what happens to the models. Starts with one event per model that
-    tells its present state.
+    """Streams state changes of the models. The stream starts with one event per
+    model that has its current state.
     """
 
 class ModelAdminServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Looks after the models: what is loaded, what would fit, what happened."""
+    """Manages the models: list, load, unload, and watch them."""
 
     @_abc_1.abstractmethod
     def ListModels(
@@ -89,7 +93,7 @@ class ModelAdminServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_pb2.ListModelsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.ListModelsResponse, _abc.Awaitable[_admin_pb2.ListModelsResponse]]:
-        """Lists every configured model."""
+        """Lists all configured models."""
 
     @_abc_1.abstractmethod
     def GetModel(
@@ -97,7 +101,7 @@ class ModelAdminServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_pb2.GetModelRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.GetModelResponse, _abc.Awaitable[_admin_pb2.GetModelResponse]]:
-        """Tells everything about one model."""
+        """Returns one model."""
 
     @_abc_1.abstractmethod
     def LoadModel(
@@ -105,8 +109,9 @@ class ModelAdminServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_pb2.LoadModelRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_admin_pb2.LoadModelResponse], _abc.AsyncIterator[_admin_pb2.LoadModelResponse]]:
-        """Loads a model ahead of its first request, and can pin it. Ends when it is
-        ready; the load is given up if the caller leaves and nobody else waits.
+        """Loads a model before its first request, and can pin it. The stream ends
+        when the model is ready. If the caller cancels and no other request waits
+        for the model, the load is cancelled too.
         """
 
     @_abc_1.abstractmethod
@@ -115,8 +120,9 @@ class ModelAdminServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_pb2.UnloadModelRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.UnloadModelResponse, _abc.Awaitable[_admin_pb2.UnloadModelResponse]]:
-        """Unpins and unloads a model after its requests have ended. Returns when its
-        process is gone. If the caller leaves before, the model serves on.
+        """Unpins a model and unloads it after its current requests. Returns when its
+        process has ended. If the caller cancels before that, the model stays
+        loaded.
         """
 
     @_abc_1.abstractmethod
@@ -125,8 +131,8 @@ class ModelAdminServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_pb2.PlanLoadRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.PlanLoadResponse, _abc.Awaitable[_admin_pb2.PlanLoadResponse]]:
-        """Tells whether a model would fit now, and which models would be evicted for
-        it. Changes nothing.
+        """Reports whether a model would fit into memory now, and which models would
+        be evicted for it. Changes nothing.
         """
 
     @_abc_1.abstractmethod
@@ -135,8 +141,8 @@ class ModelAdminServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_pb2.WatchModelsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_admin_pb2.WatchModelsResponse], _abc.AsyncIterator[_admin_pb2.WatchModelsResponse]]:
-        """Follows what happens to the models. Starts with one event per model that
-        tells its present state.
+        """Streams state changes of the models. The stream starts with one event per
+        model that has its current state.
         """
 
 def add_ModelAdminServiceServicer_to_server(servicer: ModelAdminServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

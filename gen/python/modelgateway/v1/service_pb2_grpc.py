@@ -32,11 +32,16 @@ if _version_not_supported:
 
 
 class ModelGatewayServiceStub:
-    """Every model that an application needs, behind one name: models load on first
-    use, leave when idle, and give way by priority under a memory budget.
+    """Inference: chat, tutoring, speech and pronunciation. A model is loaded when
+    the first request needs it, and unloaded when it is idle or when a model of
+    equal or higher priority needs its memory.
 
-    Deadlines are gRPC's own. Errors carry google.rpc.ErrorInfo with a reason of
-    ErrorReason and, where a retry helps, google.rpc.RetryInfo.
+    A call without `model` uses the model that the configuration assigns to its
+    task. An unknown model fails with MODEL_NOT_FOUND; a field that breaks its
+    limits fails with INVALID_REQUEST, and the message names the field.
+
+    Deadlines are gRPC deadlines. Errors carry google.rpc.ErrorInfo with a reason
+    from ErrorReason, and google.rpc.RetryInfo if a retry can help.
     """
 
     def __init__(self, channel):
@@ -123,11 +128,16 @@ class ModelGatewayServiceStub:
 
 
 class ModelGatewayServiceServicer:
-    """Every model that an application needs, behind one name: models load on first
-    use, leave when idle, and give way by priority under a memory budget.
+    """Inference: chat, tutoring, speech and pronunciation. A model is loaded when
+    the first request needs it, and unloaded when it is idle or when a model of
+    equal or higher priority needs its memory.
 
-    Deadlines are gRPC's own. Errors carry google.rpc.ErrorInfo with a reason of
-    ErrorReason and, where a retry helps, google.rpc.RetryInfo.
+    A call without `model` uses the model that the configuration assigns to its
+    task. An unknown model fails with MODEL_NOT_FOUND; a field that breaks its
+    limits fails with INVALID_REQUEST, and the message names the field.
+
+    Deadlines are gRPC deadlines. Errors carry google.rpc.ErrorInfo with a reason
+    from ErrorReason, and google.rpc.RetryInfo if a retry can help.
     """
 
     def Chat(self, request, context):
@@ -138,7 +148,7 @@ class ModelGatewayServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def StreamChat(self, request, context):
-        """Continues a conversation and returns the answer as it is made.
+        """Continues a conversation and streams the answer while it is generated.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -152,7 +162,7 @@ class ModelGatewayServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Respond(self, request, context):
-        """Answers a learner as their tutor.
+        """Answers a learner of English as a tutor.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -166,44 +176,44 @@ class ModelGatewayServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Transcribe(self, request_iterator, context):
-        """Turns streamed speech into text, answered once at the end.
+        """Transcribes streamed speech and returns the transcript at the end.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def StreamTranscribe(self, request_iterator, context):
-        """Turns streamed speech into text while it is spoken. Over HTTP: the
-        WebSocket /v1/transcribe/ws.
+        """Transcribes streamed speech and streams results while it is spoken. Over
+        HTTP, use the WebSocket /v1/transcribe/ws.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def OpenTranscription(self, request, context):
-        """Opens a transcription for clients that cannot stream upwards (gRPC-Web):
-        results come here, audio goes through PushAudio.
+        """Opens a transcription session, for clients that cannot send a stream
+        (gRPC-Web). This call streams the results; PushAudio sends the audio.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PushAudio(self, request, context):
-        """Feeds an open transcription.
+        """Sends audio to a transcription session.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Recognize(self, request, context):
-        """Turns a whole clip into text.
+        """Transcribes a whole recording.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Synthesize(self, request, context):
-        """Speaks a text, sentence by sentence.
+        """Turns text into speech and streams it sentence by sentence.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -217,21 +227,22 @@ class ModelGatewayServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Status(self, request, context):
-        """Tells how the server and its models are.
+        """Returns the state of the server and all models.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ExecuteTask(self, request, context):
-        """Runs a task by its name in the original gateway.
+        """Runs a task by its name, with untyped parameters, as the Python gateway
+        did. Use the typed calls above in new code.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Invoke(self, request, context):
-        """Calls a method of one model by name.
+        """Calls a method of one model by its name, with untyped parameters.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -324,11 +335,16 @@ def add_ModelGatewayServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ModelGatewayService:
-    """Every model that an application needs, behind one name: models load on first
-    use, leave when idle, and give way by priority under a memory budget.
+    """Inference: chat, tutoring, speech and pronunciation. A model is loaded when
+    the first request needs it, and unloaded when it is idle or when a model of
+    equal or higher priority needs its memory.
 
-    Deadlines are gRPC's own. Errors carry google.rpc.ErrorInfo with a reason of
-    ErrorReason and, where a retry helps, google.rpc.RetryInfo.
+    A call without `model` uses the model that the configuration assigns to its
+    task. An unknown model fails with MODEL_NOT_FOUND; a field that breaks its
+    limits fails with INVALID_REQUEST, and the message names the field.
+
+    Deadlines are gRPC deadlines. Errors carry google.rpc.ErrorInfo with a reason
+    from ErrorReason, and google.rpc.RetryInfo if a retry can help.
     """
 
     @staticmethod

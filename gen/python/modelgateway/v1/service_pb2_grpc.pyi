@@ -33,11 +33,16 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ModelGatewayServiceStub:
-    """Every model that an application needs, behind one name: models load on first
-    use, leave when idle, and give way by priority under a memory budget.
+    """Inference: chat, tutoring, speech and pronunciation. A model is loaded when
+    the first request needs it, and unloaded when it is idle or when a model of
+    equal or higher priority needs its memory.
 
-    Deadlines are gRPC's own. Errors carry google.rpc.ErrorInfo with a reason of
-    ErrorReason and, where a retry helps, google.rpc.RetryInfo.
+    A call without `model` uses the model that the configuration assigns to its
+    task. An unknown model fails with MODEL_NOT_FOUND; a field that breaks its
+    limits fails with INVALID_REQUEST, and the message names the field.
+
+    Deadlines are gRPC deadlines. Errors carry google.rpc.ErrorInfo with a reason
+    from ErrorReason, and google.rpc.RetryInfo if a retry can help.
     """
 
     @_typing.overload
@@ -47,89 +52,103 @@ class ModelGatewayServiceStub:
     Chat: _grpc.UnaryUnaryMultiCallable[_chat_pb2.ChatRequest, _chat_pb2.ChatResponse]
     """Continues a conversation and returns the whole answer."""
     StreamChat: _grpc.UnaryStreamMultiCallable[_chat_pb2.StreamChatRequest, _chat_pb2.StreamChatResponse]
-    """Continues a conversation and returns the answer as it is made."""
+    """Continues a conversation and streams the answer while it is generated."""
     Grammar: _grpc.UnaryUnaryMultiCallable[_tutor_pb2.GrammarRequest, _tutor_pb2.GrammarResponse]
     """Corrects English text and explains the mistakes."""
     Respond: _grpc.UnaryUnaryMultiCallable[_tutor_pb2.RespondRequest, _tutor_pb2.RespondResponse]
-    """Answers a learner as their tutor."""
+    """Answers a learner of English as a tutor."""
     ExplainVietnamese: _grpc.UnaryUnaryMultiCallable[_tutor_pb2.ExplainVietnameseRequest, _tutor_pb2.ExplainVietnameseResponse]
     """Explains English in Vietnamese."""
     Transcribe: _grpc.StreamUnaryMultiCallable[_transcription_pb2.TranscribeRequest, _transcription_pb2.TranscribeResponse]
-    """Turns streamed speech into text, answered once at the end."""
+    """Transcribes streamed speech and returns the transcript at the end."""
     StreamTranscribe: _grpc.StreamStreamMultiCallable[_transcription_pb2.StreamTranscribeRequest, _transcription_pb2.StreamTranscribeResponse]
-    """Turns streamed speech into text while it is spoken. Over HTTP: the
-    WebSocket /v1/transcribe/ws.
+    """Transcribes streamed speech and streams results while it is spoken. Over
+    HTTP, use the WebSocket /v1/transcribe/ws.
     """
     OpenTranscription: _grpc.UnaryStreamMultiCallable[_transcription_pb2.OpenTranscriptionRequest, _transcription_pb2.OpenTranscriptionResponse]
-    """Opens a transcription for clients that cannot stream upwards (gRPC-Web):
-    results come here, audio goes through PushAudio.
+    """Opens a transcription session, for clients that cannot send a stream
+    (gRPC-Web). This call streams the results; PushAudio sends the audio.
     """
     PushAudio: _grpc.UnaryUnaryMultiCallable[_transcription_pb2.PushAudioRequest, _transcription_pb2.PushAudioResponse]
-    """Feeds an open transcription."""
+    """Sends audio to a transcription session."""
     Recognize: _grpc.UnaryUnaryMultiCallable[_transcription_pb2.RecognizeRequest, _transcription_pb2.RecognizeResponse]
-    """Turns a whole clip into text."""
+    """Transcribes a whole recording."""
     Synthesize: _grpc.UnaryStreamMultiCallable[_synthesis_pb2.SynthesizeRequest, _synthesis_pb2.SynthesizeResponse]
-    """Speaks a text, sentence by sentence."""
+    """Turns text into speech and streams it sentence by sentence."""
     Pronunciation: _grpc.UnaryUnaryMultiCallable[_pronunciation_pb2.PronunciationRequest, _pronunciation_pb2.PronunciationResponse]
     """Scores how well a text was read aloud."""
     Status: _grpc.UnaryUnaryMultiCallable[_status_pb2.StatusRequest, _status_pb2.StatusResponse]
-    """Tells how the server and its models are."""
+    """Returns the state of the server and all models."""
     ExecuteTask: _grpc.UnaryUnaryMultiCallable[_task_pb2.ExecuteTaskRequest, _task_pb2.ExecuteTaskResponse]
-    """Runs a task by its name in the original gateway."""
+    """Runs a task by its name, with untyped parameters, as the Python gateway
+    did. Use the typed calls above in new code.
+    """
     Invoke: _grpc.UnaryUnaryMultiCallable[_task_pb2.InvokeRequest, _task_pb2.InvokeResponse]
-    """Calls a method of one model by name."""
+    """Calls a method of one model by its name, with untyped parameters."""
 
 @_typing.type_check_only
 class ModelGatewayServiceAsyncStub(ModelGatewayServiceStub):
-    """Every model that an application needs, behind one name: models load on first
-    use, leave when idle, and give way by priority under a memory budget.
+    """Inference: chat, tutoring, speech and pronunciation. A model is loaded when
+    the first request needs it, and unloaded when it is idle or when a model of
+    equal or higher priority needs its memory.
 
-    Deadlines are gRPC's own. Errors carry google.rpc.ErrorInfo with a reason of
-    ErrorReason and, where a retry helps, google.rpc.RetryInfo.
+    A call without `model` uses the model that the configuration assigns to its
+    task. An unknown model fails with MODEL_NOT_FOUND; a field that breaks its
+    limits fails with INVALID_REQUEST, and the message names the field.
+
+    Deadlines are gRPC deadlines. Errors carry google.rpc.ErrorInfo with a reason
+    from ErrorReason, and google.rpc.RetryInfo if a retry can help.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Chat: _aio.UnaryUnaryMultiCallable[_chat_pb2.ChatRequest, _chat_pb2.ChatResponse]  # type: ignore[assignment]
     """Continues a conversation and returns the whole answer."""
     StreamChat: _aio.UnaryStreamMultiCallable[_chat_pb2.StreamChatRequest, _chat_pb2.StreamChatResponse]  # type: ignore[assignment]
-    """Continues a conversation and returns the answer as it is made."""
+    """Continues a conversation and streams the answer while it is generated."""
     Grammar: _aio.UnaryUnaryMultiCallable[_tutor_pb2.GrammarRequest, _tutor_pb2.GrammarResponse]  # type: ignore[assignment]
     """Corrects English text and explains the mistakes."""
     Respond: _aio.UnaryUnaryMultiCallable[_tutor_pb2.RespondRequest, _tutor_pb2.RespondResponse]  # type: ignore[assignment]
-    """Answers a learner as their tutor."""
+    """Answers a learner of English as a tutor."""
     ExplainVietnamese: _aio.UnaryUnaryMultiCallable[_tutor_pb2.ExplainVietnameseRequest, _tutor_pb2.ExplainVietnameseResponse]  # type: ignore[assignment]
     """Explains English in Vietnamese."""
     Transcribe: _aio.StreamUnaryMultiCallable[_transcription_pb2.TranscribeRequest, _transcription_pb2.TranscribeResponse]  # type: ignore[assignment]
-    """Turns streamed speech into text, answered once at the end."""
+    """Transcribes streamed speech and returns the transcript at the end."""
     StreamTranscribe: _aio.StreamStreamMultiCallable[_transcription_pb2.StreamTranscribeRequest, _transcription_pb2.StreamTranscribeResponse]  # type: ignore[assignment]
-    """Turns streamed speech into text while it is spoken. Over HTTP: the
-    WebSocket /v1/transcribe/ws.
+    """Transcribes streamed speech and streams results while it is spoken. Over
+    HTTP, use the WebSocket /v1/transcribe/ws.
     """
     OpenTranscription: _aio.UnaryStreamMultiCallable[_transcription_pb2.OpenTranscriptionRequest, _transcription_pb2.OpenTranscriptionResponse]  # type: ignore[assignment]
-    """Opens a transcription for clients that cannot stream upwards (gRPC-Web):
-    results come here, audio goes through PushAudio.
+    """Opens a transcription session, for clients that cannot send a stream
+    (gRPC-Web). This call streams the results; PushAudio sends the audio.
     """
     PushAudio: _aio.UnaryUnaryMultiCallable[_transcription_pb2.PushAudioRequest, _transcription_pb2.PushAudioResponse]  # type: ignore[assignment]
-    """Feeds an open transcription."""
+    """Sends audio to a transcription session."""
     Recognize: _aio.UnaryUnaryMultiCallable[_transcription_pb2.RecognizeRequest, _transcription_pb2.RecognizeResponse]  # type: ignore[assignment]
-    """Turns a whole clip into text."""
+    """Transcribes a whole recording."""
     Synthesize: _aio.UnaryStreamMultiCallable[_synthesis_pb2.SynthesizeRequest, _synthesis_pb2.SynthesizeResponse]  # type: ignore[assignment]
-    """Speaks a text, sentence by sentence."""
+    """Turns text into speech and streams it sentence by sentence."""
     Pronunciation: _aio.UnaryUnaryMultiCallable[_pronunciation_pb2.PronunciationRequest, _pronunciation_pb2.PronunciationResponse]  # type: ignore[assignment]
     """Scores how well a text was read aloud."""
     Status: _aio.UnaryUnaryMultiCallable[_status_pb2.StatusRequest, _status_pb2.StatusResponse]  # type: ignore[assignment]
-    """Tells how the server and its models are."""
+    """Returns the state of the server and all models."""
     ExecuteTask: _aio.UnaryUnaryMultiCallable[_task_pb2.ExecuteTaskRequest, _task_pb2.ExecuteTaskResponse]  # type: ignore[assignment]
-    """Runs a task by its name in the original gateway."""
+    """Runs a task by its name, with untyped parameters, as the Python gateway
+    did. Use the typed calls above in new code.
+    """
     Invoke: _aio.UnaryUnaryMultiCallable[_task_pb2.InvokeRequest, _task_pb2.InvokeResponse]  # type: ignore[assignment]
-    """Calls a method of one model by name."""
+    """Calls a method of one model by its name, with untyped parameters."""
 
 class ModelGatewayServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Every model that an application needs, behind one name: models load on first
-    use, leave when idle, and give way by priority under a memory budget.
+    """Inference: chat, tutoring, speech and pronunciation. A model is loaded when
+    the first request needs it, and unloaded when it is idle or when a model of
+    equal or higher priority needs its memory.
 
-    Deadlines are gRPC's own. Errors carry google.rpc.ErrorInfo with a reason of
-    ErrorReason and, where a retry helps, google.rpc.RetryInfo.
+    A call without `model` uses the model that the configuration assigns to its
+    task. An unknown model fails with MODEL_NOT_FOUND; a field that breaks its
+    limits fails with INVALID_REQUEST, and the message names the field.
+
+    Deadlines are gRPC deadlines. Errors carry google.rpc.ErrorInfo with a reason
+    from ErrorReason, and google.rpc.RetryInfo if a retry can help.
     """
 
     @_abc_1.abstractmethod
@@ -146,7 +165,7 @@ class ModelGatewayServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _chat_pb2.StreamChatRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_chat_pb2.StreamChatResponse], _abc.AsyncIterator[_chat_pb2.StreamChatResponse]]:
-        """Continues a conversation and returns the answer as it is made."""
+        """Continues a conversation and streams the answer while it is generated."""
 
     @_abc_1.abstractmethod
     def Grammar(
@@ -162,7 +181,7 @@ class ModelGatewayServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _tutor_pb2.RespondRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_tutor_pb2.RespondResponse, _abc.Awaitable[_tutor_pb2.RespondResponse]]:
-        """Answers a learner as their tutor."""
+        """Answers a learner of English as a tutor."""
 
     @_abc_1.abstractmethod
     def ExplainVietnamese(
@@ -178,7 +197,7 @@ class ModelGatewayServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_transcription_pb2.TranscribeRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_transcription_pb2.TranscribeResponse, _abc.Awaitable[_transcription_pb2.TranscribeResponse]]:
-        """Turns streamed speech into text, answered once at the end."""
+        """Transcribes streamed speech and returns the transcript at the end."""
 
     @_abc_1.abstractmethod
     def StreamTranscribe(
@@ -186,8 +205,8 @@ class ModelGatewayServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_transcription_pb2.StreamTranscribeRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_transcription_pb2.StreamTranscribeResponse], _abc.AsyncIterator[_transcription_pb2.StreamTranscribeResponse]]:
-        """Turns streamed speech into text while it is spoken. Over HTTP: the
-        WebSocket /v1/transcribe/ws.
+        """Transcribes streamed speech and streams results while it is spoken. Over
+        HTTP, use the WebSocket /v1/transcribe/ws.
         """
 
     @_abc_1.abstractmethod
@@ -196,8 +215,8 @@ class ModelGatewayServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _transcription_pb2.OpenTranscriptionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_transcription_pb2.OpenTranscriptionResponse], _abc.AsyncIterator[_transcription_pb2.OpenTranscriptionResponse]]:
-        """Opens a transcription for clients that cannot stream upwards (gRPC-Web):
-        results come here, audio goes through PushAudio.
+        """Opens a transcription session, for clients that cannot send a stream
+        (gRPC-Web). This call streams the results; PushAudio sends the audio.
         """
 
     @_abc_1.abstractmethod
@@ -206,7 +225,7 @@ class ModelGatewayServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _transcription_pb2.PushAudioRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_transcription_pb2.PushAudioResponse, _abc.Awaitable[_transcription_pb2.PushAudioResponse]]:
-        """Feeds an open transcription."""
+        """Sends audio to a transcription session."""
 
     @_abc_1.abstractmethod
     def Recognize(
@@ -214,7 +233,7 @@ class ModelGatewayServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _transcription_pb2.RecognizeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_transcription_pb2.RecognizeResponse, _abc.Awaitable[_transcription_pb2.RecognizeResponse]]:
-        """Turns a whole clip into text."""
+        """Transcribes a whole recording."""
 
     @_abc_1.abstractmethod
     def Synthesize(
@@ -222,7 +241,7 @@ class ModelGatewayServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _synthesis_pb2.SynthesizeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_synthesis_pb2.SynthesizeResponse], _abc.AsyncIterator[_synthesis_pb2.SynthesizeResponse]]:
-        """Speaks a text, sentence by sentence."""
+        """Turns text into speech and streams it sentence by sentence."""
 
     @_abc_1.abstractmethod
     def Pronunciation(
@@ -238,7 +257,7 @@ class ModelGatewayServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _status_pb2.StatusRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_status_pb2.StatusResponse, _abc.Awaitable[_status_pb2.StatusResponse]]:
-        """Tells how the server and its models are."""
+        """Returns the state of the server and all models."""
 
     @_abc_1.abstractmethod
     def ExecuteTask(
@@ -246,7 +265,9 @@ class ModelGatewayServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _task_pb2.ExecuteTaskRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_task_pb2.ExecuteTaskResponse, _abc.Awaitable[_task_pb2.ExecuteTaskResponse]]:
-        """Runs a task by its name in the original gateway."""
+        """Runs a task by its name, with untyped parameters, as the Python gateway
+        did. Use the typed calls above in new code.
+        """
 
     @_abc_1.abstractmethod
     def Invoke(
@@ -254,6 +275,6 @@ class ModelGatewayServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _task_pb2.InvokeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_task_pb2.InvokeResponse, _abc.Awaitable[_task_pb2.InvokeResponse]]:
-        """Calls a method of one model by name."""
+        """Calls a method of one model by its name, with untyped parameters."""
 
 def add_ModelGatewayServiceServicer_to_server(servicer: ModelGatewayServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -21,7 +21,7 @@ export const file_modelgateway_v1_admin: GenFile = /*@__PURE__*/
   fileDesc("Chttb2RlbGdhdGV3YXkvdjEvYWRtaW4ucHJvdG8SD21vZGVsZ2F0ZXdheS52MSITChFMaXN0TW9kZWxzUmVxdWVzdCI8ChJMaXN0TW9kZWxzUmVzcG9uc2USJgoGbW9kZWxzGAEgAygLMhYubW9kZWxnYXRld2F5LnYxLk1vZGVsIh8KD0dldE1vZGVsUmVxdWVzdBIMCgRuYW1lGAEgASgJIjkKEEdldE1vZGVsUmVzcG9uc2USJQoFbW9kZWwYASABKAsyFi5tb2RlbGdhdGV3YXkudjEuTW9kZWwiWgoQTG9hZE1vZGVsUmVxdWVzdBIMCgRuYW1lGAEgASgJEgsKA3BpbhgCIAEoCBIrCghwcmlvcml0eRgDIAEoDjIZLm1vZGVsZ2F0ZXdheS52MS5Qcmlvcml0eSKvAQoRTG9hZE1vZGVsUmVzcG9uc2USKgoFc3RhdGUYASABKA4yGy5tb2RlbGdhdGV3YXkudjEuTW9kZWxTdGF0ZRIQCghwcm9ncmVzcxgCIAEoAhI1ChJleHBlY3RlZF9yZW1haW5pbmcYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJQoFbW9kZWwYBCABKAsyFi5tb2RlbGdhdGV3YXkudjEuTW9kZWwiIgoSVW5sb2FkTW9kZWxSZXF1ZXN0EgwKBG5hbWUYASABKAkiUQoTVW5sb2FkTW9kZWxSZXNwb25zZRIlCgVtb2RlbBgBIAEoCzIWLm1vZGVsZ2F0ZXdheS52MS5Nb2RlbBITCgtmcmVlZF9ieXRlcxgCIAEoAyJMCg9QbGFuTG9hZFJlcXVlc3QSDAoEbmFtZRgBIAEoCRIrCghwcmlvcml0eRgCIAEoDjIZLm1vZGVsZ2F0ZXdheS52MS5Qcmlvcml0eSJBCg9QbGFubmVkRXZpY3Rpb24SDAoEbmFtZRgBIAEoCRITCgtmcmVlZF9ieXRlcxgCIAEoAxILCgN3aHkYAyABKAkiPQoJS2VwdE1vZGVsEgwKBG5hbWUYASABKAkSFQoNY2hhcmdlZF9ieXRlcxgCIAEoAxILCgN3aHkYAyABKAkiywIKEFBsYW5Mb2FkUmVzcG9uc2USLQoHb3V0Y29tZRgBIAEoDjIcLm1vZGVsZ2F0ZXdheS52MS5Mb2FkT3V0Y29tZRIWCg5yZXF1aXJlZF9ieXRlcxgCIAEoAxIXCg9yZXF1aXJlZF9zb3VyY2UYAyABKAkSEgoKZnJlZV9ieXRlcxgEIAEoAxIUCgxidWRnZXRfYnl0ZXMYBSABKAMSMwoJZXZpY3Rpb25zGAYgAygLMiAubW9kZWxnYXRld2F5LnYxLlBsYW5uZWRFdmljdGlvbhIoCgRrZXB0GAcgAygLMhoubW9kZWxnYXRld2F5LnYxLktlcHRNb2RlbBI5ChZleHBlY3RlZF9sb2FkX2R1cmF0aW9uGAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhMKC2V4cGxhbmF0aW9uGAkgASgJIiIKEldhdGNoTW9kZWxzUmVxdWVzdBIMCgRuYW1lGAEgASgJItkCChNXYXRjaE1vZGVsc1Jlc3BvbnNlEigKBHRpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBG5hbWUYAiABKAkSLwoKZnJvbV9zdGF0ZRgDIAEoDjIbLm1vZGVsZ2F0ZXdheS52MS5Nb2RlbFN0YXRlEi0KCHRvX3N0YXRlGAQgASgOMhsubW9kZWxnYXRld2F5LnYxLk1vZGVsU3RhdGUSOAoPZXZpY3Rpb25fcmVhc29uGAUgASgOMh8ubW9kZWxnYXRld2F5LnYxLkV2aWN0aW9uUmVhc29uEjIKDGVycm9yX3JlYXNvbhgGIAEoDjIcLm1vZGVsZ2F0ZXdheS52MS5FcnJvclJlYXNvbhIOCgZkZXRhaWwYByABKAkSFQoNY2hhcmdlZF9ieXRlcxgIIAEoAxIVCg1kcm9wcGVkX2NvdW50GAkgASgDKsIBCgtMb2FkT3V0Y29tZRIcChhMT0FEX09VVENPTUVfVU5TUEVDSUZJRUQQABIfChtMT0FEX09VVENPTUVfQUxSRUFEWV9MT0FERUQQARIVChFMT0FEX09VVENPTUVfRklUUxACEiQKIExPQURfT1VUQ09NRV9GSVRTX0FGVEVSX0VWSUNUSU9OEAMSGgoWTE9BRF9PVVRDT01FX01VU1RfV0FJVBAEEhsKF0xPQURfT1VUQ09NRV9ORVZFUl9GSVRTEAUymAQKEU1vZGVsQWRtaW5TZXJ2aWNlElUKCkxpc3RNb2RlbHMSIi5tb2RlbGdhdGV3YXkudjEuTGlzdE1vZGVsc1JlcXVlc3QaIy5tb2RlbGdhdGV3YXkudjEuTGlzdE1vZGVsc1Jlc3BvbnNlEk8KCEdldE1vZGVsEiAubW9kZWxnYXRld2F5LnYxLkdldE1vZGVsUmVxdWVzdBohLm1vZGVsZ2F0ZXdheS52MS5HZXRNb2RlbFJlc3BvbnNlElQKCUxvYWRNb2RlbBIhLm1vZGVsZ2F0ZXdheS52MS5Mb2FkTW9kZWxSZXF1ZXN0GiIubW9kZWxnYXRld2F5LnYxLkxvYWRNb2RlbFJlc3BvbnNlMAESWAoLVW5sb2FkTW9kZWwSIy5tb2RlbGdhdGV3YXkudjEuVW5sb2FkTW9kZWxSZXF1ZXN0GiQubW9kZWxnYXRld2F5LnYxLlVubG9hZE1vZGVsUmVzcG9uc2USTwoIUGxhbkxvYWQSIC5tb2RlbGdhdGV3YXkudjEuUGxhbkxvYWRSZXF1ZXN0GiEubW9kZWxnYXRld2F5LnYxLlBsYW5Mb2FkUmVzcG9uc2USWgoLV2F0Y2hNb2RlbHMSIy5tb2RlbGdhdGV3YXkudjEuV2F0Y2hNb2RlbHNSZXF1ZXN0GiQubW9kZWxnYXRld2F5LnYxLldhdGNoTW9kZWxzUmVzcG9uc2UwAWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_modelgateway_v1_common, file_modelgateway_v1_errors, file_modelgateway_v1_model]);
 
 /**
- * Asks for every model.
+ * Requests all models.
  *
  * @generated from message modelgateway.v1.ListModelsRequest
  */
@@ -36,13 +36,13 @@ export const ListModelsRequestSchema: GenMessage<ListModelsRequest> = /*@__PURE_
   messageDesc(file_modelgateway_v1_admin, 0);
 
 /**
- * Every configured model.
+ * All configured models.
  *
  * @generated from message modelgateway.v1.ListModelsResponse
  */
 export type ListModelsResponse = Message<"modelgateway.v1.ListModelsResponse"> & {
   /**
-   * In the order of the configuration.
+   * The models, in the order of the configuration.
    *
    * @generated from field: repeated modelgateway.v1.Model models = 1;
    */
@@ -57,13 +57,13 @@ export const ListModelsResponseSchema: GenMessage<ListModelsResponse> = /*@__PUR
   messageDesc(file_modelgateway_v1_admin, 1);
 
 /**
- * Asks for one model.
+ * Requests one model.
  *
  * @generated from message modelgateway.v1.GetModelRequest
  */
 export type GetModelRequest = Message<"modelgateway.v1.GetModelRequest"> & {
   /**
-   * Name in the configuration.
+   * Name in the configuration. An unknown name fails with MODEL_NOT_FOUND.
    *
    * @generated from field: string name = 1;
    */
@@ -84,7 +84,7 @@ export const GetModelRequestSchema: GenMessage<GetModelRequest> = /*@__PURE__*/
  */
 export type GetModelResponse = Message<"modelgateway.v1.GetModelResponse"> & {
   /**
-   * Everything known about it.
+   * The model.
    *
    * @generated from field: modelgateway.v1.Model model = 1;
    */
@@ -99,27 +99,29 @@ export const GetModelResponseSchema: GenMessage<GetModelResponse> = /*@__PURE__*
   messageDesc(file_modelgateway_v1_admin, 3);
 
 /**
- * Asks for a load.
+ * Requests that a model is loaded.
  *
  * @generated from message modelgateway.v1.LoadModelRequest
  */
 export type LoadModelRequest = Message<"modelgateway.v1.LoadModelRequest"> & {
   /**
-   * Name in the configuration.
+   * Name in the configuration. An unknown name fails with MODEL_NOT_FOUND.
    *
    * @generated from field: string name = 1;
    */
   name: string;
 
   /**
-   * Keep it loaded until UnloadModel; it is loaded again if its process is lost.
+   * Keep the model loaded until UnloadModel. If its process ends before that,
+   * the model is loaded again. Default false.
    *
    * @generated from field: bool pin = 2;
    */
   pin: boolean;
 
   /**
-   * Which idle models may be evicted for it. Unset: the model's own priority.
+   * Which idle models may be evicted for the load: those of this priority or
+   * lower. Default: the model's configured priority.
    *
    * @generated from field: modelgateway.v1.Priority priority = 3;
    */
@@ -134,34 +136,35 @@ export const LoadModelRequestSchema: GenMessage<LoadModelRequest> = /*@__PURE__*
   messageDesc(file_modelgateway_v1_admin, 4);
 
 /**
- * How far a load is.
+ * Progress of a load.
  *
  * @generated from message modelgateway.v1.LoadModelResponse
  */
 export type LoadModelResponse = Message<"modelgateway.v1.LoadModelResponse"> & {
   /**
-   * Where the model is.
+   * State of the model.
    *
    * @generated from field: modelgateway.v1.ModelState state = 1;
    */
   state: ModelState;
 
   /**
-   * Share of the load that is done, 0 to 1.
+   * Progress, 0 to 1.
    *
    * @generated from field: float progress = 2;
    */
   progress: number;
 
   /**
-   * Time left, learned from earlier loads; unset before the first.
+   * Expected time until the model is ready, learned from earlier loads. Unset
+   * before the first load.
    *
    * @generated from field: google.protobuf.Duration expected_remaining = 3;
    */
   expectedRemaining?: Duration | undefined;
 
   /**
-   * The model; set in the last message.
+   * The model. Only in the last message.
    *
    * @generated from field: modelgateway.v1.Model model = 4;
    */
@@ -176,13 +179,13 @@ export const LoadModelResponseSchema: GenMessage<LoadModelResponse> = /*@__PURE_
   messageDesc(file_modelgateway_v1_admin, 5);
 
 /**
- * Asks for an unload.
+ * Requests that a model is unloaded.
  *
  * @generated from message modelgateway.v1.UnloadModelRequest
  */
 export type UnloadModelRequest = Message<"modelgateway.v1.UnloadModelRequest"> & {
   /**
-   * Name in the configuration.
+   * Name in the configuration. An unknown name fails with MODEL_NOT_FOUND.
    *
    * @generated from field: string name = 1;
    */
@@ -197,7 +200,7 @@ export const UnloadModelRequestSchema: GenMessage<UnloadModelRequest> = /*@__PUR
   messageDesc(file_modelgateway_v1_admin, 6);
 
 /**
- * A model that is unloaded.
+ * Result of an unload.
  *
  * @generated from message modelgateway.v1.UnloadModelResponse
  */
@@ -210,7 +213,7 @@ export type UnloadModelResponse = Message<"modelgateway.v1.UnloadModelResponse">
   model?: Model | undefined;
 
   /**
-   * Bytes that were given back.
+   * Bytes that became free.
    *
    * @generated from field: int64 freed_bytes = 2;
    */
@@ -225,20 +228,21 @@ export const UnloadModelResponseSchema: GenMessage<UnloadModelResponse> = /*@__P
   messageDesc(file_modelgateway_v1_admin, 7);
 
 /**
- * Asks whether a model would fit.
+ * Asks what a load would do.
  *
  * @generated from message modelgateway.v1.PlanLoadRequest
  */
 export type PlanLoadRequest = Message<"modelgateway.v1.PlanLoadRequest"> & {
   /**
-   * Name in the configuration.
+   * Name in the configuration. An unknown name fails with MODEL_NOT_FOUND.
    *
    * @generated from field: string name = 1;
    */
   name: string;
 
   /**
-   * Priority of the request that would load it. Unset: the model's own.
+   * Priority of the request that would load the model. Default: the model's
+   * configured priority.
    *
    * @generated from field: modelgateway.v1.Priority priority = 2;
    */
@@ -259,21 +263,21 @@ export const PlanLoadRequestSchema: GenMessage<PlanLoadRequest> = /*@__PURE__*/
  */
 export type PlannedEviction = Message<"modelgateway.v1.PlannedEviction"> & {
   /**
-   * Its name.
+   * Name of the model.
    *
    * @generated from field: string name = 1;
    */
   name: string;
 
   /**
-   * Bytes that it would give back.
+   * Bytes that its eviction would free.
    *
    * @generated from field: int64 freed_bytes = 2;
    */
   freedBytes: bigint;
 
   /**
-   * Why it goes before others, for people.
+   * Why it is evicted before others; for an operator.
    *
    * @generated from field: string why = 3;
    */
@@ -288,27 +292,27 @@ export const PlannedEvictionSchema: GenMessage<PlannedEviction> = /*@__PURE__*/
   messageDesc(file_modelgateway_v1_admin, 9);
 
 /**
- * A model that would not be evicted.
+ * A model that would stay loaded.
  *
  * @generated from message modelgateway.v1.KeptModel
  */
 export type KeptModel = Message<"modelgateway.v1.KeptModel"> & {
   /**
-   * Its name.
+   * Name of the model.
    *
    * @generated from field: string name = 1;
    */
   name: string;
 
   /**
-   * Bytes that it holds.
+   * Bytes that are charged to it.
    *
    * @generated from field: int64 charged_bytes = 2;
    */
   chargedBytes: bigint;
 
   /**
-   * Why it stays, for people.
+   * Why it is not evicted; for an operator.
    *
    * @generated from field: string why = 3;
    */
@@ -336,56 +340,57 @@ export type PlanLoadResponse = Message<"modelgateway.v1.PlanLoadResponse"> & {
   outcome: LoadOutcome;
 
   /**
-   * Bytes that the load reserves.
+   * Bytes that the load would reserve.
    *
    * @generated from field: int64 required_bytes = 2;
    */
   requiredBytes: bigint;
 
   /**
-   * Where that number is from: "declared", "estimated", "learned".
+   * Source of required_bytes: "declared", "estimated" or "learned".
    *
    * @generated from field: string required_source = 3;
    */
   requiredSource: string;
 
   /**
-   * Free bytes of the budget now.
+   * Bytes of the budget that are free now.
    *
    * @generated from field: int64 free_bytes = 4;
    */
   freeBytes: bigint;
 
   /**
-   * The whole budget.
+   * Memory budget in bytes.
    *
    * @generated from field: int64 budget_bytes = 5;
    */
   budgetBytes: bigint;
 
   /**
-   * Who would go, in order.
+   * Models that would be evicted, in this order.
    *
    * @generated from field: repeated modelgateway.v1.PlannedEviction evictions = 6;
    */
   evictions: PlannedEviction[];
 
   /**
-   * Who would stay.
+   * Models that would stay loaded.
    *
    * @generated from field: repeated modelgateway.v1.KeptModel kept = 7;
    */
   kept: KeptModel[];
 
   /**
-   * Learned time of the load; unset before the first.
+   * Expected duration of the load, learned from earlier loads. Unset before the
+   * first load.
    *
    * @generated from field: google.protobuf.Duration expected_load_duration = 8;
    */
   expectedLoadDuration?: Duration | undefined;
 
   /**
-   * The answer in one sentence, for people.
+   * The answer in one sentence, for an operator.
    *
    * @generated from field: string explanation = 9;
    */
@@ -400,13 +405,13 @@ export const PlanLoadResponseSchema: GenMessage<PlanLoadResponse> = /*@__PURE__*
   messageDesc(file_modelgateway_v1_admin, 11);
 
 /**
- * Follows the models.
+ * Requests state changes.
  *
  * @generated from message modelgateway.v1.WatchModelsRequest
  */
 export type WatchModelsRequest = Message<"modelgateway.v1.WatchModelsRequest"> & {
   /**
-   * Only this model; empty: all.
+   * Only events of this model. Empty: of all models.
    *
    * @generated from field: string name = 1;
    */
@@ -421,55 +426,55 @@ export const WatchModelsRequestSchema: GenMessage<WatchModelsRequest> = /*@__PUR
   messageDesc(file_modelgateway_v1_admin, 12);
 
 /**
- * Something that happened to a model.
+ * A state change of a model.
  *
  * @generated from message modelgateway.v1.WatchModelsResponse
  */
 export type WatchModelsResponse = Message<"modelgateway.v1.WatchModelsResponse"> & {
   /**
-   * When.
+   * When it happened.
    *
    * @generated from field: google.protobuf.Timestamp time = 1;
    */
   time?: Timestamp | undefined;
 
   /**
-   * Which model.
+   * Name of the model.
    *
    * @generated from field: string name = 2;
    */
   name: string;
 
   /**
-   * Its state before; unspecified in the opening events.
+   * State before. Unspecified in the events that start the stream.
    *
    * @generated from field: modelgateway.v1.ModelState from_state = 3;
    */
   fromState: ModelState;
 
   /**
-   * Its state now.
+   * State after.
    *
    * @generated from field: modelgateway.v1.ModelState to_state = 4;
    */
   toState: ModelState;
 
   /**
-   * Set when it was unloaded.
+   * Why the model was unloaded. Unspecified for other events.
    *
    * @generated from field: modelgateway.v1.EvictionReason eviction_reason = 5;
    */
   evictionReason: EvictionReason;
 
   /**
-   * Set when it failed.
+   * Why the model failed. Unspecified for other events.
    *
    * @generated from field: modelgateway.v1.ErrorReason error_reason = 6;
    */
   errorReason: ErrorReason;
 
   /**
-   * One sentence for people.
+   * One sentence for an operator.
    *
    * @generated from field: string detail = 7;
    */
@@ -483,7 +488,8 @@ export type WatchModelsResponse = Message<"modelgateway.v1.WatchModelsResponse">
   chargedBytes: bigint;
 
   /**
-   * Number of events lost before this one because the watcher was slow.
+   * Number of events that were dropped before this one because the client read
+   * too slowly.
    *
    * @generated from field: int64 dropped_count = 9;
    */
@@ -504,42 +510,43 @@ export const WatchModelsResponseSchema: GenMessage<WatchModelsResponse> = /*@__P
  */
 export enum LoadOutcome {
   /**
-   * Not known.
+   * Unknown.
    *
    * @generated from enum value: LOAD_OUTCOME_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
-   * It is loaded already.
+   * The model is already loaded.
    *
    * @generated from enum value: LOAD_OUTCOME_ALREADY_LOADED = 1;
    */
   ALREADY_LOADED = 1,
 
   /**
-   * It fits into free memory.
+   * The model fits into free memory.
    *
    * @generated from enum value: LOAD_OUTCOME_FITS = 2;
    */
   FITS = 2,
 
   /**
-   * It fits once the victims are gone.
+   * The model fits after the planned evictions.
    *
    * @generated from enum value: LOAD_OUTCOME_FITS_AFTER_EVICTION = 3;
    */
   FITS_AFTER_EVICTION = 3,
 
   /**
-   * It must wait for models at work, or of higher priority.
+   * The model must wait, because models that are in use or have a higher
+   * priority hold the memory.
    *
    * @generated from enum value: LOAD_OUTCOME_MUST_WAIT = 4;
    */
   MUST_WAIT = 4,
 
   /**
-   * It can never fit into this budget.
+   * The model needs more memory than the whole budget.
    *
    * @generated from enum value: LOAD_OUTCOME_NEVER_FITS = 5;
    */
@@ -553,13 +560,13 @@ export const LoadOutcomeSchema: GenEnum<LoadOutcome> = /*@__PURE__*/
   enumDesc(file_modelgateway_v1_admin, 0);
 
 /**
- * Looks after the models: what is loaded, what would fit, what happened.
+ * Manages the models: list, load, unload, and watch them.
  *
  * @generated from service modelgateway.v1.ModelAdminService
  */
 export const ModelAdminService: GenService<{
   /**
-   * Lists every configured model.
+   * Lists all configured models.
    *
    * @generated from rpc modelgateway.v1.ModelAdminService.ListModels
    */
@@ -569,7 +576,7 @@ export const ModelAdminService: GenService<{
     output: typeof ListModelsResponseSchema;
   },
   /**
-   * Tells everything about one model.
+   * Returns one model.
    *
    * @generated from rpc modelgateway.v1.ModelAdminService.GetModel
    */
@@ -579,8 +586,9 @@ export const ModelAdminService: GenService<{
     output: typeof GetModelResponseSchema;
   },
   /**
-   * Loads a model ahead of its first request, and can pin it. Ends when it is
-   * ready; the load is given up if the caller leaves and nobody else waits.
+   * Loads a model before its first request, and can pin it. The stream ends
+   * when the model is ready. If the caller cancels and no other request waits
+   * for the model, the load is cancelled too.
    *
    * @generated from rpc modelgateway.v1.ModelAdminService.LoadModel
    */
@@ -590,8 +598,9 @@ export const ModelAdminService: GenService<{
     output: typeof LoadModelResponseSchema;
   },
   /**
-   * Unpins and unloads a model after its requests have ended. Returns when its
-   * process is gone. If the caller leaves before, the model serves on.
+   * Unpins a model and unloads it after its current requests. Returns when its
+   * process has ended. If the caller cancels before that, the model stays
+   * loaded.
    *
    * @generated from rpc modelgateway.v1.ModelAdminService.UnloadModel
    */
@@ -601,8 +610,8 @@ export const ModelAdminService: GenService<{
     output: typeof UnloadModelResponseSchema;
   },
   /**
-   * Tells whether a model would fit now, and which models would be evicted for
-   * it. Changes nothing.
+   * Reports whether a model would fit into memory now, and which models would
+   * be evicted for it. Changes nothing.
    *
    * @generated from rpc modelgateway.v1.ModelAdminService.PlanLoad
    */
@@ -612,8 +621,8 @@ export const ModelAdminService: GenService<{
     output: typeof PlanLoadResponseSchema;
   },
   /**
-   * Follows what happens to the models. Starts with one event per model that
-   * tells its present state.
+   * Streams state changes of the models. The stream starts with one event per
+   * model that has its current state.
    *
    * @generated from rpc modelgateway.v1.ModelAdminService.WatchModels
    */

@@ -15,21 +15,21 @@ export const file_modelgateway_v1_chat: GenFile = /*@__PURE__*/
   fileDesc("Chptb2RlbGdhdGV3YXkvdjEvY2hhdC5wcm90bxIPbW9kZWxnYXRld2F5LnYxIkMKC0NoYXRNZXNzYWdlEiMKBHJvbGUYASABKA4yFS5tb2RlbGdhdGV3YXkudjEuUm9sZRIPCgdjb250ZW50GAIgASgJIr0BCgtDaGF0UmVxdWVzdBIuCghtZXNzYWdlcxgBIAMoCzIcLm1vZGVsZ2F0ZXdheS52MS5DaGF0TWVzc2FnZRIyCghzYW1wbGluZxgCIAEoCzIgLm1vZGVsZ2F0ZXdheS52MS5TYW1wbGluZ09wdGlvbnMSEAoIdGhpbmtpbmcYAyABKAgSDQoFbW9kZWwYBCABKAkSKQoHcm91dGluZxgFIAEoCzIYLm1vZGVsZ2F0ZXdheS52MS5Sb3V0aW5nIsgBCgxDaGF0UmVzcG9uc2USLQoHbWVzc2FnZRgBIAEoCzIcLm1vZGVsZ2F0ZXdheS52MS5DaGF0TWVzc2FnZRI0Cg1maW5pc2hfcmVhc29uGAIgASgOMh0ubW9kZWxnYXRld2F5LnYxLkZpbmlzaFJlYXNvbhIlCgV1c2FnZRgDIAEoCzIWLm1vZGVsZ2F0ZXdheS52MS5Vc2FnZRIsCglzZXJ2ZWRfYnkYBCABKAsyGS5tb2RlbGdhdGV3YXkudjEuU2VydmVkQnkiwwEKEVN0cmVhbUNoYXRSZXF1ZXN0Ei4KCG1lc3NhZ2VzGAEgAygLMhwubW9kZWxnYXRld2F5LnYxLkNoYXRNZXNzYWdlEjIKCHNhbXBsaW5nGAIgASgLMiAubW9kZWxnYXRld2F5LnYxLlNhbXBsaW5nT3B0aW9ucxIQCgh0aGlua2luZxgDIAEoCBINCgVtb2RlbBgEIAEoCRIpCgdyb3V0aW5nGAUgASgLMhgubW9kZWxnYXRld2F5LnYxLlJvdXRpbmcirgEKElN0cmVhbUNoYXRSZXNwb25zZRINCgVkZWx0YRgBIAEoCRI0Cg1maW5pc2hfcmVhc29uGAIgASgOMh0ubW9kZWxnYXRld2F5LnYxLkZpbmlzaFJlYXNvbhIlCgV1c2FnZRgDIAEoCzIWLm1vZGVsZ2F0ZXdheS52MS5Vc2FnZRIsCglzZXJ2ZWRfYnkYBCABKAsyGS5tb2RlbGdhdGV3YXkudjEuU2VydmVkQnkqUAoEUm9sZRIUChBST0xFX1VOU1BFQ0lGSUVEEAASDwoLUk9MRV9TWVNURU0QARINCglST0xFX1VTRVIQAhISCg5ST0xFX0FTU0lTVEFOVBADYgZwcm90bzM", [file_modelgateway_v1_common]);
 
 /**
- * One turn of a conversation.
+ * One message of a conversation.
  *
  * @generated from message modelgateway.v1.ChatMessage
  */
 export type ChatMessage = Message<"modelgateway.v1.ChatMessage"> & {
   /**
-   * Who speaks.
+   * Author of the message.
    *
    * @generated from field: modelgateway.v1.Role role = 1;
    */
   role: Role;
 
   /**
-   * What is said, as plain text: markup such as "<|im_start|>" in it stays
-   * text. At most 1,000,000 bytes.
+   * Plain text, at most 1,000,000 bytes. Markup such as "<|im_start|>" in it is
+   * treated as text.
    *
    * @generated from field: string content = 2;
    */
@@ -50,15 +50,15 @@ export const ChatMessageSchema: GenMessage<ChatMessage> = /*@__PURE__*/
  */
 export type ChatRequest = Message<"modelgateway.v1.ChatRequest"> & {
   /**
-   * The conversation so far, oldest first, 1 to 1,000 turns; the last is
-   * usually the user's.
+   * The conversation so far, oldest message first; 1 to 1,000 messages. The
+   * last one is usually the user's.
    *
    * @generated from field: repeated modelgateway.v1.ChatMessage messages = 1;
    */
   messages: ChatMessage[];
 
   /**
-   * How tokens are chosen.
+   * How tokens are sampled.
    *
    * @generated from field: modelgateway.v1.SamplingOptions sampling = 2;
    */
@@ -73,14 +73,14 @@ export type ChatRequest = Message<"modelgateway.v1.ChatRequest"> & {
   thinking: boolean;
 
   /**
-   * Model to ask. Empty: the one that the task "chat" is routed to.
+   * Model to use. Default: the model of the task "chat".
    *
    * @generated from field: string model = 4;
    */
   model: string;
 
   /**
-   * How the request may be routed.
+   * Which models may answer, and with what priority.
    *
    * @generated from field: modelgateway.v1.Routing routing = 5;
    */
@@ -101,28 +101,28 @@ export const ChatRequestSchema: GenMessage<ChatRequest> = /*@__PURE__*/
  */
 export type ChatResponse = Message<"modelgateway.v1.ChatResponse"> & {
   /**
-   * The model's turn.
+   * The model's answer.
    *
    * @generated from field: modelgateway.v1.ChatMessage message = 1;
    */
   message?: ChatMessage | undefined;
 
   /**
-   * Why it ended.
+   * Why the model stopped.
    *
    * @generated from field: modelgateway.v1.FinishReason finish_reason = 2;
    */
   finishReason: FinishReason;
 
   /**
-   * Tokens read and written.
+   * Number of tokens read and generated.
    *
    * @generated from field: modelgateway.v1.Usage usage = 3;
    */
   usage?: Usage | undefined;
 
   /**
-   * Who answered.
+   * Which model answered.
    *
    * @generated from field: modelgateway.v1.ServedBy served_by = 4;
    */
@@ -137,21 +137,21 @@ export const ChatResponseSchema: GenMessage<ChatResponse> = /*@__PURE__*/
   messageDesc(file_modelgateway_v1_chat, 2);
 
 /**
- * A conversation to continue, answered piece by piece. The fields are those of
+ * A conversation to continue; the answer is streamed. The fields are those of
  * ChatRequest.
  *
  * @generated from message modelgateway.v1.StreamChatRequest
  */
 export type StreamChatRequest = Message<"modelgateway.v1.StreamChatRequest"> & {
   /**
-   * The conversation so far, oldest first, 1 to 1,000 turns.
+   * The conversation so far, oldest message first; 1 to 1,000 messages.
    *
    * @generated from field: repeated modelgateway.v1.ChatMessage messages = 1;
    */
   messages: ChatMessage[];
 
   /**
-   * How tokens are chosen.
+   * How tokens are sampled.
    *
    * @generated from field: modelgateway.v1.SamplingOptions sampling = 2;
    */
@@ -165,14 +165,14 @@ export type StreamChatRequest = Message<"modelgateway.v1.StreamChatRequest"> & {
   thinking: boolean;
 
   /**
-   * Model to ask. Empty: the one that the task "chat" is routed to.
+   * Model to use. Default: the model of the task "chat".
    *
    * @generated from field: string model = 4;
    */
   model: string;
 
   /**
-   * How the request may be routed.
+   * Which models may answer, and with what priority.
    *
    * @generated from field: modelgateway.v1.Routing routing = 5;
    */
@@ -187,34 +187,34 @@ export const StreamChatRequestSchema: GenMessage<StreamChatRequest> = /*@__PURE_
   messageDesc(file_modelgateway_v1_chat, 3);
 
 /**
- * A piece of the answer.
+ * The next piece of the answer.
  *
  * @generated from message modelgateway.v1.StreamChatResponse
  */
 export type StreamChatResponse = Message<"modelgateway.v1.StreamChatResponse"> & {
   /**
-   * Text to append to what came before; never a part of a UTF-8 character.
+   * Text to append to the pieces before it. UTF-8 characters are never split.
    *
    * @generated from field: string delta = 1;
    */
   delta: string;
 
   /**
-   * Why it ended; set in the last message only.
+   * Why the model stopped. Only in the last message.
    *
    * @generated from field: modelgateway.v1.FinishReason finish_reason = 2;
    */
   finishReason: FinishReason;
 
   /**
-   * Tokens read and written; set in the last message only.
+   * Number of tokens read and generated. Only in the last message.
    *
    * @generated from field: modelgateway.v1.Usage usage = 3;
    */
   usage?: Usage | undefined;
 
   /**
-   * Who answered; set in the last message only.
+   * Which model answered. Only in the last message.
    *
    * @generated from field: modelgateway.v1.ServedBy served_by = 4;
    */
@@ -229,7 +229,7 @@ export const StreamChatResponseSchema: GenMessage<StreamChatResponse> = /*@__PUR
   messageDesc(file_modelgateway_v1_chat, 4);
 
 /**
- * Who speaks in a conversation.
+ * Author of a message in a conversation.
  *
  * @generated from enum modelgateway.v1.Role
  */
@@ -249,14 +249,14 @@ export enum Role {
   SYSTEM = 1,
 
   /**
-   * The person.
+   * The user.
    *
    * @generated from enum value: ROLE_USER = 2;
    */
   USER = 2,
 
   /**
-   * The model's earlier answers.
+   * The model: its earlier answers.
    *
    * @generated from enum value: ROLE_ASSISTANT = 3;
    */

@@ -15,30 +15,31 @@ export const file_modelgateway_v1_common: GenFile = /*@__PURE__*/
   fileDesc("Chxtb2RlbGdhdGV3YXkvdjEvY29tbW9uLnByb3RvEg9tb2RlbGdhdGV3YXkudjEiXwoHUm91dGluZxISCgpsb2NhbF9vbmx5GAEgASgIEhMKC25vX2ZhbGxiYWNrGAIgASgIEisKCHByaW9yaXR5GAMgASgOMhkubW9kZWxnYXRld2F5LnYxLlByaW9yaXR5IpECCghTZXJ2ZWRCeRINCgVtb2RlbBgBIAEoCRIOCgZlbmdpbmUYAiABKAkSEAoIZmFsbGJhY2sYAyABKAgSOAoPZmFsbGJhY2tfcmVhc29uGAQgASgOMh8ubW9kZWxnYXRld2F5LnYxLkZhbGxiYWNrUmVhc29uEjEKDnF1ZXVlX2R1cmF0aW9uGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjAKDWxvYWRfZHVyYXRpb24YBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SNQoSaW5mZXJlbmNlX2R1cmF0aW9uGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uImYKBVVzYWdlEhoKEnByb21wdF90b2tlbl9jb3VudBgBIAEoBRIhChljYWNoZWRfcHJvbXB0X3Rva2VuX2NvdW50GAIgASgFEh4KFmNvbXBsZXRpb25fdG9rZW5fY291bnQYAyABKAUigQMKD1NhbXBsaW5nT3B0aW9ucxIYCgt0ZW1wZXJhdHVyZRgBIAEoAkgAiAEBEhIKBXRvcF9wGAIgASgCSAGIAQESEgoFdG9wX2sYAyABKAVIAogBARISCgVtaW5fcBgEIAEoAkgDiAEBEhsKDnJlcGVhdF9wZW5hbHR5GAUgASgCSASIAQESHQoQcHJlc2VuY2VfcGVuYWx0eRgGIAEoAkgFiAEBEh4KEWZyZXF1ZW5jeV9wZW5hbHR5GAcgASgCSAaIAQESEQoEc2VlZBgIIAEoDUgHiAEBEhcKCm1heF90b2tlbnMYCSABKAVICIgBARIMCgRzdG9wGAogAygJQg4KDF90ZW1wZXJhdHVyZUIICgZfdG9wX3BCCAoGX3RvcF9rQggKBl9taW5fcEIRCg9fcmVwZWF0X3BlbmFsdHlCEwoRX3ByZXNlbmNlX3BlbmFsdHlCFAoSX2ZyZXF1ZW5jeV9wZW5hbHR5QgcKBV9zZWVkQg0KC19tYXhfdG9rZW5zKnUKCFByaW9yaXR5EhgKFFBSSU9SSVRZX1VOU1BFQ0lGSUVEEAASEAoMUFJJT1JJVFlfTE9XEAESEwoPUFJJT1JJVFlfTk9STUFMEAISEQoNUFJJT1JJVFlfSElHSBADEhUKEVBSSU9SSVRZX0NSSVRJQ0FMEAQq2wMKDkZhbGxiYWNrUmVhc29uEh8KG0ZBTExCQUNLX1JFQVNPTl9VTlNQRUNJRklFRBAAEiYKIkZBTExCQUNLX1JFQVNPTl9NT0RFTF9GSUxFX01JU1NJTkcQARImCiJGQUxMQkFDS19SRUFTT05fTU9ERUxfRklMRV9JTlZBTElEEAISJgoiRkFMTEJBQ0tfUkVBU09OX0VOR0lORV9VTkFWQUlMQUJMRRADEigKJEZBTExCQUNLX1JFQVNPTl9NT0RFTF9FWENFRURTX0JVREdFVBAEEh8KG0ZBTExCQUNLX1JFQVNPTl9NRU1PUllfQlVTWRAFEh4KGkZBTExCQUNLX1JFQVNPTl9RVUVVRV9GVUxMEAYSIgoeRkFMTEJBQ0tfUkVBU09OX0VOR0lORV9DUkFTSEVEEAcSIQodRkFMTEJBQ0tfUkVBU09OX0xPQURfQ09PTERPV04QCBIcChhGQUxMQkFDS19SRUFTT05fREVBRExJTkUQCRIgChxGQUxMQkFDS19SRUFTT05fQlJFQUtFUl9PUEVOEAoSIAocRkFMTEJBQ0tfUkVBU09OX1JBVEVfTElNSVRFRBALEhwKGEZBTExCQUNLX1JFQVNPTl9JTlRFUk5BTBAMKnkKDEZpbmlzaFJlYXNvbhIdChlGSU5JU0hfUkVBU09OX1VOU1BFQ0lGSUVEEAASFgoSRklOSVNIX1JFQVNPTl9TVE9QEAESGAoURklOSVNIX1JFQVNPTl9MRU5HVEgQAhIYChRGSU5JU0hfUkVBU09OX1NBRkVUWRADYgZwcm90bzM", [file_google_protobuf_duration]);
 
 /**
- * How a request may be routed.
+ * Which models may answer a request, and with what priority.
  *
  * @generated from message modelgateway.v1.Routing
  */
 export type Routing = Message<"modelgateway.v1.Routing"> & {
   /**
-   * The request never leaves this machine: cloud models are not tried, even as
-   * a fallback. Default false.
+   * The request must not leave this machine: cloud models are not used, not
+   * even as a fallback. Default false.
    *
    * @generated from field: bool local_only = 1;
    */
   localOnly: boolean;
 
   /**
-   * Only the task's primary model, or the model that the request names, may
-   * answer. Default false.
+   * Only the first model may answer: the one that the request names, or the
+   * task's primary. If it cannot, the request fails. Default false.
    *
    * @generated from field: bool no_fallback = 2;
    */
   noFallback: boolean;
 
   /**
-   * Place in the queue, and which idle models may be evicted for this request:
-   * those of this priority or below. Unset: the model's own priority.
+   * Position in the queue, and which idle models may be evicted for this
+   * request: those of this priority or lower. Default: the model's configured
+   * priority.
    *
    * @generated from field: modelgateway.v1.Priority priority = 3;
    */
@@ -53,7 +54,8 @@ export const RoutingSchema: GenMessage<Routing> = /*@__PURE__*/
   messageDesc(file_modelgateway_v1_common, 0);
 
 /**
- * Who answered and what it cost in time. In streams it is in the last message.
+ * Which model answered, and how long each step took. In a stream only the last
+ * message has it.
  *
  * @generated from message modelgateway.v1.ServedBy
  */
@@ -66,35 +68,37 @@ export type ServedBy = Message<"modelgateway.v1.ServedBy"> & {
   model: string;
 
   /**
-   * Engine that ran it, e.g. "llama".
+   * Engine that ran the model, e.g. "llama".
    *
    * @generated from field: string engine = 2;
    */
   engine: string;
 
   /**
-   * True if another model than the task's primary answered.
+   * True if a fallback answered instead of the first model.
    *
    * @generated from field: bool fallback = 3;
    */
   fallback: boolean;
 
   /**
-   * Why the primary did not answer; unspecified unless `fallback`.
+   * Why the first model did not answer. Unspecified if `fallback` is false.
    *
    * @generated from field: modelgateway.v1.FallbackReason fallback_reason = 4;
    */
   fallbackReason: FallbackReason;
 
   /**
-   * Time from arrival to the start of inference, without the load.
+   * Time from the arrival of the request to the start of inference, without
+   * load_duration.
    *
    * @generated from field: google.protobuf.Duration queue_duration = 5;
    */
   queueDuration?: Duration | undefined;
 
   /**
-   * Time that this request waited for the model to load; zero if it was loaded.
+   * Time that this request waited for the model to load. Zero if the model was
+   * already loaded.
    *
    * @generated from field: google.protobuf.Duration load_duration = 6;
    */
@@ -116,27 +120,28 @@ export const ServedBySchema: GenMessage<ServedBy> = /*@__PURE__*/
   messageDesc(file_modelgateway_v1_common, 1);
 
 /**
- * Tokens read and written by a language model.
+ * Number of tokens that a language model read and generated.
  *
  * @generated from message modelgateway.v1.Usage
  */
 export type Usage = Message<"modelgateway.v1.Usage"> & {
   /**
-   * Tokens of the prompt, chat template included.
+   * Tokens of the prompt, including the chat template.
    *
    * @generated from field: int32 prompt_token_count = 1;
    */
   promptTokenCount: number;
 
   /**
-   * Of those, tokens whose computation was reused from an earlier request.
+   * Tokens of the prompt that were not computed again because an earlier
+   * request had the same beginning.
    *
    * @generated from field: int32 cached_prompt_token_count = 2;
    */
   cachedPromptTokenCount: number;
 
   /**
-   * Tokens generated.
+   * Tokens generated, including those of thinking.
    *
    * @generated from field: int32 completion_token_count = 3;
    */
@@ -151,81 +156,88 @@ export const UsageSchema: GenMessage<Usage> = /*@__PURE__*/
   messageDesc(file_modelgateway_v1_common, 2);
 
 /**
- * How the next token is chosen. Unset fields take the model's configured
- * values, else those of the model's family (Qwen3 without thinking:
- * temperature 0.7, top_p 0.8, top_k 20, presence_penalty 1.5).
+ * How tokens are sampled. A field that is not set takes the value from the
+ * model's configuration, or the recommended value of the model's family
+ * (Qwen3 without thinking: temperature 0.7, top_p 0.8, top_k 20,
+ * presence_penalty 1.5).
  *
  * @generated from message modelgateway.v1.SamplingOptions
  */
 export type SamplingOptions = Message<"modelgateway.v1.SamplingOptions"> & {
   /**
-   * 0 is greedy: always the likeliest token. Range 0 to 2.
+   * Randomness, 0 to 2. 0 always takes the most likely token.
    *
    * @generated from field: optional float temperature = 1;
    */
   temperature?: number | undefined;
 
   /**
-   * Nucleus sampling: the smallest set of tokens whose probabilities add up to
-   * this. Range above 0 to 1; 1 is off.
+   * Nucleus sampling: samples from the smallest set of tokens whose
+   * probabilities add up to this value. Greater than 0, at most 1; 1 turns it
+   * off.
    *
    * @generated from field: optional float top_p = 2;
    */
   topP?: number | undefined;
 
   /**
-   * Only the k likeliest tokens; 0 is off.
+   * Samples from the k most likely tokens only, 0 to 100,000; 0 turns it off.
    *
    * @generated from field: optional int32 top_k = 3;
    */
   topK?: number | undefined;
 
   /**
-   * Only tokens at least this likely relative to the likeliest. Range 0 to 1; 0
-   * is off.
+   * Ignores tokens whose probability is less than this share of the most likely
+   * token's. 0 to 1; 0 turns it off.
    *
    * @generated from field: optional float min_p = 4;
    */
   minP?: number | undefined;
 
   /**
-   * Divides the logits of tokens already seen; 1 is off. Range above 0 to 2.
+   * Divides the logits of tokens that already occurred. Greater than 0, at most
+   * 2; 1 turns it off.
    *
    * @generated from field: optional float repeat_penalty = 5;
    */
   repeatPenalty?: number | undefined;
 
   /**
-   * Subtracted from the logits of tokens already seen. Range -2 to 2; 0 is off.
+   * Subtracted from the logits of tokens that already occurred. -2 to 2; 0
+   * turns it off.
    *
    * @generated from field: optional float presence_penalty = 6;
    */
   presencePenalty?: number | undefined;
 
   /**
-   * Subtracted once per earlier occurrence. Range -2 to 2; 0 is off.
+   * Subtracted from the logits of a token once for each earlier occurrence.
+   * -2 to 2; 0 turns it off.
    *
    * @generated from field: optional float frequency_penalty = 7;
    */
   frequencyPenalty?: number | undefined;
 
   /**
-   * Makes sampling repeatable. Unset: a random seed.
+   * Seed of the random numbers. The same seed gives the same tokens. Default: a
+   * random seed.
    *
    * @generated from field: optional uint32 seed = 8;
    */
   seed?: number | undefined;
 
   /**
-   * Most tokens to generate. Unset: the model's configured limit (512).
+   * Maximum number of tokens to generate, 1 to 131,072. Default: the limit in
+   * the model's configuration, or 512.
    *
    * @generated from field: optional int32 max_tokens = 9;
    */
   maxTokens?: number | undefined;
 
   /**
-   * Generation ends before the first of these strings; none of it is returned.
-   * At most 16, each of 1 to 256 characters.
+   * Generation stops before the first of these strings; the string itself is
+   * not returned. At most 16 strings of 1 to 256 characters.
    *
    * @generated from field: repeated string stop = 10;
    */
@@ -240,28 +252,29 @@ export const SamplingOptionsSchema: GenMessage<SamplingOptions> = /*@__PURE__*/
   messageDesc(file_modelgateway_v1_common, 3);
 
 /**
- * How important a request or a model is: orders queues and protects a resident
- * model from eviction by anything below it.
+ * Importance of a request or a model. Queues are ordered by it, and a loaded
+ * model cannot be evicted for a request of lower priority until its idle
+ * timeout has passed.
  *
  * @generated from enum modelgateway.v1.Priority
  */
 export enum Priority {
   /**
-   * The model's configured priority.
+   * Use the model's configured priority.
    *
    * @generated from enum value: PRIORITY_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
-   * Gives way to everything else, e.g. batch work.
+   * For work that can wait, such as batch jobs.
    *
    * @generated from enum value: PRIORITY_LOW = 1;
    */
   LOW = 1,
 
   /**
-   * Ordinary interactive work.
+   * For ordinary interactive work.
    *
    * @generated from enum value: PRIORITY_NORMAL = 2;
    */
@@ -289,97 +302,101 @@ export const PrioritySchema: GenEnum<Priority> = /*@__PURE__*/
   enumDesc(file_modelgateway_v1_common, 0);
 
 /**
- * Why a task's primary model did not answer.
+ * Why the first model did not answer and a fallback was used.
  *
  * @generated from enum modelgateway.v1.FallbackReason
  */
 export enum FallbackReason {
   /**
-   * The primary model answered.
+   * No fallback was used.
    *
    * @generated from enum value: FALLBACK_REASON_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
-   * Its file is missing.
+   * The model's file does not exist.
    *
    * @generated from enum value: FALLBACK_REASON_MODEL_FILE_MISSING = 1;
    */
   MODEL_FILE_MISSING = 1,
 
   /**
-   * Its file is broken or of an unknown architecture.
+   * The model's file is damaged, or the engine does not support its
+   * architecture.
    *
    * @generated from enum value: FALLBACK_REASON_MODEL_FILE_INVALID = 2;
    */
   MODEL_FILE_INVALID = 2,
 
   /**
-   * Its engine, a library or the device is absent.
+   * The engine, a library, the device or the API key is missing, or the model
+   * does not support the task.
    *
    * @generated from enum value: FALLBACK_REASON_ENGINE_UNAVAILABLE = 3;
    */
   ENGINE_UNAVAILABLE = 3,
 
   /**
-   * It needs more than the whole memory budget.
+   * The model needs more memory than the whole budget.
    *
    * @generated from enum value: FALLBACK_REASON_MODEL_EXCEEDS_BUDGET = 4;
    */
   MODEL_EXCEEDS_BUDGET = 4,
 
   /**
-   * The memory is held by models at work.
+   * Other models that are in use hold the memory.
    *
    * @generated from enum value: FALLBACK_REASON_MEMORY_BUSY = 5;
    */
   MEMORY_BUSY = 5,
 
   /**
-   * Its queue is full.
+   * Too many requests were already waiting for the model.
    *
    * @generated from enum value: FALLBACK_REASON_QUEUE_FULL = 6;
    */
   QUEUE_FULL = 6,
 
   /**
-   * It crashed or hung.
+   * The worker crashed or hung, or the cloud service failed or could not be
+   * reached.
    *
    * @generated from enum value: FALLBACK_REASON_ENGINE_CRASHED = 7;
    */
   ENGINE_CRASHED = 7,
 
   /**
-   * It failed to load a moment ago.
+   * The model failed to load shortly before, and is in cooldown.
    *
    * @generated from enum value: FALLBACK_REASON_LOAD_COOLDOWN = 8;
    */
   LOAD_COOLDOWN = 8,
 
   /**
-   * It could not meet the deadline.
+   * The model could not answer before the deadline.
    *
    * @generated from enum value: FALLBACK_REASON_DEADLINE = 9;
    */
   DEADLINE = 9,
 
   /**
-   * Its circuit breaker is open: it failed several requests in a row.
+   * The model's circuit breaker is open, because several requests in a row
+   * failed.
    *
    * @generated from enum value: FALLBACK_REASON_BREAKER_OPEN = 10;
    */
   BREAKER_OPEN = 10,
 
   /**
-   * Its quota is used up (cloud models).
+   * The quota of the cloud model is used up.
    *
    * @generated from enum value: FALLBACK_REASON_RATE_LIMITED = 11;
    */
   RATE_LIMITED = 11,
 
   /**
-   * It failed by a fault of its own.
+   * An internal error of the model or its engine.
    *
    * @generated from enum value: FALLBACK_REASON_INTERNAL = 12;
    */
@@ -393,34 +410,34 @@ export const FallbackReasonSchema: GenEnum<FallbackReason> = /*@__PURE__*/
   enumDesc(file_modelgateway_v1_common, 1);
 
 /**
- * Why a language model stopped.
+ * Why a language model stopped generating.
  *
  * @generated from enum modelgateway.v1.FinishReason
  */
 export enum FinishReason {
   /**
-   * Not finished.
+   * Generation has not ended.
    *
    * @generated from enum value: FINISH_REASON_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
-   * It ended its turn, or produced a stop string.
+   * The model ended its answer, or generated one of the stop strings.
    *
    * @generated from enum value: FINISH_REASON_STOP = 1;
    */
   STOP = 1,
 
   /**
-   * It reached max_tokens or the end of the context window.
+   * The answer reached max_tokens or the end of the context window.
    *
    * @generated from enum value: FINISH_REASON_LENGTH = 2;
    */
   LENGTH = 2,
 
   /**
-   * A safety filter stopped it (cloud models only).
+   * A safety filter stopped the answer (cloud models only).
    *
    * @generated from enum value: FINISH_REASON_SAFETY = 3;
    */

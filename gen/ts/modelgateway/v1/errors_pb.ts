@@ -12,23 +12,23 @@ export const file_modelgateway_v1_errors: GenFile = /*@__PURE__*/
   fileDesc("Chxtb2RlbGdhdGV3YXkvdjEvZXJyb3JzLnByb3RvEg9tb2RlbGdhdGV3YXkudjEquQUKC0Vycm9yUmVhc29uEhwKGEVSUk9SX1JFQVNPTl9VTlNQRUNJRklFRBAAEiAKHEVSUk9SX1JFQVNPTl9JTlZBTElEX1JFUVVFU1QQARIhCh1FUlJPUl9SRUFTT05fQ09ORklHX05PVF9GSVJTVBACEiEKHUVSUk9SX1JFQVNPTl9BVURJT19VTlJFQURBQkxFEAMSIAocRVJST1JfUkVBU09OX01PREVMX05PVF9GT1VORBAEEh0KGUVSUk9SX1JFQVNPTl9UQVNLX1VOS05PV04QBRIlCiFFUlJPUl9SRUFTT05fTU9ERUxfRVhDRUVEU19CVURHRVQQBhIjCh9FUlJPUl9SRUFTT05fTU9ERUxfRklMRV9NSVNTSU5HEAcSIwofRVJST1JfUkVBU09OX01PREVMX0ZJTEVfSU5WQUxJRBAIEiMKH0VSUk9SX1JFQVNPTl9FTkdJTkVfVU5BVkFJTEFCTEUQCRIcChhFUlJPUl9SRUFTT05fTUVNT1JZX0JVU1kQChIbChdFUlJPUl9SRUFTT05fUVVFVUVfRlVMTBALEh0KGUVSUk9SX1JFQVNPTl9SQVRFX0xJTUlURUQQDBIfChtFUlJPUl9SRUFTT05fRU5HSU5FX0NSQVNIRUQQDRIeChpFUlJPUl9SRUFTT05fTE9BRF9DT09MRE9XThAOEhkKFUVSUk9SX1JFQVNPTl9EUkFJTklORxAPEiIKHkVSUk9SX1JFQVNPTl9ERUFETElORV9FWENFRURFRBAQEiAKHEVSUk9SX1JFQVNPTl9VTkFVVEhFTlRJQ0FURUQQERIaChZFUlJPUl9SRUFTT05fRk9SQklEREVOEBISGQoVRVJST1JfUkVBU09OX0lOVEVSTkFMEBMSGgoWRVJST1JfUkVBU09OX0NBTkNFTExFRBAUYgZwcm90bzM");
 
 /**
- * Why a call failed. The name without its prefix is the `reason` of the
- * google.rpc.ErrorInfo (domain "modelgateway") that every error carries; where
- * a retry helps the error also carries google.rpc.RetryInfo, and over HTTP a
- * Retry-After header.
+ * Why a call failed. Every error carries a google.rpc.ErrorInfo (domain
+ * "modelgateway") whose `reason` is one of these names without the prefix
+ * ERROR_REASON_. If a retry can help, the error also carries
+ * google.rpc.RetryInfo, and over HTTP a Retry-After header.
  *
  * @generated from enum modelgateway.v1.ErrorReason
  */
 export enum ErrorReason {
   /**
-   * Never sent: a server that knows no better answers INTERNAL.
+   * Never sent. An error without a known reason is INTERNAL.
    *
    * @generated from enum value: ERROR_REASON_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
-   * A field breaks its rule, or the prompt does not fit the context window
+   * A field is invalid, or the prompt does not fit into the context window
    * (INVALID_ARGUMENT, HTTP 400).
    *
    * @generated from enum value: ERROR_REASON_INVALID_REQUEST = 1;
@@ -36,28 +36,29 @@ export enum ErrorReason {
   INVALID_REQUEST = 1,
 
   /**
-   * A stream's first message carried no config (INVALID_ARGUMENT, HTTP 400).
+   * The first message of a stream has no config (INVALID_ARGUMENT, HTTP 400).
    *
    * @generated from enum value: ERROR_REASON_CONFIG_NOT_FIRST = 2;
    */
   CONFIG_NOT_FIRST = 2,
 
   /**
-   * The audio is of no known format, or broken (INVALID_ARGUMENT, HTTP 400).
+   * The audio format is not supported, or the audio is damaged
+   * (INVALID_ARGUMENT, HTTP 400).
    *
    * @generated from enum value: ERROR_REASON_AUDIO_UNREADABLE = 3;
    */
   AUDIO_UNREADABLE = 3,
 
   /**
-   * No model of that name is configured (NOT_FOUND, HTTP 404).
+   * The configuration has no model of that name (NOT_FOUND, HTTP 404).
    *
    * @generated from enum value: ERROR_REASON_MODEL_NOT_FOUND = 4;
    */
   MODEL_NOT_FOUND = 4,
 
   /**
-   * No route for that task type (NOT_FOUND, HTTP 404).
+   * The configuration has no such task (NOT_FOUND, HTTP 404).
    *
    * @generated from enum value: ERROR_REASON_TASK_UNKNOWN = 5;
    */
@@ -72,30 +73,32 @@ export enum ErrorReason {
   MODEL_EXCEEDS_BUDGET = 6,
 
   /**
-   * The model's file is not there (FAILED_PRECONDITION, HTTP 400).
+   * The model's file does not exist (FAILED_PRECONDITION, HTTP 400).
    *
    * @generated from enum value: ERROR_REASON_MODEL_FILE_MISSING = 7;
    */
   MODEL_FILE_MISSING = 7,
 
   /**
-   * The model's file cannot be read, is corrupt, truncated or of an
-   * architecture that the engine does not know (FAILED_PRECONDITION, HTTP 400).
+   * The model's file cannot be read, is damaged or incomplete, or has an
+   * architecture that the engine does not support
+   * (FAILED_PRECONDITION, HTTP 400).
    *
    * @generated from enum value: ERROR_REASON_MODEL_FILE_INVALID = 8;
    */
   MODEL_FILE_INVALID = 8,
 
   /**
-   * The engine's program, a library or the device it was told to use is
-   * absent, or the model cannot do this task (FAILED_PRECONDITION, HTTP 400).
+   * The engine's program, a library, the configured device or an API key is
+   * missing, or the model does not support this task
+   * (FAILED_PRECONDITION, HTTP 400).
    *
    * @generated from enum value: ERROR_REASON_ENGINE_UNAVAILABLE = 9;
    */
   ENGINE_UNAVAILABLE = 9,
 
   /**
-   * The memory is held by models at work; retry
+   * Other models that are in use hold the memory; retry
    * (RESOURCE_EXHAUSTED, HTTP 429).
    *
    * @generated from enum value: ERROR_REASON_MEMORY_BUSY = 10;
@@ -103,7 +106,7 @@ export enum ErrorReason {
   MEMORY_BUSY = 10,
 
   /**
-   * Too many requests wait for this model; retry
+   * Too many requests are waiting for this model; retry
    * (RESOURCE_EXHAUSTED, HTTP 429).
    *
    * @generated from enum value: ERROR_REASON_QUEUE_FULL = 11;
@@ -111,7 +114,7 @@ export enum ErrorReason {
   QUEUE_FULL = 11,
 
   /**
-   * The caller sends more than its share, or the quota of a cloud model is used
+   * The caller sends too many requests, or the quota of a cloud model is used
    * up; retry (RESOURCE_EXHAUSTED, HTTP 429).
    *
    * @generated from enum value: ERROR_REASON_RATE_LIMITED = 12;
@@ -119,7 +122,7 @@ export enum ErrorReason {
   RATE_LIMITED = 12,
 
   /**
-   * The worker process died or stopped making progress; the next request
+   * The worker process crashed or stopped making progress; the next request
    * starts a new one (UNAVAILABLE, HTTP 503).
    *
    * @generated from enum value: ERROR_REASON_ENGINE_CRASHED = 13;
@@ -127,9 +130,9 @@ export enum ErrorReason {
   ENGINE_CRASHED = 13,
 
   /**
-   * The model failed to load, or failed several requests in a row, a moment ago
-   * and is not tried again yet (UNAVAILABLE, HTTP 503). The metadata names the
-   * cause.
+   * The model is in cooldown, because a load or several requests in a row
+   * failed shortly before (UNAVAILABLE, HTTP 503). `cause` in the metadata is
+   * the reason of that failure.
    *
    * @generated from enum value: ERROR_REASON_LOAD_COOLDOWN = 14;
    */
@@ -143,7 +146,7 @@ export enum ErrorReason {
   DRAINING = 15,
 
   /**
-   * The deadline passed, or could not be met and was not tried
+   * The deadline passed, or the server expects that it cannot be met
    * (DEADLINE_EXCEEDED, HTTP 504).
    *
    * @generated from enum value: ERROR_REASON_DEADLINE_EXCEEDED = 16;
@@ -151,21 +154,21 @@ export enum ErrorReason {
   DEADLINE_EXCEEDED = 16,
 
   /**
-   * No valid credentials (UNAUTHENTICATED, HTTP 401).
+   * The request has no valid credentials (UNAUTHENTICATED, HTTP 401).
    *
    * @generated from enum value: ERROR_REASON_UNAUTHENTICATED = 17;
    */
   UNAUTHENTICATED = 17,
 
   /**
-   * The credentials do not allow this (PERMISSION_DENIED, HTTP 403).
+   * The caller is not allowed to do this (PERMISSION_DENIED, HTTP 403).
    *
    * @generated from enum value: ERROR_REASON_FORBIDDEN = 18;
    */
   FORBIDDEN = 18,
 
   /**
-   * A fault of the server's own (INTERNAL, HTTP 500).
+   * An internal error; the server's log has the details (INTERNAL, HTTP 500).
    *
    * @generated from enum value: ERROR_REASON_INTERNAL = 19;
    */

@@ -19,56 +19,56 @@ export const file_modelgateway_v1_model: GenFile = /*@__PURE__*/
   fileDesc("Chttb2RlbGdhdGV3YXkvdjEvbW9kZWwucHJvdG8SD21vZGVsZ2F0ZXdheS52MSKwAQoLTW9kZWxNZW1vcnkSFgoOZGVjbGFyZWRfYnl0ZXMYASABKAMSFwoPZXN0aW1hdGVkX2J5dGVzGAIgASgDEhUKDWxlYXJuZWRfYnl0ZXMYAyABKAMSFgoOcmVzZXJ2ZWRfYnl0ZXMYBCABKAMSFgoObWVhc3VyZWRfYnl0ZXMYBSABKAMSEgoKcGVha19ieXRlcxgGIAEoAxIVCg1jaGFyZ2VkX2J5dGVzGAcgASgDIosBCghFdmljdGlvbhIvCgZyZWFzb24YASABKA4yHy5tb2RlbGdhdGV3YXkudjEuRXZpY3Rpb25SZWFzb24SKAoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMcmVxdWVzdGVkX2J5GAMgASgJEg4KBmRldGFpbBgEIAEoCSLBAQoLTG9hZEZhaWx1cmUSLAoGcmVhc29uGAEgASgOMhwubW9kZWxnYXRld2F5LnYxLkVycm9yUmVhc29uEg8KB21lc3NhZ2UYAiABKAkSKAoEdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKcmV0cnlfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGQoRY29uc2VjdXRpdmVfY291bnQYBSABKAUixQEKB0JyZWFrZXISLAoFc3RhdGUYASABKA4yHS5tb2RlbGdhdGV3YXkudjEuQnJlYWtlclN0YXRlEiEKGWNvbnNlY3V0aXZlX2ZhaWx1cmVfY291bnQYAiABKAUSOQoTbGFzdF9mYWlsdXJlX3JlYXNvbhgDIAEoDjIcLm1vZGVsZ2F0ZXdheS52MS5FcnJvclJlYXNvbhIuCgpyZXRyeV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKaBgoFTW9kZWwSDAoEbmFtZRgBIAEoCRIOCgZlbmdpbmUYAiABKAkSDQoFdGFza3MYAyADKAkSKgoFc3RhdGUYBCABKA4yGy5tb2RlbGdhdGV3YXkudjEuTW9kZWxTdGF0ZRIVCg1sb2FkX3Byb2dyZXNzGAUgASgCEjkKFmV4cGVjdGVkX2xvYWRfZHVyYXRpb24YBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLAoGbWVtb3J5GAcgASgLMhwubW9kZWxnYXRld2F5LnYxLk1vZGVsTWVtb3J5EisKCHByaW9yaXR5GAggASgOMhkubW9kZWxnYXRld2F5LnYxLlByaW9yaXR5Eg4KBnBpbm5lZBgJIAEoCBIvCgxpZGxlX3RpbWVvdXQYCiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMQoOaWRsZV9yZW1haW5pbmcYCyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFAoMYWN0aXZlX2NvdW50GAwgASgFEhQKDHF1ZXVlZF9jb3VudBgNIAEoBRIVCg1yZXF1ZXN0X2NvdW50GA4gASgDEhMKC2Vycm9yX2NvdW50GA8gASgDEjIKD2F2ZXJhZ2VfbGF0ZW5jeRgQIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIyCg5sYXN0X3VzZWRfdGltZRgRIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKbG9hZF9jb3VudBgSIAEoAxIwCg1sYXN0X2V2aWN0aW9uGBMgASgLMhkubW9kZWxnYXRld2F5LnYxLkV2aWN0aW9uEi0KB2ZhaWx1cmUYFCABKAsyHC5tb2RlbGdhdGV3YXkudjEuTG9hZEZhaWx1cmUSFQoNZXZpY3Rpb25fcmFuaxgVIAEoBRISCgp3b3JrZXJfcGlkGBYgASgFEgwKBG5vdGUYFyABKAkSKQoHYnJlYWtlchgYIAEoCzIYLm1vZGVsZ2F0ZXdheS52MS5CcmVha2VyKqUBCgpNb2RlbFN0YXRlEhsKF01PREVMX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUTU9ERUxfU1RBVEVfVU5MT0FERUQQARIXChNNT0RFTF9TVEFURV9MT0FESU5HEAISFQoRTU9ERUxfU1RBVEVfUkVBRFkQAxIYChRNT0RFTF9TVEFURV9EUkFJTklORxAEEhYKEk1PREVMX1NUQVRFX0ZBSUxFRBAFKv4BCg5FdmljdGlvblJlYXNvbhIfChtFVklDVElPTl9SRUFTT05fVU5TUEVDSUZJRUQQABIYChRFVklDVElPTl9SRUFTT05fSURMRRABEhwKGEVWSUNUSU9OX1JFQVNPTl9QUkVTU1VSRRACEh8KG0VWSUNUSU9OX1JFQVNPTl9PVkVSX0JVREdFVBADEh0KGUVWSUNUSU9OX1JFQVNPTl9SRVFVRVNURUQQBBIbChdFVklDVElPTl9SRUFTT05fQ1JBU0hFRBAFEhgKFEVWSUNUSU9OX1JFQVNPTl9IVU5HEAYSHAoYRVZJQ1RJT05fUkVBU09OX1NIVVRET1dOEAcqfAoMQnJlYWtlclN0YXRlEh0KGUJSRUFLRVJfU1RBVEVfVU5TUEVDSUZJRUQQABIYChRCUkVBS0VSX1NUQVRFX0NMT1NFRBABEhYKEkJSRUFLRVJfU1RBVEVfT1BFThACEhsKF0JSRUFLRVJfU1RBVEVfSEFMRl9PUEVOEANiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_modelgateway_v1_common, file_modelgateway_v1_errors]);
 
 /**
- * What a model holds, in bytes; 0 where not known.
+ * Memory of a model in bytes. A size that is not known is 0.
  *
  * @generated from message modelgateway.v1.ModelMemory
  */
 export type ModelMemory = Message<"modelgateway.v1.ModelMemory"> & {
   /**
-   * Size in the configuration.
+   * Size that the configuration declares (memory_mb).
    *
    * @generated from field: int64 declared_bytes = 1;
    */
   declaredBytes: bigint;
 
   /**
-   * Size computed from the file and the settings.
+   * Size estimated from the model's file and settings.
    *
    * @generated from field: int64 estimated_bytes = 2;
    */
   estimatedBytes: bigint;
 
   /**
-   * Peak seen in earlier runs with the same file and settings.
+   * Highest measurement of earlier runs with the same file and settings.
    *
    * @generated from field: int64 learned_bytes = 3;
    */
   learnedBytes: bigint;
 
   /**
-   * What the next load reserves, or the current one did.
+   * Bytes that the current load reserved, or that the next one will reserve.
    *
    * @generated from field: int64 reserved_bytes = 4;
    */
   reservedBytes: bigint;
 
   /**
-   * Proportional set size of its process at the last sample.
+   * Proportional set size of the worker process at the last measurement.
    *
    * @generated from field: int64 measured_bytes = 5;
    */
   measuredBytes: bigint;
 
   /**
-   * Highest sample of the current process.
+   * Highest measurement of the current worker process.
    *
    * @generated from field: int64 peak_bytes = 6;
    */
   peakBytes: bigint;
 
   /**
-   * What counts against the budget now: max(reserved, measured) while a
-   * process exists.
+   * Bytes that count against the budget now: max(reserved, measured) while a
+   * worker process exists, otherwise 0.
    *
    * @generated from field: int64 charged_bytes = 7;
    */
@@ -89,7 +89,7 @@ export const ModelMemorySchema: GenMessage<ModelMemory> = /*@__PURE__*/
  */
 export type Eviction = Message<"modelgateway.v1.Eviction"> & {
   /**
-   * Why.
+   * Why the model was unloaded.
    *
    * @generated from field: modelgateway.v1.EvictionReason reason = 1;
    */
@@ -103,14 +103,14 @@ export type Eviction = Message<"modelgateway.v1.Eviction"> & {
   time?: Timestamp | undefined;
 
   /**
-   * For PRESSURE: the model that needed the memory.
+   * The model that needed the memory. Only for EVICTION_REASON_PRESSURE.
    *
    * @generated from field: string requested_by = 3;
    */
   requestedBy: string;
 
   /**
-   * One sentence for people.
+   * One sentence for an operator.
    *
    * @generated from field: string detail = 4;
    */
@@ -125,41 +125,41 @@ export const EvictionSchema: GenMessage<Eviction> = /*@__PURE__*/
   messageDesc(file_modelgateway_v1_model, 1);
 
 /**
- * Why a model is FAILED.
+ * Why a model is in the state FAILED.
  *
  * @generated from message modelgateway.v1.LoadFailure
  */
 export type LoadFailure = Message<"modelgateway.v1.LoadFailure"> & {
   /**
-   * The typed cause.
+   * Why the load failed.
    *
    * @generated from field: modelgateway.v1.ErrorReason reason = 1;
    */
   reason: ErrorReason;
 
   /**
-   * The message, with the remedy.
+   * The error message, which says what to do.
    *
    * @generated from field: string message = 2;
    */
   message: string;
 
   /**
-   * When it happened.
+   * When the load failed.
    *
    * @generated from field: google.protobuf.Timestamp time = 3;
    */
   time?: Timestamp | undefined;
 
   /**
-   * When the next request may try again.
+   * When the cooldown ends and a request may load the model again.
    *
    * @generated from field: google.protobuf.Timestamp retry_time = 4;
    */
   retryTime?: Timestamp | undefined;
 
   /**
-   * Failures in a row; the cool-down doubles with each.
+   * Number of failed loads in a row. The cooldown doubles with each.
    *
    * @generated from field: int32 consecutive_count = 5;
    */
@@ -174,34 +174,35 @@ export const LoadFailureSchema: GenMessage<LoadFailure> = /*@__PURE__*/
   messageDesc(file_modelgateway_v1_model, 2);
 
 /**
- * A model's circuit breaker.
+ * A model's circuit breaker. It stops requests to a model that failed several
+ * times in a row.
  *
  * @generated from message modelgateway.v1.Breaker
  */
 export type Breaker = Message<"modelgateway.v1.Breaker"> & {
   /**
-   * Whether requests reach the model.
+   * Whether requests are sent to the model.
    *
    * @generated from field: modelgateway.v1.BreakerState state = 1;
    */
   state: BreakerState;
 
   /**
-   * Failed requests in a row.
+   * Number of failed requests in a row.
    *
    * @generated from field: int32 consecutive_failure_count = 2;
    */
   consecutiveFailureCount: number;
 
   /**
-   * Why the last of them failed; unset if none did.
+   * Why the last of them failed. Unspecified if none failed.
    *
    * @generated from field: modelgateway.v1.ErrorReason last_failure_reason = 3;
    */
   lastFailureReason: ErrorReason;
 
   /**
-   * When the next request may try again; set while OPEN.
+   * When the model is tried again. Only set in BREAKER_STATE_OPEN.
    *
    * @generated from field: google.protobuf.Timestamp retry_time = 4;
    */
@@ -216,7 +217,7 @@ export const BreakerSchema: GenMessage<Breaker> = /*@__PURE__*/
   messageDesc(file_modelgateway_v1_model, 3);
 
 /**
- * Everything known about a model.
+ * A configured model and its current state.
  *
  * @generated from message modelgateway.v1.Model
  */
@@ -229,42 +230,43 @@ export type Model = Message<"modelgateway.v1.Model"> & {
   name: string;
 
   /**
-   * Engine that runs it.
+   * Engine that runs the model.
    *
    * @generated from field: string engine = 2;
    */
   engine: string;
 
   /**
-   * Task types that it can do.
+   * Tasks that the model supports.
    *
    * @generated from field: repeated string tasks = 3;
    */
   tasks: string[];
 
   /**
-   * Where it is in its life.
+   * Current state.
    *
    * @generated from field: modelgateway.v1.ModelState state = 4;
    */
   state: ModelState;
 
   /**
-   * Share of the load that is done, 0 to 1, while LOADING.
+   * Progress of the load, 0 to 1. Only set in MODEL_STATE_LOADING.
    *
    * @generated from field: float load_progress = 5;
    */
   loadProgress: number;
 
   /**
-   * Learned time of a load; unset before the first.
+   * Expected duration of a load, learned from earlier loads. Unset before the
+   * first load.
    *
    * @generated from field: google.protobuf.Duration expected_load_duration = 6;
    */
   expectedLoadDuration?: Duration | undefined;
 
   /**
-   * Bytes.
+   * Memory of the model.
    *
    * @generated from field: modelgateway.v1.ModelMemory memory = 7;
    */
@@ -278,112 +280,115 @@ export type Model = Message<"modelgateway.v1.Model"> & {
   priority: Priority;
 
   /**
-   * Never unloaded while idle, nor under pressure.
+   * True if an operator pinned the model: it is then never unloaded because it
+   * is idle or because another model needs memory.
    *
    * @generated from field: bool pinned = 9;
    */
   pinned: boolean;
 
   /**
-   * Unused for this long, it goes.
+   * The model is unloaded after it was not used for this long.
    *
    * @generated from field: google.protobuf.Duration idle_timeout = 10;
    */
   idleTimeout?: Duration | undefined;
 
   /**
-   * Time left of it; unset while it works or is not loaded.
+   * Time until the idle timeout. Unset while the model serves requests or is
+   * not loaded.
    *
    * @generated from field: google.protobuf.Duration idle_remaining = 11;
    */
   idleRemaining?: Duration | undefined;
 
   /**
-   * Requests at work.
+   * Number of requests that the model is serving.
    *
    * @generated from field: int32 active_count = 12;
    */
   activeCount: number;
 
   /**
-   * Requests waiting.
+   * Number of requests that wait for the model.
    *
    * @generated from field: int32 queued_count = 13;
    */
   queuedCount: number;
 
   /**
-   * Requests ended since the server started.
+   * Number of requests that ended since the server started.
    *
    * @generated from field: int64 request_count = 14;
    */
   requestCount: bigint;
 
   /**
-   * Of those, failed ones.
+   * How many of them failed.
    *
    * @generated from field: int64 error_count = 15;
    */
   errorCount: bigint;
 
   /**
-   * Mean time of a request, queue and load included.
+   * Mean duration of a request, including queue and load.
    *
    * @generated from field: google.protobuf.Duration average_latency = 16;
    */
   averageLatency?: Duration | undefined;
 
   /**
-   * Last use.
+   * When the model was last used.
    *
    * @generated from field: google.protobuf.Timestamp last_used_time = 17;
    */
   lastUsedTime?: Timestamp | undefined;
 
   /**
-   * Loads that succeeded since the server started.
+   * Number of successful loads since the server started.
    *
    * @generated from field: int64 load_count = 18;
    */
   loadCount: bigint;
 
   /**
-   * The last unload; unset before the first.
+   * The last time the model was unloaded. Unset if it never was.
    *
    * @generated from field: modelgateway.v1.Eviction last_eviction = 19;
    */
   lastEviction?: Eviction | undefined;
 
   /**
-   * Why it is FAILED; unset otherwise.
+   * Why the state is MODEL_STATE_FAILED. Unset in other states.
    *
    * @generated from field: modelgateway.v1.LoadFailure failure = 20;
    */
   failure?: LoadFailure | undefined;
 
   /**
-   * Place in the order of eviction, from 1; 0 if it is not evictable now.
+   * Position in the order of eviction, starting at 1. 0 if the model cannot be
+   * evicted now.
    *
    * @generated from field: int32 eviction_rank = 21;
    */
   evictionRank: number;
 
   /**
-   * Process id of its worker; 0 without one.
+   * Process id of the worker. 0 if there is none.
    *
    * @generated from field: int32 worker_pid = 22;
    */
   workerPid: number;
 
   /**
-   * What the operator should know about this model, e.g. that it is a starter.
+   * A note for the operator, e.g. that this is a starter model.
    *
    * @generated from field: string note = 23;
    */
   note: string;
 
   /**
-   * Its circuit breaker.
+   * Circuit breaker of the model.
    *
    * @generated from field: modelgateway.v1.Breaker breaker = 24;
    */
@@ -398,48 +403,49 @@ export const ModelSchema: GenMessage<Model> = /*@__PURE__*/
   messageDesc(file_modelgateway_v1_model, 4);
 
 /**
- * Where a model is in its life.
+ * State of a model.
  *
  * @generated from enum modelgateway.v1.ModelState
  */
 export enum ModelState {
   /**
-   * Not known.
+   * Unknown.
    *
    * @generated from enum value: MODEL_STATE_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
-   * No process, no memory. The first request loads it.
+   * Not loaded: no process and no memory. The first request loads the model.
    *
    * @generated from enum value: MODEL_STATE_UNLOADED = 1;
    */
   UNLOADED = 1,
 
   /**
-   * Its worker is starting or reading the file.
+   * The worker process is starting or reading the file.
    *
    * @generated from enum value: MODEL_STATE_LOADING = 2;
    */
   LOADING = 2,
 
   /**
-   * Answers requests.
+   * The model answers requests.
    *
    * @generated from enum value: MODEL_STATE_READY = 3;
    */
   READY = 3,
 
   /**
-   * Finishing its requests before it goes; new ones wait for the reload.
+   * The model finishes its current requests and is then unloaded. New requests
+   * wait until it is loaded again.
    *
    * @generated from enum value: MODEL_STATE_DRAINING = 4;
    */
   DRAINING = 4,
 
   /**
-   * Failed to load; requests fail until the cool-down ends.
+   * The load failed. Requests fail until the cooldown ends.
    *
    * @generated from enum value: MODEL_STATE_FAILED = 5;
    */
@@ -459,14 +465,14 @@ export const ModelStateSchema: GenEnum<ModelState> = /*@__PURE__*/
  */
 export enum EvictionReason {
   /**
-   * It was not.
+   * The model was not unloaded.
    *
    * @generated from enum value: EVICTION_REASON_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
-   * Unused for its idle timeout.
+   * It was not used for its idle timeout.
    *
    * @generated from enum value: EVICTION_REASON_IDLE = 1;
    */
@@ -480,35 +486,35 @@ export enum EvictionReason {
   PRESSURE = 2,
 
   /**
-   * Measured memory went over the budget.
+   * Measured memory exceeded the budget.
    *
    * @generated from enum value: EVICTION_REASON_OVER_BUDGET = 3;
    */
   OVER_BUDGET = 3,
 
   /**
-   * An administrator asked for it.
+   * An operator requested it.
    *
    * @generated from enum value: EVICTION_REASON_REQUESTED = 4;
    */
   REQUESTED = 4,
 
   /**
-   * The process died.
+   * Its process crashed.
    *
    * @generated from enum value: EVICTION_REASON_CRASHED = 5;
    */
   CRASHED = 5,
 
   /**
-   * The process made no progress.
+   * Its process stopped making progress.
    *
    * @generated from enum value: EVICTION_REASON_HUNG = 6;
    */
   HUNG = 6,
 
   /**
-   * The server is shutting down.
+   * The server shut down.
    *
    * @generated from enum value: EVICTION_REASON_SHUTDOWN = 7;
    */
@@ -522,34 +528,34 @@ export const EvictionReasonSchema: GenEnum<EvictionReason> = /*@__PURE__*/
   enumDesc(file_modelgateway_v1_model, 1);
 
 /**
- * Whether requests reach a model that failed several times in a row.
+ * State of a model's circuit breaker.
  *
  * @generated from enum modelgateway.v1.BreakerState
  */
 export enum BreakerState {
   /**
-   * Not known.
+   * Unknown.
    *
    * @generated from enum value: BREAKER_STATE_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
-   * They do.
+   * Requests are sent to the model.
    *
    * @generated from enum value: BREAKER_STATE_CLOSED = 1;
    */
   CLOSED = 1,
 
   /**
-   * They do not, until the retry time.
+   * No requests are sent to the model until the retry time.
    *
    * @generated from enum value: BREAKER_STATE_OPEN = 2;
    */
   OPEN = 2,
 
   /**
-   * One does, to find out whether the model answers again.
+   * One request is sent to the model to test whether it works again.
    *
    * @generated from enum value: BREAKER_STATE_HALF_OPEN = 3;
    */

@@ -19,20 +19,20 @@ export const file_modelgateway_v1_pronunciation: GenFile = /*@__PURE__*/
   fileDesc("CiNtb2RlbGdhdGV3YXkvdjEvcHJvbnVuY2lhdGlvbi5wcm90bxIPbW9kZWxnYXRld2F5LnYxIqUBChRQcm9udW5jaWF0aW9uUmVxdWVzdBIsCgZmb3JtYXQYASABKAsyHC5tb2RlbGdhdGV3YXkudjEuQXVkaW9Gb3JtYXQSDQoFYXVkaW8YAiABKAwSFgoOcmVmZXJlbmNlX3RleHQYAyABKAkSDQoFbW9kZWwYBCABKAkSKQoHcm91dGluZxgFIAEoCzIYLm1vZGVsZ2F0ZXdheS52MS5Sb3V0aW5nIpABCg5Qcm9ub3VuY2VkVW5pdBIOCgZzeW1ib2wYASABKAkSDQoFc2NvcmUYAiABKAISKAoFc3RhcnQYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJgoDZW5kGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg0KBWhlYXJkGAUgASgJIuwBCg5Qcm9ub3VuY2VkV29yZBIMCgR0ZXh0GAEgASgJEg0KBXNjb3JlGAIgASgCEigKBXN0YXJ0GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiYKA2VuZBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI7CgplcnJvcl90eXBlGAUgASgOMicubW9kZWxnYXRld2F5LnYxLlByb251bmNpYXRpb25FcnJvclR5cGUSLgoFdW5pdHMYBiADKAsyHy5tb2RlbGdhdGV3YXkudjEuUHJvbm91bmNlZFVuaXQizwIKFVByb251bmNpYXRpb25SZXNwb25zZRIVCg1vdmVyYWxsX3Njb3JlGAEgASgCEhYKDmFjY3VyYWN5X3Njb3JlGAIgASgCEhUKDWZsdWVuY3lfc2NvcmUYAyABKAISGgoSY29tcGxldGVuZXNzX3Njb3JlGAQgASgCEi4KBXdvcmRzGAUgAygLMh8ubW9kZWxnYXRld2F5LnYxLlByb25vdW5jZWRXb3JkEjAKBHVuaXQYBiABKA4yIi5tb2RlbGdhdGV3YXkudjEuUHJvbnVuY2lhdGlvblVuaXQSEQoJZXN0aW1hdGVkGAcgASgIEiwKCXNlcnZlZF9ieRgIIAEoCzIZLm1vZGVsZ2F0ZXdheS52MS5TZXJ2ZWRCeRIxCg5hdWRpb19kdXJhdGlvbhgJIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbirjAQoWUHJvbnVuY2lhdGlvbkVycm9yVHlwZRIoCiRQUk9OVU5DSUFUSU9OX0VSUk9SX1RZUEVfVU5TUEVDSUZJRUQQABIhCh1QUk9OVU5DSUFUSU9OX0VSUk9SX1RZUEVfTk9ORRABEi0KKVBST05VTkNJQVRJT05fRVJST1JfVFlQRV9NSVNQUk9OVU5DSUFUSU9OEAISJQohUFJPTlVOQ0lBVElPTl9FUlJPUl9UWVBFX09NSVNTSU9OEAMSJgoiUFJPTlVOQ0lBVElPTl9FUlJPUl9UWVBFX0lOU0VSVElPThAEKnYKEVByb251bmNpYXRpb25Vbml0EiIKHlBST05VTkNJQVRJT05fVU5JVF9VTlNQRUNJRklFRBAAEh0KGVBST05VTkNJQVRJT05fVU5JVF9MRVRURVIQARIeChpQUk9OVU5DSUFUSU9OX1VOSVRfUEhPTkVNRRACYgZwcm90bzM", [file_google_protobuf_duration, file_modelgateway_v1_common, file_modelgateway_v1_transcription]);
 
 /**
- * A clip of someone reading a text.
+ * A recording of someone reading a text aloud.
  *
  * @generated from message modelgateway.v1.PronunciationRequest
  */
 export type PronunciationRequest = Message<"modelgateway.v1.PronunciationRequest"> & {
   /**
-   * What the audio bytes are.
+   * Format of the audio.
    *
    * @generated from field: modelgateway.v1.AudioFormat format = 1;
    */
   format?: AudioFormat | undefined;
 
   /**
-   * The clip, 1 byte to 64 MiB.
+   * The recording, 1 byte to 64 MiB.
    *
    * @generated from field: bytes audio = 2;
    */
@@ -46,14 +46,14 @@ export type PronunciationRequest = Message<"modelgateway.v1.PronunciationRequest
   referenceText: string;
 
   /**
-   * Model to ask. Empty: the one that the task "pronunciation" is routed to.
+   * Model to use. Default: the model of the task "pronunciation".
    *
    * @generated from field: string model = 4;
    */
   model: string;
 
   /**
-   * How the request may be routed.
+   * Which models may answer, and with what priority.
    *
    * @generated from field: modelgateway.v1.Routing routing = 5;
    */
@@ -68,41 +68,42 @@ export const PronunciationRequestSchema: GenMessage<PronunciationRequest> = /*@_
   messageDesc(file_modelgateway_v1_pronunciation, 0);
 
 /**
- * A letter or a phoneme, as the model's vocabulary is.
+ * A letter or a phoneme, depending on the model's vocabulary.
  *
  * @generated from message modelgateway.v1.PronouncedUnit
  */
 export type PronouncedUnit = Message<"modelgateway.v1.PronouncedUnit"> & {
   /**
-   * The letter or phoneme.
+   * The expected letter or phoneme.
    *
    * @generated from field: string symbol = 1;
    */
   symbol: string;
 
   /**
-   * How well it was said, 0 to 100.
+   * How well it was pronounced, 0 to 100.
    *
    * @generated from field: float score = 2;
    */
   score: number;
 
   /**
-   * Its start, from the beginning of the audio.
+   * Start, measured from the beginning of the audio.
    *
    * @generated from field: google.protobuf.Duration start = 3;
    */
   start?: Duration | undefined;
 
   /**
-   * Its end, from the beginning of the audio.
+   * End, measured from the beginning of the audio.
    *
    * @generated from field: google.protobuf.Duration end = 4;
    */
   end?: Duration | undefined;
 
   /**
-   * What was heard, if that is something else.
+   * The letter or phoneme that was recognized instead. Empty if it is the
+   * expected one, or if nothing was recognized.
    *
    * @generated from field: string heard = 5;
    */
@@ -117,7 +118,7 @@ export const PronouncedUnitSchema: GenMessage<PronouncedUnit> = /*@__PURE__*/
   messageDesc(file_modelgateway_v1_pronunciation, 1);
 
 /**
- * A word of the reference text, or one that was inserted.
+ * A word of the reference text, or a word that was inserted.
  *
  * @generated from message modelgateway.v1.PronouncedWord
  */
@@ -130,35 +131,35 @@ export type PronouncedWord = Message<"modelgateway.v1.PronouncedWord"> & {
   text: string;
 
   /**
-   * How well it was said, 0 to 100.
+   * How well it was pronounced, 0 to 100.
    *
    * @generated from field: float score = 2;
    */
   score: number;
 
   /**
-   * Its start, from the beginning of the audio; unset if omitted.
+   * Start, measured from the beginning of the audio. Unset for an omitted word.
    *
    * @generated from field: google.protobuf.Duration start = 3;
    */
   start?: Duration | undefined;
 
   /**
-   * Its end, from the beginning of the audio; unset if omitted.
+   * End, measured from the beginning of the audio. Unset for an omitted word.
    *
    * @generated from field: google.protobuf.Duration end = 4;
    */
   end?: Duration | undefined;
 
   /**
-   * What is wrong with it.
+   * What is wrong with the word.
    *
    * @generated from field: modelgateway.v1.PronunciationErrorType error_type = 5;
    */
   errorType: PronunciationErrorType;
 
   /**
-   * Its letters or phonemes.
+   * Letters or phonemes of the word.
    *
    * @generated from field: repeated modelgateway.v1.PronouncedUnit units = 6;
    */
@@ -179,7 +180,7 @@ export const PronouncedWordSchema: GenMessage<PronouncedWord> = /*@__PURE__*/
  */
 export type PronunciationResponse = Message<"modelgateway.v1.PronunciationResponse"> & {
   /**
-   * Everything together.
+   * Overall score, computed from the three scores below.
    *
    * @generated from field: float overall_score = 1;
    */
@@ -200,14 +201,14 @@ export type PronunciationResponse = Message<"modelgateway.v1.PronunciationRespon
   fluencyScore: number;
 
   /**
-   * Share of the reference text's words that were said.
+   * Percentage of the reference text's words that were said.
    *
    * @generated from field: float completeness_score = 4;
    */
   completenessScore: number;
 
   /**
-   * Word by word, in order of time.
+   * The words, in order of time.
    *
    * @generated from field: repeated modelgateway.v1.PronouncedWord words = 5;
    */
@@ -221,21 +222,22 @@ export type PronunciationResponse = Message<"modelgateway.v1.PronunciationRespon
   unit: PronunciationUnit;
 
   /**
-   * True if a general model judged by ear instead of a scoring model.
+   * True if a general-purpose model estimated the scores, not a model made for
+   * scoring pronunciation.
    *
    * @generated from field: bool estimated = 7;
    */
   estimated: boolean;
 
   /**
-   * Who answered.
+   * Which model answered.
    *
    * @generated from field: modelgateway.v1.ServedBy served_by = 8;
    */
   servedBy?: ServedBy | undefined;
 
   /**
-   * Length of the audio.
+   * Duration of the audio.
    *
    * @generated from field: google.protobuf.Duration audio_duration = 9;
    */
@@ -256,35 +258,35 @@ export const PronunciationResponseSchema: GenMessage<PronunciationResponse> = /*
  */
 export enum PronunciationErrorType {
   /**
-   * Not judged.
+   * The word could not be judged.
    *
    * @generated from enum value: PRONUNCIATION_ERROR_TYPE_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
-   * Nothing.
+   * Nothing is wrong.
    *
    * @generated from enum value: PRONUNCIATION_ERROR_TYPE_NONE = 1;
    */
   NONE = 1,
 
   /**
-   * Said, but its score is below 60.
+   * The word was said, but its score is below 60.
    *
    * @generated from enum value: PRONUNCIATION_ERROR_TYPE_MISPRONUNCIATION = 2;
    */
   MISPRONUNCIATION = 2,
 
   /**
-   * In the reference text, but not said.
+   * The word is in the reference text, but was not said.
    *
    * @generated from enum value: PRONUNCIATION_ERROR_TYPE_OMISSION = 3;
    */
   OMISSION = 3,
 
   /**
-   * Said, but not in the reference text.
+   * The word was said, but is not in the reference text.
    *
    * @generated from enum value: PRONUNCIATION_ERROR_TYPE_INSERTION = 4;
    */
@@ -298,20 +300,20 @@ export const PronunciationErrorTypeSchema: GenEnum<PronunciationErrorType> = /*@
   enumDesc(file_modelgateway_v1_pronunciation, 0);
 
 /**
- * What a PronouncedUnit is.
+ * Kind of a PronouncedUnit.
  *
  * @generated from enum modelgateway.v1.PronunciationUnit
  */
 export enum PronunciationUnit {
   /**
-   * Not known.
+   * Unknown.
    *
    * @generated from enum value: PRONUNCIATION_UNIT_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
-   * A letter of the spelling.
+   * A letter of the word's spelling.
    *
    * @generated from enum value: PRONUNCIATION_UNIT_LETTER = 1;
    */

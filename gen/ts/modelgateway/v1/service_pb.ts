@@ -26,11 +26,16 @@ export const file_modelgateway_v1_service: GenFile = /*@__PURE__*/
   fileDesc("Ch1tb2RlbGdhdGV3YXkvdjEvc2VydmljZS5wcm90bxIPbW9kZWxnYXRld2F5LnYxMsAKChNNb2RlbEdhdGV3YXlTZXJ2aWNlEkMKBENoYXQSHC5tb2RlbGdhdGV3YXkudjEuQ2hhdFJlcXVlc3QaHS5tb2RlbGdhdGV3YXkudjEuQ2hhdFJlc3BvbnNlElcKClN0cmVhbUNoYXQSIi5tb2RlbGdhdGV3YXkudjEuU3RyZWFtQ2hhdFJlcXVlc3QaIy5tb2RlbGdhdGV3YXkudjEuU3RyZWFtQ2hhdFJlc3BvbnNlMAESTAoHR3JhbW1hchIfLm1vZGVsZ2F0ZXdheS52MS5HcmFtbWFyUmVxdWVzdBogLm1vZGVsZ2F0ZXdheS52MS5HcmFtbWFyUmVzcG9uc2USTAoHUmVzcG9uZBIfLm1vZGVsZ2F0ZXdheS52MS5SZXNwb25kUmVxdWVzdBogLm1vZGVsZ2F0ZXdheS52MS5SZXNwb25kUmVzcG9uc2USagoRRXhwbGFpblZpZXRuYW1lc2USKS5tb2RlbGdhdGV3YXkudjEuRXhwbGFpblZpZXRuYW1lc2VSZXF1ZXN0GioubW9kZWxnYXRld2F5LnYxLkV4cGxhaW5WaWV0bmFtZXNlUmVzcG9uc2USVwoKVHJhbnNjcmliZRIiLm1vZGVsZ2F0ZXdheS52MS5UcmFuc2NyaWJlUmVxdWVzdBojLm1vZGVsZ2F0ZXdheS52MS5UcmFuc2NyaWJlUmVzcG9uc2UoARJrChBTdHJlYW1UcmFuc2NyaWJlEigubW9kZWxnYXRld2F5LnYxLlN0cmVhbVRyYW5zY3JpYmVSZXF1ZXN0GikubW9kZWxnYXRld2F5LnYxLlN0cmVhbVRyYW5zY3JpYmVSZXNwb25zZSgBMAESbAoRT3BlblRyYW5zY3JpcHRpb24SKS5tb2RlbGdhdGV3YXkudjEuT3BlblRyYW5zY3JpcHRpb25SZXF1ZXN0GioubW9kZWxnYXRld2F5LnYxLk9wZW5UcmFuc2NyaXB0aW9uUmVzcG9uc2UwARJSCglQdXNoQXVkaW8SIS5tb2RlbGdhdGV3YXkudjEuUHVzaEF1ZGlvUmVxdWVzdBoiLm1vZGVsZ2F0ZXdheS52MS5QdXNoQXVkaW9SZXNwb25zZRJSCglSZWNvZ25pemUSIS5tb2RlbGdhdGV3YXkudjEuUmVjb2duaXplUmVxdWVzdBoiLm1vZGVsZ2F0ZXdheS52MS5SZWNvZ25pemVSZXNwb25zZRJXCgpTeW50aGVzaXplEiIubW9kZWxnYXRld2F5LnYxLlN5bnRoZXNpemVSZXF1ZXN0GiMubW9kZWxnYXRld2F5LnYxLlN5bnRoZXNpemVSZXNwb25zZTABEl4KDVByb251bmNpYXRpb24SJS5tb2RlbGdhdGV3YXkudjEuUHJvbnVuY2lhdGlvblJlcXVlc3QaJi5tb2RlbGdhdGV3YXkudjEuUHJvbnVuY2lhdGlvblJlc3BvbnNlEkkKBlN0YXR1cxIeLm1vZGVsZ2F0ZXdheS52MS5TdGF0dXNSZXF1ZXN0Gh8ubW9kZWxnYXRld2F5LnYxLlN0YXR1c1Jlc3BvbnNlElgKC0V4ZWN1dGVUYXNrEiMubW9kZWxnYXRld2F5LnYxLkV4ZWN1dGVUYXNrUmVxdWVzdBokLm1vZGVsZ2F0ZXdheS52MS5FeGVjdXRlVGFza1Jlc3BvbnNlEkkKBkludm9rZRIeLm1vZGVsZ2F0ZXdheS52MS5JbnZva2VSZXF1ZXN0Gh8ubW9kZWxnYXRld2F5LnYxLkludm9rZVJlc3BvbnNlYgZwcm90bzM", [file_modelgateway_v1_chat, file_modelgateway_v1_pronunciation, file_modelgateway_v1_status, file_modelgateway_v1_synthesis, file_modelgateway_v1_task, file_modelgateway_v1_transcription, file_modelgateway_v1_tutor]);
 
 /**
- * Every model that an application needs, behind one name: models load on first
- * use, leave when idle, and give way by priority under a memory budget.
+ * Inference: chat, tutoring, speech and pronunciation. A model is loaded when
+ * the first request needs it, and unloaded when it is idle or when a model of
+ * equal or higher priority needs its memory.
  *
- * Deadlines are gRPC's own. Errors carry google.rpc.ErrorInfo with a reason of
- * ErrorReason and, where a retry helps, google.rpc.RetryInfo.
+ * A call without `model` uses the model that the configuration assigns to its
+ * task. An unknown model fails with MODEL_NOT_FOUND; a field that breaks its
+ * limits fails with INVALID_REQUEST, and the message names the field.
+ *
+ * Deadlines are gRPC deadlines. Errors carry google.rpc.ErrorInfo with a reason
+ * from ErrorReason, and google.rpc.RetryInfo if a retry can help.
  *
  * @generated from service modelgateway.v1.ModelGatewayService
  */
@@ -46,7 +51,7 @@ export const ModelGatewayService: GenService<{
     output: typeof ChatResponseSchema;
   },
   /**
-   * Continues a conversation and returns the answer as it is made.
+   * Continues a conversation and streams the answer while it is generated.
    *
    * @generated from rpc modelgateway.v1.ModelGatewayService.StreamChat
    */
@@ -66,7 +71,7 @@ export const ModelGatewayService: GenService<{
     output: typeof GrammarResponseSchema;
   },
   /**
-   * Answers a learner as their tutor.
+   * Answers a learner of English as a tutor.
    *
    * @generated from rpc modelgateway.v1.ModelGatewayService.Respond
    */
@@ -86,7 +91,7 @@ export const ModelGatewayService: GenService<{
     output: typeof ExplainVietnameseResponseSchema;
   },
   /**
-   * Turns streamed speech into text, answered once at the end.
+   * Transcribes streamed speech and returns the transcript at the end.
    *
    * @generated from rpc modelgateway.v1.ModelGatewayService.Transcribe
    */
@@ -96,8 +101,8 @@ export const ModelGatewayService: GenService<{
     output: typeof TranscribeResponseSchema;
   },
   /**
-   * Turns streamed speech into text while it is spoken. Over HTTP: the
-   * WebSocket /v1/transcribe/ws.
+   * Transcribes streamed speech and streams results while it is spoken. Over
+   * HTTP, use the WebSocket /v1/transcribe/ws.
    *
    * @generated from rpc modelgateway.v1.ModelGatewayService.StreamTranscribe
    */
@@ -107,8 +112,8 @@ export const ModelGatewayService: GenService<{
     output: typeof StreamTranscribeResponseSchema;
   },
   /**
-   * Opens a transcription for clients that cannot stream upwards (gRPC-Web):
-   * results come here, audio goes through PushAudio.
+   * Opens a transcription session, for clients that cannot send a stream
+   * (gRPC-Web). This call streams the results; PushAudio sends the audio.
    *
    * @generated from rpc modelgateway.v1.ModelGatewayService.OpenTranscription
    */
@@ -118,7 +123,7 @@ export const ModelGatewayService: GenService<{
     output: typeof OpenTranscriptionResponseSchema;
   },
   /**
-   * Feeds an open transcription.
+   * Sends audio to a transcription session.
    *
    * @generated from rpc modelgateway.v1.ModelGatewayService.PushAudio
    */
@@ -128,7 +133,7 @@ export const ModelGatewayService: GenService<{
     output: typeof PushAudioResponseSchema;
   },
   /**
-   * Turns a whole clip into text.
+   * Transcribes a whole recording.
    *
    * @generated from rpc modelgateway.v1.ModelGatewayService.Recognize
    */
@@ -138,7 +143,7 @@ export const ModelGatewayService: GenService<{
     output: typeof RecognizeResponseSchema;
   },
   /**
-   * Speaks a text, sentence by sentence.
+   * Turns text into speech and streams it sentence by sentence.
    *
    * @generated from rpc modelgateway.v1.ModelGatewayService.Synthesize
    */
@@ -158,7 +163,7 @@ export const ModelGatewayService: GenService<{
     output: typeof PronunciationResponseSchema;
   },
   /**
-   * Tells how the server and its models are.
+   * Returns the state of the server and all models.
    *
    * @generated from rpc modelgateway.v1.ModelGatewayService.Status
    */
@@ -168,7 +173,8 @@ export const ModelGatewayService: GenService<{
     output: typeof StatusResponseSchema;
   },
   /**
-   * Runs a task by its name in the original gateway.
+   * Runs a task by its name, with untyped parameters, as the Python gateway
+   * did. Use the typed calls above in new code.
    *
    * @generated from rpc modelgateway.v1.ModelGatewayService.ExecuteTask
    */
@@ -178,7 +184,7 @@ export const ModelGatewayService: GenService<{
     output: typeof ExecuteTaskResponseSchema;
   },
   /**
-   * Calls a method of one model by name.
+   * Calls a method of one model by its name, with untyped parameters.
    *
    * @generated from rpc modelgateway.v1.ModelGatewayService.Invoke
    */

@@ -17,7 +17,7 @@ export const file_modelgateway_v1_status: GenFile = /*@__PURE__*/
   fileDesc("Chxtb2RlbGdhdGV3YXkvdjEvc3RhdHVzLnByb3RvEg9tb2RlbGdhdGV3YXkudjEiDwoNU3RhdHVzUmVxdWVzdCKQAgoOU3RhdHVzUmVzcG9uc2USDwoHdmVyc2lvbhgBIAEoCRIpCgZ1cHRpbWUYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SGwoTdG90YWxfcmVxdWVzdF9jb3VudBgDIAEoAxIbChNtZW1vcnlfYnVkZ2V0X2J5dGVzGAQgASgDEhkKEW1lbW9yeV91c2VkX2J5dGVzGAUgASgDEhgKEGNwdV90aHJlYWRzX3VzZWQYBiABKAUSGQoRY3B1X3RocmVhZHNfdG90YWwYByABKAUSEAoIZHJhaW5pbmcYCCABKAgSJgoGbW9kZWxzGAkgAygLMhYubW9kZWxnYXRld2F5LnYxLk1vZGVsYgZwcm90bzM", [file_google_protobuf_duration, file_modelgateway_v1_model]);
 
 /**
- * Asks how the server is.
+ * Requests the state of the server.
  *
  * @generated from message modelgateway.v1.StatusRequest
  */
@@ -32,7 +32,7 @@ export const StatusRequestSchema: GenMessage<StatusRequest> = /*@__PURE__*/
   messageDesc(file_modelgateway_v1_status, 0);
 
 /**
- * How the server and its models are.
+ * State of the server and its models.
  *
  * @generated from message modelgateway.v1.StatusResponse
  */
@@ -45,56 +45,56 @@ export type StatusResponse = Message<"modelgateway.v1.StatusResponse"> & {
   version: string;
 
   /**
-   * Time since it started.
+   * Time since the server started.
    *
    * @generated from field: google.protobuf.Duration uptime = 2;
    */
   uptime?: Duration | undefined;
 
   /**
-   * Inference requests ended since then.
+   * Number of inference requests that ended since the server started.
    *
    * @generated from field: int64 total_request_count = 3;
    */
   totalRequestCount: bigint;
 
   /**
-   * Bytes that all models together may hold.
+   * Memory budget in bytes: what all models together may use.
    *
    * @generated from field: int64 memory_budget_bytes = 4;
    */
   memoryBudgetBytes: bigint;
 
   /**
-   * Bytes charged to models now.
+   * Bytes currently charged to models.
    *
    * @generated from field: int64 memory_used_bytes = 5;
    */
   memoryUsedBytes: bigint;
 
   /**
-   * Inference threads at work.
+   * Number of inference threads in use.
    *
    * @generated from field: int32 cpu_threads_used = 6;
    */
   cpuThreadsUsed: number;
 
   /**
-   * Inference threads that may work at once.
+   * Maximum number of inference threads in use at once.
    *
    * @generated from field: int32 cpu_threads_total = 7;
    */
   cpuThreadsTotal: number;
 
   /**
-   * True while the server finishes its last requests.
+   * True while the server is shutting down and finishes its last requests.
    *
    * @generated from field: bool draining = 8;
    */
   draining: boolean;
 
   /**
-   * Every configured model, in the order of the configuration.
+   * All configured models, in the order of the configuration.
    *
    * @generated from field: repeated modelgateway.v1.Model models = 9;
    */

@@ -17,7 +17,7 @@ export const file_modelgateway_v1_synthesis: GenFile = /*@__PURE__*/
   fileDesc("Ch9tb2RlbGdhdGV3YXkvdjEvc3ludGhlc2lzLnByb3RvEg9tb2RlbGdhdGV3YXkudjEiygIKEVN5bnRoZXNpemVSZXF1ZXN0Eg4KBHRleHQYASABKAlIABISCghwaG9uZW1lcxgCIAEoCUgAEg8KB3NwZWFrZXIYAyABKAkSEgoFc3BlZWQYBCABKAJIAYgBARITCgZ2b2x1bWUYBSABKAJIAogBARIYCgtub2lzZV9zY2FsZRgGIAEoAkgDiAEBEhQKB25vaXNlX3cYByABKAJIBIgBARIzChBzZW50ZW5jZV9zaWxlbmNlGAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg0KBW1vZGVsGAkgASgJEikKB3JvdXRpbmcYCiABKAsyGC5tb2RlbGdhdGV3YXkudjEuUm91dGluZ0IHCgVpbnB1dEIICgZfc3BlZWRCCQoHX3ZvbHVtZUIOCgxfbm9pc2Vfc2NhbGVCCgoIX25vaXNlX3cibAoKU3Bva2VuV29yZBIMCgR0ZXh0GAEgASgJEigKBXN0YXJ0GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiYKA2VuZBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiKqAQoSU3ludGhlc2l6ZVJlc3BvbnNlEg0KBWF1ZGlvGAEgASgMEhkKEXNhbXBsZV9yYXRlX2hlcnR6GAIgASgFEhAKCHNlbnRlbmNlGAMgASgJEioKBXdvcmRzGAQgAygLMhsubW9kZWxnYXRld2F5LnYxLlNwb2tlbldvcmQSLAoJc2VydmVkX2J5GAUgASgLMhkubW9kZWxnYXRld2F5LnYxLlNlcnZlZEJ5YgZwcm90bzM", [file_google_protobuf_duration, file_modelgateway_v1_common]);
 
 /**
- * A text to speak.
+ * Text to turn into speech.
  *
  * @generated from message modelgateway.v1.SynthesizeRequest
  */
@@ -37,8 +37,8 @@ export type SynthesizeRequest = Message<"modelgateway.v1.SynthesizeRequest"> & {
     case: "text";
   } | {
     /**
-     * Phonemes as the voice's phonemiser writes them (IPA for espeak voices),
-     * 1 to 100,000 characters.
+     * Phonemes in the notation of the voice (IPA for espeak voices), 1 to
+     * 100,000 characters.
      *
      * @generated from field: string phonemes = 2;
      */
@@ -47,8 +47,9 @@ export type SynthesizeRequest = Message<"modelgateway.v1.SynthesizeRequest"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * Speaker of a voice with several, by name or number. Empty: the
-   * model's configuration says, else the first.
+   * Name or number of the speaker, for voices that have several. An unknown
+   * speaker fails with INVALID_REQUEST. Default: the speaker in the model's
+   * configuration, or the first one.
    *
    * @generated from field: string speaker = 3;
    */
@@ -62,43 +63,45 @@ export type SynthesizeRequest = Message<"modelgateway.v1.SynthesizeRequest"> & {
   speed?: number | undefined;
 
   /**
-   * Loudness: a factor on the samples. Range 0 to 2. Default 1.
+   * Volume: a factor applied to the samples. Values above 1 can clip. Range 0
+   * to 2. Default 1.
    *
    * @generated from field: optional float volume = 5;
    */
   volume?: number | undefined;
 
   /**
-   * Variation of the sound. Range 0 to 2. Default: the voice's.
+   * Random variation of the sound. Range 0 to 2. Default: the voice's value.
    *
    * @generated from field: optional float noise_scale = 6;
    */
   noiseScale?: number | undefined;
 
   /**
-   * Variation of the phonemes' lengths. Range 0 to 2. Default: the voice's.
+   * Random variation of phoneme durations. Range 0 to 2. Default: the voice's
+   * value.
    *
    * @generated from field: optional float noise_w = 7;
    */
   noiseW?: number | undefined;
 
   /**
-   * Silence after each sentence, at most 10 s. Default: what the
-   * model's configuration says, else 0.2 s.
+   * Silence after each sentence, 0 to 10 s. Default: the value in the model's
+   * configuration, or 0.2 s.
    *
    * @generated from field: google.protobuf.Duration sentence_silence = 8;
    */
   sentenceSilence?: Duration | undefined;
 
   /**
-   * Model (voice) to ask. Empty: the one that the task "tts" is routed to.
+   * Model (voice) to use. Default: the model of the task "synthesize".
    *
    * @generated from field: string model = 9;
    */
   model: string;
 
   /**
-   * How the request may be routed.
+   * Which models may answer, and with what priority.
    *
    * @generated from field: modelgateway.v1.Routing routing = 10;
    */
@@ -113,27 +116,27 @@ export const SynthesizeRequestSchema: GenMessage<SynthesizeRequest> = /*@__PURE_
   messageDesc(file_modelgateway_v1_synthesis, 0);
 
 /**
- * When a word is spoken.
+ * Start and end of a spoken word.
  *
  * @generated from message modelgateway.v1.SpokenWord
  */
 export type SpokenWord = Message<"modelgateway.v1.SpokenWord"> & {
   /**
-   * The word as in the text.
+   * The word as written in the text.
    *
    * @generated from field: string text = 1;
    */
   text: string;
 
   /**
-   * Its start, from the beginning of the stream.
+   * Start, measured from the beginning of the stream.
    *
    * @generated from field: google.protobuf.Duration start = 2;
    */
   start?: Duration | undefined;
 
   /**
-   * Its end, from the beginning of the stream.
+   * End, measured from the beginning of the stream.
    *
    * @generated from field: google.protobuf.Duration end = 3;
    */
@@ -148,41 +151,42 @@ export const SpokenWordSchema: GenMessage<SpokenWord> = /*@__PURE__*/
   messageDesc(file_modelgateway_v1_synthesis, 1);
 
 /**
- * A piece of speech.
+ * The next piece of speech.
  *
  * @generated from message modelgateway.v1.SynthesizeResponse
  */
 export type SynthesizeResponse = Message<"modelgateway.v1.SynthesizeResponse"> & {
   /**
-   * The next samples: signed 16-bit little-endian, mono.
+   * Samples: signed 16-bit little-endian, mono.
    *
    * @generated from field: bytes audio = 1;
    */
   audio: Uint8Array;
 
   /**
-   * Samples a second; set in the first message.
+   * Sample rate in hertz. Only in the first message.
    *
    * @generated from field: int32 sample_rate_hertz = 2;
    */
   sampleRateHertz: number;
 
   /**
-   * The sentence that this audio begins, if it begins one.
+   * Text of the sentence that starts with this audio. Empty if no sentence
+   * starts here.
    *
    * @generated from field: string sentence = 3;
    */
   sentence: string;
 
   /**
-   * Words in this audio, if the voice gives their times.
+   * Words in this audio. Empty if the voice does not give word times.
    *
    * @generated from field: repeated modelgateway.v1.SpokenWord words = 4;
    */
   words: SpokenWord[];
 
   /**
-   * Who answered; set in the last message only.
+   * Which model answered. Only in the last message.
    *
    * @generated from field: modelgateway.v1.ServedBy served_by = 5;
    */

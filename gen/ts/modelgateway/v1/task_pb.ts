@@ -16,28 +16,31 @@ export const file_modelgateway_v1_task: GenFile = /*@__PURE__*/
   fileDesc("Chptb2RlbGdhdGV3YXkvdjEvdGFzay5wcm90bxIPbW9kZWxnYXRld2F5LnYxInsKEkV4ZWN1dGVUYXNrUmVxdWVzdBIRCgl0YXNrX3R5cGUYASABKAkSJwoGcGFyYW1zGAIgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIpCgdyb3V0aW5nGAMgASgLMhgubW9kZWxnYXRld2F5LnYxLlJvdXRpbmciagoTRXhlY3V0ZVRhc2tSZXNwb25zZRIlCgRkYXRhGAEgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIsCglzZXJ2ZWRfYnkYAiABKAsyGS5tb2RlbGdhdGV3YXkudjEuU2VydmVkQnkihwEKDUludm9rZVJlcXVlc3QSEgoKbW9kZWxfbmFtZRgBIAEoCRIOCgZtZXRob2QYAiABKAkSJwoGcGFyYW1zGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIpCgdyb3V0aW5nGAQgASgLMhgubW9kZWxnYXRld2F5LnYxLlJvdXRpbmciZQoOSW52b2tlUmVzcG9uc2USJQoEZGF0YRgBIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSLAoJc2VydmVkX2J5GAIgASgLMhkubW9kZWxnYXRld2F5LnYxLlNlcnZlZEJ5YgZwcm90bzM", [file_google_protobuf_struct, file_modelgateway_v1_common]);
 
 /**
- * A task with loosely typed parameters, for callers of the original gateway.
+ * A task with untyped parameters, for code written for the Python gateway.
  *
  * @generated from message modelgateway.v1.ExecuteTaskRequest
  */
 export type ExecuteTaskRequest = Message<"modelgateway.v1.ExecuteTaskRequest"> & {
   /**
-   * One of chat, grammar, response, stt, transcribe, tts, synthesize,
-   * pronunciation, explain_vi, vietnamese, or one added by the configuration.
+   * Name of the task: chat, grammar, respond, explain_vietnamese, transcribe,
+   * synthesize or pronunciation; an alias of the Python gateway (response,
+   * explain_vi, vietnamese, stt, tts); or a task that the configuration adds.
+   * An unknown name fails with TASK_UNKNOWN.
    *
    * @generated from field: string task_type = 1;
    */
   taskType: string;
 
   /**
-   * The task's parameters, e.g. {"text": "Hello"}; bytes as base64.
+   * Parameters of the task, e.g. {"text": "Hello"}; bytes as base64. An unknown
+   * parameter fails with INVALID_REQUEST.
    *
    * @generated from field: google.protobuf.Struct params = 2;
    */
   params?: JsonObject | undefined;
 
   /**
-   * How the request may be routed.
+   * Which models may answer, and with what priority.
    *
    * @generated from field: modelgateway.v1.Routing routing = 3;
    */
@@ -52,20 +55,20 @@ export const ExecuteTaskRequestSchema: GenMessage<ExecuteTaskRequest> = /*@__PUR
   messageDesc(file_modelgateway_v1_task, 0);
 
 /**
- * A task's result.
+ * Result of a task.
  *
  * @generated from message modelgateway.v1.ExecuteTaskResponse
  */
 export type ExecuteTaskResponse = Message<"modelgateway.v1.ExecuteTaskResponse"> & {
   /**
-   * The result, bytes as base64.
+   * The result; bytes as base64.
    *
    * @generated from field: google.protobuf.Struct data = 1;
    */
   data?: JsonObject | undefined;
 
   /**
-   * Who answered.
+   * Which model answered.
    *
    * @generated from field: modelgateway.v1.ServedBy served_by = 2;
    */
@@ -80,35 +83,37 @@ export const ExecuteTaskResponseSchema: GenMessage<ExecuteTaskResponse> = /*@__P
   messageDesc(file_modelgateway_v1_task, 1);
 
 /**
- * A call of one model's method.
+ * A method call on one model.
  *
  * @generated from message modelgateway.v1.InvokeRequest
  */
 export type InvokeRequest = Message<"modelgateway.v1.InvokeRequest"> & {
   /**
-   * The model's name in the configuration.
+   * Name of the model in the configuration. An unknown name fails with
+   * MODEL_NOT_FOUND.
    *
    * @generated from field: string model_name = 1;
    */
   modelName: string;
 
   /**
-   * Method of the model, e.g. "chat", "analyze_grammar", or "invoke" with the
-   * task named in params["task"].
+   * Method to call, e.g. "chat" or "analyze_grammar", or "invoke" with the task
+   * in params["task"].
    *
    * @generated from field: string method = 2;
    */
   method: string;
 
   /**
-   * The method's parameters; bytes as base64.
+   * Parameters of the method; bytes as base64.
    *
    * @generated from field: google.protobuf.Struct params = 3;
    */
   params?: JsonObject | undefined;
 
   /**
-   * How the request may be routed; a named model has no fallback.
+   * Which priority the request has, and whether the model may be a cloud model.
+   * A named model has no fallback.
    *
    * @generated from field: modelgateway.v1.Routing routing = 4;
    */
@@ -123,20 +128,20 @@ export const InvokeRequestSchema: GenMessage<InvokeRequest> = /*@__PURE__*/
   messageDesc(file_modelgateway_v1_task, 2);
 
 /**
- * A method's result.
+ * Result of a method call.
  *
  * @generated from message modelgateway.v1.InvokeResponse
  */
 export type InvokeResponse = Message<"modelgateway.v1.InvokeResponse"> & {
   /**
-   * The result, bytes as base64.
+   * The result; bytes as base64.
    *
    * @generated from field: google.protobuf.Struct data = 1;
    */
   data?: JsonObject | undefined;
 
   /**
-   * Who answered.
+   * Which model answered.
    *
    * @generated from field: modelgateway.v1.ServedBy served_by = 2;
    */

@@ -17,29 +17,30 @@ export const file_modelgateway_v1_transcription: GenFile = /*@__PURE__*/
   fileDesc("CiNtb2RlbGdhdGV3YXkvdjEvdHJhbnNjcmlwdGlvbi5wcm90bxIPbW9kZWxnYXRld2F5LnYxInEKC0F1ZGlvRm9ybWF0EjAKCGVuY29kaW5nGAEgASgOMh4ubW9kZWxnYXRld2F5LnYxLkF1ZGlvRW5jb2RpbmcSGQoRc2FtcGxlX3JhdGVfaGVydHoYAiABKAUSFQoNY2hhbm5lbF9jb3VudBgDIAEoBSL/AQoTVHJhbnNjcmlwdGlvbkNvbmZpZxIsCgZmb3JtYXQYASABKAsyHC5tb2RlbGdhdGV3YXkudjEuQXVkaW9Gb3JtYXQSEAoIbGFuZ3VhZ2UYAiABKAkSEQoJdHJhbnNsYXRlGAMgASgIEhYKDmluaXRpYWxfcHJvbXB0GAQgASgJEhcKD3dvcmRfdGltZXN0YW1wcxgFIAEoCBIRCgliZWFtX3NpemUYBiABKAUSFwoPaW50ZXJpbV9yZXN1bHRzGAcgASgIEg0KBW1vZGVsGAggASgJEikKB3JvdXRpbmcYCSABKAsyGC5tb2RlbGdhdGV3YXkudjEuUm91dGluZyKFAQoPVHJhbnNjcmliZWRXb3JkEgwKBHRleHQYASABKAkSKAoFc3RhcnQYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJgoDZW5kGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhIKCmNvbmZpZGVuY2UYBCABKAIiuAEKEVRyYW5zY3JpcHRTZWdtZW50EgwKBHRleHQYASABKAkSKAoFc3RhcnQYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJgoDZW5kGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KBXdvcmRzGAQgAygLMiAubW9kZWxnYXRld2F5LnYxLlRyYW5zY3JpYmVkV29yZBISCgpjb25maWRlbmNlGAUgASgCIrIBCgpUcmFuc2NyaXB0EgwKBHRleHQYASABKAkSNAoIc2VnbWVudHMYAiADKAsyIi5tb2RlbGdhdGV3YXkudjEuVHJhbnNjcmlwdFNlZ21lbnQSEAoIbGFuZ3VhZ2UYAyABKAkSGwoTbGFuZ3VhZ2VfY29uZmlkZW5jZRgEIAEoAhIxCg5hdWRpb19kdXJhdGlvbhgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJ3ChFJbnRlcmltVHJhbnNjcmlwdBIWCg5jb21taXR0ZWRfdGV4dBgBIAEoCRIWCg50ZW50YXRpdmVfdGV4dBgCIAEoCRIyCg9hdWRpb19wcm9jZXNzZWQYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iuQEKElRyYW5zY3JpcHRpb25FdmVudBI1CgdpbnRlcmltGAEgASgLMiIubW9kZWxnYXRld2F5LnYxLkludGVyaW1UcmFuc2NyaXB0SAASNQoHc2VnbWVudBgCIAEoCzIiLm1vZGVsZ2F0ZXdheS52MS5UcmFuc2NyaXB0U2VnbWVudEgAEiwKBWZpbmFsGAMgASgLMhsubW9kZWxnYXRld2F5LnYxLlRyYW5zY3JpcHRIAEIHCgVldmVudCJnChFUcmFuc2NyaWJlUmVxdWVzdBI2CgZjb25maWcYASABKAsyJC5tb2RlbGdhdGV3YXkudjEuVHJhbnNjcmlwdGlvbkNvbmZpZ0gAEg8KBWF1ZGlvGAIgASgMSABCCQoHcGF5bG9hZCJzChJUcmFuc2NyaWJlUmVzcG9uc2USLwoKdHJhbnNjcmlwdBgBIAEoCzIbLm1vZGVsZ2F0ZXdheS52MS5UcmFuc2NyaXB0EiwKCXNlcnZlZF9ieRgCIAEoCzIZLm1vZGVsZ2F0ZXdheS52MS5TZXJ2ZWRCeSJtChdTdHJlYW1UcmFuc2NyaWJlUmVxdWVzdBI2CgZjb25maWcYASABKAsyJC5tb2RlbGdhdGV3YXkudjEuVHJhbnNjcmlwdGlvbkNvbmZpZ0gAEg8KBWF1ZGlvGAIgASgMSABCCQoHcGF5bG9hZCJ8ChhTdHJlYW1UcmFuc2NyaWJlUmVzcG9uc2USMgoFZXZlbnQYASABKAsyIy5tb2RlbGdhdGV3YXkudjEuVHJhbnNjcmlwdGlvbkV2ZW50EiwKCXNlcnZlZF9ieRgCIAEoCzIZLm1vZGVsZ2F0ZXdheS52MS5TZXJ2ZWRCeSKBAQoYT3BlblRyYW5zY3JpcHRpb25SZXF1ZXN0EjQKBmNvbmZpZxgBIAEoCzIkLm1vZGVsZ2F0ZXdheS52MS5UcmFuc2NyaXB0aW9uQ29uZmlnEhIKCnNlc3Npb25faWQYAiABKAkSGwoTbGFzdF9ldmVudF9zZXF1ZW5jZRgDIAEoAyLGAQoZT3BlblRyYW5zY3JpcHRpb25SZXNwb25zZRISCgpzZXNzaW9uX2lkGAEgASgJEhYKDmV2ZW50X3NlcXVlbmNlGAIgASgDEjIKBWV2ZW50GAMgASgLMiMubW9kZWxnYXRld2F5LnYxLlRyYW5zY3JpcHRpb25FdmVudBIsCglzZXJ2ZWRfYnkYBCABKAsyGS5tb2RlbGdhdGV3YXkudjEuU2VydmVkQnkSGwoTbmV4dF9hdWRpb19zZXF1ZW5jZRgFIAEoAyJVChBQdXNoQXVkaW9SZXF1ZXN0EhIKCnNlc3Npb25faWQYASABKAkSEAoIc2VxdWVuY2UYAiABKAMSDQoFYXVkaW8YAyABKAwSDAoEbGFzdBgEIAEoCCIqChFQdXNoQXVkaW9SZXNwb25zZRIVCg1uZXh0X3NlcXVlbmNlGAEgASgDIlcKEFJlY29nbml6ZVJlcXVlc3QSNAoGY29uZmlnGAEgASgLMiQubW9kZWxnYXRld2F5LnYxLlRyYW5zY3JpcHRpb25Db25maWcSDQoFYXVkaW8YAiABKAwicgoRUmVjb2duaXplUmVzcG9uc2USLwoKdHJhbnNjcmlwdBgBIAEoCzIbLm1vZGVsZ2F0ZXdheS52MS5UcmFuc2NyaXB0EiwKCXNlcnZlZF9ieRgCIAEoCzIZLm1vZGVsZ2F0ZXdheS52MS5TZXJ2ZWRCeSrvAQoNQXVkaW9FbmNvZGluZxIeChpBVURJT19FTkNPRElOR19VTlNQRUNJRklFRBAAEhwKGEFVRElPX0VOQ09ESU5HX1BDTV9TMTZMRRABEhwKGEFVRElPX0VOQ09ESU5HX1BDTV9GMzJMRRACEhYKEkFVRElPX0VOQ09ESU5HX1dBVhADEhcKE0FVRElPX0VOQ09ESU5HX0ZMQUMQBBIWChJBVURJT19FTkNPRElOR19NUDMQBRIbChdBVURJT19FTkNPRElOR19PR0dfT1BVUxAGEhwKGEFVRElPX0VOQ09ESU5HX1dFQk1fT1BVUxAHYgZwcm90bzM", [file_google_protobuf_duration, file_modelgateway_v1_common]);
 
 /**
- * What the audio bytes are.
+ * Format of audio bytes.
  *
  * @generated from message modelgateway.v1.AudioFormat
  */
 export type AudioFormat = Message<"modelgateway.v1.AudioFormat"> & {
   /**
-   * Format; unset for anything with a header of its own.
+   * Encoding. Required for raw PCM; leave it unset for all other formats. A
+   * value that does not match the bytes fails with AUDIO_UNREADABLE.
    *
    * @generated from field: modelgateway.v1.AudioEncoding encoding = 1;
    */
   encoding: AudioEncoding;
 
   /**
-   * Samples a second of raw PCM, 8,000 to 192,000; ignored for the others.
-   * Default 16,000.
+   * Sample rate of raw PCM in hertz, 8,000 to 192,000. Ignored for other
+   * encodings. Default 16,000.
    *
    * @generated from field: int32 sample_rate_hertz = 2;
    */
   sampleRateHertz: number;
 
   /**
-   * Channels of raw PCM, 1 to 8, averaged to one; ignored for the others.
-   * Default 1.
+   * Number of channels of raw PCM, 1 to 8; they are averaged to one. Ignored
+   * for other encodings. Default 1.
    *
    * @generated from field: int32 channel_count = 3;
    */
@@ -54,72 +55,74 @@ export const AudioFormatSchema: GenMessage<AudioFormat> = /*@__PURE__*/
   messageDesc(file_modelgateway_v1_transcription, 0);
 
 /**
- * How speech is turned into text.
+ * How to transcribe speech.
  *
  * @generated from message modelgateway.v1.TranscriptionConfig
  */
 export type TranscriptionConfig = Message<"modelgateway.v1.TranscriptionConfig"> & {
   /**
-   * What the audio bytes are.
+   * Format of the audio.
    *
    * @generated from field: modelgateway.v1.AudioFormat format = 1;
    */
   format?: AudioFormat | undefined;
 
   /**
-   * Spoken language as an ISO 639-1 code ("en", "vi"). Empty: detected.
+   * Spoken language as an ISO 639-1 code ("en", "vi"). Default: detected.
    *
    * @generated from field: string language = 2;
    */
   language: string;
 
   /**
-   * Translate to English instead of writing down what is said.
+   * Translate to English instead of transcribing in the spoken language.
+   * Default false.
    *
    * @generated from field: bool translate = 3;
    */
   translate: boolean;
 
   /**
-   * Text that the speech is likely to resemble: names, spelling, style. At most
-   * 2,000 characters.
+   * Text that precedes the speech; it makes names, spelling and style like its
+   * own more likely. At most 2,000 characters.
    *
    * @generated from field: string initial_prompt = 4;
    */
   initialPrompt: string;
 
   /**
-   * Return the time and confidence of each word.
+   * Return the start, end and confidence of each word. Default false.
    *
    * @generated from field: bool word_timestamps = 5;
    */
   wordTimestamps: boolean;
 
   /**
-   * Hypotheses kept by beam search; 1 is greedy, 0 what the model's
-   * configuration says (greedy unless it says else). At most 16; whisper.cpp
-   * keeps 8, and more count as 8.
+   * Number of hypotheses that beam search keeps, at most 16. 1 is greedy
+   * decoding. whisper.cpp keeps at most 8; a larger value counts as 8. Default
+   * (0): the value in the model's configuration, or 1.
    *
    * @generated from field: int32 beam_size = 6;
    */
   beamSize: number;
 
   /**
-   * In streams: send interim results as well as final ones.
+   * Send interim results before the final ones. Only for streams. Default
+   * false.
    *
    * @generated from field: bool interim_results = 7;
    */
   interimResults: boolean;
 
   /**
-   * Model to ask. Empty: the one that the task "stt" is routed to.
+   * Model to use. Default: the model of the task "transcribe".
    *
    * @generated from field: string model = 8;
    */
   model: string;
 
   /**
-   * How the request may be routed.
+   * Which models may answer, and with what priority.
    *
    * @generated from field: modelgateway.v1.Routing routing = 9;
    */
@@ -140,28 +143,28 @@ export const TranscriptionConfigSchema: GenMessage<TranscriptionConfig> = /*@__P
  */
 export type TranscribedWord = Message<"modelgateway.v1.TranscribedWord"> & {
   /**
-   * The word as written, punctuation included.
+   * The word as written, including punctuation.
    *
    * @generated from field: string text = 1;
    */
   text: string;
 
   /**
-   * Its start, from the beginning of the audio.
+   * Start, measured from the beginning of the audio.
    *
    * @generated from field: google.protobuf.Duration start = 2;
    */
   start?: Duration | undefined;
 
   /**
-   * Its end, from the beginning of the audio.
+   * End, measured from the beginning of the audio.
    *
    * @generated from field: google.protobuf.Duration end = 3;
    */
   end?: Duration | undefined;
 
   /**
-   * Mean probability of its tokens, 0 to 1.
+   * Mean probability of the word's tokens, 0 to 1.
    *
    * @generated from field: float confidence = 4;
    */
@@ -176,41 +179,41 @@ export const TranscribedWordSchema: GenMessage<TranscribedWord> = /*@__PURE__*/
   messageDesc(file_modelgateway_v1_transcription, 2);
 
 /**
- * A stretch of a transcript, about a sentence.
+ * A segment of a transcript, about one sentence.
  *
  * @generated from message modelgateway.v1.TranscriptSegment
  */
 export type TranscriptSegment = Message<"modelgateway.v1.TranscriptSegment"> & {
   /**
-   * What was said.
+   * Text of the segment.
    *
    * @generated from field: string text = 1;
    */
   text: string;
 
   /**
-   * Start, from the beginning of the audio.
+   * Start, measured from the beginning of the audio.
    *
    * @generated from field: google.protobuf.Duration start = 2;
    */
   start?: Duration | undefined;
 
   /**
-   * End, from the beginning of the audio.
+   * End, measured from the beginning of the audio.
    *
    * @generated from field: google.protobuf.Duration end = 3;
    */
   end?: Duration | undefined;
 
   /**
-   * Words, if word_timestamps was asked for.
+   * Words of the segment. Empty unless word_timestamps is set.
    *
    * @generated from field: repeated modelgateway.v1.TranscribedWord words = 4;
    */
   words: TranscribedWord[];
 
   /**
-   * Mean probability of its tokens, 0 to 1.
+   * Mean probability of the segment's tokens, 0 to 1.
    *
    * @generated from field: float confidence = 5;
    */
@@ -225,41 +228,41 @@ export const TranscriptSegmentSchema: GenMessage<TranscriptSegment> = /*@__PURE_
   messageDesc(file_modelgateway_v1_transcription, 3);
 
 /**
- * A whole transcript.
+ * A complete transcript.
  *
  * @generated from message modelgateway.v1.Transcript
  */
 export type Transcript = Message<"modelgateway.v1.Transcript"> & {
   /**
-   * All that was said; empty for silence.
+   * The whole text. Empty if there is no speech.
    *
    * @generated from field: string text = 1;
    */
   text: string;
 
   /**
-   * Its stretches in order.
+   * Segments of the text, in order.
    *
    * @generated from field: repeated modelgateway.v1.TranscriptSegment segments = 2;
    */
   segments: TranscriptSegment[];
 
   /**
-   * Language spoken, as an ISO 639-1 code.
+   * Language of the speech, as an ISO 639-1 code.
    *
    * @generated from field: string language = 3;
    */
   language: string;
 
   /**
-   * Probability of that language if it was detected, 0 to 1.
+   * Probability of that language, 0 to 1, if it was detected.
    *
    * @generated from field: float language_confidence = 4;
    */
   languageConfidence: number;
 
   /**
-   * Length of the audio.
+   * Duration of the audio.
    *
    * @generated from field: google.protobuf.Duration audio_duration = 5;
    */
@@ -274,27 +277,27 @@ export const TranscriptSchema: GenMessage<Transcript> = /*@__PURE__*/
   messageDesc(file_modelgateway_v1_transcription, 4);
 
 /**
- * What is known so far about a stream's speech.
+ * Preliminary text of a stream, after its last final segment.
  *
  * @generated from message modelgateway.v1.InterimTranscript
  */
 export type InterimTranscript = Message<"modelgateway.v1.InterimTranscript"> & {
   /**
-   * Text that will not change any more, since the last final segment.
+   * Text that will not change any more.
    *
    * @generated from field: string committed_text = 1;
    */
   committedText: string;
 
   /**
-   * Text after it that still may.
+   * Text after committed_text that can still change.
    *
    * @generated from field: string tentative_text = 2;
    */
   tentativeText: string;
 
   /**
-   * How much audio it covers, from the beginning.
+   * How much audio was processed, from the beginning of the stream.
    *
    * @generated from field: google.protobuf.Duration audio_processed = 3;
    */
@@ -309,19 +312,19 @@ export const InterimTranscriptSchema: GenMessage<InterimTranscript> = /*@__PURE_
   messageDesc(file_modelgateway_v1_transcription, 5);
 
 /**
- * One event of a streaming transcription.
+ * An event of a streaming transcription.
  *
  * @generated from message modelgateway.v1.TranscriptionEvent
  */
 export type TranscriptionEvent = Message<"modelgateway.v1.TranscriptionEvent"> & {
   /**
-   * What happened.
+   * The event.
    *
    * @generated from oneof modelgateway.v1.TranscriptionEvent.event
    */
   event: {
     /**
-     * A better guess; replaces the interim result before it.
+     * Preliminary text. It replaces the interim result before it.
      *
      * @generated from field: modelgateway.v1.InterimTranscript interim = 1;
      */
@@ -329,7 +332,7 @@ export type TranscriptionEvent = Message<"modelgateway.v1.TranscriptionEvent"> &
     case: "interim";
   } | {
     /**
-     * A stretch that is finished and will not change.
+     * A segment that is final.
      *
      * @generated from field: modelgateway.v1.TranscriptSegment segment = 2;
      */
@@ -337,7 +340,7 @@ export type TranscriptionEvent = Message<"modelgateway.v1.TranscriptionEvent"> &
     case: "segment";
   } | {
     /**
-     * The end: everything that was said.
+     * The complete transcript. This is the last event.
      *
      * @generated from field: modelgateway.v1.Transcript final = 3;
      */
@@ -354,19 +357,20 @@ export const TranscriptionEventSchema: GenMessage<TranscriptionEvent> = /*@__PUR
   messageDesc(file_modelgateway_v1_transcription, 6);
 
 /**
- * A piece of audio for Transcribe.
+ * A message of the stream that the client sends to Transcribe.
  *
  * @generated from message modelgateway.v1.TranscribeRequest
  */
 export type TranscribeRequest = Message<"modelgateway.v1.TranscribeRequest"> & {
   /**
-   * The config in the first message, audio in all others.
+   * config in the first message, audio in all others. If the first message is
+   * not config, the call fails with CONFIG_NOT_FIRST.
    *
    * @generated from oneof modelgateway.v1.TranscribeRequest.payload
    */
   payload: {
     /**
-     * How to transcribe; first message only.
+     * How to transcribe.
      *
      * @generated from field: modelgateway.v1.TranscriptionConfig config = 1;
      */
@@ -374,7 +378,7 @@ export type TranscribeRequest = Message<"modelgateway.v1.TranscribeRequest"> & {
     case: "config";
   } | {
     /**
-     * The next bytes of audio, at most 1 MiB.
+     * The next bytes of the audio, at most 1 MiB.
      *
      * @generated from field: bytes audio = 2;
      */
@@ -391,20 +395,20 @@ export const TranscribeRequestSchema: GenMessage<TranscribeRequest> = /*@__PURE_
   messageDesc(file_modelgateway_v1_transcription, 7);
 
 /**
- * The result of Transcribe.
+ * Result of Transcribe.
  *
  * @generated from message modelgateway.v1.TranscribeResponse
  */
 export type TranscribeResponse = Message<"modelgateway.v1.TranscribeResponse"> & {
   /**
-   * What was said.
+   * The transcript.
    *
    * @generated from field: modelgateway.v1.Transcript transcript = 1;
    */
   transcript?: Transcript | undefined;
 
   /**
-   * Who answered.
+   * Which model answered.
    *
    * @generated from field: modelgateway.v1.ServedBy served_by = 2;
    */
@@ -419,20 +423,21 @@ export const TranscribeResponseSchema: GenMessage<TranscribeResponse> = /*@__PUR
   messageDesc(file_modelgateway_v1_transcription, 8);
 
 /**
- * A piece of audio for StreamTranscribe.
+ * A message of the stream that the client sends to StreamTranscribe.
  *
  * @generated from message modelgateway.v1.StreamTranscribeRequest
  */
 export type StreamTranscribeRequest = Message<"modelgateway.v1.StreamTranscribeRequest"> & {
   /**
-   * The config in the first message, audio in all others. Closing the sending
-   * side asks for the final result.
+   * config in the first message, audio in all others. If the first message is
+   * not config, the call fails with CONFIG_NOT_FIRST. Close the sending side
+   * after the last audio to get the final result.
    *
    * @generated from oneof modelgateway.v1.StreamTranscribeRequest.payload
    */
   payload: {
     /**
-     * How to transcribe; first message only.
+     * How to transcribe.
      *
      * @generated from field: modelgateway.v1.TranscriptionConfig config = 1;
      */
@@ -440,7 +445,7 @@ export type StreamTranscribeRequest = Message<"modelgateway.v1.StreamTranscribeR
     case: "config";
   } | {
     /**
-     * The next bytes of audio, at most 1 MiB.
+     * The next bytes of the audio, at most 1 MiB.
      *
      * @generated from field: bytes audio = 2;
      */
@@ -457,7 +462,7 @@ export const StreamTranscribeRequestSchema: GenMessage<StreamTranscribeRequest> 
   messageDesc(file_modelgateway_v1_transcription, 9);
 
 /**
- * A result of StreamTranscribe.
+ * A message of the stream that StreamTranscribe returns.
  *
  * @generated from message modelgateway.v1.StreamTranscribeResponse
  */
@@ -470,7 +475,7 @@ export type StreamTranscribeResponse = Message<"modelgateway.v1.StreamTranscribe
   event?: TranscriptionEvent | undefined;
 
   /**
-   * Who answered; set in the last message only.
+   * Which model answered. Only in the last message.
    *
    * @generated from field: modelgateway.v1.ServedBy served_by = 2;
    */
@@ -485,29 +490,29 @@ export const StreamTranscribeResponseSchema: GenMessage<StreamTranscribeResponse
   messageDesc(file_modelgateway_v1_transcription, 10);
 
 /**
- * Opens, or takes up again, a transcription that PushAudio feeds.
+ * Opens a transcription session, or resumes one whose stream broke.
  *
  * @generated from message modelgateway.v1.OpenTranscriptionRequest
  */
 export type OpenTranscriptionRequest = Message<"modelgateway.v1.OpenTranscriptionRequest"> & {
   /**
-   * How to transcribe; ignored when a session is taken up again.
+   * How to transcribe. Ignored when a session is resumed.
    *
    * @generated from field: modelgateway.v1.TranscriptionConfig config = 1;
    */
   config?: TranscriptionConfig | undefined;
 
   /**
-   * Session to take up again after its stream broke, within 30 seconds. Empty:
-   * a new one.
+   * Session to resume, within 30 seconds after its stream broke; later the call
+   * fails with INVALID_REQUEST. Empty: a new session.
    *
    * @generated from field: string session_id = 2;
    */
   sessionId: string;
 
   /**
-   * When taking up a session: the sequence of the last event received; later
-   * ones are sent again.
+   * Number of the last event that the client received, when it resumes a
+   * session. Later events are sent again.
    *
    * @generated from field: int64 last_event_sequence = 3;
    */
@@ -522,41 +527,41 @@ export const OpenTranscriptionRequestSchema: GenMessage<OpenTranscriptionRequest
   messageDesc(file_modelgateway_v1_transcription, 11);
 
 /**
- * An event of an open transcription.
+ * An event of a transcription session.
  *
  * @generated from message modelgateway.v1.OpenTranscriptionResponse
  */
 export type OpenTranscriptionResponse = Message<"modelgateway.v1.OpenTranscriptionResponse"> & {
   /**
-   * The session's name, for PushAudio; in every message.
+   * Id of the session, for PushAudio. In every message.
    *
    * @generated from field: string session_id = 1;
    */
   sessionId: string;
 
   /**
-   * Number of this event in its session, from 1.
+   * Number of this event in the session, starting at 1.
    *
    * @generated from field: int64 event_sequence = 2;
    */
   eventSequence: bigint;
 
   /**
-   * What happened; unset in the first message.
+   * What happened. Unset in the first message.
    *
    * @generated from field: modelgateway.v1.TranscriptionEvent event = 3;
    */
   event?: TranscriptionEvent | undefined;
 
   /**
-   * Who answered; set in the last message only.
+   * Which model answered. Only in the last message.
    *
    * @generated from field: modelgateway.v1.ServedBy served_by = 4;
    */
   servedBy?: ServedBy | undefined;
 
   /**
-   * The next PushAudio sequence that the session expects.
+   * Sequence number that the session expects from the next PushAudio.
    *
    * @generated from field: int64 next_audio_sequence = 5;
    */
@@ -571,21 +576,21 @@ export const OpenTranscriptionResponseSchema: GenMessage<OpenTranscriptionRespon
   messageDesc(file_modelgateway_v1_transcription, 12);
 
 /**
- * Audio for an open transcription.
+ * A piece of audio for a transcription session.
  *
  * @generated from message modelgateway.v1.PushAudioRequest
  */
 export type PushAudioRequest = Message<"modelgateway.v1.PushAudioRequest"> & {
   /**
-   * The session, from OpenTranscriptionResponse.
+   * Id of the session, from OpenTranscriptionResponse.
    *
    * @generated from field: string session_id = 1;
    */
   sessionId: string;
 
   /**
-   * Number of this piece, from 0 without gaps. Pieces may be repeated and may
-   * arrive in any order within a window of 256.
+   * Number of this piece, counted from 0 without gaps. A piece may be sent
+   * again, and pieces may arrive out of order by up to 256.
    *
    * @generated from field: int64 sequence = 2;
    */
@@ -599,7 +604,7 @@ export type PushAudioRequest = Message<"modelgateway.v1.PushAudioRequest"> & {
   audio: Uint8Array;
 
   /**
-   * No piece follows this one.
+   * True for the last piece.
    *
    * @generated from field: bool last = 4;
    */
@@ -614,13 +619,14 @@ export const PushAudioRequestSchema: GenMessage<PushAudioRequest> = /*@__PURE__*
   messageDesc(file_modelgateway_v1_transcription, 13);
 
 /**
- * Acknowledges a piece of audio.
+ * Confirms a piece of audio.
  *
  * @generated from message modelgateway.v1.PushAudioResponse
  */
 export type PushAudioResponse = Message<"modelgateway.v1.PushAudioResponse"> & {
   /**
-   * The next sequence that the session expects: all before it have arrived.
+   * Sequence number that the session expects next. All pieces before it have
+   * arrived.
    *
    * @generated from field: int64 next_sequence = 1;
    */
@@ -635,7 +641,7 @@ export const PushAudioResponseSchema: GenMessage<PushAudioResponse> = /*@__PURE_
   messageDesc(file_modelgateway_v1_transcription, 14);
 
 /**
- * A whole clip to transcribe.
+ * A whole recording to transcribe.
  *
  * @generated from message modelgateway.v1.RecognizeRequest
  */
@@ -648,7 +654,7 @@ export type RecognizeRequest = Message<"modelgateway.v1.RecognizeRequest"> & {
   config?: TranscriptionConfig | undefined;
 
   /**
-   * The clip, 1 byte to 64 MiB.
+   * The recording, 1 byte to 64 MiB.
    *
    * @generated from field: bytes audio = 2;
    */
@@ -663,20 +669,20 @@ export const RecognizeRequestSchema: GenMessage<RecognizeRequest> = /*@__PURE__*
   messageDesc(file_modelgateway_v1_transcription, 15);
 
 /**
- * The transcript of a clip.
+ * Transcript of a recording.
  *
  * @generated from message modelgateway.v1.RecognizeResponse
  */
 export type RecognizeResponse = Message<"modelgateway.v1.RecognizeResponse"> & {
   /**
-   * What was said.
+   * The transcript.
    *
    * @generated from field: modelgateway.v1.Transcript transcript = 1;
    */
   transcript?: Transcript | undefined;
 
   /**
-   * Who answered.
+   * Which model answered.
    *
    * @generated from field: modelgateway.v1.ServedBy served_by = 2;
    */
@@ -691,13 +697,13 @@ export const RecognizeResponseSchema: GenMessage<RecognizeResponse> = /*@__PURE_
   messageDesc(file_modelgateway_v1_transcription, 16);
 
 /**
- * Format of audio bytes.
+ * Encoding of audio bytes.
  *
  * @generated from enum modelgateway.v1.AudioEncoding
  */
 export enum AudioEncoding {
   /**
-   * Told by the bytes themselves: WAV, FLAC, MP3, Ogg/Opus or WebM/Opus.
+   * Detected from the first bytes: WAV, FLAC, MP3, Ogg/Opus or WebM/Opus.
    *
    * @generated from enum value: AUDIO_ENCODING_UNSPECIFIED = 0;
    */
@@ -711,7 +717,7 @@ export enum AudioEncoding {
   PCM_S16LE = 1,
 
   /**
-   * Raw 32-bit little-endian floats in -1 to 1, channels interleaved.
+   * Raw 32-bit little-endian floats between -1 and 1, channels interleaved.
    *
    * @generated from enum value: AUDIO_ENCODING_PCM_F32LE = 2;
    */
@@ -739,14 +745,14 @@ export enum AudioEncoding {
   MP3 = 5,
 
   /**
-   * Opus in Ogg.
+   * Opus in an Ogg container.
    *
    * @generated from enum value: AUDIO_ENCODING_OGG_OPUS = 6;
    */
   OGG_OPUS = 6,
 
   /**
-   * Opus in WebM, as a browser's MediaRecorder sends it.
+   * Opus in a WebM container, as a browser's MediaRecorder produces it.
    *
    * @generated from enum value: AUDIO_ENCODING_WEBM_OPUS = 7;
    */

@@ -37,21 +37,22 @@ export type GrammarRequest = Message<"modelgateway.v1.GrammarRequest"> & {
   explanationLanguage: ExplanationLanguage;
 
   /**
-   * How tokens are chosen. Default: greedy.
+   * How tokens are sampled. Default: greedy, that is temperature 0 and no
+   * penalties.
    *
    * @generated from field: modelgateway.v1.SamplingOptions sampling = 3;
    */
   sampling?: SamplingOptions | undefined;
 
   /**
-   * Model to ask. Empty: the one that the task "grammar" is routed to.
+   * Model to use. Default: the model of the task "grammar".
    *
    * @generated from field: string model = 4;
    */
   model: string;
 
   /**
-   * How the request may be routed.
+   * Which models may answer, and with what priority.
    *
    * @generated from field: modelgateway.v1.Routing routing = 5;
    */
@@ -66,51 +67,51 @@ export const GrammarRequestSchema: GenMessage<GrammarRequest> = /*@__PURE__*/
   messageDesc(file_modelgateway_v1_tutor, 0);
 
 /**
- * One correction. Its place is computed by comparing the two texts, never
- * taken from the model's word.
+ * One correction. Its offsets are computed by comparing the original and the
+ * corrected text; they are not the model's statement.
  *
  * @generated from message modelgateway.v1.GrammarEdit
  */
 export type GrammarEdit = Message<"modelgateway.v1.GrammarEdit"> & {
   /**
-   * First character of the mistake in the request's text, in Unicode code
-   * points from 0.
+   * Offset of the first character to replace in the request's text, in Unicode
+   * code points, starting at 0.
    *
    * @generated from field: int32 start_offset = 1;
    */
   startOffset: number;
 
   /**
-   * One past the last character; equal to start_offset where something is
-   * inserted.
+   * Offset after the last character to replace. Equal to start_offset for an
+   * insertion.
    *
    * @generated from field: int32 end_offset = 2;
    */
   endOffset: number;
 
   /**
-   * The text at that place.
+   * Text between the two offsets.
    *
    * @generated from field: string original = 3;
    */
   original: string;
 
   /**
-   * What should stand there; empty to delete.
+   * Text that replaces it. Empty for a deletion.
    *
    * @generated from field: string replacement = 4;
    */
   replacement: string;
 
   /**
-   * What kind of mistake it is.
+   * Kind of the mistake.
    *
    * @generated from field: modelgateway.v1.GrammarErrorType error_type = 5;
    */
   errorType: GrammarErrorType;
 
   /**
-   * Why, in the language asked for; empty if the model gave no reason.
+   * Explanation in the requested language. Empty if the model gave none.
    *
    * @generated from field: string explanation = 6;
    */
@@ -131,36 +132,36 @@ export const GrammarEditSchema: GenMessage<GrammarEdit> = /*@__PURE__*/
  */
 export type GrammarResponse = Message<"modelgateway.v1.GrammarResponse"> & {
   /**
-   * The text without its mistakes; equal to the request's if there are none.
+   * The corrected text. Equal to the request's text if there are no mistakes.
    *
    * @generated from field: string corrected_text = 1;
    */
   correctedText: string;
 
   /**
-   * What was changed, in order of place. Applying them all to the request's
-   * text gives corrected_text.
+   * The corrections, in order of their offsets. Applying all of them to the
+   * request's text gives corrected_text.
    *
    * @generated from field: repeated modelgateway.v1.GrammarEdit edits = 2;
    */
   edits: GrammarEdit[];
 
   /**
-   * Share of the text's words that needed no correction, 0 to 100.
+   * Percentage of the text's words that needed no correction, 0 to 100.
    *
    * @generated from field: float score = 3;
    */
   score: number;
 
   /**
-   * Tokens read and written.
+   * Number of tokens read and generated.
    *
    * @generated from field: modelgateway.v1.Usage usage = 4;
    */
   usage?: Usage | undefined;
 
   /**
-   * Who answered.
+   * Which model answered.
    *
    * @generated from field: modelgateway.v1.ServedBy served_by = 5;
    */
@@ -175,7 +176,7 @@ export const GrammarResponseSchema: GenMessage<GrammarResponse> = /*@__PURE__*/
   messageDesc(file_modelgateway_v1_tutor, 2);
 
 /**
- * A learner's turn to answer as their tutor.
+ * A learner's message, to be answered by a tutor.
  *
  * @generated from message modelgateway.v1.RespondRequest
  */
@@ -188,43 +189,44 @@ export type RespondRequest = Message<"modelgateway.v1.RespondRequest"> & {
   text: string;
 
   /**
-   * The conversation before it, oldest first, at most 200 turns.
+   * The conversation before it, oldest message first; at most 200 messages.
    *
    * @generated from field: repeated modelgateway.v1.ChatMessage history = 2;
    */
   history: ChatMessage[];
 
   /**
-   * The learner's level in CEFR terms, e.g. "A2"; the tutor keeps to it.
-   * Default: "B1".
+   * The learner's CEFR level, "A1" to "C2". The tutor uses language of this
+   * level. Default "B1".
    *
    * @generated from field: string level = 3;
    */
   level: string;
 
   /**
-   * Instructions that replace the tutor's own, at most 8,000 characters.
+   * Instructions that replace the built-in tutor prompt, at most 8,000
+   * characters.
    *
    * @generated from field: string system_prompt = 4;
    */
   systemPrompt: string;
 
   /**
-   * How tokens are chosen.
+   * How tokens are sampled.
    *
    * @generated from field: modelgateway.v1.SamplingOptions sampling = 5;
    */
   sampling?: SamplingOptions | undefined;
 
   /**
-   * Model to ask. Empty: the one that the task "response" is routed to.
+   * Model to use. Default: the model of the task "respond".
    *
    * @generated from field: string model = 6;
    */
   model: string;
 
   /**
-   * How the request may be routed.
+   * Which models may answer, and with what priority.
    *
    * @generated from field: modelgateway.v1.Routing routing = 7;
    */
@@ -239,34 +241,34 @@ export const RespondRequestSchema: GenMessage<RespondRequest> = /*@__PURE__*/
   messageDesc(file_modelgateway_v1_tutor, 3);
 
 /**
- * The tutor's turn.
+ * The tutor's answer.
  *
  * @generated from message modelgateway.v1.RespondResponse
  */
 export type RespondResponse = Message<"modelgateway.v1.RespondResponse"> & {
   /**
-   * What the tutor says.
+   * Text of the answer.
    *
    * @generated from field: string text = 1;
    */
   text: string;
 
   /**
-   * Why it ended.
+   * Why the model stopped.
    *
    * @generated from field: modelgateway.v1.FinishReason finish_reason = 2;
    */
   finishReason: FinishReason;
 
   /**
-   * Tokens read and written.
+   * Number of tokens read and generated.
    *
    * @generated from field: modelgateway.v1.Usage usage = 3;
    */
   usage?: Usage | undefined;
 
   /**
-   * Who answered.
+   * Which model answered.
    *
    * @generated from field: modelgateway.v1.ServedBy served_by = 4;
    */
@@ -281,7 +283,7 @@ export const RespondResponseSchema: GenMessage<RespondResponse> = /*@__PURE__*/
   messageDesc(file_modelgateway_v1_tutor, 4);
 
 /**
- * Something to explain in Vietnamese.
+ * English to explain in Vietnamese.
  *
  * @generated from message modelgateway.v1.ExplainVietnameseRequest
  */
@@ -294,29 +296,29 @@ export type ExplainVietnameseRequest = Message<"modelgateway.v1.ExplainVietnames
   text: string;
 
   /**
-   * What the learner wants to know about it, in either language. Empty: its
-   * meaning and use. At most 2,000 characters.
+   * What the learner wants to know about the text, in English or Vietnamese. At
+   * most 2,000 characters. Default: its meaning and use.
    *
    * @generated from field: string question = 2;
    */
   question: string;
 
   /**
-   * How tokens are chosen.
+   * How tokens are sampled.
    *
    * @generated from field: modelgateway.v1.SamplingOptions sampling = 3;
    */
   sampling?: SamplingOptions | undefined;
 
   /**
-   * Model to ask. Empty: the one that the task "explain_vi" is routed to.
+   * Model to use. Default: the model of the task "explain_vietnamese".
    *
    * @generated from field: string model = 4;
    */
   model: string;
 
   /**
-   * How the request may be routed.
+   * Which models may answer, and with what priority.
    *
    * @generated from field: modelgateway.v1.Routing routing = 5;
    */
@@ -337,28 +339,28 @@ export const ExplainVietnameseRequestSchema: GenMessage<ExplainVietnameseRequest
  */
 export type ExplainVietnameseResponse = Message<"modelgateway.v1.ExplainVietnameseResponse"> & {
   /**
-   * Vietnamese text.
+   * Text of the explanation, in Vietnamese.
    *
    * @generated from field: string explanation = 1;
    */
   explanation: string;
 
   /**
-   * Why it ended.
+   * Why the model stopped.
    *
    * @generated from field: modelgateway.v1.FinishReason finish_reason = 2;
    */
   finishReason: FinishReason;
 
   /**
-   * Tokens read and written.
+   * Number of tokens read and generated.
    *
    * @generated from field: modelgateway.v1.Usage usage = 3;
    */
   usage?: Usage | undefined;
 
   /**
-   * Who answered.
+   * Which model answered.
    *
    * @generated from field: modelgateway.v1.ServedBy served_by = 4;
    */
@@ -373,7 +375,7 @@ export const ExplainVietnameseResponseSchema: GenMessage<ExplainVietnameseRespon
   messageDesc(file_modelgateway_v1_tutor, 6);
 
 /**
- * Language that explanations are written in.
+ * Language of explanations.
  *
  * @generated from enum modelgateway.v1.ExplanationLanguage
  */
@@ -407,13 +409,13 @@ export const ExplanationLanguageSchema: GenEnum<ExplanationLanguage> = /*@__PURE
   enumDesc(file_modelgateway_v1_tutor, 0);
 
 /**
- * What kind of mistake an edit corrects.
+ * Kind of a grammar mistake.
  *
  * @generated from enum modelgateway.v1.GrammarErrorType
  */
 export enum GrammarErrorType {
   /**
-   * Not told by the model and not recognised from the edit itself.
+   * The model gave no kind, and it could not be derived from the edit.
    *
    * @generated from enum value: GRAMMAR_ERROR_TYPE_UNSPECIFIED = 0;
    */
@@ -427,28 +429,28 @@ export enum GrammarErrorType {
   AGREEMENT = 1,
 
   /**
-   * Tense or form of a verb: "yesterday I go".
+   * Wrong tense or form of a verb: "yesterday I go".
    *
    * @generated from enum value: GRAMMAR_ERROR_TYPE_VERB_TENSE = 2;
    */
   VERB_TENSE = 2,
 
   /**
-   * Missing, needless or wrong article: "I have cat".
+   * Missing, unnecessary or wrong article: "I have cat".
    *
    * @generated from enum value: GRAMMAR_ERROR_TYPE_ARTICLE = 3;
    */
   ARTICLE = 3,
 
   /**
-   * Missing, needless or wrong preposition: "listen music".
+   * Missing, unnecessary or wrong preposition: "listen music".
    *
    * @generated from enum value: GRAMMAR_ERROR_TYPE_PREPOSITION = 4;
    */
   PREPOSITION = 4,
 
   /**
-   * Singular for plural or the reverse: "two book".
+   * Singular instead of plural, or the reverse: "two book".
    *
    * @generated from enum value: GRAMMAR_ERROR_TYPE_NOUN_NUMBER = 5;
    */
@@ -469,7 +471,7 @@ export enum GrammarErrorType {
   WORD_CHOICE = 7,
 
   /**
-   * A misspelt word.
+   * A misspelled word.
    *
    * @generated from enum value: GRAMMAR_ERROR_TYPE_SPELLING = 8;
    */
@@ -483,14 +485,14 @@ export enum GrammarErrorType {
   PUNCTUATION = 9,
 
   /**
-   * A missing word of another kind.
+   * Another kind of missing word.
    *
    * @generated from enum value: GRAMMAR_ERROR_TYPE_MISSING_WORD = 10;
    */
   MISSING_WORD = 10,
 
   /**
-   * A needless word of another kind.
+   * Another kind of unnecessary word.
    *
    * @generated from enum value: GRAMMAR_ERROR_TYPE_EXTRA_WORD = 11;
    */

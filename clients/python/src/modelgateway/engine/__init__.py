@@ -1,7 +1,7 @@
-"""Serves an engine written in Python to a ModelGateway server.
+"""SDK for engines of a ModelGateway server that are written in Python.
 
-An engine is a subclass of Engine whose load returns a Model; what the model can
-do is told by the methods that it has. The whole program:
+An engine is a subclass of Engine whose load returns a Model. The model supports
+the tasks that it has methods for. A complete program:
 
     class Echo(engine.Engine):
         name, version, tasks = "echo", "1.0.0", ("chat",)
@@ -17,7 +17,7 @@ do is told by the methods that it has. The whole program:
 
     engine.serve(Echo())
 
-The gateway starts one process of the program for each loaded model.
+The server starts one process of the program for each loaded model.
 """
 
 from ._interface import TASKS, Call, Engine, LoadOptions, Model, finish

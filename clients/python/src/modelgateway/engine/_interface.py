@@ -1,4 +1,4 @@
-"""What an engine implements, and what it is given."""
+"""The interface between an engine and the SDK."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..errors import Cancelled, Draining, InvalidRequest, ModelFileMissing
 
 Parameters = TypeVar("Parameters")
 
-#: Tasks by the names of a model's methods.
+#: The tasks; these are also the names of a model's methods.
 TASKS = (
     "chat",
     "grammar",
@@ -31,7 +31,7 @@ TASKS = (
 
 
 class Call:
-    """A load or a run under way. Its work must stop within 100 ms of its cancellation."""
+    """A load or a run in progress. Its work must stop within 100 ms after it was cancelled."""
 
     def __init__(self, stopping: threading.Event, counted: Callable[[int], None]) -> None:
         self._stopping = stopping
@@ -40,23 +40,23 @@ class Call:
 
     @property
     def cancelled(self) -> bool:
-        """True once nobody waits for the result any more."""
+        """True if the call was cancelled or the process is exiting."""
         return self._ended.is_set() or self._stopping.is_set()
 
     def check(self) -> None:
-        """Raises what ends the call if it was cancelled; call it often, at least ten times a second."""
+        """Raises an exception if the call was cancelled. Call it at least ten times a second."""
         if self._ended.is_set():
             raise Cancelled("the call was cancelled")
         if self._stopping.is_set():
             raise Draining("the engine is stopping")
 
     def count(self, units: int = 1) -> None:
-        """Counts work that is done: tokens, windows, sentences. A worker that is busy but counts nothing for the
-        gateway's progress_timeout is taken for hung and ended."""
+        """Counts work that was done: tokens, windows, sentences. A worker that is busy but counts nothing for the
+        model's progress_timeout is considered hung and is killed."""
         self._counted(units)
 
     def wait(self, seconds: float) -> None:
-        """Sleeps; raises as check does as soon as the call is cancelled."""
+        """Sleeps. Raises as check does, as soon as the call is cancelled."""
         self._ended.wait(seconds)
         self.check()
 
@@ -65,7 +65,7 @@ class Call:
 
 
 class LoadOptions(Call):
-    """What to load and how."""
+    """The model to load, and how."""
 
     def __init__(
         self,
@@ -82,36 +82,36 @@ class LoadOptions(Call):
     ) -> None:
         super().__init__(stopping, counted)
         self._report = report
-        #: The model's name in the configuration, for messages.
+        #: Name of the model in the configuration, for messages.
         self.model_name = model_name
-        #: The model's file or folder.
+        #: File or folder of the model.
         self.path = pathlib.Path(path)
         #: "auto" or one of the engine's devices.
         self.device = device
-        #: Inference threads; the gateway shares out the cores.
+        #: Number of inference threads to use; the server distributes the cores.
         self.threads = threads
-        #: The most runs at once.
+        #: Maximum number of concurrent runs.
         self.max_concurrency = max_concurrency
         #: The model's `parameters` in the configuration.
         self.parameters = parameters
 
     def file(self) -> pathlib.Path:
-        """Returns the path if something is there, else raises ModelFileMissing."""
+        """Returns the path if it exists, or else raises ModelFileMissing."""
         if not os.path.lexists(self.path):
             raise ModelFileMissing(f"the file of model {self.model_name!r} does not exist")
         return self.path
 
     def report(self, fraction: float) -> None:
-        """Tells how far the load is, 0 to 1, and counts as work. It may be called often."""
+        """Reports the progress of the load, 0 to 1, and counts as work. It may be called often."""
         self.check()
         self._report(fraction)
 
     def decode(self, into: type[Parameters]) -> Parameters:
-        """Makes a dataclass of the parameters; its defaults hold for those that are not given.
+        """Converts the parameters to a dataclass; missing ones keep their defaults.
 
-        Raises InvalidRequest for a key that it does not have, naming the
-        nearest one, and for a value of the wrong type. Fields are bool, int,
-        float, str, list or dict.
+        Raises InvalidRequest for an unknown key, with the nearest known one, and
+        for a value of the wrong type. Fields are bool, int, float, str, list or
+        dict.
         """
         hints = typing.get_type_hints(into)
         names = [field.name for field in dataclasses.fields(into)]  # type: ignore[arg-type]
@@ -119,7 +119,7 @@ class LoadOptions(Call):
         for key, value in self.parameters.items():
             if key not in names:
                 near = difflib.get_close_matches(key, names, 1)
-                advice = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names) or 'none'}"
+                advice = f"did you mean {near[0]!r}?" if near else f"known parameters: {', '.join(names) or 'none'}"
                 raise InvalidRequest(f"unknown parameter {key!r}; {advice}", metadata={"parameter": key})
             values[key] = _typed(key, value, hints[key])
         return into(**values)
@@ -136,49 +136,49 @@ def _typed(key: str, value: Any, wanted: Any) -> Any:
 
 
 class Model:
-    """A loaded model. It has a method for each task that it does; all may be called from several threads.
+    """A loaded model. It has a method for each task that it supports. Methods may be called from several threads.
 
-    chat(request: ChatRequest, call) yields str, and StreamChatResponse or finish() last.
+    chat(request: ChatRequest, call) yields str, and finally StreamChatResponse or finish().
     grammar(request: GrammarRequest, call) returns GrammarResponse.
     respond(request: RespondRequest, call) returns RespondResponse.
     explain_vietnamese(request: ExplainVietnameseRequest, call) returns ExplainVietnameseResponse.
-    transcribe(config: TranscriptionConfig, audio: Iterator[bytes], call) yields TranscriptionEvent, the final last.
-    synthesize(request: SynthesizeRequest, call) yields SynthesizeResponse, the sample rate in the first.
+    transcribe(config: TranscriptionConfig, audio: Iterator[bytes], call) yields TranscriptionEvent, finally final.
+    synthesize(request: SynthesizeRequest, call) yields SynthesizeResponse; the first one has the sample rate.
     pronunciation(request: PronunciationRequest, call) returns PronunciationResponse.
     invoke(method: str, params: dict, call) returns a dict.
 
-    Failures are raised as this package's errors, e.g. modelgateway.InvalidRequest;
-    anything else is reported as INTERNAL. Never log what users say.
+    Raise this package's exceptions for failures, e.g. modelgateway.InvalidRequest;
+    all others are reported as INTERNAL. Never log what users say.
     """
 
-    #: What was loaded, for people.
+    #: What was loaded, for an operator.
     description = "a model in Python"
 
     def close(self) -> None:  # noqa: B027  most models have nothing to close
-        """Frees what the end of the process does not."""
+        """Called at the end. Frees what the end of the process does not free."""
 
 
 class Engine:
-    """Makes models; serve runs one in a worker process."""
+    """Loads models. serve runs an engine as a worker process."""
 
-    #: The engine's name, e.g. "ngram".
+    #: Name of the engine, e.g. "ngram".
     name: str
-    #: The engine's own version.
+    #: Version of the engine.
     version: str
-    #: What its models do, of TASKS.
+    #: The tasks that its models support, from TASKS.
     tasks: Sequence[str]
-    #: What MODEL_DEVICE could name here; other devices are refused before load is called.
+    #: Devices that the engine can use; other devices are refused before load is called.
     devices: Sequence[str] = ("cpu",)
     #: Libraries and their versions.
     libraries: Mapping[str, str] = {}
 
     def load(self, options: LoadOptions) -> Model:
-        """Opens the model; called once."""
+        """Loads the model. Called once."""
         raise NotImplementedError
 
 
 def finish(*, prompt_tokens: int, completion_tokens: int, cut: bool = False) -> chat_pb2.StreamChatResponse:
-    """The last piece of a chat: why it ended, and how much was read and written. cut: it reached max_tokens."""
+    """Returns the last piece of a chat answer, with finish reason and usage. cut: the answer reached max_tokens."""
     return chat_pb2.StreamChatResponse(
         finish_reason=common_pb2.FINISH_REASON_LENGTH if cut else common_pb2.FINISH_REASON_STOP,
         usage=common_pb2.Usage(prompt_token_count=prompt_tokens, completion_token_count=completion_tokens),

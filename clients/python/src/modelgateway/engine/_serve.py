@@ -1,4 +1,4 @@
-"""The life of a worker process: handshake, service, end."""
+"""A worker process: handshake, service, exit."""
 
 from __future__ import annotations
 
@@ -24,38 +24,38 @@ from ._servicer import Servicer
 _log = logging.getLogger(__name__)
 
 _COOKIE = ("MODELGATEWAY_ENGINE", "modelgateway.engine.v1")
-#: go-plugin's core protocol, and the version of ours.
+#: Version of go-plugin's core protocol, and of modelgateway.engine.v1.
 _PROTOCOL = "1|1"
 
-#: The largest message between gateway and worker: 64 MiB of audio, and what wraps it.
+#: Maximum size of a message between server and worker: 64 MiB of audio, and the fields around it.
 _MAX_MESSAGE_BYTES = (64 << 20) + (1 << 20)
-#: Each run and the Watch stream hold a thread; more wait. Threads are made when they are needed.
+#: Each run and the Watch stream use a thread; further calls wait. Threads are created when they are needed.
 _MAX_THREADS = 256
 
-#: Seconds that a worker may take to end: one that was told to, and one whose gateway is gone.
+#: Seconds until a worker exits after SIGTERM, and after the server is gone.
 _CLOSE_BOUND = 10.0
 _ORPHAN_BOUND = 1.0
-#: Seconds between two looks whether the parent lives.
+#: Seconds between two checks whether the parent process lives.
 _PARENT_INTERVAL = 1.0
 
 
 def serve(engine: Engine) -> NoReturn:
-    """Serves an engine as a worker process and exits when its life is over; all that an engine's main does.
+    """Runs an engine as a worker process and exits. Call it as the main program of an engine.
 
-    Started by hand, it says what it is. What is logged with logging reaches the
-    gateway's log, and so does what is printed.
+    With --version it prints a description of the engine. Output of logging and
+    print goes to the server's log.
     """
     if len(sys.argv) == 2 and sys.argv[1] == "--version":
         print(f"{engine.name} {engine.version}\ntasks: {', '.join(engine.tasks)}\ndevices: {', '.join(engine.devices)}")
         sys.exit(0)
     if os.environ.get(_COOKIE[0]) != _COOKIE[1]:
-        print(f"{engine.name} is a worker of ModelGateway, which starts it to run a model.", file=sys.stderr)
+        print(f"{engine.name} is an engine of ModelGateway; the server starts it to run a model", file=sys.stderr)
         sys.exit(2)
-    # The gateway's terminal sends Ctrl-C to it, and it decides.
+    # Ctrl-C in the server's terminal also reaches this process; the server decides when it ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     code = _live(engine)
     logging.shutdown()
-    # At once: a library's threads may go on, and nobody waits for them.
+    # Exit without waiting for threads of libraries that may still run.
     os._exit(code)
 
 
@@ -70,12 +70,12 @@ def _live(engine: Engine) -> int:
         over.set()
 
     signal.signal(signal.SIGTERM, terminate)
-    _log_to_gateway()
+    _log_to_server()
     servicer = Servicer(engine, over.set)
     server, socket = _listen(servicer, over)
     _shake_hands(socket)
     while not over.wait(_PARENT_INTERVAL):
-        if os.getppid() != parent:  # it died before it opened Watch
+        if os.getppid() != parent:  # the server died before it opened Watch
             break
     ended = servicer.shutdown(_CLOSE_BOUND if terminated else _ORPHAN_BOUND)
     server.stop(0.5).wait()
@@ -84,12 +84,12 @@ def _live(engine: Engine) -> int:
     except FileNotFoundError:
         pass
     if not ended:
-        _log.warning("work did not end in time")
+        _log.warning("the current calls did not end in time")
     return 0 if ended or not terminated else 1
 
 
 def _listen(servicer: Servicer, over: threading.Event) -> tuple[grpc.Server, str]:
-    """Serves on a socket in the folder that the gateway names."""
+    """Listens on a socket in the folder that the server gives."""
     server = grpc.server(
         futures.ThreadPoolExecutor(_MAX_THREADS, thread_name_prefix="call"),
         options=[
@@ -111,7 +111,7 @@ def _listen(servicer: Servicer, over: threading.Event) -> tuple[grpc.Server, str
 
 
 def _plugin_services(over: threading.Event) -> tuple[grpc.GenericRpcHandler, ...]:
-    """What go-plugin's hosts ask of every plugin. Its messages are so small that they are written here as bytes."""
+    """The services of go-plugin that a host calls. Their messages are small, so they are given as bytes."""
 
     def check(request: bytes, context: grpc.ServicerContext) -> bytes:
         return b"\x08\x01"  # HealthCheckResponse{status: SERVING}
@@ -131,15 +131,15 @@ def _plugin_services(over: threading.Event) -> tuple[grpc.GenericRpcHandler, ...
 
 
 def _shake_hands(socket: str) -> None:
-    """Tells the gateway where the worker listens; what is printed after that goes to the log."""
+    """Tells the server where the worker listens. Later output goes to the log."""
     sys.stdout.flush()
     os.write(1, f"{_PROTOCOL}|unix|{socket}|grpc\n".encode())
-    os.dup(1)  # stays open: its end would look like the process's
+    os.dup(1)  # keep it open: the server would take its end for the end of the process
     os.dup2(2, 1)
 
 
-class _GatewayFormatter(logging.Formatter):
-    """JSON lines as go-plugin's hosts read them."""
+class _HostFormatter(logging.Formatter):
+    """Formats records as JSON lines, as go-plugin's hosts expect."""
 
     def format(self, record: logging.LogRecord) -> str:
         moment = datetime.datetime.fromtimestamp(record.created, datetime.timezone.utc)
@@ -153,7 +153,7 @@ class _GatewayFormatter(logging.Formatter):
         return json.dumps(fields)
 
 
-def _log_to_gateway() -> None:
+def _log_to_server() -> None:
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_GatewayFormatter())
+    handler.setFormatter(_HostFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)

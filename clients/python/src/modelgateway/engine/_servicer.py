@@ -1,4 +1,4 @@
-"""The service modelgateway.engine.v1.Engine around one Engine. It holds the order of calls."""
+"""Implements the service modelgateway.engine.v1.Engine for an Engine, and checks the order of calls."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ from ._interface import TASKS, Call, Engine, LoadOptions, Model
 
 _log = logging.getLogger(__name__)
 
-#: The least time between two reports of one stream, and the most while work is under way; seconds.
-_REPORT_LEAST = 0.1
-_REPORT_MOST = 1.0
+#: Shortest time between two reports in seconds, and longest time while the worker is busy.
+_REPORT_SHORTEST = 0.1
+_REPORT_LONGEST = 1.0
 
 _CODES = {
     grpc.StatusCode.INVALID_ARGUMENT: ("INVALID_REQUEST", "CONFIG_NOT_FIRST", "AUDIO_UNREADABLE"),
@@ -56,17 +56,17 @@ _CODE_OF = {reason: code for code, reasons in _CODES.items() for reason in reaso
 
 
 class Servicer(engine_pb2_grpc.EngineServicer):
-    """Serves one engine; stop is called when the gateway has gone."""
+    """Serves one engine. stop is called when the server is gone."""
 
     def __init__(self, engine: Engine, stop: Callable[[], None]) -> None:
         self._engine = engine
         self._stop = stop
         self._stopping = threading.Event()
         self._wake = threading.Event()  # a report is due
-        self._state = threading.Condition()  # guards what follows
+        self._state = threading.Condition()  # guards the fields below
         self._work = 0
         self._active = 0
-        self._calls = 0  # loads and runs under way
+        self._calls = 0  # loads and runs in progress
         self._watched = False
         self._load_began = False
         self._model: Model | None = None
@@ -89,7 +89,7 @@ class Servicer(engine_pb2_grpc.EngineServicer):
         with self._state:
             again, self._watched = self._watched, True
         if again:
-            _abort(context, InvalidRequest("the worker is watched already"))
+            _abort(context, InvalidRequest("Watch was already called for this worker"))
         gone = threading.Event()
 
         def end() -> None:
@@ -104,20 +104,20 @@ class Servicer(engine_pb2_grpc.EngineServicer):
             with self._state:
                 report = engine_pb2.WatchResponse(work_count=self._work, active_run_count=self._active)
             yield report
-            gone.wait(_REPORT_LEAST)
-            # An idle worker stays asleep.
-            self._wake.wait(_REPORT_MOST - _REPORT_LEAST if report.active_run_count else None)
+            gone.wait(_REPORT_SHORTEST)
+            # An idle worker sends no reports.
+            self._wake.wait(_REPORT_LONGEST - _REPORT_SHORTEST if report.active_run_count else None)
 
     def Load(self, request: engine_pb2.LoadRequest, context: Any) -> Iterator[engine_pb2.LoadResponse]:  # noqa: N802
         with self._failing(context), self._call():
             with self._state:
                 if self._load_began:
-                    raise EngineUnavailable("a worker loads one model, once; start another worker")
+                    raise EngineUnavailable("a worker loads one model only, once; start another worker")
                 self._load_began = True
             yield from self._loading(request, context)
 
     def _loading(self, request: engine_pb2.LoadRequest, context: Any) -> Iterator[engine_pb2.LoadResponse]:
-        # The load runs beside this thread, which sends its progress.
+        # The load runs in another thread; this one sends its progress.
         news: queue.SimpleQueue[float | Model | BaseException] = queue.SimpleQueue()
         options = LoadOptions(
             self._stopping,
@@ -163,7 +163,7 @@ class Servicer(engine_pb2_grpc.EngineServicer):
     def _check_device(self, device: str) -> None:
         if device != "auto" and device not in self._engine.devices:
             there = ", ".join(self._engine.devices)
-            raise EngineUnavailable(f"device {device!r} is not here; there is {there}")
+            raise EngineUnavailable(f"device {device!r} is not available; available: {there}")
 
     def Run(  # noqa: N802
         self, request_iterator: Iterator[engine_pb2.RunRequest], context: Any
@@ -175,9 +175,9 @@ class Servicer(engine_pb2_grpc.EngineServicer):
             first = next(request_iterator, None)
             model = self._model
             if first is None:
-                raise InvalidRequest("the stream ended before it said what to do")
+                raise InvalidRequest("the stream ended before its first message")
             if model is None:
-                raise EngineUnavailable("no model is loaded yet; Load comes before Run")
+                raise EngineUnavailable("no model is loaded; call Load before Run")
             with self._place(call):
                 for response in self._dispatch(model, first, request_iterator, call):
                     call.check()
@@ -188,12 +188,12 @@ class Servicer(engine_pb2_grpc.EngineServicer):
     ) -> Iterator[engine_pb2.RunResponse]:
         task = first.WhichOneof("payload")
         if task == "audio":
-            raise ConfigNotFirst("audio came before the config that describes it")
+            raise ConfigNotFirst("the first message has audio; it must have the config")
         if task not in TASKS:
-            raise InvalidRequest("the first message does not say what to do")
+            raise InvalidRequest("the first message has no task")
         method = getattr(model, task, None)
         if method is None or task not in self._engine.tasks:
-            message = f"model {self._model_name!r} of engine {self._engine.name!r} does not do {task}"
+            message = f"model {self._model_name!r} of engine {self._engine.name!r} does not support the task {task}"
             raise EngineUnavailable(message, metadata={"model": self._model_name, "task": task})
         request = getattr(first, task)
         if task == "chat":
@@ -212,7 +212,7 @@ class Servicer(engine_pb2_grpc.EngineServicer):
         else:
             yield engine_pb2.RunResponse(**{task: method(request, call)})
 
-    # What the calls share
+    # Shared by the calls
 
     def _count(self, units: int) -> None:
         with self._state:
@@ -251,8 +251,8 @@ class Servicer(engine_pb2_grpc.EngineServicer):
 
     @contextlib.contextmanager
     def _failing(self, context: Any) -> Iterator[None]:
-        """Ends a call by what it raised. What is no error of this package is INTERNAL; its text, which may be a
-        user's, is neither sent nor logged."""
+        """Converts exceptions to errors of the call. Exceptions of other packages become INTERNAL; their text may
+        contain a user's words, so it is neither sent nor logged."""
         try:
             yield
         except ModelGatewayError as error:
@@ -262,10 +262,10 @@ class Servicer(engine_pb2_grpc.EngineServicer):
                 _abort(context, Cancelled("the call was cancelled"))
             where = "".join(traceback.format_tb(error.__traceback__))
             _log.error("%s in the engine\n%s", type(error).__name__, where)
-            _abort(context, Internal("the engine failed; its log tells where"))
+            _abort(context, Internal("internal error in the engine; see the server's log"))
 
     def shutdown(self, bound: float) -> bool:
-        """Cancels the calls under way, waits for them, and closes the model. Returns False if the bound was reached."""
+        """Cancels the calls, waits for them, and closes the model. Returns False if they did not end in time."""
         self._stopping.set()
         self._wake.set()
         with self._state:
@@ -275,14 +275,14 @@ class Servicer(engine_pb2_grpc.EngineServicer):
             try:
                 model.close()
             except Exception as error:
-                _log.warning("the model did not close well: %s", type(error).__name__)
+                _log.warning("closing the model failed: %s", type(error).__name__)
         return ended
 
 
 def _audio(requests: Iterator[engine_pb2.RunRequest]) -> Iterator[bytes]:
     for request in requests:
         if request.WhichOneof("payload") != "audio":
-            raise InvalidRequest("only audio follows the config of a transcription")
+            raise InvalidRequest("after the config of a transcription, all messages must have audio")
         yield request.audio
 
 

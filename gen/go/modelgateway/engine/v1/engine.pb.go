@@ -23,19 +23,19 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// A task that engines do.
+// A task that an engine can support.
 type Task int32
 
 const (
-	// Not a task.
+	// Invalid.
 	Task_TASK_UNSPECIFIED Task = 0
 	// Continue a conversation.
 	Task_TASK_CHAT Task = 1
 	// Correct English text.
 	Task_TASK_GRAMMAR Task = 2
-	// Answer a learner.
+	// Answer a learner as a tutor.
 	Task_TASK_RESPOND Task = 3
-	// Explain in Vietnamese.
+	// Explain English in Vietnamese.
 	Task_TASK_EXPLAIN_VIETNAMESE Task = 4
 	// Speech to text.
 	Task_TASK_TRANSCRIBE Task = 5
@@ -43,7 +43,7 @@ const (
 	Task_TASK_SYNTHESIZE Task = 6
 	// Score pronunciation.
 	Task_TASK_PRONUNCIATION Task = 7
-	// Loosely typed calls by method name.
+	// Calls by method name, with untyped parameters.
 	Task_TASK_INVOKE Task = 8
 )
 
@@ -100,7 +100,7 @@ func (Task) EnumDescriptor() ([]byte, []int) {
 	return file_modelgateway_engine_v1_engine_proto_rawDescGZIP(), []int{0}
 }
 
-// Asks what the engine is.
+// Requests a description of the engine.
 type DescribeRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -137,18 +137,18 @@ func (*DescribeRequest) Descriptor() ([]byte, []int) {
 	return file_modelgateway_engine_v1_engine_proto_rawDescGZIP(), []int{0}
 }
 
-// What the engine is.
+// Description of an engine.
 type DescribeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Engine name, e.g. "llama".
+	// Name of the engine, e.g. "llama".
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Version of the engine.
 	Version string `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
-	// Tasks that it can do.
+	// Tasks that the engine supports.
 	Tasks []Task `protobuf:"varint,3,rep,packed,name=tasks,proto3,enum=modelgateway.engine.v1.Task" json:"tasks,omitempty"`
 	// Native libraries and their versions.
 	Libraries map[string]string `protobuf:"bytes,4,rep,name=libraries,proto3" json:"libraries,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// Devices that it could use here, e.g. "cpu".
+	// Devices that the engine can use on this machine, e.g. "cpu".
 	Devices       []string `protobuf:"bytes,5,rep,name=devices,proto3" json:"devices,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -219,7 +219,7 @@ func (x *DescribeResponse) GetDevices() []string {
 	return nil
 }
 
-// Opens the report stream.
+// Opens the stream of progress reports.
 type WatchRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -256,13 +256,13 @@ func (*WatchRequest) Descriptor() ([]byte, []int) {
 	return file_modelgateway_engine_v1_engine_proto_rawDescGZIP(), []int{2}
 }
 
-// A report; sent at least every second while work is under way.
+// A progress report. Sent at least once a second while the worker is busy.
 type WatchResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Units of work done since the process started: tokens decoded, encoder
-	// windows, sentences, bytes loaded. Grows whenever there is progress.
+	// Units of work done since the process started: decoded tokens, encoder
+	// windows, sentences, loaded bytes. Must increase while there is progress.
 	WorkCount uint64 `protobuf:"varint,1,opt,name=work_count,json=workCount,proto3" json:"work_count,omitempty"`
-	// Runs under way.
+	// Number of Run calls in progress.
 	ActiveRunCount int32 `protobuf:"varint,2,opt,name=active_run_count,json=activeRunCount,proto3" json:"active_run_count,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -312,21 +312,22 @@ func (x *WatchResponse) GetActiveRunCount() int32 {
 	return 0
 }
 
-// What to load.
+// The model to load.
 type LoadRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The model's name in the configuration, for messages.
+	// Name of the model in the configuration, for messages.
 	ModelName string `protobuf:"bytes,1,opt,name=model_name,json=modelName,proto3" json:"model_name,omitempty"`
-	// The model's file or folder.
+	// File or folder of the model.
 	Path string `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
-	// "auto", "cpu", "cuda" or "mps". An absent one is ENGINE_UNAVAILABLE.
+	// "auto", "cpu", "cuda" or "mps". A device that this machine lacks fails with
+	// ENGINE_UNAVAILABLE.
 	Device string `protobuf:"bytes,3,opt,name=device,proto3" json:"device,omitempty"`
-	// Inference threads.
+	// Number of inference threads.
 	ThreadCount int32 `protobuf:"varint,4,opt,name=thread_count,json=threadCount,proto3" json:"thread_count,omitempty"`
-	// Most runs at once.
+	// Maximum number of concurrent Run calls.
 	MaxConcurrency int32 `protobuf:"varint,5,opt,name=max_concurrency,json=maxConcurrency,proto3" json:"max_concurrency,omitempty"`
-	// Settings of this engine, from the model's `parameters` in the
-	// configuration. An unknown key is an error that names it.
+	// The model's `parameters` from the configuration. An unknown key must fail
+	// with an error that names it.
 	Parameters    *structpb.Struct `protobuf:"bytes,6,opt,name=parameters,proto3" json:"parameters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -404,16 +405,16 @@ func (x *LoadRequest) GetParameters() *structpb.Struct {
 	return nil
 }
 
-// How far a load is; the last one says it is done.
+// Progress of a load. The last message has `ready` set.
 type LoadResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Share that is done, 0 to 1.
+	// Progress, 0 to 1.
 	Progress float32 `protobuf:"fixed32,1,opt,name=progress,proto3" json:"progress,omitempty"`
-	// The model is ready; ends the stream.
+	// True when the model is ready. The stream ends after it.
 	Ready bool `protobuf:"varint,2,opt,name=ready,proto3" json:"ready,omitempty"`
-	// What was loaded, for people: architecture, parameters, quantisation.
+	// What was loaded, for an operator: architecture, parameters, quantization.
 	Description string `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
-	// Tasks that this model can do, if fewer than its engine's.
+	// Tasks that this model supports, if it supports fewer than its engine.
 	Tasks         []Task `protobuf:"varint,4,rep,packed,name=tasks,proto3,enum=modelgateway.engine.v1.Task" json:"tasks,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -477,11 +478,12 @@ func (x *LoadResponse) GetTasks() []Task {
 	return nil
 }
 
-// Work for the engine. The first message says what to do; audio follows a
-// transcription. The sending side is closed after the last message.
+// Input of a task. The first message says what to do; for a transcription,
+// messages with audio follow. The server closes its sending side after the last
+// message.
 type RunRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What to do.
+	// The task or the next audio.
 	//
 	// Types that are valid to be assigned to Payload:
 	//
@@ -632,27 +634,27 @@ type RunRequest_Grammar struct {
 }
 
 type RunRequest_Respond struct {
-	// Answer a learner.
+	// Answer a learner as a tutor.
 	Respond *v1.RespondRequest `protobuf:"bytes,3,opt,name=respond,proto3,oneof"`
 }
 
 type RunRequest_ExplainVietnamese struct {
-	// Explain in Vietnamese.
+	// Explain English in Vietnamese.
 	ExplainVietnamese *v1.ExplainVietnameseRequest `protobuf:"bytes,4,opt,name=explain_vietnamese,json=explainVietnamese,proto3,oneof"`
 }
 
 type RunRequest_Transcribe struct {
-	// Transcribe the audio of the following messages.
+	// Transcribe the audio in the messages that follow.
 	Transcribe *v1.TranscriptionConfig `protobuf:"bytes,5,opt,name=transcribe,proto3,oneof"`
 }
 
 type RunRequest_Audio struct {
-	// Audio of a transcription, as its config describes it.
+	// Audio of a transcription, in the format that `transcribe` gives.
 	Audio []byte `protobuf:"bytes,6,opt,name=audio,proto3,oneof"`
 }
 
 type RunRequest_Synthesize struct {
-	// Speak a text.
+	// Turn text into speech.
 	Synthesize *v1.SynthesizeRequest `protobuf:"bytes,7,opt,name=synthesize,proto3,oneof"`
 }
 
@@ -662,7 +664,7 @@ type RunRequest_Pronunciation struct {
 }
 
 type RunRequest_Invoke struct {
-	// Call a method by name.
+	// Call a method by its name.
 	Invoke *InvokeTask `protobuf:"bytes,9,opt,name=invoke,proto3,oneof"`
 }
 
@@ -684,12 +686,12 @@ func (*RunRequest_Pronunciation) isRunRequest_Payload() {}
 
 func (*RunRequest_Invoke) isRunRequest_Payload() {}
 
-// A loosely typed call.
+// A call by method name, with untyped parameters.
 type InvokeTask struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The method.
+	// Name of the method.
 	Method string `protobuf:"bytes,1,opt,name=method,proto3" json:"method,omitempty"`
-	// Its parameters.
+	// Parameters of the method.
 	Params        *structpb.Struct `protobuf:"bytes,2,opt,name=params,proto3" json:"params,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -739,11 +741,11 @@ func (x *InvokeTask) GetParams() *structpb.Struct {
 	return nil
 }
 
-// Output of the engine. A stream that ends without an error has ended well.
-// `served_by` is left to the gateway.
+// Output of a task. A stream that ends without an error was successful. Leave
+// `served_by` unset; the server fills it in.
 type RunResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What came out.
+	// The output.
 	//
 	// Types that are valid to be assigned to Payload:
 	//
@@ -874,8 +876,7 @@ type isRunResponse_Payload interface {
 }
 
 type RunResponse_Chat struct {
-	// A piece of a conversation's answer; the last carries finish_reason and
-	// usage.
+	// The next piece of an answer. The last one has finish_reason and usage.
 	Chat *v1.StreamChatResponse `protobuf:"bytes,1,opt,name=chat,proto3,oneof"`
 }
 
@@ -885,7 +886,7 @@ type RunResponse_Grammar struct {
 }
 
 type RunResponse_Respond struct {
-	// A tutor's turn.
+	// A tutor's answer.
 	Respond *v1.RespondResponse `protobuf:"bytes,3,opt,name=respond,proto3,oneof"`
 }
 
@@ -895,12 +896,12 @@ type RunResponse_ExplainVietnamese struct {
 }
 
 type RunResponse_Transcribe struct {
-	// An event of a transcription; the last is its `final`.
+	// An event of a transcription. The last one is `final`.
 	Transcribe *v1.TranscriptionEvent `protobuf:"bytes,5,opt,name=transcribe,proto3,oneof"`
 }
 
 type RunResponse_Synthesize struct {
-	// A piece of speech.
+	// The next piece of speech.
 	Synthesize *v1.SynthesizeResponse `protobuf:"bytes,6,opt,name=synthesize,proto3,oneof"`
 }
 
@@ -910,7 +911,7 @@ type RunResponse_Pronunciation struct {
 }
 
 type RunResponse_Invoke struct {
-	// A method's result.
+	// Result of a method.
 	Invoke *structpb.Struct `protobuf:"bytes,8,opt,name=invoke,proto3,oneof"`
 }
 

@@ -29,21 +29,25 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// What a worker process serves to the gateway: one model, loaded once.
+// The API of a worker process, called by the server. A worker loads one model
+// once.
 //
-// The process is started with hashicorp/go-plugin's handshake (version 1, gRPC
-// over a unix socket). Its life is Describe, Watch (held open until the end),
-// Load, any number of Run in parallel, then SIGTERM. It ends itself when the
-// Watch stream ends: the gateway is gone then.
+// The server starts the process with the handshake of hashicorp/go-plugin
+// (version 1, gRPC over a unix socket). It calls Describe, then Watch, which
+// stays open as long as the process lives, then Load, then Run any number of
+// times, also concurrently. At the end it sends SIGTERM. The worker must exit
+// when the Watch stream ends, because then the server is gone.
 type EngineClient interface {
-	// Tells what the engine is. Answers before any load, in well under a second.
+	// Describes the engine. Must answer without a loaded model, in well under a
+	// second.
 	Describe(ctx context.Context, in *DescribeRequest, opts ...grpc.CallOption) (*DescribeResponse, error)
-	// Reports work done; open for the life of the process. The gateway tells a
-	// hang from hard work by it.
+	// Streams progress reports while the process lives. The server uses them to
+	// distinguish a hung worker from a busy one.
 	Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResponse], error)
-	// Loads the model. Called once. Cancelling it abandons the load.
+	// Loads the model. Called once. If the call is cancelled, the worker abandons
+	// the load.
 	Load(ctx context.Context, in *LoadRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[LoadResponse], error)
-	// Does one task. Cancelling it stops the work within 100 ms.
+	// Runs one task. If the call is cancelled, the work must stop within 100 ms.
 	Run(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[RunRequest, RunResponse], error)
 }
 
@@ -120,21 +124,25 @@ type Engine_RunClient = grpc.BidiStreamingClient[RunRequest, RunResponse]
 // All implementations must embed UnimplementedEngineServer
 // for forward compatibility.
 //
-// What a worker process serves to the gateway: one model, loaded once.
+// The API of a worker process, called by the server. A worker loads one model
+// once.
 //
-// The process is started with hashicorp/go-plugin's handshake (version 1, gRPC
-// over a unix socket). Its life is Describe, Watch (held open until the end),
-// Load, any number of Run in parallel, then SIGTERM. It ends itself when the
-// Watch stream ends: the gateway is gone then.
+// The server starts the process with the handshake of hashicorp/go-plugin
+// (version 1, gRPC over a unix socket). It calls Describe, then Watch, which
+// stays open as long as the process lives, then Load, then Run any number of
+// times, also concurrently. At the end it sends SIGTERM. The worker must exit
+// when the Watch stream ends, because then the server is gone.
 type EngineServer interface {
-	// Tells what the engine is. Answers before any load, in well under a second.
+	// Describes the engine. Must answer without a loaded model, in well under a
+	// second.
 	Describe(context.Context, *DescribeRequest) (*DescribeResponse, error)
-	// Reports work done; open for the life of the process. The gateway tells a
-	// hang from hard work by it.
+	// Streams progress reports while the process lives. The server uses them to
+	// distinguish a hung worker from a busy one.
 	Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error
-	// Loads the model. Called once. Cancelling it abandons the load.
+	// Loads the model. Called once. If the call is cancelled, the worker abandons
+	// the load.
 	Load(*LoadRequest, grpc.ServerStreamingServer[LoadResponse]) error
-	// Does one task. Cancelling it stops the work within 100 ms.
+	// Runs one task. If the call is cancelled, the work must stop within 100 ms.
 	Run(grpc.BidiStreamingServer[RunRequest, RunResponse]) error
 	mustEmbedUnimplementedEngineServer()
 }

@@ -26,12 +26,14 @@ if _version_not_supported:
 
 
 class EngineStub:
-    """What a worker process serves to the gateway: one model, loaded once.
+    """The API of a worker process, called by the server. A worker loads one model
+    once.
 
-    The process is started with hashicorp/go-plugin's handshake (version 1, gRPC
-    over a unix socket). Its life is Describe, Watch (held open until the end),
-    Load, any number of Run in parallel, then SIGTERM. It ends itself when the
-    Watch stream ends: the gateway is gone then.
+    The server starts the process with the handshake of hashicorp/go-plugin
+    (version 1, gRPC over a unix socket). It calls Describe, then Watch, which
+    stays open as long as the process lives, then Load, then Run any number of
+    times, also concurrently. At the end it sends SIGTERM. The worker must exit
+    when the Watch stream ends, because then the server is gone.
     """
 
     def __init__(self, channel):
@@ -63,38 +65,42 @@ class EngineStub:
 
 
 class EngineServicer:
-    """What a worker process serves to the gateway: one model, loaded once.
+    """The API of a worker process, called by the server. A worker loads one model
+    once.
 
-    The process is started with hashicorp/go-plugin's handshake (version 1, gRPC
-    over a unix socket). Its life is Describe, Watch (held open until the end),
-    Load, any number of Run in parallel, then SIGTERM. It ends itself when the
-    Watch stream ends: the gateway is gone then.
+    The server starts the process with the handshake of hashicorp/go-plugin
+    (version 1, gRPC over a unix socket). It calls Describe, then Watch, which
+    stays open as long as the process lives, then Load, then Run any number of
+    times, also concurrently. At the end it sends SIGTERM. The worker must exit
+    when the Watch stream ends, because then the server is gone.
     """
 
     def Describe(self, request, context):
-        """Tells what the engine is. Answers before any load, in well under a second.
+        """Describes the engine. Must answer without a loaded model, in well under a
+        second.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Watch(self, request, context):
-        """Reports work done; open for the life of the process. The gateway tells a
-        hang from hard work by it.
+        """Streams progress reports while the process lives. The server uses them to
+        distinguish a hung worker from a busy one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Load(self, request, context):
-        """Loads the model. Called once. Cancelling it abandons the load.
+        """Loads the model. Called once. If the call is cancelled, the worker abandons
+        the load.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Run(self, request_iterator, context):
-        """Does one task. Cancelling it stops the work within 100 ms.
+        """Runs one task. If the call is cancelled, the work must stop within 100 ms.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -132,12 +138,14 @@ def add_EngineServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class Engine:
-    """What a worker process serves to the gateway: one model, loaded once.
+    """The API of a worker process, called by the server. A worker loads one model
+    once.
 
-    The process is started with hashicorp/go-plugin's handshake (version 1, gRPC
-    over a unix socket). Its life is Describe, Watch (held open until the end),
-    Load, any number of Run in parallel, then SIGTERM. It ends itself when the
-    Watch stream ends: the gateway is gone then.
+    The server starts the process with the handshake of hashicorp/go-plugin
+    (version 1, gRPC over a unix socket). It calls Describe, then Watch, which
+    stays open as long as the process lives, then Load, then Run any number of
+    times, also concurrently. At the end it sends SIGTERM. The worker must exit
+    when the Watch stream ends, because then the server is gone.
     """
 
     @staticmethod

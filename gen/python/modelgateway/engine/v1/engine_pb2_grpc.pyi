@@ -27,12 +27,14 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class EngineStub:
-    """What a worker process serves to the gateway: one model, loaded once.
+    """The API of a worker process, called by the server. A worker loads one model
+    once.
 
-    The process is started with hashicorp/go-plugin's handshake (version 1, gRPC
-    over a unix socket). Its life is Describe, Watch (held open until the end),
-    Load, any number of Run in parallel, then SIGTERM. It ends itself when the
-    Watch stream ends: the gateway is gone then.
+    The server starts the process with the handshake of hashicorp/go-plugin
+    (version 1, gRPC over a unix socket). It calls Describe, then Watch, which
+    stays open as long as the process lives, then Load, then Run any number of
+    times, also concurrently. At the end it sends SIGTERM. The worker must exit
+    when the Watch stream ends, because then the server is gone.
     """
 
     @_typing.overload
@@ -40,45 +42,57 @@ class EngineStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> EngineAsyncStub: ...
     Describe: _grpc.UnaryUnaryMultiCallable[_engine_pb2.DescribeRequest, _engine_pb2.DescribeResponse]
-    """Tells what the engine is. Answers before any load, in well under a second."""
+    """Describes the engine. Must answer without a loaded model, in well under a
+    second.
+    """
     Watch: _grpc.UnaryStreamMultiCallable[_engine_pb2.WatchRequest, _engine_pb2.WatchResponse]
-    """Reports work done; open for the life of the process. The gateway tells a
-    hang from hard work by it.
+    """Streams progress reports while the process lives. The server uses them to
+    distinguish a hung worker from a busy one.
     """
     Load: _grpc.UnaryStreamMultiCallable[_engine_pb2.LoadRequest, _engine_pb2.LoadResponse]
-    """Loads the model. Called once. Cancelling it abandons the load."""
+    """Loads the model. Called once. If the call is cancelled, the worker abandons
+    the load.
+    """
     Run: _grpc.StreamStreamMultiCallable[_engine_pb2.RunRequest, _engine_pb2.RunResponse]
-    """Does one task. Cancelling it stops the work within 100 ms."""
+    """Runs one task. If the call is cancelled, the work must stop within 100 ms."""
 
 @_typing.type_check_only
 class EngineAsyncStub(EngineStub):
-    """What a worker process serves to the gateway: one model, loaded once.
+    """The API of a worker process, called by the server. A worker loads one model
+    once.
 
-    The process is started with hashicorp/go-plugin's handshake (version 1, gRPC
-    over a unix socket). Its life is Describe, Watch (held open until the end),
-    Load, any number of Run in parallel, then SIGTERM. It ends itself when the
-    Watch stream ends: the gateway is gone then.
+    The server starts the process with the handshake of hashicorp/go-plugin
+    (version 1, gRPC over a unix socket). It calls Describe, then Watch, which
+    stays open as long as the process lives, then Load, then Run any number of
+    times, also concurrently. At the end it sends SIGTERM. The worker must exit
+    when the Watch stream ends, because then the server is gone.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Describe: _aio.UnaryUnaryMultiCallable[_engine_pb2.DescribeRequest, _engine_pb2.DescribeResponse]  # type: ignore[assignment]
-    """Tells what the engine is. Answers before any load, in well under a second."""
+    """Describes the engine. Must answer without a loaded model, in well under a
+    second.
+    """
     Watch: _aio.UnaryStreamMultiCallable[_engine_pb2.WatchRequest, _engine_pb2.WatchResponse]  # type: ignore[assignment]
-    """Reports work done; open for the life of the process. The gateway tells a
-    hang from hard work by it.
+    """Streams progress reports while the process lives. The server uses them to
+    distinguish a hung worker from a busy one.
     """
     Load: _aio.UnaryStreamMultiCallable[_engine_pb2.LoadRequest, _engine_pb2.LoadResponse]  # type: ignore[assignment]
-    """Loads the model. Called once. Cancelling it abandons the load."""
+    """Loads the model. Called once. If the call is cancelled, the worker abandons
+    the load.
+    """
     Run: _aio.StreamStreamMultiCallable[_engine_pb2.RunRequest, _engine_pb2.RunResponse]  # type: ignore[assignment]
-    """Does one task. Cancelling it stops the work within 100 ms."""
+    """Runs one task. If the call is cancelled, the work must stop within 100 ms."""
 
 class EngineServicer(metaclass=_abc_1.ABCMeta):
-    """What a worker process serves to the gateway: one model, loaded once.
+    """The API of a worker process, called by the server. A worker loads one model
+    once.
 
-    The process is started with hashicorp/go-plugin's handshake (version 1, gRPC
-    over a unix socket). Its life is Describe, Watch (held open until the end),
-    Load, any number of Run in parallel, then SIGTERM. It ends itself when the
-    Watch stream ends: the gateway is gone then.
+    The server starts the process with the handshake of hashicorp/go-plugin
+    (version 1, gRPC over a unix socket). It calls Describe, then Watch, which
+    stays open as long as the process lives, then Load, then Run any number of
+    times, also concurrently. At the end it sends SIGTERM. The worker must exit
+    when the Watch stream ends, because then the server is gone.
     """
 
     @_abc_1.abstractmethod
@@ -87,7 +101,9 @@ class EngineServicer(metaclass=_abc_1.ABCMeta):
         request: _engine_pb2.DescribeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_engine_pb2.DescribeResponse, _abc.Awaitable[_engine_pb2.DescribeResponse]]:
-        """Tells what the engine is. Answers before any load, in well under a second."""
+        """Describes the engine. Must answer without a loaded model, in well under a
+        second.
+        """
 
     @_abc_1.abstractmethod
     def Watch(
@@ -95,8 +111,8 @@ class EngineServicer(metaclass=_abc_1.ABCMeta):
         request: _engine_pb2.WatchRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_engine_pb2.WatchResponse], _abc.AsyncIterator[_engine_pb2.WatchResponse]]:
-        """Reports work done; open for the life of the process. The gateway tells a
-        hang from hard work by it.
+        """Streams progress reports while the process lives. The server uses them to
+        distinguish a hung worker from a busy one.
         """
 
     @_abc_1.abstractmethod
@@ -105,7 +121,9 @@ class EngineServicer(metaclass=_abc_1.ABCMeta):
         request: _engine_pb2.LoadRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_engine_pb2.LoadResponse], _abc.AsyncIterator[_engine_pb2.LoadResponse]]:
-        """Loads the model. Called once. Cancelling it abandons the load."""
+        """Loads the model. Called once. If the call is cancelled, the worker abandons
+        the load.
+        """
 
     @_abc_1.abstractmethod
     def Run(
@@ -113,6 +131,6 @@ class EngineServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_engine_pb2.RunRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_engine_pb2.RunResponse], _abc.AsyncIterator[_engine_pb2.RunResponse]]:
-        """Does one task. Cancelling it stops the work within 100 ms."""
+        """Runs one task. If the call is cancelled, the work must stop within 100 ms."""
 
 def add_EngineServicer_to_server(servicer: EngineServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -24,7 +24,7 @@ export const file_modelgateway_engine_v1_engine: GenFile = /*@__PURE__*/
   fileDesc("CiNtb2RlbGdhdGV3YXkvZW5naW5lL3YxL2VuZ2luZS5wcm90bxIWbW9kZWxnYXRld2F5LmVuZ2luZS52MSIRCg9EZXNjcmliZVJlcXVlc3Qi7QEKEERlc2NyaWJlUmVzcG9uc2USDAoEbmFtZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEisKBXRhc2tzGAMgAygOMhwubW9kZWxnYXRld2F5LmVuZ2luZS52MS5UYXNrEkoKCWxpYnJhcmllcxgEIAMoCzI3Lm1vZGVsZ2F0ZXdheS5lbmdpbmUudjEuRGVzY3JpYmVSZXNwb25zZS5MaWJyYXJpZXNFbnRyeRIPCgdkZXZpY2VzGAUgAygJGjAKDkxpYnJhcmllc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiDgoMV2F0Y2hSZXF1ZXN0Ij0KDVdhdGNoUmVzcG9uc2USEgoKd29ya19jb3VudBgBIAEoBBIYChBhY3RpdmVfcnVuX2NvdW50GAIgASgFIpsBCgtMb2FkUmVxdWVzdBISCgptb2RlbF9uYW1lGAEgASgJEgwKBHBhdGgYAiABKAkSDgoGZGV2aWNlGAMgASgJEhQKDHRocmVhZF9jb3VudBgEIAEoBRIXCg9tYXhfY29uY3VycmVuY3kYBSABKAUSKwoKcGFyYW1ldGVycxgGIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QicQoMTG9hZFJlc3BvbnNlEhAKCHByb2dyZXNzGAEgASgCEg0KBXJlYWR5GAIgASgIEhMKC2Rlc2NyaXB0aW9uGAMgASgJEisKBXRhc2tzGAQgAygOMhwubW9kZWxnYXRld2F5LmVuZ2luZS52MS5UYXNrIvMDCgpSdW5SZXF1ZXN0EiwKBGNoYXQYASABKAsyHC5tb2RlbGdhdGV3YXkudjEuQ2hhdFJlcXVlc3RIABIyCgdncmFtbWFyGAIgASgLMh8ubW9kZWxnYXRld2F5LnYxLkdyYW1tYXJSZXF1ZXN0SAASMgoHcmVzcG9uZBgDIAEoCzIfLm1vZGVsZ2F0ZXdheS52MS5SZXNwb25kUmVxdWVzdEgAEkcKEmV4cGxhaW5fdmlldG5hbWVzZRgEIAEoCzIpLm1vZGVsZ2F0ZXdheS52MS5FeHBsYWluVmlldG5hbWVzZVJlcXVlc3RIABI6Cgp0cmFuc2NyaWJlGAUgASgLMiQubW9kZWxnYXRld2F5LnYxLlRyYW5zY3JpcHRpb25Db25maWdIABIPCgVhdWRpbxgGIAEoDEgAEjgKCnN5bnRoZXNpemUYByABKAsyIi5tb2RlbGdhdGV3YXkudjEuU3ludGhlc2l6ZVJlcXVlc3RIABI+Cg1wcm9udW5jaWF0aW9uGAggASgLMiUubW9kZWxnYXRld2F5LnYxLlByb251bmNpYXRpb25SZXF1ZXN0SAASNAoGaW52b2tlGAkgASgLMiIubW9kZWxnYXRld2F5LmVuZ2luZS52MS5JbnZva2VUYXNrSABCCQoHcGF5bG9hZCJFCgpJbnZva2VUYXNrEg4KBm1ldGhvZBgBIAEoCRInCgZwYXJhbXMYAiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0IuMDCgtSdW5SZXNwb25zZRIzCgRjaGF0GAEgASgLMiMubW9kZWxnYXRld2F5LnYxLlN0cmVhbUNoYXRSZXNwb25zZUgAEjMKB2dyYW1tYXIYAiABKAsyIC5tb2RlbGdhdGV3YXkudjEuR3JhbW1hclJlc3BvbnNlSAASMwoHcmVzcG9uZBgDIAEoCzIgLm1vZGVsZ2F0ZXdheS52MS5SZXNwb25kUmVzcG9uc2VIABJIChJleHBsYWluX3ZpZXRuYW1lc2UYBCABKAsyKi5tb2RlbGdhdGV3YXkudjEuRXhwbGFpblZpZXRuYW1lc2VSZXNwb25zZUgAEjkKCnRyYW5zY3JpYmUYBSABKAsyIy5tb2RlbGdhdGV3YXkudjEuVHJhbnNjcmlwdGlvbkV2ZW50SAASOQoKc3ludGhlc2l6ZRgGIAEoCzIjLm1vZGVsZ2F0ZXdheS52MS5TeW50aGVzaXplUmVzcG9uc2VIABI/Cg1wcm9udW5jaWF0aW9uGAcgASgLMiYubW9kZWxnYXRld2F5LnYxLlByb251bmNpYXRpb25SZXNwb25zZUgAEikKBmludm9rZRgIIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RIAEIJCgdwYXlsb2FkKr8BCgRUYXNrEhQKEFRBU0tfVU5TUEVDSUZJRUQQABINCglUQVNLX0NIQVQQARIQCgxUQVNLX0dSQU1NQVIQAhIQCgxUQVNLX1JFU1BPTkQQAxIbChdUQVNLX0VYUExBSU5fVklFVE5BTUVTRRAEEhMKD1RBU0tfVFJBTlNDUklCRRAFEhMKD1RBU0tfU1lOVEhFU0laRRAGEhYKElRBU0tfUFJPTlVOQ0lBVElPThAHEg8KC1RBU0tfSU5WT0tFEAgy6AIKBkVuZ2luZRJdCghEZXNjcmliZRInLm1vZGVsZ2F0ZXdheS5lbmdpbmUudjEuRGVzY3JpYmVSZXF1ZXN0GigubW9kZWxnYXRld2F5LmVuZ2luZS52MS5EZXNjcmliZVJlc3BvbnNlElYKBVdhdGNoEiQubW9kZWxnYXRld2F5LmVuZ2luZS52MS5XYXRjaFJlcXVlc3QaJS5tb2RlbGdhdGV3YXkuZW5naW5lLnYxLldhdGNoUmVzcG9uc2UwARJTCgRMb2FkEiMubW9kZWxnYXRld2F5LmVuZ2luZS52MS5Mb2FkUmVxdWVzdBokLm1vZGVsZ2F0ZXdheS5lbmdpbmUudjEuTG9hZFJlc3BvbnNlMAESUgoDUnVuEiIubW9kZWxnYXRld2F5LmVuZ2luZS52MS5SdW5SZXF1ZXN0GiMubW9kZWxnYXRld2F5LmVuZ2luZS52MS5SdW5SZXNwb25zZSgBMAFiBnByb3RvMw", [file_google_protobuf_struct, file_modelgateway_v1_chat, file_modelgateway_v1_pronunciation, file_modelgateway_v1_synthesis, file_modelgateway_v1_transcription, file_modelgateway_v1_tutor]);
 
 /**
- * Asks what the engine is.
+ * Requests a description of the engine.
  *
  * @generated from message modelgateway.engine.v1.DescribeRequest
  */
@@ -39,13 +39,13 @@ export const DescribeRequestSchema: GenMessage<DescribeRequest> = /*@__PURE__*/
   messageDesc(file_modelgateway_engine_v1_engine, 0);
 
 /**
- * What the engine is.
+ * Description of an engine.
  *
  * @generated from message modelgateway.engine.v1.DescribeResponse
  */
 export type DescribeResponse = Message<"modelgateway.engine.v1.DescribeResponse"> & {
   /**
-   * Engine name, e.g. "llama".
+   * Name of the engine, e.g. "llama".
    *
    * @generated from field: string name = 1;
    */
@@ -59,7 +59,7 @@ export type DescribeResponse = Message<"modelgateway.engine.v1.DescribeResponse"
   version: string;
 
   /**
-   * Tasks that it can do.
+   * Tasks that the engine supports.
    *
    * @generated from field: repeated modelgateway.engine.v1.Task tasks = 3;
    */
@@ -73,7 +73,7 @@ export type DescribeResponse = Message<"modelgateway.engine.v1.DescribeResponse"
   libraries: { [key: string]: string };
 
   /**
-   * Devices that it could use here, e.g. "cpu".
+   * Devices that the engine can use on this machine, e.g. "cpu".
    *
    * @generated from field: repeated string devices = 5;
    */
@@ -88,7 +88,7 @@ export const DescribeResponseSchema: GenMessage<DescribeResponse> = /*@__PURE__*
   messageDesc(file_modelgateway_engine_v1_engine, 1);
 
 /**
- * Opens the report stream.
+ * Opens the stream of progress reports.
  *
  * @generated from message modelgateway.engine.v1.WatchRequest
  */
@@ -103,21 +103,21 @@ export const WatchRequestSchema: GenMessage<WatchRequest> = /*@__PURE__*/
   messageDesc(file_modelgateway_engine_v1_engine, 2);
 
 /**
- * A report; sent at least every second while work is under way.
+ * A progress report. Sent at least once a second while the worker is busy.
  *
  * @generated from message modelgateway.engine.v1.WatchResponse
  */
 export type WatchResponse = Message<"modelgateway.engine.v1.WatchResponse"> & {
   /**
-   * Units of work done since the process started: tokens decoded, encoder
-   * windows, sentences, bytes loaded. Grows whenever there is progress.
+   * Units of work done since the process started: decoded tokens, encoder
+   * windows, sentences, loaded bytes. Must increase while there is progress.
    *
    * @generated from field: uint64 work_count = 1;
    */
   workCount: bigint;
 
   /**
-   * Runs under way.
+   * Number of Run calls in progress.
    *
    * @generated from field: int32 active_run_count = 2;
    */
@@ -132,49 +132,50 @@ export const WatchResponseSchema: GenMessage<WatchResponse> = /*@__PURE__*/
   messageDesc(file_modelgateway_engine_v1_engine, 3);
 
 /**
- * What to load.
+ * The model to load.
  *
  * @generated from message modelgateway.engine.v1.LoadRequest
  */
 export type LoadRequest = Message<"modelgateway.engine.v1.LoadRequest"> & {
   /**
-   * The model's name in the configuration, for messages.
+   * Name of the model in the configuration, for messages.
    *
    * @generated from field: string model_name = 1;
    */
   modelName: string;
 
   /**
-   * The model's file or folder.
+   * File or folder of the model.
    *
    * @generated from field: string path = 2;
    */
   path: string;
 
   /**
-   * "auto", "cpu", "cuda" or "mps". An absent one is ENGINE_UNAVAILABLE.
+   * "auto", "cpu", "cuda" or "mps". A device that this machine lacks fails with
+   * ENGINE_UNAVAILABLE.
    *
    * @generated from field: string device = 3;
    */
   device: string;
 
   /**
-   * Inference threads.
+   * Number of inference threads.
    *
    * @generated from field: int32 thread_count = 4;
    */
   threadCount: number;
 
   /**
-   * Most runs at once.
+   * Maximum number of concurrent Run calls.
    *
    * @generated from field: int32 max_concurrency = 5;
    */
   maxConcurrency: number;
 
   /**
-   * Settings of this engine, from the model's `parameters` in the
-   * configuration. An unknown key is an error that names it.
+   * The model's `parameters` from the configuration. An unknown key must fail
+   * with an error that names it.
    *
    * @generated from field: google.protobuf.Struct parameters = 6;
    */
@@ -189,34 +190,34 @@ export const LoadRequestSchema: GenMessage<LoadRequest> = /*@__PURE__*/
   messageDesc(file_modelgateway_engine_v1_engine, 4);
 
 /**
- * How far a load is; the last one says it is done.
+ * Progress of a load. The last message has `ready` set.
  *
  * @generated from message modelgateway.engine.v1.LoadResponse
  */
 export type LoadResponse = Message<"modelgateway.engine.v1.LoadResponse"> & {
   /**
-   * Share that is done, 0 to 1.
+   * Progress, 0 to 1.
    *
    * @generated from field: float progress = 1;
    */
   progress: number;
 
   /**
-   * The model is ready; ends the stream.
+   * True when the model is ready. The stream ends after it.
    *
    * @generated from field: bool ready = 2;
    */
   ready: boolean;
 
   /**
-   * What was loaded, for people: architecture, parameters, quantisation.
+   * What was loaded, for an operator: architecture, parameters, quantization.
    *
    * @generated from field: string description = 3;
    */
   description: string;
 
   /**
-   * Tasks that this model can do, if fewer than its engine's.
+   * Tasks that this model supports, if it supports fewer than its engine.
    *
    * @generated from field: repeated modelgateway.engine.v1.Task tasks = 4;
    */
@@ -231,14 +232,15 @@ export const LoadResponseSchema: GenMessage<LoadResponse> = /*@__PURE__*/
   messageDesc(file_modelgateway_engine_v1_engine, 5);
 
 /**
- * Work for the engine. The first message says what to do; audio follows a
- * transcription. The sending side is closed after the last message.
+ * Input of a task. The first message says what to do; for a transcription,
+ * messages with audio follow. The server closes its sending side after the last
+ * message.
  *
  * @generated from message modelgateway.engine.v1.RunRequest
  */
 export type RunRequest = Message<"modelgateway.engine.v1.RunRequest"> & {
   /**
-   * What to do.
+   * The task or the next audio.
    *
    * @generated from oneof modelgateway.engine.v1.RunRequest.payload
    */
@@ -260,7 +262,7 @@ export type RunRequest = Message<"modelgateway.engine.v1.RunRequest"> & {
     case: "grammar";
   } | {
     /**
-     * Answer a learner.
+     * Answer a learner as a tutor.
      *
      * @generated from field: modelgateway.v1.RespondRequest respond = 3;
      */
@@ -268,7 +270,7 @@ export type RunRequest = Message<"modelgateway.engine.v1.RunRequest"> & {
     case: "respond";
   } | {
     /**
-     * Explain in Vietnamese.
+     * Explain English in Vietnamese.
      *
      * @generated from field: modelgateway.v1.ExplainVietnameseRequest explain_vietnamese = 4;
      */
@@ -276,7 +278,7 @@ export type RunRequest = Message<"modelgateway.engine.v1.RunRequest"> & {
     case: "explainVietnamese";
   } | {
     /**
-     * Transcribe the audio of the following messages.
+     * Transcribe the audio in the messages that follow.
      *
      * @generated from field: modelgateway.v1.TranscriptionConfig transcribe = 5;
      */
@@ -284,7 +286,7 @@ export type RunRequest = Message<"modelgateway.engine.v1.RunRequest"> & {
     case: "transcribe";
   } | {
     /**
-     * Audio of a transcription, as its config describes it.
+     * Audio of a transcription, in the format that `transcribe` gives.
      *
      * @generated from field: bytes audio = 6;
      */
@@ -292,7 +294,7 @@ export type RunRequest = Message<"modelgateway.engine.v1.RunRequest"> & {
     case: "audio";
   } | {
     /**
-     * Speak a text.
+     * Turn text into speech.
      *
      * @generated from field: modelgateway.v1.SynthesizeRequest synthesize = 7;
      */
@@ -308,7 +310,7 @@ export type RunRequest = Message<"modelgateway.engine.v1.RunRequest"> & {
     case: "pronunciation";
   } | {
     /**
-     * Call a method by name.
+     * Call a method by its name.
      *
      * @generated from field: modelgateway.engine.v1.InvokeTask invoke = 9;
      */
@@ -325,20 +327,20 @@ export const RunRequestSchema: GenMessage<RunRequest> = /*@__PURE__*/
   messageDesc(file_modelgateway_engine_v1_engine, 6);
 
 /**
- * A loosely typed call.
+ * A call by method name, with untyped parameters.
  *
  * @generated from message modelgateway.engine.v1.InvokeTask
  */
 export type InvokeTask = Message<"modelgateway.engine.v1.InvokeTask"> & {
   /**
-   * The method.
+   * Name of the method.
    *
    * @generated from field: string method = 1;
    */
   method: string;
 
   /**
-   * Its parameters.
+   * Parameters of the method.
    *
    * @generated from field: google.protobuf.Struct params = 2;
    */
@@ -353,21 +355,20 @@ export const InvokeTaskSchema: GenMessage<InvokeTask> = /*@__PURE__*/
   messageDesc(file_modelgateway_engine_v1_engine, 7);
 
 /**
- * Output of the engine. A stream that ends without an error has ended well.
- * `served_by` is left to the gateway.
+ * Output of a task. A stream that ends without an error was successful. Leave
+ * `served_by` unset; the server fills it in.
  *
  * @generated from message modelgateway.engine.v1.RunResponse
  */
 export type RunResponse = Message<"modelgateway.engine.v1.RunResponse"> & {
   /**
-   * What came out.
+   * The output.
    *
    * @generated from oneof modelgateway.engine.v1.RunResponse.payload
    */
   payload: {
     /**
-     * A piece of a conversation's answer; the last carries finish_reason and
-     * usage.
+     * The next piece of an answer. The last one has finish_reason and usage.
      *
      * @generated from field: modelgateway.v1.StreamChatResponse chat = 1;
      */
@@ -383,7 +384,7 @@ export type RunResponse = Message<"modelgateway.engine.v1.RunResponse"> & {
     case: "grammar";
   } | {
     /**
-     * A tutor's turn.
+     * A tutor's answer.
      *
      * @generated from field: modelgateway.v1.RespondResponse respond = 3;
      */
@@ -399,7 +400,7 @@ export type RunResponse = Message<"modelgateway.engine.v1.RunResponse"> & {
     case: "explainVietnamese";
   } | {
     /**
-     * An event of a transcription; the last is its `final`.
+     * An event of a transcription. The last one is `final`.
      *
      * @generated from field: modelgateway.v1.TranscriptionEvent transcribe = 5;
      */
@@ -407,7 +408,7 @@ export type RunResponse = Message<"modelgateway.engine.v1.RunResponse"> & {
     case: "transcribe";
   } | {
     /**
-     * A piece of speech.
+     * The next piece of speech.
      *
      * @generated from field: modelgateway.v1.SynthesizeResponse synthesize = 6;
      */
@@ -423,7 +424,7 @@ export type RunResponse = Message<"modelgateway.engine.v1.RunResponse"> & {
     case: "pronunciation";
   } | {
     /**
-     * A method's result.
+     * Result of a method.
      *
      * @generated from field: google.protobuf.Struct invoke = 8;
      */
@@ -440,13 +441,13 @@ export const RunResponseSchema: GenMessage<RunResponse> = /*@__PURE__*/
   messageDesc(file_modelgateway_engine_v1_engine, 8);
 
 /**
- * A task that engines do.
+ * A task that an engine can support.
  *
  * @generated from enum modelgateway.engine.v1.Task
  */
 export enum Task {
   /**
-   * Not a task.
+   * Invalid.
    *
    * @generated from enum value: TASK_UNSPECIFIED = 0;
    */
@@ -467,14 +468,14 @@ export enum Task {
   GRAMMAR = 2,
 
   /**
-   * Answer a learner.
+   * Answer a learner as a tutor.
    *
    * @generated from enum value: TASK_RESPOND = 3;
    */
   RESPOND = 3,
 
   /**
-   * Explain in Vietnamese.
+   * Explain English in Vietnamese.
    *
    * @generated from enum value: TASK_EXPLAIN_VIETNAMESE = 4;
    */
@@ -502,7 +503,7 @@ export enum Task {
   PRONUNCIATION = 7,
 
   /**
-   * Loosely typed calls by method name.
+   * Calls by method name, with untyped parameters.
    *
    * @generated from enum value: TASK_INVOKE = 8;
    */
@@ -516,18 +517,21 @@ export const TaskSchema: GenEnum<Task> = /*@__PURE__*/
   enumDesc(file_modelgateway_engine_v1_engine, 0);
 
 /**
- * What a worker process serves to the gateway: one model, loaded once.
+ * The API of a worker process, called by the server. A worker loads one model
+ * once.
  *
- * The process is started with hashicorp/go-plugin's handshake (version 1, gRPC
- * over a unix socket). Its life is Describe, Watch (held open until the end),
- * Load, any number of Run in parallel, then SIGTERM. It ends itself when the
- * Watch stream ends: the gateway is gone then.
+ * The server starts the process with the handshake of hashicorp/go-plugin
+ * (version 1, gRPC over a unix socket). It calls Describe, then Watch, which
+ * stays open as long as the process lives, then Load, then Run any number of
+ * times, also concurrently. At the end it sends SIGTERM. The worker must exit
+ * when the Watch stream ends, because then the server is gone.
  *
  * @generated from service modelgateway.engine.v1.Engine
  */
 export const Engine: GenService<{
   /**
-   * Tells what the engine is. Answers before any load, in well under a second.
+   * Describes the engine. Must answer without a loaded model, in well under a
+   * second.
    *
    * @generated from rpc modelgateway.engine.v1.Engine.Describe
    */
@@ -537,8 +541,8 @@ export const Engine: GenService<{
     output: typeof DescribeResponseSchema;
   },
   /**
-   * Reports work done; open for the life of the process. The gateway tells a
-   * hang from hard work by it.
+   * Streams progress reports while the process lives. The server uses them to
+   * distinguish a hung worker from a busy one.
    *
    * @generated from rpc modelgateway.engine.v1.Engine.Watch
    */
@@ -548,7 +552,8 @@ export const Engine: GenService<{
     output: typeof WatchResponseSchema;
   },
   /**
-   * Loads the model. Called once. Cancelling it abandons the load.
+   * Loads the model. Called once. If the call is cancelled, the worker abandons
+   * the load.
    *
    * @generated from rpc modelgateway.engine.v1.Engine.Load
    */
@@ -558,7 +563,7 @@ export const Engine: GenService<{
     output: typeof LoadResponseSchema;
   },
   /**
-   * Does one task. Cancelling it stops the work within 100 ms.
+   * Runs one task. If the call is cancelled, the work must stop within 100 ms.
    *
    * @generated from rpc modelgateway.engine.v1.Engine.Run
    */

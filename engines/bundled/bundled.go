@@ -1,0 +1,79 @@
+// Package bundled lists the engines that ship with ModelGateway as programs, with
+// what the server needs to know about their models before it starts one.
+//
+// The server recognises an engine by the program that its command starts, not by
+// the name that the configuration gives it: an entry "my-llama" with the command
+// [engine-llama] is the llama engine. Any other program is an engine of the
+// user's own, about which nothing is known in advance.
+package bundled
+
+import (
+	"path/filepath"
+
+	"github.com/lexilingo/modelgateway/engines/footprint"
+	hubert "github.com/lexilingo/modelgateway/engines/hubert/settings"
+	llama "github.com/lexilingo/modelgateway/engines/llama/settings"
+	piper "github.com/lexilingo/modelgateway/engines/piper/settings"
+	whisper "github.com/lexilingo/modelgateway/engines/whisper/settings"
+)
+
+// Engine is an engine that ships with ModelGateway.
+type Engine struct {
+	// Name is the engine's name in the built-in configuration, in the catalogue of
+	// models, and in what it says about itself.
+	Name string
+	// Program is the name of its executable.
+	Program string
+	// EstimateMemory returns the bytes that the process of a model will need.
+	EstimateMemory func(footprint.Model) (int64, error)
+}
+
+// The names of the engines.
+const (
+	Llama   = "llama"
+	Whisper = "whisper"
+	Piper   = "piper"
+	Hubert  = "hubert"
+)
+
+// Engines returns all bundled engines.
+func Engines() []Engine {
+	return []Engine{
+		{Llama, "engine-llama", llama.EstimateMemory},
+		{Whisper, "engine-whisper", whisper.EstimateMemory},
+		{Piper, "engine-piper", piper.EstimateMemory},
+		{Hubert, "engine-hubert", hubert.EstimateMemory},
+	}
+}
+
+// Of returns the bundled engine that a command starts. It reports false for the
+// command of any other engine. The program may have any path, and it may follow
+// another one that starts it, as in [numactl, --cpunodebind=0, engine-llama].
+func Of(command []string) (Engine, bool) {
+	for _, word := range command {
+		for _, e := range Engines() {
+			if filepath.Base(word) == e.Program {
+				return e, true
+			}
+		}
+	}
+	return Engine{}, false
+}
+
+// NameOf returns the name of the bundled engine that a command starts, empty for
+// the command of any other engine.
+func NameOf(command []string) string {
+	e, _ := Of(command)
+	return e.Name
+}
+
+// EstimateMemory returns the bytes that the process of a model will need if it is
+// started by command: by the engine's own formula, or by footprint.Generic for an
+// engine that is not bundled. Errors are MODEL_FILE_MISSING and
+// MODEL_FILE_INVALID.
+func EstimateMemory(command []string, m footprint.Model) (int64, error) {
+	if e, ok := Of(command); ok {
+		return e.EstimateMemory(m)
+	}
+	return footprint.Generic(m)
+}

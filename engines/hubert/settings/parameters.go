@@ -1,0 +1,79 @@
+// Package settings has the parameters of a model of engine-hubert, their defaults
+// and checks, and the memory estimate that depends on them. It is pure Go: the
+// engine and the server use the same package, so nothing is stated twice.
+//
+// To add a parameter, add a field to Parameters, its default to Defaults, its
+// check to Read, and a row to the table in docs/pronunciation.md; a test compares
+// that table with the struct. If it changes the memory of a model, use it in
+// EstimateMemory.
+package settings
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/lexilingo/modelgateway/engines"
+	"github.com/lexilingo/modelgateway/engines/errs"
+)
+
+// Parameters are the parameters of a model in the configuration.
+type Parameters struct {
+	// File is the name of the .onnx file in the model's folder.
+	File string `json:"file"`
+	// MaxSeconds is the length of the longest clip.
+	MaxSeconds float64 `json:"max_seconds"`
+	// WindowSeconds is the largest length of audio in one run of the network: the
+	// memory of attention grows with its square. Longer clips are computed in
+	// windows that overlap by ContextSeconds on either side.
+	WindowSeconds float64 `json:"window_seconds"`
+	// Measure is the measure of the goodness of pronunciation, one of Measures.
+	Measure string `json:"gop"`
+	// Scale is the goodness in nats that lowers a score to 1/e.
+	Scale float64 `json:"gop_scale"`
+}
+
+// The values of gop.
+const (
+	MeasureAlignmentFree = "alignment-free"
+	MeasureSelfAligned   = "self-aligned"
+	MeasureMaxLogit      = "max-logit"
+)
+
+// Measures returns the values of gop, sorted.
+func Measures() []string {
+	return []string{MeasureAlignmentFree, MeasureMaxLogit, MeasureSelfAligned}
+}
+
+// ContextSeconds is the audio that a window has on either side of the frames that
+// are taken from it.
+const ContextSeconds = 2.0
+
+// Defaults returns the parameters of a model that sets none.
+func Defaults() Parameters {
+	return Parameters{File: "model.onnx", MaxSeconds: 60, WindowSeconds: 20, Measure: MeasureAlignmentFree, Scale: 2}
+}
+
+// Read reads and checks the parameters of a model. A parameter that is unknown or
+// out of range is INVALID_REQUEST.
+func Read(from *structpb.Struct) (Parameters, error) {
+	p := Defaults()
+	if err := engines.DecodeParameters(from, &p); err != nil {
+		return p, err
+	}
+	p.File = cmp.Or(p.File, Defaults().File)
+	if err := cmp.Or(
+		engines.CheckRange("max_seconds", p.MaxSeconds, 1, 600),
+		engines.CheckRange("window_seconds", p.WindowSeconds, 2.5*ContextSeconds, 600),
+		engines.CheckRange("gop_scale", p.Scale, 0.01, 100),
+	); err != nil {
+		return p, err
+	}
+	if !slices.Contains(Measures(), p.Measure) {
+		return p, errs.New(errs.InvalidRequest, "parameter %q must be one of %s, not %q",
+			"gop", strings.Join(Measures(), ", "), p.Measure).With("parameter", "gop")
+	}
+	return p, nil
+}

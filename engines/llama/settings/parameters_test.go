@@ -1,0 +1,11 @@
+package settings
+
+import (
+	"testing"
+
+	"github.com/lexilingo/modelgateway/engines/internal/paramdoc"
+)
+
+func TestParametersAreDocumented(t *testing.T) {
+	paramdoc.Check(t, "../README.md", Defaults())
+}

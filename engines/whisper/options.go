@@ -1,0 +1,74 @@
+package whisper
+
+import (
+	"github.com/lexilingo/modelgateway/engines"
+	"github.com/lexilingo/modelgateway/engines/whisper/settings"
+	"github.com/lexilingo/modelgateway/engines/whisper/speech"
+	"github.com/lexilingo/modelgateway/engines/whisper/whispercpp"
+)
+
+// parameters are a model's parameters in the terms of whisper.cpp. Package
+// settings has the parameters themselves, their defaults and checks.
+type parameters struct{ settings.Parameters }
+
+// readParameters reads and checks the parameters of a model.
+func readParameters(opts engines.LoadOptions) (parameters, error) {
+	p, err := settings.Read(opts.Parameters)
+	p.VADModel = p.VADPath(opts.Path)
+	return parameters{p}, err
+}
+
+// options returns whisper.cpp's options, without those of a request.
+func (p parameters) options(threads int) whispercpp.Options {
+	return whispercpp.Options{
+		Threads:                threads,
+		BeamSize:               p.BeamSize,
+		BestOf:                 p.BestOf,
+		MaxTextContext:         p.MaxTextContext,
+		Temperature:            float32(p.Temperature),
+		TemperatureIncrement:   float32(p.TemperatureInc),
+		EntropyThreshold:       float32(p.EntropyThold),
+		LogProbThreshold:       float32(p.LogprobThold),
+		NoSpeechThreshold:      float32(p.NoSpeechThold),
+		SuppressNonSpeechToken: p.SuppressNST,
+		SuppressBlank:          true,
+	}
+}
+
+func (p parameters) vad() whispercpp.VADOptions {
+	return whispercpp.VADOptions{
+		Threshold:  float32(p.VADThreshold),
+		MinSpeech:  p.VADMinSpeechMS,
+		MinSilence: p.VADMinSilenceMS,
+		MaxSpeech:  float32(p.VADMaxSpeech),
+		Pad:        p.VADSpeechPadMS,
+	}
+}
+
+// reserve returns the audio at the end of a block, in frames, in which speech may
+// have begun that is still too short to be detected, and as much again before it.
+func (p parameters) reserve() int {
+	return 2 * (p.VADMinSpeechMS + p.VADMinSilenceMS + p.VADSpeechPadMS) / int(frame.Milliseconds())
+}
+
+const (
+	// framesPerSecond of the encoder's positions.
+	framesPerSecond = 50
+	// contextMargin is the part of a shortened context beyond the audio's end: with
+	// less, models repeat themselves.
+	contextMargin = 128
+	// contextUnit is the multiple that contexts are rounded up to, for the matrix
+	// kernels.
+	contextUnit = 64
+)
+
+// audioContext returns the number of the encoder's positions for a number of
+// samples; 0 is all of them.
+func (p parameters) audioContext(samples int) int {
+	needed := samples*framesPerSecond/speech.Rate + contextMargin
+	needed = (needed + contextUnit - 1) / contextUnit * contextUnit
+	if p.AudioContext == settings.AudioContextFull || needed >= windowSeconds*framesPerSecond {
+		return 0
+	}
+	return needed
+}

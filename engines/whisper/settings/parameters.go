@@ -1,0 +1,147 @@
+// Package settings has the parameters of a model of engine-whisper, their defaults
+// and checks, and the memory estimate that depends on them. It is pure Go: the
+// engine and the server use the same package, so nothing is stated twice.
+//
+// To add a parameter, add a field to Parameters, its default to Defaults, its
+// check to Read, and a row to the table in docs/speech-to-text.md; a test compares
+// that table with the struct. If it changes the memory of a model, use it in
+// EstimateMemory.
+package settings
+
+import (
+	"cmp"
+	"path/filepath"
+
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/lexilingo/modelgateway/engines"
+	"github.com/lexilingo/modelgateway/engines/errs"
+)
+
+// Parameters are the parameters of a model in the configuration. The names and
+// defaults of those about decoding are whisper-cli's.
+type Parameters struct {
+	// BeamSize is the number of hypotheses if the request sets none; 0 and 1 are
+	// greedy decoding, more than MaxDecoders count as MaxDecoders.
+	BeamSize int `json:"beam_size"`
+	// BestOf is the number of candidates at temperatures above 0.
+	BestOf int `json:"best_of"`
+	// Temperature is the first temperature. If decoding fails, it is repeated at
+	// temperatures higher by TemperatureInc, up to 1. If TemperatureInc is 0, it is
+	// not repeated.
+	Temperature    float64 `json:"temperature"`
+	TemperatureInc float64 `json:"temperature_inc"`
+	// Decoding fails if the entropy or the log probability is below EntropyThold
+	// or LogprobThold. A window above NoSpeechThold is silent.
+	EntropyThold  float64 `json:"entropy_thold"`
+	LogprobThold  float64 `json:"logprob_thold"`
+	NoSpeechThold float64 `json:"no_speech_thold"`
+	// MaxTextContext is the largest number of tokens of the previous text that the
+	// next window gets.
+	MaxTextContext int `json:"n_max_text_ctx"`
+	// SuppressNST suppresses tokens that are not speech, such as "(music)" and "♪".
+	SuppressNST bool `json:"suppress_nst"`
+	// FlashAttention computes attention in one step, which needs less memory.
+	FlashAttention bool `json:"flash_attn"`
+	// AudioContext is AudioContextFull, or AudioContextShort to encode only the
+	// audio of a clip below 30 s: faster, but not what the model was trained on.
+	AudioContext string `json:"audio_ctx"`
+
+	// VADModel is the path of a Silero model in ggml's format, relative to the
+	// model's folder. Empty turns voice activity detection off.
+	VADModel          string  `json:"vad_model"`
+	VADThreshold      float64 `json:"vad_threshold"`
+	VADMinSpeechMS    int     `json:"vad_min_speech_duration_ms"`
+	VADMinSilenceMS   int     `json:"vad_min_silence_duration_ms"`
+	VADMaxSpeech      float64 `json:"vad_max_speech_duration_s"` // 0: no limit
+	VADSpeechPadMS    int     `json:"vad_speech_pad_ms"`
+	VADSamplesOverlap float64 `json:"vad_samples_overlap"` // seconds
+	// SilenceThreshold is the largest sample, 0 to 1, of audio that counts as
+	// silent without asking the model; 0 asks the model about all audio.
+	SilenceThreshold float64 `json:"silence_threshold"`
+
+	// BlockSeconds is the length of audio that is transcribed in one run, exactly
+	// as whisper-cli would; longer audio is divided into blocks.
+	BlockSeconds int `json:"block_seconds"`
+	// StepMS is the length of new audio between interim results, in milliseconds.
+	StepMS int `json:"interim_step_ms"`
+	// TrimSeconds is the length of audio that interim results are computed from
+	// before finished segments are cut off.
+	TrimSeconds int `json:"interim_trim_seconds"`
+}
+
+// The values of audio_ctx.
+const (
+	AudioContextFull  = "full"
+	AudioContextShort = "short"
+)
+
+const (
+	// WindowSeconds is the length of audio that whisper's encoder takes.
+	WindowSeconds = 30
+	// MaxDecoders is the largest number of hypotheses and candidates that
+	// whisper.cpp keeps.
+	MaxDecoders = 8
+	// maxBeamSize is the largest beam size in the API.
+	maxBeamSize = 16
+	// trimMargin is the part of a window that interim results leave for audio that
+	// arrives while they are computed.
+	trimMargin = 5
+)
+
+// Defaults returns the parameters of a model that sets none.
+func Defaults() Parameters {
+	return Parameters{
+		BeamSize: 1, BestOf: 5, TemperatureInc: 0.2,
+		EntropyThold: 2.4, LogprobThold: -1, NoSpeechThold: 0.6,
+		MaxTextContext: 16384, FlashAttention: true, AudioContext: AudioContextFull,
+		VADThreshold: 0.5, VADMinSpeechMS: 250, VADMinSilenceMS: 100, VADSpeechPadMS: 30, VADSamplesOverlap: 0.1,
+		SilenceThreshold: 0.0003,
+		BlockSeconds:     300, StepMS: 1000, TrimSeconds: 15,
+	}
+}
+
+// Read reads and checks the parameters of a model. A parameter that is unknown or
+// out of range is INVALID_REQUEST.
+func Read(from *structpb.Struct) (Parameters, error) {
+	p := Defaults()
+	if err := engines.DecodeParameters(from, &p); err != nil {
+		return p, err
+	}
+	if err := cmp.Or(
+		engines.CheckRange("beam_size", p.BeamSize, 0, maxBeamSize),
+		engines.CheckRange("best_of", p.BestOf, 1, MaxDecoders),
+		engines.CheckRange("temperature", p.Temperature, 0, 1),
+		engines.CheckRange("temperature_inc", p.TemperatureInc, 0, 1),
+		engines.CheckRange("entropy_thold", p.EntropyThold, -100, 100),
+		engines.CheckRange("logprob_thold", p.LogprobThold, -100, 100),
+		engines.CheckRange("no_speech_thold", p.NoSpeechThold, 0, 1),
+		engines.CheckRange("n_max_text_ctx", p.MaxTextContext, 0, 1<<20),
+		engines.CheckRange("vad_threshold", p.VADThreshold, 0, 1),
+		engines.CheckRange("vad_min_speech_duration_ms", p.VADMinSpeechMS, 0, 60_000),
+		engines.CheckRange("vad_min_silence_duration_ms", p.VADMinSilenceMS, 0, 60_000),
+		engines.CheckRange("vad_max_speech_duration_s", p.VADMaxSpeech, 0, 3600),
+		engines.CheckRange("vad_speech_pad_ms", p.VADSpeechPadMS, 0, 10_000),
+		engines.CheckRange("vad_samples_overlap", p.VADSamplesOverlap, 0, 10),
+		engines.CheckRange("silence_threshold", p.SilenceThreshold, 0, 1),
+		engines.CheckRange("block_seconds", p.BlockSeconds, 60, 24*3600),
+		engines.CheckRange("interim_step_ms", p.StepMS, 100, 30_000),
+		engines.CheckRange("interim_trim_seconds", p.TrimSeconds, 2, WindowSeconds-trimMargin),
+	); err != nil {
+		return p, err
+	}
+	if p.AudioContext != AudioContextFull && p.AudioContext != AudioContextShort {
+		return p, errs.New(errs.InvalidRequest, "parameter %q must be %q or %q, not %q",
+			"audio_ctx", AudioContextFull, AudioContextShort, p.AudioContext).With("parameter", "audio_ctx")
+	}
+	return p, nil
+}
+
+// VADPath returns the path of the voice activity model for a model file at the
+// given path; empty if none is set.
+func (p Parameters) VADPath(model string) string {
+	if p.VADModel == "" || filepath.IsAbs(p.VADModel) {
+		return p.VADModel
+	}
+	return filepath.Join(filepath.Dir(model), p.VADModel)
+}

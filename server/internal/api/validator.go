@@ -1,0 +1,59 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"buf.build/go/protovalidate"
+	"github.com/lexilingo/modelgateway/engines/errs"
+	"google.golang.org/protobuf/proto"
+)
+
+// Validator checks requests against the rules in the proto. A message's rules are
+// compiled when it is first seen.
+type Validator struct{ validator protovalidate.Validator }
+
+// NewValidator returns a validator.
+func NewValidator() (*Validator, error) {
+	validator, err := protovalidate.New()
+	if err != nil {
+		return nil, fmt.Errorf("cannot prepare request validation: %w", err)
+	}
+	return &Validator{validator: validator}, nil
+}
+
+// checkReceived checks a message as the server received it, which may be one that
+// the codec could not read.
+func (v *Validator) checkReceived(m any) error {
+	msg, ok := m.(proto.Message)
+	if !ok {
+		return nil
+	}
+	if err := unreadable(msg); err != nil {
+		return err
+	}
+	return v.Check(msg)
+}
+
+// Check checks a message. Its error, INVALID_REQUEST, names every field that breaks
+// a rule.
+func (v *Validator) Check(msg proto.Message) error {
+	err := v.validator.Validate(msg)
+	var invalid *protovalidate.ValidationError
+	if !errors.As(err, &invalid) {
+		return err
+	}
+	fields := make([]string, 0, len(invalid.Violations))
+	descriptions := make([]string, 0, len(invalid.Violations))
+	for _, violation := range invalid.Violations {
+		field := protovalidate.FieldPathString(violation.Proto.GetField())
+		if field == "" {
+			descriptions = append(descriptions, violation.Proto.GetMessage())
+			continue
+		}
+		fields = append(fields, field)
+		descriptions = append(descriptions, field+": "+violation.Proto.GetMessage())
+	}
+	return errs.New(errs.InvalidRequest, "%s", strings.Join(descriptions, "; ")).With("fields", strings.Join(fields, ","))
+}

@@ -1,0 +1,115 @@
+package doctor
+
+import (
+	"context"
+	"os"
+	"strings"
+
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/lexilingo/modelgateway/engines/bundled"
+	"github.com/lexilingo/modelgateway/engines/errs"
+	"github.com/lexilingo/modelgateway/engines/footprint"
+	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
+	"github.com/lexilingo/modelgateway/models"
+	"github.com/lexilingo/modelgateway/server/internal/config"
+)
+
+// checkModels checks whether the file of each local model exists, is readable and
+// fits in the budget. engines are those that started.
+func checkModels(ctx context.Context, cfg *config.Config, engines map[string]*enginev1.DescribeResponse) []Finding {
+	if err := extractStarter(cfg); err != nil {
+		return []Finding{fail("starter models", "Check that the state directory is writable and has free space, or choose another with --state-dir.", "%s", oneLine(err))}
+	}
+	var findings []Finding
+	for _, name := range cfg.ModelOrder {
+		if ctx.Err() != nil {
+			break
+		}
+		m := cfg.Models[name]
+		if m.ResolvedPath == "" || cfg.Engines[m.Engine].Cloud {
+			continue
+		}
+		_, started := engines[m.Engine]
+		findings = append(findings, checkModel(cfg, name, m, started))
+	}
+	return findings
+}
+
+// extractStarter writes the starter models to disk, as the server does.
+func extractStarter(cfg *config.Config) error {
+	if !cfg.UsesStarter() {
+		return nil
+	}
+	files, err := models.Extract(cfg.StarterDir())
+	if err != nil {
+		return err
+	}
+	return cfg.ResolveStarter(files)
+}
+
+// checkModel returns WARN instead of FAIL for a missing file if the engine did not
+// start either.
+func checkModel(cfg *config.Config, name string, m config.Model, engineStarted bool) Finding {
+	check := "model " + name
+	command := cfg.Engines[m.Engine].Command
+	estimate, err := estimateModel(m, command)
+	if err == nil {
+		err = checkFiles(m, command)
+	}
+	switch errs.ReasonOf(err) {
+	case errs.ModelFileMissing:
+		detail := m.ResolvedPath + ": " + errs.From(err).Message()
+		remedy := missingFileRemedy(bundled.NameOf(command), cfg.ModelTasks(name))
+		if !engineStarted {
+			return warn(check, remedy, "%s", detail)
+		}
+		return fail(check, remedy, "%s", detail)
+	case 0:
+	default:
+		return fail(check, "Give this user read access to the file, or download it again.", "%s: %s", m.ResolvedPath, errs.From(err).Message())
+	}
+	need, source := m.MemoryMB<<20, "declared"
+	if need == 0 {
+		need, source = estimate, "estimated"
+	}
+	if need > cfg.MemoryBudgetBytes() {
+		return fail(check, "Raise MAX_MEMORY_MB, use a smaller quantisation, or lower the model's context size.",
+			"%s: needs %s (%s), more than the whole budget of %s", m.ResolvedPath, formatBytes(need), source, formatBytes(cfg.MemoryBudgetBytes()))
+	}
+	return ok(check, "%s: needs %s (%s)", m.ResolvedPath, formatBytes(need), source)
+}
+
+func missingFileRemedy(engine string, tasks []string) string {
+	remedy := strings.TrimSpace(downloadAdvice(engine) + " Put the file there, or change the model's path in the configuration.")
+	if len(tasks) > 0 {
+		remedy += " Tasks that use the model: " + strings.Join(tasks, ", ") + "."
+	}
+	return remedy
+}
+
+// estimateModel estimates the memory of a model from the header of its file.
+func estimateModel(m config.Model, command []string) (int64, error) {
+	if err := checkReadable(m.ResolvedPath); err != nil {
+		return 0, err
+	}
+	parameters, err := structpb.NewStruct(m.Parameters)
+	if err != nil {
+		return 0, errs.New(errs.InvalidRequest, "invalid parameters: %v", err)
+	}
+	return bundled.EstimateMemory(command, footprint.Model{
+		Path: m.ResolvedPath, Parameters: parameters, MaxConcurrency: m.MaxConcurrency,
+	})
+}
+
+// checkReadable checks whether a file or directory exists and can be opened.
+func checkReadable(path string) error {
+	f, err := os.Open(path)
+	switch {
+	case os.IsNotExist(err):
+		return errs.New(errs.ModelFileMissing, "does not exist").WithCause(err)
+	case err != nil:
+		return errs.New(errs.ModelFileInvalid, "cannot be read: %v", err).WithCause(err)
+	}
+	return f.Close()
+}

@@ -1,0 +1,69 @@
+package doctor
+
+import (
+	"context"
+	"net"
+	"path/filepath"
+	"strings"
+	"time"
+
+	modelgateway "github.com/lexilingo/modelgateway/clients/go"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/config"
+)
+
+// probeTimeout limits each request to a server that may be running.
+const probeTimeout = time.Second
+
+// checkServer checks the fallbacks of a server that runs at the configured
+// address. If there is none, it checks that the listen addresses are free.
+func checkServer(ctx context.Context, cfg *config.Config) []Finding {
+	if version, err := runningVersion(ctx, cfg.GRPCListen); err == nil {
+		return []Finding{ok("server", "version %s is running at %s", version, cfg.GRPCListen), checkFallbacks(ctx, cfg)}
+	}
+	return []Finding{
+		checkAddress(ctx, "gRPC address", "--grpc-listen", cfg.GRPCListen),
+		checkAddress(ctx, "HTTP address", "--http-listen", cfg.HTTPListen),
+	}
+}
+
+func checkAddress(ctx context.Context, check, flag, address string) Finding {
+	network, addr := config.SplitListen(address)
+	if network == "unix" {
+		if err := checkWritable(filepath.Dir(addr)); err != nil {
+			return fail(check, "Choose another address with "+flag+".", "%s", oneLine(err))
+		}
+		return ok(check, "%s", address)
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, network, addr)
+	if err != nil {
+		return fail(check, "Stop the program that uses this address, or choose another with "+flag+".", "%s", oneLine(err))
+	}
+	_ = listener.Close()
+	return ok(check, "%s is free", address)
+}
+
+func runningVersion(ctx context.Context, address string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	client, err := modelgateway.New(dialAddress(address))
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = client.Close() }()
+	res, err := client.Status(ctx, &gatewayv1.StatusRequest{})
+	return res.GetVersion(), err
+}
+
+// dialAddress returns the address at which a client reaches a listen address: an
+// unspecified host such as 0.0.0.0 becomes 127.0.0.1.
+func dialAddress(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil || strings.HasPrefix(address, "unix:") {
+		return address
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		return net.JoinHostPort("127.0.0.1", port)
+	}
+	return address
+}

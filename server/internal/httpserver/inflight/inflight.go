@@ -1,0 +1,105 @@
+// Package inflight bounds the memory that all requests together hold while the
+// server works on them: large bodies, WebSocket messages, and speech that waits
+// until its length is known.
+package inflight
+
+import "sync"
+
+// Step is the smallest amount by which a reservation grows, in bytes.
+const Step = 256 << 10
+
+// Pool is an amount of memory that requests share.
+type Pool struct {
+	size int64
+
+	mu   sync.Mutex
+	used int64
+}
+
+// NewPool returns a pool of size bytes.
+func NewPool(size int64) *Pool { return &Pool{size: size} }
+
+// Used returns how many bytes are reserved.
+func (p *Pool) Used() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.used
+}
+
+// take reserves n bytes and reports whether the pool has them.
+func (p *Pool) take(n int64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n > p.size-p.used {
+		return false
+	}
+	p.used += n
+	return true
+}
+
+func (p *Pool) giveBack(n int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.used -= n
+}
+
+// Options are the bounds of one reservation.
+type Options struct {
+	// Free bytes need no reservation.
+	Free int64
+	// Max is the most bytes that the owner holds, however many it reads.
+	// 0 means no limit.
+	Max int64
+}
+
+// Reservation is what one request holds of a pool. Its methods may be called
+// concurrently: gRPC may still read a body while its handler ends.
+type Reservation struct {
+	pool *Pool
+	opts Options
+
+	mu       sync.Mutex
+	held     int64
+	released bool
+}
+
+// Reserve returns a reservation that holds nothing yet.
+func (p *Pool) Reserve(opts Options) *Reservation { return &Reservation{pool: p, opts: opts} }
+
+// Grow makes the reservation hold at least size bytes, and reports whether the
+// pool had room. After Release it does nothing and returns true.
+func (r *Reservation) Grow(size int64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.opts.Max > 0 {
+		size = min(size, r.opts.Max)
+	}
+	if size <= r.opts.Free || size <= r.held || r.released {
+		return true
+	}
+	more := max(size-r.held, Step)
+	if r.opts.Max > 0 {
+		more = min(more, r.opts.Max-r.held)
+	}
+	if !r.pool.take(more) {
+		return false
+	}
+	r.held += more
+	return true
+}
+
+// SetMax changes the most bytes that the reservation holds. It must be called
+// before Grow.
+func (r *Reservation) SetMax(bytes int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.opts.Max = bytes
+}
+
+// Release returns all bytes to the pool.
+func (r *Reservation) Release() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pool.giveBack(r.held)
+	r.held, r.released = 0, true
+}

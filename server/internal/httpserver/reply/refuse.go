@@ -1,0 +1,94 @@
+package reply
+
+import (
+	"net/http"
+	"strings"
+
+	"connectrpc.com/connect"
+	spb "google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/lexilingo/modelgateway/engines/errs"
+)
+
+// Refuse answers a request that reaches no service, in the protocol of the
+// caller: as a gRPC, gRPC-Web or Connect status, else in the form of the REST
+// API. code is the HTTP status where the protocol does not determine it.
+func Refuse(w http.ResponseWriter, r *http.Request, code int, e *errs.Error) {
+	refuse(w, r, code, e, e.GRPCStatus().Proto())
+}
+
+// NotFound refuses a path that does not exist.
+func NotFound(w http.ResponseWriter, r *http.Request) {
+	e := errs.New(errs.InvalidRequest, "nothing is served at %s; see /docs", r.URL.Path)
+	st := e.GRPCStatus().Proto()
+	st.Code = int32(codes.NotFound)
+	if isRPC(r) {
+		st.Code = int32(codes.Unimplemented) // what gRPC clients expect
+	}
+	refuse(w, r, http.StatusNotFound, e, st)
+}
+
+// MethodNotAllowed refuses a method that a path does not have. allowed are the
+// methods that it has.
+func MethodNotAllowed(w http.ResponseWriter, r *http.Request, allowed ...string) {
+	methods := strings.Join(allowed, ", ")
+	e := errs.New(errs.InvalidRequest, "%s %s is not supported; use %s, or see /docs", r.Method, r.URL.Path, methods)
+	st := e.GRPCStatus().Proto()
+	st.Code = int32(codes.Unimplemented)
+	w.Header().Set("Allow", methods)
+	refuse(w, r, http.StatusMethodNotAllowed, e, st)
+}
+
+// refuse answers with a status whose gRPC code may differ from the reason's.
+func refuse(w http.ResponseWriter, r *http.Request, code int, e *errs.Error, st *spb.Status) {
+	setRetryAfter(w.Header(), e)
+	writer := connect.NewErrorWriter(connect.WithRequireConnectProtocolHeader())
+	if !isRPC(r) || !writer.IsSupported(r) {
+		writeStatus(w, code, st, errs.ReasonName(e.Reason()))
+		return
+	}
+	failure := connect.NewError(connect.Code(st.GetCode()), errorText(st.GetMessage())) //nolint:gosec // a gRPC code
+	for _, any := range st.GetDetails() {
+		if m, err := any.UnmarshalNew(); err == nil {
+			addDetail(failure, m)
+		}
+	}
+	_ = writer.Write(&codeWriter{ResponseWriter: w, code: code}, r, failure) // fails only if the client is gone
+}
+
+func addDetail(e *connect.Error, m proto.Message) {
+	if d, err := connect.NewErrorDetail(m); err == nil {
+		e.AddDetail(d)
+	}
+}
+
+// isRPC reports whether a request is for an RPC path, or in gRPC's framing. It
+// chooses the form of an answer only, never what the request may do.
+func isRPC(r *http.Request) bool {
+	return strings.HasPrefix(r.URL.Path, "/modelgateway.v1.") ||
+		strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc")
+}
+
+// errorText is a message as an error.
+type errorText string
+
+func (t errorText) Error() string { return string(t) }
+
+// codeWriter replaces the HTTP status of a Connect error: connect-go derives it
+// from the Connect code and has no 413, for example. Connect clients read the
+// code from the body.
+type codeWriter struct {
+	http.ResponseWriter
+	code int
+}
+
+// WriteHeader implements http.ResponseWriter. The protocols that answer 200
+// have the error in their trailers.
+func (w *codeWriter) WriteHeader(code int) {
+	if code != http.StatusOK {
+		code = w.code
+	}
+	w.ResponseWriter.WriteHeader(code)
+}

@@ -1,0 +1,84 @@
+package rest
+
+import (
+	"bytes"
+	"io"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/lexilingo/modelgateway/engines/errs"
+)
+
+// The media types of streams.
+const (
+	// JSONLines has one JSON object per line.
+	JSONLines = "application/x-ndjson"
+	// EventStream is what a browser's EventSource, or fetch, asks for.
+	EventStream = "text/event-stream"
+)
+
+// wholeJSON is the codec of bodies that are exactly one message.
+type wholeJSON struct{ *runtime.JSONPb }
+
+func newCodec() wholeJSON {
+	return wholeJSON{&runtime.JSONPb{
+		MarshalOptions:   protojson.MarshalOptions{UseProtoNames: true, EmitDefaultValues: true},
+		UnmarshalOptions: protojson.UnmarshalOptions{},
+	}}
+}
+
+// NewDecoder implements runtime.Marshaler. The error of an empty body is
+// io.EOF.
+func (c wholeJSON) NewDecoder(r io.Reader) runtime.Decoder {
+	return runtime.DecoderFunc(func(v any) error {
+		text, err := io.ReadAll(r)
+		if err != nil {
+			return err
+		}
+		if len(bytes.TrimSpace(text)) == 0 {
+			return io.EOF
+		}
+		msg, ok := v.(proto.Message)
+		if !ok {
+			return c.Unmarshal(text, v)
+		}
+		// The decoder of JSONPb would ignore what follows the first message.
+		if err := c.UnmarshalOptions.Unmarshal(text, msg); err != nil {
+			return Unreadable("body", err)
+		}
+		return nil
+	})
+}
+
+// Unreadable is the error of JSON that is not the message expected; what is the
+// caller's name for it.
+func Unreadable(what string, err error) *errs.Error {
+	return errs.New(errs.InvalidRequest, "the %s cannot be read: %s", what, errs.PlainProtoError(err)).WithCause(err)
+}
+
+// jsonLines is the codec whose streams are JSONLines.
+type jsonLines struct{ wholeJSON }
+
+// StreamContentType implements runtime.StreamContentType.
+func (*jsonLines) StreamContentType(any) string { return JSONLines }
+
+// serverSentEvents writes each message of a stream as "data: {…}" and an empty
+// line.
+type serverSentEvents struct{ wholeJSON }
+
+// ContentType implements runtime.Marshaler.
+func (*serverSentEvents) ContentType(any) string { return EventStream }
+
+// Delimiter implements runtime.Delimited.
+func (*serverSentEvents) Delimiter() []byte { return []byte("\n\n") }
+
+// Marshal implements runtime.Marshaler.
+func (s *serverSentEvents) Marshal(v any) ([]byte, error) {
+	text, err := s.JSONPb.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	return append([]byte("data: "), text...), nil
+}

@@ -1,0 +1,93 @@
+package httpserver
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/lexilingo/modelgateway/server/internal/httpserver/bodies"
+	"github.com/lexilingo/modelgateway/server/internal/httpserver/inflight"
+	"github.com/lexilingo/modelgateway/server/internal/httpserver/pages"
+	"github.com/lexilingo/modelgateway/server/internal/httpserver/reply"
+	"github.com/lexilingo/modelgateway/server/internal/httpserver/rest"
+	"github.com/lexilingo/modelgateway/server/internal/httpserver/sockets"
+	"github.com/lexilingo/modelgateway/server/internal/httpserver/speech"
+)
+
+// newHandler returns the routes behind the checks that all requests pass.
+func newHandler(ctx context.Context, opts Options, set *sockets.Set, pool *inflight.Pool) (http.Handler, error) {
+	mux, err := newRoutes(ctx, opts, set)
+	if err != nil {
+		return nil, err
+	}
+	guarded := bodies.NewGuard(opts.Limits, pool, opts.bodyReadTimeout, mux)
+	checked, err := checkOrigin(opts.CORS, guarded)
+	if err != nil {
+		return nil, err
+	}
+	return securityHeaders(checkHost(allowCORS(opts.CORS, checked))), nil
+}
+
+// newRoutes registers every path, each with the policy that bounds its bodies.
+func newRoutes(ctx context.Context, opts Options, set *sockets.Set) (http.Handler, error) {
+	api, err := rest.NewAPI(ctx, opts.Conn)
+	if err != nil {
+		return nil, err
+	}
+	transcoder, err := rest.NewTranscoder(opts.GRPC, opts.Limits)
+	if err != nil {
+		return nil, err
+	}
+	openAPI, err := pages.OpenAPI(opts.Version, speech.AnswerTypes())
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+
+	// The routes of the REST API have the policies of their RPCs. It also answers
+	// paths that do not exist.
+	mux.Handle("/v1/", api)
+	mux.Handle("/", api)
+
+	audio := speech.New(opts.Conn, api, set, opts.Limits.SlowReaderTimeout)
+	mux.Handle("POST "+speech.TranscribePath, bodies.Choose(speech.TranscribeBody, http.HandlerFunc(audio.Transcribe)))
+	mux.Handle("POST "+speech.PronunciationPath, bodies.With(bodies.Large, http.HandlerFunc(audio.Pronounce)))
+	mux.Handle("POST "+speech.SynthesizePath, bodies.With(bodies.Small, http.HandlerFunc(audio.Synthesize)))
+	handleGet(mux, speech.TranscribeSocketPath, http.HandlerFunc(audio.TranscribeSocket))
+	handleGet(mux, speech.SynthesizeSocketPath, http.HandlerFunc(audio.SynthesizeSocket))
+
+	for _, m := range rest.Methods() {
+		mux.Handle(m.RPCPath, bodies.With(m.Policy, transcoder))
+	}
+	for _, prefix := range rest.RPCPrefixes() { // methods that do not exist
+		mux.Handle(prefix, bodies.With(bodies.Small, transcoder))
+	}
+
+	handleGet(mux, "/health", pages.Health(opts.State))
+	handleGet(mux, "/healthz", pages.Live())
+	handleGet(mux, "/readyz", pages.Ready(opts.State))
+	handleGet(mux, "/metrics", opts.Metrics)
+	handleGet(mux, "/openapi.json", openAPI)
+	handleGet(mux, "/docs/", pages.Docs())
+	handleGet(mux, "/docs", http.RedirectHandler("/docs/", http.StatusMovedPermanently))
+	handleGet(mux, "/{$}", http.RedirectHandler("/docs/", http.StatusFound))
+	return mux, nil
+}
+
+// handleGet serves GET and HEAD of a path, and refuses other methods. A body is
+// a small one.
+func handleGet(mux *http.ServeMux, path string, handler http.Handler) {
+	mux.Handle("GET "+path, bodies.With(bodies.Small, handler))
+	mux.Handle(path, bodies.With(bodies.Small, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		reply.MethodNotAllowed(w, r, http.MethodGet, http.MethodHead)
+	})))
+}
+
+// securityHeaders keeps browsers from guessing media types, and from showing
+// pages of this server inside others.
+func securityHeaders(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("X-Frame-Options", "DENY")
+		next.ServeHTTP(w, r)
+	})
+}

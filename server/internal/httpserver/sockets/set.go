@@ -1,0 +1,178 @@
+// Package sockets serves WebSockets: it reads and writes their messages within
+// bounds of size, time and memory, and closes them with a reason. Its callers
+// define what the messages mean.
+package sockets
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/lexilingo/modelgateway/engines/errs"
+	"github.com/lexilingo/modelgateway/server/internal/httpserver/inflight"
+	"github.com/lexilingo/modelgateway/server/internal/httpserver/reply"
+)
+
+const (
+	// maxSockets bounds the open WebSockets.
+	maxSockets = 1024
+	// pingInterval is the time between two pings, and pongTimeout how long a client
+	// may send nothing at all.
+	pingInterval = 25 * time.Second
+	pongTimeout  = 75 * time.Second
+	// defaultIdleTimeout is how long a WebSocket may carry no message; pings and
+	// pongs do not count.
+	defaultIdleTimeout = 5 * time.Minute
+	// closeTimeout is how long a client may take to read the end of a WebSocket.
+	closeTimeout = 5 * time.Second
+)
+
+// Options are the bounds of all sockets of a Set.
+type Options struct {
+	// WriteTimeout is how long a client may take to read one message. 0 means no
+	// limit.
+	WriteTimeout time.Duration
+	// IdleTimeout is how long a socket may carry no message. 0 is the default.
+	IdleTimeout time.Duration
+	// Pool bounds the memory of large messages. Required.
+	Pool *inflight.Pool
+}
+
+// Set is the open WebSockets of a server. They need a shutdown of their own:
+// net/http no longer knows a connection that has become a WebSocket.
+type Set struct {
+	opts Options
+
+	mu      sync.Mutex
+	open    map[*Socket]struct{}
+	count   int // open ones, and those in the handshake
+	closed  bool
+	running sync.WaitGroup
+}
+
+// NewSet returns an empty set.
+func NewSet(opts Options) *Set {
+	if opts.IdleTimeout == 0 {
+		opts.IdleTimeout = defaultIdleTimeout
+	}
+	return &Set{opts: opts, open: map[*Socket]struct{}{}}
+}
+
+// Serve upgrades a request to a WebSocket and calls work with it. ctx becomes
+// the context of the socket. The error that work returns is sent to the client,
+// and the socket is closed; ErrDone is the normal end. A request that is not an
+// upgrade is refused.
+func (s *Set) Serve(ctx context.Context, w http.ResponseWriter, r *http.Request, work func(*Socket) error) {
+	if !websocket.IsWebSocketUpgrade(r) || r.ContentLength != 0 {
+		w.Header().Set("Upgrade", "websocket")
+		w.Header().Set("Connection", "Upgrade")
+		reply.Refuse(w, r, http.StatusUpgradeRequired, errs.New(errs.InvalidRequest,
+			"this path is a WebSocket; send a GET over HTTP/1.1 with Upgrade: websocket and no body"))
+		return
+	}
+	if err := s.enter(); err != nil {
+		reply.Error(w, err)
+		return
+	}
+	defer s.exit()
+	upgrader := websocket.Upgrader{
+		CheckOrigin:      func(*http.Request) bool { return true }, // the server checks all origins
+		HandshakeTimeout: closeTimeout,
+		Error: func(w http.ResponseWriter, r *http.Request, status int, reason error) {
+			reply.Refuse(w, r, status, errs.New(errs.InvalidRequest, "%s", reason))
+		},
+	}
+	conn, err := upgrader.Upgrade(w, r, nil)
+	if err != nil {
+		return // the upgrader has answered, or the client is gone
+	}
+	c := newSocket(ctx, conn, s.opts)
+	s.add(c)
+	defer s.remove(c)
+	c.run(work)
+}
+
+// enter counts a socket in, until exit.
+func (s *Set) enter() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed:
+		return errDraining()
+	case s.count >= maxSockets:
+		return errs.New(errs.QueueFull, "%d WebSockets are open, and no more are possible; try again later", maxSockets)
+	}
+	s.count++
+	s.running.Add(1)
+	return nil
+}
+
+func (s *Set) exit() {
+	s.mu.Lock()
+	s.count--
+	s.mu.Unlock()
+	s.running.Done()
+}
+
+func (s *Set) add(c *Socket) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open[c] = struct{}{}
+	if s.closed {
+		c.End(errDraining())
+	}
+}
+
+func (s *Set) remove(c *Socket) {
+	_ = c.conn.Close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.open, c)
+}
+
+func errDraining() error { return errs.New(errs.Draining, "the server is shutting down") }
+
+// Drain refuses new sockets, ends those without work, and the others when their
+// work is done.
+func (s *Set) Drain() { s.closeEach((*Socket).drain) }
+
+// EndAll refuses new sockets and ends those that are open, with the reason
+// DRAINING.
+func (s *Set) EndAll() { s.closeEach(func(c *Socket) { c.End(errDraining()) }) }
+
+// CloseAll closes every connection at once, and waits until all work has
+// stopped.
+func (s *Set) CloseAll() {
+	s.closeEach(func(c *Socket) {
+		c.End(errGone)
+		_ = c.conn.Close()
+	})
+	s.running.Wait()
+}
+
+func (s *Set) closeEach(end func(*Socket)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	for c := range s.open {
+		end(c)
+	}
+}
+
+// Wait returns when no socket is open any more, or when ctx ends.
+func (s *Set) Wait(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() {
+		s.running.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

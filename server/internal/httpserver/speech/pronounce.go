@@ -1,0 +1,46 @@
+package speech
+
+import (
+	"io"
+	"math"
+	"net/http"
+
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/httpserver/bodies"
+	"github.com/lexilingo/modelgateway/server/internal/httpserver/reply"
+)
+
+// Pronounce serves POST of PronunciationPath.
+func (h *Handlers) Pronounce(w http.ResponseWriter, r *http.Request) {
+	if isJSON(r) {
+		h.api.ServeHTTP(w, r)
+		return
+	}
+	resp, err := h.score(r)
+	if err != nil {
+		reply.Error(w, err)
+		return
+	}
+	h.api.Answer(w, resp)
+}
+
+// score scores the recording in a body. It reads all of it first: the alignment
+// needs the whole recording.
+func (h *Handlers) score(r *http.Request) (*gatewayv1.PronunciationResponse, error) {
+	ctx, err := h.api.CallContext(r, gatewayv1.ModelGatewayService_Pronunciation_FullMethodName)
+	if err != nil {
+		return nil, err
+	}
+	up, err := openUpload(r, math.MaxInt64)
+	if err != nil {
+		return nil, err
+	}
+	req := &gatewayv1.PronunciationRequest{}
+	if err := fillOptions(req, up.options, pronunciationField); err != nil {
+		return nil, err
+	}
+	if req.Audio, err = io.ReadAll(up.audio); err != nil {
+		return nil, bodies.ReadError(err)
+	}
+	return h.client.Pronunciation(ctx, req)
+}

@@ -1,0 +1,140 @@
+// Package speech serves audio over HTTP that is not JSON: recordings as bodies
+// or as files of a form, speech as the body of an answer, and both over
+// WebSockets. JSON requests are passed on to the REST API.
+package speech
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/munnerz/goautoneg"
+	"google.golang.org/grpc"
+
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/httpserver/bodies"
+	"github.com/lexilingo/modelgateway/server/internal/httpserver/inflight"
+	"github.com/lexilingo/modelgateway/server/internal/httpserver/reply"
+	"github.com/lexilingo/modelgateway/server/internal/httpserver/rest"
+	"github.com/lexilingo/modelgateway/server/internal/httpserver/sockets"
+)
+
+// The paths of speech. All but the WebSockets are paths of the REST API too.
+const (
+	TranscribePath       = "/v1/transcribe"
+	TranscribeSocketPath = "/v1/transcribe/ws"
+	PronunciationPath    = "/v1/pronunciation"
+	SynthesizePath       = "/v1/synthesize"
+	SynthesizeSocketPath = "/v1/synthesize/ws"
+)
+
+// textType is the media type of a plain transcript.
+const textType = "text/plain"
+
+// Handlers serves the paths of speech.
+type Handlers struct {
+	client  gatewayv1.ModelGatewayServiceClient
+	api     *rest.API
+	sockets *sockets.Set
+	// unsent is the memory of speech that waits until its length is known.
+	unsent *inflight.Pool
+	// writeTimeout is how long a client may take to read one piece of speech. 0
+	// means no limit.
+	writeTimeout time.Duration
+}
+
+// New returns the handlers over a connection to the gRPC server.
+func New(conn *grpc.ClientConn, api *rest.API, set *sockets.Set, writeTimeout time.Duration) *Handlers {
+	return &Handlers{
+		client: gatewayv1.NewModelGatewayServiceClient(conn), api: api, sockets: set,
+		unsent: inflight.NewPool(unsentBytes), writeTimeout: writeTimeout,
+	}
+}
+
+// AnswerTypes returns the media types in which the paths answer, for the API
+// description. The first of each path is the default.
+func AnswerTypes() map[string][]string {
+	return map[string][]string{
+		TranscribePath: {reply.JSON, textType},
+		SynthesizePath: {wavType, pcmType, rest.JSONLines, rest.EventStream},
+	}
+}
+
+// TranscribeBody is the body policy of TranscribePath: a recording is streamed,
+// and the rest is JSON with the audio in it.
+func TranscribeBody(r *http.Request) bodies.Policy {
+	form, _ := formOf(r)
+	if form == formAudio || form == formMultipart {
+		return bodies.AudioStream(readAheadOf(form))
+	}
+	return bodies.Large
+}
+
+// negotiate returns the first of offers that suits the Accept header best; the
+// first of all if the request has no Accept header, or none that suits.
+func negotiate(r *http.Request, offers ...string) string {
+	accept := strings.ToLower(strings.Join(r.Header.Values("Accept"), ","))
+	if best := goautoneg.Negotiate(accept, offers); best != "" {
+		return best
+	}
+	return offers[0]
+}
+
+// isJSON reports whether a body is JSON. If the request does not say, the body
+// decides: curl calls everything a form, or nothing.
+func isJSON(r *http.Request) bool {
+	form, _ := formOf(r)
+	if form != formUndeclared {
+		return form == formJSON
+	}
+	if r.URL.Query().Has("encoding") {
+		return false // raw samples may begin with any byte
+	}
+	ahead := bufio.NewReader(r.Body)
+	r.Body = struct {
+		io.Reader
+		io.Closer
+	}{ahead, r.Body}
+	for {
+		c, err := ahead.ReadByte()
+		if err != nil {
+			return true // an empty or broken body: the JSON decoder says so
+		}
+		if !strings.ContainsRune(" \t\r\n", rune(c)) {
+			_ = ahead.UnreadByte() // cannot fail after ReadByte
+			if c == '{' {
+				r.Header.Set("Content-Type", reply.JSON)
+			}
+			return c == '{'
+		}
+	}
+}
+
+// Headers that have in other answers what served_by has in JSON.
+const (
+	modelHeader    = "X-Modelgateway-Model"
+	engineHeader   = "X-Modelgateway-Engine"
+	fallbackHeader = "X-Modelgateway-Fallback"
+	timingHeader   = "Server-Timing"
+)
+
+// ServedByHeaders returns the names of the headers that say who answered.
+func ServedByHeaders() []string {
+	return []string{modelHeader, engineHeader, fallbackHeader, timingHeader}
+}
+
+// setServedBy writes who answered into headers, or trailers.
+func setServedBy(header http.Header, served *gatewayv1.ServedBy) {
+	header.Set(modelHeader, mime.QEncoding.Encode("utf-8", served.GetModel()))
+	header.Set(engineHeader, mime.QEncoding.Encode("utf-8", served.GetEngine()))
+	if served.GetFallback() {
+		header.Set(fallbackHeader, strings.TrimPrefix(served.GetFallbackReason().String(), "FALLBACK_REASON_"))
+	}
+	ms := func(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+	header.Set(timingHeader, fmt.Sprintf("queue;dur=%.1f, load;dur=%.1f, inference;dur=%.1f", ms(served.GetQueueDuration().AsDuration()),
+		ms(served.GetLoadDuration().AsDuration()), ms(served.GetInferenceDuration().AsDuration())))
+}

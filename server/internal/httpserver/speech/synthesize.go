@@ -1,0 +1,202 @@
+package speech
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/lexilingo/modelgateway/engines/audio"
+	"github.com/lexilingo/modelgateway/engines/errs"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/httpserver/inflight"
+	"github.com/lexilingo/modelgateway/server/internal/httpserver/reply"
+	"github.com/lexilingo/modelgateway/server/internal/httpserver/rest"
+)
+
+const (
+	// maxWholeBytes bounds a WAV that is answered with its length: about three
+	// minutes at 22.05 kHz. A longer one is sent while it is made.
+	maxWholeBytes = 8 << 20
+	// unsentBytes bounds all WAVs that wait to be whole. Beyond it, they are sent
+	// while they are made.
+	unsentBytes = 64 << 20
+	// writeBytes is how much a client must read within the write timeout.
+	writeBytes = 64 << 10
+)
+
+// The media types of audio in answers.
+const (
+	wavType  = "audio/wav"
+	xWAVType = "audio/x-wav"
+	pcmType  = "audio/pcm"
+	l16Type  = "audio/l16"
+)
+
+// Synthesize serves POST of SynthesizePath.
+func (h *Handlers) Synthesize(w http.ResponseWriter, r *http.Request) {
+	media := negotiate(r, wavType, xWAVType, pcmType, l16Type, reply.JSON, rest.JSONLines, rest.EventStream)
+	switch media {
+	case reply.JSON, rest.JSONLines, rest.EventStream:
+		r.Header.Set("Accept", media)
+		h.api.ServeHTTP(w, r)
+		return
+	}
+	req := &gatewayv1.SynthesizeRequest{}
+	if err := h.api.Decode(r.Body, req); err != nil {
+		reply.Error(w, err)
+		return
+	}
+	ctx, err := h.api.CallContext(r, gatewayv1.ModelGatewayService_Synthesize_FullMethodName)
+	if err != nil {
+		reply.Error(w, err)
+		return
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stream, err := h.client.Synthesize(ctx, req)
+	if err != nil {
+		reply.Error(w, err)
+		return
+	}
+	answer := &audioAnswer{
+		w: w, control: http.NewResponseController(w), writeTimeout: h.writeTimeout,
+		media: media, reservation: h.unsent.Reserve(inflight.Options{}),
+	}
+	defer answer.close()
+	if err := answer.send(stream); err != nil {
+		if answer.begun {
+			panic(http.ErrAbortHandler) // after a clean end, the client would take the part for the whole
+		}
+		reply.Error(w, err)
+	}
+}
+
+// audioAnswer writes speech as the body of an answer.
+type audioAnswer struct {
+	w            http.ResponseWriter
+	control      *http.ResponseController
+	writeTimeout time.Duration
+	media        string
+
+	rate        int // in Hz
+	begun       bool
+	whole       []byte // of a WAV that may be answered with its length
+	reservation *inflight.Reservation
+}
+
+func (a *audioAnswer) isWAV() bool { return a.media == wavType || a.media == xWAVType }
+
+// send writes a stream's audio until its end.
+func (a *audioAnswer) send(stream gatewayv1.ModelGatewayService_SynthesizeClient) error {
+	piece, err := stream.Recv()
+	if err != nil {
+		return err
+	}
+	a.rate = int(piece.GetSampleRateHertz())
+	if a.rate <= 0 {
+		return errs.New(errs.Internal, "the engine did not state its sample rate")
+	}
+	a.w.Header().Set("Content-Type", a.contentType())
+	var served *gatewayv1.ServedBy
+	for ; err == nil; piece, err = stream.Recv() {
+		served = piece.GetServedBy()
+		if err := a.add(piece.GetAudio()); err != nil {
+			return err
+		}
+	}
+	if !errors.Is(err, io.EOF) {
+		return err
+	}
+	return a.finish(served)
+}
+
+// contentType is the media type with what a client must know of raw samples.
+func (a *audioAnswer) contentType() string {
+	switch a.media {
+	case wavType, xWAVType:
+		return a.media
+	case l16Type:
+		return fmt.Sprintf("audio/L16;rate=%d;channels=1;endianness=little-endian", a.rate)
+	}
+	return fmt.Sprintf("%s;rate=%d;channels=1;encoding=s16le", a.media, a.rate)
+}
+
+// add writes the next samples, or keeps them while the WAV may be sent whole.
+func (a *audioAnswer) add(pcm []byte) error {
+	if a.isWAV() && !a.begun {
+		size := int64(len(a.whole) + len(pcm))
+		if size <= maxWholeBytes && a.reservation.Grow(size) {
+			a.whole = append(a.whole, pcm...)
+			return nil
+		}
+	}
+	if !a.begun {
+		if err := a.begin(); err != nil {
+			return err
+		}
+	}
+	if err := a.write(pcm); err != nil {
+		return err
+	}
+	return a.control.Flush()
+}
+
+// begin starts an answer that is sent while the speech is made. Its trailers say
+// who answered, which is known at the end only.
+func (a *audioAnswer) begin() error {
+	a.begun = true
+	a.w.Header().Set("Trailer", strings.Join(ServedByHeaders(), ", "))
+	if !a.isWAV() {
+		return nil
+	}
+	if err := a.write(append(audio.WAVHeader(a.rate, audio.UnknownLength), a.whole...)); err != nil {
+		return err
+	}
+	a.whole = nil
+	a.reservation.Release()
+	return nil
+}
+
+// finish sends a WAV that is whole, and says who answered.
+func (a *audioAnswer) finish(served *gatewayv1.ServedBy) error {
+	setServedBy(a.w.Header(), served)
+	if a.begun || !a.isWAV() {
+		return nil
+	}
+	header := audio.WAVHeader(a.rate, int64(len(a.whole)))
+	a.w.Header().Set("Content-Length", strconv.Itoa(len(header)+len(a.whole)))
+	a.begun = true
+	if err := a.write(header); err != nil {
+		return err
+	}
+	return a.write(a.whole)
+}
+
+// write sends data in pieces, each within the write timeout.
+func (a *audioAnswer) write(data []byte) error {
+	for piece := range slices.Chunk(data, writeBytes) {
+		if a.writeTimeout > 0 {
+			// An error means a connection without deadlines, which no listener of
+			// ours accepts.
+			_ = a.control.SetWriteDeadline(time.Now().Add(a.writeTimeout))
+		}
+		if _, err := a.w.Write(piece); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// close releases the memory, and lets the next request use the connection.
+func (a *audioAnswer) close() {
+	a.reservation.Release()
+	if a.writeTimeout > 0 {
+		_ = a.control.SetWriteDeadline(time.Time{})
+	}
+}

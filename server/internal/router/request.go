@@ -1,0 +1,50 @@
+package router
+
+import (
+	"context"
+
+	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+)
+
+// Request is a task to run.
+type Request struct {
+	// Task is the task's name, e.g. "chat".
+	Task string
+	// Model is the model that the caller named; empty if none.
+	Model string
+	// Routing restricts which models may answer; nil for no restriction.
+	Routing *gatewayv1.Routing
+	// First is the first message to the worker. It says what to do.
+	First *enginev1.RunRequest
+	// Audio follows First; nil for none.
+	Audio Audio
+}
+
+// Audio reads the audio of a request.
+type Audio interface {
+	// Next returns the next bytes, or io.EOF after the last. It returns when ctx
+	// ends.
+	Next(ctx context.Context) ([]byte, error)
+}
+
+// Rewinder is audio that is complete when the request begins. Other audio is
+// live: it arrives while the request runs, and the router keeps what it has read
+// for another candidate, within limits.
+type Rewinder interface {
+	Audio
+	// Rewind goes back to the start.
+	Rewind()
+}
+
+// Sink takes a request's output.
+type Sink interface {
+	// Begin is called before each candidate is tried. The output of an earlier
+	// candidate is to be discarded.
+	Begin()
+	// Emit takes one message.
+	Emit(resp *enginev1.RunResponse) error
+	// Committed reports whether output has reached the caller. No other candidate
+	// can answer after that.
+	Committed() bool
+}

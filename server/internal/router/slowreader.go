@@ -1,0 +1,85 @@
+package router
+
+import (
+	"context"
+	"time"
+
+	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
+)
+
+// slowReader gives messages to a client that may be slow to read them. While it
+// is slow the lease is paused: the worker cannot send, and must not look as if it
+// made no progress. If one message takes longer than the time limit, the request
+// is over.
+type slowReader struct {
+	lease Lease
+	emit  func(*enginev1.RunResponse) error
+	// pauseAfter is how long a message may take before the lease is paused, and
+	// pauseLimit how long the pause may take; 0 is no limit.
+	pauseAfter, pauseLimit time.Duration
+	// read tells waitForReader that the message was read.
+	read chan struct{}
+	// timedOut is closed if the client was too slow. Whichever of the two channels
+	// is used first decides.
+	timedOut chan struct{}
+	// resume ends the pause. waitForReader sets it before it waits.
+	resume func(context.Context) error
+}
+
+func newSlowReader(lease Lease, timeout time.Duration, emit func(*enginev1.RunResponse) error) *slowReader {
+	r := &slowReader{lease: lease, emit: emit, pauseAfter: pauseAfter, read: make(chan struct{}), timedOut: make(chan struct{})}
+	if timeout > 0 {
+		r.pauseAfter = min(pauseAfter, timeout/2)
+		r.pauseLimit = timeout - r.pauseAfter
+	}
+	return r
+}
+
+// give gives the client one message and returns when it is read.
+func (r *slowReader) give(ctx context.Context, resp *enginev1.RunResponse) error {
+	slow := time.AfterFunc(r.pauseAfter, r.waitForReader)
+	var paused, timedOut bool
+	err := func() error {
+		defer func() { paused, timedOut = r.stopWaiting(slow) }() // even if emit panics
+		return r.emit(resp)
+	}()
+	switch {
+	case timedOut:
+		return errSlowReader
+	case err != nil:
+		return emitError{err}
+	case paused:
+		return r.resume(ctx)
+	}
+	return nil
+}
+
+// waitForReader pauses the lease until the message is read or takes too long.
+func (r *slowReader) waitForReader() {
+	r.resume = r.lease.Pause(false)
+	var tooLong <-chan time.Time
+	if r.pauseLimit > 0 {
+		timer := time.NewTimer(r.pauseLimit)
+		defer timer.Stop()
+		tooLong = timer.C
+	}
+	select {
+	case <-r.read:
+	case <-tooLong:
+		close(r.timedOut)
+	}
+}
+
+// stopWaiting ends waitForReader if it was started. It reports whether the lease
+// is paused, and whether the message took too long.
+func (r *slowReader) stopWaiting(slow *time.Timer) (paused, timedOut bool) {
+	if slow.Stop() {
+		return false, false
+	}
+	select {
+	case r.read <- struct{}{}:
+		return true, false
+	case <-r.timedOut:
+		return true, true
+	}
+}
