@@ -60,7 +60,7 @@ func (s *snapshot) keptBecause(m *modelView, priority gatewayv1.Priority) string
 	case r.priority > priority && !r.pastIdle:
 		return "higher priority, " + priorityName(r.priority)
 	default:
-		return "not needed"
+		return "idle; its eviction is not needed or not enough"
 	}
 }
 

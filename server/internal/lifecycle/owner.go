@@ -20,7 +20,7 @@ type effects interface {
 	launch(ctx context.Context, p *process, spec worker.Spec)
 	// stop ends a worker.
 	stop(w worker.Worker, grace time.Duration)
-	// learn stores what a run taught.
+	// learn stores the record of a run.
 	learn(r record)
 }
 

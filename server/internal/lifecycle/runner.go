@@ -31,7 +31,7 @@ func (m *Manager) size(md *model) {
 	})
 }
 
-// learn stores what a run taught.
+// learn stores the record of a run.
 func (m *Manager) learn(r record) { m.learned.put(r) }
 
 // stop ends a worker; it does not wait.

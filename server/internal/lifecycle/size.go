@@ -28,8 +28,8 @@ type sizing struct {
 	err       error
 }
 
-// lookUp determines a model's size and what earlier runs taught. It may read
-// the disk: never on the owner goroutine.
+// lookUp determines a model's size and reads the record of earlier runs. It may
+// use the disk: never call it on the owner goroutine.
 func lookUp(spec ModelSpec, learned *store) sizing {
 	s := sizing{key: "model:" + spec.Name}
 	if spec.Fingerprint != nil {
