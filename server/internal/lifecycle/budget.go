@@ -46,15 +46,15 @@ func (p *processView) growth() int64 { return p.measured - p.reserved }
 func (p *planner) shrink(m *modelView, excess int64) {
 	if m.proc.phase == phaseLoading || len(m.proc.leases) > 0 {
 		others := slices.DeleteFunc(p.residents(m.priority), func(r resident) bool { return r.name == m.name })
-		plan := chooseVictims(excess, evictable(m.priority, others))
-		for _, v := range plan.victims {
+		eviction := chooseVictims(excess, evictable(m.priority, others))
+		for _, v := range eviction.victims {
 			p.decide(kill{
 				model:  v.name,
 				reason: gatewayv1.EvictionReason_EVICTION_REASON_OVER_BUDGET,
 				detail: "model " + m.name + " grew beyond its reservation and the memory budget was exceeded",
 			})
 		}
-		if plan.outcome == outcomeFitsAfter {
+		if eviction.outcome == outcomeFitsAfter {
 			return
 		}
 	}

@@ -72,8 +72,8 @@ func (p *planner) placeModel(m *modelView, claimed int64) int64 {
 		}
 	}
 	residents := p.residents(d.priority)
-	plan := planEviction(d, residents, p.limits.budget)
-	if plan.outcome == outcomeWait {
+	eviction := planEviction(d, residents, p.limits.budget)
+	if eviction.outcome == outcomeWait {
 		if p.refuseUnplaceable(m, d, residents) {
 			if len(m.queue) == 0 {
 				return 0
@@ -82,12 +82,12 @@ func (p *planner) placeModel(m *modelView, claimed int64) int64 {
 			return p.placeModel(m, claimed)
 		}
 		if p.now.Sub(oldest) >= p.limits.handoverAfter {
-			if plan = planHandover(d, residents, p.limits.budget); plan.outcome == outcomeWait {
+			if eviction = planHandover(d, residents, p.limits.budget); eviction.outcome == outcomeWait {
 				return claimMemory(d, residents, p.limits.budget, p.now)
 			}
 		}
 	}
-	switch plan.outcome {
+	switch eviction.outcome {
 	case outcomeNever:
 		err := exceedsBudgetError(m.name, d.need, m.requiredFrom, p.limits.budget)
 		for len(m.queue) > 0 {
@@ -96,7 +96,7 @@ func (p *planner) placeModel(m *modelView, claimed int64) int64 {
 	case outcomeFits:
 		p.decide(launch{model: m.name, bytes: d.need})
 	case outcomeFitsAfter:
-		for _, v := range plan.victims {
+		for _, v := range eviction.victims {
 			p.evict(p.model(v.name), m)
 		}
 		return d.need

@@ -24,9 +24,9 @@ func (o *owner) planLoad(m *model, priority gatewayv1.Priority, size *sizing) *g
 
 func (s *snapshot) planLoad(m *modelView, priority gatewayv1.Priority) *gatewayv1.PlanLoadResponse {
 	need := m.required
-	var plan evictionPlan
+	var eviction evictionPlan
 	if m.proc == nil {
-		plan = planEviction(demand{need: need, priority: priority}, s.residents(priority), s.limits.budget)
+		eviction = planEviction(demand{need: need, priority: priority}, s.residents(priority), s.limits.budget)
 	} else {
 		need = m.proc.reserved
 	}
@@ -40,7 +40,7 @@ func (s *snapshot) planLoad(m *modelView, priority gatewayv1.Priority) *gatewayv
 		resp.ExpectedLoadDuration = durationpb.New(m.loadTime)
 	}
 	evicted := map[string]bool{}
-	for i, v := range plan.victims {
+	for i, v := range eviction.victims {
 		evicted[v.name] = true
 		resp.Evictions = append(resp.Evictions, &gatewayv1.PlannedEviction{
 			Name: v.name, FreedBytes: v.charged, Why: evictedBecause(i, v, s.now),
@@ -53,12 +53,12 @@ func (s *snapshot) planLoad(m *modelView, priority gatewayv1.Priority) *gatewayv
 			})
 		}
 	}
-	resp.Outcome, resp.Explanation = s.conclude(m, plan)
+	resp.Outcome, resp.Explanation = s.conclude(m, eviction)
 	return resp
 }
 
 // conclude sums a plan up in an outcome and a sentence.
-func (s *snapshot) conclude(m *modelView, plan evictionPlan) (gatewayv1.LoadOutcome, string) {
+func (s *snapshot) conclude(m *modelView, eviction evictionPlan) (gatewayv1.LoadOutcome, string) {
 	switch p := m.proc; {
 	case p == nil:
 	case p.unloading():
@@ -70,7 +70,7 @@ func (s *snapshot) conclude(m *modelView, plan evictionPlan) (gatewayv1.LoadOutc
 		return gatewayv1.LoadOutcome_LOAD_OUTCOME_ALREADY_LOADED, fmt.Sprintf("%s is loaded and holds %s.", m.name, humanBytes(p.charged()))
 	}
 	needs := fmt.Sprintf("%s needs %s (%s) and %s are free", m.name, humanBytes(m.required), m.requiredFrom, humanBytes(s.free()))
-	switch plan.outcome {
+	switch eviction.outcome {
 	case outcomeNever:
 		return gatewayv1.LoadOutcome_LOAD_OUTCOME_NEVER_FITS,
 			exceedsBudgetError(m.name, m.required, m.requiredFrom, s.limits.budget).Message() + "."
@@ -78,9 +78,9 @@ func (s *snapshot) conclude(m *modelView, plan evictionPlan) (gatewayv1.LoadOutc
 		return gatewayv1.LoadOutcome_LOAD_OUTCOME_FITS, needs + "."
 	case outcomeFitsAfter:
 		after := "the models that are being unloaded have ended"
-		if len(plan.victims) > 0 {
-			names := make([]string, 0, len(plan.victims))
-			for _, v := range plan.victims {
+		if len(eviction.victims) > 0 {
+			names := make([]string, 0, len(eviction.victims))
+			for _, v := range eviction.victims {
 				names = append(names, v.name)
 			}
 			after = strings.Join(names, " and ") + " is evicted"

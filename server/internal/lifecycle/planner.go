@@ -14,6 +14,10 @@ type planner struct {
 // plan returns what the state of a snapshot calls for, in the order in which it
 // must be carried out. It depends on nothing but the snapshot, and leaves in it
 // the state that will result.
+//
+// The order of the rules matters: what has timed out ends first, so that the
+// others can use what it frees, and leases are granted before memory is planned,
+// so that a model with a ready request counts as busy.
 func plan(s *snapshot) []decision {
 	p := &planner{snapshot: s}
 	p.holdBudget()

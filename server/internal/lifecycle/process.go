@@ -75,10 +75,6 @@ type ending struct {
 // charged is what counts against the budget.
 func (p *process) charged() int64 { return max(p.reserved, p.measured) }
 
-// unloading reports whether the process's bytes come back without a further
-// decision.
-func (p *process) unloading() bool { return p.phase == phaseDraining || p.phase == phaseStopping }
-
 // launched records the worker of the process.
 func (p *process) launched(w worker.Worker) {
 	p.worker = w
