@@ -27,7 +27,7 @@ func (s *Server) shutDown(ctx context.Context) {
 	s.log.Info("shutting down", "timeout", s.cfg.DrainTimeout)
 	requests, cancel := context.WithTimeout(ctx, s.cfg.DrainTimeout)
 	defer cancel()
-	if err := s.manager.Drain(requests); err != nil {
+	if err := s.manager.Shutdown(requests); err != nil {
 		s.log.Warn("requests that did not end in time were cancelled", "error", err)
 	}
 	s.watches.end()

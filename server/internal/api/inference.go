@@ -92,7 +92,7 @@ func (s *Inference) Status(ctx context.Context, _ *gatewayv1.StatusRequest) (*ga
 		MemoryUsedBytes:   t.UsedBytes,
 		CpuThreadsUsed:    int32(t.ThreadsUsed), //nolint:gosec // a number of threads
 		CpuThreadsTotal:   int32(t.Threads),     //nolint:gosec // a number of threads
-		Draining:          t.Draining,
+		Draining:          t.ShuttingDown,
 		Models:            models,
 	}, nil
 }

@@ -55,7 +55,7 @@ func TestShortDeadlinesDoNotHideAHang(t *testing.T) {
 	s.state("a", loading)
 }
 
-func TestADeadlineOfAGoodPartOfTheLimitShowsAHang(t *testing.T) {
+func TestALongDeadlineWithoutProgressShowsAHang(t *testing.T) {
 	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal))
 	w := s.request("a", s.within(20*time.Second))
 	s.loaded("a")
@@ -63,7 +63,7 @@ func TestADeadlineOfAGoodPartOfTheLimitShowsAHang(t *testing.T) {
 	s.advance(4 * time.Second)
 	short := s.lease(s.request("a"))
 	s.advance(4 * time.Second)
-	s.release(short, context.DeadlineExceeded) // has not seen enough itself
+	s.release(short, context.DeadlineExceeded) // it was at work too short to show anything
 	s.state("a", ready)
 	s.release(l, context.DeadlineExceeded)
 	s.state("a", draining)
@@ -72,8 +72,9 @@ func TestADeadlineOfAGoodPartOfTheLimitShowsAHang(t *testing.T) {
 	}
 }
 
-// A worker whose first unit of work takes longer than its callers wait is slow.
-func TestCallersThatLeaveSoonDoNotMakeAHang(t *testing.T) {
+// A worker whose first unit of work takes longer than its callers wait is slow,
+// not hung.
+func TestCallersThatLeaveSoonShowNoHang(t *testing.T) {
 	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal))
 	s.serve("a")
 	previous := s.lease(s.request("a"))
@@ -85,19 +86,19 @@ func TestCallersThatLeaveSoonDoNotMakeAHang(t *testing.T) {
 		previous = l
 	}
 	s.state("a", ready)
-	// Others that wait longer find out.
+	// A request that waits longer shows the hang.
 	s.advance(29 * time.Second)
 	s.state("a", draining)
 }
 
-func TestShortDeadlinesSpareAWorkerThatMoves(t *testing.T) {
+func TestShortDeadlinesDoNotEndAWorkerThatProgresses(t *testing.T) {
 	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal))
 	s.serve("a")
 	for i := range 200 {
 		l := s.lease(s.request("a", s.within(5*time.Second)))
 		s.advance(5 * time.Second)
 		if i%3 == 0 {
-			s.workers[l.proc].work++ // some batch was done in between
+			s.workers[l.proc].work++ // progress
 		}
 		s.release(l, context.DeadlineExceeded)
 	}
@@ -126,7 +127,7 @@ func TestAHungLoadFails(t *testing.T) {
 	s.state("a", failed)
 }
 
-func TestACrashIsToldAndTheNextRequestLoadsAfresh(t *testing.T) {
+func TestACrashEndsTheRequestAndTheNextOneLoadsAgain(t *testing.T) {
 	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal, concurrency(1)))
 	w := s.request("a")
 	s.loaded("a")
@@ -144,7 +145,7 @@ func TestACrashIsToldAndTheNextRequestLoadsAfresh(t *testing.T) {
 	}
 }
 
-func TestACrashLoopCoolsDown(t *testing.T) {
+func TestACrashLoopCausesACooldown(t *testing.T) {
 	s := newSim(t, Options{BudgetBytes: 100 * mb, CrashLimit: 3, CooldownBase: time.Second}, spec("a", 80*mb, normal))
 	crash := errs.New(errs.EngineCrashed, "exit code 3")
 	wait := time.Second
@@ -159,30 +160,30 @@ func TestACrashLoopCoolsDown(t *testing.T) {
 		s.state("a", failed)
 		e := s.reason(s.request("a"), errs.LoadCooldown)
 		if e.RetryAfter() != wait || e.Metadata()["cause"] != "ENGINE_CRASHED" || !strings.Contains(e.Message(), "exit code 3") {
-			t.Errorf("cool-down %s %v %q, want %s", e.RetryAfter(), e.Metadata(), e.Message(), wait)
+			t.Errorf("cooldown %s %v %q, want %s", e.RetryAfter(), e.Metadata(), e.Message(), wait)
 		}
 		s.advance(wait)
 		wait *= 2
 	}
-	s.serve("a") // a good end breaks the loop
-	if m := s.o.byName["a"]; m.failures != 0 || m.looping {
+	s.serve("a") // success ends the crash loop
+	if m := s.o.byName["a"]; m.failures != 0 || m.crashLoop {
 		t.Errorf("%d failures remembered", m.failures)
 	}
 }
 
-func TestFailedLoadsCoolDownTwiceAsLong(t *testing.T) {
+func TestEachFailedLoadDoublesTheCooldown(t *testing.T) {
 	s := newSim(t, Options{BudgetBytes: 100 * mb, CooldownBase: 2 * time.Second, CooldownMax: 5 * time.Second}, spec("a", 80*mb, normal))
 	for _, cool := range []time.Duration{2 * time.Second, 4 * time.Second, 5 * time.Second} {
 		w := s.request("a")
 		p := s.proc("a")
-		s.do(func(o *owner) { o.loadFailed(p, errs.New(errs.ModelFileInvalid, "not a GGUF file")) })
+		s.do(func(*owner) { p.loadFailed(errs.New(errs.ModelFileInvalid, "not a GGUF file")) })
 		s.waits(w)
 		s.reaped("a", nil)
 		s.reason(w, errs.ModelFileInvalid)
 		s.state("a", failed)
 		e := s.reason(s.request("a"), errs.LoadCooldown)
 		if e.RetryAfter() != cool {
-			t.Errorf("cool-down %s, want %s", e.RetryAfter(), cool)
+			t.Errorf("cooldown %s, want %s", e.RetryAfter(), cool)
 		}
 		s.advance(cool)
 	}
@@ -190,7 +191,7 @@ func TestFailedLoadsCoolDownTwiceAsLong(t *testing.T) {
 	s.state("a", ready)
 }
 
-func TestARepairedFileWorksAtOnce(t *testing.T) {
+func TestARepairedFileEndsTheCooldown(t *testing.T) {
 	key := "broken"
 	var missing error
 	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal, func(m *ModelSpec) {
@@ -199,7 +200,7 @@ func TestARepairedFileWorksAtOnce(t *testing.T) {
 	}))
 	w := s.request("a")
 	p := s.proc("a")
-	s.do(func(o *owner) { o.loadFailed(p, errs.New(errs.ModelFileInvalid, "truncated")) })
+	s.do(func(*owner) { p.loadFailed(errs.New(errs.ModelFileInvalid, "truncated")) })
 	s.reaped("a", nil)
 	s.reason(w, errs.ModelFileInvalid)
 	s.reason(s.request("a"), errs.LoadCooldown)
@@ -207,23 +208,23 @@ func TestARepairedFileWorksAtOnce(t *testing.T) {
 	s.serve("a")
 
 	done := make(chan int64, 1)
-	s.do(func(o *owner) { o.unload(o.byName["a"], done) })
+	s.do(func(o *owner) { o.byName["a"].unload(done) })
 	s.reaped("a", nil)
 	missing = errs.New(errs.ModelFileMissing, "no such file")
 	s.reason(s.request("a"), errs.ModelFileMissing)
 	s.state("a", failed)
-	s.reason(s.request("a"), errs.ModelFileMissing) // still so, and the check is cheap
+	s.reason(s.request("a"), errs.ModelFileMissing) // it is checked again, without a cooldown
 	missing = nil
 	s.serve("a")
 }
 
-func TestACrashWhileDrainingIsToldToo(t *testing.T) {
+func TestACrashWhileDrainingEndsTheRequest(t *testing.T) {
 	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal))
 	w := s.request("a")
 	s.loaded("a")
 	l := s.lease(w)
 	done := make(chan int64, 1)
-	s.do(func(o *owner) { o.unload(o.byName["a"], done) })
+	s.do(func(o *owner) { o.byName["a"].unload(done) })
 	s.state("a", draining)
 	s.reaped("a", errs.New(errs.EngineCrashed, "killed by signal 11"))
 	if errs.ReasonOf(l.Cause()) != errs.EngineCrashed {

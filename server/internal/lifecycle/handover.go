@@ -1,11 +1,7 @@
 package lifecycle
 
 import (
-	"slices"
 	"time"
-
-	"github.com/lexilingo/modelgateway/engines/errs"
-	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
 const (
@@ -13,120 +9,83 @@ const (
 	// its victim to end in.
 	handoverServices = 3
 	// handoverMax bounds that time, and the back-off after a handover that
-	// failed, unless the model's turn is longer.
+	// failed, unless the model's minimum residence is longer.
 	handoverMax = time.Minute
 )
 
-// reprieved remembers that a process was taken back into service because its
-// leases outlasted a handover.
-type reprieved struct {
-	// at is when that was last, until how long it is left alone since, and
-	// backoff how long that is.
-	at, until time.Time
-	backoff   time.Duration
+// handoverBackoff delays the next handover of a process after one that failed
+// because its requests did not end in time.
+type handoverBackoff struct {
+	// failedAt is when the last one failed, until is the end of the delay that
+	// followed.
+	failedAt, until time.Time
+	delay           time.Duration
 }
 
-// handoverLimit is how long a handover may drain a process: as long as its turn
-// or a few of its requests. Without a limit one request that never ends would
-// shut both models, the one that admits nobody and the one that waits for it.
-func (o *owner) handoverLimit(p *process) time.Duration {
-	return max(o.turn(p), min(handoverServices*p.model.stats.service, handoverMax))
+// next returns the back-off after one more failure: twice as long, at least
+// limit.
+func (b handoverBackoff) next(now time.Time, limit time.Duration) handoverBackoff {
+	delay := min(max(2*b.delay, limit), max(handoverMax, limit))
+	return handoverBackoff{failedAt: now, until: now.Add(delay), delay: delay}
 }
 
-// evict drains a model for another one.
-func (o *owner) evict(victim, forModel *model) {
-	o.drain(victim.proc, &ending{
-		reason:   gatewayv1.EvictionReason_EVICTION_REASON_PRESSURE,
-		forModel: forModel,
-		until:    o.now.Add(o.handoverLimit(victim.proc)),
-		detail:   "model " + forModel.spec.Name + " needed the memory",
-	})
-	o.endSilentOf(victim.proc)
-}
-
-// reprieve takes models back into service that were drained for a model that
-// does not need their memory any more, or whose leases did not end in time, as
-// long as they have not been stopped.
-func (o *owner) reprieve() {
-	for _, m := range o.models {
-		p := m.proc
-		if p == nil || p.phase != phaseDraining || p.end.forModel == nil || o.stopping {
-			continue
-		}
-		f := p.end.forModel
-		switch {
-		case f.proc != nil || len(f.queue) == 0:
-			o.restore(p, "stays: model "+f.spec.Name+" needs its memory no more")
-		case !o.now.Before(p.end.until):
-			o.backOff(p)
-			o.restore(p, "stays: its requests did not end in time to make room for model "+f.spec.Name)
-		}
-	}
-}
-
-// restore takes a draining process back into service.
-func (o *owner) restore(p *process, why string) {
-	p.phase, p.end = phaseReady, nil
-	o.announce(p.model, change{detail: why})
-}
-
-// backOff leaves a process alone for a time that doubles with each handover
-// that its leases held up.
-func (o *owner) backOff(p *process) {
-	r := &p.reprieved
-	limit := o.handoverLimit(p)
-	r.backoff = min(max(2*r.backoff, limit), max(handoverMax, limit))
-	r.at, r.until = o.now, o.now.Add(r.backoff)
-}
-
-// forgive ends the back-off once no lease is left that held up the handover.
-func (p *process) forgive() {
+// resetHandoverBackoff ends the back-off once no lease is left that delayed the
+// handover.
+func (p *process) resetHandoverBackoff() {
 	for l := range p.leases {
-		if l.granted.Before(p.reprieved.at) {
+		if l.granted.Before(p.backoff.failedAt) {
 			return
 		}
 	}
-	p.reprieved = reprieved{}
+	p.backoff = handoverBackoff{}
 }
 
-// unload unpins a model and drains it; done gets the bytes that came back.
-func (o *owner) unload(m *model, done chan int64) {
-	unpinned := m.pinned
-	m.pinned, m.revival = false, revival{}
-	if m.proc == nil {
-		if m.failure != nil {
-			m.failure, m.failures, m.crashes = nil, 0, nil
-			o.announce(m, change{detail: "the failure was cleared"})
+// minResidence is how long a model stays once it is ready before a handover may
+// drain it: long enough that loads do not take most of the time.
+func minResidence(started, readyAt time.Time, handoverAfter time.Duration) time.Duration {
+	return max(handoverAfter, readyAt.Sub(started))
+}
+
+func (s *snapshot) minResidence(p *processView) time.Duration {
+	return minResidence(p.started, p.readyAt, s.limits.handoverAfter)
+}
+
+// handoverLimit is how long a handover may drain a process: its minimum
+// residence or a few of its requests. Without a limit, one request that never
+// ends would block both models: the one that drains and the one that waits.
+func handoverLimit(minResidence, serviceTime time.Duration) time.Duration {
+	return max(minResidence, min(handoverServices*serviceTime, handoverMax))
+}
+
+func (s *snapshot) handoverLimit(m *modelView) time.Duration {
+	return handoverLimit(s.minResidence(m.proc), m.serviceTime)
+}
+
+func (p *process) handoverLimit() time.Duration {
+	return handoverLimit(minResidence(p.started, p.readyAt, p.model.opts.HandoverAfter), p.model.stats.service)
+}
+
+// cancelHandovers takes models back into service that drain for a model that
+// does not need their memory any more, or whose requests did not end in time.
+func (p *planner) cancelHandovers() {
+	for i := range p.models {
+		m := &p.models[i]
+		if m.proc == nil || m.proc.phase != phaseDraining || m.proc.handover.forModel == "" {
+			continue
 		}
-		done <- 0
-		return
+		other := p.model(m.proc.handover.forModel)
+		switch {
+		case other.proc != nil || len(other.queue) == 0:
+			p.decide(cancelHandover{
+				model:  m.name,
+				detail: "stays loaded: model " + other.name + " no longer needs its memory",
+			})
+		case !p.now.Before(m.proc.handover.until):
+			p.decide(cancelHandover{
+				model:   m.name,
+				detail:  "stays loaded: its requests did not end in time to free its memory for model " + other.name,
+				backOff: true,
+			})
+		}
 	}
-	if len(m.unloaders) > 0 && m.proc.end != nil {
-		unpinned = unpinned || m.proc.end.unpinned
-	}
-	m.unloaders = append(m.unloaders, done)
-	o.drain(m.proc, &ending{
-		reason:   gatewayv1.EvictionReason_EVICTION_REASON_REQUESTED,
-		unpinned: unpinned,
-		detail:   "unload was asked for",
-	})
-}
-
-// abandonUnload ends an unload whose caller waits no more. If it was the last
-// one and requests are still at work, the model serves again as before.
-func (o *owner) abandonUnload(m *model, done chan int64, cause error) *errs.Error {
-	err := errs.From(cause).With("model", m.spec.Name)
-	m.unloaders = slices.DeleteFunc(m.unloaders, func(u chan int64) bool { return u == done })
-	p := m.proc
-	if p == nil || p.phase != phaseDraining || len(m.unloaders) > 0 || o.stopping ||
-		p.end.reason != gatewayv1.EvictionReason_EVICTION_REASON_REQUESTED {
-		return err
-	}
-	m.pinned = m.pinned || p.end.unpinned
-	o.restore(p, "stays: its requests did not end before who asked for the unload left")
-	if err.Reason() == errs.DeadlineExceeded {
-		err = errs.New(errs.DeadlineExceeded, "model %q stays loaded: %d requests were still at work at the deadline; allow more time",
-			m.spec.Name, len(p.leases)).WithCause(cause).With("model", m.spec.Name)
-	}
-	return err
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/lexilingo/modelgateway/engines/errs"
 )
 
-// everySecond asks for both models once a second and ends what is served after
-// half a second, except by keep. It returns how often each was served and the
-// longest time in which a was not.
+// everySecond requests both models once a second and ends each granted lease
+// after half a second, except keep. It returns how often each model was served,
+// and the longest time in which a was not.
 func everySecond(s *sim, seconds int, keep *Lease) (served map[string]int, gap time.Duration) {
 	s.t.Helper()
 	served = map[string]int{}
@@ -52,7 +52,7 @@ func everySecond(s *sim, seconds int, keep *Lease) (served map[string]int, gap t
 	return served, max(gap, s.clock.Since(last))
 }
 
-func TestARequestThatNeverEndsShutsNoModel(t *testing.T) {
+func TestARequestThatNeverEndsBlocksNoModel(t *testing.T) {
 	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal), spec("b", 80*mb, normal))
 	w := s.request("a")
 	s.loaded("a")
@@ -62,9 +62,9 @@ func TestARequestThatNeverEndsShutsNoModel(t *testing.T) {
 		t.Errorf("a was served %d times in 600 s, once not for %s", served["a"], gap)
 	}
 	if endless.Cause() != nil || s.launches["a"] != 1 {
-		t.Errorf("the request was hurt: %v", endless.Cause())
+		t.Errorf("the request was ended: %v", endless.Cause())
 	}
-	// Once it ends, b gets its turn without waiting out the back-off.
+	// Once it ends, b is loaded without waiting for the end of the back-off.
 	s.release(endless, nil)
 	b := s.request("b")
 	s.advance(2 * time.Second)
@@ -73,7 +73,7 @@ func TestARequestThatNeverEndsShutsNoModel(t *testing.T) {
 	s.lease(b)
 }
 
-func TestAFailedHandoverIsTriedAgainTwiceAsLate(t *testing.T) {
+func TestEachFailedHandoverDoublesTheBackoff(t *testing.T) {
 	s := newSim(t, Options{BudgetBytes: 100 * mb, HandoverAfter: time.Second}, spec("a", 80*mb, normal), spec("b", 80*mb, normal),
 		spec("small", 20*mb, normal))
 	w := s.request("a")
@@ -83,8 +83,8 @@ func TestAFailedHandoverIsTriedAgainTwiceAsLate(t *testing.T) {
 	s.advance(time.Second)
 	for _, backoff := range []time.Duration{1, 2, 4, 8} {
 		s.state("a", draining)
-		if got := s.o.nextWake(); got > time.Second {
-			t.Errorf("the owner sleeps for %s", got)
+		if got := s.o.planned.nextWake(); got > time.Second {
+			t.Errorf("the owner would wake after %s", got)
 		}
 		s.advance(time.Second)
 		s.state("a", ready)
@@ -94,11 +94,11 @@ func TestAFailedHandoverIsTriedAgainTwiceAsLate(t *testing.T) {
 	}
 	s.advance(time.Second)
 	s.state("a", ready)
-	// What b cannot get soon it does not keep from others.
+	// Memory that b cannot get soon is free for others.
 	s.serveNext("small")
 	s.advance(5 * time.Minute)
 	e := s.reason(b, errs.MemoryBusy)
-	if !strings.Contains(e.Message(), "a (80 MiB, at work on 1 requests)") && !strings.Contains(e.Message(), "a (80 MiB, being unloaded already)") {
+	if !strings.Contains(e.Message(), "a (80 MiB, running 1 request)") && !strings.Contains(e.Message(), "a (80 MiB, being unloaded)") {
 		t.Error(e.Message())
 	}
 	s.release(l, nil)
@@ -112,22 +112,22 @@ func (s *sim) serveNext(name string) {
 	s.release(s.lease(w), nil)
 }
 
-func TestAnUnloadThatIsGivenUpKeepsTheModel(t *testing.T) {
+func TestAnAbandonedUnloadKeepsTheModel(t *testing.T) {
 	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal, func(m *ModelSpec) { m.Pinned = true }))
 	w := s.request("a")
 	s.loaded("a")
 	l := s.lease(w)
 	a := s.o.byName["a"]
 	first, second := make(chan int64, 1), make(chan int64, 1)
-	s.do(func(o *owner) { o.unload(a, first) })
-	s.do(func(o *owner) { o.unload(a, second) })
+	s.do(func(*owner) { a.unload(first) })
+	s.do(func(*owner) { a.unload(second) })
 	s.state("a", draining)
 	waiting := s.request("a")
 	s.waits(waiting)
-	s.do(func(o *owner) { o.abandonUnload(a, first, context.Canceled) })
-	s.state("a", draining) // the second still waits
+	s.do(func(*owner) { a.abandonUnload(first, context.Canceled) })
+	s.state("a", draining) // the second unload still waits
 	var err *errs.Error
-	s.do(func(o *owner) { err = o.abandonUnload(a, second, context.DeadlineExceeded) })
+	s.do(func(*owner) { err = a.abandonUnload(second, context.DeadlineExceeded) })
 	if err.Reason() != errs.DeadlineExceeded || !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Message(), "1 requests") {
 		t.Errorf("the error is %v", err)
 	}
@@ -136,8 +136,8 @@ func TestAnUnloadThatIsGivenUpKeepsTheModel(t *testing.T) {
 	if !a.pinned || l.Cause() != nil || s.launches["a"] != 1 {
 		t.Errorf("pinned %v, cause %v, %d launches", a.pinned, l.Cause(), s.launches["a"])
 	}
-	// One that is not given up unloads it for good.
-	s.do(func(o *owner) { o.unload(a, first) })
+	// An unload that is not abandoned ends the model.
+	s.do(func(*owner) { a.unload(first) })
 	s.release(l, nil)
 	s.reaped("a", nil)
 	if freed := <-first; freed != 80*mb || a.pinned {
@@ -163,4 +163,23 @@ func TestUnloadIsBoundedByItsCaller(t *testing.T) {
 	}
 	next.Release(nil)
 	lease.Release(nil)
+}
+
+// The priority of a request that is refused does not count for those behind it.
+func TestNoHandoverForARefusedRequest(t *testing.T) {
+	s := newSim(t, Options{BudgetBytes: 100 * mb, HandoverAfter: 5 * time.Second},
+		spec("a", 80*mb, normal, idleAfter(time.Minute)), spec("b", 80*mb, low))
+	w := s.request("a")
+	s.loaded("a")
+	l := s.lease(w)
+	waits := s.request("b")
+	refused := s.request("b", withPriority(high), s.within(3*time.Second))
+	s.waits(refused)
+	s.advance(5 * time.Second)
+	s.reason(refused, errs.MemoryBusy)
+	s.waits(waits)
+	s.state("a", ready)
+	s.release(l, nil)
+	s.advance(time.Minute)
+	s.state("a", draining)
 }

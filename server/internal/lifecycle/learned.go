@@ -15,17 +15,17 @@ import (
 )
 
 const (
-	// learnedRuns is how many runs are remembered: what an odd run taught is
-	// forgotten after as many ordinary ones.
+	// learnedRuns is how many runs are remembered: an unusual one is forgotten
+	// after as many usual ones.
 	learnedRuns = 5
-	// learnedFiles bounds the records on disk.
+	// learnedFiles limits the number of records on disk.
 	learnedFiles = 256
-	// learnedMaxBytes bounds a record's file.
+	// learnedMaxBytes limits the size of a record's file.
 	learnedMaxBytes = 64 << 10
 )
 
-// record is what earlier runs of one file, engine and parameters taught. It is
-// immutable once stored.
+// record is what was learned from earlier runs of one file, engine and
+// parameters. It is immutable once stored.
 type record struct {
 	// Key is the fingerprint.
 	Key string `json:"key"`
@@ -50,7 +50,9 @@ func (r record) loadTime() time.Duration {
 	if len(r.LoadSeconds) == 0 {
 		return 0
 	}
-	s := slices.Sorted(slices.Values(r.LoadSeconds))
+	var runs [learnedRuns]float64
+	s := runs[:copy(runs[:], r.LoadSeconds)]
+	slices.Sort(s)
 	return time.Duration(max(0, s[len(s)/2]) * float64(time.Second))
 }
 
@@ -72,7 +74,7 @@ func lastRuns[T any](s []T) []T { return s[max(0, len(s)-learnedRuns):] }
 
 // store keeps records in memory and, in the background, on disk: one JSON file
 // per key, replaced atomically, the oldest deleted above learnedFiles. A file
-// that cannot be read teaches nothing.
+// that cannot be read is ignored.
 type store struct {
 	dir    string
 	logger *slog.Logger
@@ -111,7 +113,8 @@ func (s *store) get(key string) record {
 	return r
 }
 
-// put remembers a record and has it written. It does not block.
+// put stores a record in memory and requests that it be written. It does not
+// block.
 func (s *store) put(r record) {
 	s.mu.Lock()
 	s.cache[r.Key] = r
@@ -125,7 +128,7 @@ func (s *store) put(r record) {
 	}
 }
 
-// run writes what was put until stop is closed, and what is left then.
+// run writes stored records until stop is closed, then the remaining ones.
 func (s *store) run(stop <-chan struct{}) {
 	for {
 		select {
@@ -147,7 +150,7 @@ func (s *store) flush() {
 		return
 	}
 	if err := os.MkdirAll(s.dir, 0o755); err != nil {
-		s.logger.Warn("what was learned cannot be kept", "error", err)
+		s.logger.Warn("the peak memory and load times of models cannot be stored", "error", err)
 		return
 	}
 	for key, r := range dirty {
@@ -156,7 +159,7 @@ func (s *store) flush() {
 			err = renameio.WriteFile(s.path(key), append(data, '\n'), 0o644)
 		}
 		if err != nil {
-			s.logger.Warn("what was learned cannot be kept", "error", err)
+			s.logger.Warn("the peak memory and load times of models cannot be stored", "error", err)
 		}
 	}
 	s.prune()
@@ -178,14 +181,14 @@ func (s *store) read(key string) record {
 	}
 	var r record
 	if err := json.Unmarshal(data, &r); err != nil || r.Key != key {
-		s.logger.Warn("a record of earlier runs is unreadable and is ignored", "file", s.path(key), "error", err)
+		s.logger.Warn("a record of peak memory and load times is unreadable and is ignored", "file", s.path(key), "error", err)
 		return empty
 	}
 	r.PeakBytes, r.LoadSeconds = lastRuns(r.PeakBytes), lastRuns(r.LoadSeconds)
 	return r
 }
 
-// prune deletes the oldest files above the bound.
+// prune deletes the oldest files above learnedFiles.
 func (s *store) prune() {
 	names, err := filepath.Glob(filepath.Join(s.dir, "*.json"))
 	if err != nil || len(names) <= learnedFiles {
@@ -200,7 +203,7 @@ func (s *store) prune() {
 	slices.SortFunc(names, func(a, b string) int { return modified[a].Compare(modified[b]) })
 	for _, n := range names[:len(names)-learnedFiles] {
 		if err := os.Remove(n); err != nil {
-			s.logger.Warn("an old record cannot be deleted", "error", err)
+			s.logger.Warn("an old record of peak memory and load times cannot be deleted", "error", err)
 		}
 	}
 }

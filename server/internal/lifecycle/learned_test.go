@@ -49,7 +49,7 @@ func TestLearnedToleratesCorruption(t *testing.T) {
 		if got := s.get("a"); got.peak() != 0 || got.Key != "a" {
 			t.Errorf("%s: got %+v", name, got)
 		}
-		// It is replaced by the next run.
+		// The next run replaces it.
 		s.put(s.get("a").withPeak(2*mb, now))
 		s.flush()
 		if got := newStore(dir, quiet()).get("a"); got.peak() != 2*mb {
@@ -58,7 +58,7 @@ func TestLearnedToleratesCorruption(t *testing.T) {
 	}
 }
 
-func TestLearnedForgetsOddRuns(t *testing.T) {
+func TestLearnedForgetsUnusualRuns(t *testing.T) {
 	now := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
 	r := record{Key: "a"}.withPeak(900*mb, now)
 	for range learnedRuns - 1 {

@@ -43,6 +43,8 @@ type LeaseInfo struct {
 // budget or because the server shuts down, or if it waits for audio for too
 // long while other requests wait; see Run.
 type Lease struct {
+	// id is the seq of the request that got it.
+	id      uint64
 	mgr     *Manager
 	proc    *process
 	worker  worker.Worker
@@ -61,8 +63,10 @@ type Lease struct {
 	working  time.Time
 	worked   time.Duration // before that
 	live     bool
-	silent   time.Time // since when audio is waited for; zero if it is not
 	released bool
+	// silentSince is when the request began to wait for audio; zero if it does
+	// not.
+	silentSince time.Time
 }
 
 // Info returns what the lease was granted on.
@@ -141,10 +145,10 @@ func (l *Lease) Release(err error) {
 // waits in the queue until there are cores for the model; it returns why the
 // lease was lost if it was.
 func (l *Lease) Pause(forAudio bool) (resume func(context.Context) error) {
-	l.mgr.post(func(o *owner) {
-		o.pauseLease(l)
+	l.mgr.post(func(*owner) {
+		l.pause()
 		if forAudio {
-			o.hush(l, true)
+			l.setWaitingForAudio(true)
 		}
 	})
 	return func(ctx context.Context) error {
@@ -152,7 +156,7 @@ func (l *Lease) Pause(forAudio bool) (resume func(context.Context) error) {
 		w.lease = l
 		_, err := l.mgr.await(ctx, w, func(o *owner) {
 			if forAudio {
-				o.hush(l, false)
+				l.setWaitingForAudio(false)
 			}
 			o.resume(w)
 		})
@@ -167,109 +171,103 @@ func (o *owner) release(l *Lease, err error) {
 	}
 	l.released = true
 	p, m := l.proc, l.proc.model
-	now := o.now
 	m.stats.requests++
 	m.stats.served++
-	m.stats.latency += now.Sub(l.arrived)
-	m.stats.lastUsed = now
+	m.stats.latency += o.now.Sub(l.arrived)
+	m.stats.lastUsed = o.now
 	if !l.live {
-		m.stats.addService(l.workedFor(now))
+		m.stats.addService(l.workedFor(o.now))
 	}
 	reason := errs.ReasonOf(err)
 	if err != nil && reason != errs.Cancelled {
 		m.stats.errors++
 	}
 	if err == nil {
-		m.failures, m.looping = 0, false
+		m.failures, m.crashLoop = 0, false
 	}
-	if _, held := p.leases[l]; !held {
+	if !l.held() {
 		return
 	}
-	o.judge(p, l, reason)
-	o.drop(l)
-	p.lastUsed = now
-	if p.phase == phaseDraining && len(p.leases) == 0 {
-		o.stop(p, o.opts.StopGrace)
+	if hung, stalled := p.leaseEnded(l, reason); hung {
+		killHung(m.spec.Name, stalled).carryOut(o)
 	}
+	l.drop()
+	p.lastUsed = o.now
+	p.stopIfDrained()
 }
 
-// drop takes a lease off its process.
-func (o *owner) drop(l *Lease) {
-	p := l.proc
-	if _, held := p.leases[l]; !held {
+// held reports whether the lease was neither released nor taken away.
+func (l *Lease) held() bool {
+	_, held := l.proc.leases[l]
+	return held
+}
+
+// end takes the lease away; its request fails with err.
+func (l *Lease) end(err *errs.Error) {
+	l.lose(err)
+	l.drop()
+}
+
+// drop removes a lease from its process.
+func (l *Lease) drop() {
+	if !l.held() {
 		return
 	}
-	delete(p.leases, l)
-	p.forgive()
+	delete(l.proc.leases, l)
+	l.proc.resetHandoverBackoff()
 	if l.pauses == 0 {
-		p.working--
+		l.proc.working--
 	}
-	o.resumed(l)
+	l.resumed()
 }
 
-func (o *owner) pauseLease(l *Lease) {
-	if _, held := l.proc.leases[l]; !held {
+func (l *Lease) pause() {
+	if !l.held() {
 		return
 	}
 	l.pauses++
 	if l.pauses == 1 {
 		p := l.proc
-		l.worked += o.now.Sub(l.working)
-		o.observeWork(p)
-		if o.now.Sub(l.working) >= p.model.spec.ProgressTimeout/quickShare {
-			p.count(l.working, o.now)
+		now := p.model.now
+		l.worked += now.Sub(l.working)
+		p.observeWork()
+		if now.Sub(l.working) >= p.model.spec.ProgressTimeout/quickShare {
+			p.addStall(l.working, now)
 		}
 		p.working--
 		return
 	}
 	// A resume that waits for cores needs none any more.
-	if o.resumed(l) {
+	if l.resumed() {
 		l.pauses--
 	}
 }
 
+// resume ends a pause, or queues its end until there are cores.
 func (o *owner) resume(w *waiter) {
 	l := w.lease
 	w.model = l.proc.model
-	switch _, held := l.proc.leases[l]; {
-	case !held && l.life.Err() != nil:
-		o.resolve(w, admission{err: context.Cause(l.life)})
-	case !held || l.pauses == 0:
-		o.resolve(w, admission{lease: l})
+	switch {
+	case !l.held() && l.life.Err() != nil:
+		w.resolve(admission{err: context.Cause(l.life)})
+	case !l.held() || l.pauses == 0:
+		w.resolve(admission{lease: l})
 	case l.pauses > 1:
 		l.pauses--
-		o.resolve(w, admission{lease: l})
+		w.resolve(admission{lease: l})
 	default:
 		w.priority = w.model.spec.Priority
 		o.enqueue(w)
 	}
 }
 
-// failLeases ends the leases of a process that has ended or will be ended. It must be
-// called before the process is told to end, because then streams break and their
-// requests need the cause.
-func (o *owner) failLeases(p *process, cause *errs.Error) {
-	if !errors.Is(cause, worker.ErrEnded) {
-		cause = cause.WithCause(worker.ErrEnded)
-	}
-	for _, w := range slices.Clone(p.model.queue) {
-		if w.kind == waitResume {
-			o.resolve(w, admission{err: cause})
-		}
-	}
-	for l := range p.leases {
-		l.lose(cause)
-		o.drop(l)
-	}
-}
-
-// resumed answers those who wait to go on with a lease; false if nobody did.
-func (o *owner) resumed(l *Lease) bool {
+// resumed ends the waits to resume the lease. It reports whether there were any.
+func (l *Lease) resumed() bool {
 	found := false
 	for _, w := range slices.Clone(l.proc.model.queue) {
 		if w.lease == l {
 			found = true
-			o.resolve(w, admission{lease: l})
+			w.resolve(admission{lease: l})
 		}
 	}
 	return found
@@ -283,7 +281,7 @@ func (l *Lease) workedFor(now time.Time) time.Duration {
 	return l.worked + now.Sub(l.working)
 }
 
-// addService takes a lease's time of work into the running mean.
+// addService adds a lease's time at work to the running mean.
 func (s *stats) addService(d time.Duration) {
 	if s.service == 0 {
 		s.service = d

@@ -1,14 +1,17 @@
-// Package lifecycle owns every model's state: it loads on demand, holds the
-// memory budget, queues, admits, evicts, watches and unloads.
+// Package lifecycle manages the models of a server: it loads them on demand,
+// keeps them within the memory budget, queues and admits requests, evicts idle
+// models, and ends workers that hang.
 //
-// One goroutine, the owner, owns all state; the methods of Manager post
-// requests to it and wait for the answer. The owner never blocks: whatever
-// touches a disk, a process or a socket runs elsewhere and posts its result.
-// Which models go to make room is decided by a pure function (policy.go).
+// One goroutine, the owner (owner.go), holds all state; the methods of Manager
+// post calls to it and wait for the answer. After each call the owner takes a
+// snapshot of its state (snapshot.go). The planner, which has no side effects,
+// turns it into decisions (planner.go, decision.go), and the owner carries them
+// out (carryout.go). The owner never blocks: what uses a disk, a process or a
+// socket runs in other goroutines (runner.go) and posts its result.
 //
-// A model's way: UNLOADED, LOADING once its bytes are reserved, READY, DRAINING
-// while its last leases end and until its process is reaped, UNLOADED again.
-// FAILED is UNLOADED with a cool-down.
+// The states of a model are UNLOADED, LOADING once its bytes are reserved,
+// READY, DRAINING from the decision to unload it until its process is reaped,
+// and UNLOADED again. FAILED is UNLOADED with a cooldown.
 package lifecycle
 
 import (
@@ -22,44 +25,45 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/worker"
 )
 
-// ModelSpec is what the manager knows of a configured model.
+// ModelSpec is the configuration of a model.
 type ModelSpec struct {
 	// Name in the configuration.
 	Name string
-	// Tasks are task types that it is routed for; for display only.
+	// Tasks are the tasks that are routed to it; for display only.
 	Tasks []string
 	// Note is shown to operators; see gatewayv1.Model.Note.
 	Note string
 	// Worker says how to start and load it. MemoryLimitBytes is set by the
 	// manager where it is 0.
 	Worker worker.Spec
-	// DeclaredBytes is its size by the configuration; 0 if not declared.
+	// DeclaredBytes is its footprint by the configuration; 0 if not declared.
 	DeclaredBytes int64
-	// Estimate computes its size from its file; nil if that is not possible.
-	// It is called before each load, at the start and for plans, in any
-	// goroutine; its error (e.g. MODEL_FILE_MISSING) fails the load.
+	// Estimate computes its footprint from its file; nil if that is not possible.
+	// It is called before each load, at the start of the server and for plans, in
+	// any goroutine. Its error (e.g. MODEL_FILE_MISSING) fails the load.
 	Estimate func() (int64, error)
-	// Fingerprint returns the key of what earlier runs taught (peak bytes, load
-	// time): file identity, engine and parameters. Called with Estimate. A
-	// failed model whose fingerprint has changed is tried again at once.
+	// Fingerprint returns the key under which peak bytes and load times of earlier
+	// runs are stored: file identity, engine and parameters. It is called with
+	// Estimate. A failed model whose fingerprint has changed is tried again at
+	// once.
 	Fingerprint func() string
 	// Priority orders its requests and protects it from eviction; unspecified
 	// is NORMAL.
 	Priority gatewayv1.Priority
 	// IdleTimeout unloads it when unused for so long; 0 is never.
 	IdleTimeout time.Duration
-	// Pinned keeps it loaded once it is: if its process is lost, it is loaded
-	// again in the background.
+	// Pinned keeps it loaded once it is. If its process is lost, the model is
+	// loaded again in the background.
 	Pinned bool
-	// Threads is how many inference threads it works with; 0 for a model that
-	// computes elsewhere.
+	// Threads is the number of its inference threads; 0 for a model that does not
+	// run on this machine.
 	Threads int
 	// MaxConcurrency is the most leases at once; 0 is 1.
 	MaxConcurrency int
 	// MaxQueue is the most requests that wait; 0 is 256.
 	MaxQueue int
-	// ProgressTimeout ends a worker that has leases or a load but makes no
-	// progress for so long; 0 is one minute.
+	// ProgressTimeout is how long a worker that is loading or has leases may make
+	// no progress before it is ended; 0 is one minute.
 	ProgressTimeout time.Duration
 }
 
@@ -70,13 +74,13 @@ type Request struct {
 	// Priority orders the queue and says which idle models may be evicted;
 	// unspecified is the model's own.
 	Priority gatewayv1.Priority
-	// Live is true for audio that arrives while it is used: how long that takes
-	// tells nothing about the model, and silence in it is bounded by
+	// Live is true for audio that arrives while it is processed. The time that
+	// takes says nothing about the model, and silence in it is limited by
 	// Options.SilenceLimit.
 	Live bool
 }
 
-// LoadRequest asks for a load ahead of the first request.
+// LoadRequest asks for a load before the first request.
 type LoadRequest struct {
 	// Model is the model's name.
 	Model string
@@ -87,91 +91,93 @@ type LoadRequest struct {
 	Priority gatewayv1.Priority
 }
 
-// LoadProgress tells how far a load is.
+// LoadProgress is the state of a load.
 type LoadProgress struct {
-	// State is where the model is.
+	// State is the state of the model.
 	State gatewayv1.ModelState
 	// Fraction of the load that is done, 0 to 1.
 	Fraction float32
-	// Remaining is the time left, learned from earlier loads; 0 if unknown.
+	// Remaining is the time left by earlier loads; 0 if unknown.
 	Remaining time.Duration
 }
 
 // Totals are the numbers of the whole manager.
 type Totals struct {
-	// UsedBytes are charged to models now, BudgetBytes the most allowed.
+	// UsedBytes are charged to models now; BudgetBytes is the limit.
 	UsedBytes, BudgetBytes int64
-	// ThreadsUsed are inference threads at work now, Threads the most allowed.
+	// ThreadsUsed is the number of inference threads at work; Threads the limit.
 	ThreadsUsed, Threads int
-	// Requests and Errors have ended since the start, waiting ones that were
-	// refused included.
+	// Requests counts the requests that have ended since the start, including
+	// those that were refused; Errors those that failed.
 	Requests, Errors int64
-	// Draining is true once Drain was called.
-	Draining bool
+	// ShuttingDown is true once Shutdown was called.
+	ShuttingDown bool
 }
 
-// Observer is told what happens, e.g. to count it. It is called on the owner
+// Observer is notified of events, e.g. to count them. It is called on the owner
 // goroutine and must not block.
 type Observer interface {
 	// StateChanged is called after a model's state changed.
 	StateChanged(model string, from, to gatewayv1.ModelState)
-	// LoadEnded is called when a load ended; err is nil if the model is ready
-	// and CANCELLED if nobody waited for it any more.
+	// LoadEnded is called when a load ended. err is nil if the model is ready, and
+	// CANCELLED if the load was cancelled because every caller had left.
 	LoadEnded(model string, took time.Duration, err error)
-	// Evicted is called when a model's process is gone.
+	// Evicted is called when a model's process has ended.
 	Evicted(model string, reason gatewayv1.EvictionReason)
 	// MemoryChanged is called when a model's bytes were reserved, measured or
-	// given back.
+	// freed.
 	MemoryChanged(model string, reserved, measured, peak int64)
 }
 
 // Options are the manager's settings; the zero value of each takes its default.
 type Options struct {
-	// BudgetBytes is the most memory that all models may hold. Required.
+	// BudgetBytes is the memory budget of all models together. Required.
 	BudgetBytes int64
-	// CPUThreads is the most inference threads at work; default: the cores
-	// that affinity and the cgroup's quota leave to this process.
+	// CPUThreads limits the inference threads at work; default: the cores that
+	// affinity and the cgroup's quota leave to this process.
 	CPUThreads int
-	// StateDir keeps what runs taught; empty: in memory only.
+	// StateDir is where peak bytes and load times of earlier runs are stored;
+	// empty: in memory only.
 	StateDir string
 	// SamplePeriod is how often a worker's memory and progress are read;
 	// default 250 ms.
 	SamplePeriod time.Duration
-	// StopGrace is how long a worker may take to end by itself; default 5 s.
+	// StopGrace is how long a worker may take to exit before it is killed;
+	// default 5 s.
 	StopGrace time.Duration
-	// HandoverAfter is how long a request waits for memory that a model at
-	// work holds until that model is drained for it; default 2 s.
+	// HandoverAfter is how long a request waits for memory that a model at work
+	// holds before that model is drained for it; default 2 s.
 	HandoverAfter time.Duration
 	// CPUQuantum is how long a request waits for cores that a busy model holds
-	// until that model gets no new requests ahead of it; default 500 ms.
+	// before that model gets no new requests ahead of it; default 500 ms.
 	CPUQuantum time.Duration
 	// AgingStep is the wait that raises a request's place in the queue by one
-	// priority; default 10 s. It opens no right to evict.
+	// priority; default 10 s. It does not change what the request may evict.
 	AgingStep time.Duration
-	// SilenceLimit is how long a live request may keep its place without audio
-	// while others wait for one; default 30 s.
+	// SilenceLimit is how long a live request may keep its lease without sending
+	// audio while other requests wait for it; default 30 s.
 	SilenceLimit time.Duration
-	// MaxWait bounds the wait of a request, its deadline aside, while nothing
-	// is being loaded for it; default 5 min.
+	// MaxWait limits the wait of a request, whatever its deadline, while its model
+	// is not being loaded; default 5 min.
 	MaxWait time.Duration
-	// CooldownBase is the first cool-down after a failed load, CooldownMax the
+	// CooldownBase is the first cooldown after a failed load, CooldownMax the
 	// longest; each failure in a row doubles it. Defaults 2 s and 2 min.
 	CooldownBase, CooldownMax time.Duration
-	// CrashLimit crashes within CrashWindow are a crash loop, which cools down
-	// as a failed load does; defaults 3 and 1 min.
+	// CrashLimit crashes within CrashWindow are a crash loop, which causes a
+	// cooldown like a failed load; defaults 3 and 1 min.
 	CrashLimit  int
 	CrashWindow time.Duration
 	// Clock is the source of all time; default the real one.
 	Clock clockwork.Clock
 	// Logger gets one line per event; default slog.Default().
 	Logger *slog.Logger
-	// Observer is told what happens; default nobody.
+	// Observer is notified of events; default none.
 	Observer Observer
 }
 
 func (o Options) withDefaults() Options {
 	if o.CPUThreads <= 0 {
-		// The runtime heeds both affinity and the cgroup's quota.
+		// The Go runtime takes affinity and the cgroup's quota into account.
 		o.CPUThreads = runtime.GOMAXPROCS(0)
 	}
 	def := func(d *time.Duration, v time.Duration) {
@@ -199,7 +205,7 @@ func (o Options) withDefaults() Options {
 		o.Logger = slog.Default()
 	}
 	if o.Observer == nil {
-		o.Observer = nobody{}
+		o.Observer = noObserver{}
 	}
 	return o
 }
@@ -220,10 +226,10 @@ func (s ModelSpec) withDefaults() ModelSpec {
 	return s
 }
 
-// nobody observes nothing.
-type nobody struct{}
+// noObserver ignores all events.
+type noObserver struct{}
 
-func (nobody) StateChanged(string, gatewayv1.ModelState, gatewayv1.ModelState) {}
-func (nobody) LoadEnded(string, time.Duration, error)                          {}
-func (nobody) Evicted(string, gatewayv1.EvictionReason)                        {}
-func (nobody) MemoryChanged(string, int64, int64, int64)                       {}
+func (noObserver) StateChanged(string, gatewayv1.ModelState, gatewayv1.ModelState) {}
+func (noObserver) LoadEnded(string, time.Duration, error)                          {}
+func (noObserver) Evicted(string, gatewayv1.EvictionReason)                        {}
+func (noObserver) MemoryChanged(string, int64, int64, int64)                       {}

@@ -8,47 +8,48 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// quickShare is the part of a model's progress limit below which a lease that
-// its caller gave up tells nothing about the worker.
+// quickShare is the part of a model's progress timeout below which a lease that
+// its caller gave up shows nothing about the worker.
 const quickShare = 8
 
-// liveness is how long a worker has been at work without progress: the longest
-// of the requests at work, and what those that ended before showed. Requests
-// shorter than the limit do not hide a hang, but those that are given up soon,
-// before a healthy worker could have shown anything, do not add up to one.
+// liveness is how long a worker has been at work without progress: as long as
+// the longest of the requests at work, plus what ended requests showed. Requests
+// shorter than the timeout do not hide a hang. But those that are given up soon,
+// before a healthy worker could have made progress, do not add up to one.
 type liveness struct {
+	// work is the worker's count of work when it was last read.
 	work uint64
-	// moved is when progress was last seen, counted up to when the time is in
+	// lastProgress is when that changed; what was shown up to counted is in
 	// stalled.
-	moved, counted time.Time
-	// stalled is what ended requests showed since there was progress.
+	lastProgress, counted time.Time
+	// stalled is what ended requests showed since the last progress.
 	stalled time.Duration
 }
 
-// alive takes note of progress.
-func (l *liveness) alive(now time.Time) { l.stalled, l.moved = 0, now }
+// progressed records progress.
+func (l *liveness) progressed(now time.Time) { l.stalled, l.lastProgress = 0, now }
 
 // observe compares the worker's count of work with the last one.
 func (l *liveness) observe(work uint64, now time.Time) {
 	if work != l.work {
 		l.work = work
-		l.alive(now)
+		l.progressed(now)
 	}
 }
 
-// count adds what a stretch of work that ends now has shown.
-func (l *liveness) count(since, now time.Time) {
-	l.stalled += now.Sub(latest(since, l.moved, l.counted))
+// addStall adds what a stretch of work that ends now has shown.
+func (l *liveness) addStall(since, now time.Time) {
+	l.stalled += now.Sub(latest(since, l.lastProgress, l.counted))
 	l.counted = now
 }
 
 func latest(times ...time.Time) time.Time { return slices.MaxFunc(times, time.Time.Compare) }
 
-// idle is how long the process has been at work without progress.
-func (p *process) idle(now time.Time) time.Duration {
-	idle := p.stalled
+// stalledFor is how long the process has been at work without progress.
+func (p *process) stalledFor(now time.Time) time.Duration {
+	longest := p.stalled
 	add := func(since time.Time) {
-		idle = max(idle, p.stalled+now.Sub(latest(since, p.moved, p.counted)))
+		longest = max(longest, p.stalled+now.Sub(latest(since, p.lastProgress, p.counted)))
 	}
 	if p.phase == phaseLoading {
 		add(p.started)
@@ -58,63 +59,66 @@ func (p *process) idle(now time.Time) time.Duration {
 			add(l.working)
 		}
 	}
-	return idle
+	return longest
 }
 
-// judge draws from the end of a request whether its worker still works: one
-// that ended well, or with an error of the engine's own, shows that it does.
-// One that ran into its deadline, without anything moving while it was at work
-// itself for a good part of the limit, shows that it does not, and the next
-// ones need not find out again.
-func (o *owner) judge(p *process, l *Lease, reason errs.Reason) {
-	o.observeWork(p)
+// observeWork reads the worker's progress.
+func (p *process) observeWork() {
+	if p.worker != nil {
+		p.observe(p.worker.WorkCount()+uint64(p.fraction.Load()), p.model.now)
+	}
+}
+
+// observeIfStalled reads the worker's progress if the process would be taken
+// for a stalled one without it.
+func (p *process) observeIfStalled() {
+	if p.phase == phaseLoading || p.working > 0 {
+		if p.stalledFor(p.model.now) >= p.model.spec.ProgressTimeout {
+			p.observeWork()
+		}
+	}
+}
+
+// leaseEnded draws from the end of a request whether its worker still works: one
+// that succeeded, or failed with an error of the engine, shows that it does. One
+// that ran into its deadline, without any progress while it was at work for a
+// good part of the timeout, shows that it does not, and the next ones need not
+// find out again.
+func (p *process) leaseEnded(l *Lease, reason errs.Reason) (hung bool, stalled time.Duration) {
+	now := p.model.now
+	p.observeWork()
 	if p.phase == phaseStopping {
-		return
+		return false, 0
 	}
 	switch reason {
 	case errs.EngineCrashed, errs.MemoryBusy, errs.Draining:
+		return false, 0
 	case errs.Cancelled, errs.DeadlineExceeded:
-		if l.pauses > 0 {
-			return
-		}
-		limit := p.model.spec.ProgressTimeout
-		stuck := o.now.Sub(latest(l.working, p.moved))
-		if reason == errs.DeadlineExceeded || stuck >= limit/quickShare {
-			p.count(l.working, o.now)
-		}
-		if p.idle(o.now) >= limit || reason == errs.DeadlineExceeded && stuck >= limit/4 {
-			o.endHung(p, max(stuck, p.idle(o.now)))
-		}
 	default:
-		p.alive(o.now)
+		p.progressed(now)
+		return false, 0
 	}
+	if l.pauses > 0 {
+		return false, 0
+	}
+	timeout := p.model.spec.ProgressTimeout
+	own := now.Sub(latest(l.working, p.lastProgress))
+	timedOut := reason == errs.DeadlineExceeded
+	if timedOut || own >= timeout/quickShare {
+		p.addStall(l.working, now)
+	}
+	total := p.stalledFor(now)
+	return total >= timeout || timedOut && own >= timeout/4, max(own, total)
 }
 
-// observeWork takes note of the worker's progress.
-func (o *owner) observeWork(p *process) {
-	if p.worker != nil {
-		p.observe(p.worker.WorkCount()+uint64(p.fraction.Load()), o.now)
+// killHung is the decision to end a worker that makes no progress.
+func killHung(model string, stalled time.Duration) kill {
+	err := hungError(model, stalled)
+	return kill{
+		model:   model,
+		reason:  gatewayv1.EvictionReason_EVICTION_REASON_HUNG,
+		detail:  "made no progress for " + round(stalled).String(),
+		err:     err,
+		loadErr: err,
 	}
-}
-
-func (o *owner) checkProgress(p *process) {
-	active := p.phase == phaseLoading || (p.working > 0 && p.phase != phaseStopping)
-	if !active || p.idle(o.now) < p.model.spec.ProgressTimeout {
-		return
-	}
-	o.observeWork(p)
-	if p.idle(o.now) >= p.model.spec.ProgressTimeout {
-		o.endHung(p, p.idle(o.now))
-	}
-}
-
-// endHung ends a worker that makes no progress.
-func (o *owner) endHung(p *process, idle time.Duration) {
-	err := errs.New(errs.EngineCrashed, "the worker of model %q made no progress for %s and was ended; the next request loads it afresh",
-		p.model.spec.Name, round(idle)).With("model", p.model.spec.Name)
-	o.kill(p, &ending{
-		reason: gatewayv1.EvictionReason_EVICTION_REASON_HUNG,
-		detail: "made no progress for " + round(idle).String(),
-		cause:  err,
-	}, err)
 }

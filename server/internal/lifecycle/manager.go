@@ -26,22 +26,22 @@ type Manager struct {
 
 	ops     chan func(*owner)
 	stopped chan struct{}
-	// processes are the goroutines of the workers, background the others.
+	// processes are the goroutines of workers and look-ups, background the others.
 	processes, background sync.WaitGroup
 }
 
-// New starts a manager. It must be ended with Drain or Close.
+// New starts a manager. It must be ended with Shutdown or Close.
 func New(opts Options, models []ModelSpec, launcher worker.Launcher) (*Manager, error) {
 	if opts.BudgetBytes <= 0 {
-		return nil, fmt.Errorf("lifecycle: the memory budget must be positive, not %d", opts.BudgetBytes)
+		return nil, fmt.Errorf("lifecycle: the memory budget must be more than 0 bytes, not %d", opts.BudgetBytes)
 	}
 	if launcher == nil {
-		return nil, errors.New("lifecycle: no launcher")
+		return nil, errors.New("lifecycle: a launcher is required")
 	}
 	seen := map[string]bool{}
 	for _, s := range models {
 		if s.Name == "" || seen[s.Name] {
-			return nil, fmt.Errorf("lifecycle: model name %q is empty or used twice", s.Name)
+			return nil, fmt.Errorf("lifecycle: the model name %q is empty or is used twice", s.Name)
 		}
 		seen[s.Name] = true
 	}
@@ -65,8 +65,8 @@ func New(opts Options, models []ModelSpec, launcher worker.Launcher) (*Manager, 
 	return m, nil
 }
 
-// preview finds out what is known of each model, so that its status and plans
-// tell it before its first load.
+// preview looks up the size of each model, so that its status and plans contain
+// it before the first load.
 func (m *Manager) preview(specs []ModelSpec) {
 	for _, spec := range specs {
 		select {
@@ -75,14 +75,14 @@ func (m *Manager) preview(specs []ModelSpec) {
 		default:
 		}
 		s := lookUp(spec, m.learned)
-		m.post(func(o *owner) { o.preview(o.byName[spec.Name], s) })
+		m.post(func(o *owner) { o.byName[spec.Name].preview(s) })
 	}
 }
 
 // loop is the owner goroutine.
 func (m *Manager) loop(o *owner) {
 	defer close(m.stopped)
-	timer := m.opts.Clock.NewTimer(o.nextWake())
+	timer := m.opts.Clock.NewTimer(o.planned.nextWake())
 	defer timer.Stop()
 	for !o.ended() {
 		var f func(*owner)
@@ -91,12 +91,12 @@ func (m *Manager) loop(o *owner) {
 		case <-timer.Chan():
 		}
 		o.do(f)
-		timer.Reset(o.nextWake())
+		timer.Reset(o.planned.nextWake())
 	}
 	o.closeWatchers()
 }
 
-// post has the owner run f; false if the manager has ended.
+// post makes the owner run f. It returns false if the manager has ended.
 func (m *Manager) post(f func(*owner)) bool {
 	select {
 	case m.ops <- f:
@@ -106,7 +106,7 @@ func (m *Manager) post(f func(*owner)) bool {
 	}
 }
 
-// call has the owner run f and waits for it.
+// call makes the owner run f and waits for it.
 func (m *Manager) call(ctx context.Context, f func(*owner)) error {
 	done := make(chan struct{})
 	run := func(o *owner) { f(o); close(done) }
@@ -115,7 +115,7 @@ func (m *Manager) call(ctx context.Context, f func(*owner)) error {
 		<-done
 		return nil
 	case <-m.stopped:
-		return errDraining()
+		return errShuttingDown()
 	case <-ctx.Done():
 		return errs.From(ctx.Err())
 	}
@@ -132,7 +132,7 @@ func (m *Manager) newWaiter(ctx context.Context, kind waiterKind) *waiter {
 // await posts a waiter and waits until it is answered or ctx ends.
 func (m *Manager) await(ctx context.Context, w *waiter, start func(*owner)) (*Lease, error) {
 	if !m.post(start) {
-		return nil, errDraining()
+		return nil, errShuttingDown()
 	}
 	select {
 	case a := <-w.result:
@@ -144,8 +144,8 @@ func (m *Manager) await(ctx context.Context, w *waiter, start func(*owner)) (*Le
 	return a.lease, a.err
 }
 
-// whyEnded tells a wait whose time ran out, also one that was given a shorter
-// time than the caller's, from one that the caller ended.
+// whyEnded returns DeadlineExceeded for a context whose time ran out, also if
+// that time was shorter than the caller's, and otherwise the context's error.
 func whyEnded(ctx context.Context) error {
 	if errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
 		return context.DeadlineExceeded
@@ -153,10 +153,10 @@ func whyEnded(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// Acquire waits until the model is loaded and has room for the request, and
-// returns a lease on it. It loads the model if need be and evicts others for
-// it by the policy. The deadline of ctx orders the queue, and a request that
-// cannot meet it is refused at once.
+// Acquire waits until the model is loaded and can take the request, and returns
+// a lease on it. It loads the model if necessary and evicts others for it. The
+// deadline of ctx orders the queue, and a request that cannot meet it is refused
+// at once.
 func (m *Manager) Acquire(ctx context.Context, req Request) (*Lease, error) {
 	w := m.newWaiter(ctx, waitLease)
 	w.priority, w.live = req.Priority, req.Live
@@ -165,7 +165,7 @@ func (m *Manager) Acquire(ctx context.Context, req Request) (*Lease, error) {
 		return nil, err
 	}
 	if ctx.Err() != nil {
-		// The lease and the caller's end crossed.
+		// The lease was granted while the caller left.
 		err := errs.From(ctx.Err())
 		l.Release(err)
 		return nil, err
@@ -173,21 +173,26 @@ func (m *Manager) Acquire(ctx context.Context, req Request) (*Lease, error) {
 	return l, nil
 }
 
-// Load loads a model ahead of its first request and returns when it is ready.
-// progress, if not nil, is called from this goroutine, now and then and at
-// last. If ctx ends and nobody else waits for the model, the load is given up.
+// Load loads a model before its first request and returns when it is ready.
+// progress, if not nil, is called from this goroutine every 100 ms and at the
+// end. If ctx is cancelled and no other caller waits for the model, the load is
+// cancelled.
 func (m *Manager) Load(ctx context.Context, req LoadRequest, progress func(LoadProgress)) error {
 	w := m.newWaiter(ctx, waitLoad)
 	w.priority, w.pin = req.Priority, req.Pin
-	if !m.post(func(o *owner) { o.load(w, req.Model) }) {
-		return errDraining()
+	if !m.post(func(o *owner) { o.preload(w, req.Model) }) {
+		return errShuttingDown()
 	}
 	report := func() {
 		if progress == nil {
 			return
 		}
 		var p LoadProgress
-		if err := m.call(ctx, func(o *owner) { p = o.progress(req.Model) }); err == nil && p.State != 0 {
+		if err := m.call(ctx, func(o *owner) {
+			if model := o.byName[req.Model]; model != nil {
+				p = model.loadProgress()
+			}
+		}); err == nil && p.State != 0 {
 			progress(p)
 		}
 	}
@@ -210,17 +215,17 @@ func (m *Manager) Load(ctx context.Context, req LoadRequest, progress func(LoadP
 	}
 }
 
-// Unload unpins a model, lets its requests end, and returns when its process
-// is reaped, with the bytes that it held. Requests that wait for the model are
-// not lost: they load it again. On a failed model it ends the cool-down. If ctx
-// ends while requests are still at work, and nobody else unloads the model, it
-// serves again, pinned if it was.
+// Unload unpins a model, lets its requests end, and returns when its process is
+// reaped, with the bytes that it held. Requests that wait for the model are not
+// lost: they load it again. For a failed model it ends the cooldown. If ctx ends
+// while requests are still at work, and no other caller unloads the model, the
+// model serves again, pinned if it was.
 func (m *Manager) Unload(ctx context.Context, name string) (int64, error) {
 	done := make(chan int64, 1)
 	var found *model
 	err := m.call(ctx, func(o *owner) {
 		if found = o.byName[name]; found != nil {
-			o.unload(found, done)
+			found.unload(done)
 		}
 	})
 	if err != nil {
@@ -235,29 +240,25 @@ func (m *Manager) Unload(ctx context.Context, name string) (int64, error) {
 	case <-ctx.Done():
 	}
 	left := errs.From(ctx.Err())
-	// The owner answers at once, so this wait needs no bound.
-	if err := m.call(context.WithoutCancel(ctx), func(o *owner) { left = o.abandonUnload(found, done, ctx.Err()) }); err != nil {
+	// The owner answers at once, so this wait needs no timeout.
+	if err := m.call(context.WithoutCancel(ctx), func(*owner) { left = found.abandonUnload(done, ctx.Err()) }); err != nil {
 		return 0, err
 	}
 	select {
-	case freed := <-done: // the two crossed
+	case freed := <-done: // it was unloaded in the meantime
 		return freed, nil
 	default:
 		return 0, left
 	}
 }
 
-func errUnknown(name string) *errs.Error {
-	return errs.New(errs.ModelNotFound, "no model %q is configured", name).With("model", name)
-}
-
-// Plan tells what a load of the model would do and why, and changes nothing.
+// Plan returns what a load of the model would do, and why. It changes nothing.
 func (m *Manager) Plan(ctx context.Context, name string, priority gatewayv1.Priority) (*gatewayv1.PlanLoadResponse, error) {
 	var spec ModelSpec
 	var found, known bool
 	if err := m.call(ctx, func(o *owner) {
 		if model := o.byName[name]; model != nil {
-			found, known, spec = true, model.proc != nil || model.size.fresh, model.spec
+			found, known, spec = true, model.proc != nil || model.size.known, model.spec
 		}
 	}); err != nil {
 		return nil, err
@@ -274,23 +275,23 @@ func (m *Manager) Plan(ctx context.Context, name string, priority gatewayv1.Prio
 		s = &found
 	}
 	var resp *gatewayv1.PlanLoadResponse
-	err := m.call(ctx, func(o *owner) { resp = o.explain(o.byName[name], priority, s) })
+	err := m.call(ctx, func(o *owner) { resp = o.planLoad(o.byName[name], priority, s) })
 	return resp, err
 }
 
-// Models tells everything about every model, in the order of the configuration.
+// Models describes all models, in the order of the configuration.
 func (m *Manager) Models(ctx context.Context) ([]*gatewayv1.Model, error) {
 	var out []*gatewayv1.Model
 	err := m.call(ctx, func(o *owner) { out = o.describeAll() })
 	return out, err
 }
 
-// Model tells everything about one model.
+// Model describes one model.
 func (m *Manager) Model(ctx context.Context, name string) (*gatewayv1.Model, error) {
 	var out *gatewayv1.Model
 	err := m.call(ctx, func(o *owner) {
 		if model := o.byName[name]; model != nil {
-			out = o.describe(model, o.ranks())
+			out = model.describe(o.evictionRanks()[name])
 		}
 	})
 	if err == nil && out == nil {
@@ -306,9 +307,9 @@ func (m *Manager) Totals(ctx context.Context) (Totals, error) {
 	return t, err
 }
 
-// Watch follows what happens to a model, or to all if name is empty. The first
-// events tell the present states. The channel is closed when ctx or the manager
-// ends. A slow reader loses events and learns how many from dropped_count.
+// Watch returns the state changes of a model, or of all if name is empty. The
+// first events are the present states. The channel is closed when ctx or the
+// manager ends. A slow reader loses events; dropped_count says how many.
 func (m *Manager) Watch(ctx context.Context, name string) (<-chan *gatewayv1.WatchModelsResponse, error) {
 	var w *watcher
 	if err := m.call(ctx, func(o *owner) { w = o.watch(name) }); err != nil {
@@ -319,31 +320,4 @@ func (m *Manager) Watch(ctx context.Context, name string) (<-chan *gatewayv1.Wat
 	}
 	context.AfterFunc(ctx, func() { m.post(func(o *owner) { o.unwatch(w) }) })
 	return w.events, nil
-}
-
-// Drain ends the manager: no new leases are given (DRAINING), those held may
-// end until ctx does, then every worker is stopped. It returns when every
-// worker's process is reaped and what was learned is written. Later calls wait
-// for the same end.
-func (m *Manager) Drain(ctx context.Context) error {
-	idle := make(chan struct{})
-	if m.post(func(o *owner) { o.beginDrain(idle) }) {
-		select {
-		case <-idle:
-		case <-ctx.Done():
-		case <-m.stopped:
-		}
-		m.post(func(o *owner) { o.shutDown() })
-	}
-	<-m.stopped
-	m.processes.Wait()
-	m.background.Wait()
-	return nil
-}
-
-// Close ends the manager without waiting for the leases.
-func (m *Manager) Close() error {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	return m.Drain(ctx)
 }

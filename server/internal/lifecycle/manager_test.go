@@ -171,7 +171,7 @@ func until(t *testing.T, events <-chan *gatewayv1.WatchModelsResponse, state gat
 				return e
 			}
 		case <-limit.C:
-			t.Fatalf("never %s", stateName(state))
+			t.Fatalf("the state %s did not come", stateName(state))
 		}
 	}
 }
@@ -199,7 +199,7 @@ func TestTwoHundredFirstRequestsLoadOnce(t *testing.T) {
 				return
 			}
 			lease.Release(nil)
-			lease.Release(errors.New("only the first counts"))
+			lease.Release(errors.New("only the first release counts"))
 		})
 	}
 	for {
@@ -244,11 +244,11 @@ func TestCallersThatLeave(t *testing.T) {
 	wg.Wait()
 	until(t, events, unloaded)
 	if l.alive.Load() != 0 {
-		t.Error("the abandoned load left a process")
+		t.Error("the cancelled load left a process")
 	}
 }
 
-func TestAnExpiredDeadlineIsTold(t *testing.T) {
+func TestAnExpiredDeadlineIsReported(t *testing.T) {
 	l := &fakeLauncher{gate: make(chan struct{})}
 	m := newManager(t, l, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal))
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -348,7 +348,7 @@ func TestLoadReportsAndPins(t *testing.T) {
 	}
 }
 
-func TestDrainWaitsForLeases(t *testing.T) {
+func TestShutdownWaitsForLeases(t *testing.T) {
 	l := &fakeLauncher{}
 	m := newManager(t, l, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal))
 	lease, err := m.Acquire(t.Context(), Request{Model: "a"})
@@ -356,13 +356,13 @@ func TestDrainWaitsForLeases(t *testing.T) {
 		t.Fatal(err)
 	}
 	done := make(chan error, 1)
-	go func() { done <- m.Drain(context.Background()) }()
+	go func() { done <- m.Shutdown(context.Background()) }()
 	for {
 		totals, err := m.Totals(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if totals.Draining {
+		if totals.ShuttingDown {
 			break
 		}
 	}
@@ -405,7 +405,7 @@ func TestCloseTakesLeasesAway(t *testing.T) {
 	lease.Release(lease.Cause())
 }
 
-func TestASlowWatcherLosesEventsAndIsTold(t *testing.T) {
+func TestASlowWatcherLearnsHowManyEventsItLost(t *testing.T) {
 	l := &fakeLauncher{}
 	m := newManager(t, l, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal), spec("b", 1*mb, normal))
 	slow := watched(t, m)
@@ -419,7 +419,7 @@ func TestASlowWatcherLosesEventsAndIsTold(t *testing.T) {
 	}
 	for _, name := range []string{"a", "b"} {
 		if e := <-slow; e.GetName() != name || e.GetFromState() != 0 || e.GetToState() != unloaded {
-			t.Errorf("opening event %v", e)
+			t.Errorf("first event %v", e)
 		}
 	}
 	got := int64(2)
@@ -430,7 +430,7 @@ func TestASlowWatcherLosesEventsAndIsTold(t *testing.T) {
 	if err := m.Load(t.Context(), LoadRequest{Model: "a"}, nil); err != nil {
 		t.Fatal(err)
 	}
-	// LOADING, READY, DRAINING, UNLOADED each round, and the opening events.
+	// LOADING, READY, DRAINING, UNLOADED in each round, and the first events.
 	if e := <-slow; e.GetDroppedCount() != 4*watchBuffer+2-got || e.GetToState() != loading {
 		t.Errorf("after %d events: %v", got, e)
 	}
@@ -439,13 +439,13 @@ func TestASlowWatcherLosesEventsAndIsTold(t *testing.T) {
 	}
 }
 
-func TestPlanExplainsItself(t *testing.T) {
+func TestPlanExplainsWhatALoadWouldDo(t *testing.T) {
 	l := &fakeLauncher{}
 	missing := func(m *ModelSpec) {
 		m.Estimate = func() (int64, error) { return 0, errs.New(errs.ModelFileMissing, "no such file") }
 	}
 	m := newManager(t, l, Options{BudgetBytes: 100 * mb},
-		spec("cheap", 20*mb, low), spec("work", 40*mb, low), spec("new", 60*mb, normal), spec("huge", 200*mb, normal), spec("gone", mb, low, missing))
+		spec("cheap", 20*mb, low), spec("work", 40*mb, low), spec("new", 60*mb, normal), spec("huge", 200*mb, normal), spec("missing", mb, low, missing))
 	for _, name := range []string{"cheap", "work"} {
 		if err := m.Load(t.Context(), LoadRequest{Model: name}, nil); err != nil {
 			t.Fatal(err)
@@ -465,7 +465,7 @@ func TestPlanExplainsItself(t *testing.T) {
 	}
 	p := plan("new")
 	if p.GetOutcome() != gatewayv1.LoadOutcome_LOAD_OUTCOME_FITS_AFTER_EVICTION || len(p.GetEvictions()) != 1 ||
-		p.GetEvictions()[0].GetName() != "cheap" || p.GetKept()[0].GetWhy() != "at work on 1 requests" ||
+		p.GetEvictions()[0].GetName() != "cheap" || p.GetKept()[0].GetWhy() != "running 1 request" ||
 		p.GetFreeBytes() != 40*mb || p.GetRequiredSource() != "declared" {
 		t.Errorf("%v", p)
 	}
@@ -475,10 +475,10 @@ func TestPlanExplainsItself(t *testing.T) {
 	if p := plan("work"); p.GetOutcome() != gatewayv1.LoadOutcome_LOAD_OUTCOME_ALREADY_LOADED {
 		t.Errorf("%v", p)
 	}
-	if _, err := m.Plan(t.Context(), "gone", 0); errs.ReasonOf(err) != errs.ModelFileMissing {
+	if _, err := m.Plan(t.Context(), "missing", 0); errs.ReasonOf(err) != errs.ModelFileMissing {
 		t.Errorf("got %v", err)
 	}
-	if _, err := m.Plan(t.Context(), "nobody", 0); errs.ReasonOf(err) != errs.ModelNotFound {
+	if _, err := m.Plan(t.Context(), "unknown", 0); errs.ReasonOf(err) != errs.ModelNotFound {
 		t.Errorf("got %v", err)
 	}
 	lease.Release(nil)

@@ -10,7 +10,7 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-func TestWhatCanNeverFitEvictsNobody(t *testing.T) {
+func TestADemandAboveTheBudgetEvictsNothing(t *testing.T) {
 	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, low), spec("huge", 101*mb, critical))
 	s.serve("a")
 	e := s.reason(s.request("huge"), errs.ModelExceedsBudget)
@@ -45,12 +45,12 @@ func TestAVictimIsChargedUntilItIsReaped(t *testing.T) {
 func TestPriorityProtectsAResident(t *testing.T) {
 	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("top", 80*mb, critical, idleAfter(time.Minute)), spec("low", 80*mb, low))
 	s.serve("top")
-	// Its deadline is before top is past its idle time: waiting cannot help.
+	// Its deadline is before the end of top's idle time: waiting does not help.
 	e := s.reason(s.request("low", s.within(30*time.Second)), errs.MemoryBusy)
 	if e.RetryAfter() != time.Minute {
 		t.Errorf("retry after %s", e.RetryAfter())
 	}
-	// One that can wait gets it then.
+	// A request that can wait until then gets the memory.
 	w := s.request("low", s.within(2*time.Minute))
 	s.waits(w)
 	s.advance(time.Minute)
@@ -87,7 +87,7 @@ func TestPinnedMemoryIsBusy(t *testing.T) {
 	s.advance(time.Hour)
 	s.state("a", ready)
 	done := make(chan int64, 1)
-	s.do(func(o *owner) { o.unload(o.byName["a"], done) })
+	s.do(func(o *owner) { o.byName["a"].unload(done) })
 	b := s.request("b")
 	s.reaped("a", nil)
 	if freed := <-done; freed != 80*mb {
@@ -97,7 +97,7 @@ func TestPinnedMemoryIsBusy(t *testing.T) {
 	s.lease(b)
 }
 
-func TestHandoverIsTakenBackWhenNotNeeded(t *testing.T) {
+func TestAHandoverIsCancelledWhenNotNeeded(t *testing.T) {
 	s := newSim(t, Options{BudgetBytes: 100 * mb, HandoverAfter: time.Second}, spec("a", 80*mb, normal), spec("b", 80*mb, normal))
 	w := s.request("a")
 	s.loaded("a")
@@ -111,7 +111,7 @@ func TestHandoverIsTakenBackWhenNotNeeded(t *testing.T) {
 	s.state("a", ready)
 	s.lease(a2)
 	if l.Cause() != nil || s.launches["a"] != 1 {
-		t.Error("the model was not simply kept")
+		t.Error("the model was not kept")
 	}
 }
 
@@ -127,7 +127,7 @@ func TestALeakyModelLoadsAlone(t *testing.T) {
 	}
 	s.release(l, l.Cause())
 	s.serve("b")
-	w = s.request("a") // at once, in place of b
+	w = s.request("a") // at once, and evicts b
 	s.reaped("b", nil)
 	if got := s.proc("a").reserved; got != 100*mb {
 		t.Errorf("reserves %d", got)
@@ -140,15 +140,15 @@ func TestALoadThatOutgrowsTheBudgetFails(t *testing.T) {
 	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 20*mb, normal))
 	w := s.request("a")
 	p := s.proc("a")
-	s.do(func(o *owner) { o.launched(p, s.workers[p]) })
+	s.do(func(*owner) { p.launched(s.workers[p]) })
 	s.measured("a", 101*mb)
 	s.waits(w)
 	s.reaped("a", nil)
 	s.reason(w, errs.ModelExceedsBudget)
 	s.state("a", failed)
-	e := s.reason(s.request("a"), errs.LoadCooldown) // it is not loaded over and over
+	e := s.reason(s.request("a"), errs.LoadCooldown) // it is not loaded again and again
 	if e.Metadata()["cause"] != "MODEL_EXCEEDS_BUDGET" {
-		t.Errorf("the cool-down is because of %v", e.Metadata())
+		t.Errorf("the cooldown is because of %v", e.Metadata())
 	}
 }
 
@@ -159,7 +159,7 @@ func TestAnUnderpredictedLoadTriesAgainWithMore(t *testing.T) {
 	lb := s.lease(wb)
 	w := s.request("a")
 	p := s.proc("a")
-	s.do(func(o *owner) { o.launched(p, s.workers[p]) })
+	s.do(func(*owner) { p.launched(s.workers[p]) })
 	s.measured("a", 50*mb)
 	s.state("a", draining)
 	s.reaped("a", nil)
@@ -173,7 +173,7 @@ func TestAnUnderpredictedLoadTriesAgainWithMore(t *testing.T) {
 	s.lease(w)
 }
 
-func TestNobodyWaitsForEver(t *testing.T) {
+func TestMaxWaitEndsAWait(t *testing.T) {
 	s := newSim(t, Options{BudgetBytes: 100 * mb, MaxWait: time.Minute}, spec("top", 80*mb, critical, idleAfter(0)), spec("b", 80*mb, critical, idleAfter(0)))
 	w := s.request("top")
 	s.loaded("top")
@@ -198,8 +198,7 @@ func TestALargeModelIsNotStarvedBySmallOnes(t *testing.T) {
 	waiting := map[string]*waiter{}
 	held := map[*Lease]time.Time{}
 	var large *waiter
-	// The small ones come and go, one each 400 ms, so that at any time one of
-	// them is new.
+	// A small one is loaded every 400 ms, so that at any time one of them is new.
 	for step := 0; ; step++ {
 		loads := 0
 		for _, name := range small {
@@ -217,7 +216,7 @@ func TestALargeModelIsNotStarvedBySmallOnes(t *testing.T) {
 			break
 		}
 		if step > 250 {
-			t.Fatal("the large model waits for ever")
+			t.Fatal("the large model still waits")
 		}
 		for l, since := range held {
 			if s.clock.Since(since) >= 300*time.Millisecond {
@@ -240,7 +239,7 @@ func TestALargeModelIsNotStarvedBySmallOnes(t *testing.T) {
 	s.lease(large)
 }
 
-func TestTheHardLimitLeavesOthersTheirMemory(t *testing.T) {
+func TestTheHardLimitExcludesMemoryOfOthers(t *testing.T) {
 	const gb = 1 << 10 * mb
 	s := newSim(t, Options{BudgetBytes: 8 * gb}, spec("a", 4*gb, normal), spec("b", 3*gb, normal), spec("c", gb, normal))
 	for _, name := range []string{"a", "b", "c"} {

@@ -1,52 +1,49 @@
 package lifecycle
 
 import (
-	"context"
 	"math"
-	"sync/atomic"
 	"time"
 
-	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
-	"github.com/lexilingo/modelgateway/server/internal/worker"
 )
 
-// phase is where a process is in its life.
-type phase int
-
-const (
-	phaseLoading phase = iota
-	phaseReady
-	// phaseDraining: no new leases; it is stopped when the last one ends.
-	phaseDraining
-	// phaseStopping: told to end; charged until it is reaped.
-	phaseStopping
-)
+// env is what the models and processes of one owner share.
+type env struct {
+	opts     Options
+	fx       effects
+	watchers map[*watcher]struct{}
+	// now is the time of the present call of the owner.
+	now time.Time
+}
 
 // model is the owner's state of one configured model.
 type model struct {
+	*env
 	spec   ModelSpec
 	pinned bool
 	// state is what was announced last; stateNow computes the present one.
-	state   gatewayv1.ModelState
-	proc    *process
-	queue   []*waiter
-	size    size
+	state gatewayv1.ModelState
+	proc  *process
+	queue []*waiter
+	size  size
+	// failure is the last failed load or crash loop; nil after the next launch.
 	failure *failure
-	// failures in a row; looping: the last was a crash loop, which only a
-	// request that ends well breaks.
-	failures int
-	looping  bool
-	revival  revival
-	crashes  []time.Time
-	stats    stats
-	use      usage
-	// doomedSince is when a request was first refused because of its deadline
-	// since the last load; see refuseDoomed.
-	doomedSince  time.Time
-	lastEviction *gatewayv1.Eviction
-	unloaders    []chan int64
-	launches     int // of its process, so far
+	// failures is how many came in a row. crashLoop: the last was a crash loop,
+	// which only a request that succeeds ends.
+	failures  int
+	crashLoop bool
+	crashes   []time.Time
+	reload    reloadState
+	stats     stats
+	use       usage
+	// refusingSince is when a request was first refused since the last load
+	// because of its deadline; see refuseLate.
+	refusingSince time.Time
+	lastEviction  *gatewayv1.Eviction
+	// unloads are the pending calls of Unload.
+	unloads []chan int64
+	// launches counts the launches of its process.
+	launches int
 }
 
 // stateNow derives the public state.
@@ -73,92 +70,11 @@ func (m *model) charged() int64 {
 	return m.proc.charged()
 }
 
-// process is one worker process of a model, from the reservation of its bytes
-// until it is reaped. Only fraction is touched outside the owner goroutine.
-type process struct {
-	model *model
-	phase phase
-	// worker is nil until it is launched.
-	worker worker.Worker
-	// cancel abandons the launch and the load.
-	cancel context.CancelFunc
-	// fraction of the load that is done; written by the load's goroutine.
-	fraction atomic.Uint32
-
-	reserved, measured, peak int64
-
-	started, readyAt, lastUsed time.Time
-	leases                     map[*Lease]struct{}
-	// working is the number of leases that are not paused.
-	working int
-	// awaited: it was loaded for requests, and none has got its lease yet.
-	awaited bool
-	// late: a request's time ran out while the model loaded. The load goes on
-	// without it, or a model that takes longer to load than its callers can wait
-	// would never be there for any of them. While nobody else waits for it, it
-	// goes for those who need its memory, as an idle model does.
-	late bool
-	liveness
-	// reprieved tells about handovers that its requests held up.
-	reprieved reprieved
-	// end is set when the owner decided that the process goes.
-	end *ending
-	// launch is its number among the model's launches; see WorkerID.
-	launch int
-}
-
-// ending says why a process goes.
-type ending struct {
-	reason gatewayv1.EvictionReason
-	// forModel is the model that needs the memory, for PRESSURE.
-	forModel *model
-	// until is how long leases may hold up a handover, for PRESSURE.
-	until time.Time
-	// unpinned: the model was pinned until this unload, for REQUESTED.
-	unpinned bool
-	detail   string
-	// cause fails those who wait for the load; nil leaves them waiting.
-	cause *errs.Error
-}
-
-func (p *process) charged() int64 { return max(p.reserved, p.measured) }
-
-func (p *process) loadFraction() float32 {
-	if p.phase == phaseReady {
-		return 1
-	}
-	return math.Float32frombits(p.fraction.Load())
-}
-
-// leaving tells whether the process's bytes come back without a further
-// decision.
-func (p *process) leaving() bool { return p.phase == phaseDraining || p.phase == phaseStopping }
-
-// tokens is how many cores the process holds now.
-func (p *process) tokens(cores int) int {
-	if p.working == 0 || p.phase == phaseStopping {
-		return 0
-	}
-	return min(p.model.spec.Threads, cores)
-}
-
-// failure is a failed load or a crash loop, with its cool-down.
-type failure struct {
-	err     *errs.Error
-	at      time.Time
-	retryAt time.Time
-	count   int
-	// key is the fingerprint of what failed; sizing tells that the file could
-	// not even be looked at.
-	key    string
-	sizing bool
-}
-
 // stats counts a model's requests.
 type stats struct {
 	requests, errors, served, loads int64
 	latency                         time.Duration
-	// service is the running mean of a lease's time of work. Live requests are
+	// service is the running mean of a lease's time at work. Live requests are
 	// not in it: they last as long as someone speaks.
 	service  time.Duration
 	lastUsed time.Time

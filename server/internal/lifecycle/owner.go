@@ -2,7 +2,6 @@ package lifecycle
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
@@ -10,51 +9,52 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/worker"
 )
 
-// effects is what the owner does to the world. None of its methods blocks;
-// results come back as calls of the owner's methods.
+// effects is what the owner starts outside its own state. None of its methods
+// blocks; results come back as calls on the owner goroutine.
 type effects interface {
-	// size looks a model's size up and answers with owner.sized.
+	// size looks a model's size up and answers with model.sized.
 	size(m *model)
 	// launch starts a worker and loads its model; it answers with
-	// owner.launched, owner.loaded or owner.loadFailed, owner.sampled, and in
-	// any case at last owner.exited.
+	// process.launched, process.loaded or process.loadFailed, process.sampled,
+	// and in any case at last process.exited.
 	launch(ctx context.Context, p *process, spec worker.Spec)
 	// stop ends a worker.
 	stop(w worker.Worker, grace time.Duration)
-	// learn keeps what a run taught.
+	// learn stores the record of a run.
 	learn(r record)
 }
 
-// owner is the state and the rules. It is not safe for concurrent use: the
-// manager's loop, or a test, calls it. Each call sets now, does one thing, and
-// ends with schedule.
+// owner is the state of all models. It is not safe for concurrent use: the
+// manager's loop, or a test, calls it. Each call of do changes the state by one
+// event, plans what follows from it, and carries that out.
 type owner struct {
-	mgr      *Manager
-	opts     Options
-	fx       effects
-	budget   int64
-	models   []*model
-	byName   map[string]*model
-	watchers map[*watcher]struct{}
-	now      time.Time
-	seq      uint64
-	// draining: no new leases; stopping: the workers are being ended.
-	draining, stopping bool
-	// drained are closed once no lease is held.
-	drained []chan struct{}
+	*env
+	mgr    *Manager
+	models []*model
+	byName map[string]*model
+	// seq is the last waiter.seq.
+	seq uint64
+	// shuttingDown: no new leases; stopping: the workers are being stopped.
+	shuttingDown, stopping bool
+	// whenIdle are closed once no lease is held.
+	whenIdle []chan struct{}
+	// planned is the state after the last plan.
+	planned *snapshot
 }
 
 func newOwner(opts Options, specs []ModelSpec, fx effects) *owner {
 	o := &owner{
-		opts:     opts,
-		fx:       fx,
-		budget:   opts.BudgetBytes,
-		byName:   map[string]*model{},
-		watchers: map[*watcher]struct{}{},
-		now:      opts.Clock.Now(),
+		env: &env{
+			opts:     opts,
+			fx:       fx,
+			watchers: map[*watcher]struct{}{},
+			now:      opts.Clock.Now(),
+		},
+		byName: map[string]*model{},
 	}
 	for _, s := range specs {
 		m := &model{
+			env:    o.env,
 			spec:   s.withDefaults(),
 			pinned: s.Pinned,
 			state:  gatewayv1.ModelState_MODEL_STATE_UNLOADED,
@@ -62,92 +62,85 @@ func newOwner(opts Options, specs []ModelSpec, fx effects) *owner {
 		o.models = append(o.models, m)
 		o.byName[s.Name] = m
 	}
+	o.planned = o.snapshot()
 	return o
 }
 
-// do runs one call on the state and the scheduling that follows from it.
+// do changes the state by f, which may be nil, and does what follows from that
+// and from the time.
 func (o *owner) do(f func(*owner)) {
 	o.now = o.opts.Clock.Now()
 	if f != nil {
 		f(o)
 	}
 	o.schedule()
+	o.notifyIdle()
 }
 
-// schedule does all that the present state and time call for.
+// schedule plans what the present state and time call for, and carries it out.
 func (o *owner) schedule() {
-	o.expire()
-	o.endSilent()
-	o.reprieve()
-	o.revive()
-	o.grant()
-	o.place()
-	o.tidy()
-	o.tellDrained()
+	for _, m := range o.models {
+		if m.proc != nil {
+			m.proc.observeIfStalled()
+		}
+	}
+	o.planned = o.snapshot()
+	for _, d := range plan(o.planned) {
+		d.carryOut(o)
+	}
 }
 
-// acquire admits or queues a request.
+// acquire queues a request for a lease, or refuses it.
 func (o *owner) acquire(w *waiter, name string) {
-	m := o.admit(w, name)
-	if m == nil {
+	if !o.admit(w, name) {
 		return
 	}
 	o.enqueue(w)
-	if !w.deadline.IsZero() && !o.now.Before(w.deadline) {
-		o.refuse(w, errs.New(errs.DeadlineExceeded, "the deadline had passed when the request for model %q arrived", name))
-		return
+	if !w.deadline.IsZero() {
+		if !o.now.Before(w.deadline) {
+			w.refuse(errs.New(errs.DeadlineExceeded, "the deadline had passed when the request for model %q arrived", name).With("model", name))
+			return
+		}
+		m := w.model.view()
+		w.refuseLate(m.timeToReady(o.now), m.queueTime(m.ahead(w.seq)))
 	}
-	o.refuseDoomed(w, o.ahead(w))
+	// What is granted or refused now can change what others may get: they are
+	// planned by do.
 	o.schedule()
-	o.boundQueue(m)
 }
 
-// load queues a request to load a model ahead.
-func (o *owner) load(w *waiter, name string) {
-	m := o.admit(w, name)
-	if m == nil {
+// preload queues a request to load a model ahead of its use.
+func (o *owner) preload(w *waiter, name string) {
+	if !o.admit(w, name) {
 		return
 	}
-	if m.proc != nil && m.proc.phase == phaseReady {
+	if m := w.model; m.proc != nil && m.proc.phase == phaseReady {
 		m.pinned = m.pinned || w.pin
-		o.resolve(w, admission{})
+		w.resolve(admission{})
 		return
 	}
 	o.enqueue(w)
 	o.schedule()
-	o.boundQueue(m)
 }
 
-// admit gives a request its model and its priority. It returns nil for one that it
-// has answered with a refusal.
-func (o *owner) admit(w *waiter, name string) *model {
-	m, err := o.admissible(name)
-	if err != nil {
+// admit gives a request its model and its priority. It returns false if it has
+// refused the request.
+func (o *owner) admit(w *waiter, name string) bool {
+	m := o.byName[name]
+	if m == nil || o.shuttingDown {
+		err := errShuttingDown()
+		if m == nil {
+			err = errUnknown(name)
+		}
 		w.resolved = true
 		w.result <- admission{err: err}
-		return nil
+		return false
 	}
 	w.model = m
 	if w.priority == gatewayv1.Priority_PRIORITY_UNSPECIFIED {
 		w.priority = m.spec.Priority
 	}
-	return m
-}
-
-func (o *owner) admissible(name string) (*model, *errs.Error) {
-	m := o.byName[name]
-	switch {
-	case m == nil:
-		return nil, errs.New(errs.ModelNotFound, "no model %q is configured", name).With("model", name)
-	case o.draining:
-		return nil, errDraining()
-	default:
-		return m, nil
-	}
-}
-
-func errDraining() *errs.Error {
-	return errs.New(errs.Draining, "the server is shutting down; try again on another one, or when it is back")
+	return true
 }
 
 // giveUp ends a wait whose caller has left or whose deadline has passed.
@@ -158,170 +151,10 @@ func (o *owner) giveUp(w *waiter, cause error) {
 	err := errs.From(cause)
 	if err.Reason() == errs.DeadlineExceeded {
 		if p := w.model.proc; p != nil && p.phase == phaseLoading {
-			p.late = true
+			p.missedDeadline = true
 		}
-		err = errs.New(errs.DeadlineExceeded, "the deadline passed after %s while the request waited for model %q: %s",
-			round(o.now.Sub(w.arrival)), w.model.spec.Name, o.waitsFor(w)).WithCause(cause).With("model", w.model.spec.Name)
+		s := o.snapshot()
+		err = s.deadlineError(s.model(w.model.spec.Name), o.now.Sub(w.arrival), cause)
 	}
-	o.refuse(w, err)
-}
-
-// waitsFor tells a person what a request waits for.
-func (o *owner) waitsFor(w *waiter) string {
-	m := w.model
-	switch {
-	case m.proc == nil && m.size.fresh:
-		return "its memory is held by " + o.holders(m)
-	case m.proc == nil:
-		return "its file was being looked at"
-	case m.proc.phase == phaseLoading:
-		return "it was loading"
-	case m.proc.leaving():
-		return "it was being unloaded"
-	case len(m.proc.leases) >= m.spec.MaxConcurrency:
-		return "as many requests as it takes at once were at work"
-	default:
-		return "the cores were busy"
-	}
-}
-
-// launched takes note of a worker's process.
-func (o *owner) launched(p *process, w worker.Worker) {
-	p.worker = w
-	p.alive(o.now)
-	if p.phase == phaseStopping {
-		o.fx.stop(w, 0)
-	}
-}
-
-// drain lets a process finish its leases and then ends it. A load is cut short.
-func (o *owner) drain(p *process, end *ending) {
-	switch p.phase {
-	case phaseStopping:
-		return
-	case phaseLoading:
-		p.end = end
-		o.stop(p, 0)
-	default:
-		p.end = end
-		p.phase = phaseDraining
-		if len(p.leases) == 0 {
-			o.stop(p, o.opts.StopGrace)
-		}
-	}
-	o.announce(p.model, change{detail: end.detail})
-}
-
-// kill ends a process at once, its leases with cause.
-func (o *owner) kill(p *process, end *ending, cause *errs.Error) {
-	if p.phase == phaseStopping {
-		return
-	}
-	p.end = end
-	if cause != nil {
-		o.failLeases(p, cause)
-	}
-	o.stop(p, 0)
-	o.announce(p.model, change{detail: end.detail})
-}
-
-// stop tells a process to end.
-func (o *owner) stop(p *process, grace time.Duration) {
-	p.phase = phaseStopping
-	p.cancel()
-	if p.worker != nil {
-		o.fx.stop(p.worker, grace)
-	}
-}
-
-// expire ends the waits that have lasted too long and the workers that make no
-// progress.
-func (o *owner) expire() {
-	for _, m := range o.models {
-		if m.proc != nil {
-			o.checkProgress(m.proc)
-			if m.proc.phase == phaseLoading {
-				continue
-			}
-		}
-		for _, w := range slices.Clone(m.queue) {
-			if o.now.Sub(w.arrival) < o.opts.MaxWait || w.kind == waitResume {
-				continue
-			}
-			reason := errs.QueueFull
-			if m.proc == nil {
-				reason = errs.MemoryBusy
-			}
-			o.refuse(w, errs.New(reason, "the request waited %s for model %q without its turn coming: %s",
-				round(o.now.Sub(w.arrival)), m.spec.Name, o.waitsFor(w)).With("model", m.spec.Name))
-		}
-	}
-}
-
-// tidy ends loads that nobody waits for any more, by their own choice, and models past their idle time, and
-// forgets sizes that nobody waits for.
-func (o *owner) tidy() {
-	for _, m := range o.models {
-		p := m.proc
-		if len(m.queue) > 0 {
-			continue
-		}
-		switch {
-		case p == nil:
-			// What was looked up is old when the next request comes.
-			m.size.fresh = false
-		case p.phase == phaseLoading && !p.late:
-			o.drain(p, &ending{detail: "nobody waits for the load any more"})
-		case p.phase == phaseReady && len(p.leases) == 0 && !m.pinned && m.spec.IdleTimeout > 0 &&
-			o.now.Sub(p.lastUsed) >= m.spec.IdleTimeout:
-			o.drain(p, &ending{
-				reason: gatewayv1.EvictionReason_EVICTION_REASON_IDLE,
-				detail: "not used for " + m.spec.IdleTimeout.String(),
-			})
-		}
-	}
-}
-
-// nextWake is how long until time alone changes something.
-func (o *owner) nextWake() time.Duration {
-	next := time.Hour
-	at := func(t time.Time) {
-		if d := t.Sub(o.now); d > 0 && d < next {
-			next = d
-		}
-	}
-	for _, m := range o.models {
-		for _, w := range m.queue {
-			at(w.arrival.Add(o.opts.MaxWait))
-			at(w.arrival.Add(o.opts.HandoverAfter))
-			at(w.runnableSince().Add(o.opts.CPUQuantum))
-			at(w.arrival.Add(o.now.Sub(w.arrival).Truncate(o.opts.AgingStep) + o.opts.AgingStep))
-		}
-		if m.reviving() {
-			at(m.revival.due)
-		}
-		p := m.proc
-		if p == nil {
-			continue
-		}
-		if p.phase == phaseDraining && p.end.forModel != nil {
-			at(p.end.until)
-		}
-		for l := range p.leases {
-			if !l.silent.IsZero() {
-				at(l.silent.Add(o.opts.SilenceLimit))
-			}
-		}
-		if p.phase == phaseReady {
-			at(p.readyAt.Add(o.turn(p)))
-			at(p.reprieved.until)
-			if m.spec.IdleTimeout > 0 {
-				at(p.lastUsed.Add(m.spec.IdleTimeout))
-			}
-		}
-		if p.phase == phaseLoading || p.working > 0 {
-			at(o.now.Add(m.spec.ProgressTimeout - p.idle(o.now)))
-		}
-	}
-	return next
+	w.refuse(err)
 }

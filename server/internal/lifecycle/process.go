@@ -2,100 +2,182 @@ package lifecycle
 
 import (
 	"context"
+	"errors"
 	"math"
+	"slices"
+	"sync/atomic"
 	"time"
 
+	"github.com/lexilingo/modelgateway/engines/errs"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 	"github.com/lexilingo/modelgateway/server/internal/worker"
 )
 
-var _ effects = (*Manager)(nil)
+// phase is where a process is in its life.
+type phase int
 
 const (
-	// sampleShare bounds the share of time spent on measuring a worker: one part
-	// in so many. Large mappings take long to measure.
-	sampleShare = 20
-	// sampleMax bounds what that adds to the time between two samples: on a
-	// machine so busy that measuring takes long, growth must be seen all the more.
-	sampleMax = time.Second
-	// sampleFailures in a row are told: a worker that is just ending may fail one
-	// or two.
-	sampleFailures = 3
+	phaseLoading phase = iota
+	phaseReady
+	// phaseDraining: no new leases; it is stopped when the last one ends.
+	phaseDraining
+	// phaseStopping: it was asked to exit; charged until it is reaped.
+	phaseStopping
 )
 
-// size looks a model's size up in a goroutine of its own.
-func (m *Manager) size(md *model) {
-	spec := md.spec
-	m.processes.Go(func() {
-		s := lookUp(spec, m.learned)
-		m.post(func(o *owner) { o.sized(md, s) })
-	})
+// process is one worker process of a model, from the reservation of its bytes
+// until it is reaped. Only fraction is used outside the owner goroutine.
+type process struct {
+	model *model
+	phase phase
+	// worker is nil until it is launched.
+	worker worker.Worker
+	// cancel abandons the launch and the load.
+	cancel context.CancelFunc
+	// fraction of the load that is done; written by the load's goroutine.
+	fraction atomic.Uint32
+
+	reserved, measured, peak int64
+
+	started, readyAt, lastUsed time.Time
+	leases                     map[*Lease]struct{}
+	// working is the number of leases that are not paused.
+	working int
+	// unserved: it was loaded for requests, and none has got its lease yet.
+	unserved bool
+	// missedDeadline: the deadline of a request passed while the model loaded.
+	// The load continues without that request: otherwise a model that loads
+	// longer than its callers wait could never be used. While no other request
+	// waits for it, it may be evicted like an idle model.
+	missedDeadline bool
+	liveness
+	// backoff delays the next handover after one that requests held up.
+	backoff handoverBackoff
+	// end is set once it was decided that the process ends.
+	end *ending
+	// launch is its number among the model's launches; see WorkerID.
+	launch int
 }
 
-// learn keeps what a run taught.
-func (m *Manager) learn(r record) { m.learned.put(r) }
-
-// stop ends a worker; it does not wait.
-func (m *Manager) stop(w worker.Worker, grace time.Duration) { w.Stop(grace) }
-
-// launch runs a worker's process in a goroutine of its own.
-func (m *Manager) launch(ctx context.Context, p *process, spec worker.Spec) {
-	m.processes.Go(func() { m.run(ctx, p, spec) })
+// ending is why a process ends.
+type ending struct {
+	reason gatewayv1.EvictionReason
+	detail string
+	// handover is set for PRESSURE.
+	handover handover
+	// unpinned: the model was pinned until this unload, for REQUESTED.
+	unpinned bool
+	// loadErr ends the wait of those that wait for the load; with nil they
+	// continue to wait.
+	loadErr *errs.Error
 }
 
-// run is a process from its launch until it is reaped.
-func (m *Manager) run(ctx context.Context, p *process, spec worker.Spec) {
-	w, err := m.launcher.Launch(ctx, spec)
-	if err != nil {
-		m.post(func(o *owner) {
-			o.loadFailed(p, err)
-			o.exited(p, nil)
-		})
+// charged is what counts against the budget.
+func (p *process) charged() int64 { return max(p.reserved, p.measured) }
+
+// launched records the worker of the process.
+func (p *process) launched(w worker.Worker) {
+	p.worker = w
+	p.progressed(p.model.now)
+	if p.phase == phaseStopping {
+		p.model.fx.stop(w, 0)
+	}
+}
+
+// drain lets the leases end and then stops the process. A load is cut short.
+func (p *process) drain(end *ending) {
+	switch p.phase {
+	case phaseStopping:
+		return
+	case phaseLoading:
+		p.end = end
+		p.stop(0)
+	default:
+		p.end = end
+		p.phase = phaseDraining
+		p.stopIfDrained()
+	}
+	p.model.announce(change{detail: end.detail})
+}
+
+// restore takes a draining process back into service.
+func (p *process) restore(detail string) {
+	p.phase, p.end = phaseReady, nil
+	p.model.announce(change{detail: detail})
+}
+
+// kill ends the process at once, and its leases with err; nil if there are none.
+func (p *process) kill(end *ending, err *errs.Error) {
+	if p.phase == phaseStopping {
 		return
 	}
-	m.post(func(o *owner) { o.launched(p, w) })
-	m.processes.Go(func() { m.sample(p, w) })
-	_, err = w.Load(ctx, func(fraction float64) {
-		p.fraction.Store(math.Float32bits(float32(min(max(fraction, 0), 1))))
-	})
+	p.end = end
 	if err != nil {
-		w.Stop(0)
-		m.post(func(o *owner) { o.loadFailed(p, err) })
-	} else {
-		m.post(func(o *owner) { o.loaded(p) })
+		p.failLeases(err)
 	}
-	<-w.Done()
-	m.post(func(o *owner) { o.exited(p, w.ExitError()) })
+	p.stop(0)
+	p.model.announce(change{detail: end.detail})
 }
 
-// sample measures a worker until it has ended. Each worker is measured by a
-// goroutine of its own, so that one that is slow to read delays no other. A
-// worker that cannot be measured is charged what was reserved, or last measured.
-func (m *Manager) sample(p *process, w worker.Worker) {
-	timer := m.opts.Clock.NewTimer(m.opts.SamplePeriod)
-	defer timer.Stop()
-	failures := 0
-	for {
-		select {
-		case <-w.Done():
-			return
-		case <-timer.Chan():
-		}
-		began := m.opts.Clock.Now()
-		bytes, err := w.MemoryBytes()
-		if err == nil {
-			if failures < sampleFailures { // it is told once
-				failures = 0
-			}
-			m.post(func(o *owner) { o.sampled(p, bytes) })
-		} else if failures++; failures == sampleFailures {
-			m.opts.Logger.Warn("a worker cannot be measured and is charged what was known before",
-				"model", p.model.spec.Name, "pid", w.PID(), "error", err)
-		}
-		timer.Reset(samplePause(m.opts.SamplePeriod, m.opts.Clock.Since(began)))
+// stop asks the worker to end within grace.
+func (p *process) stop(grace time.Duration) {
+	p.phase = phaseStopping
+	p.cancel()
+	if p.worker != nil {
+		p.model.fx.stop(p.worker, grace)
 	}
 }
 
-// samplePause is the time until the next sample after one that took so long.
-func samplePause(period, took time.Duration) time.Duration {
-	return max(period, min(sampleShare*took, sampleMax))
+// stopIfDrained stops a draining process whose last lease has ended.
+func (p *process) stopIfDrained() {
+	if p.phase == phaseDraining && len(p.leases) == 0 {
+		p.stop(p.model.opts.StopGrace)
+	}
+}
+
+// sampled records a measurement of the process's memory.
+func (p *process) sampled(bytes int64) {
+	if p.model.proc != p {
+		return
+	}
+	changed := bytes != p.measured
+	p.measured = bytes
+	p.peak = max(p.peak, bytes)
+	if changed {
+		p.observeMemory()
+	}
+}
+
+func (p *process) observeMemory() {
+	p.model.opts.Observer.MemoryChanged(p.model.spec.Name, p.reserved, p.measured, p.peak)
+}
+
+// failLeases ends the leases of a process that has ended or will be ended. It
+// must be called before the worker is asked to exit: then streams break, and
+// their requests need err.
+func (p *process) failLeases(err *errs.Error) {
+	if !errors.Is(err, worker.ErrEnded) {
+		err = err.WithCause(worker.ErrEnded)
+	}
+	for _, w := range slices.Clone(p.model.queue) {
+		if w.kind == waitResume {
+			w.resolve(admission{err: err})
+		}
+	}
+	for l := range p.leases {
+		l.end(err)
+	}
+}
+
+// loadFraction is the part of the load that is done, 0 to 1: what the engine
+// reports or, if it reports nothing, the elapsed part of the learned load time.
+func (p *process) loadFraction() float32 {
+	if p.phase == phaseReady {
+		return 1
+	}
+	f := math.Float32frombits(p.fraction.Load())
+	if expected := p.model.size.learned.loadTime(); f == 0 && expected > 0 {
+		f = min(0.95, float32(p.model.now.Sub(p.started).Seconds()/expected.Seconds()))
+	}
+	return f
 }

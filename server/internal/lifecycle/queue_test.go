@@ -24,27 +24,27 @@ func TestQueueOrder(t *testing.T) {
 	}
 }
 
-func TestAgingLiftsThoseWhoWait(t *testing.T) {
+func TestAgingRaisesWaitingRequests(t *testing.T) {
 	s := newSim(t, Options{BudgetBytes: 100 * mb, AgingStep: 10 * time.Second}, spec("a", 10*mb, normal, concurrency(1)))
 	w := s.request("a")
 	s.loaded("a")
 	l := s.lease(w)
-	patient := s.request("a", withPriority(low))
+	waiting := s.request("a", withPriority(low))
 	served := 0
 	for range 100 {
 		vip := s.request("a", withPriority(critical))
 		s.advance(time.Second)
 		s.workers[l.proc].work++
 		s.release(l, nil)
-		if patient.resolved {
-			s.lease(patient)
+		if waiting.resolved {
+			s.lease(waiting)
 			break
 		}
 		l = s.lease(vip)
 		served++
 	}
-	if !patient.resolved || served < 29 {
-		t.Errorf("low priority was served after %d critical ones (resolved %v), want about 30", served, patient.resolved)
+	if !waiting.resolved || served < 29 {
+		t.Errorf("low priority was served after %d critical ones (resolved %v), want about 30", served, waiting.resolved)
 	}
 }
 
@@ -56,7 +56,7 @@ func TestQueueIsBounded(t *testing.T) {
 	q1, q2 := s.request("a"), s.request("a", withPriority(low))
 	e := s.reason(s.request("a", withPriority(low)), errs.QueueFull)
 	if e.RetryAfter() <= 0 {
-		t.Error("no advice when to retry")
+		t.Error("no time to retry is given")
 	}
 	// A higher priority displaces the lowest that came last.
 	vip := s.request("a", withPriority(high))
@@ -75,17 +75,17 @@ func TestDeadlineThatCannotBeMet(t *testing.T) {
 	w := s.request("a", s.within(25*time.Second))
 	s.waits(w)
 	s.advance(15 * time.Second)
-	// Five seconds are left of the load.
+	// The load needs another five seconds.
 	joins := s.request("a", s.within(8*time.Second))
 	s.waits(joins)
 	s.reason(s.request("a", s.within(4*time.Second)), errs.DeadlineExceeded)
 }
 
-func TestOneSlowLoadDoesNotShutAModel(t *testing.T) {
+func TestOneSlowLoadDoesNotCloseAModel(t *testing.T) {
 	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal))
 	s.store.put(record{Key: "model:a", LoadSeconds: []float64{60}})
 	s.reason(s.request("a", s.within(10*time.Second)), errs.DeadlineExceeded)
-	s.advance(doomedProbe)
+	s.advance(probeInterval)
 	w := s.request("a", s.within(10*time.Second))
 	s.waits(w)
 	s.advance(time.Second)
@@ -93,12 +93,12 @@ func TestOneSlowLoadDoesNotShutAModel(t *testing.T) {
 	s.lease(w)
 }
 
-// A load that goes on without anybody is given up for those who need its memory.
-func TestALateLoadGivesWay(t *testing.T) {
+// A load that no request waits for is ended for a model that needs its memory.
+func TestALoadWithoutCallersIsEvicted(t *testing.T) {
 	late := func(s *sim, name string) {
 		w := s.request(name, s.within(5*time.Second))
 		p := s.proc(name)
-		s.do(func(o *owner) { o.launched(p, s.workers[p]) })
+		s.do(func(*owner) { p.launched(s.workers[p]) })
 		s.advance(5 * time.Second)
 		s.leave(w, context.DeadlineExceeded)
 		s.state(name, loading)
@@ -107,7 +107,7 @@ func TestALateLoadGivesWay(t *testing.T) {
 	late(s, "a")
 	b := s.request("b")
 	if !s.workers[s.proc("a")].stopped {
-		t.Fatal("the load goes on")
+		t.Fatal("the load was not ended")
 	}
 	s.reaped("a", nil)
 	s.loaded("b")
@@ -116,7 +116,7 @@ func TestALateLoadGivesWay(t *testing.T) {
 		t.Errorf("it counts as a failure: %v", f.err)
 	}
 
-	// Not while somebody waits for it, and not for what is less important.
+	// But not while a request waits for it, and not for a lower priority.
 	s = newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal), spec("b", 80*mb, low))
 	late(s, "a")
 	b = s.request("b")
@@ -132,9 +132,9 @@ func TestALateLoadGivesWay(t *testing.T) {
 	}
 }
 
-// A model that loads longer than its callers can wait is there for later ones,
-// unless who waited did not want it any more.
-func TestALoadOutlivesTheTimeOfItsRequests(t *testing.T) {
+// A model that loads for longer than its callers can wait is ready for later
+// ones, unless the callers have left by their own choice.
+func TestALoadOutlivesTheDeadlinesOfItsRequests(t *testing.T) {
 	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal))
 	late, gone := s.request("a", s.within(5*time.Second)), s.request("a")
 	s.advance(5 * time.Second)
@@ -159,14 +159,14 @@ func TestCoresAreSharedByTurns(t *testing.T) {
 	b := s.request("b")
 	s.loaded("b")
 	s.waits(b)
-	if got := s.o.threadsUsed(); got != 2 {
+	if got := s.o.snapshot().coresUsed(); got != 2 {
 		t.Errorf("%d threads at work", got)
 	}
-	// A model that computes elsewhere needs no core.
+	// A model that runs elsewhere needs no core.
 	c := s.request("cloud")
 	s.loaded("cloud")
 	s.lease(c)
-	// Within the quantum others may join the model at work, afterwards not.
+	// Requests may join the model at work within the quantum, not after it.
 	la2 := s.lease(s.request("a"))
 	s.advance(time.Second)
 	a3 := s.request("a")
@@ -189,7 +189,7 @@ func TestHigherPriorityGetsTheCoresFirst(t *testing.T) {
 	la := s.lease(a)
 	b := s.request("b")
 	s.waits(b)
-	// No further work of low priority joins ahead of it, quantum or not.
+	// No request of low priority starts before it, within the quantum or not.
 	a2 := s.request("a")
 	s.waits(a2)
 	s.release(la, nil)
@@ -206,7 +206,7 @@ func TestAPausedLeaseHoldsNoCores(t *testing.T) {
 	w = s.request("chat")
 	s.loaded("chat")
 	s.waits(w)
-	s.do(func(o *owner) { o.pauseLease(stt) })
+	s.do(func(*owner) { stt.pause() })
 	chat := s.lease(w)
 	// No progress is expected of a paused one.
 	for range 30 {
@@ -221,12 +221,12 @@ func TestAPausedLeaseHoldsNoCores(t *testing.T) {
 	if a := <-r.result; a.err != nil {
 		t.Fatal(a.err)
 	}
-	if s.o.threadsUsed() != 2 {
-		t.Errorf("%d threads", s.o.threadsUsed())
+	if s.o.snapshot().coresUsed() != 2 {
+		t.Errorf("%d threads", s.o.snapshot().coresUsed())
 	}
 	s.release(stt, nil)
-	if s.o.threadsUsed() != 0 {
-		t.Errorf("%d threads after the end", s.o.threadsUsed())
+	if s.o.snapshot().coresUsed() != 0 {
+		t.Errorf("%d threads after the end", s.o.snapshot().coresUsed())
 	}
 }
 
@@ -238,7 +238,7 @@ func TestPausesOfALeaseAddUp(t *testing.T) {
 	stt := s.lease(w)
 	w = s.request("chat")
 	s.loaded("chat")
-	pause := func() { s.do(func(o *owner) { o.pauseLease(stt) }) }
+	pause := func() { s.do(func(*owner) { stt.pause() }) }
 	resume := func() *waiter {
 		r := &waiter{kind: waitResume, lease: stt, arrival: s.clock.Now(), result: make(chan admission, 1)}
 		s.do(func(o *owner) { o.resume(r) })
@@ -248,12 +248,12 @@ func TestPausesOfALeaseAddUp(t *testing.T) {
 	chat := s.lease(w)
 	pause()
 	s.lease(resume()) // one of two: needs no cores
-	if s.o.threadsUsed() != 2 || stt.pauses != 1 {
-		t.Fatalf("%d threads, %d pauses", s.o.threadsUsed(), stt.pauses)
+	if s.o.snapshot().coresUsed() != 2 || stt.pauses != 1 {
+		t.Fatalf("%d threads, %d pauses", s.o.snapshot().coresUsed(), stt.pauses)
 	}
 	last := resume()
 	s.waits(last)
-	pause() // nothing to wait for any more
+	pause() // the resume need not wait any more
 	s.lease(last)
 	last = resume()
 	extra := resume() // more than there are pauses
@@ -264,7 +264,7 @@ func TestPausesOfALeaseAddUp(t *testing.T) {
 	if p := stt.proc; p.working != 1 || stt.pauses != 0 {
 		t.Fatalf("%d at work, %d pauses", p.working, stt.pauses)
 	}
-	// A lease that is given back leaves nobody behind.
+	// The release of a lease ends the wait to resume it.
 	w = s.request("chat")
 	pause()
 	chat = s.lease(w)
@@ -273,7 +273,7 @@ func TestPausesOfALeaseAddUp(t *testing.T) {
 	s.release(stt, nil)
 	s.lease(last)
 	s.release(chat, nil)
-	if stt.proc.working != 0 || s.o.threadsUsed() != 0 {
-		t.Errorf("%d at work, %d threads", stt.proc.working, s.o.threadsUsed())
+	if stt.proc.working != 0 || s.o.snapshot().coresUsed() != 0 {
+		t.Errorf("%d at work, %d threads", stt.proc.working, s.o.snapshot().coresUsed())
 	}
 }

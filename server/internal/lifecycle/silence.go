@@ -4,55 +4,47 @@ import (
 	"errors"
 	"slices"
 	"time"
-
-	"github.com/lexilingo/modelgateway/engines/errs"
 )
 
 // ErrSilent is in the chain of a request's error if the request lost its lease
 // because it sent no audio while other requests waited.
-var ErrSilent = errors.New("no audio came while others waited")
+var ErrSilent = errors.New("no audio came while other requests waited")
 
-// hush takes note of silence, or of its end.
-func (o *owner) hush(l *Lease, waits bool) {
-	l.silent = time.Time{}
+// setWaitingForAudio records that a request began, or ceased, to wait for audio.
+func (l *Lease) setWaitingForAudio(waits bool) {
+	l.silentSince = time.Time{}
 	if waits && l.live {
-		l.silent = o.now
+		l.silentSince = l.proc.model.now
 	}
 }
 
-// endSilent ends live leases on which nothing was said for long, as far as
-// others wait for their places: those of the model's own queue, or models that
-// wait for its memory. Who waits for nobody may be silent.
-func (o *owner) endSilent() {
-	for _, m := range o.models {
-		if m.proc != nil && len(m.proc.leases) > 0 {
-			o.endSilentOf(m.proc)
+// endSilence ends live leases whose requests have sent no audio for too long, as
+// far as others wait for their places: requests for the same model, or models
+// that need its memory. While no other request waits, a stream may be silent.
+func (p *planner) endSilence() {
+	for i := range p.models {
+		if m := &p.models[i]; m.proc != nil {
+			p.endSilenceOf(m)
 		}
 	}
 }
 
-func (o *owner) endSilentOf(p *process) {
-	name := p.model.spec.Name
-	for _, l := range o.silentLeases(p, o.placesWanted(p)) {
-		l.lose(errs.New(errs.DeadlineExceeded, "the stream sent no audio for %s while others waited for model %q",
-			round(o.now.Sub(l.silent)), name).WithCause(ErrSilent).With("model", name))
-		o.drop(l)
-	}
-	if p.phase == phaseDraining && len(p.leases) == 0 {
-		o.stop(p, o.opts.StopGrace)
+func (p *planner) endSilenceOf(m *modelView) {
+	for _, l := range p.silentLeases(m.proc, p.placesWanted(m)) {
+		p.decide(endSilent{model: m.name, lease: l.id, err: silentError(m.name, p.now.Sub(l.silentSince))})
 	}
 }
 
-// placesWanted is how many of a process's leases stand in the way of others.
-func (o *owner) placesWanted(p *process) int {
+// placesWanted is how many of a model's leases prevent others from running.
+func (p *planner) placesWanted(m *modelView) int {
 	switch {
-	case p.phase == phaseDraining && p.end.forModel != nil:
-		return len(p.leases)
-	case p.phase != phaseReady || o.draining:
+	case m.proc.phase == phaseDraining && m.proc.handover.forModel != "":
+		return len(m.proc.leases)
+	case m.proc.phase != phaseReady || p.shuttingDown:
 		return 0
 	}
-	wanted := len(p.leases) - p.model.spec.MaxConcurrency // free places, negative
-	for _, w := range p.model.queue {
+	wanted := len(m.proc.leases) - m.maxConcurrency // free places, negative
+	for _, w := range m.queue {
 		if w.kind == waitLease {
 			wanted++
 		}
@@ -62,16 +54,13 @@ func (o *owner) placesWanted(p *process) int {
 
 // silentLeases returns up to n leases that have been silent for too long, the
 // longest silent first.
-func (o *owner) silentLeases(p *process, n int) []*Lease {
-	if n == 0 {
-		return nil
-	}
-	var silent []*Lease
-	for l := range p.leases {
-		if !l.silent.IsZero() && o.now.Sub(l.silent) >= o.opts.SilenceLimit {
+func (p *planner) silentLeases(proc *processView, n int) []leaseView {
+	var silent []leaseView
+	for _, l := range proc.leases {
+		if !l.silentSince.IsZero() && p.now.Sub(l.silentSince) >= p.limits.silence {
 			silent = append(silent, l)
 		}
 	}
-	slices.SortFunc(silent, func(a, b *Lease) int { return a.silent.Compare(b.silent) })
+	slices.SortStableFunc(silent, func(a, b leaseView) int { return a.silentSince.Compare(b.silentSince) })
 	return silent[:min(n, len(silent))]
 }

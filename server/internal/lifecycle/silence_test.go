@@ -11,8 +11,8 @@ import (
 
 func live(w *waiter) { w.live = true }
 
-// speaker leases a model for live audio.
-func (s *sim) speaker(name string) *Lease {
+// openStream leases a model for live audio.
+func (s *sim) openStream(name string) *Lease {
 	s.t.Helper()
 	w := s.request(name, live)
 	if !w.resolved {
@@ -21,15 +21,15 @@ func (s *sim) speaker(name string) *Lease {
 	return s.lease(w)
 }
 
-// hushed makes a lease wait for audio, as the router does.
-func (s *sim) hushed(l *Lease) {
-	s.do(func(o *owner) { o.pauseLease(l) })
-	s.do(func(o *owner) { o.hush(l, true) })
+// waitForAudio makes a lease wait for audio, as the router does.
+func (s *sim) waitForAudio(l *Lease) {
+	s.do(func(*owner) { l.pause() })
+	s.do(func(*owner) { l.setWaitingForAudio(true) })
 }
 
-func (s *sim) speaks(l *Lease) {
+func (s *sim) sendAudio(l *Lease) {
 	s.t.Helper()
-	s.do(func(o *owner) { o.hush(l, false) })
+	s.do(func(*owner) { l.setWaitingForAudio(false) })
 	r := &waiter{kind: waitResume, lease: l, arrival: s.clock.Now(), result: make(chan admission, 1)}
 	s.do(func(o *owner) { o.resume(r) })
 	s.lease(r)
@@ -49,18 +49,18 @@ func (s *sim) lost(l *Lease, want bool) {
 	}
 }
 
-// Two streams that say nothing must not shut a model for everybody.
-func TestSilentStreamsGiveTheirPlacesToThoseWhoWait(t *testing.T) {
+// Two silent streams must not block a model for other requests.
+func TestSilentStreamsLoseTheirLeasesToWaitingRequests(t *testing.T) {
 	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("stt", 10*mb, normal, concurrency(2)))
-	first, second := s.speaker("stt"), s.speaker("stt")
-	s.hushed(second)
+	first, second := s.openStream("stt"), s.openStream("stt")
+	s.waitForAudio(second)
 	s.advance(10 * time.Second)
-	s.hushed(first)
-	s.advance(20 * time.Minute) // nobody waits
+	s.waitForAudio(first)
+	s.advance(20 * time.Minute) // no request waits
 	s.lost(first, false)
 	s.lost(second, false)
-	s.speaks(first)
-	s.hushed(first)
+	s.sendAudio(first)
+	s.waitForAudio(first)
 	clip := s.request("stt")
 	s.lost(second, true)
 	s.lost(first, false)
@@ -70,10 +70,10 @@ func TestSilentStreamsGiveTheirPlacesToThoseWhoWait(t *testing.T) {
 	}
 	s.lease(clip)
 	s.release(second, second.Cause())
-	// The other one has its time yet.
+	// The other one may be silent for longer.
 	next := s.request("stt")
-	if wake := s.o.nextWake(); wake > 30*time.Second {
-		t.Errorf("it sleeps for %s", wake)
+	if wake := s.o.planned.nextWake(); wake > 30*time.Second {
+		t.Errorf("the owner would wake after %s", wake)
 	}
 	for range 29 {
 		s.workers[first.proc].work++ // for the clip
@@ -88,29 +88,29 @@ func TestSilentStreamsGiveTheirPlacesToThoseWhoWait(t *testing.T) {
 	}
 }
 
-// Who speaks, reads slowly or has a whole clip does not lose the place.
-func TestOnlySilenceLosesThePlace(t *testing.T) {
+// A stream that sends audio, a slow reader and a whole clip keep their leases.
+func TestOnlySilentStreamsLoseTheirLeases(t *testing.T) {
 	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("stt", 10*mb, normal, concurrency(3)))
-	talks, reads := s.speaker("stt"), s.speaker("stt")
+	sends, reads := s.openStream("stt"), s.openStream("stt")
 	clip := s.lease(s.request("stt"))
-	s.do(func(o *owner) { o.pauseLease(reads) })
-	s.hushed(clip)
+	s.do(func(*owner) { reads.pause() })
+	s.waitForAudio(clip)
 	w := s.request("stt")
 	for range 60 {
-		s.workers[talks.proc].work++
+		s.workers[sends.proc].work++
 		s.advance(time.Second)
 	}
 	s.waits(w)
-	for _, l := range []*Lease{talks, reads, clip} {
+	for _, l := range []*Lease{sends, reads, clip} {
 		s.lost(l, false)
 	}
 }
 
-// A model that is drained for another one does not wait for the silent.
-func TestSilenceHoldsUpNoHandover(t *testing.T) {
+// A model that is drained for another one does not wait for silent streams.
+func TestASilentStreamDoesNotDelayAHandover(t *testing.T) {
 	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("stt", 80*mb, normal), spec("chat", 80*mb, normal))
-	stt := s.speaker("stt")
-	s.hushed(stt)
+	stt := s.openStream("stt")
+	s.waitForAudio(stt)
 	s.advance(29 * time.Second)
 	chat := s.request("chat")
 	s.advance(900 * time.Millisecond)
@@ -122,11 +122,11 @@ func TestSilenceHoldsUpNoHandover(t *testing.T) {
 	s.lease(chat)
 }
 
-// How long someone speaks says nothing about how long a clip waits.
-func TestLiveRequestsAreNoMeasureOfClips(t *testing.T) {
+// The length of a live stream says nothing about the time that a clip waits.
+func TestLiveRequestsDoNotCountInTheServiceTime(t *testing.T) {
 	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("stt", 10*mb, normal, concurrency(1)))
 	for range 4 {
-		l := s.speaker("stt")
+		l := s.openStream("stt")
 		s.workers[l.proc].work++
 		s.advance(25 * time.Second)
 		s.release(l, nil)
@@ -137,16 +137,16 @@ func TestLiveRequestsAreNoMeasureOfClips(t *testing.T) {
 	}
 	waits := s.request("stt", s.within(8*time.Second))
 	s.waits(waits)
-	// A clip counts with its work, not with what its caller took to read.
+	// A clip counts with its time at work, not with its pauses.
 	s.advance(2 * time.Second)
-	s.do(func(o *owner) { o.pauseLease(clip) })
+	s.do(func(*owner) { clip.pause() })
 	s.advance(5 * time.Second)
 	s.release(clip, nil)
 	if mean := s.o.byName["stt"].stats.service; mean != 2*time.Second {
 		t.Errorf("the mean is %s", mean)
 	}
 	s.release(s.lease(waits), nil)
-	// Nobody knows when a live one ends: a clip may wait for it.
-	s.speaker("stt")
+	// The end of a live one is not known: a clip may wait for it.
+	s.openStream("stt")
 	s.waits(s.request("stt", s.within(time.Second)))
 }

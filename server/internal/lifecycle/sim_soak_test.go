@@ -17,9 +17,9 @@ import (
 type soak struct {
 	*sim
 	r *rand.Rand
-	// real is what a model's process really comes to hold.
+	// real is the memory that a model's process grows to.
 	real map[string]int64
-	// waiting and held are in the order of arrival, so that a seed repeats a
+	// waiting and held are in the order of arrival, so that a seed reproduces a
 	// run exactly.
 	waiting []pending
 	held    []*holding
@@ -27,7 +27,7 @@ type soak struct {
 	served  map[string]int
 	reasons map[string]int
 	longest time.Duration
-	// grew is the growth since all was within the budget.
+	// grew is the growth since the budget was last kept.
 	grew int64
 }
 
@@ -52,7 +52,7 @@ func newSoak(t *testing.T, seed uint64) *soak {
 		specs = append(specs, spec(name, size, gatewayv1.Priority(i%4+1), threads(r.IntN(4)), concurrency(1+r.IntN(4)),
 			queueOf(20), idleAfter(time.Duration(5+r.IntN(60))*time.Second)))
 		real[name] = size * 9 / 10
-		if i%3 == 2 { // it lies
+		if i%3 == 2 { // more than declared
 			real[name] = min(140*mb, size*int64(12+r.IntN(20))/10)
 		}
 	}
@@ -66,7 +66,7 @@ func newSoak(t *testing.T, seed uint64) *soak {
 	return s
 }
 
-// step does one random thing.
+// step makes one random event happen.
 func (s *soak) step() {
 	switch n := s.r.IntN(100); {
 	case n < 40:
@@ -77,10 +77,10 @@ func (s *soak) step() {
 		}
 	case n < 46:
 		m := s.o.models[s.r.IntN(len(s.o.models))]
-		s.do(func(o *owner) { o.unload(m, make(chan int64, 1)) })
+		s.do(func(*owner) { m.unload(make(chan int64, 1)) })
 	case n < 47:
 		if p := s.o.models[s.r.IntN(len(s.o.models))].proc; p != nil && p.worker != nil && p.phase != phaseLoading {
-			s.do(func(o *owner) { o.exited(p, errs.New(errs.EngineCrashed, "signal 11")) })
+			s.do(func(*owner) { p.exited(errs.New(errs.EngineCrashed, "signal 11")) })
 			delete(s.workers, p)
 			delete(s.ends, p)
 		}
@@ -108,7 +108,7 @@ func (s *soak) arrive() {
 
 // sampleAll measures every worker: it grows step by step to its real size.
 func (s *soak) sampleAll() {
-	if s.o.used() <= s.o.budget {
+	if s.o.snapshot().used() <= s.o.opts.BudgetBytes {
 		s.grew = 0
 	}
 	for _, m := range s.o.models {
@@ -124,7 +124,7 @@ func (s *soak) sampleAll() {
 	}
 }
 
-// progress lets processes and leases go on as time demands.
+// progress ends loads, processes and leases whose time has come.
 func (s *soak) progress() {
 	now := s.clock.Now()
 	for _, m := range s.o.models {
@@ -135,14 +135,14 @@ func (s *soak) progress() {
 		at, known := s.ends[p]
 		switch {
 		case p.phase == phaseLoading && p.worker == nil:
-			s.do(func(o *owner) { o.launched(p, s.workers[p]) })
+			s.do(func(*owner) { p.launched(s.workers[p]) })
 			s.ends[p] = now.Add(time.Duration(s.r.IntN(3000)) * time.Millisecond)
 		case p.phase == phaseLoading && known && !now.Before(at):
 			delete(s.ends, p)
 			if s.r.IntN(20) == 0 {
-				s.do(func(o *owner) { o.loadFailed(p, errs.New(errs.ModelFileInvalid, "broken")) })
+				s.do(func(*owner) { p.loadFailed(errs.New(errs.ModelFileInvalid, "broken")) })
 			} else {
-				s.do(func(o *owner) { o.loaded(p) })
+				s.do(func(*owner) { p.loaded() })
 			}
 		case p.phase == phaseStopping && (!known || at.After(now.Add(time.Second))):
 			s.ends[p] = now.Add(time.Duration(s.r.IntN(1000)) * time.Millisecond)
@@ -191,7 +191,7 @@ func (s *soak) answered(w *waiter) {
 	s.held = append(s.held, &holding{lease: a.lease, until: s.clock.Now().Add(d), stuck: stuck})
 }
 
-// check holds the state to the invariants.
+// check checks the invariants.
 func (s *soak) check() {
 	s.t.Helper()
 	var charged, staying int64
@@ -211,13 +211,13 @@ func (s *soak) check() {
 			s.t.Fatalf("%s is stopped with leases, because %+v", m.spec.Name, p.end)
 		}
 	}
-	if charged > s.o.budget+s.grew {
-		s.t.Fatalf("%d charged, the budget is %d, the growth since then %d", charged, s.o.budget, s.grew)
+	if charged > s.o.opts.BudgetBytes+s.grew {
+		s.t.Fatalf("%d charged, the budget is %d, the growth since then %d", charged, s.o.opts.BudgetBytes, s.grew)
 	}
-	if staying > s.o.budget {
-		s.t.Fatalf("%d stay charged, the budget is %d", staying, s.o.budget)
+	if staying > s.o.opts.BudgetBytes {
+		s.t.Fatalf("%d stay charged, the budget is %d", staying, s.o.opts.BudgetBytes)
 	}
-	if n := s.o.threadsUsed(); n > s.o.opts.CPUThreads {
+	if n := s.o.snapshot().coresUsed(); n > s.o.opts.CPUThreads {
 		s.t.Fatalf("%d threads at work", n)
 	}
 	for _, h := range s.held {
@@ -245,7 +245,7 @@ func TestSimulatedSoak(t *testing.T) {
 			for range steps {
 				s.step()
 			}
-			// Without new requests all comes to rest.
+			// Without new requests everything ends.
 			for range 2000 {
 				s.advance(100 * time.Millisecond)
 				s.progress()
@@ -256,8 +256,8 @@ func TestSimulatedSoak(t *testing.T) {
 				t.Fatalf("%d still wait, %d are held", len(s.waiting), len(s.held))
 			}
 			for _, m := range s.o.models {
-				if m.proc != nil || len(m.queue) > 0 || len(m.unloaders) > 0 {
-					t.Errorf("%s did not come to rest: %s", m.spec.Name, stateName(m.stateNow()))
+				if m.proc != nil || len(m.queue) > 0 || len(m.unloads) > 0 {
+					t.Errorf("%s did not end: %s", m.spec.Name, stateName(m.stateNow()))
 				}
 				if s.served[m.spec.Name] == 0 {
 					t.Errorf("%s was never served", m.spec.Name)

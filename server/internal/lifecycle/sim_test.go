@@ -32,14 +32,14 @@ const (
 	failed   = gatewayv1.ModelState_MODEL_STATE_FAILED
 )
 
-// sim drives an owner synchronously, without a goroutine, and records what it
-// does to the world.
+// sim drives an owner synchronously, without a goroutine, and records its
+// effects.
 type sim struct {
 	t     testing.TB
 	clock *clockwork.FakeClock
 	o     *owner
 	store *store
-	// sizing are look-ups not answered yet.
+	// sizing are the look-ups in progress.
 	sizing []*model
 	// events is the log of effects.
 	events  []string
@@ -48,6 +48,8 @@ type sim struct {
 	launches map[string]int
 	// limits are the kernel's limits on the last worker of each model.
 	limits map[string]int64
+	// calls counts the calls of do.
+	calls int
 }
 
 // simWorker is a worker without a process.
@@ -123,12 +125,26 @@ func (s *sim) learn(r record) { s.store.put(r) }
 
 // do runs one call, and the look-ups that it starts.
 func (s *sim) do(f func(*owner)) {
+	s.t.Helper()
 	s.o.do(f)
+	s.checkPrediction()
 	for len(s.sizing) > 0 {
 		m := s.sizing[0]
 		s.sizing = s.sizing[1:]
 		found := lookUp(m.spec, s.store)
-		s.o.do(func(o *owner) { o.sized(m, found) })
+		s.o.do(func(*owner) { m.sized(found) })
+	}
+}
+
+// checkPrediction compares the state with what the planner predicted: always in
+// a short test, now and then in a long one.
+func (s *sim) checkPrediction() {
+	s.t.Helper()
+	if s.calls++; s.calls > 500 && s.calls%64 != 0 {
+		return
+	}
+	if predicted, got := describe(s.o.planned), describe(s.o.snapshot()); got != predicted {
+		s.t.Fatalf("the decisions led to\n%s\nthe planner predicted\n%s", got, predicted)
 	}
 }
 
@@ -151,7 +167,7 @@ func (s *sim) within(d time.Duration) func(*waiter) {
 // preload posts a request to load.
 func (s *sim) preload(name string, pin bool) *waiter {
 	w := &waiter{kind: waitLoad, pin: pin, arrival: s.clock.Now(), result: make(chan admission, 1)}
-	s.do(func(o *owner) { o.load(w, name) })
+	s.do(func(o *owner) { o.preload(w, name) })
 	return w
 }
 
@@ -159,22 +175,22 @@ func (s *sim) preload(name string, pin bool) *waiter {
 func (s *sim) loaded(name string) {
 	s.t.Helper()
 	p := s.proc(name)
-	s.do(func(o *owner) { o.launched(p, s.workers[p]) })
-	s.do(func(o *owner) { o.loaded(p) })
+	s.do(func(*owner) { p.launched(s.workers[p]) })
+	s.do(func(*owner) { p.loaded() })
 }
 
 // reaped ends a model's process. err is its ExitError.
 func (s *sim) reaped(name string, err error) {
 	s.t.Helper()
 	p := s.proc(name)
-	s.do(func(o *owner) { o.exited(p, err) })
+	s.do(func(*owner) { p.exited(err) })
 }
 
 // measured reports a sample.
 func (s *sim) measured(name string, bytes int64) {
 	s.t.Helper()
 	p := s.proc(name)
-	s.do(func(o *owner) { o.sampled(p, bytes) })
+	s.do(func(*owner) { p.sampled(bytes) })
 }
 
 func (s *sim) proc(name string) *process {
@@ -201,7 +217,7 @@ func (s *sim) lease(w *waiter) *Lease {
 		}
 		return a.lease
 	default:
-		s.t.Fatalf("the request for %s still waits: %s; events %v", w.model.spec.Name, s.o.waitsFor(w), s.events)
+		s.t.Fatalf("the request for %s waits: %s; events %v", w.model.spec.Name, s.waitsFor(w), s.events)
 		return nil
 	}
 }
@@ -216,9 +232,14 @@ func (s *sim) failure(w *waiter) *errs.Error {
 		}
 		return errs.From(a.err)
 	default:
-		s.t.Fatalf("the request for %s still waits: %s", w.model.spec.Name, s.o.waitsFor(w))
+		s.t.Fatalf("the request for %s waits: %s", w.model.spec.Name, s.waitsFor(w))
 		return nil
 	}
+}
+
+func (s *sim) waitsFor(w *waiter) string {
+	state := s.o.snapshot()
+	return state.waitsFor(state.model(w.model.spec.Name))
 }
 
 func (s *sim) waits(w *waiter) {

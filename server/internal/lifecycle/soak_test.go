@@ -27,8 +27,8 @@ import (
 )
 
 const (
-	// soakSeedVariable repeats the clients' choices, soakOperationsVariable makes
-	// the run longer.
+	// soakSeedVariable sets the seed of the clients' choices,
+	// soakOperationsVariable the length of the run.
 	soakSeedVariable       = "MODELGATEWAY_SOAK_SEED"
 	soakOperationsVariable = "MODELGATEWAY_SOAK_OPERATIONS"
 
@@ -39,8 +39,8 @@ const (
 	soakDeadline = 30 * time.Second
 )
 
-// soakModels are what the soak runs. What a process really holds is what it
-// allocates and some 8 MiB of its own.
+// soakModels are the models of the soak. A process holds what it allocates and
+// about 8 MiB more.
 func soakModels(t *testing.T, engine string) []lifecycle.ModelSpec {
 	t.Helper()
 	model := func(name string, declared, allocates int64, p gatewayv1.Priority, parameters map[string]any) lifecycle.ModelSpec {
@@ -71,10 +71,10 @@ func soakModels(t *testing.T, engine string) []lifecycle.ModelSpec {
 		model("honest-low", 22*mib, 8*mib, low, nil),
 		model("slow", 22*mib, 8*mib, normal, map[string]any{"load_ms": 100}),
 		model("stubborn", 22*mib, 8*mib, normal, map[string]any{"ignore_sigterm": true}),
-		model("liar", 16*mib, 48*mib, normal, nil),
-		model("big-liar", 16*mib, 64*mib, low, nil),
+		model("grower", 16*mib, 48*mib, normal, nil),
+		model("big-grower", 16*mib, 64*mib, low, nil),
 		model("leaker", 22*mib, 8*mib, low, map[string]any{"leak_bytes_per_second": 64 * mib}),
-		// These two can never be resident together.
+		// These two do not fit together.
 		model("alternate-a", 78*mib, 64*mib, normal, nil),
 		model("alternate-b", 78*mib, 64*mib, normal, nil),
 	}
@@ -119,9 +119,9 @@ type realSoak struct {
 	longest map[string]time.Duration
 }
 
-// TestSoakWithRealWorkers runs thousands of operations on real processes that
-// tell the truth about their size, lie, leak, crash and ignore SIGTERM, and
-// holds the manager to its promises.
+// TestSoakWithRealWorkers runs thousands of operations on real processes, some of
+// which exceed their declared size, leak, crash or ignore SIGTERM, and checks the
+// manager's guarantees.
 func TestSoakWithRealWorkers(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a minute")
@@ -151,7 +151,7 @@ func TestSoakWithRealWorkers(t *testing.T) {
 	watching, stop := context.WithCancel(t.Context())
 	var monitor sync.WaitGroup
 	var highest int64
-	// One step: a sample, and the time that a busy machine takes to act on it.
+	// A step is a sample, and the time that a busy machine takes to act on it.
 	monitor.Go(func() { highest = s.witness.monitor(watching, soakBudget, soakPeriod+450*time.Millisecond) })
 
 	began := time.Now()
@@ -162,11 +162,11 @@ func TestSoakWithRealWorkers(t *testing.T) {
 	s.checkCounts()
 	drain, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	if err := errors.Join(s.m.Drain(drain), host.Close()); err != nil {
+	if err := errors.Join(s.m.Shutdown(drain), host.Close()); err != nil {
 		t.Error(err)
 	}
 	if alive := s.witness.survivors(); len(alive) > 0 {
-		t.Errorf("processes %v are left", alive)
+		t.Errorf("processes %v still run", alive)
 	}
 	t.Logf("%d operations in %s: served %v, refused %v, %d cancelled, %d launches, longest waits %v, %d leases lost to growth, highest memory %d of %d MiB",
 		s.operations.Load(), took.Round(time.Second), s.served, s.refused, s.cancelled.Load(), s.witness.launches.Load(),
@@ -184,8 +184,7 @@ func (s *realSoak) clients(seed uint64) {
 			}
 		})
 	}
-	// Two more ask for the two models that cannot be resident together, all the
-	// time.
+	// Two more always request the two models that do not fit together.
 	for _, name := range []string{"alternate-a", "alternate-b"} {
 		r := rand.New(rand.NewPCG(seed, uint64(len(name)+int(name[len(name)-1]))))
 		wg.Go(func() {
@@ -197,7 +196,7 @@ func (s *realSoak) clients(seed uint64) {
 	wg.Wait()
 }
 
-// burst is what a client does before it turns to another model.
+// burst is a series of operations of a client on one model.
 func (s *realSoak) burst(r *rand.Rand) {
 	name := s.models[r.IntN(len(s.models)-2)].Name
 	for range 10 + r.IntN(60) {
@@ -222,8 +221,8 @@ func (s *realSoak) burst(r *rand.Rand) {
 	}
 }
 
-// context gives most callers a long deadline, some a short one, and lets some
-// leave early.
+// context returns a long deadline for most callers, a short one for some, and
+// lets some leave early.
 func (s *realSoak) context(r *rand.Rand) context.Context {
 	ctx, cancel := context.WithTimeout(s.t.Context(), soakDeadline)
 	switch r.IntN(40) {
@@ -278,7 +277,7 @@ func (s *realSoak) request(r *rand.Rand, name string) {
 	s.tolerate(err)
 }
 
-// work asks the worker to echo, and now and then kills it or makes it crash.
+// work makes the worker echo, and at times kills it or makes it crash.
 func (s *realSoak) work(ctx context.Context, r *rand.Rand, lease *lifecycle.Lease) error {
 	method := "echo"
 	switch r.IntN(1500) {
@@ -293,7 +292,7 @@ func (s *realSoak) work(ctx context.Context, r *rand.Rand, lease *lifecycle.Leas
 	if err != nil {
 		return err
 	}
-	// What a send meets, the receive tells better.
+	// If Send fails, Recv returns the better error.
 	if stream.Send(&enginev1.RunRequest{Payload: &enginev1.RunRequest_Invoke{Invoke: &enginev1.InvokeTask{Method: method}}}) == nil {
 		_ = stream.CloseSend()
 	}
@@ -301,8 +300,8 @@ func (s *realSoak) work(ctx context.Context, r *rand.Rand, lease *lifecycle.Leas
 	return err
 }
 
-// tolerate counts a failure, and fails the test on one that no behaviour of
-// these workers and clients can bring about.
+// tolerate counts an error, and fails the test on one that these workers and
+// clients cannot cause.
 func (s *realSoak) tolerate(err error) {
 	if err == nil {
 		return
@@ -320,8 +319,8 @@ func (s *realSoak) tolerate(err error) {
 	s.refused[errs.ReasonName(reason)]++
 }
 
-// checkCounts holds the numbers together: every request ended once, nothing is
-// left over, nobody starved.
+// checkCounts checks that every request ended once, that no lease and no request
+// is left, and that no model starved.
 func (s *realSoak) checkCounts() {
 	s.t.Helper()
 	totals, err := s.m.Totals(s.t.Context())
@@ -348,6 +347,6 @@ func (s *realSoak) checkCounts() {
 		s.t.Errorf("one alternating model starves: %d and %d", a, b)
 	}
 	if totals.ThreadsUsed != 0 {
-		s.t.Errorf("%d threads at work at rest", totals.ThreadsUsed)
+		s.t.Errorf("%d threads at work after the last request", totals.ThreadsUsed)
 	}
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/worker"
 )
 
-// witness is a launcher that watches what the manager does to real workers.
+// witness is a launcher that records what the manager does to real workers.
 type witness struct {
 	t        *testing.T
 	launcher worker.Launcher
@@ -34,14 +34,14 @@ type witness struct {
 	pids []int
 }
 
-// witnessed is a real worker whose Stop is watched.
+// witnessed is a real worker whose Stop is checked.
 type witnessed struct {
 	worker.Worker
 	witness *witness
 	model   string
 	// leases are those that the clients hold.
 	leases atomic.Int64
-	// stopped: the manager had it end.
+	// stopped: the manager stopped it.
 	stopped atomic.Bool
 	// history is the worker's measured memory, by the monitor.
 	history []measurement
@@ -71,9 +71,9 @@ func (v *witness) Launch(ctx context.Context, s worker.Spec) (worker.Worker, err
 	return wd, nil
 }
 
-// Stop implements worker.Worker. A worker that is asked to end in its own time
-// makes room or is idle: it must not be leased. One that is ended at once may
-// be, but only if it broke its bounds itself; see lost.
+// Stop implements worker.Worker. A worker that gets time to exit is evicted: it
+// must not have leases. One that is ended at once may have leases, but only if it
+// exceeded its limits itself; see lost.
 func (w *witnessed) Stop(grace time.Duration) {
 	w.witness.stops.Add(1)
 	if n := w.leases.Load(); grace > 0 && n > 0 {
@@ -83,9 +83,9 @@ func (w *witnessed) Stop(grace time.Duration) {
 	w.Worker.Stop(grace)
 }
 
-// lost checks a lease whose request failed with err although its caller waited.
-// If the manager stopped the worker meanwhile, that was because of what this
-// worker did: it outgrew the budget itself, or it hung.
+// lost checks a lease whose request failed with err while its caller waited. If
+// the manager has stopped the worker, the reason must be this worker: it exceeded
+// the budget, or it hung.
 func (w *witnessed) lost(lease *lifecycle.Lease, err error) {
 	if !w.stopped.Load() {
 		return
@@ -106,9 +106,9 @@ func (w *witnessed) Run(ctx context.Context) (enginev1.Engine_RunClient, error) 
 	return w.Worker.Run(ctx)
 }
 
-// monitor measures all workers on its own and holds the sum to the budget plus
-// one step of growth: what each worker grew since the manager could have
-// measured it and ended somebody.
+// monitor measures all workers independently. Their sum must not exceed the
+// budget plus one step of growth: what each worker grew since the manager could
+// have measured it and ended one.
 func (v *witness) monitor(ctx context.Context, budget int64, step time.Duration) (highest int64) {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
@@ -143,7 +143,7 @@ func (v *witness) measure(step time.Duration) (sum, growth int64, detail string)
 	for _, w := range workers {
 		bytes, err := proportional(w.PID())
 		if err != nil {
-			continue // it ended in between
+			continue // it has ended
 		}
 		now := time.Now()
 		for len(w.history) > 1 && now.Sub(w.history[1].at) > step {
@@ -162,7 +162,7 @@ func (v *witness) measure(step time.Duration) (sum, growth int64, detail string)
 }
 
 // proportional asks the kernel for the proportional set size of a process and
-// its descendants, in bytes. It shares nothing with what the manager measures.
+// its descendants, in bytes. It shares no code with the manager's measurement.
 func proportional(pid int) (int64, error) {
 	proc, err := procfs.NewProc(pid)
 	if err != nil {
@@ -180,14 +180,14 @@ func proportional(pid int) (int64, error) {
 	for _, list := range lists {
 		children, err := os.ReadFile(list)
 		if err != nil {
-			continue // the thread ended in between
+			continue // the thread has ended
 		}
 		for _, field := range strings.Fields(string(children)) {
 			child, err := strconv.Atoi(field)
 			if err != nil {
 				return 0, err
 			}
-			if bytes, err := proportional(child); err == nil { // else it ended in between
+			if bytes, err := proportional(child); err == nil { // otherwise it has ended
 				sum += bytes
 			}
 		}
@@ -195,7 +195,7 @@ func proportional(pid int) (int64, error) {
 	return sum, nil
 }
 
-// survivors are the processes that are still there.
+// survivors are the processes that still exist.
 func (v *witness) survivors() []int {
 	v.mu.Lock()
 	defer v.mu.Unlock()

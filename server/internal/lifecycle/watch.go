@@ -14,16 +14,16 @@ import (
 // watchBuffer is how many events a watcher may lag behind.
 const watchBuffer = 256
 
-// watcher follows events. The owner never waits for it.
+// watcher is a subscription to events. The owner never waits for its reader.
 type watcher struct {
-	// only is the model that it follows; nil for all.
+	// only is the model whose events it gets; nil for all.
 	only    *model
 	events  chan *gatewayv1.WatchModelsResponse
 	dropped int64
 	closed  bool
 }
 
-// change is what happened to a model, beside its state.
+// change describes a change of a model's state.
 type change struct {
 	eviction gatewayv1.EvictionReason
 	err      *errs.Error
@@ -40,7 +40,7 @@ func (o *owner) watch(name string) *watcher {
 	}
 	o.watchers[w] = struct{}{}
 	for _, m := range o.models {
-		w.tell(m, o.event(m, m.state, change{detail: "present state"}))
+		w.send(m, m.event(m.state, change{detail: "current state"}))
 	}
 	return w
 }
@@ -63,8 +63,8 @@ func (w *watcher) close() {
 	}
 }
 
-// tell sends an event, or counts it as dropped.
-func (w *watcher) tell(m *model, e *gatewayv1.WatchModelsResponse) {
+// send sends an event, or counts it as dropped.
+func (w *watcher) send(m *model, e *gatewayv1.WatchModelsResponse) {
 	if w.only != nil && w.only != m {
 		return
 	}
@@ -80,9 +80,9 @@ func (w *watcher) tell(m *model, e *gatewayv1.WatchModelsResponse) {
 	}
 }
 
-func (o *owner) event(m *model, to gatewayv1.ModelState, c change) *gatewayv1.WatchModelsResponse {
+func (m *model) event(to gatewayv1.ModelState, c change) *gatewayv1.WatchModelsResponse {
 	e := &gatewayv1.WatchModelsResponse{
-		Time:           timestamppb.New(o.now),
+		Time:           timestamppb.New(m.now),
 		Name:           m.spec.Name,
 		ToState:        to,
 		EvictionReason: c.eviction,
@@ -95,33 +95,24 @@ func (o *owner) event(m *model, to gatewayv1.ModelState, c change) *gatewayv1.Wa
 	return e
 }
 
-// announce tells watchers, the observer and the log of a model's new state, if
-// it is new.
-func (o *owner) announce(m *model, c change) {
+// announce reports a model's state to watchers, observer and log, if it has
+// changed.
+func (m *model) announce(c change) {
 	from, to := m.state, m.stateNow()
 	if from == to {
 		return
 	}
 	m.state = to
-	e := o.event(m, to, c)
+	e := m.event(to, c)
 	e.FromState = from
-	for w := range o.watchers {
-		w.tell(m, e)
+	for w := range m.watchers {
+		w.send(m, e)
 	}
-	o.opts.Observer.StateChanged(m.spec.Name, from, to)
+	m.opts.Observer.StateChanged(m.spec.Name, from, to)
 	level := slog.LevelInfo
 	if c.err != nil || isCrash(c.eviction) {
 		level = slog.LevelWarn
 	}
-	o.opts.Logger.Log(context.Background(), level, "model state", "model", m.spec.Name,
+	m.opts.Logger.Log(context.Background(), level, "model state", "model", m.spec.Name,
 		"from", stateName(from), "to", stateName(to), "detail", c.detail, "charged_bytes", m.charged())
-}
-
-// evicted notes why a model's process is gone.
-func (o *owner) evicted(m *model, p *process, reason gatewayv1.EvictionReason, detail string) {
-	m.lastEviction = &gatewayv1.Eviction{Reason: reason, Time: timestamppb.New(o.now), Detail: detail}
-	if p.end != nil && p.end.forModel != nil {
-		m.lastEviction.RequestedBy = p.end.forModel.spec.Name
-	}
-	o.opts.Observer.Evicted(m.spec.Name, reason)
 }

@@ -27,7 +27,7 @@ func TestSamplesStayFrequent(t *testing.T) {
 	}
 }
 
-func TestAWorkerThatCannotBeMeasuredIsToldOnce(t *testing.T) {
+func TestAnUnmeasurableWorkerIsLoggedOnce(t *testing.T) {
 	var log bytes.Buffer
 	l := &fakeLauncher{unmeasured: make(chan struct{})}
 	m := newManager(t, l, Options{BudgetBytes: 100 * mb, Logger: slog.New(slog.NewTextHandler(&log, nil))}, spec("a", 10*mb, normal))
@@ -47,7 +47,7 @@ func TestAWorkerThatCannotBeMeasuredIsToldOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	if n := strings.Count(log.String(), "cannot be measured"); n != 1 || !strings.Contains(log.String(), "smaps_rollup") {
-		t.Errorf("told %d times: %s", n, log.String())
+		t.Errorf("logged %d times: %s", n, log.String())
 	}
 }
 

@@ -28,54 +28,54 @@ func TestPlanEviction(t *testing.T) {
 		"fits into free memory": {
 			demand{need: 40, priority: low}, []resident{{name: "a", charged: 60, priority: low}}, outcomeFits, nil,
 		},
-		"can never fit: nobody goes": {
+		"above the budget: nothing is evicted": {
 			demand{need: 101, priority: critical}, []resident{{name: "a", charged: 60, priority: low}}, outcomeNever, nil,
 		},
-		"past idle time goes first, whatever its priority": {
+		"past its idle time: first, whatever its priority": {
 			demand{need: 50, priority: low},
 			[]resident{{name: "a", charged: 50, priority: low}, {name: "b", charged: 50, priority: critical, pastIdle: true}},
 			outcomeFitsAfter, []string{"b"},
 		},
-		"lower priority goes first": {
+		"lower priority: first": {
 			demand{need: 50, priority: high},
 			[]resident{{name: "a", charged: 50, priority: normal, reloadCost: 1}, {name: "b", charged: 50, priority: low, reloadCost: 9}},
 			outcomeFitsAfter, []string{"b"},
 		},
-		"cheaper to bring back goes first": {
+		"cheaper to load again: first": {
 			demand{need: 50, priority: normal},
 			[]resident{{name: "a", charged: 50, priority: low, reloadCost: 9}, {name: "b", charged: 50, priority: low, reloadCost: 1}},
 			outcomeFitsAfter, []string{"b"},
 		},
-		"least recently used breaks the tie": {
+		"otherwise equal: the least recently used first": {
 			demand{need: 50, priority: normal},
 			[]resident{{name: "a", charged: 50, priority: low, lastUsed: ago(time.Second)}, {name: "b", charged: 50, priority: low, lastUsed: ago(time.Minute)}},
 			outcomeFitsAfter, []string{"b"},
 		},
-		"higher priority stays": {
+		"higher priority: kept": {
 			demand{need: 50, priority: normal}, []resident{{name: "a", charged: 80, priority: high}}, outcomeWait, nil,
 		},
-		"the same priority goes": {
+		"same priority: evicted": {
 			demand{need: 50, priority: high}, []resident{{name: "a", charged: 80, priority: high}}, outcomeFitsAfter, []string{"a"},
 		},
-		"busy, pinned and fresh ones stay": {
+		"busy, pinned and unserved: kept": {
 			demand{need: 50, priority: critical},
-			[]resident{{name: "a", charged: 30, busy: true}, {name: "b", charged: 30, pinned: true}, {name: "c", charged: 30, fresh: true}},
+			[]resident{{name: "a", charged: 30, busy: true}, {name: "b", charged: 30, pinned: true}, {name: "c", charged: 30, unserved: true}},
 			outcomeWait, nil,
 		},
-		"what is not enough evicts nobody": {
+		"not enough: nothing is evicted": {
 			demand{need: 80, priority: critical},
 			[]resident{{name: "a", charged: 30, priority: low}, {name: "b", charged: 60, busy: true}}, outcomeWait, nil,
 		},
-		"spares what turns out not to be needed": {
+		"not needed in the end: kept": {
 			demand{need: 60, priority: critical},
 			[]resident{{name: "small", charged: 10, priority: low}, {name: "large", charged: 90, priority: normal}},
 			outcomeFitsAfter, []string{"large"},
 		},
-		"waits for those leaving instead of evicting more": {
+		"models being unloaded free enough: nothing more is evicted": {
 			demand{need: 60, priority: critical},
-			[]resident{{name: "a", charged: 60, leaving: true}, {name: "b", charged: 40}}, outcomeFitsAfter, nil,
+			[]resident{{name: "a", charged: 60, unloading: true}, {name: "b", charged: 40}}, outcomeFitsAfter, nil,
 		},
-		"free memory that is claimed is not free": {
+		"claimed memory is not free": {
 			demand{need: 40, priority: normal, claimed: 40}, []resident{{name: "a", charged: 60, busy: true}}, outcomeWait, nil,
 		},
 	}
@@ -91,15 +91,15 @@ func TestPlanEviction(t *testing.T) {
 
 func TestPlanHandover(t *testing.T) {
 	d := demand{need: 60, priority: normal}
-	settled := resident{name: "a", charged: 60, priority: normal, busy: true, settled: true}
-	with := func(change func(*resident)) []resident { r := settled; change(&r); return []resident{r} }
-	if got := planHandover(d, []resident{settled}, 100); !slices.Equal(names(got.victims), []string{"a"}) {
-		t.Errorf("a settled model at work is not drained: %+v", got)
+	working := resident{name: "a", charged: 60, priority: normal, busy: true, pastMinResidence: true}
+	with := func(change func(*resident)) []resident { r := working; change(&r); return []resident{r} }
+	if got := planHandover(d, []resident{working}, 100); !slices.Equal(names(got.victims), []string{"a"}) {
+		t.Errorf("a model at work is not drained after its minimum residence: %+v", got)
 	}
 	for name, rs := range map[string][]resident{
 		"pinned":          with(func(r *resident) { r.pinned = true }),
-		"fresh":           with(func(r *resident) { r.fresh = true }),
-		"not settled":     with(func(r *resident) { r.settled = false }),
+		"unserved":        with(func(r *resident) { r.unserved = true }),
+		"too new":         with(func(r *resident) { r.pastMinResidence = false }),
 		"higher priority": with(func(r *resident) { r.priority = high }),
 	} {
 		if got := planHandover(d, rs, 100); got.outcome != outcomeWait || len(got.victims) > 0 {
@@ -117,11 +117,11 @@ func TestEarliestRoom(t *testing.T) {
 		at        time.Time
 		ever      bool
 	}{
-		"busy ones of the same priority may end now": {[]resident{{charged: 60, priority: normal, busy: true}}, now, true},
-		"higher ones go when past their idle time":   {[]resident{{charged: 60, priority: high, idleAt: later}}, later, true},
-		"higher ones without an idle time never go":  {[]resident{{charged: 60, priority: high}}, now, false},
-		"pinned ones never go":                       {[]resident{{charged: 60, priority: low, pinned: true, idleAt: later}}, now, false},
-		"those leaving are as good as gone":          {[]resident{{charged: 60, priority: high, leaving: true}}, now, true},
+		"busy, same priority: may end now":             {[]resident{{charged: 60, priority: normal, busy: true}}, now, true},
+		"higher priority: at the end of its idle time": {[]resident{{charged: 60, priority: high, idleAt: later}}, later, true},
+		"higher priority without an idle time: never":  {[]resident{{charged: 60, priority: high}}, now, false},
+		"pinned: never":                  {[]resident{{charged: 60, priority: low, pinned: true, idleAt: later}}, now, false},
+		"being unloaded: counts as free": {[]resident{{charged: 60, priority: high, unloading: true}}, now, true},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -133,7 +133,7 @@ func TestEarliestRoom(t *testing.T) {
 	}
 }
 
-// FuzzPlanEviction holds the policy to its promises for any residents.
+// FuzzPlanEviction checks plans for any residents.
 func FuzzPlanEviction(f *testing.F) {
 	f.Add(int64(100), int64(50), int64(0), uint8(2), []byte{10, 0, 0, 40, 1, 3, 60, 2, 9})
 	f.Add(int64(100), int64(101), int64(0), uint8(4), []byte{90, 64, 0})
@@ -146,7 +146,7 @@ func FuzzPlanEviction(f *testing.F) {
 		checkPlan(t, "eviction", d, residents, budget, planEviction(d, residents, budget), false)
 		checkPlan(t, "handover", d, residents, budget, planHandover(d, residents, budget), true)
 		if !slices.Equal(before, residents) {
-			t.Fatal("the policy changed its input")
+			t.Fatal("the planner changed its input")
 		}
 	})
 }
@@ -159,17 +159,17 @@ func fuzzResidents(data []byte) []resident {
 	for i := 0; i+2 < len(data); i += 3 {
 		flags := data[i+1]
 		out = append(out, resident{
-			name:       string(rune('a' + i/3)),
-			charged:    int64(data[i]),
-			priority:   gatewayv1.Priority(data[i+2]%4 + 1),
-			busy:       flags&1 != 0,
-			pinned:     flags&2 != 0,
-			fresh:      flags&4 != 0,
-			leaving:    flags&8 != 0,
-			pastIdle:   flags&16 != 0,
-			settled:    flags&32 != 0,
-			reloadCost: float64(data[i+2] >> 4),
-			lastUsed:   time.Unix(int64(data[i+2]>>2), 0),
+			name:             string(rune('a' + i/3)),
+			charged:          int64(data[i]),
+			priority:         gatewayv1.Priority(data[i+2]%4 + 1),
+			busy:             flags&1 != 0,
+			pinned:           flags&2 != 0,
+			unserved:         flags&4 != 0,
+			unloading:        flags&8 != 0,
+			pastIdle:         flags&16 != 0,
+			pastMinResidence: flags&32 != 0,
+			reloadCost:       float64(data[i+2] >> 4),
+			lastUsed:         time.Unix(int64(data[i+2]>>2), 0),
 		})
 	}
 	return out
@@ -183,10 +183,10 @@ func checkPlan(t *testing.T, kind string, d demand, residents []resident, budget
 		if !slices.Contains(residents, v) || slices.Contains(p.victims[:i], v) {
 			t.Fatalf("%s: victim %+v is not a resident, or named twice", kind, v)
 		}
-		if v.pinned || v.fresh || v.leaving {
-			t.Fatalf("%s: victim %+v is pinned, fresh or leaving", kind, v)
+		if v.pinned || v.unserved || v.unloading {
+			t.Fatalf("%s: victim %+v is pinned, unserved or unloading", kind, v)
 		}
-		if v.busy && (!handover || !v.settled || v.priority > d.priority) {
+		if v.busy && (!handover || !v.pastMinResidence || v.priority > d.priority) {
 			t.Fatalf("%s: victim %+v is at work", kind, v)
 		}
 		if v.priority > d.priority && !v.pastIdle {
@@ -209,7 +209,7 @@ func checkPlan(t *testing.T, kind string, d demand, residents []resident, budget
 		}
 		for _, v := range p.victims {
 			if d.need <= after-v.charged {
-				t.Fatalf("%s: victim %v goes in vain", kind, v.name)
+				t.Fatalf("%s: victim %v is not needed", kind, v.name)
 			}
 		}
 	case outcomeWait:

@@ -9,11 +9,10 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// The tests of this file are named after what users of other gateways suffer
-// from.
+// Each test of this file is for a bug of a similar program, given by its issue.
 
 // llama.cpp#21678: a model was evicted in the middle of a generation.
-func TestPain1NoEvictionOfALeasedModel(t *testing.T) {
+func TestNoEvictionOfALeasedModel(t *testing.T) {
 	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, low), spec("b", 80*mb, critical))
 	w := s.request("a")
 	s.loaded("a")
@@ -23,7 +22,7 @@ func TestPain1NoEvictionOfALeasedModel(t *testing.T) {
 		s.workers[l.proc].work++
 		s.advance(20 * time.Second)
 		if b.resolved {
-			s.reason(b, errs.MemoryBusy) // after MaxWait, and nothing else
+			s.reason(b, errs.MemoryBusy) // at MaxWait, for no other reason
 			b = s.request("b")
 		}
 	}
@@ -40,7 +39,7 @@ func TestPain1NoEvictionOfALeasedModel(t *testing.T) {
 
 // llama.cpp#28698: a model was evicted before the request it was loaded for
 // reached it.
-func TestPain2NoEvictionBeforeTheFirstLease(t *testing.T) {
+func TestNoEvictionBeforeTheFirstLease(t *testing.T) {
 	s := newSim(t, Options{BudgetBytes: 100 * mb, CPUThreads: 1},
 		spec("busy", 10*mb, critical, threads(1)), spec("a", 80*mb, low, threads(1)), spec("b", 80*mb, critical))
 	w := s.request("busy")
@@ -60,14 +59,14 @@ func TestPain2NoEvictionBeforeTheFirstLease(t *testing.T) {
 	s.lease(b)
 }
 
-// llama.cpp#22284: two models evicted each other for ever and served nobody.
-func TestPain3AlternatingModelsDoNotStarveEachOther(t *testing.T) {
+// llama.cpp#22284: two models evicted each other endlessly and served no request.
+func TestAlternatingModelsDoNotStarveEachOther(t *testing.T) {
 	s := newSim(t, Options{BudgetBytes: 100 * mb, HandoverAfter: time.Second},
 		spec("a", 80*mb, normal), spec("b", 80*mb, normal))
 	served := map[string]int{}
 	waiting := map[string]*waiter{}
 	var held []*Lease
-	// Both models are asked for all the time, by overlapping requests.
+	// Overlapping requests need both models all the time.
 	for range 400 {
 		for _, name := range []string{"a", "b"} {
 			if w := waiting[name]; w == nil || w.resolved {
@@ -105,13 +104,13 @@ func TestPain3AlternatingModelsDoNotStarveEachOther(t *testing.T) {
 	}
 }
 
-// ollama#15474: page cache counted as used. Only what the process holds counts,
-// and what was reserved.
-func TestPain6OnlyProcessMemoryCounts(t *testing.T) {
+// ollama#15474: page cache counted as used. Only the memory of the process and
+// the reservation count.
+func TestOnlyProcessMemoryCounts(t *testing.T) {
 	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 50*mb, normal), spec("b", 50*mb, normal))
 	s.serve("a")
 	s.measured("a", 30*mb)
-	if got := s.o.used(); got != 50*mb {
+	if got := s.o.snapshot().used(); got != 50*mb {
 		t.Fatalf("used %d", got)
 	}
 	s.serve("b")
@@ -120,7 +119,7 @@ func TestPain6OnlyProcessMemoryCounts(t *testing.T) {
 }
 
 // ollama#13227: a host without a GPU evicted although both models fitted.
-func TestPain7NoEvictionWithoutNeed(t *testing.T) {
+func TestNoEvictionWithoutNeed(t *testing.T) {
 	s := newSim(t, Options{BudgetBytes: 200 * mb}, spec("a", 80*mb, low), spec("b", 80*mb, critical), spec("c", 40*mb, high))
 	for _, name := range []string{"a", "b", "c", "a", "b", "c"} {
 		s.serve(name)
@@ -132,9 +131,8 @@ func TestPain7NoEvictionWithoutNeed(t *testing.T) {
 	}
 }
 
-// ollama#7408: the first client left during a cold load and the load was thrown
-// away.
-func TestPain8TheLoadOutlivesItsFirstCaller(t *testing.T) {
+// ollama#7408: the first client left during a load, and the load was cancelled.
+func TestALoadOutlivesItsFirstCaller(t *testing.T) {
 	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal))
 	first, second := s.request("a"), s.request("a")
 	s.leave(first, context.Canceled)
@@ -147,16 +145,16 @@ func TestPain8TheLoadOutlivesItsFirstCaller(t *testing.T) {
 	}
 }
 
-func TestTheLoadIsCancelledWhenNobodyWaits(t *testing.T) {
+func TestALoadIsCancelledWhenAllCallersHaveLeft(t *testing.T) {
 	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal))
 	first, second := s.request("a"), s.request("a")
 	s.leave(first, context.Canceled)
 	s.leave(second, context.Canceled)
 	s.state("a", draining)
-	if got := s.o.used(); got != 80*mb {
+	if got := s.o.snapshot().used(); got != 80*mb {
 		t.Errorf("charged %d before the process is reaped", got)
 	}
-	// Who comes now is not lost.
+	// A request that arrives now is served by the next load.
 	third := s.request("a")
 	s.reaped("a", nil)
 	s.loaded("a")
@@ -164,7 +162,7 @@ func TestTheLoadIsCancelledWhenNobodyWaits(t *testing.T) {
 }
 
 // LocalAI#5221: the watchdog killed a back end that was producing tokens.
-func TestPain11NoWatchdogAgainstProgress(t *testing.T) {
+func TestProgressKeepsAWorkerAlive(t *testing.T) {
 	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal))
 	w := s.request("a")
 	s.loaded("a")
@@ -181,18 +179,18 @@ func TestPain11NoWatchdogAgainstProgress(t *testing.T) {
 }
 
 // llama-swap#946: the idle unload raced a request and locked up.
-func TestPain12IdleUnloadDoesNotRaceARequest(t *testing.T) {
+func TestIdleUnloadDoesNotRaceARequest(t *testing.T) {
 	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal))
 	s.serve("a")
 	s.advance(5*time.Minute - 1)
 	s.state("a", ready)
 	s.clock.Advance(1)
-	w := s.request("a") // at the very moment: before the idle unload, as it came first
+	w := s.request("a") // at the end of the idle time: it is served before the unload
 	l := s.lease(w)
 	s.release(l, nil)
 	s.advance(5 * time.Minute)
 	s.state("a", draining)
-	late := s.request("a") // after it: waits for the reload
+	late := s.request("a") // after the unload: it waits for the reload
 	s.waits(late)
 	s.reaped("a", nil)
 	s.state("a", loading)
@@ -203,44 +201,43 @@ func TestPain12IdleUnloadDoesNotRaceARequest(t *testing.T) {
 	}
 }
 
-// lemonade#1804: a size that was predicted too small ended in the kernel's OOM
-// killer.
-func TestPain14UnderpredictedSize(t *testing.T) {
-	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("liar", 10*mb, normal), spec("idle", 40*mb, normal), spec("work", 30*mb, low))
+// lemonade#1804: an estimate that was too small ended in the kernel's OOM killer.
+func TestAnUnderestimatedModelStaysInTheBudget(t *testing.T) {
+	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("grower", 10*mb, normal), spec("idle", 40*mb, normal), spec("work", 30*mb, low))
 	s.serve("idle")
 	w := s.request("work")
 	s.loaded("work")
 	work := s.lease(w)
-	w = s.request("liar")
-	s.loaded("liar")
-	liar := s.lease(w)
+	w = s.request("grower")
+	s.loaded("grower")
+	grower := s.lease(w)
 
-	s.measured("liar", 50*mb) // idle must go
+	s.measured("grower", 50*mb) // idle is ended
 	s.state("idle", draining)
-	s.state("liar", ready)
-	s.measured("liar", 65*mb) // idle goes already; with it gone, all is within the budget
-	s.state("liar", ready)
-	s.measured("liar", 75*mb) // too much even then
-	s.state("liar", draining)
-	if got := errs.ReasonOf(liar.Cause()); got != errs.MemoryBusy {
-		t.Errorf("its request ends with %v", liar.Cause())
+	s.state("grower", ready)
+	s.measured("grower", 65*mb) // without idle, all is within the budget
+	s.state("grower", ready)
+	s.measured("grower", 75*mb) // too much even without idle
+	s.state("grower", draining)
+	if got := errs.ReasonOf(grower.Cause()); got != errs.MemoryBusy {
+		t.Errorf("its request ends with %v", grower.Cause())
 	}
 	if work.Cause() != nil {
-		t.Errorf("another request was hurt: %v", work.Cause())
+		t.Errorf("another request was ended: %v", work.Cause())
 	}
-	s.release(liar, liar.Cause())
+	s.release(grower, grower.Cause())
 	s.reaped("idle", nil)
-	s.reaped("liar", nil)
-	if e := s.o.byName["liar"].lastEviction; e.GetReason() != gatewayv1.EvictionReason_EVICTION_REASON_OVER_BUDGET {
+	s.reaped("grower", nil)
+	if e := s.o.byName["grower"].lastEviction; e.GetReason() != gatewayv1.EvictionReason_EVICTION_REASON_OVER_BUDGET {
 		t.Errorf("evicted because of %v", e)
 	}
-	// The next load knows better: it waits for room.
-	next := s.request("liar")
+	// The next load reserves more, and waits for the memory.
+	next := s.request("grower")
 	s.waits(next)
-	s.state("liar", unloaded)
+	s.state("grower", unloaded)
 	s.release(work, nil)
 	s.reaped("work", nil)
-	if p := s.proc("liar"); p.reserved != 75*mb {
+	if p := s.proc("grower"); p.reserved != 75*mb {
 		t.Errorf("reserves %d", p.reserved)
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 func pin(m *ModelSpec) { m.Pinned = true }
 
-func TestAPinnedModelComesBack(t *testing.T) {
+func TestALostPinnedModelIsReloaded(t *testing.T) {
 	crash := errs.New(errs.EngineCrashed, "killed by signal 9")
 	for name, lose := range map[string]func(*sim){
 		"crash": func(s *sim) { s.reaped("a", crash) },
@@ -29,8 +29,8 @@ func TestAPinnedModelComesBack(t *testing.T) {
 			s.serve("a")
 			lose(s)
 			s.state("a", unloaded)
-			if got := s.o.nextWake(); got != 2*time.Second {
-				t.Errorf("the owner sleeps for %s", got)
+			if got := s.o.planned.nextWake(); got != 2*time.Second {
+				t.Errorf("the owner would wake after %s", got)
 			}
 			s.advance(2 * time.Second)
 			s.loaded("a")
@@ -43,7 +43,7 @@ func TestAPinnedModelComesBack(t *testing.T) {
 	}
 }
 
-func TestAPinnedModelThatDoesNotLastRestsLonger(t *testing.T) {
+func TestReloadsOfAnUnstablePinnedModelSlowDown(t *testing.T) {
 	crash := errs.New(errs.EngineCrashed, "exit code 3")
 	s := newSim(t, Options{BudgetBytes: 100 * mb, CooldownBase: 2 * time.Second, CooldownMax: 16 * time.Second, CrashLimit: 100},
 		spec("a", 20*mb, normal, pin))
@@ -55,12 +55,12 @@ func TestAPinnedModelThatDoesNotLastRestsLonger(t *testing.T) {
 		s.advance(1)
 		s.loaded("a")
 	}
-	s.advance(time.Minute) // it lasted
+	s.advance(time.Minute) // it stayed loaded for long
 	s.reaped("a", crash)
 	s.advance(2 * time.Second)
-	// A load that fails is tried again, too, after its cool-down.
+	// A load that fails is tried again, too, after its cooldown.
 	p := s.proc("a")
-	s.do(func(o *owner) { o.loadFailed(p, errs.New(errs.ModelFileInvalid, "truncated")) })
+	s.do(func(*owner) { p.loadFailed(errs.New(errs.ModelFileInvalid, "truncated")) })
 	s.reaped("a", nil)
 	s.state("a", failed)
 	s.advance(4 * time.Second)
@@ -68,22 +68,22 @@ func TestAPinnedModelThatDoesNotLastRestsLonger(t *testing.T) {
 	s.state("a", ready)
 }
 
-func TestOnlyAPinnedModelThatWasLostComesBack(t *testing.T) {
+func TestOnlyLostPinnedModelsAreReloaded(t *testing.T) {
 	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 20*mb, normal, pin), spec("b", 20*mb, normal), spec("never", 20*mb, normal, pin))
 	s.serve("a")
 	s.serve("b")
 	s.reaped("b", errs.New(errs.EngineCrashed, "signal 9"))
 	s.reaped("a", errs.New(errs.EngineCrashed, "signal 9"))
 	done := make(chan int64, 1)
-	s.do(func(o *owner) { o.unload(o.byName["a"], done) }) // while it rests
+	s.do(func(o *owner) { o.byName["a"].unload(done) }) // while the reload waits
 	s.advance(time.Hour)
 	for _, name := range []string{"a", "b", "never"} {
 		s.state(name, unloaded)
 	}
-	// Nor does one come back while the server shuts down.
+	// No model is reloaded while the server shuts down.
 	s.serve("never")
 	s.reaped("never", errs.New(errs.EngineCrashed, "signal 9"))
-	s.do(func(o *owner) { o.beginDrain(make(chan struct{})) })
+	s.do(func(o *owner) { o.beginShutdown(make(chan struct{})) })
 	s.advance(time.Hour)
 	s.state("never", unloaded)
 }
