@@ -1,8 +1,8 @@
-"""A HuBERT / wav2vec 2.0 network with a CTC head as an ONNX graph, in the form in which optimum exports them.
+"""A HuBERT / wav2vec 2.0 network with a CTC head as an ONNX graph, in the format of optimum's exports.
 
-`weights` lists the arrays that a Shape needs, `random_weights` makes them, `build` puts them into a graph:
-`input_values` float32 [batch, samples] at 16 kHz, normalised, to `logits` float32 [batch, frames, symbols]. A frame is
-20 ms. The architecture is that of the "large" models: layer norms in the feature extractor and before each block.
+`weights` lists the arrays that a Shape needs, `random_weights` creates them, and `build` makes a graph from them. The
+input is `input_values` float32 [batch, samples] at 16 kHz, normalized; the output is `logits` float32 [batch, frames,
+symbols]. A frame is 20 ms. The architecture is that of the "large" models: layer norms in the feature extractor and before each block.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ OPSET, IR_VERSION = 17, 8
 
 @dataclasses.dataclass(frozen=True)
 class Shape:
-    """Sizes of a network."""
+    """The sizes of a network."""
 
     symbols: int
     convolution: int  # channels of the feature extractor
@@ -30,13 +30,13 @@ class Shape:
     position_groups: int = 16
 
 
-# The order of the published vocabulary; <pad> is the CTC blank, | the boundary of words.
+# The order of the published vocabulary; <pad> is the CTC blank, | the word boundary.
 SYMBOLS = ["<pad>", "<s>", "</s>", "<unk>", "|", *"ETAONIHSRDLUMWCFGYPBVK'XJQZ"]
 HUBERT_LARGE = Shape(symbols=len(SYMBOLS), convolution=512, width=1024, layers=24, heads=16, feed_forward=4096)
 
 
 def weights(shape):
-    """Yields (name, dimensions, inputs of one output) of every array; 0 inputs is a bias, -1 a scale of a norm."""
+    """Yields (name, dimensions, inputs per output) for every array; 0 inputs means a bias, -1 the scale of a norm."""
     channels = 1
     for i, kernel in enumerate(KERNELS):
         yield f"conv{i}.weight", (shape.convolution, channels, kernel), channels * kernel
@@ -81,7 +81,7 @@ def random_weights(shape, seed):
 
 
 class Builder:
-    """Collects the nodes of a graph; each method returns the name of what it computes."""
+    """Collects the nodes of a graph. Each method returns the name of its result."""
 
     def __init__(self):
         self.nodes, self.constants, self.count = [], {}, 0

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Makes a HuBERT-large-shaped CTC model with random weights, to measure speed and memory without a download.
+"""Creates a CTC model with the shape of HuBERT large and random weights, to measure speed and memory.
 
     python3 bench/make_hubert.py --out FOLDER            # model.onnx, fp32, 1.2 GiB
-    python3 bench/make_hubert.py --out FOLDER --int8     # and model_int8.onnx, dynamically quantised
+    python3 bench/make_hubert.py --out FOLDER --int8     # also model_int8.onnx, dynamically quantized
 
-Needs the packages onnx and numpy, and onnxruntime for --int8 (bench/requirements.txt pins them). Operators,
-widths and layers are those of facebook/hubert-large-ls960-ft as optimum exports it, so a second of audio costs the same
-work and memory; what it hears is meaningless. The folder is a model of engine-hubert. The last line printed is its path.
+Needs the packages onnx and numpy, and onnxruntime for --int8 (see bench/requirements.txt). Operators, widths and
+layers are those of facebook/hubert-large-ls960-ft as exported by optimum, so a second of audio needs the same time and
+memory; the results are meaningless. The folder is a model for engine-hubert. The last line of output is its path.
 """
 
 import argparse
@@ -21,8 +21,8 @@ SEED = 20
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=pathlib.Path, required=True, help="folder, outside the repository")
-    parser.add_argument("--int8", action="store_true", help="quantise matrices to 8 bits as well")
+    parser.add_argument("--out", type=pathlib.Path, required=True, help="folder to write, outside the repository")
+    parser.add_argument("--int8", action="store_true", help="also write a model with matrices quantized to 8 bits")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     path = arguments.out / "model.onnx"

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Makes a Qwen3-shaped GGUF with random weights, to measure speed and memory without a download.
+"""Creates a GGUF with the shape of Qwen3 and random weights, to measure speed and memory.
 
     python3 bench/make_model.py --prefix NATIVE_PREFIX            # Qwen3-1.7B shape, Q4_K_M
     python3 bench/make_model.py --shape tiny --type f16 --out t.gguf
 
-Needs the packages gguf and numpy (scripts/requirements.txt pins them).
-Layer count, widths, vocabulary size and tokenizer type are those of the
-published Qwen3 files, so a token costs the same work and memory; the text is
-meaningless. The same arguments give the same file. The last line printed is
+Needs the packages gguf and numpy (see scripts/requirements.txt). The number of
+layers, the widths, and size and type of the vocabulary are those of the
+published Qwen3 files, so a token needs the same time and memory; the text is
+meaningless. The same arguments give the same file. The last line of output is
 the path of the model.
 """
 
@@ -31,10 +31,10 @@ SHAPES = {
     "0.6b": (28, 1024, 3072, 16, 8, 128, 151936),
     "tiny": (2, 256, 512, 4, 2, 64, 2048),
 }
-TYPES = {"q4_k_m": "Q4_K_M", "q8_0": "Q8_0", "f16": None}  # name: llama-quantize's, None is what we write
+TYPES = {"q4_k_m": "Q4_K_M", "q8_0": "Q8_0", "f16": None}  # name: type of llama-quantize; None: not quantized
 CHUNK = 4 << 20  # values generated at a time
-# The output norm is above 1 so that logits have a spread of about 3, as trained models do: with
-# less, the best and the second token would be near ties that rounding decides.
+# The output norm is above 1 so that logits have a spread of about 3, like those of trained models.
+# With less, rounding would decide between the best and the second token.
 OUTPUT_NORM = 3.0
 CHAT_TEMPLATE = (
     "{%- for message in messages %}{{- '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' }}"
@@ -81,7 +81,7 @@ def write_tensor(out, name, dims, value, seed, silent_rows):
 
 
 def write_model(path, name, seed):
-    """Writes the F16 GGUF of SHAPES[name]; holds one chunk of one tensor in memory at a time."""
+    """Writes the F16 GGUF of SHAPES[name], with one chunk of one tensor in memory at a time."""
     shape = SHAPES[name]
     layers, width, feed_forward, heads, heads_kv, head, words = shape
     writer = gguf.GGUFWriter(path, "qwen3")
@@ -109,15 +109,15 @@ def write_model(path, name, seed):
     out = writer.fout[0]
     writer.write_padding(out, out.tell())
     for tensor, dims, value in tensors(shape):
-        # A token with an almost zero row has a logit near 0, far below the best of the others: so no
-        # answer ends early, and greedy and sampled ones alike run to their token limit.
+        # A token with an almost zero row has a logit near 0, far below the best of the others. So no
+        # answer ends early, neither with greedy decoding nor with sampling.
         write_tensor(out, tensor, dims, value, seed, silent if tensor == "token_embd.weight" else ())
         writer.write_padding(out, out.tell())
     writer.close()
 
 
 def quantize_command(args):
-    """The command that runs llama-quantize: found in a native prefix through its own loader, or named."""
+    """Returns the command for llama-quantize: the given one, or that in a native prefix with its loader."""
     if args.quantize_bin:
         return [args.quantize_bin], None
     if not args.prefix:
@@ -128,8 +128,8 @@ def quantize_command(args):
     libraries = prefix / "usr/lib" / triplet
     command = [prefix / loader, "--library-path", f"{libraries}:{libraries}/llama",
                prefix / "usr/bin/llama-quantize"]
-    # ggml looks for its back ends beside the executable, which is the loader here, and in the
-    # working directory.
+    # ggml looks for its back ends next to the executable, which is the loader here, and in the working
+    # directory.
     return [str(part) for part in command], libraries / "ggml/backends0"
 
 
@@ -143,11 +143,11 @@ def main() -> int:
     parser.add_argument("--shape", choices=SHAPES, default="1.7b")
     parser.add_argument("--type", choices=TYPES, default="q4_k_m")
     parser.add_argument("--out", type=pathlib.Path, help="model file (default: the cache directory)")
-    parser.add_argument("--prefix", type=pathlib.Path, help="native prefix that holds llama-quantize")
-    parser.add_argument("--quantize-bin", help="llama-quantize, or a launcher of it")
-    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="threads of llama-quantize")
+    parser.add_argument("--prefix", type=pathlib.Path, help="native prefix that contains llama-quantize")
+    parser.add_argument("--quantize-bin", help="path of llama-quantize")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="threads for llama-quantize")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--force", action="store_true", help="make the file even if it exists")
+    parser.add_argument("--force", action="store_true", help="create the file even if it exists")
     args = parser.parse_args()
 
     out = (args.out or default_output(args.shape, args.type)).resolve()
@@ -167,7 +167,7 @@ def main() -> int:
             plain.replace(finished)
         finished.replace(out)
     except FileNotFoundError as error:
-        print(f"cannot run {error.filename}: give --prefix or --quantize-bin", file=sys.stderr)
+        print(f"cannot run {error.filename}; give --prefix or --quantize-bin", file=sys.stderr)
         return 1
     except subprocess.CalledProcessError as error:
         print(f"llama-quantize failed with status {error.returncode}", file=sys.stderr)

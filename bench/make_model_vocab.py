@@ -1,8 +1,8 @@
 """A made-up byte-level BPE vocabulary of any size, for make_model.py.
 
-Tokens are the 256 bytes, then words of two to four letters, each the
-concatenation of two earlier tokens, so that the merges are as many and as deep
-as in a real file and ordinary English text becomes few tokens.
+Tokens are the 256 bytes, then words of two to four letters. Each is the
+concatenation of two earlier tokens, so that there are as many merges as in a
+real file, and English text becomes few tokens.
 """
 
 import itertools
@@ -10,22 +10,22 @@ import string
 
 import gguf
 
-# As in the published Qwen3 files: id order, and which of them are only USER_DEFINED.
+# The order of ids, and the USER_DEFINED tokens, are those of the published Qwen3 files.
 CONTROL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 USER_DEFINED = ["<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>", "<think>", "</think>"]
-SPECIAL_COUNT = 26  # Qwen3 adds 26 special tokens, then pads; ours are fewer, so more padding
-SPACE = "Ġ"  # the byte-level alphabet's name of the space
+SPECIAL_COUNT = 26  # Qwen3 adds 26 special tokens, then padding; here there are fewer, so more padding
+SPACE = "Ġ"  # the space in the byte-level alphabet
 
 
 def byte_alphabet():
-    """The 256 printable stand-ins that GPT-2's tokenizer uses for bytes, in byte order."""
+    """Returns the 256 printable characters that GPT-2's tokenizer uses for bytes, in byte order."""
     printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     shifted = iter(range(256, 512))
     return [chr(b) if b in printable else chr(next(shifted)) for b in range(256)]
 
 
 def merges():
-    """Yields pairs of tokens, both made earlier, without repeating a concatenation; about 490,000 of them."""
+    """Yields about 490,000 pairs of earlier tokens. No concatenation is repeated."""
     letters = string.ascii_lowercase
     pairs = ["".join(p) for p in itertools.product(letters, repeat=2)]
     yield from ((SPACE, c) for c in letters)
@@ -39,8 +39,8 @@ def merges():
 def add_tokenizer(writer: gguf.GGUFWriter, size: int) -> range:
     """Adds a vocabulary of exactly size tokens to the file.
 
-    Returns the ids that an answer must not hold: special tokens, which would end
-    it or be taken for a think block, and padding, which has no text.
+    Returns the ids that must not occur in an answer: special tokens, which would
+    end it or look like thinking, and padding, which has no text.
     """
     ordinary = size - SPECIAL_COUNT - size // 512
     tokens, pairs = byte_alphabet(), []

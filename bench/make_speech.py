@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Makes the speech models that bench/ measures, of the published shapes with random weights, in the user's cache.
+"""Creates the speech models for bench/ in the user's cache, with published shapes and random weights.
 
     python3 bench/make_speech.py whisper    # whisper base.en, f16: ggml-base.en-random.bin, 141 MiB
-    python3 bench/make_speech.py piper      # a Piper voice of the medium shape: piper-medium-random.onnx, 58 MB
+    python3 bench/make_speech.py piper      # a Piper voice of medium size: piper-medium-random.onnx, 58 MB
     python3 bench/make_speech.py hubert     # HuBERT large CTC: hubert-large-random/, fp32 1.2 GiB and int8
 
-Needs bench/requirements.txt (`scripts/tools.sh bench` installs it). What is there already is kept. The last line
-printed is the path of the model.
+Needs bench/requirements.txt (`scripts/tools.sh bench` installs it). Existing models are kept. The last line of output
+is the path of the model.
 """
 
 import argparse
@@ -20,8 +20,8 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 STARTER = ROOT / "models" / "starter"
 SIZE = "base.en"
-# Whisper's positions at which a window's text ends: about as many tokens as speech has in 11 s. Random weights
-# alone decode to the limit of 220, and a transcription would be all decoder.
+# Position at which the text of a window ends, about the number of tokens in 11 s of speech. Random weights alone
+# continue to the limit of 220, so that the decoder would need nearly all the time.
 WHISPER_TOKENS = 40
 
 
@@ -31,7 +31,7 @@ def cache() -> pathlib.Path:
 
 
 def vocabulary_of(path: pathlib.Path) -> list[bytes]:
-    """Reads the tokens of a whisper ggml file: behind its magic and 11 numbers come the mel filters, then they."""
+    """Reads the tokens of a whisper ggml file. They follow its magic, 11 numbers and the mel filters."""
     with path.open("rb") as file:
         file.seek(4 + 11 * 4)
         mels, bins = struct.unpack("<2i", file.read(8))
@@ -47,8 +47,9 @@ def vocabulary_of(path: pathlib.Path) -> list[bytes]:
 def whisper(out: pathlib.Path) -> None:
     """Writes base.en with the starter model's vocabulary.
 
-    The file's own arrangement (make_whisper.decoder_tables) has coordinate 0 raise times and 1 the end of the text: here
-    no times, so that a window of 30 s is encoded once, and the end at the same position in each window.
+    In make_whisper.decoder_tables coordinate 0 makes time tokens more likely, and coordinate 1 the end of the text.
+    Here there are no time tokens, so that a window of 30 s is encoded once, and the end is at the same position in
+    each window.
     """
     sys.path.insert(0, str(STARTER))
     import make_whisper
@@ -63,7 +64,7 @@ def whisper(out: pathlib.Path) -> None:
 
 
 def piper(out: pathlib.Path) -> None:
-    """Writes the voice and its description."""
+    """Writes the voice and its JSON file."""
     script = ROOT / "engines" / "piper" / "testdata" / "make_medium.py"
     subprocess.run([sys.executable, script, out], check=True)
 
@@ -88,7 +89,7 @@ def main() -> int:
     final = cache() / name
     if not final.exists():
         print(f"writing {final}", file=sys.stderr)
-        # A folder of its own, so that nothing half-made is ever taken for a model.
+        # A temporary folder, so that an incomplete file is never used as a model.
         work = cache() / f".making-{os.getpid()}"
         work.mkdir(parents=True)
         try:

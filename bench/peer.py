@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""What bench/piper and bench/hubert compare with: piper-tts, and ONNX Runtime's own Python package. It measures itself, so
-that neither Python's start nor the way of the answers counts. One JSON line is answered for each of standard input:
+"""Reference for bench/piper and bench/hubert: piper-tts, and ONNX Runtime's Python package.
+
+It measures itself, so that neither the start of Python nor the transport of answers counts. For each JSON line on
+standard input it prints one:
 
     python3 bench/peer.py piper VOICE.onnx THREADS   {"text": ".."}      ->  {"first": s, "total": s, "samples": n, "rate": hertz}
     python3 bench/peer.py ctc THREADS MODEL.onnx ..  {"model": 0, "audio": FILE of float32, normalised}
                                                      ->  {"total": s, "correlation": with model 0 on this audio, or null}
 
-The first line of output tells the versions. Needs scripts/requirements.txt.
+The first line of output has the versions. Needs scripts/requirements.txt.
 """
 
 import importlib.metadata
@@ -25,7 +27,7 @@ import onnxruntime
 
 
 def session(path, threads):
-    """Opens a model with the package's defaults, but for the threads."""
+    """Opens a model with the defaults of the package, except for the threads."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -39,7 +41,7 @@ def piper(path, threads):
         voice = PiperVoice(session=session(path, int(threads)), config=PiperConfig.from_dict(json.load(file)))
 
     def answer(request):
-        fixed = SynthesisConfig(noise_w_scale=0)  # or the length of the sound is a matter of chance
+        fixed = SynthesisConfig(noise_w_scale=0)  # otherwise the length of the audio is random
         start, first, samples = time.perf_counter(), None, 0
         for chunk in voice.synthesize(request["text"], fixed):
             samples += len(chunk.audio_int16_bytes) // 2

@@ -13,6 +13,7 @@ import (
 
 // handler runs a task on a model.
 type handler struct {
+	kind TaskKind
 	// implements reports whether the model has the task's interface.
 	implements func(Model) bool
 	// run calls the interface's method. It is only called for models that implement
@@ -24,6 +25,7 @@ type handler struct {
 // interface I, e.g. GrammarChecker.Grammar.
 func unary[I any, Req, Resp proto.Message](method func(I, context.Context, Req) (Resp, error)) handler {
 	return handler{
+		kind:       Unary,
 		implements: implements[I],
 		run: func(ctx context.Context, m Model, req proto.Message, stream *runStream) error {
 			resp, err := method(m.(I), ctx, req.(Req))
@@ -38,6 +40,7 @@ func unary[I any, Req, Resp proto.Message](method func(I, context.Context, Req) 
 // streamed returns the handler of a task whose answer comes in pieces.
 func streamed[I any, Req, Resp proto.Message](method func(I, context.Context, Req, func(Resp) error) error) handler {
 	return handler{
+		kind:       ServerStream,
 		implements: implements[I],
 		run: func(ctx context.Context, m Model, req proto.Message, stream *runStream) error {
 			return method(m.(I), ctx, req.(Req), func(piece Resp) error { return stream.send(piece) })
@@ -48,6 +51,7 @@ func streamed[I any, Req, Resp proto.Message](method func(I, context.Context, Re
 // audioStreamed returns the handler of a task that also reads a stream of audio.
 func audioStreamed[I any, Req, Resp proto.Message](method func(I, context.Context, Req, AudioSource, func(Resp) error) error) handler {
 	return handler{
+		kind:       AudioStream,
 		implements: implements[I],
 		run: func(ctx context.Context, m Model, req proto.Message, stream *runStream) error {
 			return method(m.(I), ctx, req.(Req), stream, func(piece Resp) error { return stream.send(piece) })

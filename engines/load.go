@@ -9,6 +9,10 @@ import (
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
 )
 
+// ErrNoModel is in the chain of AwaitLoad's error if the engine ended the load without
+// a model and without an error.
+var ErrNoModel = errors.New("the stream ended before the model was ready")
+
 // AwaitLoad loads a model through an engine's client and returns the message that
 // says that it is ready. It calls onProgress, which may be nil, with every message,
 // the last one included. It is for programs that host workers.
@@ -22,7 +26,7 @@ func AwaitLoad(ctx context.Context, client enginev1.EngineClient, req *enginev1.
 	for {
 		resp, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
-			return nil, errs.New(errs.Internal, "the engine of model %q ended its load without a model", req.GetModelName())
+			return nil, errs.New(errs.Internal, "the engine of model %q ended its load without a model", req.GetModelName()).WithCause(ErrNoModel)
 		}
 		if err != nil {
 			return nil, err

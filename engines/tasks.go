@@ -30,8 +30,6 @@ type Task struct {
 	Aliases []string
 	// RPCs are the methods of ModelGatewayService that run the task.
 	RPCs []string
-	// Kind says how the task runs.
-	Kind TaskKind
 	// ByMethod is true for the task of untyped calls, which name a method of the
 	// engine. The configuration does not route it.
 	ByMethod bool
@@ -69,7 +67,6 @@ var taskTable = []Task{
 		ID:      enginev1.Task_TASK_CHAT,
 		Name:    "chat",
 		RPCs:    []string{"Chat", "StreamChat"},
-		Kind:    ServerStream,
 		handler: streamed(Chatter.Chat),
 		Last: func(r *enginev1.RunResponse) bool {
 			return r.GetChat().GetFinishReason() != gatewayv1.FinishReason_FINISH_REASON_UNSPECIFIED
@@ -80,7 +77,6 @@ var taskTable = []Task{
 		ID:      enginev1.Task_TASK_GRAMMAR,
 		Name:    "grammar",
 		RPCs:    []string{"Grammar"},
-		Kind:    Unary,
 		handler: unary(GrammarChecker.Grammar),
 		Usage:   func(r *enginev1.RunResponse) *gatewayv1.Usage { return r.GetGrammar().GetUsage() },
 	},
@@ -89,7 +85,6 @@ var taskTable = []Task{
 		Name:    "respond",
 		Aliases: []string{"response"},
 		RPCs:    []string{"Respond"},
-		Kind:    Unary,
 		handler: unary(Responder.Respond),
 		Usage:   func(r *enginev1.RunResponse) *gatewayv1.Usage { return r.GetRespond().GetUsage() },
 	},
@@ -98,7 +93,6 @@ var taskTable = []Task{
 		Name:    "explain_vietnamese",
 		Aliases: []string{"explain_vi", "vietnamese"},
 		RPCs:    []string{"ExplainVietnamese"},
-		Kind:    Unary,
 		handler: unary(VietnameseExplainer.ExplainVietnamese),
 		Usage:   func(r *enginev1.RunResponse) *gatewayv1.Usage { return r.GetExplainVietnamese().GetUsage() },
 	},
@@ -107,7 +101,6 @@ var taskTable = []Task{
 		Name:    "transcribe",
 		Aliases: []string{"stt"},
 		RPCs:    []string{"Recognize", "Transcribe", "StreamTranscribe", "OpenTranscription"},
-		Kind:    AudioStream,
 		handler: audioStreamed(Transcriber.Transcribe),
 		Last:    func(r *enginev1.RunResponse) bool { return r.GetTranscribe().GetFinal() != nil },
 		NewAudioMeter: reportedAudio(func(r *enginev1.RunResponse) time.Duration {
@@ -119,7 +112,6 @@ var taskTable = []Task{
 		Name:          "synthesize",
 		Aliases:       []string{"tts"},
 		RPCs:          []string{"Synthesize"},
-		Kind:          ServerStream,
 		handler:       streamed(Synthesizer.Synthesize),
 		NewAudioMeter: newSpeechMeter,
 	},
@@ -127,7 +119,6 @@ var taskTable = []Task{
 		ID:      enginev1.Task_TASK_PRONUNCIATION,
 		Name:    "pronunciation",
 		RPCs:    []string{"Pronunciation"},
-		Kind:    Unary,
 		handler: unary(PronunciationScorer.Pronunciation),
 		NewAudioMeter: reportedAudio(func(r *enginev1.RunResponse) time.Duration {
 			return r.GetPronunciation().GetAudioDuration().AsDuration()
@@ -137,7 +128,6 @@ var taskTable = []Task{
 		ID:       enginev1.Task_TASK_INVOKE,
 		Name:     "invoke",
 		RPCs:     []string{"Invoke"},
-		Kind:     Unary,
 		ByMethod: true,
 		handler: unary(func(m Invoker, ctx context.Context, call *enginev1.InvokeTask) (*structpb.Struct, error) {
 			return m.Invoke(ctx, call.GetMethod(), call.GetParams())
@@ -166,6 +156,9 @@ func newSpeechMeter() func(*enginev1.RunResponse) time.Duration {
 		return time.Duration(samples) * time.Second / time.Duration(sampleRate)
 	}
 }
+
+// Kind returns how the task runs.
+func (t Task) Kind() TaskKind { return t.handler.kind }
 
 // Tasks returns the table of tasks.
 func Tasks() []Task { return slices.Clone(taskTable) }

@@ -7,8 +7,8 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// Without its engine a model's file is of no use: the engine is what the error
-// names, whether the file is there or not.
+// If both the engine and the model's file are missing, the error names the engine:
+// the file is of no use without it.
 func TestMissingEngineIsNamedBeforeMissingFile(t *testing.T) {
 	r := start(t, `
 grpc_listen: 127.0.0.1:0

@@ -18,8 +18,8 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// troubles has a model for every way to fail.
-const troubles = `
+// failingModels has a model for each way to fail.
+const failingModels = `
 grpc_listen: 127.0.0.1:0
 http_listen: 127.0.0.1:0
 max_memory_mb: 1000
@@ -44,7 +44,7 @@ tasks:
   transcribe: {primary: whisper}
 `
 
-// chatOf provokes an error by a chat with a model.
+// chatOf returns a function that chats with a model and returns the error.
 func chatOf(model, text string) func(context.Context, *running) error {
 	return func(ctx context.Context, r *running) error {
 		_, err := r.chat.Chat(ctx, &gatewayv1.ChatRequest{Model: model, Messages: say(text)})
@@ -52,7 +52,7 @@ func chatOf(model, text string) func(context.Context, *running) error {
 	}
 }
 
-// request is what provokes the same over REST.
+// request is a REST request that causes an error.
 type request struct{ path, body, timeout string }
 
 func chatBody(model, text string) request {
@@ -66,12 +66,12 @@ const (
 	panics  = `fault: {"fault":"panic"}`
 )
 
-// fails makes a chat end with an error of the engine's own.
+// fails returns a text for which engine-fault fails with a reason.
 func fails(reason string) string { return `fault: {"fault":"error","error_reason":"` + reason + `"}` }
 
-// Every row of the error table that a caller can provoke, over gRPC and REST.
+// Each row of the error table that a caller can cause, over gRPC and REST.
 func TestErrorTable(t *testing.T) {
-	r := start(t, troubles)
+	r := start(t, failingModels)
 	if err := os.WriteFile(r.cfg.Models["corrupt"].ResolvedPath, []byte("corrupt"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -125,8 +125,8 @@ func TestErrorTable(t *testing.T) {
 	}
 	for _, row := range rows {
 		t.Run(errs.ReasonName(row.reason), func(t *testing.T) {
-			// Only the first of two calls meets a failed load itself; the second
-			// would meet its cool-down.
+			// The first of two calls fails with the load. The second would fail with
+			// the cooldown.
 			err := row.grpc(within(t, 20*time.Second), r)
 			coolDown(t, r)
 			checkStatus(t, err, row.code, row.reason, row.retry)
@@ -150,8 +150,8 @@ func TestErrorTable(t *testing.T) {
 	})
 }
 
-// When an engine knows better when to try again, callers are told that.
-func TestRetryAdviceOfTheEngineReachesCallers(t *testing.T) {
+// The retry delay that an engine gives reaches the caller.
+func TestRetryDelayOfTheEngineReachesCallers(t *testing.T) {
 	r := start(t, faultModels)
 	const limited = `fault: {"fault":"error","error_reason":"RATE_LIMITED","error_retry_ms":6500}`
 	_, advice := details(status.Convert(chatOf("qwen", limited)(within(t, 20*time.Second), r)))
@@ -165,7 +165,7 @@ func TestRetryAdviceOfTheEngineReachesCallers(t *testing.T) {
 	}
 }
 
-// audioFirst sends audio where the config must be.
+// audioFirst sends audio before the config.
 func audioFirst(ctx context.Context, r *running) error {
 	stream, err := r.chat.Transcribe(ctx)
 	if err != nil {
@@ -176,54 +176,6 @@ func audioFirst(ctx context.Context, r *running) error {
 	}
 	_, err = stream.CloseAndRecv()
 	return err
-}
-
-// load loads a model and waits for it.
-func load(t *testing.T, r *running, model string, pin bool) {
-	t.Helper()
-	stream, err := r.admin.LoadModel(within(t, 20*time.Second), &gatewayv1.LoadModelRequest{Name: model, Pin: pin})
-	for err == nil {
-		var m *gatewayv1.LoadModelResponse
-		if m, err = stream.Recv(); m.GetModel() != nil {
-			return
-		}
-	}
-	t.Fatal(err)
-}
-
-// occupy fills a model of one place and a queue of one. The result ends that.
-func occupy(t *testing.T, r *running, model string) func() {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 2)
-	for queued := range int32(2) { // the second waits behind the first
-		go func() { done <- chatOf(model, stalls)(ctx, r) }()
-		eventually(t, func() bool {
-			resp, err := r.admin.GetModel(within(t, time.Second), &gatewayv1.GetModelRequest{Name: model})
-			return err == nil && resp.GetModel().GetActiveCount() == 1 && resp.GetModel().GetQueuedCount() == queued
-		})
-	}
-	return func() {
-		cancel()
-		<-done
-		<-done
-	}
-}
-
-// coolDown ends the cool-down of models that failed to load.
-func coolDown(t *testing.T, r *running) {
-	t.Helper()
-	list, err := r.admin.ListModels(within(t, time.Second), &gatewayv1.ListModelsRequest{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, m := range list.GetModels() {
-		if m.GetState() == gatewayv1.ModelState_MODEL_STATE_FAILED {
-			if _, err := r.admin.UnloadModel(within(t, 20*time.Second), &gatewayv1.UnloadModelRequest{Name: m.GetName()}); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
 }
 
 func TestInvalidRequestsNameTheirFields(t *testing.T) {
@@ -249,7 +201,7 @@ func TestInvalidRequestsNameTheirFields(t *testing.T) {
 	}
 }
 
-func TestInternalErrorsKeepTheirDetails(t *testing.T) {
+func TestDetailsOfInternalErrorsAreOnlyLogged(t *testing.T) {
 	r := start(t, faultModels)
 	err := chatOf("qwen", panics)(within(t, 20*time.Second), r)
 	st := status.Convert(err)
@@ -259,11 +211,11 @@ func TestInternalErrorsKeepTheirDetails(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	if !strings.Contains(r.logs.String(), id) {
-		t.Error("the log does not have the error under its id")
+		t.Error("the log lacks the error with its id")
 	}
 }
 
-func TestUnknownPathsAnswerInTheSameShape(t *testing.T) {
+func TestUnknownPathsAnswerWithJSON(t *testing.T) {
 	r := start(t, faultModels)
 	resp, body := r.get(t, "/v1/nothing")
 	if resp.StatusCode != http.StatusNotFound || !json.Valid([]byte(body)) {
@@ -327,16 +279,16 @@ func TestExecuteTaskAndInvoke(t *testing.T) {
 	}
 }
 
-func TestSecondGatewayDoesNotShareTheState(t *testing.T) {
+func TestSecondServerCannotShareStateOrAddress(t *testing.T) {
 	r := start(t, faultModels)
 	cfg := loadConfig(t, faultModels)
 	cfg.StateDir = r.cfg.StateDir
 	if _, err := New(Options{Config: cfg, Log: r.log, Version: "test"}); err == nil || !strings.Contains(err.Error(), "--state-dir") {
-		t.Errorf("a second gateway on the same state: %v", err)
+		t.Errorf("a second server with the same state: %v", err)
 	}
 	cfg.StateDir = filepath.Join(t.TempDir(), "other")
 	cfg.GRPCListen = r.GRPCAddr().String()
 	if _, err := New(Options{Config: cfg, Log: r.log, Version: "test"}); err == nil || !strings.Contains(err.Error(), "in use") {
-		t.Errorf("a second gateway on the same address: %v", err)
+		t.Errorf("a second server on the same address: %v", err)
 	}
 }

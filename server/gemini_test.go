@@ -19,8 +19,8 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// geminiConfig has a local model whose file is missing before the cloud, and says
-// of the engine gemini only what a user might.
+// geminiConfig has a local model whose file is missing and Gemini as its fallback. The
+// engine gemini is configured as a user may do it.
 const geminiConfig = `
 grpc_listen: 127.0.0.1:0
 http_listen: 127.0.0.1:0
@@ -45,14 +45,14 @@ tasks:
   explain_vietnamese: {primary: gemini, fallbacks: [qwen]}
 `
 
-// startGemini runs a gateway whose cloud is a fake.
+// startGemini runs a server with a fake of Gemini.
 func startGemini(t *testing.T, key string) (*running, *geminitest.Server) {
 	t.Helper()
 	cloud := geminitest.New(t)
 	return start(t, strings.NewReplacer("KEY", key, "URL", cloud.URL).Replace(geminiConfig)), cloud
 }
 
-// missing expects that a request was answered by the cloud, for want of a file.
+// missing checks that Gemini answered a request because a file is missing.
 func missing(t *testing.T, what string, served *gatewayv1.ServedBy) {
 	t.Helper()
 	if served.GetModel() != "gemini" || served.GetEngine() != "gemini" || !served.GetFallback() ||
@@ -61,7 +61,7 @@ func missing(t *testing.T, what string, served *gatewayv1.ServedBy) {
 	}
 }
 
-func TestCloudAnswersForAMissingModel(t *testing.T) {
+func TestGeminiAnswersForAMissingModel(t *testing.T) {
 	r, cloud := startGemini(t, geminitest.Key)
 	ctx := within(t, time.Minute)
 	unary, err := r.chat.Chat(ctx, &gatewayv1.ChatRequest{Messages: say("x")})
@@ -112,11 +112,11 @@ func TestCloudAnswersForAMissingModel(t *testing.T) {
 	}
 	missing(t, "grammar", grammar.GetServedBy())
 	if n := len(cloud.Requests()); n != 4 {
-		t.Errorf("the cloud was asked %d times", n)
+		t.Errorf("Gemini got %d requests", n)
 	}
 }
 
-func TestCloudDoesEveryTask(t *testing.T) {
+func TestGeminiDoesEachTask(t *testing.T) {
 	r, _ := startGemini(t, geminitest.Key)
 	ctx := within(t, time.Minute)
 	explain, err := r.chat.ExplainVietnamese(ctx, &gatewayv1.ExplainVietnameseRequest{Text: "look up"})
@@ -125,7 +125,7 @@ func TestCloudDoesEveryTask(t *testing.T) {
 	}
 	tone := geminitest.WAV(16000, geminitest.Tone(16000, 1))
 	heard, err := r.chat.Recognize(ctx, &gatewayv1.RecognizeRequest{Config: &gatewayv1.TranscriptionConfig{}, Audio: tone})
-	if err != nil || heard.GetTranscript().GetText() != geminitest.Heard || len(heard.GetTranscript().GetSegments()) != 1 {
+	if err != nil || heard.GetTranscript().GetText() != geminitest.Transcript || len(heard.GetTranscript().GetSegments()) != 1 {
 		t.Errorf("%v, %v", heard, err)
 	}
 	marks, err := r.chat.Pronunciation(ctx, &gatewayv1.PronunciationRequest{Audio: tone, ReferenceText: "Hello, world!"})
@@ -165,7 +165,7 @@ func TestCloudDoesEveryTask(t *testing.T) {
 	}
 }
 
-func TestCloudIsNotAskedWhereItMustNot(t *testing.T) {
+func TestRoutingCanExcludeGemini(t *testing.T) {
 	r, cloud := startGemini(t, geminitest.Key)
 	for name, routing := range map[string]*gatewayv1.Routing{"local_only": {LocalOnly: true}, "no_fallback": {NoFallback: true}} {
 		_, err := r.chat.Chat(within(t, time.Minute), &gatewayv1.ChatRequest{Messages: say("x"), Routing: routing})
@@ -173,23 +173,23 @@ func TestCloudIsNotAskedWhereItMustNot(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	// The engine's entry in the configuration does not say that it is a cloud.
+	// Gemini is in the cloud although the configuration of its engine does not say so.
 	_, err := r.chat.ExplainVietnamese(within(t, time.Minute), &gatewayv1.ExplainVietnameseRequest{Text: "x", Model: "gemini", Routing: &gatewayv1.Routing{LocalOnly: true}})
-	if errs.ReasonOf(err) != errs.ModelFileMissing { // of qwen, the next in line
-		t.Errorf("local_only, the cloud named: %v", err)
+	if errs.ReasonOf(err) != errs.ModelFileMissing { // of qwen, the next candidate
+		t.Errorf("local_only with Gemini named: %v", err)
 	}
 	if n := len(cloud.Requests()); n != 0 {
-		t.Errorf("the cloud was asked %d times", n)
+		t.Errorf("Gemini got %d requests", n)
 	}
 }
 
-func TestWithoutAKeyTheLocalCauseIsTheError(t *testing.T) {
+func TestWithoutAKeyTheErrorIsThatOfTheLocalModel(t *testing.T) {
 	r, cloud := startGemini(t, "")
 	_, err := r.chat.Chat(within(t, time.Minute), &gatewayv1.ChatRequest{Messages: say("x")})
 	if errs.ReasonOf(err) != errs.ModelFileMissing {
 		t.Errorf("%v", err)
 	}
-	// Where the cloud is the only one, its own absence is the cause.
+	// If Gemini is the only candidate, the error is that it has no key.
 	speech, err := r.chat.Synthesize(within(t, time.Minute), &gatewayv1.SynthesizeRequest{Input: &gatewayv1.SynthesizeRequest_Text{Text: "x"}})
 	if err == nil {
 		_, err = speech.Recv()
@@ -198,11 +198,11 @@ func TestWithoutAKeyTheLocalCauseIsTheError(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	if len(cloud.Requests())+cloud.Refused() != 0 {
-		t.Error("the cloud was asked without a key")
+		t.Error("Gemini got a request without a key")
 	}
 }
 
-func TestCloudFailsOnceAndTyped(t *testing.T) {
+func TestFailuresOfGeminiHaveAReason(t *testing.T) {
 	r, cloud := startGemini(t, geminitest.Key)
 	ask := func() error {
 		_, err := r.chat.Chat(within(t, time.Minute), &gatewayv1.ChatRequest{Messages: say("x"), Model: "gemini", Routing: &gatewayv1.Routing{NoFallback: true}})
@@ -214,7 +214,7 @@ func TestCloudFailsOnceAndTyped(t *testing.T) {
 	}
 	cloud.Answer(geminitest.Text("fine"))
 	if err := ask(); err != nil {
-		t.Errorf("after it: %v", err)
+		t.Errorf("after the quota: %v", err)
 	}
 	broken := geminitest.TextEnding("", "half an ans")
 	broken.Break = true
@@ -231,7 +231,7 @@ func TestCloudFailsOnceAndTyped(t *testing.T) {
 		text += piece.GetDelta()
 	}
 	if errs.ReasonOf(err) != errs.EngineCrashed || text != "half an ans" || len(cloud.Requests()) != before+1 {
-		t.Errorf("a broken stream: %q, %v, asked %d times", text, err, len(cloud.Requests())-before)
+		t.Errorf("a broken stream: %q, %v, %d requests", text, err, len(cloud.Requests())-before)
 	}
 	cloud.Answer(geminitest.BadKey())
 	if err := ask(); errs.ReasonOf(err) != errs.EngineUnavailable || !strings.Contains(err.Error(), "GEMINI_API_KEY") {
@@ -239,7 +239,7 @@ func TestCloudFailsOnceAndTyped(t *testing.T) {
 	}
 }
 
-func TestCloudModelHasALife(t *testing.T) {
+func TestGeminiIsLoadedAndUnloaded(t *testing.T) {
 	r, cloud := startGemini(t, geminitest.Key)
 	ctx := within(t, time.Minute)
 	ask := func() {
@@ -274,7 +274,7 @@ func TestCloudModelHasALife(t *testing.T) {
 		t.Errorf("charged after the unload: %+v, %v", used, err)
 	}
 	ask()
-	// An answer under way ends with the server.
+	// The shutdown of the server ends an answer that is not complete.
 	slow := geminitest.TextEnding("", "still ")
 	slow.Hold = true
 	cloud.Answer(slow)
@@ -285,19 +285,19 @@ func TestCloudModelHasALife(t *testing.T) {
 	if _, err := stream.Recv(); err != nil {
 		t.Fatal(err)
 	}
-	r.stop() // and wait for it in the cleanup
+	r.stop() // the cleanup waits for the end
 	for err == nil {
 		_, err = stream.Recv()
 	}
 	if errors.Is(err, io.EOF) {
-		t.Error("an answer that was ended looks whole")
+		t.Error("the answer ended without an error")
 	}
 }
 
-// The key is in nothing that leaves the gateway but the header to the cloud.
+// The key leaves the server only in the header of requests to Gemini.
 func TestKeyStaysSecret(t *testing.T) {
 	r, cloud := startGemini(t, geminitest.Key)
-	var told []string
+	var texts []string
 	for _, answer := range []geminitest.Answer{
 		geminitest.Text("fine"),
 		geminitest.Error(http.StatusBadRequest, "INVALID_ARGUMENT", "key "+geminitest.Key+" and so on"),
@@ -308,29 +308,29 @@ func TestKeyStaysSecret(t *testing.T) {
 	} {
 		cloud.Answer(answer)
 		_, body := r.post(t, "/v1/respond", `{"text": "x", "model": "gemini"}`)
-		told = append(told, body)
+		texts = append(texts, body)
 	}
 	for _, path := range []string{"/metrics", "/health", "/v1/status", "/v1/models"} {
 		_, body := r.get(t, path)
-		told = append(told, body)
+		texts = append(texts, body)
 	}
 	r.end(t)
-	for _, text := range append(told, r.logs.String()) {
+	for _, text := range append(texts, r.logs.String()) {
 		if strings.Contains(text, geminitest.Key) {
 			t.Errorf("the key is in %s", text)
 		}
 	}
 	if !strings.Contains(r.logs.String(), "Gemini refused a request") {
-		t.Error("the log does not tell of refusals")
+		t.Error("the log lacks the refusals")
 	}
 	for _, req := range cloud.Requests() {
 		if req.Header.Get("x-goog-api-key") != geminitest.Key {
-			t.Error("a request came without the key")
+			t.Error("a request has no key")
 		}
 	}
 }
 
-// Workers have no part of it: not even the variable of an engine with a key.
+// A worker does not get the key, not even as a variable of its environment.
 func TestWorkersDoNotGetTheKey(t *testing.T) {
 	t.Setenv("GEMINI_API_KEY", geminitest.Key)
 	r := start(t, faultModels)

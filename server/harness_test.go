@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -14,8 +15,8 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/servertest"
 )
 
-// serveConfig is an environment variable: if it names a configuration, this
-// test's own program serves it as the command does.
+// serveConfig is an environment variable: if it names a configuration, the test
+// binary serves it as the command does.
 const serveConfig = "MODELGATEWAY_TEST_SERVE"
 
 func serveAsCommand(file string) int {
@@ -50,7 +51,7 @@ const userSays = `{"messages":[{"role":"ROLE_USER","content":"Hello"}]}`
 // lockedBuffer is a log that can be read while it is written.
 type lockedBuffer = servertest.Log
 
-// running is a server that serves, and clients of it.
+// running is a server that runs, with clients for it.
 type running struct {
 	*Server
 	test  *servertest.Running
@@ -116,4 +117,53 @@ var (
 func activeRequests(t *testing.T, r *running) int32 {
 	t.Helper()
 	return r.test.ActiveRequests(t)
+}
+
+// load loads a model and waits until it is ready.
+func load(t *testing.T, r *running, model string, pin bool) {
+	t.Helper()
+	stream, err := r.admin.LoadModel(within(t, 20*time.Second), &gatewayv1.LoadModelRequest{Name: model, Pin: pin})
+	for err == nil {
+		var m *gatewayv1.LoadModelResponse
+		if m, err = stream.Recv(); m.GetModel() != nil {
+			return
+		}
+	}
+	t.Fatal(err)
+}
+
+// occupy fills a model of concurrency 1 and its queue of 1. The returned function ends
+// both requests.
+func occupy(t *testing.T, r *running, model string) func() {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 2)
+	for queued := range int32(2) { // the second waits in the queue
+		go func() { done <- chatOf(model, stalls)(ctx, r) }()
+		eventually(t, func() bool {
+			resp, err := r.admin.GetModel(within(t, time.Second), &gatewayv1.GetModelRequest{Name: model})
+			return err == nil && resp.GetModel().GetActiveCount() == 1 && resp.GetModel().GetQueuedCount() == queued
+		})
+	}
+	return func() {
+		cancel()
+		<-done
+		<-done
+	}
+}
+
+// coolDown ends the cooldown of models that failed to load.
+func coolDown(t *testing.T, r *running) {
+	t.Helper()
+	list, err := r.admin.ListModels(within(t, time.Second), &gatewayv1.ListModelsRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range list.GetModels() {
+		if m.GetState() == gatewayv1.ModelState_MODEL_STATE_FAILED {
+			if _, err := r.admin.UnloadModel(within(t, 20*time.Second), &gatewayv1.UnloadModelRequest{Name: m.GetName()}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 }

@@ -21,7 +21,7 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// slowModels is faultModels with a load that takes a while.
+// slowModels is faultModels with a load that takes 400 ms.
 var slowModels = strings.Replace(faultModels, "memory_mb: 64, threads: 1", "memory_mb: 64, threads: 1, parameters: {load_ms: 400}", 1)
 
 func model(t *testing.T, r *running, name string) *gatewayv1.Model {
@@ -33,7 +33,7 @@ func model(t *testing.T, r *running, name string) *gatewayv1.Model {
 	return resp.GetModel()
 }
 
-func TestManyFirstRequestsAreOneLoad(t *testing.T) {
+func TestManyFirstRequestsLoadOnce(t *testing.T) {
 	r := start(t, slowModels)
 	const callers = 200
 	failures := make(chan error, callers)
@@ -53,7 +53,7 @@ func TestManyFirstRequestsAreOneLoad(t *testing.T) {
 	}
 }
 
-func TestTheFirstCallerLeavesAndTheOthersAreServed(t *testing.T) {
+func TestLoadContinuesWhenTheFirstCallerCancels(t *testing.T) {
 	r := start(t, slowModels)
 	ctx, leave := context.WithCancel(context.Background())
 	first := make(chan error, 1)
@@ -74,7 +74,7 @@ func TestTheFirstCallerLeavesAndTheOthersAreServed(t *testing.T) {
 	}
 }
 
-func TestAllCallersLeaveAndTheLoadIsCancelled(t *testing.T) {
+func TestLoadIsCancelledWhenAllCallersCancel(t *testing.T) {
 	r := start(t, strings.Replace(slowModels, "load_ms: 400", "load_ms: 60000", 1))
 	ctx, leave := context.WithCancel(context.Background())
 	done := make(chan error, 2)
@@ -95,7 +95,7 @@ func TestAllCallersLeaveAndTheLoadIsCancelled(t *testing.T) {
 	})
 }
 
-// longStream begins a stream that would go on for a minute.
+// longStream opens a stream that would take a minute.
 func longStream(t *testing.T, r *running) gatewayv1.ModelGatewayService_StreamChatClient {
 	t.Helper()
 	stream, err := r.chat.StreamChat(within(t, time.Minute), &gatewayv1.StreamChatRequest{
@@ -110,7 +110,7 @@ func longStream(t *testing.T, r *running) gatewayv1.ModelGatewayService_StreamCh
 	return stream
 }
 
-// drainStream reads to the end and returns it.
+// drainStream reads a stream to its end and returns the error.
 func drainStream(stream gatewayv1.ModelGatewayService_StreamChatClient) error {
 	for {
 		if _, err := stream.Recv(); err != nil {
@@ -146,7 +146,7 @@ func TestKilledWorkerEndsItsStreamsAndIsReplaced(t *testing.T) {
 	}
 }
 
-func TestRestStreamThatBreaksEndsWithAnErrorLine(t *testing.T) {
+func TestBrokenRESTStreamEndsWithAnErrorLine(t *testing.T) {
 	r := start(t, faultModels)
 	_, body := r.post(t, "/v1/chat:stream", chatBody("", `fault: {"fault":"crash","fault_after_tokens":2,"token_interval_us":100000}`).body)
 	lines := strings.Split(strings.TrimSpace(body), "\n")
@@ -159,7 +159,7 @@ func TestRestStreamThatBreaksEndsWithAnErrorLine(t *testing.T) {
 	}
 }
 
-func TestCancelReachesTheEngine(t *testing.T) {
+func TestCancellationReachesTheEngine(t *testing.T) {
 	r := start(t, faultModels)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -169,11 +169,11 @@ func TestCancelReachesTheEngine(t *testing.T) {
 	<-done
 	eventually(t, func() bool { return model(t, r, "qwen").GetActiveCount() == 0 })
 	if m := model(t, r, "qwen"); m.GetState() != gatewayv1.ModelState_MODEL_STATE_READY || m.GetLoadCount() != 1 {
-		t.Errorf("the worker did not live on: %v", m)
+		t.Errorf("the worker was replaced: %v", m)
 	}
 }
 
-func TestDrainFinishesWorkAndRefusesMore(t *testing.T) {
+func TestShutdownFinishesRequestsAndRefusesNewOnes(t *testing.T) {
 	r := start(t, faultModels)
 	health := healthpb.NewHealthClient(r.conn)
 	serving := func(service string) healthpb.HealthCheckResponse_ServingStatus {
@@ -203,7 +203,7 @@ func TestDrainFinishesWorkAndRefusesMore(t *testing.T) {
 	eventually(t, r.Draining)
 	for _, s := range services {
 		if serving(s) != healthpb.HealthCheckResponse_NOT_SERVING {
-			t.Errorf("%q serves while draining", s)
+			t.Errorf("%q serves during the shutdown", s)
 		}
 	}
 	eventually(t, func() bool { return model(t, r, "qwen").GetActiveCount() == 1 })
@@ -221,12 +221,12 @@ func TestDrainFinishesWorkAndRefusesMore(t *testing.T) {
 		t.Errorf("healthz %d", resp.StatusCode)
 	}
 	if err := drainStream(stream); !errors.Is(err, io.EOF) {
-		t.Errorf("the stream under way ended with %v", err)
+		t.Errorf("the stream ended with %v", err)
 	}
 	r.end(t)
 }
 
-func TestForcedEndCutsRequestsOff(t *testing.T) {
+func TestCloseEndsRequests(t *testing.T) {
 	r := start(t, faultModels)
 	stream := longStream(t, r)
 	pid := int(model(t, r, "qwen").GetWorkerPid())
@@ -235,106 +235,11 @@ func TestForcedEndCutsRequestsOff(t *testing.T) {
 	}
 	checkStatus(t, drainStream(stream), codes.Unavailable, errs.Draining, true)
 	if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
-		t.Errorf("the worker is still there: %v", err)
+		t.Errorf("the worker still runs: %v", err)
 	}
 }
 
-func TestFallbackAnswersBeforeTheFirstWordOnly(t *testing.T) {
-	r := start(t, `
-grpc_listen: 127.0.0.1:0
-http_listen: 127.0.0.1:0
-max_memory_mb: 1000
-cpu_threads: 64
-log: {level: info, format: json}
-engines:
-  fault: {command: [engine-fault]}
-  cloud: {command: [engine-fault], cloud: true}
-models:
-  missing: {engine: fault, path: MODEL.absent, memory_mb: 10}
-  huge: {engine: fault, path: MODEL, memory_mb: 1001}
-  shaky: {engine: fault, path: MODEL, memory_mb: 10, threads: 1, parameters: {fault: crash, fault_after_tokens: 2}}
-  other: {engine: cloud, path: MODEL, memory_mb: 10, threads: 1, parameters: {text: "from the other "}}
-  gemini: {engine: gemini}
-tasks:
-  chat: {primary: missing, fallbacks: [gemini, huge, other]}
-  grammar: {primary: huge, fallbacks: [other]}
-  respond: {primary: missing, fallbacks: [other]}
-  explain_vietnamese: {primary: gemini, fallbacks: [other]}
-`)
-	ctx := within(t, time.Minute)
-	chat, err := r.chat.Chat(ctx, &gatewayv1.ChatRequest{Messages: say("x")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	served := chat.GetServedBy()
-	if served.GetModel() != "other" || !served.GetFallback() || served.GetFallbackReason() != gatewayv1.FallbackReason_FALLBACK_REASON_MODEL_FILE_MISSING {
-		t.Errorf("chat was served by %v", served)
-	}
-	grammar, err := r.chat.Grammar(ctx, &gatewayv1.GrammarRequest{Text: "x"})
-	if err != nil || grammar.GetServedBy().GetFallbackReason() != gatewayv1.FallbackReason_FALLBACK_REASON_MODEL_EXCEEDS_BUDGET {
-		t.Errorf("grammar: %v, %v", grammar, err)
-	}
-	explain, err := r.chat.ExplainVietnamese(ctx, &gatewayv1.ExplainVietnameseRequest{Text: "x"})
-	if err != nil || explain.GetServedBy().GetFallbackReason() != gatewayv1.FallbackReason_FALLBACK_REASON_ENGINE_UNAVAILABLE {
-		t.Errorf("explain: %v, %v", explain, err)
-	}
-	coolDown(t, r)
-	// The cause is the first local one where nobody may answer.
-	for name, routing := range map[string]*gatewayv1.Routing{"local_only": {LocalOnly: true}, "no_fallback": {NoFallback: true}} {
-		_, err := r.chat.Respond(ctx, &gatewayv1.RespondRequest{Text: "x", Routing: routing})
-		if errs.ReasonOf(err) != errs.ModelFileMissing {
-			t.Errorf("%s: %v", name, err)
-		}
-		coolDown(t, r)
-	}
-	if _, err := r.chat.Chat(ctx, &gatewayv1.ChatRequest{Model: "huge", Messages: say("x")}); errs.ReasonOf(err) != errs.ModelExceedsBudget {
-		t.Errorf("a named model: %v", err)
-	}
-	_, metrics := r.get(t, "/metrics")
-	for _, line := range []string{
-		`modelgateway_fallbacks_total{from="missing",reason="model_file_missing",task="chat",to="other"} 1`,
-		`modelgateway_requests_total{code="OK",model="other",task="chat"} 1`,
-		`modelgateway_tokens_total{kind="completion",model="other"}`,
-		`modelgateway_memory_budget_bytes 1.048576e+09`,
-	} {
-		if !strings.Contains(metrics, line) {
-			t.Errorf("metrics lack %s", line)
-		}
-	}
-}
-
-func TestAnUnaryChatMayFallBackAfterACrashAndAStreamMayNot(t *testing.T) {
-	r := start(t, `
-grpc_listen: 127.0.0.1:0
-http_listen: 127.0.0.1:0
-max_memory_mb: 1000
-cpu_threads: 64
-log: {level: info, format: json}
-engines: {fault: {command: [engine-fault]}}
-models:
-  shaky: {engine: fault, path: MODEL, memory_mb: 10, threads: 1, parameters: {fault: crash, fault_after_tokens: 2, token_interval_us: 100000}}
-  other: {engine: fault, path: MODEL, memory_mb: 10, threads: 1, parameters: {text: "from the other"}}
-tasks: {chat: {primary: shaky, fallbacks: [other]}}
-`)
-	chat, err := r.chat.Chat(within(t, time.Minute), &gatewayv1.ChatRequest{Messages: say("x")})
-	if err != nil || chat.GetMessage().GetContent() != "from the other" || chat.GetServedBy().GetFallbackReason() != gatewayv1.FallbackReason_FALLBACK_REASON_ENGINE_CRASHED {
-		t.Errorf("%v, %v", chat, err)
-	}
-	stream, err := r.chat.StreamChat(within(t, time.Minute), &gatewayv1.StreamChatRequest{Messages: say("x")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var pieces int
-	for _, err = stream.Recv(); err == nil; _, err = stream.Recv() {
-		pieces++
-	}
-	checkStatus(t, err, codes.Unavailable, errs.EngineCrashed, true)
-	if pieces == 0 || pieces > 2 { // a crash may take the last one with it
-		t.Errorf("%d pieces before the end", pieces)
-	}
-}
-
-func TestReflectionTellsTheServices(t *testing.T) {
+func TestReflectionListsTheServices(t *testing.T) {
 	r := start(t, faultModels)
 	stream, err := reflectionpb.NewServerReflectionClient(r.conn).ServerReflectionInfo(within(t, time.Second))
 	if err != nil {
@@ -356,7 +261,7 @@ func TestReflectionTellsTheServices(t *testing.T) {
 		"grpc.channelz.v1.Channelz", "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection",
 	} {
 		if !names[want] {
-			t.Errorf("%s is not told", want)
+			t.Errorf("%s is not listed", want)
 		}
 	}
 	if err := stream.CloseSend(); err != nil {

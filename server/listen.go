@@ -16,29 +16,29 @@ import (
 )
 
 const (
-	// socketMode lets only the gateway's own user connect to its Unix sockets:
-	// callers are not authenticated.
+	// socketMode lets only the server's user connect to its Unix sockets: callers
+	// are not authenticated.
 	socketMode = 0o600
-	// deadSocketWait bounds the question whether somebody serves a socket.
-	deadSocketWait = time.Second
+	// staleSocketTimeout limits the check whether a program serves a socket.
+	staleSocketTimeout = time.Second
 )
 
-// listen takes an address of the configuration; key is for messages. A Unix
-// socket that a killed program left is replaced.
+// listen listens on an address of the configuration; key names it in errors. The
+// Unix socket of a program that was killed is replaced.
 func listen(key, address string) (net.Listener, error) {
 	network, addr := config.SplitListen(address)
 	var lc net.ListenConfig
 	if network == "unix" {
 		lc.Control = restrictSocket
-		if deadSocket(addr) {
+		if staleSocket(addr) {
 			if err := os.Remove(addr); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return nil, fmt.Errorf("%s: a socket that nobody serves is in the way: %w", key, err)
+				return nil, fmt.Errorf("%s: cannot replace the socket of a program that has ended: %w", key, err)
 			}
 		}
 	}
 	lis, err := lc.Listen(context.Background(), network, addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("%s: %s is in use by another program, perhaps another modelgateway", key, address)
+		return nil, fmt.Errorf("%s: %s is in use by another program, perhaps another modelgateway; stop that program or set another address", key, address)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", key, err)
@@ -46,21 +46,21 @@ func listen(key, address string) (net.Listener, error) {
 	return lis, nil
 }
 
-// restrictSocket sets the mode of a socket before its file is made, so that
-// there is no moment at which others may connect.
+// restrictSocket sets the mode of a socket before its file is created, so that
+// other users can never connect.
 func restrictSocket(_, _ string, conn syscall.RawConn) error {
 	var failed error
 	err := conn.Control(func(fd uintptr) { failed = unix.Fchmod(int(fd), socketMode) })
 	return errors.Join(err, failed)
 }
 
-// deadSocket tells whether path is a Unix socket that nobody serves, as a program
-// leaves it that is killed.
-func deadSocket(path string) bool {
+// staleSocket reports whether path is a Unix socket that no program serves. A program
+// that is killed leaves one.
+func staleSocket(path string) bool {
 	if info, err := os.Lstat(path); err != nil || info.Mode().Type() != fs.ModeSocket {
 		return false
 	}
-	conn, err := net.DialTimeout("unix", path, deadSocketWait)
+	conn, err := net.DialTimeout("unix", path, staleSocketTimeout)
 	if err == nil {
 		_ = conn.Close()
 	}

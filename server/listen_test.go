@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// socketDir is short: paths of sockets have at most 107 bytes.
+// socketDir returns a folder with a short path: paths of sockets have at most 107
+// bytes.
 func socketDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "mg")
@@ -21,7 +22,7 @@ func socketDir(t *testing.T) string {
 	return dir
 }
 
-func TestServerStartsAgainAfterItsKill(t *testing.T) {
+func TestServerStartsAgainAfterItWasKilled(t *testing.T) {
 	dir := socketDir(t)
 	yaml := strings.Replace(faultModels, "grpc_listen: 127.0.0.1:0", "grpc_listen: unix:"+filepath.Join(dir, "grpc"), 1)
 	yaml = strings.Replace(yaml, "http_listen: 127.0.0.1:0", "http_listen: unix:"+filepath.Join(dir, "http"), 1)
@@ -46,7 +47,7 @@ func TestServerStartsAgainAfterItsKill(t *testing.T) {
 	}
 }
 
-func TestOnlyDeadSocketsAreReplaced(t *testing.T) {
+func TestOnlyStaleSocketsAreReplaced(t *testing.T) {
 	dir := socketDir(t)
 	live := filepath.Join(dir, "live")
 	lis, err := net.Listen("unix", live)

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"fmt"
-	"io"
 	"regexp"
 	"strconv"
 	"strings"
@@ -12,7 +11,6 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
@@ -20,8 +18,8 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// cloudModels has one local model, LOCAL, and Gemini behind it at the address
-// BASE.
+// cloudModels has one local model, LOCAL, and Gemini at the address BASE as its
+// fallback.
 const cloudModels = `
 grpc_listen: 127.0.0.1:0
 http_listen: 127.0.0.1:0
@@ -43,8 +41,8 @@ tasks:
   explain_vietnamese: {primary: gemini, fallbacks: [qwen]}
 `
 
-// startCloud runs a gateway whose local model is described by local. An empty
-// key is none.
+// startCloud runs a server with a local model and a fake of Gemini. An empty key is
+// no key.
 func startCloud(t *testing.T, fake *geminitest.Server, local, key string) *running {
 	t.Helper()
 	if key == "" {
@@ -53,28 +51,28 @@ func startCloud(t *testing.T, fake *geminitest.Server, local, key string) *runni
 	return start(t, strings.NewReplacer("LOCAL", local, "KEY", key, "BASE", fake.URL).Replace(cloudModels))
 }
 
-// faultModel is a local model with parameters of engine-fault.
+// faultModel returns a local model with parameters of engine-fault.
 func faultModel(parameters string) string {
 	return "engine: fault, path: MODEL, memory_mb: 64, threads: 1, max_concurrency: 16, queue: 1024, parameters: {" + parameters + "}"
 }
 
-// ask is a chat, with a deadline that a healthy fallback keeps on any machine.
+// ask sends a chat. The deadline must be enough for the fallback on any machine.
 func ask(t *testing.T, r *running, routing *gatewayv1.Routing, limit time.Duration) (*gatewayv1.ChatResponse, error) {
 	t.Helper()
 	return r.chat.Chat(within(t, limit), &gatewayv1.ChatRequest{Messages: say("Hello"), Routing: routing})
 }
 
-// Whatever keeps the local model from answering, Gemini does, and tells why;
-// where it may not, or has no key, the local cause is the error.
-func TestGeminiAnswersWhereTheLocalModelCannot(t *testing.T) {
-	type trouble struct {
+// If the local model cannot answer, Gemini does, and the response has the reason. If
+// Gemini may not answer or has no key, the error is that of the local model.
+func TestGeminiAnswersIfTheLocalModelCannot(t *testing.T) {
+	type testCase struct {
 		local string
-		// before brings the trouble about; the result ends it.
+		// before causes the failure; the function that it returns ends it.
 		before func(*testing.T, *running) func()
 		reason errs.Reason
 		limit  time.Duration
 	}
-	cases := map[string]trouble{
+	cases := map[string]testCase{
 		"its file is missing":      {local: "engine: fault, path: MODEL.absent, memory_mb: 64", reason: errs.ModelFileMissing},
 		"its file is broken":       {local: faultModel("load_fault: error"), reason: errs.ModelFileInvalid},
 		"its engine is missing":    {local: "engine: whisper, path: MODEL, memory_mb: 64", reason: errs.EngineUnavailable},
@@ -84,13 +82,13 @@ func TestGeminiAnswersWhereTheLocalModelCannot(t *testing.T) {
 		"it crashes in its answer": {local: faultModel("fault: crash, fault_after_tokens: 3"), reason: errs.EngineCrashed},
 		"it panics":                {local: faultModel("fault: panic"), reason: errs.Internal},
 		"it hangs":                 {local: faultModel("fault: hang") + ", progress_timeout: 1s", reason: errs.EngineCrashed},
-		"it cools down": {local: faultModel("load_fault: crash"), reason: errs.LoadCooldown, before: func(t *testing.T, r *running) func() {
+		"it has a cooldown": {local: faultModel("load_fault: crash"), reason: errs.LoadCooldown, before: func(t *testing.T, r *running) func() {
 			if _, err := ask(t, r, &gatewayv1.Routing{LocalOnly: true}, time.Minute); errs.ReasonOf(err) != errs.EngineCrashed {
 				t.Fatal(err)
 			}
 			return func() {}
 		}},
-		"others hold the memory": {local: faultModel(""), reason: errs.MemoryBusy, before: func(t *testing.T, r *running) func() {
+		"other models use the memory": {local: faultModel(""), reason: errs.MemoryBusy, before: func(t *testing.T, r *running) func() {
 			load(t, r, "hog", true)
 			return func() {}
 		}},
@@ -98,7 +96,7 @@ func TestGeminiAnswersWhereTheLocalModelCannot(t *testing.T) {
 			return occupy(t, r, "qwen")
 		}},
 		"it is too slow for the deadline": {local: faultModel("load_ms: 4000"), reason: errs.DeadlineExceeded, limit: 3 * time.Second, before: func(t *testing.T, r *running) func() {
-			load(t, r, "qwen", false) // teaches how long it takes
+			load(t, r, "qwen", false) // the manager learns how long it takes
 			if _, err := r.admin.UnloadModel(within(t, time.Minute), &gatewayv1.UnloadModelRequest{Name: "qwen"}); err != nil {
 				t.Fatal(err)
 			}
@@ -136,10 +134,10 @@ func TestGeminiAnswersWhereTheLocalModelCannot(t *testing.T) {
 				}
 			}
 			if n := len(fake.Requests()); n != 1 {
-				t.Errorf("Gemini was asked %d times", n)
+				t.Errorf("Gemini got %d requests", n)
 			}
 		})
-		t.Run(name+" and there is no key", func(t *testing.T) {
+		t.Run(name+" without a key", func(t *testing.T) {
 			fake := geminitest.New(t)
 			r := startCloud(t, fake, c.local, "")
 			if c.before != nil {
@@ -149,57 +147,15 @@ func TestGeminiAnswersWhereTheLocalModelCannot(t *testing.T) {
 				t.Error(err)
 			}
 			if n := len(fake.Requests()) + fake.Refused(); n != 0 {
-				t.Errorf("Gemini was asked %d times", n)
+				t.Errorf("Gemini got %d requests", n)
 			}
 		})
 	}
 }
 
-func TestACrashInMidStreamIsNoSecondAnswer(t *testing.T) {
-	fake := geminitest.New(t)
-	r := startCloud(t, fake, faultModel("fault: crash, fault_after_tokens: 2, token_interval_us: 100000"), geminitest.Key)
-	stream, err := r.chat.StreamChat(within(t, time.Minute), &gatewayv1.StreamChatRequest{Messages: say("Hello")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	first, err := stream.Recv()
-	if err != nil || first.GetDelta() != "The " {
-		t.Fatalf("%v, %v", first, err)
-	}
-	checkStatus(t, drainStream(stream), codes.Unavailable, errs.EngineCrashed, true)
-	if n := len(fake.Requests()); n != 0 {
-		t.Errorf("Gemini was asked %d times", n)
-	}
-}
-
-// A stream that crashed before its first token is answered as a whole.
-func TestACrashBeforeTheFirstTokenIsAnsweredByGemini(t *testing.T) {
-	fake := geminitest.New(t)
-	fake.Answer(geminitest.Text("Hello ", "there"))
-	r := startCloud(t, fake, faultModel("fault: crash"), geminitest.Key)
-	stream, err := r.chat.StreamChat(within(t, time.Minute), &gatewayv1.StreamChatRequest{Messages: say("Hello")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var text string
-	var served *gatewayv1.ServedBy
-	for {
-		m, err := stream.Recv()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, served = text+m.GetDelta(), m.GetServedBy()
-	}
-	if text != "Hello there" || served.GetFallbackReason() != gatewayv1.FallbackReason_FALLBACK_REASON_ENGINE_CRASHED {
-		t.Errorf("%q, %v", text, served)
-	}
-}
-
-// The local model hears a live stream to its end and fails; Gemini hears it too.
-func TestGeminiHearsALiveStreamFromItsStart(t *testing.T) {
+// The local model reads live audio to its end and fails. Gemini then reads it from
+// its start.
+func TestGeminiReadsLiveAudioFromItsStart(t *testing.T) {
 	fake := geminitest.New(t)
 	r := startCloud(t, fake, faultModel("fault: error"), geminitest.Key)
 	stream, err := r.chat.Transcribe(within(t, time.Minute))
@@ -224,7 +180,7 @@ func TestGeminiHearsALiveStreamFromItsStart(t *testing.T) {
 		t.Fatalf("%v, %v", resp, err)
 	}
 	if length := resp.GetTranscript().GetAudioDuration().AsDuration(); length != 2*time.Second {
-		t.Errorf("it heard %s of 2s", length)
+		t.Errorf("it read %s of 2s", length)
 	}
 	if resp.GetTranscript().GetText() == "" {
 		t.Error("there is no text")
@@ -243,8 +199,8 @@ func (c *tally) add(what string) {
 	c.count[what]++
 }
 
-// explain asks Gemini first, and a local model behind it unless that is ruled
-// out.
+// explain sends a request to Gemini, with a local model as the fallback unless
+// noFallback is set.
 func (c *tally) explain(ctx context.Context, r *running, noFallback bool) {
 	resp, err := r.chat.ExplainVietnamese(ctx, &gatewayv1.ExplainVietnameseRequest{
 		Text: "used to", Routing: &gatewayv1.Routing{NoFallback: noFallback},
@@ -252,7 +208,7 @@ func (c *tally) explain(ctx context.Context, r *running, noFallback bool) {
 	if err != nil {
 		c.add(fmt.Sprintf("alone=%t %s", noFallback, errs.ReasonName(errs.ReasonOf(err))))
 		if _, advice := details(status.Convert(err)); advice == nil {
-			c.add("no advice")
+			c.add("no RetryInfo")
 		}
 		return
 	}
@@ -261,10 +217,10 @@ func (c *tally) explain(ctx context.Context, r *running, noFallback bool) {
 }
 
 // 1,000 requests while Gemini fails half of them at random: each ends once, the
-// breaker opens and closes, and nothing is left over.
+// breaker opens and closes, and no request is left at the end.
 func TestAThousandRequestsWhileGeminiFailsHalf(t *testing.T) {
 	before := goleak.IgnoreCurrent()
-	t.Cleanup(func() { // after the ends of the gateway and of the fake
+	t.Cleanup(func() { // after the server and the fake have ended
 		if err := goleak.Find(before); err != nil {
 			t.Error(err)
 		}
@@ -291,7 +247,7 @@ func TestAThousandRequestsWhileGeminiFailsHalf(t *testing.T) {
 		total += n
 	}
 	if total != callers*each {
-		t.Errorf("%d ends of %d requests", total, callers*each)
+		t.Errorf("%d of %d requests ended", total, callers*each)
 	}
 	for _, what := range []string{
 		"alone=false gemini UNSPECIFIED", "alone=false qwen ENGINE_CRASHED", "alone=false qwen BREAKER_OPEN",
@@ -329,7 +285,7 @@ func TestAThousandRequestsWhileGeminiFailsHalf(t *testing.T) {
 	}
 }
 
-// sumOf adds up the samples of a metric whose lines begin so.
+// sumOf adds the samples of a metric whose lines begin with prefix.
 func sumOf(metrics, prefix string) int {
 	sum := 0
 	for _, line := range regexp.MustCompile(`(?m)^`+regexp.QuoteMeta(prefix)+`.* (\d+)$`).FindAllStringSubmatch(metrics, -1) {

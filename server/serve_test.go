@@ -22,7 +22,7 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/servertest"
 )
 
-// command is the gateway in a process of its own.
+// command is a server in its own process.
 type command struct {
 	*exec.Cmd
 	out    *bufio.Reader
@@ -32,7 +32,7 @@ type command struct {
 func serveCommand(t *testing.T, yaml string) *command {
 	t.Helper()
 	dir := t.TempDir()
-	file := filepath.Join(dir, "gateway.yaml")
+	file := filepath.Join(dir, "config.yaml")
 	yaml = strings.ReplaceAll(yaml, "MODEL", file) + "state_dir: " + filepath.Join(dir, "state") + "\nengines_dir: " + servertest.EnginesDir() + "\n"
 	if err := os.WriteFile(file, []byte(yaml), 0o600); err != nil {
 		t.Fatal(err)
@@ -59,7 +59,7 @@ func serveCommand(t *testing.T, yaml string) *command {
 
 var readyLine = regexp.MustCompile(`^modelgateway test is ready: gRPC (127\.0\.0\.1:\d+), HTTP http://127\.0\.0\.1:\d+\n$`)
 
-// ready waits for the line that says so, and returns the gRPC address.
+// ready waits until the server is ready and returns its gRPC address.
 func (c *command) ready(t *testing.T) string {
 	t.Helper()
 	line, err := c.out.ReadString('\n')
@@ -70,8 +70,8 @@ func (c *command) ready(t *testing.T) string {
 	return match[1]
 }
 
-// end waits for the process, checks that it printed nothing more, and returns
-// its exit code.
+// end waits for the end of the process, checks that it printed nothing more, and
+// returns its exit code.
 func (c *command) end(t *testing.T) int {
 	t.Helper()
 	if rest, err := io.ReadAll(c.out); err != nil || len(rest) > 0 {
@@ -91,7 +91,7 @@ func (c *command) signal(t *testing.T, s os.Signal) {
 	}
 }
 
-func TestServeEndsWellOnASignal(t *testing.T) {
+func TestServeShutsDownOnASignal(t *testing.T) {
 	for _, s := range []os.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		c := serveCommand(t, faultModels)
 		c.ready(t)
@@ -102,7 +102,7 @@ func TestServeEndsWellOnASignal(t *testing.T) {
 	}
 }
 
-func TestASecondSignalDoesNotWait(t *testing.T) {
+func TestServeEndsAtOnceOnASecondSignal(t *testing.T) {
 	c := serveCommand(t, faultModels)
 	conn, err := grpc.NewClient(c.ready(t), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
@@ -114,7 +114,7 @@ func TestASecondSignalDoesNotWait(t *testing.T) {
 	pid := int(model(t, r, "qwen").GetWorkerPid())
 	start := time.Now()
 	c.signal(t, syscall.SIGTERM)
-	eventually(t, func() bool { return strings.Contains(c.errors.String(), `"draining"`) })
+	eventually(t, func() bool { return strings.Contains(c.errors.String(), `"shutting down"`) })
 	c.signal(t, syscall.SIGTERM)
 	if err := drainStream(stream); err == nil || errors.Is(err, io.EOF) {
 		t.Errorf("the stream ended with %v", err)
@@ -125,7 +125,7 @@ func TestASecondSignalDoesNotWait(t *testing.T) {
 	eventually(t, func() bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) })
 }
 
-func TestServeSaysWhatIsWrong(t *testing.T) {
+func TestServeReportsStartErrors(t *testing.T) {
 	first := serveCommand(t, faultModels)
 	address := first.ready(t)
 	for want, yaml := range map[string]string{
@@ -144,8 +144,8 @@ func TestServeSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-// The libraries' complaints are entries of the log like any other.
-func TestEveryLineOfTheLogIsJSON(t *testing.T) {
+// What libraries log goes to the server's log.
+func TestEveryLogLineIsJSON(t *testing.T) {
 	c := serveCommand(t, strings.Replace(faultModels, "level: info", "level: debug", 1))
 	conn, err := net.Dial("tcp", c.ready(t))
 	if err != nil {
@@ -155,7 +155,7 @@ func TestEveryLineOfTheLogIsJSON(t *testing.T) {
 	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: this-is-no-grpc\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := io.Copy(io.Discard, conn); err != nil { // until the server hangs up
+	if _, err := io.Copy(io.Discard, conn); err != nil { // until the server disconnects
 		t.Log(err)
 	}
 	c.signal(t, syscall.SIGTERM)
@@ -165,10 +165,10 @@ func TestEveryLineOfTheLogIsJSON(t *testing.T) {
 	log := c.errors.String()
 	for line := range strings.Lines(log) {
 		if !json.Valid([]byte(line)) {
-			t.Errorf("no JSON: %s", line)
+			t.Errorf("not JSON: %s", line)
 		}
 	}
 	if !strings.Contains(log, "bogus greeting") {
-		t.Errorf("the log does not tell of the wrong greeting:\n%s", log)
+		t.Errorf("the log lacks the wrong HTTP/2 preface:\n%s", log)
 	}
 }

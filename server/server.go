@@ -1,19 +1,17 @@
-// Package server puts the server together: configuration, workers, lifecycle,
-// router, API and both listeners, and runs it from start to drained end.
+// Package server makes a server of its parts (configuration, workers, lifecycle,
+// router, API and both listeners) and runs it from start to shutdown.
 package server
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math"
 	"net"
 	"os"
 	"path/filepath"
 	"sync/atomic"
-	"time"
 
 	"github.com/gofrs/flock"
 	"google.golang.org/grpc"
@@ -33,20 +31,20 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/worker"
 )
 
-// Options are what a gateway needs beside its configuration.
+// Options are what a server needs.
 type Options struct {
-	// Config is complete and checked: config.Load made it.
+	// Config is the configuration, from config.Load. Required.
 	Config *config.Config
-	// Log takes all entries. Required.
+	// Log is the server's log. Required.
 	Log *slog.Logger
-	// Version of the program.
+	// Version is the version of the program.
 	Version string
-	// Ready is called once with both addresses when the gateway serves; nil is
-	// nobody.
+	// Ready is called once, with both addresses, when the server is ready; it may
+	// be nil.
 	Ready func(grpcAddress, httpAddress net.Addr)
 }
 
-// pipeBuffer is what the in-process connection of the HTTP side holds.
+// pipeBuffer is the buffer of the in-process connection from HTTP to gRPC, in bytes.
 const pipeBuffer = 1 << 20
 
 // Server is a server that is ready to run. Make one with New.
@@ -70,18 +68,18 @@ type Server struct {
 	grpcLis  net.Listener
 	httpLis  net.Listener
 
-	// requests is the context of everything over HTTP.
-	requests context.Context
-	abandon  context.CancelFunc
-	draining atomic.Bool
-	watches  watches
+	// requests is the parent context of all HTTP requests; cancelRequests ends it.
+	requests       context.Context
+	cancelRequests context.CancelFunc
+	draining       atomic.Bool
+	watches        watches
 }
 
-// New takes the addresses and the state directory, and makes every part. Run or
-// Close must follow.
+// New listens on both addresses, locks the state directory and makes all parts. Run
+// or Close must be called after it.
 func New(opts Options) (s *Server, err error) {
 	s = &Server{cfg: opts.Config, log: opts.Log, onReady: opts.Ready, watches: newWatches()}
-	s.requests, s.abandon = context.WithCancel(context.Background())
+	s.requests, s.cancelRequests = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -106,7 +104,7 @@ func New(opts Options) (s *Server, err error) {
 	return s, s.makeServers(opts.Version, metrics)
 }
 
-// listen takes both addresses.
+// listen listens on both addresses.
 func (s *Server) listen() (err error) {
 	if s.grpcLis, err = listen("grpc_listen", s.cfg.GRPCListen); err != nil {
 		return err
@@ -115,7 +113,7 @@ func (s *Server) listen() (err error) {
 	return err
 }
 
-// lockState makes sure that no other gateway writes into the state directory.
+// lockState makes sure that no other server uses the state directory.
 func (s *Server) lockState() error {
 	if err := os.MkdirAll(s.cfg.StateDir, 0o700); err != nil {
 		return fmt.Errorf("state_dir: %w", err)
@@ -126,7 +124,7 @@ func (s *Server) lockState() error {
 		return fmt.Errorf("state_dir: %w", err)
 	}
 	if !locked {
-		return fmt.Errorf("state_dir: another modelgateway uses %s; give this one its own with --state-dir", s.cfg.StateDir)
+		return fmt.Errorf("state_dir: another modelgateway uses %s; set another folder with --state-dir", s.cfg.StateDir)
 	}
 	return nil
 }
@@ -160,22 +158,51 @@ func (s *Server) startModels() (*telemetry.Metrics, error) {
 	return metrics, nil
 }
 
-// makeServers makes the services and both servers.
+// makeServers makes both gRPC servers and the HTTP server.
 func (s *Server) makeServers(version string, metrics *telemetry.Metrics) error {
-	validator, err := api.NewValidator()
+	factory, err := s.makeServices(version, metrics)
 	if err != nil {
 		return err
 	}
-	candidates, methods := routes(s.cfg)
-	acquire := func(ctx context.Context, req lifecycle.Request) (router.Lease, error) {
-		lease, err := s.manager.Acquire(ctx, req)
-		if err != nil {
-			return nil, err
-		}
-		return lease, nil
+	s.tracing, err = telemetry.NewTracing(s.requests, s.cfg.Telemetry.OTLPEndpoint, version)
+	if err != nil {
+		return err
 	}
+	options := append(s.tracing.ServerOptions(), s.watches.option())
+	s.public = factory.Public(options...)
+	// By default gRPC buffers up to 16 MiB of a stream that the service has not read.
+	s.internal = factory.Internal(append(options, grpc.StaticStreamWindowSize(streamWindow), grpc.StaticConnWindowSize(pipeWindow))...)
+	s.pipe = bufconn.Listen(pipeBuffer)
+	s.conn, err = grpc.NewClient("passthrough:///server",
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return s.pipe.DialContext(ctx) }),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32), grpc.MaxCallSendMsgSize(math.MaxInt32)),
+	)
+	if err != nil {
+		return err
+	}
+	s.http, err = httpserver.New(s.requests, httpserver.Options{
+		Conn:    s.conn,
+		GRPC:    s.internal,
+		State:   s,
+		Metrics: metrics.Handler(),
+		Limits:  s.cfg.Limits,
+		CORS:    s.cfg.CORS,
+		Version: version,
+		Log:     s.log,
+	})
+	return err
+}
+
+// makeServices makes the gRPC services and returns the factory for their servers.
+func (s *Server) makeServices(version string, metrics *telemetry.Metrics) (*api.ServerFactory, error) {
+	validator, err := api.NewValidator()
+	if err != nil {
+		return nil, err
+	}
+	candidates, methods := routes(s.cfg)
 	routed := router.New(router.Options{
-		Acquire:           acquire,
+		Acquire:           s.acquire,
 		Models:            routerModels(s.cfg),
 		Tasks:             candidates,
 		Observer:          metrics,
@@ -197,37 +224,18 @@ func (s *Server) makeServers(version string, metrics *telemetry.Metrics) error {
 		HasTask:     routed.HasTask,
 		TaskMethods: methods,
 	})
-	factory := api.NewServerFactory(s.cfg.Limits, s.log, validator, api.Services{
+	return api.NewServerFactory(s.cfg.Limits, s.log, validator, api.Services{
 		Inference: inference, Admin: api.NewAdmin(s.manager, routed), Health: s.health,
-	})
-	s.tracing, err = telemetry.NewTracing(s.requests, s.cfg.Telemetry.OTLPEndpoint, version)
+	}), nil
+}
+
+// acquire implements router.Acquire.
+func (s *Server) acquire(ctx context.Context, req lifecycle.Request) (router.Lease, error) {
+	lease, err := s.manager.Acquire(ctx, req)
 	if err != nil {
-		return err
+		return nil, err // returning lease would make a router.Lease that is not nil
 	}
-	options := append(s.tracing.ServerOptions(), s.watches.option())
-	s.public = factory.Public(options...)
-	// gRPC would let a stream fill up to 16 MiB that nobody has asked for.
-	s.internal = factory.Internal(append(options, grpc.StaticStreamWindowSize(streamWindow), grpc.StaticConnWindowSize(pipeWindow))...)
-	s.pipe = bufconn.Listen(pipeBuffer)
-	s.conn, err = grpc.NewClient("passthrough:///gateway",
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return s.pipe.DialContext(ctx) }),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32), grpc.MaxCallSendMsgSize(math.MaxInt32)),
-	)
-	if err != nil {
-		return err
-	}
-	s.http, err = httpserver.New(s.requests, httpserver.Options{
-		Conn:    s.conn,
-		GRPC:    s.internal,
-		State:   s,
-		Metrics: metrics.Handler(),
-		Limits:  s.cfg.Limits,
-		CORS:    s.cfg.CORS,
-		Version: version,
-		Log:     s.log,
-	})
-	return err
+	return lease, nil
 }
 
 // Status implements pages.State.
@@ -238,68 +246,13 @@ func (s *Server) Status(ctx context.Context, req *gatewayv1.StatusRequest) (*gat
 // Draining implements pages.State.
 func (s *Server) Draining() bool { return s.draining.Load() }
 
-// GRPCAddr is the address of the gRPC listener.
+// GRPCAddr returns the address of the gRPC listener.
 func (s *Server) GRPCAddr() net.Addr { return s.grpcLis.Addr() }
 
-// HTTPAddr is the address of the HTTP listener.
+// HTTPAddr returns the address of the HTTP listener.
 func (s *Server) HTTPAddr() net.Addr { return s.httpLis.Addr() }
 
-// Close ends a gateway at once and gives back all that it holds. Run does it at
-// its end.
-func (s *Server) Close() error {
-	s.abandon()
-	s.watches.end()
-	var errs []error
-	add := func(err error) {
-		if err != nil && !errors.Is(err, net.ErrClosed) {
-			errs = append(errs, err)
-		}
-	}
-	if s.manager != nil {
-		add(s.manager.Close())
-	}
-	if s.service != nil {
-		s.service.Close()
-	}
-	for _, c := range []io.Closer{closerOf(s.http), closerOf(s.conn), s.grpcLis, s.httpLis} {
-		if c != nil {
-			add(c.Close())
-		}
-	}
-	for _, s := range []*grpc.Server{s.public, s.internal} {
-		if s != nil {
-			s.Stop()
-		}
-	}
-	if s.local != nil {
-		add(s.local.Close())
-	}
-	if s.host != nil {
-		add(s.host.Close())
-	}
-	flush, done := context.WithTimeout(context.Background(), graceAfterDrain)
-	defer done()
-	if err := s.tracing.Shutdown(flush); err != nil {
-		s.log.Warn("the last traces were not sent", "error", err)
-	}
-	if s.lock != nil {
-		add(s.lock.Unlock())
-	}
-	return errors.Join(errs...)
-}
-
-// closerOf makes a nil pointer a nil interface.
-func closerOf[T any, P interface {
-	*T
-	io.Closer
-}](p P) io.Closer {
-	if p == nil {
-		return nil
-	}
-	return p
-}
-
-// setServing tells gRPC health checkers.
+// setServing sets the answer to gRPC health checks.
 func (s *Server) setServing(status healthpb.HealthCheckResponse_ServingStatus) {
 	for _, service := range []string{
 		"", gatewayv1.ModelGatewayService_ServiceDesc.ServiceName, gatewayv1.ModelAdminService_ServiceDesc.ServiceName,
@@ -309,11 +262,8 @@ func (s *Server) setServing(status healthpb.HealthCheckResponse_ServingStatus) {
 }
 
 const (
-	// streamWindow is how much of an upload over HTTP may wait for its service, in
-	// bytes, and pipeWindow what all may have under way in the pipe to it.
+	// streamWindow is how many bytes of an upload over HTTP may wait for their
+	// service, and pipeWindow how many of all uploads together.
 	streamWindow = 128 << 10
 	pipeWindow   = 4 << 20
 )
-
-// graceAfterDrain is how long connections may linger when no work is left.
-const graceAfterDrain = 2 * time.Second

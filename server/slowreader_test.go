@@ -14,15 +14,15 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// A caller that stops reading fills every buffer between it and the worker, which
-// then makes no progress. That is no hang: the worker lives, and the answer goes
-// on when the caller reads on.
-func TestSlowReaderDoesNotMakeItsWorkerLookHung(t *testing.T) {
+// A client that stops reading fills all buffers between it and the worker, which
+// then makes no progress. The worker must not be ended for that, and the answer must
+// continue when the client reads again.
+func TestWorkerOfASlowReaderIsNotEnded(t *testing.T) {
 	r := start(t, strings.Replace(faultModels, "memory_mb: 64, threads: 1", "memory_mb: 64, threads: 1, progress_timeout: 3s", 1))
 	stream := unread(t.Context(), t, r, `fault: {"token_count": 400000}`)
 	eventually(t, func() bool { return threadsUsed(t, r) == 0 }) // paused
-	// What would end the worker is time without progress: nothing but time shows
-	// that it does not.
+	// A worker that hangs is ended after progress_timeout. Only waiting longer shows
+	// that this one is not.
 	time.Sleep(4 * time.Second)
 	pieces := 1
 	for {
@@ -47,9 +47,9 @@ func TestSlowReaderDoesNotMakeItsWorkerLookHung(t *testing.T) {
 	}
 }
 
-// Callers that never read keep nobody else from the model for longer than
-// slow_reader_timeout.
-func TestCallersThatNeverReadLoseTheirPlaces(t *testing.T) {
+// Clients that never read lose their leases after slow_reader_timeout, so that others
+// get the model.
+func TestClientsThatNeverReadLoseTheirLeases(t *testing.T) {
 	yaml := strings.Replace(faultModels, "max_concurrency: 16", "max_concurrency: 2", 1)
 	r := start(t, yaml+"limits: {slow_reader_timeout: 1s}\n")
 	ctx, leave := context.WithCancel(t.Context())
@@ -59,9 +59,9 @@ func TestCallersThatNeverReadLoseTheirPlaces(t *testing.T) {
 		unread(ctx, t, r, `fault: {"fault":"flood_response","fault_after_tokens":1}`),
 	}
 	if err := chatOf("qwen", "Hello")(within(t, 20*time.Second), r); err != nil {
-		t.Fatalf("behind two callers that read nothing: %v", err)
+		t.Fatalf("after two clients that read nothing: %v", err)
 	}
-	// Only now may they read: one that reads in time keeps its place, and floods on.
+	// They must not read before that: a client that reads in time keeps its lease.
 	eventually(t, func() bool { return activeRequests(t, r) == 0 })
 	for _, stream := range endless {
 		err := error(nil)
@@ -76,7 +76,7 @@ func TestCallersThatNeverReadLoseTheirPlaces(t *testing.T) {
 	eventually(t, func() bool { return threadsUsed(t, r) == 0 })
 }
 
-// unread begins a stream and reads one message of it.
+// unread opens a stream and reads its first message only.
 func unread(ctx context.Context, t *testing.T, r *running, text string) gatewayv1.ModelGatewayService_StreamChatClient {
 	t.Helper()
 	stream, err := r.chat.StreamChat(ctx, &gatewayv1.StreamChatRequest{Messages: say(text)})

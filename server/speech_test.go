@@ -14,7 +14,7 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-func TestSpeechTakesTheSamePath(t *testing.T) {
+func TestSpeechTasks(t *testing.T) {
 	r := start(t, speechModels)
 	ctx := within(t, time.Minute)
 	clip := make([]byte, 5<<20)
@@ -98,7 +98,7 @@ func TestSpeechTakesTheSamePath(t *testing.T) {
 	}
 }
 
-func TestASecondConfigIsRefused(t *testing.T) {
+func TestSecondConfigIsRefused(t *testing.T) {
 	r := start(t, speechModels)
 	stream, err := r.chat.Transcribe(within(t, 20*time.Second))
 	if err != nil {
@@ -114,7 +114,7 @@ func TestASecondConfigIsRefused(t *testing.T) {
 	checkStatus(t, err, codes.InvalidArgument, errs.InvalidRequest, false)
 }
 
-// push sends a piece and returns the next sequence that is expected.
+// push sends a piece and returns the next sequence number that the session expects.
 func push(t *testing.T, r *running, session string, sequence int64, size int, last bool) (int64, error) {
 	t.Helper()
 	resp, err := r.chat.PushAudio(within(t, 10*time.Second), &gatewayv1.PushAudioRequest{
@@ -167,7 +167,7 @@ func TestPushedAudioMayComeInAnyOrderAndTwice(t *testing.T) {
 	}
 }
 
-func TestABrokenSessionIsTakenUpAgain(t *testing.T) {
+func TestBrokenSessionIsReopened(t *testing.T) {
 	r := start(t, speechModels)
 	first := open(t, r, &gatewayv1.OpenTranscriptionRequest{Config: &gatewayv1.TranscriptionConfig{InterimResults: true}})
 	session := next(t, first).GetSessionId()
@@ -178,8 +178,8 @@ func TestABrokenSessionIsTakenUpAgain(t *testing.T) {
 	if seen.GetEvent().GetInterim() == nil {
 		t.Fatalf("%v", seen)
 	}
-	// The second stream displaces the first, as after a break that the server
-	// has not noticed.
+	// The second stream replaces the first, as after a broken connection that the
+	// server has not noticed.
 	second := open(t, r, &gatewayv1.OpenTranscriptionRequest{SessionId: session, LastEventSequence: seen.GetEventSequence()})
 	if m := next(t, second); m.GetSessionId() != session || m.GetNextAudioSequence() != 1 {
 		t.Errorf("greeting %v", m)
@@ -207,7 +207,7 @@ func TestABrokenSessionIsTakenUpAgain(t *testing.T) {
 	}
 }
 
-func TestSessionsRefuseWhatCannotBe(t *testing.T) {
+func TestSessionsRefuseInvalidPushes(t *testing.T) {
 	r := start(t, speechModels)
 	stream := open(t, r, &gatewayv1.OpenTranscriptionRequest{Config: &gatewayv1.TranscriptionConfig{}})
 	session := next(t, stream).GetSessionId()
@@ -219,7 +219,7 @@ func TestSessionsRefuseWhatCannotBe(t *testing.T) {
 	}
 	lost := open(t, r, &gatewayv1.OpenTranscriptionRequest{SessionId: "nobody"})
 	if _, err := lost.Recv(); errs.ReasonOf(err) != errs.InvalidRequest {
-		t.Errorf("taking up an unknown session: %v", err)
+		t.Errorf("reopening an unknown session: %v", err)
 	}
 }
 
@@ -232,7 +232,7 @@ func TestOpenTranscriptionWithoutItsEngine(t *testing.T) {
 	}
 	_, err := stream.Recv()
 	checkStatus(t, err, codes.FailedPrecondition, errs.EngineUnavailable, false)
-	// What no sound is needed for is told at once.
+	// Errors that do not depend on the audio come at once.
 	unknown := `{"config":{"model":"nobody"}}`
 	resp, body := r.post(t, "/v1/transcriptions:open", unknown)
 	checkHTTP(t, resp, body, 404, codes.NotFound, errs.ModelNotFound, false)

@@ -12,7 +12,7 @@ import (
 	"google.golang.org/grpc"
 )
 
-// traces is a collector that keeps what it is sent.
+// traces is a collector that keeps the spans that it gets.
 type traces struct {
 	collector.UnimplementedTraceServiceServer
 
@@ -31,7 +31,7 @@ func (c *traces) Export(_ context.Context, req *collector.ExportTraceServiceRequ
 	return &collector.ExportTraceServiceResponse{}, nil
 }
 
-func TestTracesGoOnFromTheCaller(t *testing.T) {
+func TestTracesContinueThatOfTheCaller(t *testing.T) {
 	lis, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -51,7 +51,7 @@ func TestTracesGoOnFromTheCaller(t *testing.T) {
 	for _, s := range sink.spans {
 		names = append(names, s.GetName())
 		if got := s.GetTraceId(); got[0] != 0x0a || got[15] != 0x9c {
-			t.Errorf("span %s is of the trace %x", s.GetName(), got)
+			t.Errorf("span %s belongs to the trace %x", s.GetName(), got)
 		}
 	}
 	slices.Sort(names)

@@ -9,8 +9,8 @@ import (
 	"github.com/lexilingo/modelgateway/engines/errs"
 )
 
-// watches end the streams that only their callers would end: those that watch
-// health. They see all of a drain, and must not hold up its end. Those that watch
+// watches ends the streams that watch health, which otherwise only their clients
+// end. They report the whole shutdown and must not delay its end. Streams that watch
 // models end with the lifecycle manager.
 type watches struct {
 	ended context.Context
@@ -22,7 +22,7 @@ func newWatches() watches {
 	return watches{ended: ctx, end: cancel}
 }
 
-// option gives a server's watches a context that ends with these.
+// option returns an option of a gRPC server that ends its health watches with w.
 func (w watches) option() grpc.ServerOption {
 	return grpc.ChainStreamInterceptor(func(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 		if info.FullMethod != healthpb.Health_Watch_FullMethodName {
@@ -33,13 +33,13 @@ func (w watches) option() grpc.ServerOption {
 		defer context.AfterFunc(w.ended, cancel)()
 		err := next(srv, &watchStream{ServerStream: stream, ctx: ctx})
 		if stream.Context().Err() == nil && w.ended.Err() != nil {
-			return errs.New(errs.Draining, "the gateway is shutting down")
+			return errs.New(errs.Draining, "the server is shutting down")
 		}
 		return err
 	})
 }
 
-// watchStream is a stream with a context of its own.
+// watchStream is a stream with another context.
 type watchStream struct {
 	grpc.ServerStream
 	ctx context.Context

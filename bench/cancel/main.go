@@ -1,9 +1,9 @@
-// Command cancel measures how soon after a cancel a model's worker is idle: the
-// request no longer active, and the processor left alone.
-// Each round cancels in the midst of work that takes seconds: a prompt, the encoder of
-// a clip, a sentence.
+// Command cancel measures how soon after a cancellation a worker is idle: the
+// request is not active any more, and the worker uses no processor time.
+// Each round cancels work that takes seconds: a prompt, the encoder for a
+// recording, or a sentence.
 //
-// Usage: go run ./bench/cancel -engine ENGINE -model FILE [flags]   (make bench builds what it needs)
+// Usage: go run ./bench/cancel -engine ENGINE -model FILE [flags]   (make bench prepares everything)
 package main
 
 import (
@@ -22,31 +22,31 @@ import (
 )
 
 const (
-	watched = 2 * time.Second      // how long the worker is looked at after a cancel
+	watched = 2 * time.Second      // how long the worker is observed after a cancellation
 	sampled = 2 * time.Millisecond // how often
-	// noise is the seconds of processor time that an idle worker may use meanwhile.
+	// noise is the processor time in seconds that an idle worker may use in that time.
 	noise = 0.02
 )
 
 type options struct {
-	engine, model, audio, gateway string
-	threads                       int
-	rounds, tokens                int
-	after                         time.Duration
-	quick                         bool
+	engine, model, audio, server string
+	threads                      int
+	rounds, tokens               int
+	after                        time.Duration
+	quick                        bool
 }
 
 func main() {
 	var o options
 	flag.StringVar(&o.engine, "engine", "llama", "llama, whisper, piper or hubert")
-	flag.StringVar(&o.model, "model", "", "its model (bench/make_model.py and bench/make_speech.py make some)")
+	flag.StringVar(&o.model, "model", "", "model of the engine (bench/make_model.py and bench/make_speech.py create some)")
 	flag.StringVar(&o.audio, "audio", "", "speech for whisper and hubert: samples/jfk.wav of whisper.cpp")
-	flag.StringVar(&o.gateway, "gateway", "bin/modelgateway", "the gateway's program")
+	flag.StringVar(&o.server, "server", "bin/modelgateway", "the server program")
 	flag.IntVar(&o.threads, "threads", 2, "inference threads")
-	flag.IntVar(&o.rounds, "rounds", 30, "cancels")
-	flag.IntVar(&o.tokens, "tokens", 1000, "words of a prompt for llama, each a token at least")
-	flag.DurationVar(&o.after, "after", 500*time.Millisecond, "time from a request to its cancel")
-	flag.BoolVar(&o.quick, "quick", false, "one cancel, to see that it works; with a model that takes a second at least")
+	flag.IntVar(&o.rounds, "rounds", 30, "number of cancellations")
+	flag.IntVar(&o.tokens, "tokens", 1000, "words of the prompt for llama; each is at least one token")
+	flag.DurationVar(&o.after, "after", 500*time.Millisecond, "time from a request to its cancellation")
+	flag.BoolVar(&o.quick, "quick", false, "one cancellation, to check that it works; the model must need at least a second")
 	flag.Parse()
 	if o.quick {
 		o.rounds = 1
@@ -56,7 +56,7 @@ func main() {
 
 func run(ctx context.Context, o options) error {
 	if o.model == "" {
-		return fmt.Errorf("name a model with -model")
+		return fmt.Errorf("give a model with -model")
 	}
 	model, err := filepath.Abs(o.model)
 	if err != nil {
@@ -66,7 +66,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	g, err := benchkit.StartGateway(ctx, io.Discard, o.gateway, fmt.Sprintf(config, t.engine, model, o.threads, t.parameters, t.task))
+	g, err := benchkit.StartServer(ctx, io.Discard, o.server, fmt.Sprintf(config, t.engine, model, o.threads, t.parameters, t.task))
 	if err != nil {
 		return err
 	}
@@ -84,21 +84,21 @@ func run(ctx context.Context, o options) error {
 		idle.Add(float64(b.Milliseconds()))
 	}
 	fmt.Println(benchkit.Machine())
-	fmt.Printf("%s %s: %d cancels %v into %s, %d threads\n", t.engine, benchkit.FileSize(model), o.rounds, o.after, t.what, o.threads)
+	fmt.Printf("%s %s: %d cancellations after %v of %s, %d threads\n", t.engine, benchkit.FileSize(model), o.rounds, o.after, t.what, o.threads)
 	fmt.Printf("request ended after ms   median %s  p99 %.4g\n", ended.Format(), ended.Quantile(0.99))
 	fmt.Printf("processor idle after ms  median %s  p99 %.4g\n", idle.Format(), idle.Quantile(0.99))
 	return nil
 }
 
-// cancel returns the times from a cancel to the request's end and to the last
-// work of the worker's process.
-func cancel(ctx context.Context, after time.Duration, t task, g *benchkit.Gateway, round int) (ended, idle time.Duration, err error) {
-	requestCtx, stop := context.WithCancel(ctx) // a deadline would reach the worker ahead of time
+// cancel returns the time from a cancellation to the end of the request, and to
+// the last work of the worker process.
+func cancel(ctx context.Context, after time.Duration, t task, g *benchkit.Server, round int) (ended, idle time.Duration, err error) {
+	requestCtx, stop := context.WithCancel(ctx) // not a deadline, which the worker would know in advance
 	defer time.AfterFunc(after, stop).Stop()
 	err = t.call(requestCtx, gatewayv1.NewModelGatewayServiceClient(g.Conn), round)
 	start := time.Now()
 	if status.Code(err) != codes.Canceled {
-		return 0, 0, fmt.Errorf("the request was not cancelled in its midst: %w", err)
+		return 0, 0, fmt.Errorf("the request ended before it was cancelled: %w", err)
 	}
 	var at []time.Duration
 	var used []float64

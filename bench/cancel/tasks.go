@@ -11,7 +11,7 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// task is work that takes seconds, in the midst of which it is cancelled.
+// task is work that takes seconds, so that it can be cancelled.
 type task struct {
 	engine, task string
 	// parameters of the model, in YAML.
@@ -21,7 +21,7 @@ type task struct {
 	call func(ctx context.Context, client gatewayv1.ModelGatewayServiceClient, round int) error
 }
 
-// config has the model of a task.
+// config is the configuration with the model of a task.
 const config = `
 models:
   model:
@@ -42,19 +42,19 @@ func newTask(ctx context.Context, o options) (task, error) {
 	case "whisper":
 		speech, err := benchkit.ReadClip(ctx, o.audio)
 		// One window of 30 s, of which the encoder takes most of the time.
-		return task{"whisper", "transcribe", "temperature_inc: 0, silence_threshold: 0", "a clip of 28 s", recognise(speech.Cut(28).WAV())}, err
+		return task{"whisper", "transcribe", "temperature_inc: 0, silence_threshold: 0", "a recording of 28 s", recognise(speech.Cut(28).WAV())}, err
 	case "piper":
 		return task{"piper", "synthesize", "", fmt.Sprintf("%d sentences of %d phonemes", sentences, phonemes), speak}, nil
 	case "hubert":
 		speech, err := benchkit.ReadClip(ctx, o.audio)
-		return task{"hubert", "pronunciation", "", "a clip of 15 s", pronounce(speech.Cut(15).WAV())}, err
+		return task{"hubert", "pronunciation", "", "a recording of 15 s", pronounce(speech.Cut(15).WAV())}, err
 	}
-	return task{}, fmt.Errorf("there is no work for the engine %q", o.engine)
+	return task{}, fmt.Errorf("unknown engine %q; known are llama, whisper, piper and hubert", o.engine)
 }
 
 func chat(tokens int) func(context.Context, gatewayv1.ModelGatewayServiceClient, int) error {
 	return func(ctx context.Context, client gatewayv1.ModelGatewayServiceClient, round int) error {
-		// Each begins otherwise, so that nothing of it is cached.
+		// Each prompt starts differently, so that nothing is cached.
 		prompt := fmt.Sprintf("Round %d.%s", round, strings.Repeat(" word", tokens))
 		_, err := client.Chat(ctx, &gatewayv1.ChatRequest{
 			Messages: []*gatewayv1.ChatMessage{{Role: gatewayv1.Role_ROLE_USER, Content: prompt}},
@@ -70,8 +70,8 @@ func recognise(clip []byte) func(context.Context, gatewayv1.ModelGatewayServiceC
 	}
 }
 
-// A sentence is as long as the engine computes at once; there are more of them than
-// are said before the cancel.
+// A sentence has as many phonemes as the engine processes at once. There are more
+// sentences than can be spoken before the cancellation.
 const sentences, phonemes = 20, 150
 
 func speak(ctx context.Context, client gatewayv1.ModelGatewayServiceClient, _ int) error {

@@ -16,7 +16,7 @@ import (
 	"github.com/lexilingo/modelgateway/bench/internal/benchkit"
 )
 
-// parallel is the number of sequences that each side may decode together.
+// parallel is the number of sequences that each side can decode at once.
 const parallel = 4
 
 type llamaServer struct {
@@ -73,7 +73,7 @@ func (s *llamaServer) post(ctx context.Context, path string, body any) (*http.Re
 	return resp, err
 }
 
-// textOfTokens returns English of about n tokens of the model's vocabulary.
+// textOfTokens returns English text of about n tokens.
 func (s *llamaServer) textOfTokens(ctx context.Context, n int) (string, error) {
 	const sentence = "You are a patient English tutor who answers in short and simple sentences. "
 	resp, err := s.post(ctx, "/tokenize", map[string]any{"content": strings.Repeat(sentence, 8)})

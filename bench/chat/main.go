@@ -1,10 +1,10 @@
-// Command chat measures Chat against llama-server and llama-bench on the same
+// Command chat compares Chat with llama-server and llama-bench for the same
 // file, threads and prompts, in interleaved rounds.
 //
-// Every round has a system prompt of its own that its clients share, so that a
+// Every round has its own system prompt, which its clients share, so that a
 // prefix is computed in the round that uses it. Both sides decode greedily.
 //
-// Usage: go run ./bench/chat [flags]   (make bench builds what it needs)
+// Usage: go run ./bench/chat [flags]   (make bench prepares everything)
 package main
 
 import (
@@ -24,7 +24,7 @@ import (
 
 type options struct {
 	model         string
-	gateway       string
+	server        string
 	llamaServer   string
 	llamaBench    string
 	clients       []int
@@ -43,22 +43,22 @@ func main() {
 func parse() options {
 	var o options
 	tools := os.Getenv("MG_NATIVE_TOOLS")
-	clients := flag.String("clients", "1,2,4", "numbers of clients to try")
-	flag.StringVar(&o.model, "model", "", "GGUF file (bench/make_model.py makes one)")
-	flag.StringVar(&o.gateway, "gateway", "bin/modelgateway", "the gateway's program")
-	flag.StringVar(&o.llamaServer, "llama-server", tools+"/llama-server", "llama-server's program")
-	flag.StringVar(&o.llamaBench, "llama-bench", tools+"/llama-bench", "llama-bench's program")
+	clients := flag.String("clients", "1,2,4", "numbers of clients")
+	flag.StringVar(&o.model, "model", "", "GGUF file (bench/make_model.py creates one)")
+	flag.StringVar(&o.server, "server", "bin/modelgateway", "the server program")
+	flag.StringVar(&o.llamaServer, "llama-server", tools+"/llama-server", "path of llama-server")
+	flag.StringVar(&o.llamaBench, "llama-bench", tools+"/llama-bench", "path of llama-bench")
 	flag.IntVar(&o.threads, "threads", 2, "inference threads")
-	flag.IntVar(&o.rounds, "rounds", 5, "rounds a number of clients")
-	flag.IntVar(&o.tokens, "tokens", 64, "tokens to generate a request")
+	flag.IntVar(&o.rounds, "rounds", 5, "rounds for each number of clients")
+	flag.IntVar(&o.tokens, "tokens", 64, "tokens to generate per request")
 	flag.IntVar(&o.prefixTokens, "prefix", 600, "tokens of the shared system prompt")
-	flag.IntVar(&o.contextLength, "context", 4096, "context cells of each side, shared by its sequences")
+	flag.IntVar(&o.contextLength, "context", 4096, "context length in tokens, shared by the sequences")
 	flag.BoolVar(&o.verbose, "v", false, "show the servers' output")
 	flag.Parse()
 	for _, field := range strings.Split(*clients, ",") {
 		n, err := strconv.Atoi(field)
 		if err != nil || n < 1 {
-			fmt.Fprintln(os.Stderr, "bench/chat: -clients wants numbers such as 1,2,4")
+			fmt.Fprintln(os.Stderr, "bench/chat: -clients must be a list of numbers such as 1,2,4")
 			os.Exit(2)
 		}
 		o.clients = append(o.clients, n)
@@ -68,23 +68,23 @@ func parse() options {
 
 func run(ctx context.Context, o options) error {
 	if o.model == "" {
-		return fmt.Errorf("name a model with -model")
+		return fmt.Errorf("give a model with -model")
 	}
 	theirs, err := startLlamaServer(ctx, o)
 	if err != nil {
 		return fmt.Errorf("llama-server: %w", err)
 	}
 	defer theirs.process.Stop()
-	ours, err := startGateway(ctx, o)
+	ours, err := startServer(ctx, o)
 	if err != nil {
-		return fmt.Errorf("gateway: %w", err)
+		return fmt.Errorf("server: %w", err)
 	}
 	defer ours.Stop()
 	prefix, err := theirs.textOfTokens(ctx, o.prefixTokens)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("file %s · %d threads · %d cells · %d tokens a request · system prompt of about %d tokens · %d rounds\n",
+	fmt.Printf("file %s · %d threads · context of %d tokens · %d tokens per request · system prompt of about %d tokens · %d rounds\n",
 		o.model, o.threads, o.contextLength, o.tokens, o.prefixTokens, o.rounds)
 	for _, n := range o.clients {
 		if err := compare(ctx, o, n, prefix, ours, theirs); err != nil {
@@ -94,8 +94,8 @@ func run(ctx context.Context, o options) error {
 	return nil
 }
 
-// ceiling returns the tokens/s that llama-bench decodes behind a prefix of the
-// same length: no server can be faster.
+// ceiling returns the tokens/s that llama-bench decodes after a prefix of the
+// same length. No server can be faster.
 func ceiling(ctx context.Context, o options) (float64, error) {
 	out, err := exec.CommandContext(ctx, o.llamaBench, "-m", o.model, "-t", strconv.Itoa(o.threads),
 		"-p", "0", "-n", strconv.Itoa(o.tokens), "-d", strconv.Itoa(o.prefixTokens), "-r", "1", "-o", "json").Output()
@@ -116,7 +116,7 @@ type side interface {
 	chat(ctx context.Context, system, user string, maxTokens int) (answer, error)
 }
 
-// answer is what one request took.
+// answer has the measurements of one request.
 type answer struct {
 	tokens     int
 	firstToken time.Duration
@@ -124,9 +124,9 @@ type answer struct {
 	decode time.Duration
 }
 
-// sample is what one round of one side gave.
+// sample has the results of one round of one side.
 type sample struct {
-	throughput float64 // tokens/s of all clients together, prefill included
+	throughput float64 // tokens/s of all clients together, including prefill
 	decode     float64 // tokens/s of one client after its first token
 	firstToken float64 // median seconds to the first token
 }
@@ -135,7 +135,7 @@ func compare(ctx context.Context, o options, clients int, prefix string, ours, t
 	var a, b [3]benchkit.Series
 	var most benchkit.Series
 	for round := range o.rounds + 1 {
-		// Sides take turns in going first; round 0 warms up.
+		// The sides alternate in going first; round 0 is a warm-up.
 		order := []side{ours, theirs}
 		if round%2 == 1 {
 			order = []side{theirs, ours}
@@ -165,11 +165,11 @@ func compare(ctx context.Context, o options, clients int, prefix string, ours, t
 		}
 	}
 	for i, name := range []string{"throughput tokens/s", "decode tokens/s", "first token s"} {
-		fmt.Printf("%d clients  %-20s ours %-24s llama-server %-24s ratio %s\n",
+		fmt.Printf("%d clients  %-20s server %-24s llama-server %-24s ratio %s\n",
 			clients, name, a[i].Format(), b[i].Format(), benchkit.Ratios(a[i], b[i]).Format())
 	}
 	if clients == 1 {
-		fmt.Printf("%d clients  %-20s ours %-24s llama-bench  %-24s ratio %s\n",
+		fmt.Printf("%d clients  %-20s server %-24s llama-bench  %-24s ratio %s\n",
 			clients, "decode tokens/s", a[1].Format(), most.Format(), benchkit.Ratios(a[1], most).Format())
 	}
 	return nil

@@ -14,7 +14,7 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// bench is what all clips are measured with.
+// bench has what all measurements need.
 type bench struct {
 	client   gatewayv1.ModelGatewayServiceClient
 	peer     *benchkit.Peer
@@ -22,11 +22,11 @@ type bench struct {
 	dir      string
 }
 
-// reference is the text that the scores are for; what a clip has of it does not
-// change the work much.
+// reference is the text to score. How much of it is in a recording makes little
+// difference to the work.
 const reference = "And so my fellow Americans ask not what your country can do for you"
 
-// compare measures a clip: each variant is a side, and so is its peer.
+// compare measures a recording: each variant is a side, and so is its peer.
 func (b bench) compare(ctx context.Context, rounds int, clip benchkit.Clip) error {
 	raw := filepath.Join(b.dir, fmt.Sprintf("%g.f32", clip.Seconds()))
 	var bytesOf bytes.Buffer
@@ -56,11 +56,11 @@ func (b bench) compare(ctx context.Context, rounds int, clip benchkit.Clip) erro
 		return err
 	}
 	for v, variant := range b.variants {
-		what := fmt.Sprintf("clip %g s, %s: time/audio", clip.Seconds(), variant.name)
+		what := fmt.Sprintf("recording %g s, %s: time/audio", clip.Seconds(), variant.name)
 		fmt.Println(benchkit.Row(what, "onnxruntime", took[2*v], took[2*v+1]))
 	}
 	if len(b.variants) > 1 {
-		fmt.Printf("clip %g s, int8 over fp32: ours %s onnxruntime %s", clip.Seconds(),
+		fmt.Printf("recording %g s, int8/fp32: server %s onnxruntime %s", clip.Seconds(),
 			benchkit.Ratios(took[2], took[0]).Format(), benchkit.Ratios(took[3], took[1]).Format())
 		if c := correlation[1]; c != nil {
 			fmt.Printf(" · correlation of logits %.4f", *c)
@@ -70,18 +70,18 @@ func (b bench) compare(ctx context.Context, rounds int, clip benchkit.Clip) erro
 	return nil
 }
 
-// ours returns the seconds of a request.
+// ours returns the seconds that a request to the server takes.
 func (b bench) ours(ctx context.Context, model string, file []byte) (float64, error) {
 	start := time.Now()
 	got, err := b.client.Pronunciation(ctx, &gatewayv1.PronunciationRequest{Model: model, Audio: file, ReferenceText: reference})
 	if err == nil && len(got.GetWords()) == 0 {
-		err = fmt.Errorf("the answer of %s has no words", model)
+		err = fmt.Errorf("the answer of model %s has no words", model)
 	}
 	return time.Since(start).Seconds(), err
 }
 
-// theirs returns the seconds of a run, and how the logits correlate with those of
-// the first variant.
+// theirs returns the seconds that a run of the peer takes, and the correlation of
+// its logits with those of the first variant.
 func (b bench) theirs(variant int, file string) (float64, *float64, error) {
 	var answer struct {
 		Total       float64
@@ -91,7 +91,7 @@ func (b bench) theirs(variant int, file string) (float64, *float64, error) {
 	return answer.Total, answer.Correlation, err
 }
 
-// normalised is a clip with mean 0 and variance 1, as the models want it.
+// normalised returns a clip with mean 0 and variance 1, as the models expect.
 func normalised(clip benchkit.Clip) benchkit.Clip {
 	var sum, squares float64
 	for _, x := range clip {

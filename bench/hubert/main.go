@@ -1,11 +1,11 @@
-// Command hubert measures pronunciation scoring against ONNX Runtime's own Python
-// package on the same files, audio and threads, in interleaved rounds, with fp32
-// and 8-bit weights.
+// Command hubert compares pronunciation scoring with ONNX Runtime's Python
+// package for the same files, audio and threads, in interleaved rounds, with
+// fp32 and 8-bit weights.
 //
-// Ours is a request to the running gateway, from the clip to the scores; the peer is
-// the network's run alone.
+// The server's time is that of a request, from the recording to the scores. The
+// peer's time is that of the network alone.
 //
-// Usage: go run ./bench/hubert -model FOLDER -audio FILE -python PYTHON [flags]   (make bench builds what it needs)
+// Usage: go run ./bench/hubert -model FOLDER -audio FILE -python PYTHON [flags]   (make bench prepares everything)
 package main
 
 import (
@@ -23,21 +23,21 @@ import (
 )
 
 type options struct {
-	model, audio, gateway, python, peer string
-	threads, rounds                     int
-	quick, verbose                      bool
+	model, audio, server, python, peer string
+	threads, rounds                    int
+	quick, verbose                     bool
 }
 
 func main() {
 	var o options
-	flag.StringVar(&o.model, "model", "", "folder with model.onnx, vocab.json and perhaps model_int8.onnx (bench/make_speech.py makes one)")
+	flag.StringVar(&o.model, "model", "", "folder with model.onnx, vocab.json and optionally model_int8.onnx (bench/make_speech.py creates one)")
 	flag.StringVar(&o.audio, "audio", "", "speech: samples/jfk.wav of whisper.cpp")
-	flag.StringVar(&o.gateway, "gateway", "bin/modelgateway", "the gateway's program")
+	flag.StringVar(&o.server, "server", "bin/modelgateway", "the server program")
 	flag.StringVar(&o.python, "python", os.Getenv("MG_PYTHON"), "a Python with onnxruntime")
-	flag.StringVar(&o.peer, "peer", "bench/peer.py", "the program that runs it")
+	flag.StringVar(&o.peer, "peer", "bench/peer.py", "the script that runs it")
 	flag.IntVar(&o.threads, "threads", 2, "inference threads")
 	flag.IntVar(&o.rounds, "rounds", 5, "rounds")
-	flag.BoolVar(&o.quick, "quick", false, "one round with the starter model, to see that it works")
+	flag.BoolVar(&o.quick, "quick", false, "one round with the starter model, to check that it works")
 	flag.BoolVar(&o.verbose, "v", false, "show the programs' output")
 	flag.Parse()
 	if o.quick {
@@ -53,7 +53,7 @@ type variant struct {
 	onnx       string
 }
 
-// variants finds the files: fp32 first.
+// variants returns the files of a model, fp32 first.
 func variants(model string) ([]variant, error) {
 	path, err := filepath.Abs(model)
 	if err != nil {
@@ -74,7 +74,8 @@ func variants(model string) ([]variant, error) {
 	return found, nil
 }
 
-// configuration has a model for each variant. The budget holds both.
+// configuration returns a configuration with a model for each variant. Both fit
+// into the budget.
 func configuration(variants []variant, threads int) string {
 	config := "max_memory_mb: 12000\nmodels:\n"
 	for _, v := range variants {
@@ -89,7 +90,7 @@ func configuration(variants []variant, threads int) string {
 
 func run(ctx context.Context, o options) error {
 	if o.model == "" || o.python == "" {
-		return errors.New("name a model with -model and a Python with -python")
+		return errors.New("give a model with -model and a Python with -python")
 	}
 	files, err := variants(o.model)
 	if err != nil {
@@ -103,7 +104,7 @@ func run(ctx context.Context, o options) error {
 	if o.verbose {
 		log = os.Stderr
 	}
-	g, err := benchkit.StartGateway(ctx, log, o.gateway, configuration(files, o.threads))
+	g, err := benchkit.StartServer(ctx, log, o.server, configuration(files, o.threads))
 	if err != nil {
 		return err
 	}

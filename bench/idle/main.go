@@ -1,5 +1,5 @@
-// Command idle measures a gateway that does nothing: the time from its start to
-// its first 200 on /readyz, and its memory.
+// Command idle measures an idle server: the time from its start to the first 200
+// on /readyz, and its memory.
 //
 // Usage: go run ./bench/idle [flags]
 package main
@@ -15,9 +15,9 @@ import (
 )
 
 func main() {
-	program := flag.String("gateway", "bin/modelgateway", "the gateway's program")
-	rounds := flag.Int("rounds", 10, "starts")
-	settle := flag.Duration("settle", 3*time.Second, "time between ready and the look at its memory")
+	program := flag.String("server", "bin/modelgateway", "the server program")
+	rounds := flag.Int("rounds", 10, "number of starts")
+	settle := flag.Duration("settle", 3*time.Second, "time between ready and the measurement of memory")
 	flag.Parse()
 	benchkit.Main("bench/idle", func(ctx context.Context) error { return run(ctx, *program, *rounds, *settle) })
 }
@@ -25,7 +25,7 @@ func main() {
 func run(ctx context.Context, program string, rounds int, settle time.Duration) error {
 	var ready, memory benchkit.Series
 	for range rounds {
-		g, err := benchkit.StartGateway(ctx, io.Discard, program, "")
+		g, err := benchkit.StartServer(ctx, io.Discard, program, "")
 		if err != nil {
 			return err
 		}

@@ -11,10 +11,10 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// load is work for a model.
+// load is the work for a model.
 type load struct {
 	name, engine, task, path string
-	// concurrency is the engine's own.
+	// concurrency is the default of the engine.
 	concurrency int
 	// what a call is, for the report.
 	what string
@@ -22,19 +22,19 @@ type load struct {
 }
 
 const (
-	// clipSeconds is longer than a window of whisper's.
+	// clipSeconds is longer than a window of whisper.
 	clipSeconds = 40
 	beams       = 5
-	// phonemes of a sentence are as many as the engine computes at once.
+	// phonemes is the number that the engine processes at once.
 	phonemes = 150
-	// promptWords and maxTokens make a chat that fills a share of the context.
+	// promptWords and maxTokens fill a part of the context.
 	promptWords, maxTokens = 100, 16
 )
 
 func loads(o options, speech benchkit.Clip) []load {
 	long := speech.Cut(clipSeconds).WAV()
 	all := []load{
-		{"whisper", "whisper", "transcribe", o.whisper, 2, fmt.Sprintf("a clip of %d s with %d beams", clipSeconds, beams),
+		{"whisper", "whisper", "transcribe", o.whisper, 2, fmt.Sprintf("a recording of %d s with %d beams", clipSeconds, beams),
 			func(ctx context.Context, client gatewayv1.ModelGatewayServiceClient) error {
 				_, err := client.Recognize(ctx, &gatewayv1.RecognizeRequest{Audio: long, Config: &gatewayv1.TranscriptionConfig{BeamSize: beams}})
 				return err
@@ -42,7 +42,7 @@ func loads(o options, speech benchkit.Clip) []load {
 		{"piper", "piper", "synthesize", o.piper, 2, fmt.Sprintf("2 sentences of %d phonemes", phonemes), speak},
 	}
 	for _, seconds := range []float64{10, 20} {
-		all = append(all, load{"hubert", "hubert", "pronunciation", o.hubert, 1, fmt.Sprintf("a clip of %g s", seconds), pronounce(speech.Cut(seconds).WAV())})
+		all = append(all, load{"hubert", "hubert", "pronunciation", o.hubert, 1, fmt.Sprintf("a recording of %g s", seconds), pronounce(speech.Cut(seconds).WAV())})
 	}
 	return append(all, load{"llama", "llama", "chat", o.llama, 4, fmt.Sprintf("a prompt of %d words, %d tokens", promptWords, maxTokens), chat})
 }

@@ -1,12 +1,12 @@
-// Command memory measures what a model's worker takes at most against what was
-// reserved for it: at first by the estimate of its file, then also by what the first run
-// taught.
+// Command memory compares the peak memory of a worker with its reservation: at
+// the first load with the estimate from the file, at the second load also with
+// the size learned from the first.
 //
-// The work is meant to need much: as many requests at once as the engine takes, each
-// of the longest kind.
+// The work needs much memory: as many concurrent requests as the engine allows,
+// each of the largest kind.
 //
 // Usage: go run ./bench/memory -audio FILE [-whisper FILE] [-piper FILE] [-hubert FOLDER] [-llama FILE] [flags]
-// (make bench builds what it needs)
+// (make bench prepares everything)
 package main
 
 import (
@@ -25,7 +25,7 @@ import (
 
 type options struct {
 	whisper, piper, hubert, llama string
-	audio, gateway                string
+	audio, server                 string
 	threads                       int
 	quick, verbose                bool
 }
@@ -37,10 +37,10 @@ func main() {
 	flag.StringVar(&o.hubert, "hubert", "", "folder of a CTC model")
 	flag.StringVar(&o.llama, "llama", "", "GGUF file")
 	flag.StringVar(&o.audio, "audio", "", "speech: samples/jfk.wav of whisper.cpp")
-	flag.StringVar(&o.gateway, "gateway", "bin/modelgateway", "the gateway's program")
+	flag.StringVar(&o.server, "server", "bin/modelgateway", "the server program")
 	flag.IntVar(&o.threads, "threads", 2, "inference threads")
-	flag.BoolVar(&o.quick, "quick", false, "the starter models, to see that it works")
-	flag.BoolVar(&o.verbose, "v", false, "show the gateway's output")
+	flag.BoolVar(&o.quick, "quick", false, "use the starter models, to check that it works")
+	flag.BoolVar(&o.verbose, "v", false, "show the server's output")
 	flag.Parse()
 	if o.quick {
 		const starter = "models/starter/"
@@ -49,7 +49,7 @@ func main() {
 	benchkit.Main("bench/memory", func(ctx context.Context) error { return run(ctx, o) })
 }
 
-// The budget holds any one of the models; each is unloaded before the next.
+// Each model fits into the budget and is unloaded before the next.
 const config = `
 max_memory_mb: 8000
 models:
@@ -64,7 +64,7 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	fmt.Println(benchkit.Machine())
-	fmt.Printf("%d threads; MB: what was reserved, the gateway's highest sample, ours of every 100 ms (PSS), the kernel's mark (RSS, files mapped included)\n", o.threads)
+	fmt.Printf("%d threads; MB: reservation, peak measured by the server, peak measured here every 100 ms (PSS), peak of the kernel (RSS, including mapped files)\n", o.threads)
 	none := true
 	for _, l := range loads(o, speech) {
 		if l.path == "" {
@@ -76,13 +76,13 @@ func run(ctx context.Context, o options) error {
 		}
 	}
 	if none {
-		return errors.New("name a model with -whisper, -piper, -hubert or -llama")
+		return errors.New("give a model with -whisper, -piper, -hubert or -llama")
 	}
 	return nil
 }
 
-// measure loads and runs a model twice in a gateway of its own: the first time it
-// knows nothing but the file.
+// measure loads and runs a model twice in a new server. At the first load the
+// server knows only the file.
 func (l load) measure(ctx context.Context, o options) error {
 	path, err := filepath.Abs(l.path)
 	if err != nil {
@@ -92,7 +92,7 @@ func (l load) measure(ctx context.Context, o options) error {
 	if o.verbose {
 		log = os.Stderr
 	}
-	g, err := benchkit.StartGateway(ctx, log, o.gateway, fmt.Sprintf(config, l.engine, path, o.threads, l.task))
+	g, err := benchkit.StartServer(ctx, log, o.server, fmt.Sprintf(config, l.engine, path, o.threads, l.task))
 	if err != nil {
 		return err
 	}
@@ -103,14 +103,14 @@ func (l load) measure(ctx context.Context, o options) error {
 		if err != nil {
 			return err
 		}
-		fmt.Printf("%-9s %s load: reserved %.0f · peak %.0f · sampled %.0f · RSS %.0f · peak over reserved %.2f\n", "", kind,
+		fmt.Printf("%-9s %s load: reserved %.0f · server %.0f · here %.0f · RSS %.0f · peak/reserved %.2f\n", "", kind,
 			p.reserved/1e6, p.seen/1e6, p.sampled/1e6, p.mark/1e6, max(p.seen, p.sampled)/p.reserved)
 	}
 	return nil
 }
 
 // once loads the model, runs the work, and unloads it.
-func (l load) once(ctx context.Context, g *benchkit.Gateway) (peaks, error) {
+func (l load) once(ctx context.Context, g *benchkit.Server) (peaks, error) {
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	watched := make(chan peaks, 1)
@@ -121,13 +121,13 @@ func (l load) once(ctx context.Context, g *benchkit.Gateway) (peaks, error) {
 	stop()
 	p := <-watched
 	if p.reserved == 0 || p.sampled == 0 {
-		return p, errors.New("the worker was never seen")
+		return p, errors.New("the worker was not found")
 	}
 	return p, g.Unload(ctx, "model")
 }
 
-// work loads the model and makes as many calls at once as the engine takes.
-func (l load) work(ctx context.Context, g *benchkit.Gateway) error {
+// work loads the model and makes as many concurrent calls as the engine allows.
+func (l load) work(ctx context.Context, g *benchkit.Server) error {
 	if err := g.Load(ctx, "model"); err != nil {
 		return err
 	}

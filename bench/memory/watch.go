@@ -11,22 +11,22 @@ import (
 
 // peaks are a worker's memory, in bytes.
 type peaks struct {
-	// reserved is what its load reserved.
+	// reserved is the reservation of the load.
 	reserved float64
-	// seen is the highest sample of the gateway.
+	// seen is the peak that the server measured.
 	seen float64
-	// sampled is the highest sample of watch; proportional set size, as seen.
+	// sampled is the peak that watch measured. Both are proportional set sizes.
 	sampled float64
-	// mark is the highest resident set size, as the kernel noted it. A page of a
-	// file that other processes have mapped as well counts in full.
+	// mark is the peak of the resident set size, from the kernel. Pages of files
+	// that other processes map too count in full.
 	mark float64
 }
 
-// sampling is how often watch looks.
+// sampling is the interval of watch.
 const sampling = 100 * time.Millisecond
 
-// watch looks at the worker, from its start, until ctx ends.
-func watch(ctx context.Context, g *benchkit.Gateway) peaks {
+// watch measures the worker from its start until ctx ends.
+func watch(ctx context.Context, g *benchkit.Server) peaks {
 	var p peaks
 	ticker := time.NewTicker(sampling)
 	defer ticker.Stop()
@@ -40,8 +40,8 @@ func watch(ctx context.Context, g *benchkit.Gateway) peaks {
 	}
 }
 
-// look takes a sample. A worker that is not there, or not any more, is none.
-func (p *peaks) look(ctx context.Context, g *benchkit.Gateway) {
+// look measures once. It does nothing if there is no worker.
+func (p *peaks) look(ctx context.Context, g *benchkit.Server) {
 	m, err := g.Model(ctx, "model")
 	if err != nil || m.GetWorkerPid() == 0 {
 		return

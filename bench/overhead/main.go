@@ -1,6 +1,6 @@
-// Command overhead measures what the gateway adds to a call: the same stub
-// engine (cmd/engine-fault, which costs next to nothing) is called through the
-// gateway and directly, by the same client, in interleaved rounds.
+// Command overhead measures the time that the server adds to a call: the same
+// stub engine (cmd/engine-fault, which needs almost no time) is called through
+// the server and directly, by the same client, in interleaved rounds.
 //
 // Usage: go run ./bench/overhead [flags]
 package main
@@ -26,30 +26,30 @@ import (
 )
 
 type options struct {
-	gateway, engine       string
+	server, engine        string
 	rounds, calls, tokens int
 }
 
 func main() {
 	var o options
-	flag.StringVar(&o.gateway, "gateway", "bin/modelgateway", "the gateway's program")
-	flag.StringVar(&o.engine, "engine", "bin/engine-fault", "the stub engine's program")
-	flag.IntVar(&o.rounds, "rounds", 15, "rounds a side")
-	flag.IntVar(&o.calls, "calls", 500, "unary calls a round")
-	flag.IntVar(&o.tokens, "tokens", 20000, "streamed tokens a round")
+	flag.StringVar(&o.server, "server", "bin/modelgateway", "the server program")
+	flag.StringVar(&o.engine, "engine", "bin/engine-fault", "path of the stub engine")
+	flag.IntVar(&o.rounds, "rounds", 15, "rounds per side")
+	flag.IntVar(&o.calls, "calls", 500, "unary calls per round")
+	flag.IntVar(&o.tokens, "tokens", 20000, "streamed tokens per round")
 	flag.Parse()
 	benchkit.Main("bench/overhead", func(ctx context.Context) error { return run(ctx, o) })
 }
 
-// side is a way to the stub engine.
+// side is one of the two ways to call the stub engine.
 type side interface {
-	// unary has a one-token answer.
+	// unary reads an answer of one token.
 	unary(ctx context.Context) error
 	// stream reads an answer of n tokens.
 	stream(ctx context.Context, n int) error
 }
 
-const gatewayConfig = `
+const serverConfig = `
 log: {level: warn}
 engines:
   fault: {command: [%q]}
@@ -64,7 +64,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	g, err := benchkit.StartGateway(ctx, os.Stderr, o.gateway, fmt.Sprintf(gatewayConfig, engine, engine))
+	g, err := benchkit.StartServer(ctx, os.Stderr, o.server, fmt.Sprintf(serverConfig, engine, engine))
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	return compare(ctx, o, viaGateway{gatewayv1.NewModelGatewayServiceClient(g.Conn)}, direct{w})
+	return compare(ctx, o, viaServer{gatewayv1.NewModelGatewayServiceClient(g.Conn)}, direct{w})
 }
 
 // loaded starts the engine's process and loads its model.
@@ -120,7 +120,7 @@ func compare(ctx context.Context, o options, ours, bare side) error {
 				return err
 			}
 			if round == 0 {
-				continue // warms up
+				continue // warm-up
 			}
 			unary[i].Add(benchkit.Micros(unaryTook) / float64(o.calls))
 			token[i].Add(benchkit.Micros(time.Since(start)) / float64(o.tokens))
@@ -136,7 +136,7 @@ func report(what string, s [2]benchkit.Series) {
 	for i := range added {
 		added[i] = s[0][i] - s[1][i]
 	}
-	fmt.Printf("%-15s µs: gateway %-22s direct %-22s added %-22s ratio %s\n",
+	fmt.Printf("%-15s µs: server %-22s direct %-22s added %-22s ratio %s\n",
 		what, s[0].Format(), s[1].Format(), added.Format(), benchkit.Ratios(s[0], s[1]).Format())
 }
 
@@ -145,16 +145,16 @@ func message(n int) []*gatewayv1.ChatMessage {
 	return []*gatewayv1.ChatMessage{{Role: gatewayv1.Role_ROLE_USER, Content: fmt.Sprintf(`fault: {"token_count": %d}`, n)}}
 }
 
-type viaGateway struct {
+type viaServer struct {
 	client gatewayv1.ModelGatewayServiceClient
 }
 
-func (g viaGateway) unary(ctx context.Context) error {
+func (g viaServer) unary(ctx context.Context) error {
 	_, err := g.client.Chat(ctx, &gatewayv1.ChatRequest{Messages: message(1)})
 	return err
 }
 
-func (g viaGateway) stream(ctx context.Context, n int) error {
+func (g viaServer) stream(ctx context.Context, n int) error {
 	stream, err := g.client.StreamChat(ctx, &gatewayv1.StreamChatRequest{Messages: message(n)})
 	for err == nil {
 		_, err = stream.Recv()

@@ -1,11 +1,11 @@
-// Command piper measures text to speech against PyPI's piper-tts on the same voice,
-// texts and threads, in interleaved rounds: time over the length of the sound, and
-// time to the first sound.
+// Command piper compares text to speech with piper-tts from PyPI for the same
+// voice, texts and threads, in interleaved rounds: time relative to the length
+// of the audio, and time to the first audio.
 //
-// Ours is measured by a client of the running gateway, the peer inside its own
-// process, so that neither Python's start nor the way of its sound counts.
+// The server is measured by a client. The peer measures inside its own process,
+// so that neither the start of Python nor the transport of audio counts.
 //
-// Usage: go run ./bench/piper -model VOICE.onnx -python PYTHON [flags]   (make bench builds what it needs)
+// Usage: go run ./bench/piper -model VOICE.onnx -python PYTHON [flags]   (make bench prepares everything)
 package main
 
 import (
@@ -28,20 +28,20 @@ import (
 )
 
 type options struct {
-	model, gateway, python, peer string
-	threads, rounds              int
-	quick, verbose               bool
+	model, server, python, peer string
+	threads, rounds             int
+	quick, verbose              bool
 }
 
 func main() {
 	var o options
-	flag.StringVar(&o.model, "model", "", "Piper voice (bench/make_speech.py makes one)")
-	flag.StringVar(&o.gateway, "gateway", "bin/modelgateway", "the gateway's program")
+	flag.StringVar(&o.model, "model", "", "Piper voice (bench/make_speech.py creates one)")
+	flag.StringVar(&o.server, "server", "bin/modelgateway", "the server program")
 	flag.StringVar(&o.python, "python", os.Getenv("MG_PYTHON"), "a Python with piper-tts")
-	flag.StringVar(&o.peer, "peer", "bench/peer.py", "the program that runs piper-tts")
+	flag.StringVar(&o.peer, "peer", "bench/peer.py", "the script that runs piper-tts")
 	flag.IntVar(&o.threads, "threads", 2, "inference threads")
 	flag.IntVar(&o.rounds, "rounds", 5, "rounds")
-	flag.BoolVar(&o.quick, "quick", false, "one round with the starter voice, to see that it works")
+	flag.BoolVar(&o.quick, "quick", false, "one round with the starter voice, to check that it works")
 	flag.BoolVar(&o.verbose, "v", false, "show the programs' output")
 	flag.Parse()
 	if o.quick {
@@ -53,14 +53,15 @@ func main() {
 // text is something to say.
 type text struct {
 	name, words string
-	// sameIDs tells that the engine says it in the same runs as piper-tts, whose
-	// sound is as long then.
+	// sameIDs reports whether the engine and piper-tts split the text in the same
+	// way. The audio then has the same length.
 	sameIDs bool
 }
 
-// texts have sentences of 5, 20, 3 × 20 and 60 words. The last is longer than one
-// run of the engine, which cuts it; piper-tts does not. No word ends with the vowel
-// that the next begins with: piper-tts's newer espeak-ng has one more phoneme there.
+// texts returns sentences of 5, 20, 3 × 20 and 60 words. The last one is too long
+// for one run of the engine, which splits it; piper-tts does not. No word ends
+// with the vowel that the next begins with, because the newer espeak-ng of
+// piper-tts has an additional phoneme there.
 func texts() []text {
 	const twenty = "The tall teacher walked slowly down the river and told the children about ships that once carried grain and wood"
 	return []text{
@@ -71,7 +72,7 @@ func texts() []text {
 	}
 }
 
-const gatewayConfig = `
+const serverConfig = `
 models:
   voice:
     engine: piper
@@ -83,7 +84,7 @@ tasks:
 
 func run(ctx context.Context, o options) error {
 	if o.model == "" || o.python == "" {
-		return errors.New("name a voice with -model and a Python with -python")
+		return errors.New("give a voice with -model and a Python with -python")
 	}
 	model, err := filepath.Abs(o.model)
 	if err != nil {
@@ -93,7 +94,7 @@ func run(ctx context.Context, o options) error {
 	if o.verbose {
 		log = os.Stderr
 	}
-	g, err := benchkit.StartGateway(ctx, log, o.gateway, fmt.Sprintf(gatewayConfig, model, o.threads))
+	g, err := benchkit.StartServer(ctx, log, o.server, fmt.Sprintf(serverConfig, model, o.threads))
 	if err != nil {
 		return err
 	}
@@ -121,9 +122,9 @@ func run(ctx context.Context, o options) error {
 	return nil
 }
 
-// spoken is what a text took.
+// spoken has the measurements of a text.
 type spoken struct {
-	First   float64 // seconds to the first sound
+	First   float64 // seconds to the first audio
 	Total   float64 // seconds
 	Samples int
 	Rate    int // hertz
@@ -131,8 +132,8 @@ type spoken struct {
 
 func (s spoken) seconds() float64 { return float64(s.Samples) / float64(s.Rate) }
 
-// mostDifference is how much longer one side's sound may be where runs differ: each
-// begins and ends with ids of its own.
+// mostDifference is how much longer the audio of one side may be if the text is
+// split differently: each run has additional ids at its ends.
 const mostDifference = 0.05
 
 func (t text) compare(ctx context.Context, rounds int, client gatewayv1.ModelGatewayServiceClient, p *benchkit.Peer) error {
@@ -157,15 +158,16 @@ func (t text) compare(ctx context.Context, rounds int, client gatewayv1.ModelGat
 	}
 	difference := math.Abs(said[0].seconds()/said[1].seconds() - 1)
 	if t.sameIDs && said[0].Samples != said[1].Samples || difference > mostDifference {
-		return fmt.Errorf("the sides did not do the same work: %.3f s of sound here, %.3f s from piper-tts", said[0].seconds(), said[1].seconds())
+		return fmt.Errorf("the sides did not do the same work: the server produced %.3f s of audio, piper-tts %.3f s", said[0].seconds(), said[1].seconds())
 	}
-	fmt.Println(benchkit.Row(t.name+": first sound ms", "piper-tts", first[0], first[1]))
-	fmt.Println(benchkit.Row(fmt.Sprintf("  %.1f s of sound: time/sound", said[0].seconds()), "piper-tts", factor[0], factor[1]))
+	fmt.Println(benchkit.Row(t.name+": first audio ms", "piper-tts", first[0], first[1]))
+	fmt.Println(benchkit.Row(fmt.Sprintf("  %.1f s of audio: time/audio", said[0].seconds()), "piper-tts", factor[0], factor[1]))
 	return nil
 }
 
-// synthesize speaks a text without silence between sentences, as piper-tts does, and
-// without chance in the lengths of phonemes: the sound is as long on both sides.
+// synthesize speaks a text without silence between sentences, like piper-tts, and
+// without random phoneme lengths, so that the audio of both sides has the same
+// length.
 func synthesize(ctx context.Context, client gatewayv1.ModelGatewayServiceClient, words string) (spoken, error) {
 	start := time.Now()
 	stream, err := client.Synthesize(ctx, &gatewayv1.SynthesizeRequest{
@@ -192,7 +194,7 @@ func synthesize(ctx context.Context, client gatewayv1.ModelGatewayServiceClient,
 	}
 	s.Total = time.Since(start).Seconds()
 	if s.Samples == 0 || s.Rate == 0 {
-		return spoken{}, errors.New("there was no sound")
+		return spoken{}, errors.New("the answer has no audio")
 	}
 	return s, nil
 }

@@ -16,21 +16,21 @@ import (
 	"github.com/lexilingo/modelgateway/bench/internal/benchkit"
 )
 
-// whisperCLI is whisper.cpp's own program.
+// whisperCLI runs whisper-cli of whisper.cpp.
 type whisperCLI struct {
 	program, model, dir string
 	threads             int
 }
 
-// recognise transcribes a clip and returns the text and the time that it took
-// without the load of the model.
+// recognise transcribes a clip. It returns the text, and the time without the
+// load of the model.
 func (w whisperCLI) recognise(ctx context.Context, clip benchkit.Clip, beams int) (string, time.Duration, error) {
 	file, out := filepath.Join(w.dir, "clip.wav"), filepath.Join(w.dir, "out")
 	if err := os.WriteFile(file, clip.WAV(), 0o600); err != nil {
 		return "", 0, err
 	}
-	// As the gateway's model is set: no second try of what fails, and no window
-	// told of the text before it.
+	// The same settings as in serverConfig: failed windows are not decoded again,
+	// and no context is passed between windows.
 	cmd := exec.CommandContext(ctx, w.program, "-m", w.model, "-f", file, "-t", strconv.Itoa(w.threads), "-ng",
 		"-bs", strconv.Itoa(beams), "-nf", "-mc", "0", "-l", "en", "-oj", "-of", out)
 	// ggml also looks for its back ends in the working directory.
@@ -52,7 +52,7 @@ func (w whisperCLI) recognise(ctx context.Context, clip benchkit.Clip, beams int
 		Transcription []struct{ Text string }
 	}
 	if err := json.Unmarshal(data, &answer); err != nil {
-		return "", 0, fmt.Errorf("what whisper-cli wrote: %w", err)
+		return "", 0, fmt.Errorf("the output of whisper-cli: %w", err)
 	}
 	var text strings.Builder
 	for _, s := range answer.Transcription {
@@ -63,9 +63,9 @@ func (w whisperCLI) recognise(ctx context.Context, clip benchkit.Clip, beams int
 
 var timing = regexp.MustCompile(`whisper_print_timings:\s+(load|total) time =\s+([0-9.]+) ms`)
 
-// computed returns whisper-cli's total time without its load time, of what it
-// prints. What is left is what a request costs here as well: reading the audio, a
-// state, and the transcription.
+// computed returns whisper-cli's total time without its load time, from its
+// output. It includes the same work as a request to the server: reading the
+// audio, creating a state, and the transcription.
 func computed(printed string) (time.Duration, error) {
 	found := map[string]float64{}
 	for _, m := range timing.FindAllStringSubmatch(printed, -1) {

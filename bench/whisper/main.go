@@ -1,11 +1,11 @@
-// Command whisper measures speech to text: clips against whisper-cli on the same
-// file, audio, beams and threads in interleaved rounds, and streams at the speed of
-// speech against the same audio as a clip.
+// Command whisper measures speech to text. It compares recordings with
+// whisper-cli for the same file, audio, beams and threads, in interleaved rounds,
+// and live streams with the same audio as a recording.
 //
-// The model may have random weights (bench/make_speech.py): both sides must come to
-// the same text, so that both have done the same work.
+// The model may have random weights (bench/make_speech.py). Both sides must give
+// the same text, which shows that they did the same work.
 //
-// Usage: go run ./bench/whisper -model FILE -audio FILE [flags]   (make bench builds what it needs)
+// Usage: go run ./bench/whisper -model FILE -audio FILE [flags]   (make bench prepares everything)
 package main
 
 import (
@@ -24,24 +24,24 @@ import (
 )
 
 type options struct {
-	model, audio, gateway, whisperCLI string
-	threads, rounds, streams          int
-	streamSeconds                     float64
-	quick, verbose                    bool
+	model, audio, server, whisperCLI string
+	threads, rounds, streams         int
+	streamSeconds                    float64
+	quick, verbose                   bool
 }
 
 func main() {
 	var o options
-	flag.StringVar(&o.model, "model", "", "whisper ggml file (bench/make_speech.py makes one)")
+	flag.StringVar(&o.model, "model", "", "whisper ggml file (bench/make_speech.py creates one)")
 	flag.StringVar(&o.audio, "audio", "", "speech: samples/jfk.wav of whisper.cpp")
-	flag.StringVar(&o.gateway, "gateway", "bin/modelgateway", "the gateway's program")
-	flag.StringVar(&o.whisperCLI, "whisper-cli", os.Getenv("MG_NATIVE_TOOLS")+"/whisper-cli", "whisper-cli's program")
+	flag.StringVar(&o.server, "server", "bin/modelgateway", "the server program")
+	flag.StringVar(&o.whisperCLI, "whisper-cli", os.Getenv("MG_NATIVE_TOOLS")+"/whisper-cli", "path of whisper-cli")
 	flag.IntVar(&o.threads, "threads", 2, "inference threads")
-	flag.IntVar(&o.rounds, "rounds", 5, "rounds of clips")
+	flag.IntVar(&o.rounds, "rounds", 5, "rounds of recordings")
 	flag.IntVar(&o.streams, "streams", 3, "rounds of streams")
 	flag.Float64Var(&o.streamSeconds, "stream-seconds", 22, "length of a stream")
-	flag.BoolVar(&o.quick, "quick", false, "one short round with the starter model, to see that it works")
-	flag.BoolVar(&o.verbose, "v", false, "show the gateway's output")
+	flag.BoolVar(&o.quick, "quick", false, "one short round with the starter model, to check that it works")
+	flag.BoolVar(&o.verbose, "v", false, "show the server's output")
 	flag.Parse()
 	if o.quick {
 		o.model, o.rounds, o.streams, o.streamSeconds = "models/starter/whisper.bin", 1, 1, 3
@@ -51,7 +51,7 @@ func main() {
 
 func run(ctx context.Context, o options) error {
 	if o.model == "" {
-		return errors.New("name a model with -model")
+		return errors.New("give a model with -model")
 	}
 	var err error
 	if o.model, err = filepath.Abs(o.model); err != nil {
@@ -65,7 +65,7 @@ func run(ctx context.Context, o options) error {
 	if o.verbose {
 		log = os.Stderr
 	}
-	g, err := startGateway(ctx, o, log)
+	g, err := startServer(ctx, o, log)
 	if err != nil {
 		return err
 	}
@@ -91,14 +91,14 @@ func run(ctx context.Context, o options) error {
 	return nil
 }
 
-// clipCase is a length of a clip and a number of beams; 1 is greedy.
+// clipCase is the length of a recording and a number of beams; 1 is greedy.
 type clipCase struct {
 	seconds float64
 	beams   int
 }
 
 // compare measures a clip on both sides.
-func (c clipCase) compare(ctx context.Context, o options, g *gateway, cli whisperCLI, clip benchkit.Clip) error {
+func (c clipCase) compare(ctx context.Context, o options, g *server, cli whisperCLI, clip benchkit.Clip) error {
 	var took [2]benchkit.Series
 	var texts [2]string
 	file := clip.WAV()
@@ -119,20 +119,20 @@ func (c clipCase) compare(ctx context.Context, o options, g *gateway, cli whispe
 		return err
 	}
 	if plain(texts[0]) != plain(texts[1]) || plain(texts[0]) == "" {
-		return fmt.Errorf("the sides did not do the same work: %q here, %q whisper-cli's", texts[0], texts[1])
+		return fmt.Errorf("the sides did not do the same work: the server wrote %q, whisper-cli %q", texts[0], texts[1])
 	}
-	fmt.Println(benchkit.Row(fmt.Sprintf("clip %g s, beams %d: time/audio", c.seconds, c.beams), "whisper-cli", took[0], took[1]))
+	fmt.Println(benchkit.Row(fmt.Sprintf("recording %g s, beams %d: time/audio", c.seconds, c.beams), "whisper-cli", took[0], took[1]))
 	return nil
 }
 
-// plain is what is compared of a text: characters that tokens split are written in
-// different ways.
+// plain returns the part of a text that is compared. Characters that are split
+// between tokens are left out, because the two sides write them differently.
 func plain(text string) string {
 	return strings.ReplaceAll(transcript.Clean(strings.ToValidUTF8(text, "\uFFFD")), "\uFFFD", "")
 }
 
-// stream measures what a stream at the speed of speech costs and how late it is.
-func stream(ctx context.Context, o options, g *gateway, model string, clip benchkit.Clip) error {
+// stream measures the processor time and the latency of a live stream.
+func stream(ctx context.Context, o options, g *server, model string, clip benchkit.Clip) error {
 	var rest, lag, interims, live, whole benchkit.Series
 	file := clip.WAV()
 	for range o.streams {
@@ -160,6 +160,6 @@ func stream(ctx context.Context, o options, g *gateway, model string, clip bench
 	what := fmt.Sprintf("stream %g s, audio_ctx %s:", clip.Seconds(), model)
 	fmt.Printf("%-34s end of speech to final result, s %s · interim results %s, behind by s %s\n",
 		what, rest.Format(), interims.Format(), lag.Format())
-	fmt.Printf("%-34s processor s per audio s: stream %s clip %s ratio %s\n", what, live.Format(), whole.Format(), benchkit.Ratios(live, whole).Format())
+	fmt.Printf("%-34s processor s per audio s: stream %s recording %s ratio %s\n", what, live.Format(), whole.Format(), benchkit.Ratios(live, whole).Format())
 	return nil
 }

@@ -1,5 +1,5 @@
-// Command engine-fault is a worker for tests and benchmarks: it misbehaves on
-// demand. See package fault.
+// Command engine-fault is a worker for tests and benchmarks: it fails on
+// request. See package fault.
 package main
 
 import (

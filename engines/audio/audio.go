@@ -1,11 +1,12 @@
-// Package audio turns what clients send as speech into what the engines
-// compute on: mono samples at 16 kHz in -1..1. It decodes while the bytes
-// arrive, tells the format by the bytes where the client does not, and trusts
-// no header: sizes that lie cost nothing, and whatever cannot be read is an
-// AUDIO_UNREADABLE error that names what was found.
+// Package audio decodes the speech that clients send to mono samples at 16 kHz
+// in -1..1, the input of all engines. It decodes while the bytes arrive and
+// detects the format if the client does not declare it. It does not trust
+// headers: a wrong size in a header allocates nothing. Audio that cannot be read
+// is an AUDIO_UNREADABLE error that names the detected format.
 //
 // Formats: raw PCM (s16le, f32le), WAV, FLAC, MP3, Ogg/Opus and WebM/Opus. The
-// package has no cgo, because the gateway itself uses it (engines/gemini).
+// package must not use cgo, because the server itself imports it (through
+// engines/gemini).
 //
 // docs/audio.md is the guide for clients.
 package audio
@@ -16,33 +17,34 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// SampleRate is the rate in hertz of all samples that leave this package.
+// SampleRate is the rate in hertz of all samples that this package returns.
 const SampleRate = 16000
 
-// What input may be, by raw PCM's description or by a header.
+// Limits of the input, as declared for raw PCM or read from a header.
 const (
 	minRate     = 8000   // hertz
 	maxRate     = 192000 // hertz
 	maxChannels = 8
 )
 
-// DefaultMaxBytes bounds the encoded input where Limits does not: 1 GiB, nine
-// hours of 16 kHz PCM. Input is not kept, so this bounds time, not memory.
+// DefaultMaxBytes is the limit of the encoded input if Limits sets none: 1 GiB,
+// nine hours of 16 kHz PCM. The input is not kept, so this bounds time, not
+// memory.
 const DefaultMaxBytes = 1 << 30
 
-// DefaultClipDuration bounds what ReadAll returns where Limits does not: it
-// holds all samples, and a few kilobytes of FLAC can be hours of silence.
+// DefaultClipDuration is the limit of ReadAll if Limits sets none. ReadAll keeps
+// all samples, and a few kilobytes of FLAC can decode to hours of silence.
 const DefaultClipDuration = time.Hour
 
-// Source gives audio bytes; engines.AudioSource is one.
+// Source returns audio bytes; engines.AudioSource implements it.
 type Source interface {
-	// Next returns the next bytes, or io.EOF after the last. The slice is
-	// used until the next call.
+	// Next returns the next bytes, or io.EOF after the last. The caller uses the
+	// slice until its next call.
 	Next() ([]byte, error)
 }
 
-// Limits bound what one stream may hold or cost. What goes over them is an
-// INVALID_REQUEST error, after the samples before it.
+// Limits bound one stream. Exceeding one is an INVALID_REQUEST error, returned
+// after the samples within the limit.
 type Limits struct {
 	// MaxDuration of the decoded audio; 0 is no limit for a Reader, and
 	// DefaultClipDuration for ReadAll.
@@ -51,13 +53,13 @@ type Limits struct {
 	MaxBytes int64
 }
 
-// Info is what the bytes turned out to be.
+// Info describes the input of a Reader.
 type Info struct {
-	// Encoding as declared or detected.
+	// Encoding is the declared or detected encoding.
 	Encoding gatewayv1.AudioEncoding
-	// SampleRate in hertz before resampling; for Opus the 48,000 that its
-	// decoder works at.
+	// SampleRate is the rate in hertz before resampling; 48,000 for Opus, the
+	// rate of its decoder.
 	SampleRate int
-	// Channels before they are averaged.
+	// Channels is the number of channels before they are averaged.
 	Channels int
 }

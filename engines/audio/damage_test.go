@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// silent tells whether nothing is heard in s.
+// silent reports whether s is inaudible.
 func silent(s []float32) bool {
 	for _, v := range s {
 		if math.Abs(float64(v)) > 1e-3 {
@@ -17,10 +17,11 @@ func silent(s []float32) bool {
 	return true
 }
 
-// reach is how many samples around a change the resampler's filter spreads it.
+// reach is how many samples on either side of a change the resampler's filter
+// affects.
 const reach = 200
 
-// A damaged FLAC frame is silent; all else is as it was, when it was.
+// A damaged FLAC frame becomes silence. All other samples keep value and time.
 func TestDamagedFLAC(t *testing.T) {
 	data := read(t, "mono-24k-24bit.flac")
 	want := decode(t, nil, data)
@@ -38,16 +39,16 @@ func TestDamagedFLAC(t *testing.T) {
 			last = i
 		}
 	}
-	const block = 4096 * 2 / 3 // of flac's default, at 16 kHz
+	const block = 4096 * 2 / 3 // flac's default block size, at 16 kHz
 	if n := last - first; n < block-2*reach || n > 2*block+2*reach {
 		t.Errorf("samples %d to %d differ", first, last)
 	}
 	if !silent(got[first+2*reach : first+block-2*reach]) {
-		t.Error("the damaged frame is heard")
+		t.Error("the damaged frame is not silent")
 	}
 }
 
-// MP3 goes on with the next frame that stands by itself.
+// After damage, MP3 continues at the next frame that can be decoded.
 func TestDamagedMP3(t *testing.T) {
 	for _, name := range []string{"mono-16k.mp3", "vbr-44k.mp3"} {
 		for _, fill := range []byte{0, 0xff, 0x55} {
@@ -60,13 +61,13 @@ func TestDamagedMP3(t *testing.T) {
 				continue
 			}
 			if x := snr(got[:2000], want[:2000]); x < 60 {
-				t.Errorf("%s with %#x: begins alike to %.1f dB", name, fill, x)
+				t.Errorf("%s with %#x: the beginning agrees to %.1f dB", name, fill, x)
 			}
 		}
 	}
 }
 
-// A damaged Ogg page is passed over: of two streams the second remains.
+// A damaged Ogg page is skipped: of two chained streams the second remains.
 func TestDamagedOgg(t *testing.T) {
 	data := read(t, "chained.opus")
 	data[len(read(t, "silk.opus"))-100] ^= 1
@@ -76,13 +77,13 @@ func TestDamagedOgg(t *testing.T) {
 	}
 }
 
-// An Opus packet that cannot be decoded is silent, and what follows comes when
-// it should.
+// An Opus packet that cannot be decoded becomes silence, and the samples after it
+// keep their time.
 func TestDamagedOpus(t *testing.T) {
 	data := read(t, "browser-mono.webm")
 	want := decode(t, nil, data)
-	// Packets of three frames with their lengths: 0x7b, 0x83. Without the flag
-	// for lengths, a packet whose bytes do not divide by three is not one.
+	// 0x7b, 0x83 begins a packet of three frames with their lengths. Without the
+	// flag for lengths, a packet is invalid if its size is no multiple of three.
 	damaged := 0
 	for at := len(data) / 3; at < len(data) && damaged == 0; at++ {
 		if data[at] != 0xa3 || data[at+1]&0xc0 != 0x40 || !bytes.Equal(data[at+7:at+9], []byte{0x7b, 0x83}) {
@@ -113,7 +114,7 @@ func TestDamagedOpus(t *testing.T) {
 	}
 	tail := len(got) - 4000
 	if x := snr(got[tail:], want[tail:]); x < 20 {
-		t.Errorf("ends alike to %.1f dB", x)
+		t.Errorf("the end agrees to %.1f dB", x)
 	}
 }
 

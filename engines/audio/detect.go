@@ -22,18 +22,18 @@ const (
 	webmOpus    = gatewayv1.AudioEncoding_AUDIO_ENCODING_WEBM_OPUS
 )
 
-// sniffBytes are looked at to tell a format: less than a millisecond of sound,
-// so that looking delays no live stream.
+// sniffBytes is how many bytes are needed to detect a format: less than a
+// millisecond of sound, so that detection does not delay a live stream.
 const sniffBytes = 12
 
-// found is what the first bytes look like.
+// found is the result of format detection.
 type found struct {
-	encoding gatewayv1.AudioEncoding // unspecified if it cannot be read
-	name     string                  // for people; empty if nothing was recognised
-	weak     bool                    // the magic is short enough to be found in PCM by chance
+	encoding gatewayv1.AudioEncoding // unspecified if it is not supported
+	name     string                  // for error messages; empty if nothing was recognised
+	weak     bool                    // PCM samples can begin with the same bytes by chance
 }
 
-// sniff tells a format by its first bytes.
+// sniff detects a format by its first bytes.
 func sniff(b []byte) found {
 	has := func(offset int, magic string) bool {
 		return len(b) >= offset+len(magic) && string(b[offset:offset+len(magic)]) == magic
@@ -69,7 +69,7 @@ func sniff(b []byte) found {
 	return sniffWeak(b)
 }
 
-// sniffWeak tells what two bytes of magic, or the look of text, tell.
+// sniffWeak detects formats that only two bytes identify, and text.
 func sniffWeak(b []byte) found {
 	if len(b) >= 2 && b[0] == 0xff && b[1]&0xe0 == 0xe0 && b[1]&0x18 != 0x08 {
 		switch b[1] & 0x06 { // the layer
@@ -78,7 +78,7 @@ func sniffWeak(b []byte) found {
 		case 0x00:
 			return found{name: "AAC (ADTS)", weak: true}
 		default:
-			return found{name: "MPEG audio of layer I or II", weak: true}
+			return found{name: "MPEG audio layer I or II", weak: true}
 		}
 	}
 	text := bytes.TrimLeft(b, " \t\r\n\xef\xbb\xbf")
@@ -105,10 +105,21 @@ func isText(b []byte) bool {
 	return len(b) > 0
 }
 
-// readable lists what can be sent instead.
-const readable = "send WAV, FLAC, MP3, Ogg/Opus, WebM/Opus, or raw PCM with its encoding and sample rate declared"
+// sendSupported is the remedy in errors about unsupported formats.
+const sendSupported = "send WAV, FLAC, MP3, Ogg/Opus, WebM/Opus, or raw PCM with its encoding and sample rate declared"
 
-// name is what people call an encoding.
+// unsupported returns the error for a format that was recognised but cannot be
+// decoded.
+func unsupported(format string) error {
+	return errs.New(errs.AudioUnreadable, "the audio is %s, which is not supported: %s", format, sendSupported)
+}
+
+// damaged returns the error for something that cannot be decoded.
+func damaged(what string) *errs.Error {
+	return errs.New(errs.AudioUnreadable, "the %s is damaged: send an undamaged file", what)
+}
+
+// name returns the name of an encoding for error messages.
 func name(e gatewayv1.AudioEncoding) string {
 	switch e {
 	case pcmS16LE, pcmF32LE:
@@ -128,7 +139,8 @@ func name(e gatewayv1.AudioEncoding) string {
 	}
 }
 
-// open makes the decoder for what format declares or the bytes tell.
+// open returns the decoder for the declared format, or for the detected one if
+// none is declared.
 func open(format *gatewayv1.AudioFormat, r *bufio.Reader) (decoder, error) {
 	declared := format.GetEncoding()
 	raw := declared == pcmS16LE || declared == pcmF32LE
@@ -137,31 +149,31 @@ func open(format *gatewayv1.AudioFormat, r *bufio.Reader) (decoder, error) {
 		return nil, err
 	}
 	if len(b) == 0 && !raw {
-		return nil, errs.New(errs.AudioUnreadable, "the audio is empty")
+		return nil, errs.New(errs.AudioUnreadable, "the audio is empty: no bytes were received")
 	}
 	f := sniff(b)
 	switch {
 	case raw && (f.name == "" || f.weak):
 		return newRawPCM(format, r)
 	case raw:
-		return nil, errs.New(errs.AudioUnreadable, "the audio is declared as raw PCM and is %s: leave the encoding unset", f.name)
+		return nil, errs.New(errs.AudioUnreadable, "the audio is declared as raw PCM but is %s: leave the encoding unset to detect it", f.name)
 	case declared == mp3File && f.name == "":
 		return newMP3(r) // MP3 may begin within a frame
 	case f.name == "":
 		if declared != unspecified {
-			return nil, errs.New(errs.AudioUnreadable, "the audio is declared as %s and does not begin like it", name(declared))
+			return nil, errs.New(errs.AudioUnreadable, "the audio is declared as %s but does not begin like %s: leave the encoding unset to detect it", name(declared), name(declared))
 		}
-		return nil, errs.New(errs.AudioUnreadable, "the audio is in no known format: %s", readable)
+		return nil, errs.New(errs.AudioUnreadable, "the audio format is not recognised: %s", sendSupported)
 	case f.encoding == unspecified:
-		return nil, errs.New(errs.AudioUnreadable, "the audio is %s, which cannot be read: %s", f.name, readable)
+		return nil, unsupported(f.name)
 	case declared != unspecified && declared != f.encoding:
-		return nil, errs.New(errs.AudioUnreadable, "the audio is declared as %s and is %s: leave the encoding unset, or correct it", name(declared), f.name)
+		return nil, errs.New(errs.AudioUnreadable, "the audio is declared as %s but is %s: correct the encoding, or leave it unset to detect it", name(declared), f.name)
 	}
 	return openFile(f.encoding, r)
 }
 
-// peekFormat returns the bytes that tell the format. ID3v2 tags before them are
-// passed over, however large they say they are, unless the audio is raw.
+// peekFormat returns the bytes that identify the format. It skips ID3v2 tags
+// before them, whatever their size, unless the audio is raw.
 func peekFormat(r *bufio.Reader, raw bool) ([]byte, error) {
 	for {
 		b, err := r.Peek(sniffBytes)
@@ -173,15 +185,15 @@ func peekFormat(r *bufio.Reader, raw bool) ([]byte, error) {
 		}
 		if _, err := io.CopyN(io.Discard, r, id3Size(b)); err != nil {
 			if errors.Is(err, io.EOF) {
-				return nil, errs.New(errs.AudioUnreadable, "the audio ends within its ID3 tag")
+				return nil, errs.New(errs.AudioUnreadable, "the audio ends inside its ID3 tag: send the complete file")
 			}
 			return nil, err
 		}
 	}
 }
 
-// id3Size returns the length of an ID3v2 tag by its head: a size of four times
-// seven bits, and ten bytes each of head and footer.
+// id3Size returns the length of an ID3v2 tag from its header b: a size of four
+// times seven bits, plus ten bytes each for the header and an optional footer.
 func id3Size(b []byte) int64 {
 	size := int64(10)
 	if b[5]&0x10 != 0 {
@@ -190,7 +202,7 @@ func id3Size(b []byte) int64 {
 	return size + int64(b[6]&0x7f)<<21 + int64(b[7]&0x7f)<<14 + int64(b[8]&0x7f)<<7 + int64(b[9]&0x7f)
 }
 
-// openFile makes the decoder of a format that has a header.
+// openFile returns the decoder of a format that has a header.
 func openFile(encoding gatewayv1.AudioEncoding, r *bufio.Reader) (decoder, error) {
 	switch encoding {
 	case wavFile:

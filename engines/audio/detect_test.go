@@ -16,7 +16,7 @@ func rawInt(rate, channels int32) *gatewayv1.AudioFormat {
 	return &gatewayv1.AudioFormat{Encoding: pcmS16LE, SampleRateHertz: rate, ChannelCount: channels}
 }
 
-// What cannot be read is named, with what to do about it.
+// Errors about audio that cannot be read name its format or its defect.
 func TestUnreadable(t *testing.T) {
 	for name, test := range map[string]struct {
 		format *gatewayv1.AudioFormat
@@ -36,20 +36,20 @@ func TestUnreadable(t *testing.T) {
 		"AMR":                  {nil, "#!AMR\n\x3c\x00\x00\x00\x00\x00\x00", errs.AudioUnreadable, "AMR"},
 		"CAF":                  {nil, "caff\x00\x01\x00\x00desc", errs.AudioUnreadable, "CAF"},
 		"WMA":                  {nil, "\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa", errs.AudioUnreadable, "Windows Media"},
-		"AVI":                  {nil, "RIFF\x00\x00\x00\x00AVI LIST", errs.AudioUnreadable, "RIFF file that is not WAVE"},
+		"AVI":                  {nil, "RIFF\x00\x00\x00\x00AVI LIST", errs.AudioUnreadable, "a RIFF file that is not WAVE"},
 		"HTML":                 {nil, "<!doctype html><title>404</title>", errs.AudioUnreadable, "HTML"},
 		"JSON":                 {nil, ` {"audio":"UklGRg=="}`, errs.AudioUnreadable, "JSON"},
 		"base64":               {nil, "UklGRiQAAABXQVZFZm10IBAAAAABAAEA", errs.AudioUnreadable, "text"},
-		"noise":                {nil, "\x01\x00\x03\x00\xfe\xff\x02\x00\x01\x00\x00\x00", errs.AudioUnreadable, "no known format"},
-		"FLAC as Opus":         {declare(oggOpus), string(read(t, "stereo-44k.flac")), errs.AudioUnreadable, "declared as Ogg/Opus and is FLAC"},
-		"WAV as PCM":           {rawInt(16000, 1), string(read(t, "wav-16.wav")), errs.AudioUnreadable, "declared as raw PCM and is WAV"},
+		"noise":                {nil, "\x01\x00\x03\x00\xfe\xff\x02\x00\x01\x00\x00\x00", errs.AudioUnreadable, "not recognised"},
+		"FLAC as Opus":         {declare(oggOpus), string(read(t, "stereo-44k.flac")), errs.AudioUnreadable, "declared as Ogg/Opus but is FLAC"},
+		"WAV as PCM":           {rawInt(16000, 1), string(read(t, "wav-16.wav")), errs.AudioUnreadable, "declared as raw PCM but is WAV"},
 		"WebM as Ogg":          {declare(oggOpus), string(read(t, "browser-mono.webm")), errs.AudioUnreadable, "is WebM"},
 		"noise as FLAC":        {declare(flacFile), strings.Repeat("\x01\x02\x03\x80", 9), errs.AudioUnreadable, "declared as FLAC"},
-		"noise as MP3":         {declare(mp3File), strings.Repeat("\x01\x02\x03\x80", 9), errs.AudioUnreadable, "no frame"},
+		"noise as MP3":         {declare(mp3File), strings.Repeat("\x01\x02\x03\x80", 9), errs.AudioUnreadable, "no MP3 frame"},
 		"rate too low":         {rawInt(4000, 1), "\x00\x00", errs.InvalidRequest, "4000 Hz"},
 		"rate too high":        {rawInt(384000, 1), "\x00\x00", errs.InvalidRequest, "384000 Hz"},
 		"too many channels":    {rawInt(16000, 9), "\x00\x00", errs.InvalidRequest, "9 channels"},
-		"WAV header only":      {nil, "RIFF\x24\x00\x00\x00WAVE", errs.AudioUnreadable, "ends before its samples"},
+		"WAV header only":      {nil, "RIFF\x24\x00\x00\x00WAVE", errs.AudioUnreadable, "ends before its first sample"},
 		"WAV without format":   {nil, "RIFF\x24\x00\x00\x00WAVEdata\x02\x00\x00\x00xx", errs.AudioUnreadable, "no format"},
 		"WAV of A-law":         {nil, wav(6, 1, 8000, 8, "x"), errs.AudioUnreadable, "A-law"},
 		"WAV of ADPCM":         {nil, wav(2, 1, 8000, 4, "x"), errs.AudioUnreadable, "ADPCM"},
@@ -58,9 +58,9 @@ func TestUnreadable(t *testing.T) {
 		"WAV without channels": {nil, wav(1, 0, 16000, 16, "x"), errs.AudioUnreadable, "0 channels"},
 		"WAV of 48 bits":       {nil, wav(1, 1, 16000, 48, "x"), errs.AudioUnreadable, "48 bits"},
 		"WAV of float 16":      {nil, wav(3, 1, 16000, 16, "x"), errs.AudioUnreadable, "16 bits"},
-		"FLAC header only":     {nil, string(read(t, "stereo-44k.flac")[:60]), errs.AudioUnreadable, "ends before its samples"},
-		"Ogg header cut":       {nil, string(read(t, "silk.opus")[:30]), errs.AudioUnreadable, "cut short"},
-		"WebM header only":     {nil, string(read(t, "browser-mono.webm")[:100]), errs.AudioUnreadable, "ends before its sound"},
+		"FLAC header only":     {nil, string(read(t, "stereo-44k.flac")[:60]), errs.AudioUnreadable, "ends before its first sample"},
+		"Ogg header cut":       {nil, string(read(t, "silk.opus")[:30]), errs.AudioUnreadable, "incomplete or damaged"},
+		"WebM header only":     {nil, string(read(t, "browser-mono.webm")[:100]), errs.AudioUnreadable, "ends before its first audio block"},
 		"ID3 tag only":         {nil, "ID3\x04\x00\x00\x00\x00\x01\x00" + strings.Repeat("\x00", 50), errs.AudioUnreadable, "ID3"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -74,7 +74,7 @@ func declare(e gatewayv1.AudioEncoding) *gatewayv1.AudioFormat {
 	return &gatewayv1.AudioFormat{Encoding: e}
 }
 
-// wav makes a WAV file whose header may be nonsense.
+// wav returns a WAV file. Its header may be invalid.
 func wav(tag, channels uint16, rate uint32, bits uint16, samples string) string {
 	return wavChunks(tag, channels, rate, bits, "data", uint32(len(samples)), samples)
 }
@@ -91,7 +91,7 @@ func wavChunks(tag, channels uint16, rate uint32, bits uint16, id string, length
 	return string(b) + samples
 }
 
-// A WAV header may lie about lengths, and hold chunks that nobody knows.
+// A WAV header may have wrong lengths and unknown chunks.
 func TestWAVLengths(t *testing.T) {
 	samples := string(audio.EncodePCM16([]float32{0.25, -0.25, 0.5, -0.5}))
 	want := []float32{0.25, -0.25, 0.5, -0.5}
@@ -113,11 +113,11 @@ func TestWAVLengths(t *testing.T) {
 		}
 	}
 	if got := decode(t, nil, []byte(wavChunks(1, 1, 16000, 16, "data", 0, ""))); len(got) != 0 {
-		t.Errorf("no samples: %v", got)
+		t.Errorf("without samples: got %v", got)
 	}
 }
 
-// wide writes samples as 32-bit integers.
+// wide encodes samples as 32-bit integers.
 func wide(samples []float32) string {
 	var b []byte
 	for _, s := range samples {
@@ -137,7 +137,7 @@ func TestRawPCM(t *testing.T) {
 		"half a sample":  {declare(pcmS16LE), []byte{0, 0x40, 1}, []float32{0.5}},
 		"stereo":         {rawInt(16000, 2), audio.EncodePCM16([]float32{0.5, 0.25, -0.5, 0}), []float32{0.375, -0.25}},
 		"eight channels": {rawInt(16000, 8), audio.EncodePCM16([]float32{0.5, 0, 0, 0, 0, 0, 0, -0.25}), []float32{0.03125}},
-		"no numbers": {rawFloat(16000), floats([]float32{0.5, float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), 0.25}),
+		"NaN and infinities": {rawFloat(16000), floats([]float32{0.5, float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), 0.25}),
 			[]float32{0.5, 0, 0, 0, 0.25}},
 		"magic by chance": {rawInt(16000, 1), []byte("ID\x03\x00"), []float32{17481.0 / 32768, 3.0 / 32768}},
 	} {
@@ -147,7 +147,7 @@ func TestRawPCM(t *testing.T) {
 	}
 }
 
-// MP3 behind a tag, behind two, and joined within a frame; FLAC behind a tag.
+// MP3 and FLAC may follow one or two ID3 tags, and MP3 may begin inside a frame.
 func TestTagsBeforeTheSound(t *testing.T) {
 	tag := "ID3\x04\x00\x00\x00\x00\x02\x00" + strings.Repeat("\xff\xfb", 128)
 	for _, name := range []string{"mono-16k.mp3", "stereo-44k.flac"} {
@@ -155,12 +155,12 @@ func TestTagsBeforeTheSound(t *testing.T) {
 		want := decode(t, nil, []byte(data))
 		for _, prefix := range []string{tag, tag + tag} {
 			if got := decode(t, nil, []byte(prefix+data)); !equal(got, want) {
-				t.Errorf("%s behind %d bytes of tags: other samples", name, len(prefix))
+				t.Errorf("%s after %d bytes of tags: other samples", name, len(prefix))
 			}
 		}
 	}
 	joined := decode(t, declare(mp3File), read(t, "mono-16k.mp3")[1000:])
 	if len(joined) < 4000 {
-		t.Errorf("joined within: %d samples", len(joined))
+		t.Errorf("from inside a frame: %d samples", len(joined))
 	}
 }

@@ -9,27 +9,28 @@ import (
 	"github.com/lexilingo/modelgateway/engines/errs"
 )
 
-// ebmlUnknown is the size of an element that lasts until something that cannot
-// be in it: what writers leave that cannot go back, as browsers do.
+// ebmlUnknown is the size of an element that ends at the first element that
+// cannot be its child. Writers that cannot seek, such as browsers, use it.
 const ebmlUnknown = -1
 
-// ebmlElement is the head of an element (RFC 8794).
+// ebmlElement is the header of an element (RFC 8794).
 type ebmlElement struct {
 	id   uint32
 	size int64 // of its body in bytes, or ebmlUnknown
 }
 
-// ebmlReader reads elements one after the other. Elements that contain others
-// are not entered and left: their heads are passed over, so their sizes do not
-// matter, known or not, right or lying. Nothing is kept but what body asks for.
+// ebmlReader reads elements one after the other. It reads only the headers of
+// elements that contain others, so their sizes do not matter, whether unknown or
+// wrong. It keeps nothing except the bodies that the caller reads.
 //
-// It is ours because ebml-go, which reads the blocks, would hold a whole
-// segment, and stops at elements that it does not know.
+// ebml-go, which parses the blocks, could replace it if its Unmarshal returned
+// one block at a time to its caller, and tolerated wrong sizes of elements that
+// contain others.
 type ebmlReader struct {
 	r *bufio.Reader
 }
 
-// next reads the next head.
+// next reads the header of the next element.
 func (e *ebmlReader) next() (ebmlElement, error) {
 	id, _, err := e.vint(4, true)
 	if err != nil {
@@ -37,7 +38,7 @@ func (e *ebmlReader) next() (ebmlElement, error) {
 	}
 	size, length, err := e.vint(8, false)
 	if err != nil {
-		return ebmlElement{}, ebmlCut(err)
+		return ebmlElement{}, ebmlTruncated(err)
 	}
 	el := ebmlElement{id: uint32(id), size: int64(size)}
 	if size == 1<<(7*length)-1 {
@@ -55,7 +56,7 @@ func (e *ebmlReader) vint(limit int, keepMarker bool) (v uint64, length int, err
 	}
 	length = bits.LeadingZeros8(first) + 1
 	if length > limit {
-		return 0, 0, errs.New(errs.AudioUnreadable, "the WebM stream is damaged")
+		return 0, 0, damaged("WebM stream")
 	}
 	v = uint64(first)
 	if !keepMarker {
@@ -64,30 +65,30 @@ func (e *ebmlReader) vint(limit int, keepMarker bool) (v uint64, length int, err
 	for range length - 1 {
 		b, err := e.r.ReadByte()
 		if err != nil {
-			return 0, 0, ebmlCut(err)
+			return 0, 0, ebmlTruncated(err)
 		}
 		v = v<<8 | uint64(b)
 	}
 	return v, length, nil
 }
 
-// skip passes over an element's body.
+// skip discards an element's body.
 func (e *ebmlReader) skip(el ebmlElement) error {
 	if el.size == ebmlUnknown {
 		return errs.New(errs.AudioUnreadable, "the WebM stream is damaged: an element has no size")
 	}
 	_, err := io.CopyN(io.Discard, e.r, el.size)
-	return ebmlCut(err)
+	return ebmlTruncated(err)
 }
 
 // body reads an element's body of at most limit bytes.
 func (e *ebmlReader) body(el ebmlElement, limit int64) ([]byte, error) {
 	if el.size == ebmlUnknown || el.size > limit {
-		return nil, errs.New(errs.AudioUnreadable, "the WebM stream is damaged: an element of %d bytes", el.size)
+		return nil, errs.New(errs.AudioUnreadable, "the WebM stream is damaged: an element has an impossible size of %d bytes", el.size)
 	}
 	b := make([]byte, el.size)
 	_, err := io.ReadFull(e.r, b)
-	return b, ebmlCut(err)
+	return b, ebmlTruncated(err)
 }
 
 // uint reads an element's body as an unsigned integer.
@@ -100,9 +101,9 @@ func (e *ebmlReader) uint(el ebmlElement) (uint64, error) {
 	return v, err
 }
 
-// ebmlCut makes a body that is cut off the end of the stream: what came before
-// is used.
-func ebmlCut(err error) error {
+// ebmlTruncated returns io.EOF for a truncated element: the stream ends there,
+// and the audio before it is used.
+func ebmlTruncated(err error) error {
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return io.EOF
 	}

@@ -6,16 +6,16 @@ import (
 	"math"
 )
 
-// UnknownLength as the length of a WAV header says "to the end": for samples
-// that are sent while they are made.
+// UnknownLength is the dataBytes of a WAVHeader whose samples are sent while they
+// are computed: they extend to the end of the stream.
 const UnknownLength = -1
 
-// wavHeaderBytes is the length of a header of plain PCM.
+// wavHeaderBytes is the length of the header of a PCM file.
 const wavHeaderBytes = 44
 
 // WAVHeader returns the header of a WAV file of 16-bit mono samples at rate
-// hertz. dataBytes is the length of the samples in bytes, or UnknownLength;
-// lengths that 32 bits do not hold count as unknown.
+// hertz. dataBytes is the length of the samples in bytes, or UnknownLength. A
+// length that does not fit into 32 bits is written as unknown.
 func WAVHeader(rate int, dataBytes int64) []byte {
 	data, riff := uint32(wavUnknown), uint32(wavUnknown)
 	if dataBytes >= 0 && dataBytes <= wavUnknown-wavHeaderBytes {
@@ -47,8 +47,8 @@ func EncodeWAV(w io.Writer, pcm []byte, rate int) error {
 	return err
 }
 
-// EncodePCM16 returns samples in -1..1 as 16-bit little-endian, rounded;
-// louder ones are clipped and NaN becomes 0.
+// EncodePCM16 returns samples in -1..1 as 16-bit little-endian integers, rounded.
+// Samples beyond that range are clipped; NaN becomes 0.
 func EncodePCM16(samples []float32) []byte {
 	out := make([]byte, 0, 2*len(samples))
 	for _, s := range samples {

@@ -25,8 +25,8 @@ const (
 	webmOpus = gatewayv1.AudioEncoding_AUDIO_ENCODING_WEBM_OPUS
 )
 
-// fixture is a recording of testdata, and how well it agrees with what the
-// reference decoder makes of it, which was rounded to 16 bits.
+// fixture is a recording in testdata, and how well it must agree with the output
+// of the reference decoder, which is rounded to 16 bits.
 type fixture struct {
 	name      string
 	reference string // in testdata/ref; its name if empty
@@ -34,9 +34,8 @@ type fixture struct {
 	snr       float64 // decibels, at least
 }
 
-// Where the reference is less exact than 16 bits, the decoders differ: go-mp3
-// rounds to 16 bits itself, and pion's SILK works in floats where libopus works
-// in integers.
+// Some decoders agree to less than 16 bits: go-mp3 rounds to 16 bits itself, and
+// pion's SILK computes in floats where libopus computes in integers.
 var fixtures = []fixture{
 	{"stereo-44k.flac", "", audio.Info{Encoding: flacFile, SampleRate: 44100, Channels: 2}, 70},
 	{"mono-24k-24bit.flac", "", audio.Info{Encoding: flacFile, SampleRate: 24000, Channels: 1}, 70},
@@ -84,7 +83,7 @@ func decode(t testing.TB, format *gatewayv1.AudioFormat, data []byte) []float32 
 	return samples
 }
 
-// snr compares got with want, in decibels.
+// snr returns the signal-to-noise ratio of got against want, in decibels.
 func snr(got, want []float32) float64 {
 	var signal, noise float64
 	for i := range min(len(got), len(want)) {
@@ -115,24 +114,23 @@ func TestReferenceDecoders(t *testing.T) {
 	}
 }
 
-// Two streams one after the other are one recording.
+// Two chained streams are one recording.
 func TestChainedStreams(t *testing.T) {
 	first, second := fixture{name: "silk.opus"}.want(t), fixture{name: "celt-stereo.opus"}.want(t)
 	got := decode(t, nil, read(t, "chained.opus"))
 	if d := len(got) - len(first) - len(second); d < -2 || d > 2 {
 		t.Fatalf("%d samples, want %d", len(got), len(first)+len(second))
 	}
-	const seam = 200 // samples that the resampler's filter reaches across
-	if x := snr(got[:len(first)-seam], first); x < 45 {
+	if x := snr(got[:len(first)-reach], first); x < 45 {
 		t.Errorf("the first agrees to %.1f dB", x)
 	}
 	at := len(got) - len(second)
-	if x := snr(got[at+seam:], second[seam:]); x < 60 {
+	if x := snr(got[at+reach:], second[reach:]); x < 60 {
 		t.Errorf("the second agrees to %.1f dB", x)
 	}
 }
 
-// pieces is a Source that cuts data up.
+// pieces is a Source that returns data in pieces.
 type pieces struct {
 	data []byte
 	size func() int
@@ -179,7 +177,7 @@ func drainAny(r *audio.Reader) ([]float32, error) {
 	}
 }
 
-// However the bytes are cut up, empty pieces included, the samples are the same.
+// The samples do not depend on the sizes of the pieces, which may be empty.
 func TestPiecesMakeNoDifference(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	sizes := map[string]func() int{
@@ -210,29 +208,29 @@ func equal(a, b []float32) bool {
 	return true
 }
 
-// Of a recording that is cut off anywhere, what is there is used.
-func TestCutOff(t *testing.T) {
+// A truncated recording returns the samples of the bytes that are there.
+func TestTruncated(t *testing.T) {
 	for _, f := range fixtures {
 		data := read(t, f.name)
 		want := decode(t, nil, data)
-		heard := 0
+		previous := 0
 		for tenths := 3; tenths < 10; tenths += 3 {
 			r := audio.NewReader(nil, &pieces{data: data[:len(data)*tenths/10], size: fixed(1000)}, audio.Limits{})
 			got, err := drainAny(r)
 			if err != nil && len(got) > 0 {
 				t.Errorf("%s: cut at %d/10: %v after %d samples", f.name, tenths, err, len(got))
 			}
-			if len(got) < heard || len(got) > len(want) {
-				t.Errorf("%s: cut at %d/10: %d samples of %d; before %d", f.name, tenths, len(got), len(want), heard)
+			if len(got) < previous || len(got) > len(want) {
+				t.Errorf("%s: cut at %d/10: %d samples of %d; before %d", f.name, tenths, len(got), len(want), previous)
 			}
-			heard = len(got)
-			const edge = 250 // samples that the resampler's filter reaches
+			previous = len(got)
+			const edge = 250 // samples at the end that the resampler's filter affects
 			if n := len(got) - edge; n > 0 && !equal(got[:n], want[:n]) {
 				t.Errorf("%s: cut at %d/10: other samples", f.name, tenths)
 			}
 		}
-		if heard == 0 {
-			t.Errorf("%s: nothing of nine tenths", f.name)
+		if previous == 0 {
+			t.Errorf("%s: no samples of nine tenths of the file", f.name)
 		}
 	}
 }

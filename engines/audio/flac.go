@@ -12,64 +12,65 @@ import (
 const (
 	// flacMaxDamage is how many frames in a row may be damaged.
 	flacMaxDamage = 64
-	// flacMaxGap is how many seconds of damage are replaced by silence, so that
-	// times stay right; a longer gap is a number that lies.
-	flacMaxGap = 10
-	flacGap    = 4096 // samples of silence at once
+	// flacMaxGap is how many seconds of missing frames are replaced by silence,
+	// so that later times stay correct. A longer gap means a wrong frame number.
+	flacMaxGap  = 10
+	flacSilence = 4096 // samples of silence that next returns at once
 )
 
-// errFLACDamaged is a frame that cannot be decoded.
+// errFLACDamaged means that a frame cannot be decoded.
 var errFLACDamaged = errors.New("damaged FLAC frame")
 
 // flacInfo is the STREAMINFO block (RFC 9639, 8.2).
 type flacInfo struct {
-	blockSize int // of streams of fixed blocks
+	blockSize int // of a stream with a fixed block size
 	rate      int
 	channels  int
 	bits      int    // of a sample
 	total     uint64 // samples; 0 if not known
 }
 
-// flacDecoder decodes native FLAC (RFC 9639), frame by frame. It is ours
-// because the library for it, mewkiz/flac, writes a line to the process's log
-// for every frame of a 24 kHz recording, gives up at the first damaged frame,
-// and knows no samples of 32 bits.
+// flacDecoder decodes native FLAC (RFC 9639), frame by frame.
+//
+// mewkiz/flac could replace it if that library did not log a line for every
+// frame of a 24 kHz recording, continued after a damaged frame, and supported
+// samples of 32 bits.
 type flacDecoder struct {
-	r      *bufio.Reader
-	header flacInfo
-	frame  flacFrame
-	at     uint64 // samples given so far
-	gap    uint64 // silence to give before the frame that was decoded
-	ready  bool   // a frame is decoded and not given
-	damage int    // frames in a row
-	out    []float32
+	r        *bufio.Reader
+	header   flacInfo
+	frame    flacFrame
+	position uint64 // samples returned so far
+	gap      uint64 // samples of silence to return before frame
+	ready    bool   // frame is decoded and not yet returned
+	damaged  int    // damaged frames in a row
+	out      []float32
 }
 
 func newFLAC(r *bufio.Reader) (*flacDecoder, error) {
 	if _, err := r.Discard(4); err != nil { // "fLaC"
-		return nil, flacCut(err)
+		return nil, flacTruncated(err)
 	}
 	d := &flacDecoder{r: r}
 	for first, last := true, false; !last; first = false {
 		var head [4]byte
 		if _, err := io.ReadFull(r, head[:]); err != nil {
-			return nil, flacCut(err)
+			return nil, flacTruncated(err)
 		}
 		last = head[0]&0x80 != 0
 		kind, length := head[0]&0x7f, int64(head[1])<<16|int64(head[2])<<8|int64(head[3])
 		if first {
 			if kind != 0 || length != 34 {
-				return nil, errs.New(errs.AudioUnreadable, "the FLAC file's header is damaged")
+				return nil, damaged("header of the FLAC file")
 			}
 			var body [34]byte
 			if _, err := io.ReadFull(r, body[:]); err != nil {
-				return nil, flacCut(err)
+				return nil, flacTruncated(err)
 			}
 			d.header = parseFLACInfo(body[:])
 			continue
 		}
 		if _, err := io.CopyN(io.Discard, r, length); err != nil { // pictures, tags, padding
-			return nil, flacCut(err)
+			return nil, flacTruncated(err)
 		}
 	}
 	return d, checkShape(d.header.rate, d.header.channels, errs.AudioUnreadable)
@@ -86,9 +87,9 @@ func parseFLACInfo(b []byte) flacInfo {
 	}
 }
 
-func flacCut(err error) error {
+func flacTruncated(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return errs.New(errs.AudioUnreadable, "the FLAC file ends before its samples")
+		return errs.New(errs.AudioUnreadable, "the FLAC file ends before its first sample: send the complete file")
 	}
 	return err
 }
@@ -105,47 +106,47 @@ func (d *flacDecoder) next() ([]float32, error) {
 		}
 	}
 	if d.gap > 0 {
-		n := min(d.gap, flacGap)
+		n := min(d.gap, flacSilence)
 		d.gap -= n
-		d.at += n
-		d.out = sized(d.out, int(n))
+		d.position += n
+		d.out = resize(d.out, int(n))
 		clear(d.out)
 		return d.out, nil
 	}
 	d.ready = false
 	d.out = d.frame.mean(d.out)
-	d.at += uint64(len(d.out))
+	d.position += uint64(len(d.out))
 	return d.out, nil
 }
 
-// decode reads the next sound frame. What is cut off ends the file; what is
-// damaged is passed over.
+// decode reads the next intact frame and skips damaged ones. A truncated frame
+// ends the file.
 func (d *flacDecoder) decode() error {
 	for {
-		err := d.align()
+		err := d.seekFrame()
 		if err == nil {
 			err = d.frame.read(d.r, d.header)
 		}
 		switch {
 		case err == nil:
-			d.damage = 0
-			d.place()
+			d.damaged = 0
+			d.setGap()
 			d.ready = true
 			return nil
-		case errors.Is(err, io.EOF) && d.at == 0 && d.header.total > 0:
-			return flacCut(err)
+		case errors.Is(err, io.EOF) && d.position == 0 && d.header.total > 0:
+			return flacTruncated(err)
 		case !errors.Is(err, errFLACDamaged):
 			return err
 		}
-		if d.damage++; d.damage > flacMaxDamage {
-			return errs.New(errs.AudioUnreadable, "the FLAC file is damaged after %.1f s",
-				float64(d.at)/float64(d.header.rate))
+		if d.damaged++; d.damaged > flacMaxDamage {
+			return errs.New(errs.AudioUnreadable, "the FLAC file is damaged after %.1f s: send an undamaged file",
+				float64(d.position)/float64(d.header.rate))
 		}
 	}
 }
 
-// align moves to what looks like a frame.
-func (d *flacDecoder) align() error {
+// seekFrame skips to the next sync code of a frame.
+func (d *flacDecoder) seekFrame() error {
 	for {
 		b, err := d.r.Peek(2)
 		if err != nil {
@@ -160,20 +161,20 @@ func (d *flacDecoder) align() error {
 	}
 }
 
-// place finds how much is missing before a frame, by its number.
-func (d *flacDecoder) place() {
+// setGap computes how many samples are missing before a frame, from its number.
+func (d *flacDecoder) setGap() {
 	start := d.frame.number
 	if !d.frame.variable {
 		start *= uint64(d.header.blockSize)
 	}
 	d.gap = 0
-	if d.at > 0 && start > d.at && start-d.at <= uint64(flacMaxGap*d.header.rate) {
-		d.gap = start - d.at
+	if d.position > 0 && start > d.position && start-d.position <= uint64(flacMaxGap*d.header.rate) {
+		d.gap = start - d.position
 	}
 }
 
-// sized returns s with length n, reallocated if need be.
-func sized[T any](s []T, n int) []T {
+// resize returns s with length n, reallocated if its capacity is too small.
+func resize[T any](s []T, n int) []T {
 	if cap(s) < n {
 		return make([]T, n)
 	}

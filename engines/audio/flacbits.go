@@ -7,11 +7,11 @@ import (
 	"math/bits"
 )
 
-// flacBits reads bits, the highest first, and sums what it reads. After a
-// failure it gives zeros, and err says why.
+// flacBits reads bits, the highest first, and computes the checksums of the bytes
+// it reads. After a failure it returns zeros, and err is the failure.
 type flacBits struct {
 	r     *bufio.Reader
-	acc   uint64 // its low n bits are not yet used
+	acc   uint64 // the low n bits are not yet consumed
 	n     int
 	crc8  byte
 	crc16 uint16
@@ -21,8 +21,8 @@ type flacBits struct {
 // start begins a frame.
 func (b *flacBits) start(r *bufio.Reader) { *b = flacBits{r: r} }
 
-// fill takes one byte more. No byte is taken before it is needed: a frame of a
-// live stream is decoded when its last byte is there.
+// fill reads one byte. No byte is read before it is needed, so that a frame of a
+// live stream is decoded as soon as its last byte arrives.
 func (b *flacBits) fill() {
 	c, err := b.r.ReadByte()
 	if err != nil {
@@ -37,7 +37,7 @@ func (b *flacBits) fill() {
 	b.crc16 = b.crc16<<8 ^ crc16Table[byte(b.crc16>>8)^c]
 }
 
-// read returns the next n bits, 40 at most.
+// read returns the next n bits; n is at most 40.
 func (b *flacBits) read(n int) uint64 {
 	for b.n < n && b.err == nil {
 		b.fill()
@@ -49,7 +49,7 @@ func (b *flacBits) read(n int) uint64 {
 	return b.acc >> b.n & (1<<n - 1)
 }
 
-// signed returns the next n bits as a two's complement.
+// signed returns the next n bits as a two's complement integer.
 func (b *flacBits) signed(n int) int64 {
 	if n == 0 {
 		return 0
@@ -57,7 +57,7 @@ func (b *flacBits) signed(n int) int64 {
 	return int64(b.read(n)<<(64-n)) >> (64 - n)
 }
 
-// unary returns how many zeros come before the next one.
+// unary returns how many 0 bits come before the next 1 bit, which it consumes.
 func (b *flacBits) unary() uint64 {
 	zeros := uint64(0)
 	for b.err == nil {
@@ -75,7 +75,7 @@ func (b *flacBits) unary() uint64 {
 	return 0
 }
 
-// align drops the bits up to the next byte.
+// align discards the bits up to the next byte.
 func (b *flacBits) align() { b.n = 0 }
 
 // The checksums of RFC 9639: polynomials 0x07 and 0x8005, not reflected.

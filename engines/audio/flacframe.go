@@ -7,54 +7,53 @@ const (
 	flacMaxOrder    = 32
 )
 
-// How the channels of a frame are coded, besides each by itself.
+// Channel assignments of a frame that store a difference of two channels.
 const (
 	flacLeftSide  = 8
 	flacSideRight = 9
 	flacMidSide   = 10
 )
 
-// flacFrame is one frame of RFC 9639, section 9. Its buffers are used again.
+// flacFrame is one frame of RFC 9639, section 9. Its buffers are reused.
 type flacFrame struct {
 	bits     flacBits
 	variable bool   // number counts samples, not frames
 	number   uint64 // of the frame or of its first sample
 	block    int    // samples of each channel
-	coding   int    // of the channels
+	coding   int    // channel assignment
 	depth    int    // bits of a sample
 	samples  [flacMaxChannels][]int64
 	channels int
 }
 
-// read decodes a frame. Its error is errFLACDamaged, or why there are no more
-// bytes.
+// read decodes a frame. It returns errFLACDamaged, or the reader's error.
 func (f *flacFrame) read(r *bufio.Reader, stream flacInfo) error {
 	f.bits.start(r)
-	sound := f.readHeader(stream)
-	for c := 0; c < f.channels && sound && f.bits.err == nil; c++ {
+	valid := f.readHeader(stream)
+	for c := 0; c < f.channels && valid && f.bits.err == nil; c++ {
 		depth := f.depth
 		if f.coding == flacSideRight && c == 0 || (f.coding == flacLeftSide || f.coding == flacMidSide) && c == 1 {
 			depth++ // a difference
 		}
-		f.samples[c] = sized(f.samples[c], f.block)
-		sound = f.readSubframe(f.samples[c], depth)
+		f.samples[c] = resize(f.samples[c], f.block)
+		valid = f.readSubframe(f.samples[c], depth)
 	}
-	if sound {
+	if valid {
 		f.bits.align()
 		sum := f.bits.crc16
-		sound = f.bits.read(16) == uint64(sum)
+		valid = f.bits.read(16) == uint64(sum)
 	}
 	if f.bits.err != nil {
 		return f.bits.err
 	}
-	if !sound {
+	if !valid {
 		return errFLACDamaged
 	}
-	f.separate()
+	f.decorrelate()
 	return nil
 }
 
-// readHeader tells whether it is one that can be decoded.
+// readHeader reports whether the header is valid and agrees with the stream.
 func (f *flacFrame) readHeader(stream flacInfo) bool {
 	b := &f.bits
 	if b.read(15) != 0x7ffc { // sync code and a zero
@@ -70,16 +69,15 @@ func (f *flacFrame) readHeader(stream flacInfo) bool {
 	depth := b.read(3)
 	f.depth = [8]int{stream.bits, 8, 12, 0, 16, 20, 24, 32}[depth]
 	zero := b.read(1)
-	sound := f.readNumber()
+	valid := f.readNumber()
 	f.block = f.readBlockSize(block)
 	hertz := f.readRate(rate, stream.rate)
 	sum := b.crc8
-	return sound && b.read(8) == uint64(sum) && zero == 0 && f.depth > 0 && f.coding <= flacMidSide &&
+	return valid && b.read(8) == uint64(sum) && zero == 0 && f.depth > 0 && f.coding <= flacMidSide &&
 		f.block > 0 && hertz == stream.rate && f.channels == stream.channels
 }
 
-// readNumber reads the frame's number, coded as UTF-8 codes characters, up to
-// 36 bits.
+// readNumber reads the frame's number of up to 36 bits, in the coding of UTF-8.
 func (f *flacFrame) readNumber() bool {
 	first := f.bits.read(8)
 	length := 0
@@ -148,7 +146,7 @@ func (f *flacFrame) readSubframe(x []int64, depth int) bool {
 	if depth -= wasted; depth < 1 {
 		return false
 	}
-	sound := true
+	valid := true
 	switch {
 	case kind == 0: // constant
 		v := b.signed(depth)
@@ -160,16 +158,16 @@ func (f *flacFrame) readSubframe(x []int64, depth int) bool {
 			x[i] = b.signed(depth)
 		}
 	case kind >= 8 && kind <= 12:
-		sound = f.readFixed(x, kind-8, depth)
+		valid = f.readFixed(x, kind-8, depth)
 	case kind >= 32:
-		sound = f.readLinear(x, kind-31, depth)
+		valid = f.readLinear(x, kind-31, depth)
 	default:
 		return false
 	}
 	for i := range x {
 		x[i] <<= wasted
 	}
-	return sound
+	return valid
 }
 
 // readFixed decodes a channel that is predicted by a polynomial.
@@ -178,7 +176,8 @@ func (f *flacFrame) readFixed(x []int64, order, depth int) bool {
 	return f.readWarmUp(x, order, depth) && f.readResidual(x, order) && predict(x, coefficients, 0)
 }
 
-// readLinear decodes a channel that is predicted by a filter of its own.
+// readLinear decodes a channel that is predicted by a linear filter, whose
+// coefficients are stored with it.
 func (f *flacFrame) readLinear(x []int64, order, depth int) bool {
 	if !f.readWarmUp(x, order, depth) {
 		return false
@@ -257,8 +256,8 @@ func (f *flacFrame) readResidual(x []int64, order int) bool {
 	return b.err == nil
 }
 
-// separate turns differences back into channels.
-func (f *flacFrame) separate() {
+// decorrelate computes the two channels of a frame that stores a difference.
+func (f *flacFrame) decorrelate() {
 	a, b := f.samples[0], f.samples[1]
 	switch f.coding {
 	case flacLeftSide:
@@ -279,7 +278,7 @@ func (f *flacFrame) separate() {
 
 // mean averages the channels into out, scaled to -1..1.
 func (f *flacFrame) mean(out []float32) []float32 {
-	out = sized(out, f.block)
+	out = resize(out, f.block)
 	scale := 1 / (float64(int64(1)<<(f.depth-1)) * float64(f.channels))
 	for i := range out {
 		sum := int64(0)

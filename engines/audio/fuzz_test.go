@@ -12,9 +12,9 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// FuzzReader feeds damaged recordings of every format. Whatever comes in, the
-// reader ends, within its limits, with samples that are numbers or an error
-// with a reason; and the pieces it came in make no difference.
+// FuzzReader reads damaged recordings of every format. The reader must end within
+// its limits and return finite samples or an error with a reason. The result must
+// not depend on the sizes of the pieces.
 func FuzzReader(f *testing.F) {
 	names, err := filepath.Glob("testdata/*.*")
 	if err != nil {
@@ -56,7 +56,7 @@ func checkOutcome(t *testing.T, samples []float32, err error) {
 	}
 	for i, s := range samples {
 		if s != s {
-			t.Fatalf("sample %d is no number", i)
+			t.Fatalf("sample %d is NaN", i)
 		}
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/lexilingo/modelgateway/engines/errs"
 )
 
-// input is a Source as an io.Reader that counts what it gives. A failure other
-// than the end is kept, so that it can be told from what a decoder makes of it.
+// input is an io.Reader over a Source. It limits the number of bytes and keeps the
+// source's error, which decoders may replace by one of theirs.
 type input struct {
 	source   Source
 	maxBytes int64
@@ -18,11 +18,11 @@ type input struct {
 	chunk    []byte
 	total    int64
 	err      error // sticky
-	inSource bool  // a panic now is the source's, not a decoder's
+	inSource bool  // Source.Next is running: a panic is the source's, not a decoder's
 }
 
-// Read implements io.Reader. It returns what one call of the source gave, or
-// less: it never waits to fill p.
+// Read implements io.Reader. It returns the bytes of one call of the source at
+// most: it does not wait to fill p.
 func (in *input) Read(p []byte) (int, error) {
 	for len(in.chunk) == 0 {
 		if in.err != nil {
@@ -34,7 +34,7 @@ func (in *input) Read(p []byte) (int, error) {
 		in.total += int64(len(in.chunk))
 		if in.total > in.maxBytes {
 			in.chunk = nil
-			in.err = errs.New(errs.InvalidRequest, "the audio is larger than the limit of %s",
+			in.err = errs.New(errs.InvalidRequest, "the audio is larger than the limit of %s: send a smaller file",
 				humanize.IBytes(uint64(in.maxBytes)))
 		}
 	}
@@ -43,7 +43,7 @@ func (in *input) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// failure returns why the bytes stopped, nil if they ended or go on.
+// failure returns the source's error, or nil if there is none or it is io.EOF.
 func (in *input) failure() error {
 	if errors.Is(in.err, io.EOF) {
 		return nil

@@ -28,7 +28,7 @@ func TestLimits(t *testing.T) {
 	t.Run("duration", func(t *testing.T) {
 		r := audio.NewReader(rawInt(16000, 1), &pieces{data: second, size: fixed(777)}, audio.Limits{MaxDuration: 250 * time.Millisecond})
 		got, err := drainAny(r)
-		wantReason(t, err, errs.InvalidRequest, "longer than the limit of 250ms")
+		wantReason(t, err, errs.InvalidRequest, "longer than the limit of 250ms: send a shorter clip")
 		if len(got) != audio.SampleRate/4 {
 			t.Errorf("%d samples before the error", len(got))
 		}
@@ -45,14 +45,14 @@ func TestLimits(t *testing.T) {
 	t.Run("bytes", func(t *testing.T) {
 		r := audio.NewReader(rawInt(16000, 1), &pieces{data: second, size: fixed(1000)}, audio.Limits{MaxBytes: 3500})
 		got, err := drainAny(r)
-		wantReason(t, err, errs.InvalidRequest, "larger than the limit of 3.4 KiB")
+		wantReason(t, err, errs.InvalidRequest, "larger than the limit of 3.4 KiB: send a smaller file")
 		if len(got) != 1500 {
 			t.Errorf("%d samples before the error", len(got))
 		}
 	})
 }
 
-// allocated runs f and returns how many bytes it allocated in all.
+// allocated runs f and returns how many bytes it allocated.
 func allocated(f func()) uint64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -61,8 +61,8 @@ func allocated(f func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// Sizes that lie cost nothing.
-func TestLyingHeadersCostNothing(t *testing.T) {
+// Wrong sizes in headers allocate nothing.
+func TestWrongSizesAllocateNothing(t *testing.T) {
 	le32 := func(v uint32) string { return string(binary.LittleEndian.AppendUint32(nil, v)) }
 	format := "fmt " + le32(16) + "\x01\x00\x01\x00" + le32(16000) + le32(32000) + "\x02\x00\x10\x00"
 	flac := string(read(t, "stereo-44k.flac")[:42])
@@ -70,35 +70,35 @@ func TestLyingHeadersCostNothing(t *testing.T) {
 	webm := string(read(t, "browser-mono.webm"))
 	cluster := strings.Index(webm, "\x1f\x43\xb6\x75")
 	for name, data := range map[string]string{
-		"WAV chunk of 4 GB":            "RIFF" + le32(36) + "WAVE" + "junk" + le32(0xfffffff0) + "x",
-		"WAV format of 4 GB":           "RIFF" + le32(36) + "WAVE" + "fmt " + le32(0xfffffff0) + format[8:],
-		"WAV samples of 4 GB":          "RIFF" + le32(36) + "WAVE" + format + "data" + le32(0xfffffff0) + "abcd",
-		"RF64 of 8 EB":                 "RF64" + le32(36) + "WAVE" + "ds64" + le32(16) + "\xff\xff\xff\xff\xff\xff\xff\x7f\xff\xff\xff\xff\xff\xff\xff\x7f" + format + "data\xff\xff\xff\xffabcd",
-		"ID3 tag of 256 MB":            "ID3\x04\x00\x00\x7f\x7f\x7f\x7f" + "x",
-		"ID3 tags one in another":      strings.Repeat("ID3\x04\x00\x00\x00\x00\x00\x00", 1000) + "x",
-		"FLAC picture first":           "fLaC\x06\xff\xff\xff" + flac[8:],
-		"FLAC tag of 16 MB":            flac[:4] + "\x00" + flac[5:] + "\x84\xff\xff\xff",
-		"FLAC block of 65536":          flac[:4] + "\x80" + flac[5:] + "\xff\xf8\x79\x18\x00\xff\xff\x00\x00\x00",
-		"Ogg pages of nothing":         strings.Repeat(opus[:27], 100),
-		"Ogg packet without end":       opus + strings.Repeat(oggPage(opus, 1, strings.Repeat("\xff", 255), strings.Repeat("x", 255*255)), 40),
-		"Opus tags without end":        opus[:47] + strings.Repeat(oggPage(opus, 1, strings.Repeat("\xff", 255), strings.Repeat("x", 255*255)), 40),
-		"EBML element of 2^56 bytes":   "\x1a\x45\xdf\xa3\x84\x42\x82\x81x\x01\xff\xff\xff\xff\xff\xff\xfe",
-		"EBML doc type of 2^56 bytes":  "\x1a\x45\xdf\xa3\x84\x42\x82\x01\xff\xff\xff\xff\xff\xff\xfe",
-		"WebM block of 2^56 bytes":     webm[:cluster] + "\x1f\x43\xb6\x75\x01\xff\xff\xff\xff\xff\xff\xff\xa3\x01\xff\xff\xff\xff\xff\xff\xfe\x81",
-		"WebM laced blocks that lie":   webm[:cluster] + "\x1f\x43\xb6\x75\xff" + strings.Repeat("\xa3\x90\x81\x00\x00\x06\xff\x7f\xfe\xff\xff\xff\xff\xff\xff\xff\xff\xff", 20),
-		"WebM tracks without end":      webm[:4] + "\xff" + strings.Repeat("\xae\xff", 1000),
-		"WebM codec data of 64 KB":     webm[:4] + "\xff\xae\xff" + strings.Repeat("\x63\xa2\x21\x00\x00", 5),
-		"MP3 frames that lie":          strings.Repeat("\xff\xfb\xe0\xff\xff\xff\xff\xff", 50),
-		"MP3 info that lies":           "\xff\xfb\x50\xc4" + strings.Repeat("\x00", 32) + "Xing\x00\x00\x00\x0f\xff\xff\xff\xff" + strings.Repeat("\xff", 400),
-		"zeros":                        strings.Repeat("\x00", 10000),
-		"text that begins like nobody": strings.Repeat("speech ", 1000),
+		"WAV chunk of 4 GB":           "RIFF" + le32(36) + "WAVE" + "junk" + le32(0xfffffff0) + "x",
+		"WAV format of 4 GB":          "RIFF" + le32(36) + "WAVE" + "fmt " + le32(0xfffffff0) + format[8:],
+		"WAV samples of 4 GB":         "RIFF" + le32(36) + "WAVE" + format + "data" + le32(0xfffffff0) + "abcd",
+		"RF64 of 8 EB":                "RF64" + le32(36) + "WAVE" + "ds64" + le32(16) + "\xff\xff\xff\xff\xff\xff\xff\x7f\xff\xff\xff\xff\xff\xff\xff\x7f" + format + "data\xff\xff\xff\xffabcd",
+		"ID3 tag of 256 MB":           "ID3\x04\x00\x00\x7f\x7f\x7f\x7f" + "x",
+		"ID3 tags one in another":     strings.Repeat("ID3\x04\x00\x00\x00\x00\x00\x00", 1000) + "x",
+		"FLAC picture first":          "fLaC\x06\xff\xff\xff" + flac[8:],
+		"FLAC tag of 16 MB":           flac[:4] + "\x00" + flac[5:] + "\x84\xff\xff\xff",
+		"FLAC block of 65536":         flac[:4] + "\x80" + flac[5:] + "\xff\xf8\x79\x18\x00\xff\xff\x00\x00\x00",
+		"Ogg pages of nothing":        strings.Repeat(opus[:27], 100),
+		"Ogg packet that never ends":  opus + strings.Repeat(oggPage(opus, 1, strings.Repeat("\xff", 255), strings.Repeat("x", 255*255)), 40),
+		"Opus tags that never end":    opus[:47] + strings.Repeat(oggPage(opus, 1, strings.Repeat("\xff", 255), strings.Repeat("x", 255*255)), 40),
+		"EBML element of 2^56 bytes":  "\x1a\x45\xdf\xa3\x84\x42\x82\x81x\x01\xff\xff\xff\xff\xff\xff\xfe",
+		"EBML doc type of 2^56 bytes": "\x1a\x45\xdf\xa3\x84\x42\x82\x01\xff\xff\xff\xff\xff\xff\xfe",
+		"WebM block of 2^56 bytes":    webm[:cluster] + "\x1f\x43\xb6\x75\x01\xff\xff\xff\xff\xff\xff\xff\xa3\x01\xff\xff\xff\xff\xff\xff\xfe\x81",
+		"WebM laced blocks too large": webm[:cluster] + "\x1f\x43\xb6\x75\xff" + strings.Repeat("\xa3\x90\x81\x00\x00\x06\xff\x7f\xfe\xff\xff\xff\xff\xff\xff\xff\xff\xff", 20),
+		"WebM tracks that never end":  webm[:4] + "\xff" + strings.Repeat("\xae\xff", 1000),
+		"WebM codec data of 64 KB":    webm[:4] + "\xff\xae\xff" + strings.Repeat("\x63\xa2\x21\x00\x00", 5),
+		"MP3 frames too large":        strings.Repeat("\xff\xfb\xe0\xff\xff\xff\xff\xff", 50),
+		"MP3 info with wrong counts":  "\xff\xfb\x50\xc4" + strings.Repeat("\x00", 32) + "Xing\x00\x00\x00\x0f\xff\xff\xff\xff" + strings.Repeat("\xff", 400),
+		"zeros":                       strings.Repeat("\x00", 10000),
+		"text":                        strings.Repeat("speech ", 1000),
 	} {
 		t.Run(name, func(t *testing.T) {
 			var err error
 			cost := allocated(func() { _, err = audio.ReadAll(context.Background(), nil, []byte(data), audio.Limits{}) })
 			// The decoders' own buffers and the resampler's table are below 2 MiB.
 			if limit := uint64(4<<20 + 8*len(data)); cost > limit {
-				t.Errorf("allocated %d bytes, at most %d expected", cost, limit)
+				t.Errorf("allocated %d bytes, want at most %d", cost, limit)
 			}
 			var typed *errs.Error
 			if err != nil && !errors.As(err, &typed) {
@@ -108,7 +108,7 @@ func TestLyingHeadersCostNothing(t *testing.T) {
 	}
 }
 
-// oggPage makes a page of the stream whose first page is like.
+// oggPage returns a page of the stream whose first page is like.
 func oggPage(like string, flags byte, lacing, body string) string {
 	b := []byte(like[:26])
 	b[5] = flags
@@ -125,8 +125,8 @@ func oggPage(like string, flags byte, lacing, body string) string {
 	return string(b)
 }
 
-// A few kilobytes of FLAC can be hours of silence: the limit ends it, and what
-// is held meanwhile is small.
+// A few kilobytes of FLAC can decode to hours of silence. The limit ends the
+// stream, and little memory is used.
 func TestDecompressionBomb(t *testing.T) {
 	frame := flacSilence()
 	stream := "fLaC\x80\x00\x00\x22" + "\xff\xff\xff\xff" + "\x00\x00\x00\x00\x00\x00" + "\x03\xe8\x00\xf0\x00\x00\x00\x00" + strings.Repeat("\x00", 16)
@@ -134,25 +134,25 @@ func TestDecompressionBomb(t *testing.T) {
 	limits := audio.Limits{MaxDuration: 10 * time.Minute}
 	r := audio.NewReader(nil, &pieces{data: data, size: fixed(1000)}, limits)
 	buf := make([]float32, 4096)
-	heard := 0
+	total := 0
 	var err error
 	cost := allocated(func() {
 		for err == nil {
 			var n int
 			n, err = r.Read(buf)
-			heard += n
+			total += n
 		}
 	})
 	wantReason(t, err, errs.InvalidRequest, "longer than the limit of 10m0s")
-	if heard != 10*60*audio.SampleRate {
-		t.Errorf("%d samples", heard)
+	if total != 10*60*audio.SampleRate {
+		t.Errorf("%d samples", total)
 	}
 	if cost > 8<<20 {
 		t.Errorf("allocated %d bytes", cost)
 	}
 }
 
-// flacSilence is a frame of 65,536 samples of silence, 16 kHz mono 16-bit.
+// flacSilence returns a frame of 65,536 samples of silence, 16 kHz mono 16-bit.
 func flacSilence() string {
 	b := []byte{0xff, 0xf8, 0x75, 0x08, 0x00, 0xff, 0xff}
 	var sum8 byte
@@ -173,7 +173,7 @@ func flacSilence() string {
 	return string(binary.BigEndian.AppendUint16(b, sum16))
 }
 
-// What the source says comes through as it is, after the samples before it.
+// Errors of the source are returned unchanged, after the samples before them.
 func TestSourceErrorsPassThrough(t *testing.T) {
 	gone := errors.New("the caller is gone")
 	for _, f := range fixtures {
@@ -191,7 +191,7 @@ func TestSourceErrorsPassThrough(t *testing.T) {
 	}
 }
 
-// A panic of the source is its owner's, not the audio's.
+// A panic of the source is not turned into an error of the audio.
 func TestSourcePanicsPassThrough(t *testing.T) {
 	defer func() {
 		if p := recover(); p != "broken source" {

@@ -13,16 +13,17 @@ import (
 )
 
 const (
-	// mp3MaxJunk is how far the first frame is looked for.
+	// mp3MaxJunk is how many bytes may precede the first frame.
 	mp3MaxJunk = 64 << 10
-	// mp3MaxDamage is how many attempts in a row to go on after damage may fail.
+	// mp3MaxDamage is how many attempts in a row to continue after damage may
+	// fail.
 	mp3MaxDamage = 64
-	// mp3DecoderDelay is what every decoder adds to an encoder's delay, in
-	// samples: 528 of the filter bank, and one.
+	// mp3DecoderDelay is the delay in samples that every decoder adds to the
+	// encoder's: 528 of the filter bank, and one.
 	mp3DecoderDelay = 529
 )
 
-// mp3Header is the head of an MPEG audio frame (ISO 11172-3, 13818-3).
+// mp3Header is the header of an MPEG audio frame (ISO 11172-3, 13818-3).
 type mp3Header uint32
 
 func (h mp3Header) valid() bool {
@@ -40,7 +41,7 @@ func (h mp3Header) channels() int {
 	return 2
 }
 
-// samples is how many a frame has.
+// samples is the number of samples of a frame.
 func (h mp3Header) samples() int {
 	if h.version() == 3 {
 		return 1152
@@ -48,7 +49,7 @@ func (h mp3Header) samples() int {
 	return 576
 }
 
-// sideInfo is the length of what lies between a frame's head and its sound.
+// sideInfo is the length in bytes of the side information after the header.
 func (h mp3Header) sideInfo() int {
 	switch {
 	case h.version() == 3 && h.channels() == 2:
@@ -72,55 +73,55 @@ func (h mp3Header) size() int {
 	return h.samples()/8*kbits[h>>12&15]*1000/rate + int(h>>9&1)
 }
 
-// mp3Decoder decodes MP3. The delay that encoder and decoder add is taken out
-// where the encoder says how long it is, so that times are right.
+// mp3Decoder decodes MP3. It removes the delay of encoder and decoder if the file
+// states it, so that times are correct.
 type mp3Decoder struct {
 	r       *bufio.Reader
 	decoder *mp3.Decoder
-	what    Info
+	meta    Info
 	skip    int   // samples still to drop
-	left    int64 // samples still to come
-	damage  int   // attempts that failed in a row
+	left    int64 // samples still to return
+	damaged int   // attempts that failed in a row
 
-	buf [4608]byte // a frame: 16-bit stereo, whatever the file has
+	buf [4608]byte // a frame: the decoder always returns 16-bit stereo
 	out [1152]float32
 }
 
 func newMP3(r *bufio.Reader) (*mp3Decoder, error) {
 	d := &mp3Decoder{r: r, left: math.MaxInt64}
-	h, err := d.align(mp3MaxJunk)
+	h, err := d.seekFrame(mp3MaxJunk)
 	if errors.Is(err, io.EOF) {
-		return nil, errs.New(errs.AudioUnreadable, "the audio looks like MP3 and has no frame of it")
+		return nil, errs.New(errs.AudioUnreadable, "the audio looks like MP3 but contains no MP3 frame: %s", sendSupported)
 	}
 	if err != nil {
 		return nil, err
 	}
 	if h.version() == 0 {
-		return nil, errs.New(errs.AudioUnreadable, "the audio is MP3 of MPEG version 2.5 (8 to 12 kHz), which cannot be read: convert it to 16 kHz or more")
+		return nil, errs.New(errs.AudioUnreadable, "the audio is MP3 of MPEG version 2.5 (8 to 12 kHz), which is not supported: convert it to 16 kHz or more")
 	}
 	if err := d.readInfo(h); err != nil {
 		return nil, err
 	}
-	d.what = Info{Encoding: mp3File, Channels: h.channels()}
+	d.meta = Info{Encoding: mp3File, Channels: h.channels()}
 	for d.restart() != nil {
-		if d.damage++; d.damage > mp3MaxDamage {
-			return nil, errs.New(errs.AudioUnreadable, "the MP3 stream is damaged")
+		if d.damaged++; d.damaged > mp3MaxDamage {
+			return nil, damaged("MP3 stream")
 		}
-		if _, err := d.align(mp3MaxJunk); errors.Is(err, io.EOF) {
-			return nil, errs.New(errs.AudioUnreadable, "the MP3 stream has no frame that can be decoded")
+		if _, err := d.seekFrame(mp3MaxJunk); errors.Is(err, io.EOF) {
+			return nil, errs.New(errs.AudioUnreadable, "the MP3 stream has no frame that can be decoded: send an undamaged file")
 		} else if err != nil {
 			return nil, err
 		}
 	}
-	d.what.SampleRate = d.decoder.SampleRate()
-	return d, checkShape(d.what.SampleRate, d.what.Channels, errs.AudioUnreadable)
+	d.meta.SampleRate = d.decoder.SampleRate()
+	return d, checkShape(d.meta.SampleRate, d.meta.Channels, errs.AudioUnreadable)
 }
 
-func (d *mp3Decoder) info() Info { return d.what }
+func (d *mp3Decoder) info() Info { return d.meta }
 
-// align moves to the next frame's head, over at most limit bytes; io.EOF if
-// there is none.
-func (d *mp3Decoder) align(limit int) (mp3Header, error) {
+// seekFrame skips at most limit bytes to the next frame header. It returns io.EOF
+// if there is none.
+func (d *mp3Decoder) seekFrame(limit int) (mp3Header, error) {
 	for range limit {
 		b, err := d.r.Peek(4)
 		if err != nil {
@@ -136,8 +137,8 @@ func (d *mp3Decoder) align(limit int) (mp3Header, error) {
 	return 0, io.EOF
 }
 
-// readInfo takes the frame that encoders put first to describe the file (Xing's
-// "Xing" or "Info", with LAME's extension), which holds no sound.
+// readInfo reads and skips the first frame if it describes the file instead of
+// holding sound: Xing's "Xing" or "Info" tag, with LAME's extension.
 func (d *mp3Decoder) readInfo(h mp3Header) error {
 	b, err := d.r.Peek(h.size())
 	if err != nil {
@@ -156,15 +157,15 @@ func (d *mp3Decoder) readInfo(h mp3Header) error {
 	if flags&1 != 0 && len(b) >= 4 {
 		frames = int64(binary.BigEndian.Uint32(b))
 	}
-	// Fields that are there by their flags: frames, bytes, seek table, quality.
+	// The flags say which fields follow: frames, bytes, seek table, quality.
 	fields := int(flags&1*4 + flags>>1&1*4 + flags>>2&1*100 + flags>>3&1*4)
 	d.readLAME(h, frames, b[min(len(b), fields):])
 	_, err = d.r.Discard(size)
 	return err
 }
 
-// readLAME reads the delay and padding that LAME (and libavformat) notes after
-// the fields of Xing.
+// readLAME reads the delay and padding that LAME and libavformat write after the
+// fields of the Xing tag.
 func (d *mp3Decoder) readLAME(h mp3Header, frames int64, b []byte) {
 	if len(b) < 24 {
 		return
@@ -182,7 +183,7 @@ func (d *mp3Decoder) readLAME(h mp3Header, frames int64, b []byte) {
 	}
 }
 
-// restart makes a decoder for the stream from here on.
+// restart creates a decoder for the stream from the current position on.
 func (d *mp3Decoder) restart() (err error) {
 	d.decoder = nil
 	defer func() {
@@ -194,26 +195,27 @@ func (d *mp3Decoder) restart() (err error) {
 	return err
 }
 
-var errMP3Damaged = errors.New("the decoder gave up")
+// errMP3Damaged means that the decoder panicked.
+var errMP3Damaged = errors.New("damaged MP3 frame")
 
-// next implements decoder. MP3 is made to be joined anywhere: after damage it
-// goes on with the next frame that can be decoded.
+// next implements decoder. Decoding of MP3 can start at any frame: after damage
+// it continues at the next one that can be decoded.
 func (d *mp3Decoder) next() ([]float32, error) {
 	if d.left == 0 {
 		return nil, io.EOF
 	}
 	n, err := d.read()
 	if n > 0 {
-		d.damage = 0
+		d.damaged = 0
 	}
 	samples := d.trim(d.mix(n))
 	if err == nil || errors.Is(err, io.EOF) {
 		return samples, err
 	}
-	if d.damage++; d.damage > mp3MaxDamage {
-		return samples, errs.New(errs.AudioUnreadable, "the MP3 stream is damaged").WithCause(err)
+	if d.damaged++; d.damaged > mp3MaxDamage {
+		return samples, damaged("MP3 stream").WithCause(err)
 	}
-	if _, err := d.align(math.MaxInt); err != nil {
+	if _, err := d.seekFrame(math.MaxInt); err != nil {
 		return samples, err
 	}
 	if errors.Is(d.restart(), io.EOF) {
@@ -222,8 +224,8 @@ func (d *mp3Decoder) next() ([]float32, error) {
 	return samples, nil
 }
 
-// read decodes up to a frame into buf and returns the bytes that are there. A
-// frame that makes the decoder panic is a damaged one.
+// read decodes up to a frame into buf and returns the number of bytes. A frame
+// that makes the decoder panic counts as damaged.
 func (d *mp3Decoder) read() (n int, err error) {
 	defer func() {
 		if recover() != nil {
@@ -236,7 +238,7 @@ func (d *mp3Decoder) read() (n int, err error) {
 	return d.decoder.Read(d.buf[:])
 }
 
-// mix averages the two channels that the decoder always gives, of n bytes.
+// mix averages the two channels of the first n bytes of buf.
 func (d *mp3Decoder) mix(n int) []float32 {
 	frames := n / 4
 	for i := range frames {
@@ -247,7 +249,7 @@ func (d *mp3Decoder) mix(n int) []float32 {
 	return d.out[:frames]
 }
 
-// trim drops the delay and the padding.
+// trim removes the delay and the padding.
 func (d *mp3Decoder) trim(samples []float32) []float32 {
 	skip := min(d.skip, len(samples))
 	d.skip -= skip

@@ -2,7 +2,6 @@ package audio
 
 import (
 	"bufio"
-	"encoding/binary"
 	"errors"
 	"io"
 	"math"
@@ -11,159 +10,22 @@ import (
 	"github.com/lexilingo/modelgateway/engines/errs"
 )
 
-// Flags of an Ogg page.
-const (
-	oggContinued = 1 // begins inside a packet
-	oggFirst     = 2 // of a logical stream
-	oggLast      = 4
-)
-
-const oggHeaderBytes = 27
-
-// oggPage is a page of RFC 3533, valid until the next is read.
-type oggPage struct {
-	flags   byte
-	granule int64 // position after the page's last packet; -1 if none ends in it
-	serial  uint32
-	lacing  []byte
-	body    []byte
-}
-
-// oggPages reads the pages of an Ogg file into one buffer. It is ours because
-// pion's oggreader gives neither serial numbers nor flags, without which
-// chained and multiplexed streams and the last page's trimming cannot be told,
-// and keeps a packet however long it pretends to be.
-type oggPages struct {
-	r     *bufio.Reader
-	table [256]uint32
-	page  oggPage
-	buf   [oggHeaderBytes + 255 + 255*255]byte
-}
-
-func newOggPages(r *bufio.Reader) *oggPages {
-	p := &oggPages{r: r}
-	for i := range p.table { // CRC-32 with polynomial 0x04c11db7, not reflected
-		c := uint32(i) << 24
-		for range 8 {
-			c = c<<1 ^ c>>31*0x04c11db7
-		}
-		p.table[i] = c
-	}
-	return p
-}
-
-// next returns the next sound page; damaged ones are passed over. Of a page
-// that is cut off, the packets that are there are returned.
-func (p *oggPages) next() (*oggPage, error) {
-	for {
-		if err := p.align(); err != nil {
-			return nil, err
-		}
-		b := p.buf[:oggHeaderBytes]
-		if err := p.fill(b); err != nil {
-			return nil, err
-		}
-		segments := int(b[26])
-		lacing := p.buf[oggHeaderBytes : oggHeaderBytes+segments]
-		if err := p.fill(lacing); err != nil {
-			return nil, err
-		}
-		size := 0
-		for _, n := range lacing {
-			size += int(n)
-		}
-		body := p.buf[oggHeaderBytes+segments : oggHeaderBytes+segments+size]
-		if n, err := io.ReadFull(p.r, body); errors.Is(err, io.ErrUnexpectedEOF) {
-			return p.cut(lacing, body[:n])
-		} else if err != nil {
-			return nil, err
-		}
-		if !p.sound(p.buf[:oggHeaderBytes+segments+size]) {
-			continue
-		}
-		p.page = oggPage{
-			flags:   b[5],
-			granule: int64(binary.LittleEndian.Uint64(b[6:])),
-			serial:  binary.LittleEndian.Uint32(b[14:]),
-			lacing:  lacing,
-			body:    body,
-		}
-		return &p.page, nil
-	}
-}
-
-// cut makes a page of what arrived of the last one; io.EOF if that is nothing.
-func (p *oggPages) cut(lacing, body []byte) (*oggPage, error) {
-	size, whole := 0, 0
-	for whole < len(lacing) && size+int(lacing[whole]) <= len(body) {
-		size += int(lacing[whole])
-		whole++
-	}
-	if whole == 0 {
-		return nil, io.EOF
-	}
-	p.page = oggPage{
-		flags:   p.buf[5] &^ oggLast,
-		granule: -1,
-		serial:  binary.LittleEndian.Uint32(p.buf[14:]),
-		lacing:  lacing[:whole],
-		body:    body[:size],
-	}
-	return &p.page, nil
-}
-
-// align moves to the next capture pattern.
-func (p *oggPages) align() error {
-	for {
-		magic, err := p.r.Peek(4)
-		if err != nil {
-			return err
-		}
-		if string(magic) == "OggS" {
-			return nil
-		}
-		if _, err := p.r.Discard(1); err != nil {
-			return err
-		}
-	}
-}
-
-func (p *oggPages) fill(b []byte) error {
-	_, err := io.ReadFull(p.r, b)
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return io.EOF
-	}
-	return err
-}
-
-// sound tells whether a page has the checksum that it says.
-func (p *oggPages) sound(page []byte) bool {
-	want := binary.LittleEndian.Uint32(page[22:])
-	clear(page[22:26])
-	var sum uint32
-	for _, b := range page {
-		sum = sum<<8 ^ p.table[byte(sum>>24)^b]
-	}
-	return sum == want
-}
-
-// oggDecoder decodes Opus in Ogg (RFC 7845). Of several streams at once it
-// takes the first of Opus; streams one after the other (chained) make one
-// recording.
+// oggDecoder decodes Opus in Ogg (RFC 7845). Of multiplexed streams it decodes
+// the first Opus stream; chained streams, one after the other, are one recording.
 type oggDecoder struct {
 	pages  *oggPages
 	stream *opusStream
 	serial uint32
-	tags   bool // the comment header has passed
-	ended  bool // the stream's last page has come
-	other  string
+	tags   bool   // the comment header has been read
+	ended  bool   // the stream's last page has been read
+	other  string // the format of the first stream that is not Opus
 
-	open    bool     // a packet goes on on the next page
-	packet  []byte   // its bytes so far
-	lost    bool     // it is too long to be one, or lacks its start
+	open    bool     // the last packet continues on the next page
+	packet  []byte   // the open packet's bytes so far
+	lost    bool     // the open packet is too long or has no beginning: it is dropped
 	queue   [][]byte // complete packets of the current page, mostly in its buffer
 	decoded int64    // samples decoded in this stream
-	end     int64    // samples that this stream has; MaxInt64 until its last page
+	end     int64    // number of samples of this stream; MaxInt64 until its last page
 	base    int64    // granule position of its first sample; -1 until known
 }
 
@@ -173,17 +35,17 @@ func newOgg(r *bufio.Reader) (*oggDecoder, error) {
 		page, err := d.pages.next()
 		if errors.Is(err, io.EOF) {
 			if d.other == "" {
-				d.other = "an Ogg file that is cut short or damaged"
+				return nil, errs.New(errs.AudioUnreadable, "the Ogg file is incomplete or damaged: send the complete file")
 			}
-			return nil, errs.New(errs.AudioUnreadable, "the audio is %s, which cannot be read: %s", d.other, readable)
+			return nil, unsupported(d.other)
 		}
 		if err != nil {
 			return nil, err
 		}
 		if page.flags&oggFirst == 0 && d.other != "" {
-			return nil, errs.New(errs.AudioUnreadable, "the audio is %s, which cannot be read: %s", d.other, readable)
+			return nil, unsupported(d.other)
 		}
-		if err := d.take(page); err != nil {
+		if err := d.addPage(page); err != nil {
 			return nil, err
 		}
 	}
@@ -201,7 +63,7 @@ func (d *oggDecoder) next() ([]float32, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := d.take(page); err != nil {
+		if err := d.addPage(page); err != nil {
 			return nil, err
 		}
 	}
@@ -213,21 +75,22 @@ func (d *oggDecoder) next() ([]float32, error) {
 	return d.stream.decode(packet, int(keep))
 }
 
-// take files a page's packets.
-func (d *oggDecoder) take(page *oggPage) error {
+// addPage queues the packets of a page.
+func (d *oggDecoder) addPage(page *oggPage) error {
 	if page.flags&oggFirst != 0 {
-		return d.begin(page)
+		return d.beginStream(page)
 	}
 	if d.stream == nil || page.serial != d.serial || d.ended {
 		return nil
 	}
-	d.split(page)
-	d.place(page)
+	d.splitPackets(page)
+	d.applyGranule(page)
 	return nil
 }
 
-// begin starts a stream, if it is one of Opus and its turn.
-func (d *oggDecoder) begin(page *oggPage) error {
+// beginStream starts decoding a stream if it is Opus and no other stream is being
+// decoded.
+func (d *oggDecoder) beginStream(page *oggPage) error {
 	if !strings.HasPrefix(string(page.body[:min(len(page.body), 8)]), opusHeadMagic) {
 		if d.other == "" {
 			d.other = oggCodec(page.body)
@@ -235,7 +98,7 @@ func (d *oggDecoder) begin(page *oggPage) error {
 		return nil
 	}
 	if d.stream != nil && !d.tags {
-		return nil // one beside it: all streams of a group begin before the first goes on
+		return nil // a multiplexed stream: all of them begin before any of them continues
 	}
 	head, err := parseOpusHead(page.body)
 	if err != nil {
@@ -250,20 +113,20 @@ func (d *oggDecoder) begin(page *oggPage) error {
 	return nil
 }
 
-// split cuts a page into packets. One that began on an earlier page was copied;
-// the others lie in the page's buffer.
-func (d *oggDecoder) split(page *oggPage) {
+// splitPackets splits a page into packets. A packet that began on an earlier page
+// is copied; the others refer to the page's buffer.
+func (d *oggDecoder) splitPackets(page *oggPage) {
 	d.queue = d.queue[:0]
 	if page.flags&oggContinued == 0 {
-		d.packet, d.open, d.lost = nil, false, false // what was open never ended
+		d.packet, d.open, d.lost = nil, false, false // the open packet was not continued
 	} else if !d.open {
-		d.open, d.lost = true, true // it began on a page that was damaged
+		d.open, d.lost = true, true // it began on a damaged page
 	}
 	body, size := page.body, 0
 	for _, n := range page.lacing {
 		size += int(n)
 		if n < 255 {
-			d.complete(body[:size])
+			d.endPacket(body[:size])
 			body, size = body[size:], 0
 		}
 	}
@@ -276,8 +139,8 @@ func (d *oggDecoder) split(page *oggPage) {
 	}
 }
 
-// complete files a packet, of which rest is the part on this page.
-func (d *oggDecoder) complete(rest []byte) {
+// endPacket queues a packet that ends on this page; rest is its part on the page.
+func (d *oggDecoder) endPacket(rest []byte) {
 	packet, lost := rest, d.lost
 	if d.open {
 		packet = append(d.packet, rest...)
@@ -292,9 +155,10 @@ func (d *oggDecoder) complete(rest []byte) {
 	}
 }
 
-// place uses the page's position: the first tells where the stream begins, if
-// it was joined while live, and the last where it ends within its packets.
-func (d *oggDecoder) place(page *oggPage) {
+// applyGranule uses the page's granule position. The first one says where the
+// stream begins, which is not 0 if a live stream was joined later; that of the
+// last page says how many samples of the last packet are valid.
+func (d *oggDecoder) applyGranule(page *oggPage) {
 	if page.granule < 0 {
 		return
 	}
@@ -315,7 +179,7 @@ func (d *oggDecoder) place(page *oggPage) {
 	}
 }
 
-// oggCodec names what a stream that is not Opus holds, by its first packet.
+// oggCodec returns the format of a stream that is not Opus, from its first packet.
 func oggCodec(b []byte) string {
 	for magic, name := range map[string]string{
 		"\x01vorbis": "Ogg Vorbis", "\x7fFLAC": "FLAC in Ogg", "Speex   ": "Speex in Ogg", "\x80theora": "Ogg video",

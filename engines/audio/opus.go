@@ -10,12 +10,12 @@ import (
 )
 
 const (
-	opusRate = 48000 // hertz that Opus counts its samples in, and is decoded at
+	opusRate = 48000 // hertz; Opus counts in it and is decoded at it
 	// opusMaxPacket is the longest duration of a packet (RFC 6716, 3.2.5: 120 ms),
 	// in samples.
 	opusMaxPacket = 5760
-	// opusMaxBytes is more than a packet can have: 48 frames of 1275 bytes, with
-	// their lengths.
+	// opusMaxBytes is larger than any packet: 48 frames of 1275 bytes, with their
+	// lengths.
 	opusMaxBytes = 64 << 10
 )
 
@@ -31,10 +31,10 @@ const opusHeadMagic = "OpusHead"
 // parseOpusHead reads an identification header.
 func parseOpusHead(b []byte) (opusHead, error) {
 	if len(b) < 19 || string(b[:8]) != opusHeadMagic {
-		return opusHead{}, errs.New(errs.AudioUnreadable, "the Opus stream's header is damaged")
+		return opusHead{}, damaged("header of the Opus stream")
 	}
-	if b[8]&0xf0 != 0 { // the upper half of the version changes when old readers must stop
-		return opusHead{}, errs.New(errs.AudioUnreadable, "the Opus stream is of version %d, which cannot be read", b[8])
+	if b[8]&0xf0 != 0 { // the upper half of the version is the incompatible one
+		return opusHead{}, errs.New(errs.AudioUnreadable, "the Opus stream has version %d, which is not supported: encode it with version 1", b[8])
 	}
 	h := opusHead{
 		channels: int(b[9]),
@@ -42,13 +42,13 @@ func parseOpusHead(b []byte) (opusHead, error) {
 		gain:     float32(math.Pow(10, float64(int16(binary.LittleEndian.Uint16(b[16:])))/256/20)),
 	}
 	if h.channels < 1 || h.channels > 2 {
-		return opusHead{}, errs.New(errs.AudioUnreadable, "the Opus stream has %d channels; mono and stereo can be read", h.channels)
+		return opusHead{}, errs.New(errs.AudioUnreadable, "the Opus stream has %d channels, which is not supported: send mono or stereo", h.channels)
 	}
 	return h, nil
 }
 
-// opusPacketSamples returns how long a packet lasts, by its first two bytes
-// (RFC 6716, 3.1 and 3.2); 0 for what is no packet.
+// opusPacketSamples returns the duration of a packet in samples, from its first
+// two bytes (RFC 6716, 3.1 and 3.2); 0 if it is not a valid packet.
 func opusPacketSamples(p []byte) int {
 	if len(p) == 0 {
 		return 0
@@ -84,7 +84,7 @@ type opusStream struct {
 	head    opusHead
 	decoder opus.Decoder
 	skip    int  // samples still to drop
-	sound   bool // a packet was decoded
+	decoded bool // at least one packet was decoded
 	mixed   [opusMaxPacket * 2]float32
 	out     [opusMaxPacket]float32
 }
@@ -99,15 +99,15 @@ func (s *opusStream) reset() (err error) {
 	return err
 }
 
-// decode returns the samples of a packet, without the pre-skip, keep of them at
-// most; the slice is valid until the next call. What follows a damaged packet
-// is worth hearing: silence of its length stands in for it, so that times stay
-// right. Only a stream that begins with one is refused.
+// decode returns the samples of a packet without the pre-skip, at most keep. The
+// slice is valid until the next call. A damaged packet is replaced by silence of
+// its length, so that later times stay correct; if it is the first of the stream,
+// decode returns an error.
 func (s *opusStream) decode(packet []byte, keep int) ([]float32, error) {
 	n := opusPacketSamples(packet)
 	if !s.decodePacket(packet, n) {
-		if !s.sound {
-			return nil, errs.New(errs.AudioUnreadable, "the Opus stream is damaged: its first packet cannot be decoded")
+		if !s.decoded {
+			return nil, errs.New(errs.AudioUnreadable, "the first packet of the Opus stream cannot be decoded: send an undamaged file")
 		}
 		if err := s.reset(); err != nil {
 			return nil, err
@@ -120,8 +120,8 @@ func (s *opusStream) decode(packet []byte, keep int) ([]float32, error) {
 	return s.out[skip:n], nil
 }
 
-// decodePacket decodes and mixes n samples into out, and tells whether it
-// could. A packet that makes the decoder panic is a damaged one.
+// decodePacket decodes n samples, mixes them into out, and reports whether the
+// packet was valid. One that makes the decoder panic is not.
 func (s *opusStream) decodePacket(packet []byte, n int) (ok bool) {
 	defer func() {
 		if recover() != nil {
@@ -141,6 +141,6 @@ func (s *opusStream) decodePacket(packet []byte, n int) (ok bool) {
 		}
 		s.out[i] = sum * scale
 	}
-	s.sound = true
+	s.decoded = true
 	return true
 }

@@ -10,7 +10,7 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// sampleType is how one sample of PCM is written, little-endian.
+// sampleType is the type of one PCM sample; all are little-endian.
 type sampleType struct {
 	bytes int
 	float bool
@@ -38,61 +38,62 @@ func (t sampleType) value(b []byte) float32 {
 // pcm decodes interleaved samples.
 type pcm struct {
 	r     io.Reader
-	what  Info
+	meta  Info
 	typ   sampleType
 	frame int // bytes of one sample of each channel
 
-	buf  []byte // frame-sized pieces; the first held bytes are a started frame
+	buf  []byte // whole frames; its first held bytes are the beginning of a frame
 	held int
 	out  []float32
 }
 
-// pcmBlock is how many bytes are decoded at once at most.
+// pcmBlock is the maximum number of bytes that are decoded at once.
 const pcmBlock = 16 << 10
 
-func newPCM(r io.Reader, what Info, typ sampleType) *pcm {
-	frame := typ.bytes * what.Channels
+func newPCM(r io.Reader, meta Info, typ sampleType) *pcm {
+	frame := typ.bytes * meta.Channels
 	buf := make([]byte, pcmBlock/frame*frame)
-	return &pcm{r: r, what: what, typ: typ, frame: frame, buf: buf, out: make([]float32, len(buf)/frame)}
+	return &pcm{r: r, meta: meta, typ: typ, frame: frame, buf: buf, out: make([]float32, len(buf)/frame)}
 }
 
-// newRawPCM decodes what format describes.
+// newRawPCM returns a decoder for samples as format describes them.
 func newRawPCM(format *gatewayv1.AudioFormat, r io.Reader) (*pcm, error) {
-	what := Info{
+	meta := Info{
 		Encoding:   format.GetEncoding(),
 		SampleRate: int(format.GetSampleRateHertz()),
 		Channels:   int(format.GetChannelCount()),
 	}
-	if what.SampleRate == 0 {
-		what.SampleRate = SampleRate
+	if meta.SampleRate == 0 {
+		meta.SampleRate = SampleRate
 	}
-	if what.Channels == 0 {
-		what.Channels = 1
+	if meta.Channels == 0 {
+		meta.Channels = 1
 	}
-	if err := checkShape(what.SampleRate, what.Channels, errs.InvalidRequest); err != nil {
+	if err := checkShape(meta.SampleRate, meta.Channels, errs.InvalidRequest); err != nil {
 		return nil, err
 	}
 	typ := sampleType{bytes: 2}
-	if what.Encoding == pcmF32LE {
+	if meta.Encoding == pcmF32LE {
 		typ = sampleType{bytes: 4, float: true}
 	}
-	return newPCM(r, what, typ), nil
+	return newPCM(r, meta, typ), nil
 }
 
-// checkShape refuses rates and channel counts that no recording has.
+// checkShape returns an error with reason if the rate or the number of channels is
+// not supported.
 func checkShape(rate, channels int, reason errs.Reason) error {
 	if rate < minRate || rate > maxRate {
-		return errs.New(reason, "the audio has a sample rate of %d Hz; %d to %d Hz can be read", rate, minRate, maxRate)
+		return errs.New(reason, "the audio has a sample rate of %d Hz, which is not supported: send %d to %d Hz", rate, minRate, maxRate)
 	}
 	if channels < 1 || channels > maxChannels {
-		return errs.New(reason, "the audio has %d channels; 1 to %d can be read", channels, maxChannels)
+		return errs.New(reason, "the audio has %d channels, which is not supported: send 1 to %d", channels, maxChannels)
 	}
 	return nil
 }
 
-func (p *pcm) info() Info { return p.what }
+func (p *pcm) info() Info { return p.meta }
 
-// next implements decoder. A started frame at the end is dropped.
+// next implements decoder. It drops an incomplete frame at the end.
 func (p *pcm) next() ([]float32, error) {
 	n, err := p.r.Read(p.buf[p.held:])
 	n += p.held
@@ -109,12 +110,12 @@ func (p *pcm) next() ([]float32, error) {
 
 // mean averages the channels of the frame at the start of b.
 func (p *pcm) mean(b []byte) float32 {
-	if p.what.Channels == 1 {
+	if p.meta.Channels == 1 {
 		return p.typ.value(b)
 	}
 	var sum float64
-	for c := range p.what.Channels {
+	for c := range p.meta.Channels {
 		sum += float64(p.typ.value(b[c*p.typ.bytes:]))
 	}
-	return float32(sum / float64(p.what.Channels))
+	return float32(sum / float64(p.meta.Channels))
 }

@@ -13,17 +13,18 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// decoder gives the samples of one format.
+// decoder decodes one format.
 type decoder interface {
-	// next returns mono samples at the decoder's own rate, valid until the next
-	// call, as soon as there are some; io.EOF after the last. It may return
-	// none without an error.
+	// next returns mono samples at the rate of info as soon as some are
+	// available, and io.EOF after the last. They are valid until the next call.
+	// It may return no samples and no error.
 	next() ([]float32, error)
-	// info is known once the decoder was made.
+	// info describes the input.
 	info() Info
 }
 
-// Reader gives the samples of one stream. It is for one goroutine.
+// Reader decodes and resamples one stream. It must not be used by several
+// goroutines at once.
 type Reader struct {
 	in       *input
 	buffered *bufio.Reader
@@ -31,15 +32,16 @@ type Reader struct {
 
 	decoder   decoder
 	resampler *resampler
-	ended     bool      // the decoder has given all
+	ended     bool      // the decoder returned its last samples
 	pending   []float32 // resampled, not yet read
-	left      int64     // samples that may still leave
+	left      int64     // samples until MaxDuration
 	limit     time.Duration
 	err       error // sticky
 }
 
-// NewReader decodes a stream while it arrives. A nil format is detected from
-// the first bytes. Nothing is read before the first Read.
+// NewReader returns a Reader that decodes a stream while it arrives. If format is
+// nil, it is detected from the first bytes. The source is not read before the
+// first Read.
 func NewReader(format *gatewayv1.AudioFormat, source Source, limits Limits) *Reader {
 	in := &input{source: source, maxBytes: limits.MaxBytes}
 	if in.maxBytes <= 0 {
@@ -52,13 +54,14 @@ func NewReader(format *gatewayv1.AudioFormat, source Source, limits Limits) *Rea
 	return r
 }
 
-// Read fills dst with mono samples at 16 kHz in -1..1 (float and lossy formats
-// may go slightly beyond) and returns how many; io.EOF after the last. It
-// returns as soon as some samples are there and does not wait to fill dst.
+// Read reads mono samples at 16 kHz in -1..1 into dst and returns their number;
+// io.EOF after the last. Samples of float and lossy formats may be slightly
+// beyond that range. Read returns as soon as some samples are available and does
+// not wait to fill dst.
 //
-// Errors are typed: AUDIO_UNREADABLE for bytes that are not what they should
-// be, INVALID_REQUEST for a limit. The source's own errors come unchanged.
-// Samples decoded before an error come before it.
+// Errors are an *errs.Error with reason AUDIO_UNREADABLE for damaged or
+// unsupported audio and INVALID_REQUEST for a limit, or an error of the source,
+// unchanged. Samples decoded before an error are returned before it.
 func (r *Reader) Read(dst []float32) (int, error) {
 	if len(dst) == 0 {
 		return 0, nil
@@ -74,7 +77,7 @@ func (r *Reader) Read(dst []float32) (int, error) {
 	return n, nil
 }
 
-// Info tells what the bytes are; it is zero before the first Read returned.
+// Info describes the input. It is zero until the first Read returns.
 func (r *Reader) Info() Info {
 	if r.decoder == nil {
 		return Info{}
@@ -82,7 +85,7 @@ func (r *Reader) Info() Info {
 	return r.decoder.info()
 }
 
-// Close frees what the reader holds. The source is its owner's to close.
+// Close frees the reader's buffers. It does not close the source.
 func (r *Reader) Close() error {
 	if r.err == nil {
 		r.err = io.ErrClosedPipe
@@ -105,7 +108,7 @@ func (r *Reader) advance() {
 		return
 	}
 	if failure := r.in.failure(); failure != nil {
-		r.err = failure // the decoder only saw that bytes were missing
+		r.err = failure // the cause of the decoder's error
 		return
 	}
 	var typed *errs.Error
@@ -114,7 +117,7 @@ func (r *Reader) advance() {
 		r.err = err
 		return
 	case !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
-		r.err = errs.New(errs.AudioUnreadable, "the audio is damaged").WithCause(err)
+		r.err = damaged("audio").WithCause(err)
 		return
 	}
 	r.ended = true
@@ -123,26 +126,25 @@ func (r *Reader) advance() {
 	}
 }
 
-// keep appends samples up to the limit.
+// keep makes samples the pending ones, up to MaxDuration.
 func (r *Reader) keep(samples []float32) {
 	if int64(len(samples)) > r.left {
 		samples = samples[:r.left]
-		r.err = errs.New(errs.InvalidRequest, "the audio is longer than the limit of %v", r.limit)
+		r.err = errs.New(errs.InvalidRequest, "the audio is longer than the limit of %v: send a shorter clip", r.limit)
 	}
 	r.left -= int64(len(samples))
 	r.pending = samples
 }
 
-// decode opens the decoder on first use and asks it for samples. Decoders read
-// bytes from outside: a panic in one is the bytes' fault, and ends only this
-// stream.
+// decode opens the decoder on first use and returns its next samples. A decoder
+// reads untrusted bytes: its panic becomes an error of this stream.
 func (r *Reader) decode() (samples []float32, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			if r.in.inSource {
 				panic(p)
 			}
-			samples, err = nil, errs.New(errs.AudioUnreadable, "the audio is damaged: its decoder gave up").
+			samples, err = nil, damaged("audio").
 				With("decoder", "panicked")
 		}
 	}()
@@ -159,8 +161,8 @@ func (r *Reader) decode() (samples []float32, err error) {
 	return samples, err
 }
 
-// silenceInvalid sets what is no number to 0: a stray NaN in one sample should
-// not cost a user the rest of the recording, and must not reach a model.
+// silenceInvalid sets NaN and infinities to 0: they must not reach a model, and
+// one bad sample should not make the whole recording fail.
 func silenceInvalid(samples []float32) {
 	for i, s := range samples {
 		if s != s || s > math.MaxFloat32 || s < -math.MaxFloat32 {
@@ -169,8 +171,8 @@ func silenceInvalid(samples []float32) {
 	}
 }
 
-// ReadAll decodes a whole clip. A nil format is detected. It stops with the
-// context's error when ctx ends.
+// ReadAll decodes a whole clip. If format is nil, it is detected. ReadAll returns
+// the context's error when ctx ends.
 func ReadAll(ctx context.Context, format *gatewayv1.AudioFormat, data []byte, limits Limits) ([]float32, error) {
 	if limits.MaxDuration <= 0 {
 		limits.MaxDuration = DefaultClipDuration
@@ -194,7 +196,7 @@ func ReadAll(ctx context.Context, format *gatewayv1.AudioFormat, data []byte, li
 	}
 }
 
-// clip is a Source of bytes in memory.
+// clip is a Source over bytes in memory.
 type clip struct {
 	ctx  context.Context
 	data *bytes.Reader

@@ -2,47 +2,48 @@ package audio
 
 import "math"
 
-// The low-pass filter of the resampler: flat up to passband of the narrower
-// Nyquist frequency, and attenuated by stopband from that frequency on, so that
-// nothing folds back. These are the figures of SoX's "high quality" (passband
-// 91.3 %), at 100 dB.
+// The low-pass filter of the resampler is flat up to passband times the lower of
+// the two Nyquist frequencies, and attenuates by stopband from that Nyquist
+// frequency on, so that nothing aliases. The values are those of SoX's "high
+// quality" (passband 91.3 %), at 100 dB.
 const (
 	passband = 0.913
 	stopband = 100.0 // dB
 )
 
-// exactPhases is up to how many phases a filter is tabulated exactly. It covers
-// the rates in use (44,100 Hz needs 160, 11,025 Hz 640); the filters of others
-// are interpolated linearly between tablePhases, with an error below -110 dB.
+// exactPhases is the largest number of phases for which every filter is tabulated.
+// It covers the common rates (44,100 Hz needs 160, 11,025 Hz 640). The filters of
+// other rates are interpolated linearly between tablePhases, with an error below
+// -110 dB.
 const (
 	exactPhases = 640
 	tablePhases = 512
 )
 
-// resampler brings mono samples to SampleRate with a linear-phase, band-limited
+// resampler converts mono samples to SampleRate with a linear-phase, band-limited
 // filter: a Kaiser-windowed sinc, evaluated by phase (J. O. Smith, "Digital
-// Audio Resampling"). It is ours because the pure-Go libraries that could be
-// had interpolate polynomials without a filter, which folds hiss into speech.
+// Audio Resampling"). The available pure-Go libraries could replace it if they
+// filtered before they interpolate: without a filter, noise aliases into speech.
 //
-// The filter's delay is taken out: output sample n is the signal at n/16000 s
-// exactly. Looking ahead by half a filter costs latency only: 4.6 ms at 48 kHz,
+// The filter's delay is compensated: output sample n is the signal at exactly
+// n/16000 s. The look-ahead of half a filter adds latency: 4.6 ms at 48 kHz,
 // 9.2 ms at 8 kHz.
 type resampler struct {
-	same   bool // nothing to do
+	same   bool // the input has SampleRate: samples pass unchanged
 	l, m   int  // output and input steps: rates divided by their common divisor
 	half   int  // the filter spans this many input samples on either side
 	phases int
 	table  [][]float32 // by phase, 2*half taps each; one row more if interpolated
 
-	buf  []float32 // input from index start on
-	from int64     // index of buf[0] in the input, negative for the silence before
-	at   int64     // next output's position in the input: at + frac/l
+	buf  []float32 // the part of the input that is still needed
+	from int64     // index of buf[0] in the input; negative in the silence before it
+	at   int64     // the next output's position in the input is at + frac/l
 	frac int
 	seen int64 // input samples so far
 	out  []float32
 }
 
-// newResampler makes a resampler from rate hertz.
+// newResampler returns a resampler for input at rate hertz.
 func newResampler(rate int) *resampler {
 	if rate == SampleRate {
 		return &resampler{same: true}
@@ -50,7 +51,7 @@ func newResampler(rate int) *resampler {
 	d := gcd(rate, SampleRate)
 	r := &resampler{l: SampleRate / d, m: rate / d}
 	nyquist := float64(min(rate, SampleRate)) / 2
-	width := nyquist * (1 - passband) / float64(rate)  // of the transition, in cycles a sample
+	width := nyquist * (1 - passband) / float64(rate)  // of the transition, in cycles per sample
 	cutoff := nyquist * (1 + passband) / float64(rate) // the middle of the transition, relative to half the rate
 	// Kaiser's formulas for the length and shape of the window.
 	r.half = int(math.Ceil((stopband - 7.95) / (14.36 * width) / 2))
@@ -70,9 +71,9 @@ func newResampler(rate int) *resampler {
 	return r
 }
 
-// kaiserSinc returns the 2*half taps for an output that lies offset (0..1)
-// behind an input sample, with a gain of 1 at 0 Hz. The cutoff is relative to
-// the Nyquist frequency of the input.
+// kaiserSinc returns the 2*half taps for an output at offset (0..1) after an input
+// sample, with a gain of 1 at 0 Hz. The cutoff is relative to the Nyquist
+// frequency of the input.
 func kaiserSinc(half int, offset, cutoff, beta float64) []float32 {
 	taps := make([]float64, 2*half)
 	sum := 0.0
@@ -114,8 +115,8 @@ func gcd(a, b int) int {
 	return a
 }
 
-// process takes input and returns the output that it completes, valid until the
-// next call.
+// process adds input and returns the output that is now complete. The slice is
+// valid until the next call.
 func (r *resampler) process(in []float32) []float32 {
 	if r.same {
 		return in
@@ -125,8 +126,8 @@ func (r *resampler) process(in []float32) []float32 {
 	return r.run(math.MaxInt64)
 }
 
-// flush returns the rest, as if silence followed. In all there are as many
-// output samples as lie before the end of the input.
+// flush returns the rest of the output, as if silence followed the input. The last
+// output sample lies before the end of the input.
 func (r *resampler) flush() []float32 {
 	if r.same {
 		return nil
@@ -135,8 +136,8 @@ func (r *resampler) flush() []float32 {
 	return r.run(r.seen)
 }
 
-// run computes the outputs that lie before the input index end and whose filter
-// is filled.
+// run computes the outputs before input index end for which all input of the
+// filter is available.
 func (r *resampler) run(end int64) []float32 {
 	r.out = r.out[:0]
 	for r.at < end {
@@ -149,11 +150,11 @@ func (r *resampler) run(end int64) []float32 {
 		r.at += int64(r.frac / r.l)
 		r.frac %= r.l
 	}
-	r.forget()
+	r.dropUsed()
 	return r.out
 }
 
-// filter returns the output at the current phase, of the input around it.
+// filter returns the output at the current phase for the input x around it.
 func (r *resampler) filter(x []float32) float32 {
 	if r.phases == r.l {
 		return dot(x, r.table[r.frac])
@@ -164,8 +165,9 @@ func (r *resampler) filter(x []float32) float32 {
 	return a + float32(phase-float64(p))*(b-a)
 }
 
-// forget drops the input that no later output needs, now and then.
-func (r *resampler) forget() {
+// dropUsed drops the input that no later output needs, 4096 samples or more at
+// once.
+func (r *resampler) dropUsed() {
 	used := int(r.at - int64(r.half) + 1 - r.from)
 	used = min(used, len(r.buf))
 	if used < 4096 {
@@ -175,7 +177,8 @@ func (r *resampler) forget() {
 	r.from += int64(used)
 }
 
-// dot is the inner product, in four sums that do not wait for each other.
+// dot returns the inner product. Four independent sums let the processor compute
+// in parallel.
 func dot(x, h []float32) float32 {
 	var s0, s1, s2, s3 float32
 	h = h[:len(x)]

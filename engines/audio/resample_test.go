@@ -10,10 +10,10 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// rates in use, and two that share no divisor with 16,000 Hz.
+// rates are the common ones, and two without a large common divisor with 16,000 Hz.
 var rates = []int{8000, 11025, 16000, 22050, 24000, 44100, 44101, 48000, 191999, 192000}
 
-// floats writes raw PCM of f32le.
+// floats encodes samples as PCM f32le.
 func floats(samples []float32) []byte {
 	var b []byte
 	for _, s := range samples {
@@ -26,7 +26,7 @@ func rawFloat(rate int) *gatewayv1.AudioFormat {
 	return &gatewayv1.AudioFormat{Encoding: pcmF32LE, SampleRateHertz: int32(rate)}
 }
 
-// tone is three tenths of a second of a sine.
+// tone returns 0.3 s of a sine.
 func tone(hertz float64, rate int) []float32 {
 	s := make([]float32, rate*3/10)
 	for i := range s {
@@ -35,7 +35,7 @@ func tone(hertz float64, rate int) []float32 {
 	return s
 }
 
-// level is the power of the middle of s against that of tone, in decibels.
+// level returns the power of the middle of s relative to that of tone, in decibels.
 func level(s []float32) float64 {
 	s = s[len(s)/4 : len(s)*3/4]
 	sum := 0.0
@@ -45,9 +45,8 @@ func level(s []float32) float64 {
 	return 10 * math.Log10(sum/float64(len(s))/(0.25/2)+1e-30)
 }
 
-// Speech keeps its level, and what 16 kHz cannot hold vanishes instead of
-// folding back into speech.
-func TestResamplerPassesSpeechAndNothingAbove(t *testing.T) {
+// Speech keeps its level. Frequencies above 8 kHz are removed and do not alias.
+func TestResamplerDoesNotAlias(t *testing.T) {
 	for _, rate := range rates {
 		nyquist := float64(min(rate, audio.SampleRate)) / 2
 		for _, part := range []float64{0.02, 0.25, 0.5, 0.9} {
@@ -67,7 +66,7 @@ func TestResamplerPassesSpeechAndNothingAbove(t *testing.T) {
 	}
 }
 
-// A click comes out when it went in, and as many samples as last as long.
+// A click and the end keep their time.
 func TestResamplerKeepsTime(t *testing.T) {
 	for _, rate := range rates {
 		in := make([]float32, rate*3/2+7)
@@ -84,13 +83,13 @@ func TestResamplerKeepsTime(t *testing.T) {
 			}
 		}
 		if peak != audio.SampleRate {
-			t.Errorf("%d Hz: the click at 1 s comes at sample %d", rate, peak)
+			t.Errorf("%d Hz: the click at 1 s is at sample %d", rate, peak)
 		}
 	}
 }
 
-// A microphone's pieces come out while they come in: what is held back is half
-// the resampler's filter.
+// Samples of a live stream are returned while its pieces arrive. Only half of the
+// resampler's filter is held back.
 func TestLatency(t *testing.T) {
 	for _, test := range []struct {
 		rate int
@@ -99,24 +98,24 @@ func TestLatency(t *testing.T) {
 		t.Run(fmt.Sprint(test.rate), func(t *testing.T) {
 			source := &microphone{t: t, piece: floats(make([]float32, test.rate/50)), budget: 1} // 20 ms
 			r := audio.NewReader(rawFloat(test.rate), source, audio.Limits{})
-			buf := make([]float32, audio.SampleRate) // more than there is: it must not be filled
-			heard := 0
+			buf := make([]float32, audio.SampleRate) // larger than the audio: Read must not wait to fill it
+			total := 0
 			for pieces := 1; pieces <= 50; pieces++ {
 				source.budget = pieces
 				due := float64(pieces)*20 - test.held
-				for float64(heard)/16 < due-0.1 {
+				for float64(total)/16 < due-0.1 {
 					n, err := r.Read(buf)
 					if err != nil {
 						t.Fatal(err)
 					}
-					heard += n
+					total += n
 				}
 			}
 		})
 	}
 }
 
-// microphone is a Source that must not be asked for more than budget pieces.
+// microphone is a Source that fails the test if more than budget pieces are read.
 type microphone struct {
 	t      *testing.T
 	piece  []byte
@@ -126,7 +125,7 @@ type microphone struct {
 
 func (m *microphone) Next() ([]byte, error) {
 	if m.calls++; m.calls > m.budget {
-		m.t.Fatalf("waits for piece %d while the samples of %d pieces are still to come", m.calls, m.budget)
+		m.t.Fatalf("reads piece %d before it returned the samples of %d pieces", m.calls, m.budget)
 	}
 	return m.piece, nil
 }

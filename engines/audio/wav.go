@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
@@ -16,32 +17,35 @@ const (
 	wavExtensible = 0xfffe
 )
 
-// wavFormatBytes is what is read of a fmt chunk: WAVE_FORMAT_EXTENSIBLE is 40.
+// wavFormatBytes is how many bytes of a fmt chunk are read: the length of
+// WAVE_FORMAT_EXTENSIBLE.
 const wavFormatBytes = 40
 
-// wavUnknown is the length that streaming encoders write for "to the end".
+// wavUnknown is the length that streaming encoders write for an unknown length.
 const wavUnknown = 0xffffffff
 
-// newWAV reads the chunks up to the samples. It is ours because the libraries
-// for WAV need to seek, or take the lengths in the header at their word: this
-// one reads on where a length is 0 or all ones, as encoders leave it that
-// write to a pipe, and takes what is there where it is too large.
+// newWAV reads the chunks before the samples. Encoders that write to a pipe leave
+// a length of 0 or all ones: the samples then extend to the end of the stream, as
+// they do if the length is too large.
+//
+// go-audio/wav could replace it if it read from an io.Reader that cannot seek, and
+// did not trust the lengths in the header.
 func newWAV(r *bufio.Reader) (*pcm, error) {
 	if _, err := r.Discard(12); err != nil { // "RIFF", length, "WAVE"
-		return nil, wavCut(err)
+		return nil, wavTruncated(err)
 	}
 	var samples *pcm
 	length64 := int64(-1)
 	for {
 		var header [8]byte
 		if _, err := io.ReadFull(r, header[:]); err != nil {
-			return nil, wavCut(err)
+			return nil, wavTruncated(err)
 		}
 		id, length := string(header[:4]), int64(binary.LittleEndian.Uint32(header[4:]))
 		switch id {
 		case "data":
 			if samples == nil {
-				return nil, errs.New(errs.AudioUnreadable, "the WAV file has no format before its samples")
+				return nil, errs.New(errs.AudioUnreadable, "the WAV file is damaged: it has no format chunk before its samples")
 			}
 			if length == wavUnknown && length64 > 0 {
 				length = length64
@@ -53,7 +57,7 @@ func newWAV(r *bufio.Reader) (*pcm, error) {
 		case "fmt ", "ds64":
 			body := make([]byte, min(length, wavFormatBytes))
 			if _, err := io.ReadFull(r, body); err != nil {
-				return nil, wavCut(err)
+				return nil, wavTruncated(err)
 			}
 			length -= int64(len(body))
 			if id == "ds64" { // RF64: the lengths that 32 bits do not hold
@@ -69,14 +73,14 @@ func newWAV(r *bufio.Reader) (*pcm, error) {
 		}
 		// Chunks are padded to an even length.
 		if _, err := io.CopyN(io.Discard, r, length+length&1); err != nil {
-			return nil, wavCut(err)
+			return nil, wavTruncated(err)
 		}
 	}
 }
 
-func wavCut(err error) error {
+func wavTruncated(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return errs.New(errs.AudioUnreadable, "the WAV file ends before its samples")
+		return errs.New(errs.AudioUnreadable, "the WAV file ends before its first sample: send the complete file")
 	}
 	return err
 }
@@ -84,7 +88,7 @@ func wavCut(err error) error {
 // parseWAVFormat reads the body of a fmt chunk.
 func parseWAVFormat(body []byte, r io.Reader) (*pcm, error) {
 	if len(body) < 16 {
-		return nil, errs.New(errs.AudioUnreadable, "the WAV file's format chunk has %d bytes; it needs 16", len(body))
+		return nil, errs.New(errs.AudioUnreadable, "the WAV file is damaged: its format chunk has %d bytes instead of 16 or more", len(body))
 	}
 	tag := binary.LittleEndian.Uint16(body)
 	channels := int(binary.LittleEndian.Uint16(body[2:]))
@@ -93,18 +97,18 @@ func parseWAVFormat(body []byte, r io.Reader) (*pcm, error) {
 	bits := int(binary.LittleEndian.Uint16(body[14:]))
 	if tag == wavExtensible {
 		if len(body) < wavFormatBytes {
-			return nil, errs.New(errs.AudioUnreadable, "the WAV file's extensible format chunk is cut short")
+			return nil, errs.New(errs.AudioUnreadable, "the WAV file is damaged: its extensible format chunk is too short")
 		}
 		tag = binary.LittleEndian.Uint16(body[24:]) // the sub-format's GUID starts with it
 	}
 	if tag != wavPCM && tag != wavFloat {
-		return nil, errs.New(errs.AudioUnreadable, "the WAV file holds %s; PCM and float samples can be read: convert it", wavCodec(tag))
+		return nil, errs.New(errs.AudioUnreadable, "the WAV file contains %s, which is not supported: convert it to PCM", wavCodec(tag))
 	}
 	if err := checkShape(int(min(rate, 1<<30)), channels, errs.AudioUnreadable); err != nil {
 		return nil, err
 	}
-	// The container of a sample may be wider than its bits, which then lie at
-	// the top: 24 bits in 4 bytes read like 32.
+	// A sample may be stored in more bytes than its bits need. The bits are then
+	// the upper ones: 24 bits in 4 bytes are read like 32 bits.
 	typ := sampleType{bytes: (bits + 7) / 8, float: tag == wavFloat}
 	if align%channels == 0 && align/channels > typ.bytes {
 		typ.bytes = align / channels
@@ -114,13 +118,13 @@ func parseWAVFormat(body []byte, r io.Reader) (*pcm, error) {
 		valid = typ.bytes == 4 || typ.bytes == 8
 	}
 	if !valid {
-		return nil, errs.New(errs.AudioUnreadable, "the WAV file has samples of %d bits, which cannot be read", bits)
+		return nil, errs.New(errs.AudioUnreadable, "the WAV file has samples of %d bits, which is not supported: convert it to 16 bits", bits)
 	}
-	what := Info{Encoding: wavFile, SampleRate: int(rate), Channels: channels}
-	return newPCM(r, what, typ), nil
+	meta := Info{Encoding: wavFile, SampleRate: int(rate), Channels: channels}
+	return newPCM(r, meta, typ), nil
 }
 
-// wavCodec names a format tag.
+// wavCodec returns the name of a format tag.
 func wavCodec(tag uint16) string {
 	switch tag {
 	case 0x0002, 0x0011:
@@ -134,6 +138,6 @@ func wavCodec(tag uint16) string {
 	case 0x0050, 0x0055:
 		return "MPEG audio"
 	default:
-		return "a codec of another kind"
+		return fmt.Sprintf("audio of format 0x%04x", tag)
 	}
 }

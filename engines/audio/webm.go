@@ -31,10 +31,10 @@ const (
 	webmDiscardPadding = 0x75a2
 )
 
-// webmMaxBody is the most that is read of a text or header element.
+// webmMaxBody is the maximum length in bytes of a header element.
 const webmMaxBody = 64 << 10
 
-// webmTrackEntry is what a track says of itself.
+// webmTrackEntry is the description of a track.
 type webmTrackEntry struct {
 	number  uint64
 	codec   string
@@ -44,15 +44,15 @@ type webmTrackEntry struct {
 
 // webmDecoder decodes the first Opus track of a WebM or Matroska stream.
 //
-// The times of clusters are not used: what a page records is one piece of
-// sound, and a pause in it is not silence.
+// It ignores the times of clusters: when a recording is paused, the times have a
+// gap, but the sound continues without one.
 type webmDecoder struct {
 	ebml   ebmlReader
 	track  uint64
 	stream *opusStream
-	queue  [][]byte // packets of the last block
-	// Of a BlockGroup, the packets wait for what comes after the block: its end
-	// may be padding.
+	queue  [][]byte // packets to decode
+	// group holds the packets of a BlockGroup until the elements after the block
+	// are read: they may say that its end is padding.
 	group   [][]byte
 	discard int // samples of padding
 }
@@ -61,7 +61,7 @@ func newWebM(r *bufio.Reader) (*webmDecoder, error) {
 	d := &webmDecoder{ebml: ebmlReader{r: r}}
 	tracks, err := d.readTracks()
 	if errors.Is(err, io.EOF) {
-		return nil, errs.New(errs.AudioUnreadable, "the WebM stream ends before its sound")
+		return nil, errs.New(errs.AudioUnreadable, "the WebM stream ends before its first audio block: send the complete recording")
 	}
 	if err != nil {
 		return nil, err
@@ -83,15 +83,18 @@ func newWebM(r *bufio.Reader) (*webmDecoder, error) {
 		d.stream, err = newOpusStream(head)
 		return d, err
 	}
-	return nil, errs.New(errs.AudioUnreadable, "the WebM stream has no Opus track (it has %s): %s",
-		strings.Join(codecs, ", "), readable)
+	if len(codecs) == 0 {
+		return nil, errs.New(errs.AudioUnreadable, "the WebM stream has no track: %s", sendSupported)
+	}
+	return nil, errs.New(errs.AudioUnreadable, "the WebM stream has no Opus track, only %s, which is not supported: %s",
+		strings.Join(codecs, ", "), sendSupported)
 }
 
 func (d *webmDecoder) info() Info {
 	return Info{Encoding: webmOpus, SampleRate: opusRate, Channels: d.stream.head.channels}
 }
 
-// readTracks reads up to the first cluster.
+// readTracks reads the stream up to the first cluster and returns its tracks.
 func (d *webmDecoder) readTracks() ([]webmTrackEntry, error) {
 	var tracks []webmTrackEntry
 	for {
@@ -105,11 +108,11 @@ func (d *webmDecoder) readTracks() ([]webmTrackEntry, error) {
 			return tracks, nil
 		case webmTrack:
 			if len(tracks) == 16 {
-				return nil, errs.New(errs.AudioUnreadable, "the WebM stream has more than 16 tracks")
+				return nil, errs.New(errs.AudioUnreadable, "the WebM stream has more than 16 tracks: send only the audio track")
 			}
 			tracks = append(tracks, webmTrackEntry{})
 		default:
-			t := &webmTrackEntry{} // an element outside any track changes nothing
+			t := &webmTrackEntry{} // discarded: the element is outside any track
 			if len(tracks) > 0 {
 				t = &tracks[len(tracks)-1]
 			}
@@ -120,7 +123,7 @@ func (d *webmDecoder) readTracks() ([]webmTrackEntry, error) {
 	}
 }
 
-// describe reads an element of a track, or passes over another.
+// describe reads an element of a track into t, or skips it.
 func (d *webmDecoder) describe(t *webmTrackEntry, el ebmlElement) (err error) {
 	switch el.id {
 	case webmTrackNumber:
@@ -136,7 +139,7 @@ func (d *webmDecoder) describe(t *webmTrackEntry, el ebmlElement) (err error) {
 	case webmDocType:
 		var b []byte
 		if b, err = d.ebml.body(el, 64); err == nil && string(b) != "webm" && string(b) != "matroska" {
-			err = errs.New(errs.AudioUnreadable, "the audio is EBML of type %q, not WebM: %s", printable(b), readable)
+			err = errs.New(errs.AudioUnreadable, "the audio is EBML of type %q, not WebM: %s", printable(b), sendSupported)
 		}
 	default:
 		err = d.ebml.skip(el)
@@ -144,7 +147,7 @@ func (d *webmDecoder) describe(t *webmTrackEntry, el ebmlElement) (err error) {
 	return err
 }
 
-// printable keeps what can stand in an error message.
+// printable returns the printable ASCII characters of b, for error messages.
 func printable(b []byte) string {
 	return strings.Map(func(c rune) rune {
 		if c < ' ' || c > '~' {
@@ -161,7 +164,7 @@ func (d *webmDecoder) next() ([]float32, error) {
 			if !errors.Is(err, io.EOF) || len(d.group) == 0 {
 				return nil, err
 			}
-			d.release()
+			d.queueGroup()
 		}
 	}
 	packet := d.queue[0]
@@ -185,7 +188,7 @@ func (d *webmDecoder) advance() error {
 		return err
 	}
 	if el.id == webmCluster || el.id == webmBlockGroup || el.id == webmSimpleBlock || el.id == webmBlock {
-		d.release()
+		d.queueGroup()
 	}
 	switch el.id {
 	case webmHeader, webmSegment, webmCluster, webmBlockGroup:
@@ -197,12 +200,13 @@ func (d *webmDecoder) advance() error {
 	}
 }
 
-// release lets a group's packets be decoded.
-func (d *webmDecoder) release() {
+// queueGroup moves the packets of the last BlockGroup to the queue.
+func (d *webmDecoder) queueGroup() {
 	d.queue, d.group = append(d.queue, d.group...), nil
 }
 
-// block reads the packets of a block; other tracks' may be of any size.
+// block reads the packets of a block. A block that is too large for Opus belongs
+// to another track and is skipped.
 func (d *webmDecoder) block(el ebmlElement) error {
 	if el.size != ebmlUnknown && el.size > opusMaxBytes {
 		return d.ebml.skip(el)
@@ -213,7 +217,7 @@ func (d *webmDecoder) block(el ebmlElement) error {
 	}
 	block, err := ebml.UnmarshalBlock(bytes.NewReader(b), int64(len(b)))
 	if err != nil {
-		return errs.New(errs.AudioUnreadable, "the WebM stream is damaged").WithCause(err)
+		return damaged("WebM stream").WithCause(err)
 	}
 	switch {
 	case block.TrackNumber != d.track:

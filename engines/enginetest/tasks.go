@@ -82,7 +82,7 @@ func checkAnswer(t *testing.T, task engines.Task, answer []*enginev1.RunResponse
 			t.Errorf("message %d of %d: marked as the last is %v", i, len(answer), !isLast)
 		}
 	}
-	if task.Kind == engines.Unary && len(answer) != 1 {
+	if task.Kind() == engines.Unary && len(answer) != 1 {
 		t.Errorf("want one answer: %v", answer)
 	}
 	switch task.ID {

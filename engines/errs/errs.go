@@ -1,8 +1,8 @@
-// Package errs is the one vocabulary of failures, shared by the gateway and its
-// engines. An *Error knows its reason; the reason fixes the gRPC code and
-// whether a retry helps. Errors become gRPC statuses here and nowhere else:
-// grpc-go calls GRPCStatus when a handler returns one, in the worker as in the
-// gateway, and From turns a received status back into an *Error.
+// Package errs defines the errors that the server and its engines return. An
+// *Error has a reason; the reason determines the gRPC code and whether a retry
+// can help. Errors become gRPC statuses only here: grpc-go calls GRPCStatus when
+// a handler returns an *Error, in a worker as in the server, and From turns a
+// received status back into an *Error.
 package errs
 
 import (
@@ -25,7 +25,7 @@ import (
 // Domain is the ErrorInfo domain of every error.
 const Domain = "modelgateway"
 
-// reasonPrefix is what the enum's value names have before the public reason.
+// reasonPrefix comes before the public reason in the enum's value names.
 const reasonPrefix = "ERROR_REASON_"
 
 // Reason says why a call failed.
@@ -81,13 +81,13 @@ func Code(r Reason) codes.Code {
 	}
 }
 
-// Retryable tells whether the same call can succeed later without a change.
+// Retryable reports whether the same call can succeed later without a change.
 func Retryable(r Reason) bool {
 	c := Code(r)
 	return c == codes.ResourceExhausted || c == codes.Unavailable
 }
 
-// defaultRetryDelay is advised where the cause knows no better time.
+// defaultRetryDelay is the advised delay of retryable errors that set none.
 const defaultRetryDelay = time.Second
 
 // Error is a failure with a reason. It is immutable: the With methods return
@@ -100,29 +100,29 @@ type Error struct {
 	cause      error
 }
 
-// New makes an error. The message tells a person what happened and what to do
-// about it; it is sent to clients, so it names no path or text that they did
-// not give.
+// New returns an error. The message says what is wrong and what to do about it.
+// It is sent to clients, so it must not contain paths or texts that the caller
+// did not send.
 func New(reason Reason, format string, args ...any) *Error {
 	return &Error{reason: reason, message: fmt.Sprintf(format, args...)}
 }
 
-// WithCause keeps the error that this one was made from, for errors.Is and
-// logs. It is not sent.
+// WithCause returns a copy that wraps err, for errors.Is and logs. The cause is
+// not sent to the client.
 func (e *Error) WithCause(err error) *Error {
 	c := *e
 	c.cause = err
 	return &c
 }
 
-// WithRetryAfter advises when to try again.
+// WithRetryAfter returns a copy that advises the caller to retry after d.
 func (e *Error) WithRetryAfter(d time.Duration) *Error {
 	c := *e
 	c.retryAfter = d
 	return &c
 }
 
-// With adds a key to the ErrorInfo metadata, e.g. "model".
+// With returns a copy with one more ErrorInfo metadata key, for example "model".
 func (e *Error) With(key, value string) *Error {
 	c := *e
 	c.metadata = maps.Clone(e.metadata)
@@ -136,13 +136,13 @@ func (e *Error) With(key, value string) *Error {
 // Reason returns why the call failed.
 func (e *Error) Reason() Reason { return e.reason }
 
-// Message returns the text for people.
+// Message returns the text to show to a person.
 func (e *Error) Message() string { return e.message }
 
 // Metadata returns a copy of the ErrorInfo metadata.
 func (e *Error) Metadata() map[string]string { return maps.Clone(e.metadata) }
 
-// RetryAfter returns when to try again; 0 if a retry does not help.
+// RetryAfter returns how long to wait before a retry; 0 if a retry does not help.
 func (e *Error) RetryAfter() time.Duration {
 	if e.retryAfter > 0 || !Retryable(e.reason) {
 		return e.retryAfter
@@ -173,10 +173,11 @@ func (e *Error) GRPCStatus() *status.Status {
 	return st
 }
 
-// ReasonName returns the public name, e.g. "MODEL_NOT_FOUND".
+// ReasonName returns the public name of a reason, for example "MODEL_NOT_FOUND".
 func ReasonName(r Reason) string { return strings.TrimPrefix(r.String(), reasonPrefix) }
 
-// ReasonOf returns the reason of any error, as From does; 0 for nil.
+// ReasonOf returns the reason that From gives err; ERROR_REASON_UNSPECIFIED for
+// nil.
 func ReasonOf(err error) Reason {
 	if err == nil {
 		return gatewayv1.ErrorReason_ERROR_REASON_UNSPECIFIED
@@ -184,9 +185,10 @@ func ReasonOf(err error) Reason {
 	return From(err).reason
 }
 
-// From turns any error into an *Error: one of ours anywhere in the chain as it
-// is, a gRPC status by its ErrorInfo, a context's end by its kind. What nobody
-// typed is INTERNAL. From(nil) is nil.
+// From converts any error into an *Error. An *Error in the chain is returned
+// unchanged; a context error becomes DEADLINE_EXCEEDED or CANCELLED; a gRPC
+// status is converted by its ErrorInfo, or by its code if it has none. Any other
+// error is INTERNAL. From(nil) is nil.
 func From(err error) *Error {
 	if err == nil {
 		return nil
@@ -207,7 +209,8 @@ func From(err error) *Error {
 	return New(Internal, "%s", err.Error()).WithCause(err)
 }
 
-// What ends of calls are told with, whichever layer noticed them.
+// Messages for calls that ended early. They are the same whichever layer noticed
+// the end.
 const (
 	deadlinePassed = "the deadline passed"
 	wasCancelled   = "the call was cancelled"
@@ -215,7 +218,7 @@ const (
 
 func fromStatus(st *status.Status) *Error {
 	e := New(reasonOfCode(st.Code(), st.Message()), "%s", st.Message())
-	switch e.reason { // unless it is one of ours, see below, the message is the transport's
+	switch e.reason { // the message is the transport's; an ErrorInfo of ours, below, restores it
 	case DeadlineExceeded:
 		e.message = deadlinePassed
 	case Cancelled:
@@ -235,12 +238,12 @@ func fromStatus(st *status.Status) *Error {
 	return e
 }
 
-// reasonOfCode is for statuses that carry no reason of ours: grpc-go's own and
-// those of engines written by others.
+// reasonOfCode returns the reason of a status without an ErrorInfo of ours: one
+// that grpc-go made, or an engine that does not use this package.
 func reasonOfCode(c codes.Code, message string) Reason {
 	switch c {
 	case codes.ResourceExhausted:
-		// grpc-go says so of messages, before any code of ours sees them.
+		// grpc-go refuses oversized messages itself, before any handler runs.
 		if strings.Contains(message, "larger than max") {
 			return InvalidRequest
 		}

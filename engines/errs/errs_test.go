@@ -8,7 +8,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Statuses that carry no reason of ours get the nearest one.
+// A status without an ErrorInfo of ours gets the nearest reason.
 func TestForeignStatusesGetAReason(t *testing.T) {
 	for _, test := range []struct {
 		code    codes.Code
@@ -28,7 +28,7 @@ func TestForeignStatusesGetAReason(t *testing.T) {
 	}
 }
 
-// What is one of ours keeps its reason, whatever its message says.
+// A status with an ErrorInfo of ours keeps its reason, whatever its message says.
 func TestOurStatusesKeepTheirReason(t *testing.T) {
 	sent := New(QueueFull, "larger than max").GRPCStatus().Err()
 	if got := ReasonOf(sent); got != QueueFull {
@@ -36,9 +36,9 @@ func TestOurStatusesKeepTheirReason(t *testing.T) {
 	}
 }
 
-// The same end of a call reads the same, whichever layer noticed it; what we
-// said ourselves stays.
-func TestEndsOfCallsReadTheSame(t *testing.T) {
+// A call that ended early has the same message whichever layer noticed it; a
+// message of an *Error is kept.
+func TestEarlyEndsHaveOneMessage(t *testing.T) {
 	for want, foreign := range map[string][]error{
 		"the deadline passed": {
 			context.DeadlineExceeded, status.FromContextError(context.DeadlineExceeded).Err(),

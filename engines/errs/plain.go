@@ -2,14 +2,14 @@ package errs
 
 import "strings"
 
-// PlainProtoError returns the message of an error of protojson without the
-// prefix and the position that it writes: both speak of a text that the caller
-// may never have seen, in words that are no person's. It is empty for nil.
+// PlainProtoError returns the message of an error of package protojson without
+// its "proto:" prefix and its position: the position refers to a JSON text that
+// the caller may never have seen. It returns "" for nil.
 func PlainProtoError(err error) string {
 	if err == nil {
 		return ""
 	}
-	// protobuf-go varies the space on purpose, so that nobody compares the text.
+	// protobuf-go uses a random kind of space, so that programs do not compare the text.
 	msg := strings.TrimPrefix(strings.ReplaceAll(err.Error(), "\u00a0", " "), "proto: ")
 	msg = strings.TrimPrefix(msg, "syntax error ")
 	if before, after, ok := strings.Cut(msg, "): "); ok && strings.HasPrefix(before, "(line ") {

@@ -8,7 +8,7 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// What protojson complains of is told without its prefix and position.
+// Messages of protojson lose their prefix and position.
 func TestProtoErrorsArePlain(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"nope": 1}`:   `unknown field "nope"`,

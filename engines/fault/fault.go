@@ -1,12 +1,12 @@
-// Package fault is a test engine: it misbehaves on demand, and otherwise does
-// every task in the cheapest way that has a meaning. Tests of the gateway's
-// lifecycle and API, and benchmarks that need an engine which costs nothing,
-// run it as a real worker process. It is in no default configuration.
+// Package fault is a test engine. It fails on request, and otherwise does every
+// task in the cheapest way that gives a valid result. Tests of the server's
+// lifecycle and API, and benchmarks that need an engine without cost, run it as
+// a real worker process. No default configuration contains it.
 //
-// A model's parameters say how it behaves (see Parameters); a Chat whose last
-// message is "fault: {…}" overrides RunParameters for that call; Invoke has
-// methods for the rest. Faults before the handshake are arguments of the
-// program (see BeforeServe).
+// A model's parameters select its behaviour (see Parameters). A Chat whose last
+// message is "fault: {…}" overrides RunParameters for that call. Invoke has
+// methods for the rest. Faults before the handshake are arguments of the program
+// (see BeforeServe).
 package fault
 
 import (
@@ -32,25 +32,26 @@ type Parameters struct {
 	LoadMilliseconds int `json:"load_ms"`
 	// LoadSilent makes a slow load report no progress.
 	LoadSilent bool `json:"load_silent"`
-	// LoadFault is what goes wrong at the end of the load: "" (nothing),
-	// "crash" (SIGABRT), "exit" (code 3), "hang" (for ever, deaf to
-	// cancellation), "panic", or "error" (of LoadErrorReason).
+	// LoadFault is the failure at the end of the load: "" (none), "crash"
+	// (SIGABRT), "exit" (code 3), "hang" (never returns and ignores
+	// cancellation), "panic", or "error" (with LoadErrorReason).
 	LoadFault string `json:"load_fault"`
 	// LoadErrorReason is a reason's name; MODEL_FILE_INVALID by default.
 	LoadErrorReason string `json:"load_error_reason"`
-	// AllocateBytes are allocated and touched during the load, whatever the
-	// configuration declares.
+	// AllocateBytes is how many bytes the load allocates and touches, whatever
+	// the configuration declares.
 	AllocateBytes int64 `json:"allocate_bytes"`
-	// LeakBytesPerSecond are allocated and touched from the load on.
+	// LeakBytesPerSecond is how many bytes are allocated and touched every
+	// second after the load.
 	LeakBytesPerSecond int64 `json:"leak_bytes_per_second"`
-	// IgnoreSIGTERM makes the process deaf to SIGTERM.
+	// IgnoreSIGTERM makes the process ignore SIGTERM.
 	IgnoreSIGTERM bool `json:"ignore_sigterm"`
 	// CloseMilliseconds is how long Close takes.
 	CloseMilliseconds int `json:"close_ms"`
-	// SpawnChild starts a child process that holds the worker's standard
-	// output and error and never ends by itself.
+	// SpawnChild starts a child process that keeps the worker's standard output
+	// and error open and runs until it is killed.
 	SpawnChild bool `json:"spawn_child"`
-	// ChatOnly makes a model that does no other task.
+	// ChatOnly makes a model that implements only Chat.
 	ChatOnly bool `json:"chat_only"`
 
 	RunParameters
@@ -58,31 +59,33 @@ type Parameters struct {
 
 // RunParameters are the settings of one Chat.
 type RunParameters struct {
-	// Text is what the answer is made of, word by word, again and again.
+	// Text is the answer, one word a token; it is repeated if TokenCount is
+	// larger.
 	Text string `json:"text"`
-	// TokenCount is the length of the answer; Text's by default.
+	// TokenCount is the length of the answer in tokens; the words of Text by
+	// default.
 	TokenCount int `json:"token_count"`
-	// TokenIntervalMicroseconds is the pace; 0 is as fast as it goes.
+	// TokenIntervalMicroseconds is the time between two tokens; 0 is no wait.
 	TokenIntervalMicroseconds int `json:"token_interval_us"`
-	// Fault is what goes wrong after FaultAfterTokens: "" (nothing), "crash"
-	// (SIGABRT), "exit" (code 3), "hang" (deaf to cancellation), "stall" (no
-	// progress until cancelled), "panic", "error", "flood_log", "flood_stdout"
-	// or "flood_response" (all three until cancelled).
+	// Fault is the failure after FaultAfterTokens: "" (none), "crash" (SIGABRT),
+	// "exit" (code 3), "hang" (ignores cancellation), "stall" (no progress until
+	// cancelled), "panic", "error", "flood_log", "flood_stdout" or
+	// "flood_response" (all three until cancelled).
 	Fault string `json:"fault"`
-	// FaultAfterTokens is when.
+	// FaultAfterTokens is how many tokens come before Fault.
 	FaultAfterTokens int `json:"fault_after_tokens"`
 	// ErrorReason is the name of the reason of the fault "error"; INTERNAL by
 	// default.
 	ErrorReason string `json:"error_reason"`
-	// ErrorRetryMilliseconds is when that error advises to try again; 0 is no
-	// advice.
+	// ErrorRetryMilliseconds is the retry delay that this error advises; 0 is
+	// the default of its reason.
 	ErrorRetryMilliseconds int `json:"error_retry_ms"`
 }
 
-// defaultText is what the engine says if it is not told what to say.
+// defaultText is the answer if Parameters sets none.
 const defaultText = "The quick brown fox jumps over the lazy dog. "
 
-// Engine makes fault models.
+// Engine loads fault models.
 type Engine struct{}
 
 var _ engines.Engine = Engine{}
@@ -143,11 +146,11 @@ func checkDevice(device string) error {
 	case "", "auto", "cpu":
 		return nil
 	}
-	return errs.New(errs.EngineUnavailable, "device %q is not here; there is cpu", device)
+	return errs.New(errs.EngineUnavailable, "device %q is not available; use \"cpu\"", device)
 }
 
-// checkFile refuses what a real engine would: a file that is missing, cannot
-// be read, is empty, or starts with "corrupt". No path is fine.
+// checkFile refuses a file that is missing, unreadable or empty, as a real
+// engine does, or that starts with "corrupt". An empty path is accepted.
 func checkFile(path string) error {
 	if path == "" {
 		return nil
@@ -168,7 +171,7 @@ func checkFile(path string) error {
 	return nil
 }
 
-// load spends the time, takes the memory, and then goes wrong if it shall.
+// load waits, allocates memory, and then fails if LoadFault says so.
 func (m *model) load(ctx context.Context, report func(float64)) error {
 	const step = 10 * time.Millisecond
 	total := time.Duration(m.params.LoadMilliseconds) * time.Millisecond
@@ -207,7 +210,7 @@ func (m *model) loadFault() error {
 	case "":
 		return nil
 	case "error":
-		return errs.New(reasonNamed(m.params.LoadErrorReason, errs.ModelFileInvalid), "the load fails as it was told to")
+		return errs.New(reasonNamed(m.params.LoadErrorReason, errs.ModelFileInvalid), "the load fails as requested")
 	default:
 		return misbehave(m.params.LoadFault)
 	}
@@ -220,7 +223,7 @@ func reasonNamed(name string, otherwise errs.Reason) errs.Reason {
 	return otherwise
 }
 
-// pause waits, or returns the context's error as soon as it ends.
+// pause waits for d. It returns the context's error as soon as ctx ends.
 func pause(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return ctx.Err()

@@ -11,7 +11,7 @@ import (
 	"github.com/lexilingo/modelgateway/engines/errs"
 )
 
-// invokeParameters are those of all methods.
+// invokeParameters are the parameters of all methods together.
 type invokeParameters struct {
 	Bytes int64 `json:"bytes"`
 }
@@ -19,9 +19,9 @@ type invokeParameters struct {
 // Invoke implements engines.Invoker:
 //
 //	echo         returns its parameters
-//	allocate     takes {"bytes": N} more memory and keeps it
-//	free         gives all of it back
-//	spawn_child  starts a child that holds the worker's pipes → {"pid": N}
+//	allocate     allocates {"bytes": N} more and keeps them
+//	free         frees all allocated memory
+//	spawn_child  starts a child that keeps the worker's pipes open → {"pid": N}
 //	process      → {"environment": […], "limits": {…}, "no_new_privileges": B}
 //	crash, exit, hang, panic, error  as RunParameters.Fault
 func (m *model) Invoke(ctx context.Context, method string, params *structpb.Struct) (*structpb.Struct, error) {
@@ -51,11 +51,11 @@ func (m *model) Invoke(ctx context.Context, method string, params *structpb.Stru
 	case "crash", "exit", "hang", "panic", "error":
 		return nil, misbehave(method)
 	default:
-		return nil, errs.New(errs.InvalidRequest, "there is no method %q", method)
+		return nil, errs.New(errs.InvalidRequest, "unknown method %q", method)
 	}
 }
 
-// process tells what the worker sees of what its host gave it.
+// process returns the environment and limits that the worker got from its host.
 func process() (*structpb.Struct, error) {
 	limits := map[string]any{}
 	for name, which := range map[string]int{

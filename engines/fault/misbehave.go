@@ -17,24 +17,24 @@ import (
 	"github.com/lexilingo/modelgateway/engines/errs"
 )
 
-// BeforeServe does the faults that come before the handshake. args are the
-// program's, without its name:
+// BeforeServe performs the faults that come before the handshake. args are the
+// program's arguments, without its name:
 //
-//	--fault=exit               end at once with code 3
-//	--fault=handshake-garbage  print something that is no handshake
-//	--fault=handshake-version  offer a protocol version that no host speaks
-//	--fault=handshake-silent   print nothing, for ever
-//	--fault=handshake-dead     offer a socket on which nobody listens
-//	--fault=sleep              do nothing, for ever (the child of SpawnChild)
+//	--fault=exit               exit at once with code 3
+//	--fault=handshake-garbage  print a line that is not a handshake
+//	--fault=handshake-version  offer a protocol version that no host supports
+//	--fault=handshake-silent   print nothing and never end
+//	--fault=handshake-dead     offer a socket without a listener
+//	--fault=sleep              do nothing and never end (the child of SpawnChild)
 //
-// It returns if there is none of them.
+// It returns if args contains none of them.
 func BeforeServe(args []string) {
 	if len(args) != 1 {
 		return
 	}
 	switch args[0] {
 	case "--fault=exit":
-		fmt.Fprintln(os.Stderr, "engine-fault: exits at once as it was told to")
+		fmt.Fprintln(os.Stderr, "engine-fault: exits at once as requested")
 		os.Exit(3)
 	case "--fault=handshake-garbage":
 		fmt.Println("Hello, I am not an engine")
@@ -50,39 +50,40 @@ func BeforeServe(args []string) {
 	}
 }
 
-// sleepForever blocks without the runtime calling it a deadlock.
+// sleepForever never returns. An empty select could be reported as a deadlock.
 func sleepForever() {
 	for {
 		time.Sleep(time.Hour)
 	}
 }
 
-// misbehave does the faults that take no context. It returns only an error.
+// misbehave performs the faults that need no context. If it returns, it returns
+// an error.
 func misbehave(fault string) error {
 	switch fault {
 	case "crash":
-		lastWords("engine-fault: crashes as it was told to")
-		// Not a panic: like a fault in a native library, nothing in Go may catch
-		// it. The runtime prints a traceback for SIGABRT and dies of it.
+		writeStderr("engine-fault: crashes as requested")
+		// A panic could be recovered; a fault in a native library cannot. The
+		// runtime prints a traceback for SIGABRT and ends.
 		_ = syscall.Kill(os.Getpid(), syscall.SIGABRT)
 		sleepForever()
 	case "exit":
-		lastWords("engine-fault: exits as it was told to")
+		writeStderr("engine-fault: exits as requested")
 		os.Exit(3)
 	case "hang":
 		sleepForever()
 	case "panic":
-		panic("as it was told to")
+		panic("as requested")
 	case "error":
-		return errs.New(errs.Internal, "the call fails as it was told to")
+		return errs.New(errs.Internal, "the call fails as requested")
 	}
 	return errs.New(errs.InvalidRequest, "unknown fault %q", fault)
 }
 
-// flood writes lines to a file descriptor until ctx ends.
+// flood writes lines to w until ctx ends.
 func flood(ctx context.Context, w io.Writer, work interface{ Add(int) }) error {
-	chunk := bytes.Repeat([]byte("engine-fault floods its output as it was told to\n"), 200)
-	chunk = append(chunk, bytes.Repeat([]byte("x"), 200_000)...) // and a line beyond any buffer
+	chunk := bytes.Repeat([]byte("engine-fault floods its output as requested\n"), 200)
+	chunk = append(chunk, bytes.Repeat([]byte("x"), 200_000)...) // and a line that is longer than any buffer
 	chunk = append(chunk, '\n')
 	for ctx.Err() == nil {
 		if _, err := w.Write(chunk); err != nil {
@@ -93,15 +94,16 @@ func flood(ctx context.Context, w io.Writer, work interface{ Add(int) }) error {
 	return ctx.Err()
 }
 
-// rawStdout and rawStderr are the process's own, which go-plugin replaces in
-// package os: what a native library prints comes there.
+// rawStdout and rawStderr return the process's file descriptors 1 and 2, to which
+// native libraries print. go-plugin replaces os.Stdout and os.Stderr.
 func rawStdout() *os.File { return os.NewFile(uintptr(syscall.Stdout), "stdout") }
 func rawStderr() *os.File { return os.NewFile(uintptr(syscall.Stderr), "stderr") }
 
-// lastWords prints a line that is there even if the process ends right now.
-func lastWords(line string) { _, _ = rawStderr().WriteString(line + "\n") }
+// writeStderr prints a line without buffering, so that it is written even if the
+// process ends at once.
+func writeStderr(line string) { _, _ = rawStderr().WriteString(line + "\n") }
 
-// spawnChild starts a process that holds the worker's pipes and lives on.
+// spawnChild starts a process that keeps the worker's pipes open and outlives it.
 func spawnChild() (pid int, err error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -117,14 +119,14 @@ func spawnChild() (pid int, err error) {
 	return pid, cmd.Process.Release()
 }
 
-// memory is what the model holds, outside the Go heap so that the process's
-// size is exactly what was asked for.
+// memory is the memory that the model holds. It is outside the Go heap, so that
+// the process grows by exactly the requested size.
 type memory struct {
 	mu     sync.Mutex
 	blocks [][]byte
 }
 
-// growStep is how much is touched between two looks at the context.
+// growStep is how many bytes are touched between two checks of the context.
 const growStep = 1 << 20
 
 // grow maps and touches n more bytes.
@@ -136,8 +138,8 @@ func (m *memory) grow(ctx context.Context, n int64, report func(float64)) error 
 		size := min(growStep, n-done)
 		block, err := unix.Mmap(-1, 0, int(size), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
 		if err != nil {
-			// What malloc's callers do.
-			lastWords("fatal error: out of memory")
+			// As programs do whose malloc fails.
+			writeStderr("fatal error: out of memory")
 			os.Exit(134)
 		}
 		for i := 0; i < len(block); i += os.Getpagesize() {
@@ -152,7 +154,7 @@ func (m *memory) grow(ctx context.Context, n int64, report func(float64)) error 
 	return nil
 }
 
-// leak grows at a rate until ctx ends.
+// leak allocates bytesPerSecond until ctx ends.
 func (m *memory) leak(ctx context.Context, bytesPerSecond int64) {
 	const step = 20 * time.Millisecond
 	for pause(ctx, step) == nil {
@@ -162,12 +164,12 @@ func (m *memory) leak(ctx context.Context, bytesPerSecond int64) {
 	}
 }
 
-// free gives everything back.
+// free unmaps everything that grow mapped.
 func (m *memory) free() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, b := range m.blocks {
-		_ = unix.Munmap(b) // it was mapped by grow and is not used again
+		_ = unix.Munmap(b) // cannot fail: grow mapped exactly this block
 	}
 	m.blocks = nil
 }

@@ -19,7 +19,7 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// model does every task.
+// model implements every task.
 type model struct {
 	params     Parameters
 	work       *engines.WorkCounter
@@ -74,7 +74,7 @@ func (m *model) Chat(ctx context.Context, req *gatewayv1.ChatRequest, emit func(
 		count, finish = limit, gatewayv1.FinishReason_FINISH_REASON_LENGTH
 	}
 	interval := time.Duration(p.TokenIntervalMicroseconds) * time.Microsecond
-	piece := &gatewayv1.StreamChatResponse{} // emit encodes it before it returns
+	piece := &gatewayv1.StreamChatResponse{} // reused: emit encodes it before it returns
 	for i := range count {
 		if p.Fault != "" && i == p.FaultAfterTokens {
 			return m.chatFault(ctx, p, emit)
@@ -97,7 +97,7 @@ const faultPrefix = "fault:"
 func (m *model) runParameters(req *gatewayv1.ChatRequest) (RunParameters, error) {
 	p := m.params.RunParameters
 	if len(req.GetMessages()) == 0 {
-		return p, errs.New(errs.InvalidRequest, "there are no messages")
+		return p, errs.New(errs.InvalidRequest, "the request has no messages")
 	}
 	last := req.GetMessages()[len(req.GetMessages())-1].GetContent()
 	settings, found := strings.CutPrefix(last, faultPrefix)
@@ -106,7 +106,7 @@ func (m *model) runParameters(req *gatewayv1.ChatRequest) (RunParameters, error)
 	}
 	s := &structpb.Struct{}
 	if err := s.UnmarshalJSON([]byte(settings)); err != nil {
-		return p, errs.New(errs.InvalidRequest, "after %q comes a JSON object", faultPrefix).WithCause(err)
+		return p, errs.New(errs.InvalidRequest, "%q must be followed by a JSON object", faultPrefix).WithCause(err)
 	}
 	err := engines.DecodeParameters(s, &p)
 	return p, err
@@ -137,9 +137,9 @@ func (m *model) chatFault(ctx context.Context, p RunParameters, emit func(*gatew
 	}
 }
 
-// failure is the fault "error".
+// failure returns the error of the fault "error".
 func (p RunParameters) failure() error {
-	return errs.New(reasonNamed(p.ErrorReason, errs.Internal), "the call fails as it was told to").WithRetryAfter(time.Duration(p.ErrorRetryMilliseconds) * time.Millisecond)
+	return errs.New(reasonNamed(p.ErrorReason, errs.Internal), "the call fails as requested").WithRetryAfter(time.Duration(p.ErrorRetryMilliseconds) * time.Millisecond)
 }
 
 func wordCount(req *gatewayv1.ChatRequest) int {
@@ -160,7 +160,7 @@ func (m *model) Grammar(_ context.Context, req *gatewayv1.GrammarRequest) (*gate
 	return &gatewayv1.GrammarResponse{CorrectedText: req.GetText(), Score: 100, Usage: usage(len(strings.Fields(req.GetText())), 0)}, nil
 }
 
-// Respond implements engines.Responder: it repeats what it was told.
+// Respond implements engines.Responder: it repeats the learner's text.
 func (m *model) Respond(_ context.Context, req *gatewayv1.RespondRequest) (*gatewayv1.RespondResponse, error) {
 	m.work.Add(1)
 	return &gatewayv1.RespondResponse{
@@ -170,7 +170,7 @@ func (m *model) Respond(_ context.Context, req *gatewayv1.RespondRequest) (*gate
 	}, nil
 }
 
-// ExplainVietnamese implements engines.VietnameseExplainer: it repeats too.
+// ExplainVietnamese implements engines.VietnameseExplainer: it repeats the text.
 func (m *model) ExplainVietnamese(_ context.Context, req *gatewayv1.ExplainVietnameseRequest) (*gatewayv1.ExplainVietnameseResponse, error) {
 	m.work.Add(1)
 	return &gatewayv1.ExplainVietnameseResponse{
@@ -180,8 +180,8 @@ func (m *model) ExplainVietnamese(_ context.Context, req *gatewayv1.ExplainVietn
 	}, nil
 }
 
-// Transcribe implements engines.Transcriber: it counts the bytes. Of the faults it
-// knows "error", at its end.
+// Transcribe implements engines.Transcriber: it counts the bytes. Its only fault
+// is "error", at the end.
 func (m *model) Transcribe(ctx context.Context, cfg *gatewayv1.TranscriptionConfig, audio engines.AudioSource, emit func(*gatewayv1.TranscriptionEvent) error) error {
 	total := 0
 	for {
@@ -215,7 +215,7 @@ const (
 	toneWord  = toneRate / 10 // samples of tone for each word
 )
 
-// Synthesize implements engines.Synthesizer: a tone, 0.1 s for each word.
+// Synthesize implements engines.Synthesizer: it returns a tone of 0.1 s a word.
 func (m *model) Synthesize(ctx context.Context, req *gatewayv1.SynthesizeRequest, emit func(*gatewayv1.SynthesizeResponse) error) error {
 	sent := 0
 	for _, word := range strings.Fields(req.GetText() + req.GetPhonemes()) {
@@ -233,7 +233,7 @@ func (m *model) Synthesize(ctx context.Context, req *gatewayv1.SynthesizeRequest
 		sent += toneWord
 	}
 	if sent == 0 {
-		return errs.New(errs.InvalidRequest, "there is nothing to say")
+		return errs.New(errs.InvalidRequest, "the text is empty")
 	}
 	return nil
 }
@@ -248,8 +248,8 @@ func tone(from, n int) []byte {
 	return pcm
 }
 
-// Pronunciation implements engines.PronunciationScorer: everything is perfect,
-// and a word takes as long as Synthesize's.
+// Pronunciation implements engines.PronunciationScorer: all scores are 100, and a
+// word is as long as one of Synthesize.
 func (m *model) Pronunciation(_ context.Context, req *gatewayv1.PronunciationRequest) (*gatewayv1.PronunciationResponse, error) {
 	m.work.Add(1)
 	resp := &gatewayv1.PronunciationResponse{

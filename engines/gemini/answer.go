@@ -16,7 +16,7 @@ const (
 	finishSafety = gatewayv1.FinishReason_FINISH_REASON_SAFETY
 )
 
-// answer is what the API answered, thoughts left out.
+// answer is the API's answer without thoughts.
 type answer struct {
 	text    strings.Builder
 	sound   []byte
@@ -26,7 +26,7 @@ type answer struct {
 	usage   *gatewayv1.Usage
 }
 
-// add takes a piece of an answer and returns its text.
+// add appends a piece of the answer and returns its text.
 func (a *answer) add(resp *genai.GenerateContentResponse) string {
 	if f := resp.PromptFeedback; f != nil && f.BlockReason != "" {
 		a.blocked = f.BlockReason
@@ -65,10 +65,9 @@ func (a *answer) add(resp *genai.GenerateContentResponse) string {
 	return piece.String()
 }
 
-// end tells why the answer ended. refused is true if that was a safety filter.
-// An answer without end or content is an error: it is never taken for an empty
-// one.
-func (a *answer) end() (gatewayv1.FinishReason, error) {
+// finishReason returns why the answer ended. An answer without a finish reason or
+// without content is an error: it must not be reported as an empty answer.
+func (a *answer) finishReason() (gatewayv1.FinishReason, error) {
 	empty := a.text.Len() == 0 && len(a.sound) == 0
 	switch a.finish {
 	case genai.FinishReasonSafety, genai.FinishReasonBlocklist, genai.FinishReasonProhibitedContent,
@@ -85,32 +84,33 @@ func (a *answer) end() (gatewayv1.FinishReason, error) {
 		return finishSafety, nil
 	}
 	if empty {
-		return 0, errs.New(errs.EngineCrashed, "Gemini answered nothing; try again")
+		return 0, errs.New(errs.EngineCrashed, "Gemini returned an empty answer: try again")
 	}
-	return 0, errs.New(errs.EngineCrashed, "Gemini ended its answer without telling why; try again")
+	return 0, errs.New(errs.EngineCrashed, "Gemini's answer ended without a known finish reason: try again")
 }
 
-// whole is end for tasks whose answer is of no use unless it is whole.
-func (a *answer) whole() error {
-	finish, err := a.end()
+// complete returns an error if the answer is not complete, for tasks that cannot
+// use a part of it.
+func (a *answer) complete() error {
+	finish, err := a.finishReason()
 	switch {
 	case err != nil:
 		return err
 	case finish == finishSafety:
 		return a.refusal()
 	case finish == finishLength:
-		return errs.New(errs.InvalidRequest, "Gemini's answer was cut off: the request is too long for it; send it in smaller parts")
+		return errs.New(errs.InvalidRequest, "Gemini's answer is incomplete: the request is too long; send it in smaller parts")
 	}
 	return nil
 }
 
-// refusal is the error of an answer that a safety filter withheld.
+// refusal returns the error for an answer that a safety filter withheld.
 func (a *answer) refusal() error {
 	why := string(a.blocked)
 	if why == "" {
 		why = string(a.finish)
 	}
 	return errs.New(errs.InvalidRequest,
-		"Gemini refused to answer this for safety (%s); change the text, or the model's parameter \"safety\"", shorten(why, maxWord)).
+		"Gemini's safety filter blocked the answer (%s): change the text, or the model's parameter \"safety\"", shorten(why, maxWord)).
 		With("safety", shorten(why, maxWord))
 }

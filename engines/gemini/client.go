@@ -22,33 +22,34 @@ const (
 	dialTimeout = 10 * time.Second
 	idleTimeout = 90 * time.Second
 
-	// firstRetryDelay is doubled with each retry; as much again is added at
-	// random.
+	// firstRetryDelay is doubled with each retry. A random delay of up to
+	// firstRetryDelay is added.
 	firstRetryDelay = 0.2 // seconds
 	maxRetryDelay   = 4.0 // seconds
 
-	// aliveInterval is how often a request under way counts as work done. Who
-	// waits for another machine is not hung: the timeout ends the wait.
+	// aliveInterval is how often a running request counts as progress. A request
+	// that waits for the API must not be taken for a hung one; the timeout ends
+	// it.
 	aliveInterval = 5 * time.Second
 
-	// maxTextAnswer and maxSoundAnswer bound the bytes of one answer.
+	// maxTextAnswer and maxSoundAnswer are the limits of one answer in bytes.
 	maxTextAnswer  = 8 << 20
 	maxSoundAnswer = 64 << 20
 )
 
-// errTimeout is the cause of contexts that the account's timeout ended, and
-// errTooLarge of answers that were cut off.
+// errTimeout is the cause of a context that Options.Timeout ended. errTooLarge is
+// the error of an answer over its limit.
 var (
-	errTimeout  = errors.New("the API took too long")
+	errTimeout  = errors.New("the timeout passed")
 	errTooLarge = errors.New("the answer is too large")
 )
 
-// client asks the API in one account's name.
+// client calls the API with one account's key.
 type client struct {
 	genai     *genai.Client
 	transport *http.Transport
 	options   Options
-	model     string // in the configuration, for messages
+	model     string // name in the configuration, for messages
 	work      *engines.WorkCounter
 	log       *slog.Logger
 }
@@ -69,19 +70,19 @@ func newClient(ctx context.Context, o Options, model string, work *engines.WorkC
 	}
 	c.genai, err = genai.NewClient(ctx, &genai.ClientConfig{
 		APIKey: o.APIKey,
-		// Said outright, since the environment could turn it to another service.
+		// Set explicitly: otherwise environment variables could select Vertex AI.
 		Backend: genai.BackendGeminiAPI,
 		HTTPClient: &http.Client{
 			Transport: &guard{base: base, next: c.transport},
-			// A redirect is an answer like any other here. Followed, it would take
-			// the key along.
+			// A redirect is returned as the answer. Following it would send the key
+			// to another address.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		HTTPOptions: genai.HTTPOptions{BaseURL: o.BaseURL, RetryOptions: retryOptions(o.Retries)},
 	})
 	if err != nil {
-		// The library's own words could hold the key.
-		return nil, errs.New(errs.EngineUnavailable, "the Gemini client of model %q cannot be made; see docs/cloud-fallback.md", model)
+		// The library's error is dropped: its text could contain the key.
+		return nil, errs.New(errs.EngineUnavailable, "the Gemini client of model %q cannot be created: check the settings (docs/cloud-fallback.md)", model)
 	}
 	return c, nil
 }
@@ -92,7 +93,7 @@ func retryOptions(retries int) *genai.HTTPRetryOptions {
 		InitialDelay: genai.Ptr(firstRetryDelay),
 		MaxDelay:     genai.Ptr(maxRetryDelay),
 		Jitter:       genai.Ptr(firstRetryDelay),
-		// Not 429: when to come back is the caller's to decide.
+		// 429 is not retried: the caller decides when to try again.
 		HTTPStatusCodes: []int32{
 			http.StatusRequestTimeout, http.StatusInternalServerError, http.StatusBadGateway,
 			http.StatusServiceUnavailable, http.StatusGatewayTimeout,
@@ -100,12 +101,13 @@ func retryOptions(retries int) *genai.HTTPRetryOptions {
 	}
 }
 
-// close gives back idle connections.
+// close closes idle connections.
 func (c *client) close() { c.transport.CloseIdleConnections() }
 
-// begin makes the context of one request: bounded by the timeout, and counted
-// as work while it lasts.
-func (c *client) begin(ctx context.Context, maxAnswer int64) (context.Context, func()) {
+// startRequest returns the context of one request, with the timeout and the limit
+// of the answer, and a function that ends the request. Until then the request
+// counts as progress.
+func (c *client) startRequest(ctx context.Context, maxAnswer int64) (context.Context, func()) {
 	limit := &answerLimit{bytes: maxAnswer}
 	ctx, cancel := context.WithTimeoutCause(context.WithValue(ctx, limitKey{}, limit), c.options.Timeout, errTimeout)
 	done := make(chan struct{})
@@ -124,9 +126,9 @@ func (c *client) begin(ctx context.Context, maxAnswer int64) (context.Context, f
 	return ctx, func() { close(done); cancel() }
 }
 
-// generate asks for a whole answer.
+// generate returns a whole answer.
 func (c *client) generate(caller context.Context, model string, contents []*genai.Content, config *genai.GenerateContentConfig, maxAnswer int64) (*answer, error) {
-	ctx, end := c.begin(caller, maxAnswer)
+	ctx, end := c.startRequest(caller, maxAnswer)
 	defer end()
 	config.AutomaticContinuation = genai.Ptr(false)
 	resp, err := c.genai.Models.GenerateContent(ctx, model, contents, config)
@@ -139,15 +141,15 @@ func (c *client) generate(caller context.Context, model string, contents []*gena
 	return a, nil
 }
 
-// stream asks for an answer piece by piece and hands over each text. What was
-// handed over is in the answer as well.
+// stream receives an answer piece by piece and calls emit with the text of each.
+// The returned answer contains all of it.
 func (c *client) stream(caller context.Context, model string, contents []*genai.Content, config *genai.GenerateContentConfig, emit func(text string) error) (*answer, error) {
-	ctx, end := c.begin(caller, maxTextAnswer)
+	ctx, end := c.startRequest(caller, maxTextAnswer)
 	defer end()
 	config.AutomaticContinuation = genai.Ptr(false)
 	a := &answer{}
 	for resp, err := range c.genai.Models.GenerateContentStream(ctx, model, contents, config) {
-		if err != nil { // the library would go on after some errors
+		if err != nil { // stop here: the library continues after some errors
 			return nil, c.failure(caller, ctx, model, err)
 		}
 		c.work.Add(1)
@@ -161,13 +163,13 @@ func (c *client) stream(caller context.Context, model string, contents []*genai.
 		return nil, c.failure(caller, ctx, model, err)
 	}
 	if a.finish == "" && a.blocked == "" {
-		return nil, brokeOff()
+		return nil, interrupted()
 	}
 	return a, nil
 }
 
-// answerLimit bounds an answer. It remembers that it did, because the library
-// may take what came before for the whole, and complain of its shape.
+// answerLimit limits the size of an answer. It records that the limit was exceeded,
+// because the library may report the truncated answer as invalid JSON instead.
 type answerLimit struct {
 	bytes    int64
 	exceeded atomic.Bool
@@ -176,14 +178,14 @@ type answerLimit struct {
 // limitKey is the key of a context's *answerLimit.
 type limitKey struct{}
 
-// tooLarge tells whether the answer to a request went over its limit.
+// tooLarge reports whether the answer to a request exceeded its limit.
 func tooLarge(ctx context.Context) bool {
 	limit, ok := ctx.Value(limitKey{}).(*answerLimit)
 	return ok && limit.exceeded.Load()
 }
 
-// guard is the last thing before the network: it lets requests go to the base
-// URL alone, and bounds what comes back.
+// guard is an http.RoundTripper that sends requests only to the base URL and limits
+// the size of the answers.
 type guard struct {
 	base *url.URL
 	next http.RoundTripper
@@ -192,7 +194,7 @@ type guard struct {
 // RoundTrip implements http.RoundTripper.
 func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL.Scheme != g.base.Scheme || req.URL.Host != g.base.Host {
-		return nil, fmt.Errorf("a request to %s is not sent: the key is for %s", req.URL.Host, g.base.Host)
+		return nil, fmt.Errorf("request to %s not sent: the API key is only for %s", req.URL.Host, g.base.Host)
 	}
 	resp, err := g.next.RoundTrip(req)
 	if err != nil {
@@ -206,7 +208,7 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// boundedBody ends with errTooLarge in place of more than left bytes.
+// boundedBody returns errTooLarge after left bytes.
 type boundedBody struct {
 	io.ReadCloser
 	limit *answerLimit

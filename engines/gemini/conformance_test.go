@@ -15,15 +15,15 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// baseURL, set in the environment of this test's own program, makes it a worker
-// of the engine: that is what the conformance suite starts.
+// baseURL is an environment variable. If it is set, the test program runs as a
+// worker of the engine, which is what the conformance suite starts.
 const baseURL = "GEMINI_TEST_BASE_URL"
 
 func TestMain(m *testing.M) {
 	if url := os.Getenv(baseURL); url != "" {
 		engines.Serve(gemini.New(gemini.Options{APIKey: geminitest.Key, BaseURL: url, Timeout: time.Hour}))
 	}
-	// A library of Google's starts one goroutine when the program does.
+	// A library of Google starts this goroutine in init.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("go.opencensus.io/stats/view.(*worker).start"))
 }
 

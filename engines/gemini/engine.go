@@ -1,11 +1,10 @@
-// Package gemini is the engine of Google's Gemini API: it answers every task
-// from the cloud when this machine cannot. It has no native code and runs in
-// the gateway's own process, so that the key is in no other.
+// Package gemini is the engine for Google's Gemini API. It does every task in the
+// cloud, as a fallback for local models. It has no native code and runs in the
+// server's process, so that no other process gets the API key.
 //
-// The key leaves the process in one way: in the header x-goog-api-key of
-// requests to the configured base URL. No redirect is followed, nothing that
-// is logged, counted or answered has it, and what the API says in errors is
-// searched for it.
+// The key leaves the process only in the header x-goog-api-key of requests to the
+// configured base URL. Redirects are not followed, logs, metrics and answers never
+// contain the key, and it is removed from the API's error texts.
 package gemini
 
 import (
@@ -32,31 +31,29 @@ const (
 	version = "1"
 )
 
-// Options are an account's settings.
+// Options are the settings of an account.
 type Options struct {
 	// APIKey is secret.
 	APIKey string
-	// BaseURL is where the API is, e.g. endpoint.Default; endpoint.Check says which
-	// are accepted.
+	// BaseURL is the address of the API, such as endpoint.Default. It must pass
+	// endpoint.Check.
 	BaseURL string
-	// Timeout bounds one request to the API, its retries and its whole answer
-	// included. The caller's own deadline bounds it as well.
+	// Timeout limits one request to the API, including its retries and its whole
+	// answer. The caller's deadline applies as well.
 	Timeout time.Duration
-	// Retries is how often a request that failed before its first byte of answer
-	// is sent again: where the API cannot be reached, or answers 408, 500, 502,
-	// 503 or 504.
+	// Retries is how often a request is sent again if the API cannot be reached
+	// or answers 408, 500, 502, 503 or 504 before the first byte of the answer.
 	Retries int
-	// Logger takes what the API says to refusals of the account; nil:
-	// slog.Default().
+	// Logger logs requests that the API refuses; nil means slog.Default().
 	Logger *slog.Logger
 }
 
-// Engine makes models of an account.
+// Engine loads models of an account.
 type Engine struct{ options Options }
 
 var _ engines.Engine = (*Engine)(nil)
 
-// New returns the engine of an account. Nothing is checked before Load.
+// New returns the engine of an account. Load checks the options.
 func New(o Options) *Engine {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
@@ -79,16 +76,16 @@ func (e *Engine) Describe() engines.Description {
 			enginev1.Task_TASK_PRONUNCIATION,
 		},
 		Libraries: map[string]string{"google.golang.org/genai": sdkVersion()},
-		// It computes elsewhere, whatever the device.
+		// The device does not matter: the API computes.
 		Devices: []string{"cpu"},
 	}
 }
 
-// Load implements engines.Engine. It asks the API nothing: a key that is not
-// valid comes to light with the first request.
+// Load implements engines.Engine. It does not call the API: an invalid key is
+// reported by the first request.
 func (e *Engine) Load(ctx context.Context, opts engines.LoadOptions) (engines.Model, error) {
 	if e.options.APIKey == "" {
-		return nil, errs.New(errs.EngineUnavailable, "model %q has no key: set GEMINI_API_KEY", opts.ModelName).With("model", opts.ModelName)
+		return nil, errs.New(errs.EngineUnavailable, "model %q has no API key: set GEMINI_API_KEY", opts.ModelName).With("model", opts.ModelName)
 	}
 	if err := endpoint.Check(e.options.BaseURL); err != nil {
 		return nil, errs.New(errs.EngineUnavailable, "gemini.base_url: %v", err).WithCause(err)

@@ -18,11 +18,11 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// patient bounds what a test waits for; nothing takes that long.
-const patient = time.Minute
+// testTimeout is the timeout of requests that must not time out.
+const testTimeout = time.Minute
 
-// cloud is everything that a loaded model of the engine can do.
-type cloud interface {
+// cloudModel is the set of interfaces that a model of the engine implements.
+type cloudModel interface {
 	engines.Model
 	engines.Chatter
 	engines.GrammarChecker
@@ -33,7 +33,7 @@ type cloud interface {
 	engines.PronunciationScorer
 }
 
-// logBuffer takes the logs of an engine.
+// logBuffer collects the log of an engine.
 type logBuffer struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -53,12 +53,12 @@ func (b *logBuffer) String() string {
 
 func account(server *geminitest.Server) gemini.Options {
 	return gemini.Options{
-		APIKey: geminitest.Key, BaseURL: server.URL, Timeout: patient,
+		APIKey: geminitest.Key, BaseURL: server.URL, Timeout: testTimeout,
 		Logger: slog.New(slog.DiscardHandler),
 	}
 }
 
-func loadWith(t *testing.T, o gemini.Options, parameters map[string]any) (cloud, error) {
+func loadWith(t *testing.T, o gemini.Options, parameters map[string]any) (cloudModel, error) {
 	t.Helper()
 	p, err := structpb.NewStruct(parameters)
 	if err != nil {
@@ -73,11 +73,11 @@ func loadWith(t *testing.T, o gemini.Options, parameters map[string]any) (cloud,
 			t.Error(err)
 		}
 	})
-	return m.(cloud), nil
+	return m.(cloudModel), nil
 }
 
-// open starts a fake and loads a model on it.
-func open(t *testing.T) (*geminitest.Server, cloud) {
+// open starts a fake API and loads a model that uses it.
+func open(t *testing.T) (*geminitest.Server, cloudModel) {
 	t.Helper()
 	server := geminitest.New(t)
 	m, err := loadWith(t, account(server), nil)
@@ -92,7 +92,7 @@ func say(text string) *gatewayv1.ChatRequest {
 }
 
 // chat runs a Chat to its end.
-func chat(ctx context.Context, m cloud, req *gatewayv1.ChatRequest) (text string, last *gatewayv1.StreamChatResponse, err error) {
+func chat(ctx context.Context, m cloudModel, req *gatewayv1.ChatRequest) (text string, last *gatewayv1.StreamChatResponse, err error) {
 	var b strings.Builder
 	err = m.Chat(ctx, req, func(r *gatewayv1.StreamChatResponse) error {
 		b.WriteString(r.GetDelta())
@@ -115,14 +115,14 @@ func TestLoadChecksAccountAndParameters(t *testing.T) {
 		reason     errs.Reason
 		names      string
 	}{
-		"no key":             {options: with(func(o *gemini.Options) { o.APIKey = "" }), reason: errs.EngineUnavailable, names: "GEMINI_API_KEY"},
-		"plain http":         {options: with(func(o *gemini.Options) { o.BaseURL = "http://api.example.org" }), reason: errs.EngineUnavailable, names: "https"},
-		"unknown parameter":  {parameters: map[string]any{"modle": "x"}, reason: errs.InvalidRequest, names: `"model"`},
-		"a path as a model":  {parameters: map[string]any{"model": "../files/x"}, reason: errs.InvalidRequest, names: "model"},
-		"a wrong threshold":  {parameters: map[string]any{"safety": map[string]any{"harassment": "never"}}, reason: errs.InvalidRequest, names: "block_none"},
-		"a wrong category":   {parameters: map[string]any{"safety": map[string]any{"spam": "off"}}, reason: errs.InvalidRequest, names: "hate_speech"},
-		"a wrong level":      {parameters: map[string]any{"thinking_level": "deep"}, reason: errs.InvalidRequest, names: "minimal"},
-		"max_tokens of none": {parameters: map[string]any{"max_tokens": 0}, reason: errs.InvalidRequest, names: "max_tokens"},
+		"no key":            {options: with(func(o *gemini.Options) { o.APIKey = "" }), reason: errs.EngineUnavailable, names: "GEMINI_API_KEY"},
+		"plain http":        {options: with(func(o *gemini.Options) { o.BaseURL = "http://api.example.org" }), reason: errs.EngineUnavailable, names: "https"},
+		"unknown parameter": {parameters: map[string]any{"modle": "x"}, reason: errs.InvalidRequest, names: `"model"`},
+		"a path as a model": {parameters: map[string]any{"model": "../files/x"}, reason: errs.InvalidRequest, names: "model"},
+		"a wrong threshold": {parameters: map[string]any{"safety": map[string]any{"harassment": "never"}}, reason: errs.InvalidRequest, names: "block_none"},
+		"a wrong category":  {parameters: map[string]any{"safety": map[string]any{"spam": "off"}}, reason: errs.InvalidRequest, names: "hate_speech"},
+		"a wrong level":     {parameters: map[string]any{"thinking_level": "deep"}, reason: errs.InvalidRequest, names: "minimal"},
+		"max_tokens of 0":   {parameters: map[string]any{"max_tokens": 0}, reason: errs.InvalidRequest, names: "max_tokens"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if c.options.BaseURL == "" {
@@ -135,12 +135,12 @@ func TestLoadChecksAccountAndParameters(t *testing.T) {
 		})
 	}
 	if n := len(server.Requests()); n != 0 {
-		t.Errorf("loads asked the API %d times", n)
+		t.Errorf("loads sent %d requests to the API", n)
 	}
 }
 
-// The environment of Google's libraries must not send the key elsewhere.
-func TestEnvironmentChangesNothing(t *testing.T) {
+// Environment variables of Google's libraries must not redirect the key.
+func TestEnvironmentIsIgnored(t *testing.T) {
 	other := geminitest.New(t)
 	for key, value := range map[string]string{
 		"GOOGLE_GENAI_USE_VERTEXAI": "true", "GOOGLE_GENAI_USE_ENTERPRISE": "true", "GOOGLE_API_KEY": "other-key",
@@ -157,6 +157,6 @@ func TestEnvironmentChangesNothing(t *testing.T) {
 		t.Errorf("%q, %v", text, err)
 	}
 	if len(server.Requests()) != 1 || server.Last().Header.Get("x-goog-api-key") != geminitest.Key || len(other.Requests())+other.Refused() != 0 {
-		t.Error("the request went elsewhere")
+		t.Error("the request went to another address")
 	}
 }

@@ -16,7 +16,7 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-func TestFailuresHaveTypes(t *testing.T) {
+func TestFailuresHaveReasons(t *testing.T) {
 	server := geminitest.New(t)
 	logs := &logBuffer{}
 	o := account(server)
@@ -29,7 +29,7 @@ func TestFailuresHaveTypes(t *testing.T) {
 	for name, c := range map[string]struct {
 		answer geminitest.Answer
 		reason errs.Reason
-		says   string
+		text   string // part of the message
 		retry  time.Duration
 	}{
 		"400":            {fail(400, "INVALID_ARGUMENT", "The input token count exceeds the maximum."), errs.InvalidRequest, "token count", 0},
@@ -48,7 +48,7 @@ func TestFailuresHaveTypes(t *testing.T) {
 		"503":            {geminitest.Unavailable(), errs.EngineCrashed, "503", time.Second},
 		"504":            {fail(504, "DEADLINE_EXCEEDED", "slow"), errs.EngineCrashed, "504", time.Second},
 		"503, no JSON":   {geminitest.Answer{Status: 503, Raw: []byte("<html>busy</html>")}, errs.EngineCrashed, "503", time.Second},
-		"200, no JSON":   {geminitest.Answer{Raw: []byte("<html>hotel wifi</html>")}, errs.EngineCrashed, "broke off", time.Second},
+		"200, no JSON":   {geminitest.Answer{Raw: []byte("<html>hotel wifi</html>")}, errs.EngineCrashed, "interrupted", time.Second},
 		"cut":            {geminitest.Answer{Break: true, Chunks: geminitest.Text("hello").Chunks}, errs.EngineCrashed, "", time.Second},
 		"redirect":       {geminitest.Redirect("https://example.org/"), errs.EngineUnavailable, "gemini.base_url", 0},
 	} {
@@ -56,12 +56,12 @@ func TestFailuresHaveTypes(t *testing.T) {
 			server.Answer(c.answer)
 			_, err := m.Respond(t.Context(), &gatewayv1.RespondRequest{Text: "what I said"})
 			e := errs.From(err)
-			if e == nil || e.Reason() != c.reason || !strings.Contains(e.Message(), c.says) || e.RetryAfter() != c.retry {
+			if e == nil || e.Reason() != c.reason || !strings.Contains(e.Message(), c.text) || e.RetryAfter() != c.retry {
 				t.Fatalf("%v, retry %v", err, e.RetryAfter())
 			}
 			for err := err; err != nil; err = errors.Unwrap(err) {
 				if strings.Contains(err.Error(), geminitest.Key) || strings.Contains(err.Error(), "secret inner words") || strings.Contains(err.Error(), "hotel") {
-					t.Errorf("the error tells too much: %v", err)
+					t.Errorf("the error contains text that must not be quoted: %v", err)
 				}
 			}
 		})
@@ -82,7 +82,7 @@ func TestStreamThatBreaksIsAnError(t *testing.T) {
 	}{
 		"connection cut":    {broken, "The answer is"},
 		"no JSON":           {garbage, "The answer is"},
-		"no end":            {pieces, "The answer is"},
+		"no finish reason":  {pieces, "The answer is"},
 		"an error in it":    {geminitest.ErrorInStream(503, "UNAVAILABLE", "The answer"), "The answer"},
 		"nothing":           {geminitest.NoCandidates(), ""},
 		"an empty stop":     {geminitest.Empty("STOP"), ""},
@@ -95,7 +95,7 @@ func TestStreamThatBreaksIsAnError(t *testing.T) {
 			t.Errorf("%s: %q, %v, %v", name, text, last, err)
 		}
 		if n := len(server.Requests()) - before; n != 1 {
-			t.Errorf("%s: the API was asked %d times", name, n)
+			t.Errorf("%s: %d requests to the API", name, n)
 		}
 	}
 }
@@ -112,29 +112,29 @@ func TestRetriesBeforeTheFirstByteOnly(t *testing.T) {
 	broken.Break = true
 	for name, c := range map[string]struct {
 		script []geminitest.Answer
-		asked  int
-		reason errs.Reason // 0: it answers
+		sent   int
+		reason errs.Reason // 0: no error
 	}{
-		"503 twice":        {[]geminitest.Answer{geminitest.Unavailable(), geminitest.Unavailable(), geminitest.Text("hello")}, 3, 0},
-		"503 for ever":     {[]geminitest.Answer{geminitest.Unavailable()}, 3, errs.EngineCrashed},
-		"429":              {[]geminitest.Answer{geminitest.Quota(time.Second, false)}, 1, errs.RateLimited},
-		"400":              {[]geminitest.Answer{geminitest.Error(400, "INVALID_ARGUMENT", "no")}, 1, errs.InvalidRequest},
-		"broken in a word": {[]geminitest.Answer{broken, geminitest.Text("hello")}, 1, errs.EngineCrashed},
+		"503 twice":      {[]geminitest.Answer{geminitest.Unavailable(), geminitest.Unavailable(), geminitest.Text("hello")}, 3, 0},
+		"503 every time": {[]geminitest.Answer{geminitest.Unavailable()}, 3, errs.EngineCrashed},
+		"429":            {[]geminitest.Answer{geminitest.Quota(time.Second, false)}, 1, errs.RateLimited},
+		"400":            {[]geminitest.Answer{geminitest.Error(400, "INVALID_ARGUMENT", "no")}, 1, errs.InvalidRequest},
+		"broken stream":  {[]geminitest.Answer{broken, geminitest.Text("hello")}, 1, errs.EngineCrashed},
 	} {
 		server.Script(c.script...)
 		before := len(server.Requests())
 		if _, _, err := chat(t.Context(), m, say("x")); errs.ReasonOf(err) != c.reason {
 			t.Errorf("%s: %v", name, err)
 		}
-		if n := len(server.Requests()) - before; n != c.asked {
-			t.Errorf("%s: the API was asked %d times, not %d", name, n, c.asked)
+		if n := len(server.Requests()) - before; n != c.sent {
+			t.Errorf("%s: %d requests to the API, want %d", name, n, c.sent)
 		}
 	}
 }
 
-func TestKeyFollowsNoRedirect(t *testing.T) {
-	var asked atomic.Int32
-	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, _ *http.Request) { asked.Add(1) }))
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	var redirected atomic.Int32
+	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, _ *http.Request) { redirected.Add(1) }))
 	defer other.Close()
 	server, m := open(t)
 	server.Answer(geminitest.Redirect(other.URL + "/v1beta/models/gemini-3.8-flash:generateContent"))
@@ -145,12 +145,12 @@ func TestKeyFollowsNoRedirect(t *testing.T) {
 	if _, _, err := chat(t.Context(), m, say("x")); errs.ReasonOf(err) != errs.EngineUnavailable {
 		t.Errorf("stream: %v", err)
 	}
-	// Not even to another path of the same host.
+	// A redirect to another path of the same host is not followed either.
 	server.Answer(geminitest.Redirect(server.URL + "/elsewhere"))
 	if _, err := m.Respond(t.Context(), &gatewayv1.RespondRequest{Text: "x"}); errs.ReasonOf(err) != errs.EngineUnavailable {
 		t.Errorf("same host: %v", err)
 	}
-	if asked.Load() != 0 || server.Refused() != 0 {
+	if redirected.Load() != 0 || server.Refused() != 0 {
 		t.Error("a redirect was followed")
 	}
 }
@@ -171,19 +171,19 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
-// slow is an answer that never ends, after a first piece.
+// slow returns an answer that never ends after its first piece.
 func slow() geminitest.Answer {
 	a := geminitest.TextEnding("", "Let me ")
 	a.Hold = true
 	return a
 }
 
-func TestCallersEndIsKept(t *testing.T) {
+func TestCancellationAndDeadlineOfTheCaller(t *testing.T) {
 	server, m := open(t)
 	server.Answer(slow())
 	ctx, cancel := context.WithCancel(t.Context())
 	err := m.Chat(ctx, say("x"), func(*gatewayv1.StreamChatResponse) error {
-		cancel() // in the midst of the answer
+		cancel() // during the answer
 		return nil
 	})
 	if errs.ReasonOf(err) != errs.Cancelled {
@@ -214,7 +214,7 @@ func TestTimeoutOfTheAccount(t *testing.T) {
 		t.Fatal(err)
 	}
 	silent := geminitest.Text("late")
-	silent.Delay = patient
+	silent.Delay = testTimeout
 	for name, answer := range map[string]geminitest.Answer{"slow body": slow(), "no header": silent} {
 		server.Answer(answer)
 		if _, _, err := chat(t.Context(), m, say("x")); errs.ReasonOf(err) != errs.DeadlineExceeded || !strings.Contains(err.Error(), "gemini.timeout") {
@@ -223,7 +223,7 @@ func TestTimeoutOfTheAccount(t *testing.T) {
 	}
 }
 
-func TestHugeAnswersAreCutOff(t *testing.T) {
+func TestHugeAnswersAreRefused(t *testing.T) {
 	server, m := open(t)
 	huge := strings.Repeat("All work and no play. ", 500_000) // 11 MB
 	server.Answer(geminitest.Text(huge))
@@ -262,6 +262,6 @@ func TestHalfOfTheRequestsFail(t *testing.T) {
 		}
 	}
 	if failed == 0 || failed == n || len(server.Requests()) != n {
-		t.Errorf("%d of %d failed, %d were asked", failed, n, len(server.Requests()))
+		t.Errorf("%d of %d failed, %d requests", failed, n, len(server.Requests()))
 	}
 }

@@ -13,7 +13,8 @@ import (
 	"github.com/lexilingo/modelgateway/engines/errs"
 )
 
-// Defaults of a model's parameters. Names of models move: they are settings.
+// Defaults of a model's parameters. The names of models are settings because
+// Google replaces its models often.
 const (
 	DefaultModel       = "gemini-3.8-flash"
 	DefaultSpeechModel = "gemini-3.8-flash-tts"
@@ -25,24 +26,26 @@ const (
 
 // parameters are a model's settings in the configuration.
 type parameters struct {
-	// Model answers in text: conversations, tutoring, and what is heard.
+	// Model is the model of all tasks except Synthesize.
 	Model string `json:"model"`
-	// SpeechModel speaks.
+	// SpeechModel is the model of Synthesize.
 	SpeechModel string `json:"speech_model"`
-	// Voice is the prebuilt voice of speech.
+	// Voice is the default voice of Synthesize, one of Gemini's prebuilt voices.
 	Voice string `json:"voice"`
-	// MaxTokens bounds answers whose request sets no limit, thoughts included.
+	// MaxTokens is the limit of answers, including thoughts, if the request sets
+	// none.
 	MaxTokens int `json:"max_tokens"`
-	// ThinkingLevel is how much the model thinks where the request does not ask it
-	// to think: "minimal", "low", "medium" or "high"; "" leaves it to the model,
-	// for models that do not know levels.
+	// ThinkingLevel is how much the model thinks if the request does not ask for
+	// thinking: "minimal", "low", "medium" or "high". Set "" for models without
+	// thinking levels.
 	ThinkingLevel string `json:"thinking_level"`
-	// Safety maps categories of harm to the least probability that is blocked;
-	// what is not named has the API's own threshold.
+	// Safety maps categories of harm to the threshold from which on the API
+	// blocks. Other categories have the API's default.
 	Safety map[string]string `json:"safety"`
 }
 
-// modelName keeps names from changing the URL that they become a part of.
+// modelName matches valid names. A name is part of a URL and must not change the
+// rest of it.
 var modelName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
 
 // defaults returns the parameters of a model that sets none.
@@ -63,7 +66,7 @@ func readParameters(opts engines.LoadOptions) (parameters, error) {
 		{"model", p.Model}, {"speech_model", p.SpeechModel}, {"voice", p.Voice},
 	} {
 		if !modelName.MatchString(name.value) {
-			return p, errs.New(errs.InvalidRequest, "parameter %q is %q: a name has letters, digits, dots, dashes and underscores",
+			return p, errs.New(errs.InvalidRequest, "parameter %q is %q: a name may contain only letters, digits, dots, hyphens and underscores",
 				name.parameter, name.value).With("parameter", name.parameter)
 		}
 	}
@@ -71,14 +74,14 @@ func readParameters(opts engines.LoadOptions) (parameters, error) {
 		return p, errs.New(errs.InvalidRequest, "parameter \"max_tokens\" is %d: it must be 1 to %d", p.MaxTokens, maxMaxTokens).
 			With("parameter", "max_tokens")
 	}
-	if err := known("thinking_level", p.ThinkingLevel, []string{"", "minimal", "low", "medium", "high"}); err != nil {
+	if err := checkOneOf("thinking_level", p.ThinkingLevel, []string{"", "minimal", "low", "medium", "high"}); err != nil {
 		return p, err
 	}
 	for category, threshold := range p.Safety {
-		if err := known("safety", category, slices.Sorted(maps.Keys(harmCategories()))); err != nil {
+		if err := checkOneOf("safety", category, slices.Sorted(maps.Keys(harmCategories()))); err != nil {
 			return p, err
 		}
-		if err := known("safety."+category, threshold, slices.Sorted(maps.Keys(harmThresholds()))); err != nil {
+		if err := checkOneOf("safety."+category, threshold, slices.Sorted(maps.Keys(harmThresholds()))); err != nil {
 			return p, err
 		}
 	}
@@ -88,7 +91,7 @@ func readParameters(opts engines.LoadOptions) (parameters, error) {
 // maxMaxTokens is the API's limit on max_tokens in requests.
 const maxMaxTokens = 131072
 
-func known(parameter, value string, values []string) error {
+func checkOneOf(parameter, value string, values []string) error {
 	if slices.Contains(values, value) {
 		return nil
 	}
@@ -115,7 +118,7 @@ func harmThresholds() map[string]genai.HarmBlockThreshold {
 	}
 }
 
-// safetySettings turns the parameter into what the API takes.
+// safetySettings converts the parameter Safety to the API's type.
 func (p parameters) safetySettings() []*genai.SafetySetting {
 	var settings []*genai.SafetySetting
 	for _, category := range slices.Sorted(maps.Keys(p.Safety)) {
@@ -126,7 +129,7 @@ func (p parameters) safetySettings() []*genai.SafetySetting {
 	return settings
 }
 
-// sdkVersion is the version of the client library that was built in.
+// sdkVersion returns the version of the client library in this program.
 func sdkVersion() string {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, m := range info.Deps {

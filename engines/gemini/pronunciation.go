@@ -21,14 +21,14 @@ const pronunciationInstruction = `You judge how a learner of English reads a tex
 // mispronounced is the score below which a word counts as wrong.
 const mispronounced = 60
 
-// The parts of the overall score.
+// Weights of the overall score.
 const (
 	accuracyShare     = 0.6
 	fluencyShare      = 0.2
 	completenessShare = 0.2
 )
 
-// judgement is the JSON that the model is held to.
+// judgement is the JSON that the model must return.
 type judgement struct {
 	Fluency float64      `json:"fluency"`
 	Words   []judgedWord `json:"words"`
@@ -63,27 +63,27 @@ func judgementSchema() map[string]any {
 	}
 }
 
-// Pronunciation implements engines.PronunciationScorer. A general model judges by
-// ear: the answer is marked as an estimate, and has no letters or phonemes. Which
-// words there are is taken from the reference text, not from the model.
+// Pronunciation implements engines.PronunciationScorer. A general model only
+// estimates scores, so the answer is marked as estimated and has no letters or
+// phonemes. The words are those of the reference text, not the model's.
 func (m *model) Pronunciation(ctx context.Context, req *gatewayv1.PronunciationRequest) (*gatewayv1.PronunciationResponse, error) {
 	reference := readWords(req.GetReferenceText())
 	if len(reference) == 0 {
-		return nil, errs.New(errs.InvalidRequest, "the reference text has no words")
+		return nil, errs.New(errs.InvalidRequest, "the reference text has no words: send the text that was read aloud")
 	}
-	pcm, err := heard(ctx, req.GetFormat(), &bytesSource{req.GetAudio()})
+	pcm, err := readSound(ctx, req.GetFormat(), &bytesSource{req.GetAudio()})
 	if err != nil {
 		return nil, err
 	}
 	total := length(len(pcm), audio.SampleRate)
-	if total < leastHeard {
-		return nil, errs.New(errs.InvalidRequest, "the audio is shorter than %s: nothing can be read in it", leastHeard)
+	if total < minSound {
+		return nil, errs.New(errs.InvalidRequest, "the audio is shorter than %s: record the whole text", minSound)
 	}
-	giveBack, err := m.takeSound(ctx, len(pcm))
+	release, err := m.acquireSound(ctx, len(pcm))
 	if err != nil {
 		return nil, err
 	}
-	defer giveBack()
+	defer release()
 	question := fmt.Sprintf("The reference text is %q", req.GetReferenceText())
 	a, err := m.listen(ctx, pcm, pronunciationInstruction, question, judgementSchema())
 	if err != nil {
@@ -91,14 +91,14 @@ func (m *model) Pronunciation(ctx context.Context, req *gatewayv1.PronunciationR
 	}
 	var j judgement
 	if err := json.Unmarshal([]byte(a.text.String()), &j); err != nil {
-		return nil, errs.New(errs.Internal, "Gemini answered a judgement of another shape; try again or ask another model")
+		return nil, errs.New(errs.Internal, "Gemini's answer has an unexpected JSON structure: try again, or use another model")
 	}
 	return score(reference, j, total), nil
 }
 
-// score lays the judged words along those of the reference text.
+// score aligns the judged words with the reference text and computes the scores.
 func score(reference []string, j judgement, total time.Duration) *gatewayv1.PronunciationResponse {
-	resp := &gatewayv1.PronunciationResponse{Estimated: true, FluencyScore: clamp(j.Fluency), AudioDuration: durationpb.New(total)}
+	resp := &gatewayv1.PronunciationResponse{Estimated: true, FluencyScore: clampScore(j.Fluency), AudioDuration: durationpb.New(total)}
 	said, sum, last := 0, float32(0), time.Duration(0)
 	for _, p := range align(reference, j.Words) {
 		word := &gatewayv1.PronouncedWord{Text: p.text, ErrorType: gatewayv1.PronunciationErrorType_PRONUNCIATION_ERROR_TYPE_OMISSION}
@@ -106,9 +106,9 @@ func score(reference []string, j judgement, total time.Duration) *gatewayv1.Pron
 		if p.judged == nil || !p.judged.Said {
 			continue
 		}
-		start := within(p.judged.Start, last, total)
-		last = within(p.judged.End, start, total)
-		word.Start, word.End, word.Score = durationpb.New(start), durationpb.New(last), clamp(p.judged.Score)
+		start := clampTime(p.judged.Start, last, total)
+		last = clampTime(p.judged.End, start, total)
+		word.Start, word.End, word.Score = durationpb.New(start), durationpb.New(last), clampScore(p.judged.Score)
 		word.ErrorType = gatewayv1.PronunciationErrorType_PRONUNCIATION_ERROR_TYPE_NONE
 		switch {
 		case p.inserted:
@@ -130,28 +130,28 @@ func score(reference []string, j judgement, total time.Duration) *gatewayv1.Pron
 	return resp
 }
 
-// clamp makes a score of what a model says: 0 to 100, and 0 of what is none.
-func clamp(score float64) float32 {
+// clampScore limits a score of the model to 0..100; NaN becomes 0.
+func clampScore(score float64) float32 {
 	if math.IsNaN(score) {
 		return 0
 	}
 	return float32(max(0, min(100, score)))
 }
 
-// pair is a word of the reference text with its judgement (nil: none), or an
-// inserted word.
+// pair is a word of the reference text with its judgement, or an inserted word.
+// judged is nil if the model did not return the word.
 type pair struct {
 	text     string
 	judged   *judgedWord
 	inserted bool
 }
 
-// maxJudged bounds the judged words that are looked at, by the reference's.
+// maxJudged limits the number of judged words per word of the reference text.
 const maxJudged = 3
 
-// align pairs the reference's words with the judged ones, in order, so that the
-// most equal words meet (a longest common subsequence). Judged words that meet
-// none were inserted if they were said, and are forgotten otherwise.
+// align pairs the words of the reference text with equal judged words, in order, by
+// a longest common subsequence. A judged word without a partner is an insertion if
+// it was said, and is ignored otherwise.
 func align(reference []string, judged []judgedWord) []pair {
 	judged = judged[:min(len(judged), maxJudged*len(reference)+maxJudged)]
 	wanted, got := make([]string, len(reference)), make([]string, len(judged))
@@ -193,7 +193,7 @@ func align(reference []string, judged []judgedWord) []pair {
 	return pairs
 }
 
-// readWords splits a text into what is read aloud as words.
+// readWords returns the words of a text without the punctuation around them.
 func readWords(text string) []string {
 	var words []string
 	for _, field := range strings.Fields(text) {
@@ -205,7 +205,8 @@ func readWords(text string) []string {
 	return words
 }
 
-// key is what words are compared by.
+// key returns the text that words are compared by: letters and digits in lower
+// case.
 func key(word string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) {

@@ -15,61 +15,62 @@ import (
 )
 
 const (
-	// maxSpoken is the most characters that are spoken in one request; longer
-	// texts are cut at sentences, and the first part is heard the sooner.
+	// maxSpoken is the maximum number of characters in one request. Longer texts
+	// are split after sentences, so that the first part is available sooner.
 	maxSpoken = 1500
 
-	// spokenBytes is about the most that a part takes: two minutes at 24 kHz.
+	// spokenBytes is about the maximum size of a part: two minutes at 24 kHz.
 	spokenBytes = 120 * defaultRate * bytesPerSample
 
-	// pieceBytes is the size of the pieces that speech is handed over in.
+	// pieceBytes is the size of the pieces of speech that Synthesize emits.
 	pieceBytes = 64 << 10
 
-	// Speeds beyond these are asked for in words: the API has no number for it.
+	// A speed below slowSpeed or above fastSpeed is requested in words, because
+	// the API has no parameter for it.
 	slowSpeed, fastSpeed = 0.9, 1.1
 )
 
-// voiceName tells a name of a voice of Gemini from the speakers of local voices,
-// which are numbers and codes.
+// voiceName matches names of Gemini's voices. Speakers of local voices are numbers
+// and codes.
 var voiceName = regexp.MustCompile(`^[A-Za-z]{3,32}$`)
 
-// Synthesize implements engines.Synthesizer. Phonemes are refused; volume is
-// applied to the samples, speed asked for in words; noise_scale, noise_w and
-// sentence_silence mean nothing to the cloud's voices.
+// Synthesize implements engines.Synthesizer. It refuses phonemes. The volume is
+// applied to the samples, and the speed is requested in words. noise_scale, noise_w
+// and sentence_silence are ignored: Gemini's voices have no such settings.
 func (m *model) Synthesize(ctx context.Context, req *gatewayv1.SynthesizeRequest, emit func(*gatewayv1.SynthesizeResponse) error) error {
 	if req.GetPhonemes() != "" {
-		return errs.New(errs.InvalidRequest, "Gemini speaks text, not phonemes; send text, or ask a local voice")
+		return errs.New(errs.InvalidRequest, "Gemini cannot speak phonemes: send text, or use a local voice")
 	}
-	parts := cut(req.GetText(), maxSpoken)
+	parts := splitText(req.GetText(), maxSpoken)
 	if len(parts) == 0 {
-		return errs.New(errs.InvalidRequest, "there is nothing to say in the text")
+		return errs.New(errs.InvalidRequest, "the text has nothing to speak: send text with letters or digits")
 	}
-	giveBack, err := m.takeSound(ctx, spokenBytes)
+	release, err := m.acquireSound(ctx, spokenBytes)
 	if err != nil {
 		return err
 	}
-	defer giveBack()
-	first := 0
+	defer release()
+	first := 0 // rate of the first part
 	for _, part := range parts {
 		pcm, rate, err := m.speak(ctx, req, part)
 		if err != nil {
 			return err
 		}
 		if first != 0 && rate != first {
-			return errs.New(errs.Internal, "Gemini changed the rate of its speech from %d to %d in the middle", first, rate)
+			return errs.New(errs.Internal, "Gemini returned parts of the speech at different sample rates (%d and %d Hz): try again", first, rate)
 		}
-		tell := int32(0)
+		announced := int32(0) // only the first message states the rate
 		if first == 0 {
-			first, tell = rate, int32(rate) //nolint:gosec // checked
+			first, announced = rate, int32(rate) //nolint:gosec // checked
 		}
-		if err := handOver(loud(pcm, req), tell, emit); err != nil {
+		if err := emitSamples(applyVolume(pcm, req), announced, emit); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// speak asks for the sound of one part.
+// speak requests the sound of one part.
 func (m *model) speak(ctx context.Context, req *gatewayv1.SynthesizeRequest, text string) ([]byte, int, error) {
 	voice := m.parameters.Voice
 	if voiceName.MatchString(req.GetSpeaker()) {
@@ -82,20 +83,20 @@ func (m *model) speak(ctx context.Context, req *gatewayv1.SynthesizeRequest, tex
 			PrebuiltVoiceConfig: &genai.PrebuiltVoiceConfig{VoiceName: voice},
 		}},
 	}
-	contents := []*genai.Content{genai.NewContentFromText(manner(req)+text, genai.RoleUser)}
+	contents := []*genai.Content{genai.NewContentFromText(speakingInstruction(req)+text, genai.RoleUser)}
 	a, err := m.client.generate(ctx, m.parameters.SpeechModel, contents, config, maxSoundAnswer)
 	if err != nil {
 		return nil, 0, err
 	}
-	if err := a.whole(); err != nil {
+	if err := a.complete(); err != nil {
 		return nil, 0, err
 	}
-	return spoken(a)
+	return samplesOf(a)
 }
 
-// manner is what the voice is told before the text. Without it, a text that is a
-// question or a command may be answered in place of read.
-func manner(req *gatewayv1.SynthesizeRequest) string {
+// speakingInstruction returns the instruction before the text. Without it, the
+// model may answer a question or a command instead of reading it aloud.
+func speakingInstruction(req *gatewayv1.SynthesizeRequest) string {
 	speed := float32(1)
 	if req.Speed != nil {
 		speed = req.GetSpeed()
@@ -110,8 +111,8 @@ func manner(req *gatewayv1.SynthesizeRequest) string {
 	}
 }
 
-// loud applies the volume, in place.
-func loud(pcm []byte, req *gatewayv1.SynthesizeRequest) []byte {
+// applyVolume multiplies the samples by the request's volume, in place.
+func applyVolume(pcm []byte, req *gatewayv1.SynthesizeRequest) []byte {
 	if req.Volume == nil || req.GetVolume() == 1 {
 		return pcm
 	}
@@ -123,8 +124,8 @@ func loud(pcm []byte, req *gatewayv1.SynthesizeRequest) []byte {
 	return pcm
 }
 
-// handOver emits samples in pieces. rate is told with the first, unless it is 0.
-func handOver(pcm []byte, rate int32, emit func(*gatewayv1.SynthesizeResponse) error) error {
+// emitSamples emits samples in pieces. Only the first piece has the rate.
+func emitSamples(pcm []byte, rate int32, emit func(*gatewayv1.SynthesizeResponse) error) error {
 	for len(pcm) > 0 {
 		n := min(len(pcm), pieceBytes)
 		if err := emit(&gatewayv1.SynthesizeResponse{Audio: pcm[:n], SampleRateHertz: rate}); err != nil {
@@ -135,15 +136,15 @@ func handOver(pcm []byte, rate int32, emit func(*gatewayv1.SynthesizeResponse) e
 	return nil
 }
 
-// cut splits a text into parts of at most so many characters, after a sentence
-// where there is one, else after a word, else anywhere. Space around parts is
-// dropped, and so are parts without a letter or digit.
-func cut(text string, most int) []string {
+// splitText splits a text into parts of at most limit characters: after a sentence
+// if possible, else after a word, else anywhere. It drops white space around parts,
+// and parts without a letter or digit.
+func splitText(text string, limit int) []string {
 	var parts []string
 	for rest := []rune(strings.TrimSpace(text)); len(rest) > 0; {
 		n := len(rest)
-		if n > most {
-			n = bestCut(rest[:most])
+		if n > limit {
+			n = splitPoint(rest[:limit])
 		}
 		part := strings.TrimSpace(string(rest[:n]))
 		if strings.ContainsFunc(part, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }) {
@@ -154,7 +155,8 @@ func cut(text string, most int) []string {
 	return parts
 }
 
-func bestCut(text []rune) int {
+// splitPoint returns the index at which splitText splits text.
+func splitPoint(text []rune) int {
 	word := 0
 	for i := len(text) - 1; i > 0; i-- {
 		if text[i] == '\n' || strings.ContainsRune("。！？", text[i-1]) {

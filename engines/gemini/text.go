@@ -13,11 +13,11 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// model is a pair of cloud models, for text and for speech.
+// model uses two of Gemini's models, one for text and one for speech.
 type model struct {
 	parameters parameters
 	client     *client
-	sounds     *semaphore.Weighted // bytes of samples in requests under way
+	sounds     *semaphore.Weighted // bytes of samples in running requests
 }
 
 var (
@@ -32,9 +32,10 @@ var (
 )
 
 const (
-	// maxStops is the API's limit on stop strings.
+	// maxStops is the API's limit on the number of stop strings.
 	maxStops = 5
-	// thoughtTokens are left for thinking where the answer's own length is known.
+	// thoughtTokens is added to max_tokens for thoughts if the length of the
+	// answer is known.
 	thoughtTokens = 1024
 )
 
@@ -61,7 +62,7 @@ func (m *model) Chat(ctx context.Context, req *gatewayv1.ChatRequest, emit func(
 	if err != nil {
 		return err
 	}
-	finish, err := a.end()
+	finish, err := a.finishReason()
 	if err != nil {
 		return err
 	}
@@ -80,12 +81,12 @@ func (m *model) Grammar(ctx context.Context, req *gatewayv1.GrammarRequest) (*ga
 	if req.GetSampling().GetMaxTokens() == 0 {
 		config.MaxOutputTokens += thoughtTokens
 	}
-	hold(config, tutor.GrammarSchema(req))
+	requireSchema(config, tutor.GrammarSchema(req))
 	a, err := m.client.generate(ctx, m.parameters.Model, contents, config, maxTextAnswer)
 	if err != nil {
 		return nil, err
 	}
-	if err := a.whole(); err != nil {
+	if err := a.complete(); err != nil {
 		return nil, err
 	}
 	resp, err := tutor.ParseGrammar(req, a.text.String())
@@ -114,8 +115,8 @@ func (m *model) ExplainVietnamese(ctx context.Context, req *gatewayv1.ExplainVie
 	return &gatewayv1.ExplainVietnameseResponse{Explanation: text, FinishReason: finish, Usage: usage}, nil
 }
 
-// reply is a whole turn. One that a safety filter withheld altogether is an
-// error; one that it cut off is what there is of it.
+// reply returns a whole answer. If a safety filter withheld all of it, that is an
+// error; if the filter ended the answer early, its beginning is returned.
 func (m *model) reply(ctx context.Context, messages []*gatewayv1.ChatMessage, sampling *gatewayv1.SamplingOptions) (string, gatewayv1.FinishReason, *gatewayv1.Usage, error) {
 	contents, config, err := m.conversation(messages, sampling, false)
 	if err != nil {
@@ -125,7 +126,7 @@ func (m *model) reply(ctx context.Context, messages []*gatewayv1.ChatMessage, sa
 	if err != nil {
 		return "", 0, nil, err
 	}
-	finish, err := a.end()
+	finish, err := a.finishReason()
 	text := strings.TrimSpace(a.text.String())
 	if err == nil && finish == finishSafety && text == "" {
 		err = a.refusal()
@@ -133,9 +134,9 @@ func (m *model) reply(ctx context.Context, messages []*gatewayv1.ChatMessage, sa
 	return text, finish, a.usage, err
 }
 
-// conversation turns messages and options into what the API takes. System
-// messages become one instruction; turns without content are left out, because
-// the API refuses them.
+// conversation converts messages and options to the API's types. System messages
+// become one system instruction. Empty messages are left out, because the API
+// refuses them.
 func (m *model) conversation(messages []*gatewayv1.ChatMessage, sampling *gatewayv1.SamplingOptions, thinking bool) ([]*genai.Content, *genai.GenerateContentConfig, error) {
 	var system []string
 	var contents []*genai.Content
@@ -151,7 +152,7 @@ func (m *model) conversation(messages []*gatewayv1.ChatMessage, sampling *gatewa
 		}
 	}
 	if len(contents) == 0 {
-		return nil, nil, errs.New(errs.InvalidRequest, "the conversation has nothing to answer: every turn is empty, or the system's")
+		return nil, nil, errs.New(errs.InvalidRequest, "the conversation has no message to answer: send a user message that is not empty")
 	}
 	config, err := m.config(sampling, thinking)
 	if err != nil {
@@ -163,15 +164,15 @@ func (m *model) conversation(messages []*gatewayv1.ChatMessage, sampling *gatewa
 	return contents, config, nil
 }
 
-// config maps the options of sampling. The API has no min_p and repeat_penalty,
-// and its newer models refuse presence_penalty and frequency_penalty: they are
-// left out, so that a request that was made for a local model is answered.
+// config converts the sampling options. The API has no min_p and repeat_penalty,
+// and its newer models refuse presence_penalty and frequency_penalty. These options
+// are ignored, so that a request for a local model can fall back to Gemini.
 func (m *model) config(s *gatewayv1.SamplingOptions, thinking bool) (*genai.GenerateContentConfig, error) {
 	if len(s.GetStop()) > maxStops {
-		return nil, errs.New(errs.InvalidRequest, "Gemini takes at most %d stop strings, not %d", maxStops, len(s.GetStop()))
+		return nil, errs.New(errs.InvalidRequest, "the request has %d stop strings: Gemini accepts at most %d", len(s.GetStop()), maxStops)
 	}
 	config := &genai.GenerateContentConfig{
-		MaxOutputTokens: int32(m.parameters.MaxTokens), //nolint:gosec // checked at the load
+		MaxOutputTokens: int32(m.parameters.MaxTokens), //nolint:gosec // checked by readParameters
 		StopSequences:   s.GetStop(),
 		SafetySettings:  m.parameters.safetySettings(),
 	}
@@ -182,7 +183,7 @@ func (m *model) config(s *gatewayv1.SamplingOptions, thinking bool) (*genai.Gene
 		config.TopK = genai.Ptr(float32(s.GetTopK()))
 	}
 	if s != nil && s.Seed != nil {
-		config.Seed = genai.Ptr(int32(s.GetSeed() & 0x7fffffff)) //nolint:gosec // the API's is signed
+		config.Seed = genai.Ptr(int32(s.GetSeed() & 0x7fffffff)) //nolint:gosec // the API's seed is signed
 	}
 	if s.GetMaxTokens() > 0 {
 		config.MaxOutputTokens = s.GetMaxTokens()
@@ -193,8 +194,8 @@ func (m *model) config(s *gatewayv1.SamplingOptions, thinking bool) (*genai.Gene
 	return config, nil
 }
 
-// hold holds an answer to a JSON schema.
-func hold(config *genai.GenerateContentConfig, schema map[string]any) {
+// requireSchema makes the API answer with JSON of the schema.
+func requireSchema(config *genai.GenerateContentConfig, schema map[string]any) {
 	config.ResponseMIMEType = "application/json"
 	config.ResponseJsonSchema = schema
 }

@@ -58,7 +58,7 @@ func TestChatStreams(t *testing.T) {
 		"stopSequences": []any{"END"}, "thinkingConfig": map[string]any{"thinkingLevel": "MINIMAL"},
 	}
 	for key, value := range r.Body.GenerationConfig {
-		if f, ok := value.(float64); ok { // float32 on the way
+		if f, ok := value.(float64); ok { // sent as float32
 			value = float64(int(f*1000+0.5)) / 1000
 		}
 		if !reflect.DeepEqual(value, want[key]) {
@@ -96,7 +96,7 @@ func TestChatEnds(t *testing.T) {
 	}
 }
 
-func TestChatThinksIfAsked(t *testing.T) {
+func TestChatThinksOnRequest(t *testing.T) {
 	server, m := open(t)
 	req := say("x")
 	req.Thinking = true
@@ -104,11 +104,11 @@ func TestChatThinksIfAsked(t *testing.T) {
 		t.Fatal(err)
 	}
 	if level := server.Last().Body.GenerationConfig["thinkingConfig"]; level != nil {
-		t.Errorf("thinking is held to %v", level)
+		t.Errorf("thinking is limited to %v", level)
 	}
 }
 
-func TestChatRefusesWhatTheAPIWould(t *testing.T) {
+func TestChatRefusesInvalidRequests(t *testing.T) {
 	server, m := open(t)
 	many := say("x")
 	many.Sampling = &gatewayv1.SamplingOptions{Stop: strings.Fields("a b c d e f")}
@@ -121,7 +121,7 @@ func TestChatRefusesWhatTheAPIWould(t *testing.T) {
 		}
 	}
 	if len(server.Requests())+server.Refused() != 0 {
-		t.Error("the API was asked in vain")
+		t.Error("an invalid request was sent to the API")
 	}
 }
 
@@ -159,7 +159,7 @@ func TestGrammarComputesItsOwnOffsets(t *testing.T) {
 	}
 }
 
-func TestGrammarTakesNoHalfAnswers(t *testing.T) {
+func TestGrammarRefusesIncompleteAnswers(t *testing.T) {
 	server, m := open(t)
 	for name, c := range map[string]struct {
 		answer geminitest.Answer
@@ -187,7 +187,7 @@ func TestRespondAndExplain(t *testing.T) {
 		t.Errorf("%v, %v", respond, err)
 	}
 	if system := server.Last().System(); !strings.Contains(system, tutor.RespondPrompt) || !strings.Contains(system, "A2") {
-		t.Errorf("the tutor was told %q", system)
+		t.Errorf("the system instruction is %q", system)
 	}
 	explain, err := m.ExplainVietnamese(t.Context(), &gatewayv1.ExplainVietnameseRequest{Text: "look up"})
 	if err != nil || explain.GetExplanation() != "Chào bạn." || server.Last().System() != tutor.ExplainPrompt {

@@ -1,6 +1,6 @@
-// Package ggml makes ggml, the tensor library below llama.cpp and whisper.cpp, ready
-// for use in an engine's process: it loads the compute back ends, names the devices
-// and takes the log.
+// Package ggml initialises ggml, the tensor library of llama.cpp and whisper.cpp, in an
+// engine's process: it loads the compute back ends, lists the devices and redirects the
+// log.
 package ggml
 
 /*
@@ -20,14 +20,13 @@ import (
 	"github.com/lexilingo/modelgateway/engines/errs"
 )
 
-// BackendsVariable names the folder of ggml's compute back ends, where the system's
-// ggml does not find them by itself.
+// BackendsVariable is the environment variable with the folder of ggml's compute back
+// ends. It is needed if LoadBackends does not find them.
 const BackendsVariable = "MG_GGML_BACKENDS"
 
-// LoadBackends loads the compute back ends in the folder that BackendsVariable
-// names, else those beside ggml's library, else those where that library itself
-// looks. Where none of them computes on the processor it is ENGINE_UNAVAILABLE. A
-// process needs it once.
+// LoadBackends loads the compute back ends from the folder of BackendsVariable if that
+// is set, else from the folder beside ggml's library, else from ggml's default folders.
+// It returns ENGINE_UNAVAILABLE if none of them is for the CPU. A process calls it once.
 func LoadBackends() error {
 	dir := os.Getenv(BackendsVariable)
 	if dir == "" {
@@ -42,14 +41,14 @@ func LoadBackends() error {
 	}
 	if C.ggml_backend_dev_by_type(C.GGML_BACKEND_DEVICE_TYPE_CPU) == nil {
 		return errs.New(errs.EngineUnavailable,
-			"ggml finds no compute back end in %q; set %s to the folder of libggml-cpu*.so", dir, BackendsVariable)
+			"ggml found no compute back end for the CPU in %q: set %s to the folder of libggml-cpu*.so", dir, BackendsVariable)
 	}
 	return nil
 }
 
-// besideLibrary returns the folder of back ends that Debian's packages put beside
-// ggml's library, "" if there is none. ggml knows it only by its absolute place,
-// which is another where the packages lie in a prefix.
+// besideLibrary returns the folder of back ends beside ggml's library, as in Debian's
+// packages; "" if there is none. ggml itself has only an absolute path, which is wrong
+// if the packages are unpacked into another folder.
 func besideLibrary() string {
 	library := C.mg_ggml_library()
 	if library == nil {
@@ -62,22 +61,22 @@ func besideLibrary() string {
 	return found[len(found)-1]
 }
 
-// Device names, as MODEL_DEVICE spells them.
+// Device names, as in MODEL_DEVICE.
 const (
 	DeviceAuto = "auto"
 	DeviceCPU  = "cpu"
 	DeviceMPS  = "mps"
 )
 
-// Accelerator is a device that holds layers of a model.
+// Accelerator is a device that can hold layers of a model.
 type Accelerator struct {
-	// Name is MODEL_DEVICE's, or, where that has none, ggml's in lower case.
+	// Name is the name in MODEL_DEVICE; if there is none, ggml's in lower case.
 	Name string
-	// Handle is ggml's own, a ggml_backend_dev_t.
+	// Handle is ggml's handle, a ggml_backend_dev_t.
 	Handle unsafe.Pointer
 }
 
-// Accelerators returns the accelerators in ggml's order; there may be several of one
+// Accelerators returns the accelerators in ggml's order. Several may have the same
 // name. DeviceAuto uses them.
 func Accelerators() []Accelerator {
 	var found []Accelerator
@@ -101,8 +100,8 @@ func deviceName(registry string) string {
 	}
 }
 
-// Devices returns the names of the devices that are there, each once, DeviceCPU
-// first.
+// Devices returns the names of the available devices, each once, beginning with
+// DeviceCPU.
 func Devices() []string {
 	names := []string{DeviceCPU}
 	for _, a := range Accelerators() {
@@ -113,8 +112,8 @@ func Devices() []string {
 	return names
 }
 
-// CheckDevice returns nil for a device that is there, for DeviceAuto and for "",
-// which means the same; else ENGINE_UNAVAILABLE, which names what is there.
+// CheckDevice returns nil if a device is available, or if it is DeviceAuto or "", which
+// means the same. Otherwise it returns ENGINE_UNAVAILABLE with the available devices.
 func CheckDevice(device string) error {
 	if device == "" || device == DeviceAuto {
 		return nil
@@ -123,6 +122,6 @@ func CheckDevice(device string) error {
 	if slices.Contains(present, device) {
 		return nil
 	}
-	return errs.New(errs.EngineUnavailable, "there is no device %q here; there is %s; set device to one of these or to auto",
+	return errs.New(errs.EngineUnavailable, "device %q is not available: use %s or auto",
 		device, strings.Join(present, ", ")).With("device", device)
 }

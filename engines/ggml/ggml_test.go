@@ -22,12 +22,12 @@ func TestLoadBackends(t *testing.T) {
 	if devices[0] != DeviceCPU {
 		t.Errorf("devices %v", devices)
 	}
-	for _, there := range append(slices.Clone(devices), DeviceAuto, "") {
-		if err := CheckDevice(there); err != nil {
-			t.Errorf("device %q: %v", there, err)
+	for _, device := range append(slices.Clone(devices), DeviceAuto, "") {
+		if err := CheckDevice(device); err != nil {
+			t.Errorf("device %q: %v", device, err)
 		}
 	}
 	if err := CheckDevice("abacus"); errs.ReasonOf(err) != errs.EngineUnavailable {
-		t.Errorf("a device that is not there: %v", err)
+		t.Errorf("an unavailable device: %v", err)
 	}
 }

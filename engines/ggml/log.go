@@ -14,37 +14,36 @@ import (
 	"unsafe"
 )
 
-// Log takes the log of ggml and of a library that is built on it. It makes records
-// of warnings and errors, which come in pieces of lines, drops the rest (pages of
-// information for each load), and keeps the last errors for the failures that
-// follow them.
+// Log receives the log of ggml and of a library that uses it. It assembles lines from
+// pieces, logs warnings and errors, drops the rest (pages of information for each load),
+// and keeps the last errors for the error message of the call that failed.
 type Log struct {
 	log      *slog.Logger
 	library  string
-	most     slog.Level
+	maxLevel slog.Level
 	expected atomic.Bool
 
-	mu         sync.Mutex
-	line       strings.Builder
-	level      slog.Level
-	dropped    bool // the line is of no interest
-	complaints []string
+	mu      sync.Mutex
+	line    strings.Builder
+	level   slog.Level
+	dropped bool // the current line is dropped
+	errors  []string
 }
 
-// NewLog returns a log that writes records of the library to log, none above the
-// level most.
-func NewLog(library string, log *slog.Logger, most slog.Level) *Log {
-	return &Log{library: library, log: log, most: most}
+// NewLog returns a Log that writes the library's warnings and errors to log, at a level
+// of at most maxLevel.
+func NewLog(library string, log *slog.Logger, maxLevel slog.Level) *Log {
+	return &Log{library: library, log: log, maxLevel: maxLevel}
 }
 
-// Callback returns a ggml_log_callback and its data. They may be used until the
-// process ends: a library logs as long as it is there.
+// Callback returns a ggml_log_callback and its data. They stay valid until the process
+// ends, because a library may log at any time.
 func (l *Log) Callback() (callback unsafe.Pointer, data uintptr) {
 	return unsafe.Pointer(C.mg_ggml_log), uintptr(cgo.NewHandle(l))
 }
 
-// maxComplaints is how many error lines an error message may quote.
-const maxComplaints = 8
+// maxErrors is the maximum number of lines in an error message.
+const maxErrors = 8
 
 //export goGGMLLog
 func goGGMLLog(level C.int, text *C.char, handle C.uintptr_t) {
@@ -64,7 +63,7 @@ func (l *Log) write(level int, text string) {
 	case C.GGML_LOG_LEVEL_WARN:
 		l.level = slog.LevelWarn
 	default:
-		// A worker that logs that much loses lines that matter.
+		// Logging all of it could make the worker lose important lines.
 		l.dropped = true
 		return
 	}
@@ -79,35 +78,36 @@ func (l *Log) write(level int, text string) {
 		return
 	}
 	if l.level == slog.LevelError {
-		l.complaints = append(l.complaints, line)
-		l.complaints = l.complaints[max(0, len(l.complaints)-maxComplaints):]
+		l.errors = append(l.errors, line)
+		l.errors = l.errors[max(0, len(l.errors)-maxErrors):]
 	}
 	if l.expected.Load() {
 		return
 	}
-	l.log.Log(context.Background(), min(l.level, l.most), line, "library", l.library)
+	l.log.Log(context.Background(), min(l.level, l.maxLevel), line, "library", l.library)
 }
 
-// Expect tells whether a computation is being aborted: what the library says of that
-// as of an error is none, and no record is made of it. Safe for concurrent use.
+// Expect sets whether a computation is being aborted. The library logs that as an error;
+// while abort is true, nothing is logged. Expect is safe for concurrent use.
 func (l *Log) Expect(abort bool) { l.expected.Store(abort) }
 
-// Forget drops the complaints so far, before a call whose own may be asked for.
-func (l *Log) Forget() { _ = l.takeComplaints() }
+// ClearErrors drops the errors so far. It is called before a call whose errors
+// LastErrors may return.
+func (l *Log) ClearErrors() { _ = l.takeErrors() }
 
-// Refusal returns an error with the library's complaints since Forget, or one that
-// says otherwise where it made none.
-func (l *Log) Refusal(otherwise string) error {
-	if why := l.takeComplaints(); why != "" {
-		return errors.New(why)
+// LastErrors returns an error with the lines that the library logged as errors since
+// ClearErrors, or with the text otherwise if there are none.
+func (l *Log) LastErrors(otherwise string) error {
+	if text := l.takeErrors(); text != "" {
+		return errors.New(text)
 	}
 	return errors.New(otherwise)
 }
 
-func (l *Log) takeComplaints() string {
+func (l *Log) takeErrors() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	text := strings.Join(l.complaints, "; ")
-	l.complaints = nil
+	text := strings.Join(l.errors, "; ")
+	l.errors = nil
 	return text
 }

@@ -13,10 +13,10 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// answer writes results in the API's terms.
+// answer converts results to the API's messages.
 type answer struct {
 	vocabulary *vocab.Vocabulary
-	// frame and length of the audio are in seconds.
+	// frame is the length of a frame, length that of the audio, in seconds.
 	frame, length float64
 }
 
@@ -55,7 +55,7 @@ func (a answer) word(w scoring.WordScore) *gatewayv1.PronouncedWord {
 	return out
 }
 
-// spelled writes a word that was put in as it was heard.
+// spelled returns the text of an inserted word from the symbols that were heard.
 func (a answer) spelled(units []scoring.Unit) string {
 	symbols := make([]string, len(units))
 	separator := ""
@@ -72,7 +72,7 @@ func (a answer) spelled(units []scoring.Unit) string {
 	return text
 }
 
-// time turns a frame into a time within the audio.
+// time converts a frame to a time within the audio.
 func (a answer) time(frame int) *durationpb.Duration {
 	seconds := min(float64(frame)*a.frame, a.length)
 	return durationpb.New(time.Duration(seconds * float64(time.Second)))

@@ -11,8 +11,8 @@ import (
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
 )
 
-// TestConformance runs the real worker program through the suite that every
-// engine passes, on a model that takes long for long clips.
+// TestConformance runs the conformance suite of all engines with the worker program
+// and a model that needs a long time for long clips.
 func TestConformance(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "engine-hubert")
 	out, err := exec.Command("go", "build", "-o", program, "github.com/lexilingo/modelgateway/cmd/engine-hubert").CombinedOutput()

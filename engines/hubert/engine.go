@@ -1,9 +1,10 @@
 // Package hubert is the engine for CTC models of speech in ONNX files, such as
-// HuBERT and wav2vec 2.0: it scores how a text was read aloud.
+// HuBERT and wav2vec 2.0. It scores how a text was read aloud.
 //
-// What a text sounds like is found by package textnorm and vocab, what the model
-// computes is compared with it by packages scoring and ctc, all of them plain Go;
-// here is what joins them to ONNX Runtime and to the SDK.
+// Packages textnorm and vocab convert the text to the sounds that are expected,
+// and packages scoring and ctc compare them with the outputs of the model. All of
+// these are pure Go; this package connects them with ONNX Runtime and the SDK.
+// Package settings has the parameters of a model.
 package hubert
 
 import (
@@ -20,20 +21,20 @@ import (
 )
 
 const (
-	// Name is the engine's name in configurations.
+	// Name is the engine's name in the built-in configuration.
 	Name = "hubert"
 
 	version = "1"
 )
 
-// Engine makes models of ONNX files.
+// Engine loads models from ONNX files.
 type Engine struct {
 	runtime func() (*onnx.Runtime, error)
 }
 
 var _ engines.Engine = (*Engine)(nil)
 
-// New returns the engine. ONNX Runtime is opened at the first use, once.
+// New returns the engine. It opens ONNX Runtime at the first use.
 func New() *Engine { return &Engine{runtime: sync.OnceValues(onnx.Open)} }
 
 // Describe implements engines.Engine.
@@ -52,16 +53,16 @@ func (e *Engine) Describe() engines.Description {
 	return d
 }
 
-// How far a load is at its steps.
+// The progress of a load after its steps.
 const (
-	partBegun  = 0.05
-	partOpened = 0.7
-	partProbed = 0.9
+	partStarted = 0.05
+	partOpened  = 0.7
+	partProbed  = 0.9
 )
 
-// longestLoad is how long a load counts as alive: that of a gigabyte of weights
-// takes seconds, and from a slow network's disk minutes.
-const longestLoad = 15 * time.Minute
+// maxLoadTime is the time after which a load no longer counts as progress. A
+// gigabyte of weights takes seconds, or minutes from a slow network disk.
+const maxLoadTime = 15 * time.Minute
 
 // Load implements engines.Engine.
 func (e *Engine) Load(ctx context.Context, opts engines.LoadOptions) (engines.Model, error) {
@@ -77,12 +78,12 @@ func (e *Engine) Load(ctx context.Context, opts engines.LoadOptions) (engines.Mo
 	if err != nil {
 		return nil, err
 	}
-	defer onnx.Heartbeat(opts.Work, longestLoad)()
+	defer onnx.Heartbeat(opts.Work, maxLoadTime)()
 	report := opts.Report
 	if report == nil {
 		report = func(float64) {}
 	}
-	report(partBegun)
+	report(partStarted)
 	session, err := runtime.Load(ctx, f.model, onnx.Options{Device: opts.Device, Threads: opts.Threads, Unpacked: true})
 	if err != nil {
 		return nil, err

@@ -13,8 +13,8 @@ import (
 	"github.com/lexilingo/modelgateway/engines/errs"
 )
 
-// files are a model's files. Those that need not be there are "" if they are
-// not, but for the lexicon.
+// files are the paths of a model's files. added and preprocessor are empty if there
+// is no such file.
 type files struct {
 	model, vocabulary, lexicon string
 	added, preprocessor        string
@@ -22,16 +22,16 @@ type files struct {
 
 func (f files) name() string { return filepath.Base(f.model) }
 
-// findFiles finds a model's files. The path is a folder as the published models
-// have it, with model.onnx in it or in its folder onnx, or the .onnx file itself.
-// file is the name of the .onnx file in the folder.
+// findFiles finds a model's files. The path is the .onnx file, or a folder like those
+// of published models, with the .onnx file in it or in its subfolder onnx. file is
+// the name of the .onnx file in a folder.
 func findFiles(path, file string) (files, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return files{}, missing(filepath.Base(path), err)
 	case err != nil:
-		return files{}, errs.New(errs.ModelFileInvalid, "the model's file %s cannot be read; check its permissions", filepath.Base(path)).WithCause(err)
+		return files{}, errs.New(errs.ModelFileInvalid, "the model file %s cannot be read; check its permissions", filepath.Base(path)).WithCause(err)
 	case !info.IsDir():
 		dir, stem := filepath.Split(strings.TrimSuffix(path, ".onnx"))
 		return files{
@@ -43,7 +43,7 @@ func findFiles(path, file string) (files, error) {
 		}, nil
 	}
 	if !filepath.IsLocal(file) {
-		return files{}, errs.New(errs.InvalidRequest, `parameter "file" must be a file in the model's folder, not %q`, file).With("parameter", "file")
+		return files{}, errs.New(errs.InvalidRequest, `parameter "file" must be the name of a file in the model's folder, not %q`, file).With("parameter", "file")
 	}
 	model := firstOf(filepath.Join(path, file), filepath.Join(path, "onnx", file))
 	if existing(model) == "" {
@@ -60,11 +60,11 @@ func findFiles(path, file string) (files, error) {
 
 func missing(name string, cause error) error {
 	return errs.New(errs.ModelFileMissing,
-		"the model's file %s is not there; put it there, set the model's path, or name the file by the parameter %q", name, "file").
+		"the model file %s does not exist; put it there, set the model's path, or name the file with the parameter %q", name, "file").
 		With("path", name).WithCause(cause)
 }
 
-// existing returns a path if something is there, else "".
+// existing returns path if the file exists, else an empty string.
 func existing(path string) string {
 	if _, err := os.Stat(path); err != nil {
 		return ""
@@ -72,7 +72,7 @@ func existing(path string) string {
 	return path
 }
 
-// firstOf returns the first of the paths that exists; the last one if none does.
+// firstOf returns the first path that exists; the last one if none exists.
 func firstOf(paths ...string) string {
 	for _, p := range paths[:len(paths)-1] {
 		if existing(p) != "" {
@@ -82,11 +82,11 @@ func firstOf(paths ...string) string {
 	return paths[len(paths)-1]
 }
 
-// maxConfigBytes bounds what is read of a preprocessor_config.json.
+// maxConfigBytes is the largest size of a preprocessor_config.json.
 const maxConfigBytes = 1 << 20
 
-// readPreprocessor tells whether the model wants normalised audio. It does where
-// nothing is said.
+// readPreprocessor reports whether the model expects normalised audio. It does if the
+// file is missing or does not say.
 func readPreprocessor(path string) (normalize bool, err error) {
 	if path == "" {
 		return true, nil
@@ -108,10 +108,10 @@ func readPreprocessor(path string) (normalize bool, err error) {
 		Rate      int  `json:"sampling_rate"`
 	}{Normalize: true, Rate: audio.SampleRate}
 	if err := json.Unmarshal(data, &config); err != nil {
-		return false, invalid(err, "it is no JSON of the expected kind (%v); fetch it again", err)
+		return false, invalid(err, "it is not the expected JSON (%v); fetch it again", err)
 	}
 	if config.Rate != audio.SampleRate {
-		return false, invalid(nil, "the model wants %d samples a second; models of %d are supported", config.Rate, audio.SampleRate)
+		return false, invalid(nil, "the model expects %d samples per second; only models with %d are supported", config.Rate, audio.SampleRate)
 	}
 	return config.Normalize, nil
 }

@@ -17,21 +17,21 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// starter is the model that ships.
+// starter is the path of the starter model.
 const starter = "../../models/starter/pronunciation.onnx"
 
-// published are the symbols of the published vocabulary, in its order.
+// published returns the symbols of the published vocabulary, in its order.
 func published() []string {
 	return append([]string{"<pad>", "<s>", "</s>", "<unk>", "|"}, strings.Split("ETAONIHSRDLUMWCFGYPBVK'XJQZ", "")...)
 }
 
-// arpabet is a vocabulary of as many symbols for a model of phonemes.
+// arpabet returns a vocabulary of phonemes with the same number of symbols.
 func arpabet() []string {
 	return append([]string{"<pad>", "<s>", "</s>", "<unk>"},
 		strings.Fields("AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY K L M N P R S T V Z")...)
 }
 
-// folder makes a model's folder of a model of testdata, which hears tones.
+// folder returns a folder with a model of testdata, which recognises tones.
 func folder(t testing.TB, onnxFile string, symbols []string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -95,8 +95,8 @@ func load(t testing.TB, path string, settings map[string]any) *model {
 	return m
 }
 
-// whistle is the sound of a text for tones.onnx: 60 ms of a letter's tone and 40
-// ms of silence; "_" is a tenth of a second of silence. A phoneme's tone is that
+// whistle returns the audio of a text for tones.onnx: for each letter 60 ms of its
+// tone and 40 ms of silence; "_" is 0.1 s of silence. The tone of a phoneme is that
 // of the letter with the same number.
 func whistle(text string) []float32 {
 	const toneSamples, gapSamples, pauseSamples = 960, 640, 1600
@@ -148,7 +148,7 @@ func ask(t *testing.T, m *model, text, said string) *gatewayv1.PronunciationResp
 	return resp
 }
 
-// summary writes the words of an answer with a sign for their errors: "-" is an
+// summary returns the words of an answer with a sign for their errors: "-" is an
 // omission, "+" an insertion, "!" a mispronunciation, "~" not judged.
 func summary(resp *gatewayv1.PronunciationResponse) string {
 	var out []string

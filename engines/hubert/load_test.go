@@ -19,7 +19,7 @@ type badFile struct {
 	says       string
 }
 
-// badFiles makes every kind of model that is none.
+// badFiles returns unusable models of every kind.
 func badFiles(t *testing.T) []badFile {
 	t.Helper()
 	invalid, missing := errs.ModelFileInvalid, errs.ModelFileMissing
@@ -113,7 +113,7 @@ func TestBadFiles(t *testing.T) {
 	}
 }
 
-// TestLayouts loads models as people have them.
+// TestLayouts loads models from the folders and files that people have.
 func TestLayouts(t *testing.T) {
 	tones := "testdata/tones.onnx"
 	for name, make := range map[string]func(dir string) (path string, settings map[string]any){
@@ -154,7 +154,7 @@ func TestLayouts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path, settings := make(folder(t, "tones.onnx", published()))
 			if got := summary(ask(t, load(t, path, settings), "the cat", "the cat")); got != "the cat" {
-				t.Errorf("it hears %q", got)
+				t.Errorf("it recognises %q", got)
 			}
 		})
 	}
@@ -173,7 +173,7 @@ func bracketed() []string {
 	return symbols
 }
 
-// addedTokens keeps two symbols in a file of their own, as tokenizers do.
+// addedTokens moves two symbols to a separate file, as tokenizers do.
 func addedTokens(t *testing.T, dir string) string {
 	t.Helper()
 	ids := published()

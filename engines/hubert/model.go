@@ -19,11 +19,11 @@ import (
 )
 
 const (
-	// maxTextRunes is the API's limit; a worker does not rely on its callers.
+	// maxTextRunes is the limit of the API, which a worker checks too.
 	maxTextRunes = 2000
-	// maxReadings bounds the ways in which a word may be said.
+	// maxReadings is the largest number of readings of a word.
 	maxReadings = 12
-	// maxNamed is how many words an error names.
+	// maxNamed is the largest number of words in an error.
 	maxNamed = 5
 )
 
@@ -49,7 +49,7 @@ func (m *model) Description() string {
 		unit = "phonemes"
 	}
 	frame := time.Duration(float64(m.network.stride) * float64(time.Second) / audio.SampleRate)
-	return fmt.Sprintf("CTC model %s: %d symbols (%s), a frame each %v", m.file, m.vocabulary.Outputs(), unit, frame)
+	return fmt.Sprintf("CTC model %s: %d symbols (%s), one frame per %v", m.file, m.vocabulary.Outputs(), unit, frame)
 }
 
 // Close implements engines.Model.
@@ -74,13 +74,13 @@ func (m *model) Pronunciation(ctx context.Context, req *gatewayv1.PronunciationR
 		return nil, err
 	}
 	if len(samples) == 0 {
-		return nil, errs.New(errs.AudioUnreadable, "the audio has no samples; send what was recorded")
+		return nil, errs.New(errs.AudioUnreadable, "the audio has no samples; send a recording")
 	}
 	logits, err := m.network.logits(ctx, samples, m.watch)
 	if err != nil {
 		return nil, m.runError(ctx, err)
 	}
-	defer m.watch(patience(len(samples)))()
+	defer m.watch(runTimeout(len(samples)))()
 	frameSeconds := float64(m.network.stride) / audio.SampleRate
 	result, err := scoring.Score(ctx, scoring.Model{
 		Blank:        m.vocabulary.Blank,
@@ -99,8 +99,7 @@ func (m *model) Pronunciation(ctx context.Context, req *gatewayv1.PronunciationR
 	return a.response(result), nil
 }
 
-// watch counts a step of a call as work: the time that it takes, up to limit, and
-// its end.
+// watch counts work while a step of a request runs, up to limit, and at its end.
 func (m *model) watch(limit time.Duration) (done func()) {
 	stop := onnx.Heartbeat(m.work, limit)
 	return func() {
@@ -109,7 +108,7 @@ func (m *model) watch(limit time.Duration) (done func()) {
 	}
 }
 
-// runError gives a failure of the network or of its outputs its type.
+// runError converts an error of the network or of its outputs to one with a reason.
 func (m *model) runError(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -117,7 +116,7 @@ func (m *model) runError(ctx context.Context, err error) error {
 	return errs.New(errs.Internal, "the model %s failed: %v", m.file, err).WithCause(err)
 }
 
-// words makes of the reference text what the vocabulary can write.
+// words converts the reference text to words with readings in the vocabulary.
 func (m *model) words(text string) ([]scoring.Word, error) {
 	if n := utf8.RuneCountInString(text); n > maxTextRunes {
 		return nil, errs.New(errs.InvalidRequest, "the reference text has %d characters; the limit is %d", n, maxTextRunes)
@@ -133,17 +132,17 @@ func (m *model) words(text string) ([]scoring.Word, error) {
 	}
 	switch {
 	case len(words) == 0:
-		return nil, errs.New(errs.InvalidRequest, "the reference text has no words that could be read aloud")
+		return nil, errs.New(errs.InvalidRequest, "the reference text has no words that can be read aloud")
 	case len(unknown) < len(words):
 		return words, nil
 	case m.phonemes():
-		return nil, errs.New(errs.InvalidRequest, "none of the reference text's words is in the model's pronunciation dictionary: %s", named(unknown))
+		return nil, errs.New(errs.InvalidRequest, "the model's pronunciation dictionary has none of the words in the reference text: %s", named(unknown))
 	default:
-		return nil, errs.New(errs.InvalidRequest, "none of the reference text's words can be written with the model's letters: %s", named(unknown))
+		return nil, errs.New(errs.InvalidRequest, "none of the words in the reference text can be written with the model's letters: %s", named(unknown))
 	}
 }
 
-// named lists the first of words.
+// named lists the first words, for an error.
 func named(words []string) string {
 	if len(words) > maxNamed {
 		return strings.Join(words[:maxNamed], ", ") + ", …"
@@ -151,8 +150,8 @@ func named(words []string) string {
 	return strings.Join(words, ", ")
 }
 
-// readings are the ways to write what is said for a word in symbols; none if no
-// way can be written whole.
+// readings returns the readings of a word in symbols; none if the vocabulary cannot
+// write any of them completely.
 func (m *model) readings(w textnorm.Word) [][]int {
 	var out [][]int
 	for _, parts := range w.Readings {
@@ -165,7 +164,7 @@ func (m *model) readings(w textnorm.Word) [][]int {
 	return out[:min(len(out), maxReadings)]
 }
 
-// extended puts each of the spellings behind each of the ways.
+// extended returns each of the ways followed by each of the spellings.
 func (m *model) extended(ways, spellings [][]int, boundary bool) [][]int {
 	var out [][]int
 	for _, way := range ways {

@@ -16,7 +16,8 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// TestReading goes all the way from samples to scores, on a model of known ears.
+// TestReading checks the complete way from samples to scores, with a model that
+// recognises tones.
 func TestReading(t *testing.T) {
 	m := load(t, folder(t, "tones.onnx", published()), nil)
 	for name, c := range map[string]struct{ text, said, want string }{
@@ -53,7 +54,7 @@ func TestScoresAndTimes(t *testing.T) {
 	if right.GetOverallScore() < 95 || right.GetAccuracyScore() < 95 || right.GetFluencyScore() < 95 || right.GetCompletenessScore() != 100 {
 		t.Errorf("a right reading has %v", right)
 	}
-	// 0.3 s of silence, and a tenth of a second for each letter and boundary.
+	// 0.3 s of silence, and 0.1 s for each letter and boundary.
 	cat := right.GetWords()[1]
 	if s, e := seconds(cat.GetStart()), seconds(cat.GetEnd()); math.Abs(s-0.7) > 0.04 || math.Abs(e-0.96) > 0.06 {
 		t.Errorf("cat lasts from %v to %v", s, e)
@@ -100,7 +101,7 @@ func TestPhonemes(t *testing.T) {
 	dir := folder(t, "tones.onnx", arpabet())
 	writeFile(t, dir+"/lexicon.txt", []byte(";;; a comment\nCAT  K AE1 T\nSAT  S AE1 T\nREAD  R EH1 D\nREAD(2)  R IY1 D\nZHU  ZH UW1\n"))
 	m := load(t, dir, nil)
-	// The letters whose tones are those phonemes' in this vocabulary.
+	// In this vocabulary, these letters have the tones of the phonemes.
 	sound := func(phonemes string) string {
 		var text string
 		for _, p := range strings.Fields(phonemes) {
@@ -131,7 +132,8 @@ func TestPhonemes(t *testing.T) {
 	}
 }
 
-// Windows give what one run gives, on a model that looks no farther than a frame.
+// TestWindows checks that windows give the same as one run, with a model that uses
+// only one frame at a time.
 func TestWindows(t *testing.T) {
 	dir := folder(t, "tones.onnx", published())
 	text := strings.TrimSpace(strings.Repeat("the quick brown fox jumps over the lazy dog ", 4))
@@ -139,9 +141,9 @@ func TestWindows(t *testing.T) {
 	whole, windows := load(t, dir, map[string]any{"window_seconds": 600}), load(t, dir, map[string]any{"window_seconds": 5})
 	count := func(m *model) (logits []float32, runs int) {
 		logits, err := m.network.logits(t.Context(), samples, func(limit time.Duration) func() {
-			// A window's own length counts, not the clip's.
+			// The length of the window counts, not that of the clip.
 			if most := time.Minute + time.Duration(30*m.parameters.WindowSeconds)*time.Second; limit <= time.Minute || limit > most {
-				t.Errorf("a window counts as alive for %v, want at most %v", limit, most)
+				t.Errorf("a window counts as progress for %v, want at most %v", limit, most)
 			}
 			return func() { runs++ }
 		})
@@ -165,8 +167,8 @@ func TestWindows(t *testing.T) {
 	}
 }
 
-// TestFrameCounts holds the formula of HuBERT's and wav2vec 2.0's feature
-// extractor against the real one, for every length.
+// TestFrameCounts compares the number of frames of HuBERT's and wav2vec 2.0's
+// feature extractor with its formula, for every length.
 func TestFrameCounts(t *testing.T) {
 	m := load(t, starter, nil)
 	samples := make([]float32, 4000)
@@ -191,11 +193,11 @@ func TestFrameCounts(t *testing.T) {
 	}
 }
 
-// What is no speech gives the starter model's complete answer, too.
+// TestStarter checks that audio without speech gets a complete answer too.
 func TestStarter(t *testing.T) {
 	m := load(t, starter, nil)
 	if d := m.Description(); !strings.Contains(d, "32 symbols (letters)") || !strings.Contains(d, "20ms") {
-		t.Errorf("it describes itself as %q", d)
+		t.Errorf("the description is %q", d)
 	}
 	resp := ask(t, m, "The cat sat on the mat.", "the cat sat on the mat")
 	reference := 0
@@ -235,7 +237,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// A cancel ends the network's run in its midst.
+// TestCancel cancels while the network runs.
 func TestCancel(t *testing.T) {
 	m := load(t, folder(t, "slow.onnx", published()), nil)
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
@@ -269,7 +271,7 @@ func TestPrepare(t *testing.T) {
 	}
 	for _, x := range n.prepare(make([]float32, 1000)) {
 		if x != 0 {
-			t.Fatal("silence is no silence any more")
+			t.Fatal("silence is not silent any more")
 		}
 	}
 	n.normalize = false

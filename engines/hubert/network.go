@@ -13,38 +13,38 @@ import (
 )
 
 const (
-	// varianceFloor keeps silence from being divided by 0; it is the one that the
-	// published models were trained with.
+	// varianceFloor avoids a division by 0 for silence. The published models were
+	// trained with this value.
 	varianceFloor = 1e-7
 
-	// The lengths in samples of two runs at load, from which follows how many
-	// samples a frame stands for. Their difference is divisible by all usual ones.
+	// The lengths in samples of two runs at load, which show the number of samples
+	// per frame. Their difference is divisible by all usual numbers.
 	probeShort = audio.SampleRate
 	probeLong  = probeShort + 9600
 
-	// A frame of any sane model is 2.5 to 100 ms.
+	// The frames of a valid model are 2.5 to 100 ms long.
 	minStride = 40
 	maxStride = 1600
 )
 
-// network is a CTC graph: audio in, logits of each frame out.
+// network is a CTC graph: its input is audio, its output the logits of each frame.
 type network struct {
 	session       *onnx.Session
 	input, output string
-	mask          *onnx.Info // of the attention mask; nil without
+	mask          *onnx.Info // the attention mask; nil if there is none
 	normalize     bool
 
-	outputs int // symbols of a frame
-	stride  int // samples from one frame to the next
-	least   int // samples that surely make a frame
-	window  int // frames that are computed at once, at most
+	outputs int // number of symbols
+	stride  int // number of samples from one frame to the next
+	least   int // number of samples that give at least one frame
+	window  int // largest number of frames in one run
 }
 
-// newNetwork finds out how a graph is used, and tries it. A graph that is no CTC
-// model of raw audio is MODEL_FILE_INVALID.
+// newNetwork finds the inputs and outputs of a graph and runs it as a test. A graph
+// that is not a CTC model of raw audio is MODEL_FILE_INVALID.
 func newNetwork(ctx context.Context, session *onnx.Session, name string, windowSeconds float64) (*network, error) {
 	invalid := func(err error) error {
-		return errs.New(errs.ModelFileInvalid, "the model's file %s cannot be used: %v; use a CTC model as optimum exports it", name, err).
+		return errs.New(errs.ModelFileInvalid, "the model file %s cannot be used: %v; use a CTC model that was exported by optimum", name, err).
 			With("path", name).WithCause(err)
 	}
 	n := &network{session: session, normalize: true}
@@ -61,18 +61,18 @@ func newNetwork(ctx context.Context, session *onnx.Session, name string, windowS
 	return n, nil
 }
 
-// inspect chooses inputs and outputs by what the graph says of them.
+// inspect finds the inputs and outputs by their names, types and shapes.
 func (n *network) inspect() error {
 	for _, in := range n.session.Inputs() {
 		switch {
 		case in.Name == "attention_mask" && (in.Type == onnx.Int64 || in.Type == onnx.Int32) && len(in.Shape) == 2:
 			n.mask = &in
 		case in.Type != onnx.Float32 || len(in.Shape) != 2:
-			return fmt.Errorf("its input %q is %s of %d dimensions, not float32 [batch, samples]", in.Name, in.Type, len(in.Shape))
+			return fmt.Errorf("its input %q is %s with %d dimensions, not float32 [batch, samples]", in.Name, in.Type, len(in.Shape))
 		case n.input != "":
-			return fmt.Errorf("it has the inputs %q and %q, of which one must be the audio", n.input, in.Name)
+			return fmt.Errorf("it has the inputs %q and %q; only one input, the audio, is supported", n.input, in.Name)
 		case in.Shape[0] > 1 || in.Shape[1] > 0:
-			return fmt.Errorf("its input %q has the fixed shape %v, but clips are of any length", in.Name, in.Shape)
+			return fmt.Errorf("its input %q has the fixed shape %v, but clips have any length", in.Name, in.Shape)
 		default:
 			n.input = in.Name
 		}
@@ -86,12 +86,12 @@ func (n *network) inspect() error {
 		}
 	}
 	if n.output == "" {
-		return fmt.Errorf("it has no output of the form float32 [batch, frames, symbols]")
+		return fmt.Errorf("it has no output float32 [batch, frames, symbols]")
 	}
 	return nil
 }
 
-// probe runs the graph on clips of two lengths.
+// probe runs the graph on clips of two lengths, to find the length of a frame.
 func (n *network) probe(ctx context.Context) error {
 	tone := make([]float32, probeLong)
 	for i := range tone {
@@ -107,22 +107,22 @@ func (n *network) probe(ctx context.Context) error {
 	}
 	for _, x := range logits {
 		if math.IsNaN(float64(x)) || math.IsInf(float64(x), 0) {
-			return fmt.Errorf("it computes %v of a plain tone", x)
+			return fmt.Errorf("its output for a plain tone has the value %v", x)
 		}
 	}
 	more := long - short
 	if more <= 0 || (probeLong-probeShort)%more != 0 {
-		return fmt.Errorf("it makes %d frames of %d samples and %d of %d", short, probeShort, long, probeLong)
+		return fmt.Errorf("its output has %d frames for %d samples and %d for %d", short, probeShort, long, probeLong)
 	}
 	n.stride = (probeLong - probeShort) / more
 	n.least = probeShort - (short-1)*n.stride
 	if n.stride < minStride || n.stride > maxStride || n.least <= 0 {
-		return fmt.Errorf("it makes %d frames of a second of audio", short)
+		return fmt.Errorf("its output has %d frames for a second of audio", short)
 	}
 	return nil
 }
 
-// run computes the logits of samples, a row for each frame.
+// run computes the logits of samples, one row for each frame.
 func (n *network) run(ctx context.Context, samples []float32) (logits []float32, frames int, err error) {
 	size := int64(len(samples))
 	inputs := map[string]onnx.Tensor{n.input: onnx.Floats(samples, 1, size)}
@@ -136,13 +136,13 @@ func (n *network) run(ctx context.Context, samples []float32) (logits []float32,
 	out := results[n.output]
 	if len(out.Shape) != 3 || out.Shape[0] != 1 || out.Shape[1] < 1 || out.Shape[2] < 1 || out.Shape[1] > size ||
 		int64(len(out.Float32)) != out.Shape[1]*out.Shape[2] {
-		return nil, 0, fmt.Errorf("it makes logits of the shape %v of %d samples", out.Shape, size)
+		return nil, 0, fmt.Errorf("its output has the shape %v for %d samples", out.Shape, size)
 	}
 	if n.outputs == 0 {
 		n.outputs = int(out.Shape[2])
 	}
 	if n.outputs != int(out.Shape[2]) {
-		return nil, 0, fmt.Errorf("it makes %d symbols a frame, and then %d", n.outputs, out.Shape[2])
+		return nil, 0, fmt.Errorf("its output has %d symbols in one run and %d in another", n.outputs, out.Shape[2])
 	}
 	return out.Float32, int(out.Shape[1]), nil
 }
@@ -162,24 +162,24 @@ func ones(kind onnx.ElementType, size int64) onnx.Tensor {
 	return onnx.Ints(mask, 1, size)
 }
 
-// patience is how long a window of samples may compute before it no longer counts
-// as alive: far longer than anybody waits for a large model on a small machine,
-// and a minute for whatever else that is at.
-func patience(samples int) time.Duration {
+// runTimeout is the time after which the run of a window no longer counts as
+// progress: far more than a large model needs on a small machine, and a minute for
+// other load of the machine.
+func runTimeout(samples int) time.Duration {
 	return time.Minute + 30*time.Duration(samples)*time.Second/audio.SampleRate
 }
 
-// logits computes a whole clip: normalised as a whole, and in windows if it is
-// longer than one. A window's outermost frames lack what is beside them, and are
-// taken from its neighbours. watch is called before each window with its patience,
-// and what it returns after it.
+// logits computes the logits of a clip. The clip is normalised as a whole, and
+// computed in windows if it is longer than one. The outermost frames of a window
+// have no context on one side, so they are taken from its neighbour. watch is called
+// before each window with its runTimeout, and the function it returns after it.
 func (n *network) logits(ctx context.Context, samples []float32, watch func(time.Duration) (done func())) ([]float32, error) {
 	samples = n.prepare(samples)
 	margin := int(settings.ContextSeconds * audio.SampleRate / float64(n.stride))
 	var all []float32
 	for first := 0; ; first += n.window - 2*margin {
 		begin, end := first*n.stride, min((first+n.window)*n.stride, len(samples))
-		done := watch(patience(end - begin))
+		done := watch(runTimeout(end - begin))
 		logits, frames, err := n.run(ctx, samples[begin:end])
 		done()
 		if err != nil {
@@ -194,7 +194,7 @@ func (n *network) logits(ctx context.Context, samples []float32, watch func(time
 			to = frames
 		}
 		if from > to || to > frames {
-			return nil, fmt.Errorf("it makes %d frames of %d samples", frames, end-begin)
+			return nil, fmt.Errorf("its output has %d frames for %d samples", frames, end-begin)
 		}
 		all = append(all, logits[from*n.outputs:to*n.outputs]...)
 		if end == len(samples) {
@@ -203,8 +203,8 @@ func (n *network) logits(ctx context.Context, samples []float32, watch func(time
 	}
 }
 
-// prepare normalises samples to mean 0 and variance 1, and fills a clip that is
-// shorter than a frame up with silence.
+// prepare normalises samples to mean 0 and variance 1, and extends a clip that is
+// shorter than a frame with silence.
 func (n *network) prepare(samples []float32) []float32 {
 	out := make([]float32, max(len(samples), n.least))
 	copy(out, samples)

@@ -8,10 +8,10 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// ship.wav is "The old ship is in the harbour.", said by flite's voice rms.
+// ship is a file with "The old ship is in the harbour.", spoken by flite's voice rms.
 const ship = "ship.wav"
 
-// recorded asks how the recording goes with a text, and returns the words.
+// recorded scores the recording against a text and returns the words.
 func recorded(t *testing.T, m *model, text string) []*gatewayv1.PronouncedWord {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata", ship))
@@ -26,14 +26,14 @@ func recorded(t *testing.T, m *model, text string) []*gatewayv1.PronouncedWord {
 	return resp.GetWords()
 }
 
-// The starter model tells words that were said from neighbours of theirs, and
-// from words that were not said.
-func TestStarterHears(t *testing.T) {
+// TestStarterDistinguishesWords checks that the starter model distinguishes a word
+// that was said from similar words, and from a word that was not said.
+func TestStarterDistinguishesWords(t *testing.T) {
 	m := load(t, starter, nil)
 	right := recorded(t, m, "The old ship is in the harbour.")
 	for _, other := range []string{"sheep", "chip", "shop"} {
 		if wrong := recorded(t, m, "The old "+other+" is in the harbour."); wrong[2].GetScore() >= right[2].GetScore()-10 {
-			t.Errorf("ship is scored %v, and %v where the text has %q", right[2].GetScore(), wrong[2].GetScore(), other)
+			t.Errorf("ship is scored %v, and %v if the text has %q", right[2].GetScore(), wrong[2].GetScore(), other)
 		}
 	}
 	omitted := recorded(t, m, "The old ship is always in the harbour.")

@@ -122,7 +122,7 @@ func TestSettings(t *testing.T) {
 		"out of range":    {map[string]any{"n_ctx": 1}, "cpu", errs.InvalidRequest, "from 256"},
 		"unknown mode":    {map[string]any{"load_mode": "mmap"}, "cpu", errs.InvalidRequest, `"map"`},
 		"broken template": {map[string]any{"chat_template": "{% for %}"}, "cpu", errs.ModelFileInvalid, "chat_template"},
-		"absent device":   {nil, "npu", errs.EngineUnavailable, "there is cpu"},
+		"absent device":   {nil, "npu", errs.EngineUnavailable, "use cpu"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			parameters, err := structpb.NewStruct(c.settings)

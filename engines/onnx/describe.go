@@ -7,25 +7,24 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// description is what a model's file says of itself.
+// description is the part of a model's file that is read before it is loaded.
 type description struct {
 	inputs, outputs []Info
-	// external are the names of the files that hold weights, as the file has them.
+	// external are the names of files with weights, as the model's file states them.
 	external []string
 }
 
-// Bounds of what a file may say: far above every real model, and small enough to
-// hold.
+// Limits of what is read from a file, far beyond every real model.
 const (
-	mostValues   = 1000    // inputs, outputs, files of weights
-	mostWeights  = 1 << 20 // initializers of the graph
-	deepestGraph = 32      // graphs inside nodes of graphs
+	maxValues     = 1000    // inputs, outputs, files of weights
+	maxWeights    = 1 << 20 // initializers of the graph
+	maxGraphDepth = 32      // graphs inside nodes of graphs
 )
 
-// describe reads the names, types and shapes of a graph's inputs and outputs,
-// and where its weights lie, from the file itself (onnx.proto of the ONNX
-// project). ONNX Runtime would tell the former only after it loaded everything,
-// and follows the latter wherever they point.
+// describe reads the names, types and shapes of a graph's inputs and outputs, and the
+// files of its weights, from the model's file (onnx.proto of the ONNX project). ONNX
+// Runtime could replace it if it returned these before it loads the whole model, and
+// did not open files of weights outside the model's folder.
 func describe(path string) (description, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -45,8 +44,7 @@ func describe(path string) (description, error) {
 	return d.found, nil
 }
 
-// describer collects a description; its methods read a message of onnx.proto
-// each.
+// describer collects a description. Each method reads one message of onnx.proto.
 type describer struct {
 	reader  wireReader
 	found   description
@@ -78,9 +76,9 @@ func (d *describer) each(s span, visit func(span) error, numbers ...protowire.Nu
 	})
 }
 
-// graph reads a GraphProto; depth is how many nodes it is inside of.
+// graph reads a GraphProto. depth is the number of nodes around it.
 func (d *describer) graph(s span, depth int) error {
-	if depth > deepestGraph {
+	if depth > maxGraphDepth {
 		return errMalformed
 	}
 	return d.reader.fields(s, func(f field) error {
@@ -123,14 +121,14 @@ func (d *describer) sparse(s span) error {
 	return d.each(s, func(s span) error { return d.tensor(s, true) }, 1, 2)
 }
 
-// tensor reads a TensorProto; named tells that its name is one of a weight of
-// the outer graph.
+// tensor reads a TensorProto. named reports whether its name is that of a weight of the
+// outer graph.
 func (d *describer) tensor(s span, named bool) error {
 	return d.reader.fields(s, func(f field) error {
 		switch {
 		case f.number == 8 && named: // name
 			name, err := d.reader.text(f.span)
-			if err != nil || len(d.weights) >= mostWeights {
+			if err != nil || len(d.weights) >= maxWeights {
 				return errMalformed
 			}
 			d.weights[name] = true
@@ -156,7 +154,7 @@ func (d *describer) externalData(s span) error {
 	if err != nil || key != "location" || slices.Contains(d.found.external, value) {
 		return err
 	}
-	if len(d.found.external) >= mostValues {
+	if len(d.found.external) >= maxValues {
 		return errMalformed
 	}
 	d.found.external = append(d.found.external, value)
@@ -165,7 +163,7 @@ func (d *describer) externalData(s span) error {
 
 // value reads a ValueInfoProto.
 func (d *describer) value(s span, into *[]Info) error {
-	if len(*into) >= mostValues {
+	if len(*into) >= maxValues {
 		return errMalformed
 	}
 	var info Info
@@ -182,8 +180,8 @@ func (d *describer) value(s span, into *[]Info) error {
 	return err
 }
 
-// tensorType reads a TypeProto.Tensor. The numbers of its element types are ONNX
-// Runtime's too.
+// tensorType reads a TypeProto.Tensor. ONNX Runtime uses the same numbers for element
+// types.
 func (d *describer) tensorType(s span, info *Info) error {
 	return d.reader.fields(s, func(f field) error {
 		switch f.number {
@@ -200,15 +198,15 @@ func (d *describer) tensorType(s span, info *Info) error {
 	})
 }
 
-// dimension reads a TensorShapeProto.Dimension; one without a number is free.
+// dimension reads a TensorShapeProto.Dimension. One without a number is not fixed.
 func (d *describer) dimension(s span, info *Info) error {
-	if len(info.Shape) >= mostValues {
+	if len(info.Shape) >= maxValues {
 		return errMalformed
 	}
 	length := int64(-1)
 	err := d.reader.fields(s, func(f field) error {
 		if f.number == 1 { // dim_value
-			length = max(-1, int64(f.value)) //nolint:gosec // negative ones are free, as for ONNX Runtime
+			length = max(-1, int64(f.value)) //nolint:gosec // negative is not fixed, as in ONNX Runtime
 		}
 		return nil
 	})

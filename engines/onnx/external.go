@@ -9,9 +9,9 @@ import (
 	"github.com/lexilingo/modelgateway/engines/errs"
 )
 
-// checkExternal refuses weights that lie outside the model's folder. ONNX Runtime
-// up to 1.23 follows names with "..", absolute names, links, and one that means
-// an address in memory.
+// checkExternal refuses files of weights outside the model's folder. ONNX Runtime up to
+// 1.23 accepts names with "..", absolute names, links, and a name that means an address
+// in memory.
 func checkExternal(path string, external []string) error {
 	if len(external) == 0 {
 		return nil
@@ -23,18 +23,18 @@ func checkExternal(path string, external []string) error {
 	for _, name := range external {
 		switch err := checkWeights(path, name, folders); {
 		case errors.Is(err, os.ErrNotExist):
-			return errs.New(errs.ModelFileMissing, "the model %s keeps weights in a file %q beside it, which is not there; fetch it too",
-				filepath.Base(path), clip(name)).WithCause(err)
+			return errs.New(errs.ModelFileMissing, "the model %s needs the file %q in the same folder, which does not exist: fetch it too",
+				filepath.Base(path), shorten(name)).WithCause(err)
 		case err != nil:
-			return errs.New(errs.ModelFileInvalid, "the model's file %s cannot be used: it keeps weights in %q, which is no file in its folder",
-				filepath.Base(path), clip(name)).WithCause(err)
+			return errs.New(errs.ModelFileInvalid, "the model's file %s cannot be used: its weights are in %q, which is not a file in its folder",
+				filepath.Base(path), shorten(name)).WithCause(err)
 		}
 	}
 	return nil
 }
 
-// foldersOf returns the folders in which a model's weights may really lie: its
-// own, and where links lead, that of the file linked to, as in hubs' caches.
+// foldersOf returns the folders that may contain a model's weights: the model's folder
+// and, if the model is a link as in the caches of hubs, the folder of its target.
 func foldersOf(path string) ([]string, error) {
 	folder, err := filepath.EvalSymlinks(filepath.Dir(path))
 	if err != nil {
@@ -49,7 +49,7 @@ func foldersOf(path string) ([]string, error) {
 
 func checkWeights(path, name string, folders []string) error {
 	if !filepath.IsLocal(name) {
-		return errors.New("it is not beside the model")
+		return errors.New("it is not in the model's folder")
 	}
 	target, err := filepath.EvalSymlinks(filepath.Join(filepath.Dir(path), name))
 	if err != nil {
@@ -60,12 +60,12 @@ func checkWeights(path, name string, folders []string) error {
 		return err
 	}
 	if !info.Mode().IsRegular() {
-		return errors.New("it is no regular file")
+		return errors.New("it is not a regular file")
 	}
 	for _, folder := range folders {
 		if strings.HasPrefix(target, strings.TrimSuffix(folder, "/")+"/") {
 			return nil
 		}
 	}
-	return errors.New("a link leads out of the model's folder")
+	return errors.New("it is a link to another folder")
 }

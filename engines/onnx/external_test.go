@@ -9,8 +9,8 @@ import (
 	"github.com/lexilingo/modelgateway/engines/errs"
 )
 
-// TestExternalData: weights beside the model are read; weights elsewhere are
-// not, however they are named, though they are there.
+// TestExternalData checks that weights in the model's folder are read, and that existing
+// weights elsewhere are refused.
 func TestExternalData(t *testing.T) {
 	outer := t.TempDir()
 	dir, away := filepath.Join(outer, "model"), filepath.Join(outer, "away")
@@ -38,8 +38,8 @@ func TestExternalData(t *testing.T) {
 	expectExternal(t, filepath.Join(dir, "beside.onnx"), errs.ModelFileMissing)
 }
 
-// TestExternalDataOfHubs: a hub's cache links the model and its weights to files
-// in one other folder.
+// TestExternalDataOfHubs checks a hub's cache, in which the model and its weights are
+// links to files in one other folder.
 func TestExternalDataOfHubs(t *testing.T) {
 	outer := t.TempDir()
 	blobs, snapshot := filepath.Join(outer, "blobs"), filepath.Join(outer, "snapshot")
@@ -76,7 +76,7 @@ func copyModel(t *testing.T, name, dir string) string {
 	return path
 }
 
-// expectExternal loads a model, and runs it if it should work.
+// expectExternal loads a model, and runs it if want is 0.
 func expectExternal(t *testing.T, path string, want errs.Reason) {
 	t.Helper()
 	s, err := openRuntime(t).Load(t.Context(), path, Options{Threads: 1})
@@ -93,8 +93,7 @@ func expectExternal(t *testing.T, path string, want errs.Reason) {
 	}
 }
 
-// FuzzDescribe: no file makes the reader of headers panic, or hold more than it
-// read.
+// FuzzDescribe checks that no file makes describe panic or return more than it read.
 func FuzzDescribe(f *testing.F) {
 	for _, name := range []string{"double.onnx", "slow.onnx", "outside.onnx"} {
 		data, err := os.ReadFile(filepath.Join("testdata", name))
@@ -109,9 +108,9 @@ func FuzzDescribe(f *testing.F) {
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		about, err := describe(path)
-		if err == nil && len(about.inputs)+len(about.outputs)+len(about.external) > len(data) {
-			t.Errorf("%d bytes say %v", len(data), about)
+		desc, err := describe(path)
+		if err == nil && len(desc.inputs)+len(desc.outputs)+len(desc.external) > len(data) {
+			t.Errorf("%d bytes give %v", len(data), desc)
 		}
 	})
 }

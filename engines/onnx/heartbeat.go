@@ -7,25 +7,25 @@ import (
 )
 
 const (
-	// heartbeatInterval is how often a computation is looked at for progress.
+	// heartbeatInterval is how often Heartbeat checks for progress.
 	heartbeatInterval = time.Second
-	// busyShare is the least part of one core, over an interval, that counts as
-	// work. A worker that waits uses less than a thousandth; one that computes on a
-	// crowded machine still gets more.
+	// busyShare is the minimum share of one core, over an interval, that counts as
+	// work. A waiting worker uses less than a thousandth; a computing one gets more,
+	// even on a busy machine.
 	busyShare = 0.02
 )
 
-// Heartbeat counts a unit of work for each second in which the process computed,
-// until stop is called or as many seconds were counted as limit has. A run of
-// ONNX Runtime, or a load, is one call that tells nothing while it goes on and may
-// take longer than the gateway waits for a sign of life. What the process's own
-// CPU time tells is that something computes: a run that is blocked counts nothing
-// and is found out. It cannot tell whose computation it is, so that a blocked run
-// looks alive while another call is at work, and one that computes for ever looks
-// alive by itself; both do for as long as limit, which should be several times
-// what the slowest machine takes. What runs beyond that should have counted work
-// in another way. While other calls count work, nobody notices either: for that,
-// callers have deadlines.
+// Heartbeat counts a unit of work for each second in which the process computed, until
+// stop is called, but no more than limit in total. A run of ONNX Runtime, or a load, is
+// one call that reports no progress and may take longer than the server waits for
+// progress.
+//
+// Heartbeat measures the CPU time of the process. A blocked run therefore counts
+// nothing and is detected. But the CPU time does not show which call computes: a blocked
+// run seems to make progress while another call computes, and so does a run that never
+// ends. limit bounds both; it should be several times the duration on the slowest
+// machine. While other calls count work, neither is detected; callers have deadlines for
+// that.
 func Heartbeat(work interface{ Add(n int) }, limit time.Duration) (stop func()) {
 	done := make(chan struct{})
 	stopped := make(chan struct{})
@@ -33,13 +33,13 @@ func Heartbeat(work interface{ Add(n int) }, limit time.Duration) (stop func()) 
 		defer close(stopped)
 		ticker := time.NewTicker(heartbeatInterval)
 		defer ticker.Stop()
-		beat := newPulse(time.Now(), cpuTime(), limit)
+		meter := newCPUMeter(time.Now(), cpuTime(), limit)
 		for {
 			select {
 			case <-done:
 				return
 			case now := <-ticker.C:
-				if beat.computed(now, cpuTime()) {
+				if meter.busy(now, cpuTime()) {
 					work.Add(1)
 				}
 			}
@@ -48,31 +48,30 @@ func Heartbeat(work interface{ Add(n int) }, limit time.Duration) (stop func()) 
 	return func() { close(done); <-stopped }
 }
 
-// pulse compares CPU time with the clock.
-type pulse struct {
+// cpuMeter compares CPU time with elapsed time.
+type cpuMeter struct {
 	at   time.Time
 	cpu  time.Duration
-	left time.Duration // that may count as work yet
+	left time.Duration // until the limit
 }
 
-func newPulse(now time.Time, cpu, limit time.Duration) *pulse {
-	return &pulse{at: now, cpu: cpu, left: limit}
+func newCPUMeter(now time.Time, cpu, limit time.Duration) *cpuMeter {
+	return &cpuMeter{at: now, cpu: cpu, left: limit}
 }
 
-// computed tells whether the process was at work since the last look, as long as
-// there is something left of the limit.
-func (p *pulse) computed(now time.Time, cpu time.Duration) bool {
-	least := time.Duration(busyShare * float64(now.Sub(p.at)))
-	busy := cpu-p.cpu > least && p.left > 0
+// busy reports whether the process computed since the last call. It returns false when
+// the limit is used up.
+func (m *cpuMeter) busy(now time.Time, cpu time.Duration) bool {
+	minimum := time.Duration(busyShare * float64(now.Sub(m.at)))
+	busy := cpu-m.cpu > minimum && m.left > 0
 	if busy {
-		p.left -= now.Sub(p.at)
+		m.left -= now.Sub(m.at)
 	}
-	p.at, p.cpu = now, cpu
+	m.at, m.cpu = now, cpu
 	return busy
 }
 
-// cpuTime is what all threads of the process have computed, in user and kernel
-// mode.
+// cpuTime returns the CPU time of all threads of the process, in user and kernel mode.
 func cpuTime() time.Duration {
 	var u unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {

@@ -10,8 +10,8 @@ type counter struct{ n atomic.Int64 }
 
 func (c *counter) Add(n int) { c.n.Add(int64(n)) }
 
-// TestHeartbeatCountsComputation computes until it is counted: only a broken
-// heartbeat runs into the bound.
+// TestHeartbeatCountsComputation computes until a unit is counted, or fails after a
+// minute.
 func TestHeartbeatCountsComputation(t *testing.T) {
 	var work counter
 	stop := Heartbeat(&work, time.Hour)
@@ -24,49 +24,48 @@ func TestHeartbeatCountsComputation(t *testing.T) {
 	}
 	stop()
 	if work.n.Load() == 0 {
-		t.Errorf("nothing was counted (%v)", x)
+		t.Errorf("no unit was counted (%v)", x)
 	}
 }
 
-func TestPulse(t *testing.T) {
+func TestCPUMeter(t *testing.T) {
 	start := time.Unix(0, 0)
 	for name, c := range map[string]struct {
 		cpu  time.Duration
 		want bool
 	}{
-		"blocked":            {0, false},
-		"a timer now and so": {time.Millisecond, false},
-		"a crowded machine":  {50 * time.Millisecond, true},
-		"two cores":          {2 * time.Second, true},
+		"blocked":        {0, false},
+		"a timer":        {time.Millisecond, false},
+		"a busy machine": {50 * time.Millisecond, true},
+		"two cores":      {2 * time.Second, true},
 	} {
-		p := newPulse(start, time.Hour, time.Hour)
-		if got := p.computed(start.Add(time.Second), time.Hour+c.cpu); got != c.want {
-			t.Errorf("%s: computed is %v", name, got)
+		m := newCPUMeter(start, time.Hour, time.Hour)
+		if got := m.busy(start.Add(time.Second), time.Hour+c.cpu); got != c.want {
+			t.Errorf("%s: busy is %v", name, got)
 		}
 	}
-	p := newPulse(start, 0, time.Hour)
-	if !p.computed(start.Add(time.Second), time.Second) || p.computed(start.Add(2*time.Second), time.Second) {
-		t.Error("what was computed before counts again")
+	m := newCPUMeter(start, 0, time.Hour)
+	if !m.busy(start.Add(time.Second), time.Second) || m.busy(start.Add(2*time.Second), time.Second) {
+		t.Error("CPU time is counted twice")
 	}
 }
 
-// TestPulseIsBounded: a run that computes for ever, or is blocked while another
-// one computes, counts for as long as its limit and no longer; seconds in which
-// nothing is computed do not use it up.
-func TestPulseIsBounded(t *testing.T) {
+// TestCPUMeterLimit checks that no more than the limit is counted, and that seconds
+// without computation do not use it up.
+func TestCPUMeterLimit(t *testing.T) {
 	now, cpu := time.Unix(0, 0), time.Duration(0)
-	p := newPulse(now, cpu, 10*time.Second)
+	m := newCPUMeter(now, cpu, 10*time.Second)
 	counted := 0
 	for second := range 1000 {
 		now = now.Add(time.Second)
 		if second%2 == 0 {
 			cpu += time.Second
 		}
-		if p.computed(now, cpu) {
+		if m.busy(now, cpu) {
 			counted++
 		}
 	}
 	if counted != 10 {
-		t.Errorf("of a limit of 10 s, %d were counted", counted)
+		t.Errorf("%d s were counted, want the limit of 10 s", counted)
 	}
 }

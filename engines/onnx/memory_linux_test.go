@@ -9,16 +9,18 @@ import (
 	"testing"
 )
 
-// TestMemory: runs of ever other lengths leave little behind. The largest run
-// takes three tables of 16 MiB; all lengths together, kept apart, would be 2 GiB.
+// TestMemory checks that runs of many different lengths keep little memory. The largest
+// run needs three tables of 16 MiB; if the memory of each length were kept, it would be
+// 2 GiB.
 func TestMemory(t *testing.T) {
 	if grown := growth(t, Options{Device: DeviceCPU, Threads: 2}, 1); grown > 24 {
 		t.Errorf("the process grew by %d MiB", grown)
 	}
 }
 
-// TestArena: an arena keeps what the largest run took, and no more however many
-// runs there are. In a process of its own, whose heap nothing else has shaped.
+// TestArena checks that an arena keeps the memory of the largest run and no more,
+// however many runs there are. It uses a new process, whose heap is not fragmented by
+// other tests.
 func TestArena(t *testing.T) {
 	if os.Getenv("ONNX_TEST_CHILD") != "" {
 		if grown := growth(t, Options{Device: DeviceCPU, Threads: 2, Arena: true}, 4); grown > 3*16+48 {
@@ -35,7 +37,7 @@ func TestArena(t *testing.T) {
 	}
 }
 
-// growth returns by how many MiB the process has grown after rounds of runs.
+// growth returns by how many MiB the process grows in rounds of runs.
 func growth(t *testing.T, options Options, rounds int) int64 {
 	t.Helper()
 	s := loadWith(t, "widen.onnx", options)
@@ -51,7 +53,7 @@ func growth(t *testing.T, options Options, rounds int) int64 {
 			run(n)
 		}
 	}
-	debug.FreeOSMemory() // the results
+	debug.FreeOSMemory() // frees the results
 	grown := (residentBytes(t) - before) >> 20
 	t.Logf("the process grew by %d MiB", grown)
 	return grown

@@ -10,29 +10,29 @@ import (
 	ort "github.com/yalue/onnxruntime_go"
 )
 
-// runs counts a session's runs, so that nothing is freed that one of them uses.
+// runs counts the runs of a session, so that Close frees it only after the last.
 type runs struct {
 	mutex   sync.Mutex
 	closed  bool
-	under   sync.WaitGroup // all that compute
+	running sync.WaitGroup // includes abandoned runs
 	destroy sync.Once
 
-	// left is how many compute for a caller that is gone; idle is closed when it
-	// comes back to 0, and nil while it is.
-	left int
-	idle chan struct{}
+	// abandoned is the number of running computations whose caller has left. idle is
+	// closed when it becomes 0; nil if it is 0.
+	abandoned int
+	idle      chan struct{}
 }
 
 var errClosed = errors.New("the model is closed")
 
-// enter begins a run, when the runs that were left behind have ended: each
-// caller has the place of one run, and what was left behind still fills one.
-func (r *runs) enter(ctx context.Context) error {
+// begin waits until abandoned runs have ended, and begins a run. Callers limit the
+// number of concurrent runs, which an abandoned run would exceed.
+func (r *runs) begin(ctx context.Context) error {
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		idle, err := r.tryEnter()
+		idle, err := r.tryBegin()
 		if err != nil || idle == nil {
 			return err
 		}
@@ -44,8 +44,8 @@ func (r *runs) enter(ctx context.Context) error {
 	}
 }
 
-// tryEnter begins a run, or returns the channel to wait for.
-func (r *runs) tryEnter() (idle <-chan struct{}, err error) {
+// tryBegin begins a run, or returns the channel to wait for.
+func (r *runs) tryBegin() (idle <-chan struct{}, err error) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	switch {
@@ -54,57 +54,57 @@ func (r *runs) tryEnter() (idle <-chan struct{}, err error) {
 	case r.idle != nil:
 		return r.idle, nil
 	}
-	r.under.Add(1)
+	r.running.Add(1)
 	return nil, nil
 }
 
-// leave notes that a run goes on without its caller.
-func (r *runs) leave() {
+// abandon counts a run whose caller leaves.
+func (r *runs) abandon() {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	r.left++
+	r.abandoned++
 	if r.idle == nil {
 		r.idle = make(chan struct{})
 	}
 }
 
-// ended notes the end of a run that was left behind.
-func (r *runs) ended() {
+// endAbandoned counts the end of an abandoned run.
+func (r *runs) endAbandoned() {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	if r.left--; r.left == 0 {
+	if r.abandoned--; r.abandoned == 0 {
 		close(r.idle)
 		r.idle = nil
 	}
 }
 
-// Close waits for runs under way, those included that were cancelled and are at
-// their last node, and frees the model. Runs after it fail.
+// Close waits for all runs, including cancelled ones that still compute a node, and
+// frees the model. Later runs fail.
 func (s *Session) Close() {
 	s.runs.mutex.Lock()
 	s.runs.closed = true
 	s.runs.mutex.Unlock()
-	s.runs.under.Wait()
-	s.runs.destroy.Do(func() { _ = s.session.Destroy() }) // it never fails
+	s.runs.running.Wait()
+	s.runs.destroy.Do(func() { _ = s.session.Destroy() }) // never fails
 }
 
-// Run computes every output from the inputs, by name. It takes all of the
-// graph's inputs and no others. What the graph refuses, e.g. because of shapes
-// that do not fit together, is an untyped error.
+// Run computes all outputs from the inputs, by name. inputs must contain all inputs of
+// the graph and no others. If the graph refuses them, for example because of their
+// shapes, the error is not an *errs.Error.
 //
-// When ctx ends, Run returns ctx's error at once. ONNX Runtime stops between two
-// nodes of a graph only, and one node can be long: a convolution of HuBERT-large
-// over 20 s of audio takes 0.4 to 2.4 s on two cores. So the node under way is left to
-// its end, which nobody waits for but the session: until then it keeps a core
-// per thread and the run's memory, the next Run waits, and so does Close. What
-// inputs point to must not be changed after Run returned with ctx's error.
+// When ctx ends, Run returns the context's error at once. ONNX Runtime stops only
+// between two nodes of a graph, and one node can be long: a convolution of HuBERT-large
+// over 20 s of audio takes 0.4 to 2.4 s on two cores. The run is therefore abandoned: it
+// computes the current node to its end and keeps its threads and memory until then. The
+// next Run, and Close, wait for it. The caller must not change the data of inputs after
+// Run returned the context's error.
 func (s *Session) Run(ctx context.Context, inputs map[string]Tensor) (map[string]Tensor, error) {
-	if err := s.runs.enter(ctx); err != nil {
+	if err := s.runs.begin(ctx); err != nil {
 		return nil, err
 	}
 	c, err := s.newCall(inputs)
 	if err != nil {
-		s.runs.under.Done()
+		s.runs.running.Done()
 		return nil, err
 	}
 	done := make(chan error, 1)
@@ -112,11 +112,11 @@ func (s *Session) Run(ctx context.Context, inputs map[string]Tensor) (map[string
 	select {
 	case err = <-done:
 	case <-ctx.Done():
-		_ = c.options.Terminate() // it never fails
-		s.leave(c, done)
+		_ = c.options.Terminate() // never fails
+		s.abandon(c, done)
 		return nil, ctx.Err()
 	}
-	defer s.runs.under.Done()
+	defer s.runs.running.Done()
 	defer c.free()
 	if err != nil {
 		return nil, err
@@ -124,19 +124,19 @@ func (s *Session) Run(ctx context.Context, inputs map[string]Tensor) (map[string
 	return c.results()
 }
 
-// leave lets a call come to its end without its caller, and frees it then.
-func (s *Session) leave(c *call, done <-chan error) {
-	s.runs.leave()
+// abandon frees a call when it ends, without waiting for that.
+func (s *Session) abandon(c *call, done <-chan error) {
+	s.runs.abandon()
 	go func() {
-		defer s.runs.under.Done()
+		defer s.runs.running.Done()
 		<-done
 		c.free()
 		Trim()
-		s.runs.ended()
+		s.runs.endAbandoned()
 	}()
 }
 
-// call is what one run holds of ONNX Runtime.
+// call contains the values of one run in ONNX Runtime.
 type call struct {
 	session *Session
 	inputs  map[string]Tensor
@@ -158,22 +158,21 @@ func (s *Session) newCall(inputs map[string]Tensor) (*call, error) {
 	return &call{session: s, inputs: inputs, in: in, out: make([]ort.Value, len(s.outputs)), options: options}, nil
 }
 
-// compute runs the graph, to its end or to the node after which it is told to
-// stop.
+// compute runs the graph to its end, or until it is terminated.
 func (c *call) compute() error {
 	err := c.session.session.RunWithOptions(c.in, c.out, c.options)
 	runtime.KeepAlive(c.inputs) // ONNX Runtime reads their memory
 	return err
 }
 
-// results takes the outputs out of ONNX Runtime's memory.
+// results returns the outputs as tensors.
 func (c *call) results() (map[string]Tensor, error) {
 	results := make(map[string]Tensor, len(c.out))
 	for i, value := range c.out {
 		name := c.session.outputs[i].Name
 		t, err := tensorOf(value)
 		if err != nil {
-			return nil, fmt.Errorf("output %q cannot be used: %w", name, err)
+			return nil, fmt.Errorf("output %q is not supported: %w", name, err)
 		}
 		results[name] = t
 	}
@@ -183,20 +182,20 @@ func (c *call) results() (map[string]Tensor, error) {
 func (c *call) free() {
 	destroy(c.in)
 	destroy(c.out)
-	_ = c.options.Destroy() // it never fails
+	_ = c.options.Destroy() // never fails
 }
 
-// bind makes ONNX Runtime's values of the inputs, in the graph's order. The
-// values that it made are returned with an error too.
+// bind converts the inputs to values of ONNX Runtime, in the order of the graph. If it
+// returns an error, it also returns the values that must be destroyed.
 func (s *Session) bind(inputs map[string]Tensor) ([]ort.Value, error) {
 	if len(inputs) != len(s.inputs) {
-		return nil, fmt.Errorf("the graph has the inputs %v; %d were given", names(s.inputs), len(inputs))
+		return nil, fmt.Errorf("the graph has the inputs %v, got %d", names(s.inputs), len(inputs))
 	}
 	values := make([]ort.Value, 0, len(s.inputs))
 	for _, info := range s.inputs {
 		t, ok := inputs[info.Name]
 		if !ok {
-			return values, fmt.Errorf("the graph's input %q is not given", info.Name)
+			return values, fmt.Errorf("the graph's input %q is missing", info.Name)
 		}
 		if t.Type() != info.Type {
 			return values, fmt.Errorf("the graph's input %q is %s, not %s", info.Name, TypeName(info.Type), TypeName(t.Type()))
@@ -213,7 +212,7 @@ func (s *Session) bind(inputs map[string]Tensor) ([]ort.Value, error) {
 func destroy(values []ort.Value) {
 	for _, v := range values {
 		if v != nil {
-			_ = v.Destroy() // it never fails
+			_ = v.Destroy() // never fails
 		}
 	}
 }

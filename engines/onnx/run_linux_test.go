@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// longNode is how large a table square.onnx takes a second and more for.
+// longNode is a table size for which square.onnx takes more than a second.
 const longNode = 1300
 
 func squareOf(n int) map[string]Tensor {
@@ -20,81 +20,80 @@ func squareOf(n int) map[string]Tensor {
 	return map[string]Tensor{"x": Ints(x, int64(n), int64(n))}
 }
 
-func (r *runs) leftBehind() int {
+func (r *runs) abandonedCount() int {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	return r.left
+	return r.abandoned
 }
 
-// abandon cancels a run of one long node until it came back while the node was
-// under way: the first cancels may come before it begins, or, on another machine,
-// after its end.
+// abandon runs and cancels one long node until a run returns while the node is being
+// computed: the first cancellations may come before the node begins.
 func abandon(t *testing.T, s *Session, table map[string]Tensor) {
 	t.Helper()
 	for delay := 40 * time.Millisecond; delay < time.Minute; delay *= 2 {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(delay, cancel)
 		_, err := s.Run(ctx, table)
-		left := s.runs.leftBehind()
+		abandoned := s.runs.abandonedCount()
 		cancel()
 		if err == nil {
-			break // it ends sooner than that
+			break // the run ended before the cancellation
 		}
 		if !errors.Is(err, context.Canceled) {
-			t.Fatalf("the run ended with %v", err)
+			t.Fatal(err)
 		}
-		if left > 0 {
+		if abandoned > 0 {
 			return
 		}
 	}
-	t.Fatal("no cancelled run returned before its node's end")
+	t.Fatal("no cancelled run returned before the end of its node")
 }
 
-// TestCancelInALongNode: Run returns while the node is under way, the next one
-// waits for its end, and nothing stays behind.
+// TestCancelInALongNode checks that Run returns during the node, that the next run waits
+// for the end of the node, and that nothing leaks.
 func TestCancelInALongNode(t *testing.T) {
 	s := loadModel(t, "square.onnx")
 	table := squareOf(longNode)
-	abandon(t, s, table) // what the first one leaves, as the system's threads, stays
+	abandon(t, s, table) // what the first run allocates, such as system threads, is kept
 	if _, err := s.Run(t.Context(), squareOf(2)); err != nil {
 		t.Fatal(err)
 	}
-	s.runs.under.Wait()
+	s.runs.running.Wait()
 	debug.FreeOSMemory()
 	goroutines, memory := runtime.NumGoroutine(), residentBytes(t)
 	const times = 8
 	for range times {
 		abandon(t, s, table)
-		// A caller that waits for the place gives up like any other.
+		// A caller that waits for the abandoned run returns when its context ends.
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		if _, err := s.Run(ctx, squareOf(2)); err != nil && !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("a run that waits ends with %v", err)
+			t.Errorf("a waiting run: %v", err)
 		}
 		cancel()
 		got, err := s.Run(t.Context(), squareOf(2))
 		if err != nil || got["y"].Int64[0] != 2 {
 			t.Fatalf("the next run computes %v, %v", got, err)
 		}
-		if n := s.runs.leftBehind(); n != 0 {
-			t.Errorf("the next run ran beside %d that were cancelled", n)
+		if n := s.runs.abandonedCount(); n != 0 {
+			t.Errorf("the next run did not wait for %d abandoned ones", n)
 		}
 	}
-	s.runs.under.Wait()
+	s.runs.running.Wait()
 	for deadline := time.Now().Add(time.Minute); runtime.NumGoroutine() > goroutines && time.Now().Before(deadline); {
 		runtime.Gosched()
 	}
 	if n := runtime.NumGoroutine(); n > goroutines {
-		t.Errorf("of %d goroutines there are %d", goroutines, n)
+		t.Errorf("%d goroutines, want %d", n, goroutines)
 	}
 	debug.FreeOSMemory()
-	// Each run takes 13 MiB for its result. The allocator and the race detector keep
-	// a few of them, whatever their number.
+	// Each run needs 13 MiB for its result. The allocator and the race detector keep a
+	// few of them, whatever the number of runs.
 	if grown := residentBytes(t) - memory; grown > (times-1)*13<<20 {
 		t.Errorf("the process grew by %d MiB", grown>>20)
 	}
 }
 
-// TestCloseWaits: what a cancelled run still uses is not freed.
+// TestCloseWaits checks that Close does not free what an abandoned run still uses.
 func TestCloseWaits(t *testing.T) {
 	s := loadModel(t, "square.onnx")
 	abandon(t, s, squareOf(longNode))
@@ -104,10 +103,10 @@ func TestCloseWaits(t *testing.T) {
 		waiting <- err
 	}()
 	s.Close()
-	if n := s.runs.leftBehind(); n != 0 {
-		t.Errorf("the model was freed under %d runs", n)
+	if n := s.runs.abandonedCount(); n != 0 {
+		t.Errorf("the model was freed during %d runs", n)
 	}
 	if err := <-waiting; err != nil && !errors.Is(err, errClosed) {
-		t.Errorf("a run that waited: %v", err)
+		t.Errorf("a waiting run: %v", err)
 	}
 }

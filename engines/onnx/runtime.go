@@ -1,10 +1,8 @@
-// Package onnx runs ONNX models on ONNX Runtime, for the engines whose models
-// are ONNX files: it opens the library at run time, chooses the device, and
-// makes of a file a Session whose runs can be cancelled.
+// Package onnx runs ONNX models with ONNX Runtime. It opens the library at run time,
+// chooses the device, and loads a file as a Session whose runs can be cancelled.
 //
-// ONNX Runtime is reached through onnxruntime_go; no engine calls that library
-// itself, because its mistakes crash a process: a wrong name, a type or a number
-// of inputs are checked here first.
+// It uses onnxruntime_go. Engines must not call that library directly, because wrong
+// names, types or numbers of inputs crash the process; package onnx checks them first.
 package onnx
 
 import (
@@ -22,14 +20,14 @@ import (
 	"github.com/lexilingo/modelgateway/engines/errs"
 )
 
-// LibraryVariable names the library's file, where the system's loader does not
-// find it by itself.
+// LibraryVariable is the environment variable with the path of the library. It is
+// needed if the system's loader does not find it.
 const LibraryVariable = "MG_ONNXRUNTIME"
 
-// noTelemetry is ONNX Runtime's own variable that keeps it from reporting to its makers.
+// noTelemetry is the environment variable that disables ONNX Runtime's telemetry.
 const noTelemetry = "ORT_DISABLE_TELEMETRY"
 
-// Device names, as MODEL_DEVICE spells them.
+// Device names, as in MODEL_DEVICE.
 const (
 	DeviceAuto = "auto"
 	DeviceCPU  = "cpu"
@@ -37,19 +35,20 @@ const (
 	DeviceMPS  = "mps"
 )
 
-// Runtime is ONNX Runtime made ready for use in this process. The library below
-// has one environment for the whole process; it lives until the process ends.
+// Runtime is the initialised ONNX Runtime. The library has one environment for the
+// whole process, which exists until the process ends.
 type Runtime struct {
 	library string
 	devices []string
 }
 
-// opening keeps two Opens apart: the library's own state is one for the process.
+// opening is held by Open, because the library has global state.
 var opening sync.Mutex
 
-// Open opens ONNX Runtime and creates its environment. The library is the file
-// that LibraryVariable names, else the one that the system's loader finds. One
-// that is absent, or too old, is ENGINE_UNAVAILABLE. Opening it again is cheap.
+// Open loads ONNX Runtime and creates its environment. It loads the file of
+// LibraryVariable if that is set, else the one that the system's loader finds. It
+// returns ENGINE_UNAVAILABLE if the library is missing or too old. Later calls are
+// cheap.
 func Open() (*Runtime, error) {
 	opening.Lock()
 	defer opening.Unlock()
@@ -71,22 +70,23 @@ func Open() (*Runtime, error) {
 		}
 	}
 	return nil, errs.New(errs.EngineUnavailable,
-		"ONNX Runtime cannot be opened (%v); install it (libonnxruntime, version 1.22 or newer) or set %s to its file",
+		"ONNX Runtime cannot be loaded (%v): install libonnxruntime, version 1.22 or newer, or set %s to its file",
 		failed, LibraryVariable).WithCause(failed)
 }
 
-// identity is the smallest of models.
+// identity is a minimal model.
 //
 //go:embed identity.onnx
 var identity []byte
 
-// initialize opens one file as the library. Debian's build registers the schemas
-// of ONNX twice and complains of each on standard error, when it first sees a
-// model: so it sees one here.
+// initialize loads a file as the library. When Debian's build reads its first model, it
+// registers the schemas of ONNX twice and writes an error for each to standard error. So
+// initialize reads a model, and drops these lines. filterStderr is not needed any more
+// when Debian's libonnxruntime registers them once.
 func initialize(library string) error {
-	oneHeap()
-	// Microsoft's builds for Linux report to Microsoft which models are loaded, from
-	// 1.29 on, unless this is set before they are opened; Debian's do not.
+	useOneHeap()
+	// From 1.29 on, Microsoft's builds for Linux report the loaded models to Microsoft
+	// unless this is set before the library is loaded. Debian's builds do not.
 	if err := os.Setenv(noTelemetry, "1"); err != nil {
 		return err
 	}
@@ -98,20 +98,19 @@ func initialize(library string) error {
 		}
 	})
 	if filterError != nil {
-		slog.Warn("the messages of ONNX Runtime's start are not filtered", "error", filterError)
+		slog.Warn("cannot filter the messages of ONNX Runtime's start", "error", filterError)
 	}
 	return err
 }
 
-// isSchemaNoise tells the complaints about schemas that are registered twice;
-// each is followed by an empty line.
+// isSchemaNoise reports whether a line is an error about a schema that is registered
+// twice, or the empty line after it.
 func isSchemaNoise(line string) bool {
 	return line == "" || strings.HasPrefix(line, "Schema error: Trying to register schema")
 }
 
-// libraryNames are the names under which systems install the library. Debian's
-// name has the minor version too, and the one without any comes with the
-// development package only.
+// libraryNames returns the names under which systems install the library. Debian's name
+// includes the minor version; the name without a version is in the development package.
 func libraryNames() []string {
 	if runtime.GOOS == "darwin" {
 		return []string{"libonnxruntime.dylib", "/opt/homebrew/lib/libonnxruntime.dylib", "/usr/local/lib/libonnxruntime.dylib"}
@@ -136,13 +135,12 @@ func newRuntime(library string) *Runtime {
 // Version returns ONNX Runtime's version.
 func (r *Runtime) Version() string { return ort.GetVersion() }
 
-// Devices returns the names of the devices that the library was built for,
-// DeviceCPU first.
+// Devices returns the names of the devices that the library supports, beginning with
+// DeviceCPU.
 func (r *Runtime) Devices() []string { return slices.Clone(r.devices) }
 
-// has tells whether the library has the execution provider of a device. CUDA's
-// is a library of its own beside the library: without it, asking for it prints
-// an error.
+// has reports whether the library has the execution provider of a device. That of CUDA
+// is a separate library in the same folder; without it, the library prints an error.
 func (r *Runtime) has(device string) bool {
 	switch device {
 	case DeviceCUDA:
@@ -158,11 +156,11 @@ func (r *Runtime) has(device string) bool {
 	if err != nil {
 		return false
 	}
-	defer func() { _ = options.Destroy() }() // it never fails
+	defer func() { _ = options.Destroy() }() // never fails
 	return appendProvider(options, device) == nil
 }
 
-// appendProvider puts a device's execution provider before the CPU's.
+// appendProvider adds a device's execution provider before that of the CPU.
 func appendProvider(options *ort.SessionOptions, device string) error {
 	switch device {
 	case DeviceCUDA:
@@ -170,7 +168,7 @@ func appendProvider(options *ort.SessionOptions, device string) error {
 		if err != nil {
 			return err
 		}
-		defer func() { _ = cuda.Destroy() }() // as above
+		defer func() { _ = cuda.Destroy() }() // never fails
 		return options.AppendExecutionProviderCUDA(cuda)
 	case DeviceMPS:
 		return options.AppendExecutionProviderCoreMLV2(nil)
@@ -179,9 +177,9 @@ func appendProvider(options *ort.SessionOptions, device string) error {
 	}
 }
 
-// order returns the devices to try for one that was asked for, best first. One
-// that is not there is ENGINE_UNAVAILABLE and names what is.
-func (r *Runtime) order(device string) ([]string, error) {
+// candidates returns the devices to try for a requested device, the best first. If the
+// device is not available, it returns ENGINE_UNAVAILABLE with the available ones.
+func (r *Runtime) candidates(device string) ([]string, error) {
 	switch {
 	case device == DeviceAuto || device == "":
 		best := slices.Clone(r.devices)
@@ -191,7 +189,7 @@ func (r *Runtime) order(device string) ([]string, error) {
 		return []string{device}, nil
 	default:
 		return nil, errs.New(errs.EngineUnavailable,
-			"device %q is not there for ONNX models; this ONNX Runtime has %s; set device to one of these or to auto",
+			"device %q is not available in the installed ONNX Runtime: use %s or auto",
 			device, strings.Join(r.devices, ", ")).With("device", device)
 	}
 }

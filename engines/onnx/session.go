@@ -17,23 +17,22 @@ import (
 	"github.com/lexilingo/modelgateway/engines/errs"
 )
 
-// Options say how a model is loaded.
+// Options are the options of loading a model.
 type Options struct {
-	// Device is DeviceAuto, DeviceCPU, DeviceCUDA or DeviceMPS; empty is auto.
+	// Device is DeviceAuto, DeviceCPU, DeviceCUDA or DeviceMPS; empty is DeviceAuto.
 	Device string
-	// Threads is the number of threads of one run; at least 1.
+	// Threads is the number of threads of one run, at least 1.
 	Threads int
-	// Unpacked keeps the weights of matrices as they are in the file, and not in a
-	// second, packed copy as well: of HuBERT-large less memory by a quarter, for
-	// about a seventh more time.
+	// Unpacked disables the second, packed copy of the weights of matrices. For
+	// HuBERT-large this saves a quarter of the memory and costs a seventh more time.
 	Unpacked bool
-	// Arena keeps the memory of ended runs for those to come, as much as the largest
-	// needed: for runs that come one at a time and are of bounded size. Without it
-	// each run gets its memory from the system, page by page, and gives it back.
+	// Arena keeps the memory of ended runs, as much as the largest needed, for later
+	// runs. It is for runs of limited size, one at a time. Without it each run
+	// allocates its memory from the system and frees it.
 	Arena bool
 }
 
-// Session is a loaded model. It may be run by several goroutines at once.
+// Session is a loaded model. It is safe for concurrent use.
 type Session struct {
 	session         *ort.DynamicAdvancedSession
 	inputs, outputs []Info
@@ -42,26 +41,26 @@ type Session struct {
 	runs runs
 }
 
-// Load opens a model's file. Errors are MODEL_FILE_MISSING, MODEL_FILE_INVALID
-// for what is no model or none that ONNX Runtime can run, and ENGINE_UNAVAILABLE
-// for a device that is not there. ONNX Runtime cannot be stopped while it loads:
-// when ctx ends, Load returns at once, and the load is dropped when it is done.
+// Load loads the file of a model. It returns MODEL_FILE_MISSING, MODEL_FILE_INVALID if
+// ONNX Runtime cannot run the model, or ENGINE_UNAVAILABLE if the device is not
+// available. ONNX Runtime cannot cancel a load: when ctx ends, Load returns at once, and
+// the model is freed when the load has ended.
 func (r *Runtime) Load(ctx context.Context, path string, opts Options) (*Session, error) {
 	if err := checkFile(path); err != nil {
 		return nil, err
 	}
-	devices, err := r.order(opts.Device)
+	devices, err := r.candidates(opts.Device)
 	if err != nil {
 		return nil, err
 	}
-	about, err := describe(path)
+	desc, err := describe(path)
 	if err != nil {
 		return nil, fileError(path, err)
 	}
-	if len(about.inputs) == 0 || len(about.outputs) == 0 {
+	if len(desc.inputs) == 0 || len(desc.outputs) == 0 {
 		return nil, fileError(path, errors.New("its graph has no inputs, or no outputs"))
 	}
-	if err := checkExternal(path, about.external); err != nil {
+	if err := checkExternal(path, desc.external); err != nil {
 		return nil, err
 	}
 	type result struct {
@@ -70,7 +69,7 @@ func (r *Runtime) Load(ctx context.Context, path string, opts Options) (*Session
 	}
 	done := make(chan result, 1)
 	go func() {
-		session, err := loadOnFirst(devices, path, about, opts)
+		session, err := loadOnFirst(devices, path, desc, opts)
 		done <- result{session, err}
 	}()
 	select {
@@ -86,48 +85,48 @@ func (r *Runtime) Load(ctx context.Context, path string, opts Options) (*Session
 	}
 }
 
-// checkFile looks for what ONNX Runtime would say less clearly.
+// checkFile checks for problems that ONNX Runtime reports less clearly.
 func checkFile(path string) error {
 	info, err := os.Stat(path)
 	name := filepath.Base(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return errs.New(errs.ModelFileMissing, "the model's file %s is not there; put it there, or set its path in the configuration", name).WithCause(err)
+		return errs.New(errs.ModelFileMissing, "the model's file %s does not exist: put it there, or correct its path in the configuration", name).WithCause(err)
 	case err != nil:
-		return errs.New(errs.ModelFileInvalid, "the model's file %s cannot be read; check its permissions", name).WithCause(err)
+		return errs.New(errs.ModelFileInvalid, "the model's file %s cannot be read: check its permissions", name).WithCause(err)
 	case !info.Mode().IsRegular() || info.Size() == 0 || strings.ContainsRune(path, 0):
-		return errs.New(errs.ModelFileInvalid, "the model's file %s is empty or no regular file; fetch it again", name)
+		return errs.New(errs.ModelFileInvalid, "the model's file %s is empty or not a regular file: fetch it again", name)
 	}
 	return nil
 }
 
-// loadOnFirst loads on the first of the devices that takes the model.
-func loadOnFirst(devices []string, path string, about description, opts Options) (*Session, error) {
+// loadOnFirst loads the model on the first of the devices on which that succeeds.
+func loadOnFirst(devices []string, path string, desc description, opts Options) (*Session, error) {
 	for i, device := range devices {
-		session, err := load(device, path, about, opts)
+		session, err := load(device, path, desc, opts)
 		if err == nil || i == len(devices)-1 {
 			return session, err
 		}
-		slog.Warn("a device does not take the model; the next is tried", "device", device, "error", err)
+		slog.Warn("cannot load the model on a device; trying the next", "device", device, "error", err)
 	}
-	return nil, errs.New(errs.Internal, "there is no device to load on")
+	return nil, errs.New(errs.Internal, "no device is available")
 }
 
-func load(device, path string, about description, opts Options) (*Session, error) {
+func load(device, path string, desc description, opts Options) (*Session, error) {
 	options, err := newSessionOptions(device, opts)
 	if err != nil {
-		return nil, errs.New(errs.EngineUnavailable, "ONNX Runtime cannot be set up for device %q: %v", device, err).
+		return nil, errs.New(errs.EngineUnavailable, "ONNX Runtime cannot use device %q: %v", device, err).
 			With("device", device).WithCause(err)
 	}
-	defer func() { _ = options.Destroy() }() // it never fails
-	session, err := ort.NewDynamicAdvancedSession(path, names(about.inputs), names(about.outputs), options)
+	defer func() { _ = options.Destroy() }() // never fails
+	session, err := ort.NewDynamicAdvancedSession(path, names(desc.inputs), names(desc.outputs), options)
 	if err != nil {
-		return nil, fileError(path, fmt.Errorf("ONNX Runtime says: %w", err))
+		return nil, fileError(path, fmt.Errorf("ONNX Runtime reports: %w", err))
 	}
-	return &Session{session: session, inputs: about.inputs, outputs: about.outputs, device: device}, nil
+	return &Session{session: session, inputs: desc.inputs, outputs: desc.outputs, device: device}, nil
 }
 
-// newSessionOptions sets a session up for one run after another of ever other
+// newSessionOptions returns the options of a session whose runs have many different
 // lengths.
 func newSessionOptions(device string, opts Options) (*ort.SessionOptions, error) {
 	options, err := ort.NewSessionOptions()
@@ -139,26 +138,26 @@ func newSessionOptions(device string, opts Options) (*ort.SessionOptions, error)
 		options.SetInterOpNumThreads(1),
 		options.SetExecutionMode(ort.ExecutionModeSequential),
 		options.SetGraphOptimizationLevel(ort.GraphOptimizationLevelEnableAll),
-		// Failures come back as errors; nothing needs to be printed as well.
+		// Failures are returned as errors and need not be printed.
 		options.SetLogSeverityLevel(ort.LoggingLevelFatal),
 		options.SetCpuMemArena(opts.Arena),
-		// Patterns of memory are kept for each length that was ever seen: of a medium
-		// Piper voice they take 120 MB more than the arena alone, and save no time.
+		// Memory patterns are kept for each length. For a medium Piper voice they need
+		// 120 MB more than the arena alone, and save no time.
 		options.SetMemPattern(false),
-		// Threads wait for the next run without turning in circles: other workers
-		// share the machine.
+		// Threads must not spin while they wait for the next run: other workers need
+		// the processor.
 		options.AddSessionConfigEntry("session.force_spinning_stop", "1"),
 		options.AddSessionConfigEntry("session.disable_prepacking", flag(opts.Unpacked)),
 		appendProvider(options, device),
 	)
 	if err != nil {
-		_ = options.Destroy() // as above
+		_ = options.Destroy() // never fails
 		return nil, err
 	}
 	return options, nil
 }
 
-// flag spells a setting as ONNX Runtime's configuration does.
+// flag returns a boolean in the form of ONNX Runtime's configuration.
 func flag(on bool) string {
 	if on {
 		return "1"
@@ -166,21 +165,22 @@ func flag(on bool) string {
 	return "0"
 }
 
-// fileError tells a person why a file cannot be used, without its path.
+// fileError returns the error for a file that cannot be used. It names the file but not
+// its folder.
 func fileError(path string, err error) error {
 	name := filepath.Base(path)
 	reason := strings.ReplaceAll(err.Error(), path, name)
-	return errs.New(errs.ModelFileInvalid, "the model's file %s cannot be used: %s; fetch the file again",
-		name, clip(reason)).With("path", name).WithCause(err)
+	return errs.New(errs.ModelFileInvalid, "the model's file %s cannot be used: %s; fetch it again",
+		name, shorten(reason)).With("path", name).WithCause(err)
 }
 
-// clip shortens what a library says of a file to what a person reads, in one
-// line: names inside a hostile file can be of any length.
-func clip(reason string) string {
-	const most = 300
+// shorten returns the text of a library's error on one line and with at most 300
+// characters: names in a file can have any length.
+func shorten(reason string) string {
+	const limit = 300
 	reason = strings.Join(strings.Fields(strings.ToValidUTF8(reason, "?")), " ")
-	if runes := []rune(reason); len(runes) > most {
-		return string(runes[:most]) + "…"
+	if runes := []rune(reason); len(runes) > limit {
+		return string(runes[:limit]) + "…"
 	}
 	return reason
 }
@@ -193,11 +193,11 @@ func names(infos []Info) []string {
 	return out
 }
 
-// Inputs describes the graph's inputs, in its order.
+// Inputs describes the graph's inputs, in the order of the graph.
 func (s *Session) Inputs() []Info { return slices.Clone(s.inputs) }
 
-// Outputs describes the graph's outputs, in its order.
+// Outputs describes the graph's outputs, in the order of the graph.
 func (s *Session) Outputs() []Info { return slices.Clone(s.outputs) }
 
-// Device is the device that the model runs on.
+// Device returns the device on which the model runs.
 func (s *Session) Device() string { return s.device }

@@ -53,7 +53,7 @@ func TestRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !slices.Equal(got["y"].Float32, []float32{2, 4, 6}) || !slices.Equal(got["y"].Shape, []int64{1, 3}) || got["m"].Int64[0] != 42 {
-		t.Errorf("it computes %v", got)
+		t.Errorf("the result is %v", got)
 	}
 }
 
@@ -78,8 +78,8 @@ func TestRunRefuses(t *testing.T) {
 	s := loadModel(t, "double.onnx")
 	x, n := Floats([]float32{1}, 1, 1), Ints([]int64{1}, 1)
 	for name, inputs := range map[string]map[string]Tensor{
-		"nothing":                {},
-		"an input too few":       {"x": x},
+		"no inputs":              {},
+		"a missing input":        {"x": x},
 		"another name":           {"x": x, "k": n},
 		"another type":           {"x": n, "n": n},
 		"a shape without data":   {"x": Floats([]float32{1}, 1, 5), "n": n},
@@ -91,12 +91,12 @@ func TestRunRefuses(t *testing.T) {
 		}
 	}
 	if _, err := s.Run(t.Context(), map[string]Tensor{"x": x, "n": n}); err != nil {
-		t.Errorf("after them, a good run fails: %v", err)
+		t.Errorf("a valid run after them fails: %v", err)
 	}
 }
 
-// TestCancel: the run would take minutes; it ends with its context, and the
-// session works on.
+// TestCancel checks that a run of minutes ends with its context, and that the session
+// can be used after it.
 func TestCancel(t *testing.T) {
 	s := loadModel(t, "slow.onnx")
 	rounds := func(n int64) map[string]Tensor { return map[string]Tensor{"n": Ints([]int64{n}, 1)} }
@@ -115,11 +115,11 @@ func TestCancel(t *testing.T) {
 		_, err := s.Run(ctx, rounds(10_000_000))
 		cancel()
 		if !errors.Is(err, want) {
-			t.Errorf("the run ended with %v, want %v", err, want)
+			t.Errorf("the run returns %v, want %v", err, want)
 		}
 	}
 	if _, err := s.Run(t.Context(), rounds(1)); err != nil {
-		t.Errorf("after them, a good run fails: %v", err)
+		t.Errorf("a valid run after them fails: %v", err)
 	}
 }
 
@@ -128,7 +128,7 @@ func TestClose(t *testing.T) {
 	s.Close()
 	s.Close()
 	if _, err := s.Run(t.Context(), map[string]Tensor{}); err == nil {
-		t.Error("a closed model runs")
+		t.Error("a run of a closed model returns no error")
 	}
 }
 
@@ -163,12 +163,12 @@ func TestBadFiles(t *testing.T) {
 			t.Errorf("%s: %v", filepath.Base(bad.path), err)
 		}
 		if strings.Contains(errs.From(err).Message(), dir) {
-			t.Errorf("%s: the message tells the path: %v", filepath.Base(bad.path), err)
+			t.Errorf("%s: the message contains the folder: %v", filepath.Base(bad.path), err)
 		}
 	}
 }
 
-func TestAbsentDevice(t *testing.T) {
+func TestUnavailableDevice(t *testing.T) {
 	r := openRuntime(t)
 	for _, device := range []string{DeviceCUDA, DeviceMPS, "npu"} {
 		if slices.Contains(r.Devices(), device) {
@@ -181,12 +181,12 @@ func TestAbsentDevice(t *testing.T) {
 	}
 }
 
-// TestQuiet: opening the library and the first load, in a process of their own,
-// write nothing to standard error but what the test itself writes.
+// TestQuiet checks that opening the library and the first load write nothing to standard
+// error. It uses a new process.
 func TestQuiet(t *testing.T) {
 	if os.Getenv("ONNX_TEST_CHILD") != "" {
 		loadModel(t, "double.onnx")
-		fmt.Fprintln(os.Stderr, "the child's own words")
+		fmt.Fprintln(os.Stderr, "written by the child")
 		return
 	}
 	cmd := exec.Command(os.Args[0], "-test.run=^TestQuiet$")
@@ -196,36 +196,36 @@ func TestQuiet(t *testing.T) {
 	if err := cmd.Run(); err != nil {
 		t.Fatal(err)
 	}
-	if got := stderr.String(); got != "the child's own words\n" {
-		t.Errorf("it writes %d bytes: %.500s", len(got), got)
+	if got := stderr.String(); got != "written by the child\n" {
+		t.Errorf("the child writes %d bytes: %.500s", len(got), got)
 	}
 }
 
-// TestNoTelemetry: ONNX Runtime is told not to report to its makers, and a load
-// leaves nothing in the user's folder, as builds that do leave a queue there.
+// TestNoTelemetry checks that ONNX Runtime's telemetry is disabled, and that a load
+// writes nothing to the user's folder, where telemetry would keep a queue.
 func TestNoTelemetry(t *testing.T) {
 	if os.Getenv("ONNX_TEST_CHILD") != "" {
 		loadModel(t, "double.onnx")
 		if os.Getenv(noTelemetry) == "" {
-			t.Error("it was not told")
+			t.Errorf("%s is not set", noTelemetry)
 		}
 		return
 	}
 	home := t.TempDir()
 	cmd := exec.Command(os.Args[0], "-test.run=^TestNoTelemetry$")
-	// CI keeps it from reporting too.
+	// CI is removed because it disables telemetry too.
 	cmd.Env = append(os.Environ(), "ONNX_TEST_CHILD=1", "HOME="+home, "XDG_CACHE_HOME=", "CI=", noTelemetry+"=")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	left, err := os.ReadDir(home)
 	if err != nil || len(left) > 0 {
-		t.Errorf("in the user's folder are %v (%v)", left, err)
+		t.Errorf("the user's folder contains %v (%v)", left, err)
 	}
 }
 
-// TestFilterStderr: only the lines that are to be dropped are, whoever writes
-// them, and standard error is as before afterwards.
+// TestFilterStderr checks that only the selected lines are dropped, and that standard
+// error is restored.
 func TestFilterStderr(t *testing.T) {
 	if os.Getenv("ONNX_TEST_CHILD") != "" {
 		err := filterStderr(func(line string) bool { return line == "noise" }, func() {
@@ -245,22 +245,22 @@ func TestFilterStderr(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := stderr.String(); got != "one\ntwo\nthree\nfour\n" {
-		t.Errorf("what is left: %.500q", got)
+		t.Errorf("standard error is %.500q", got)
 	}
 }
 
-// TestAbsentLibrary: the error says what to install or set; a process is of its
-// own, since a library stays open.
-func TestAbsentLibrary(t *testing.T) {
+// TestMissingLibrary checks the error for a missing library. It uses new processes,
+// because a library stays loaded.
+func TestMissingLibrary(t *testing.T) {
 	if os.Getenv("ONNX_TEST_CHILD") != "" {
 		_, err := Open()
 		if errs.ReasonOf(err) != errs.EngineUnavailable || !strings.Contains(err.Error(), LibraryVariable) {
-			t.Fatalf("an absent library: %v", err)
+			t.Fatalf("a missing library: %v", err)
 		}
 		return
 	}
-	for name, library := range map[string]string{"absent": filepath.Join(t.TempDir(), "libonnxruntime.so"), "no library": os.Args[0], "another": "libc.so.6"} {
-		cmd := exec.Command(os.Args[0], "-test.run=^TestAbsentLibrary$")
+	for name, library := range map[string]string{"missing": filepath.Join(t.TempDir(), "libonnxruntime.so"), "not a library": os.Args[0], "another": "libc.so.6"} {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestMissingLibrary$")
 		cmd.Env = append(os.Environ(), "ONNX_TEST_CHILD=1", LibraryVariable+"="+library)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("%s: %v\n%s", name, err, out)

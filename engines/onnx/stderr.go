@@ -13,10 +13,9 @@ import (
 	"strings"
 )
 
-// filterStderr runs f while lines that drop accepts, written to the process's
-// standard error by whomever, are left out. Everything else written meanwhile
-// reaches standard error. f runs in any case; the error tells that nothing was
-// filtered.
+// filterStderr runs f and drops the lines for which drop returns true from the process's
+// standard error meanwhile, including those that libraries write. f always runs; an
+// error means that nothing was filtered.
 func filterStderr(drop func(line string) bool, f func()) error {
 	read, write, err := os.Pipe()
 	if err != nil {
@@ -28,9 +27,9 @@ func filterStderr(drop func(line string) bool, f func()) error {
 	if saved < 0 || C.dup2(C.int(write.Fd()), C.STDERR_FILENO) < 0 {
 		_ = write.Close()
 		f()
-		return fmt.Errorf("standard error cannot be redirected")
+		return fmt.Errorf("cannot redirect standard error")
 	}
-	_ = write.Close() // descriptor 2 holds the pipe open now
+	_ = write.Close() // descriptor 2 keeps the pipe open
 	original := os.NewFile(uintptr(saved), "stderr")
 	defer original.Close()
 	copied := make(chan struct{})
@@ -38,7 +37,7 @@ func filterStderr(drop func(line string) bool, f func()) error {
 		defer close(copied)
 		copyLines(original, read, drop)
 	}()
-	// Also after a panic in f: what it says must be seen.
+	// Deferred, so that the message of a panic in f is written too.
 	defer func() {
 		C.dup2(saved, C.STDERR_FILENO) // closes the pipe, which ends the copy
 		<-copied
@@ -47,13 +46,13 @@ func filterStderr(drop func(line string) bool, f func()) error {
 	return nil
 }
 
-// copyLines copies what drop does not accept, to the end.
+// copyLines copies the lines for which drop returns false.
 func copyLines(to io.Writer, from io.Reader, drop func(line string) bool) {
 	lines := bufio.NewReader(from)
 	for {
 		line, err := lines.ReadString('\n')
 		if line != "" && !drop(strings.TrimSpace(line)) {
-			_, _ = io.WriteString(to, line) // there is nobody to tell
+			_, _ = io.WriteString(to, line) // standard error: a failure cannot be reported
 		}
 		if err != nil {
 			return

@@ -7,19 +7,19 @@ import (
 	ort "github.com/yalue/onnxruntime_go"
 )
 
-// ElementType is the type of a tensor's elements; TypeName is its name for people.
+// ElementType is the type of a tensor's elements.
 type ElementType = ort.TensorElementDataType
 
-// TypeName returns an element type's name, e.g. "int64".
+// TypeName returns the name of an element type for messages, such as "int64".
 func TypeName(t ElementType) string {
 	name := strings.ToLower(strings.TrimPrefix(t.String(), "ONNX_TENSOR_ELEMENT_DATA_TYPE_"))
 	if t == Float32 {
-		return "float32" // ONNX says float
+		return "float32" // "float" in ONNX
 	}
 	return name
 }
 
-// The element types that tensors here can have.
+// The element types that Tensor supports.
 const (
 	Float32 ElementType = ort.TensorElementDataTypeFloat
 	Int64   ElementType = ort.TensorElementDataTypeInt64
@@ -28,17 +28,16 @@ const (
 
 // Info describes an input or output of a graph.
 type Info struct {
-	// Name is its name in the graph.
+	// Name is the name in the graph.
 	Name string
-	// Type is its element type; undefined for what is no tensor.
+	// Type is the element type; undefined if the value is not a tensor.
 	Type ElementType
-	// Shape has a length for each dimension, -1 where it is not fixed.
+	// Shape is the length of each dimension, -1 if it is not fixed.
 	Shape []int64
 }
 
-// Tensor is a value that goes into a run or comes out of one. Exactly one of the
-// data slices is used; it has as many elements as Shape says, row by row. It is
-// plain Go memory.
+// Tensor is an input or output of a run. Exactly one of the data slices is used. It
+// contains the elements row by row, as many as Shape says, in Go memory.
 type Tensor struct {
 	Shape   []int64
 	Float32 []float32
@@ -64,9 +63,9 @@ func (t Tensor) Type() ElementType {
 	}
 }
 
-// value makes ONNX Runtime's value of a tensor; it uses the tensor's memory.
+// value returns the tensor as a value of ONNX Runtime, which uses the same memory.
 func (t Tensor) value() (ort.Value, error) {
-	// A nil pointer in an interface is not nil: hence not returned in one line.
+	// asValue is needed because a nil *ort.Tensor in an interface is not nil.
 	switch t.Type() {
 	case Int64:
 		return asValue(ort.NewTensor(ort.Shape(t.Shape), t.Int64))
@@ -84,8 +83,8 @@ func asValue[T ort.TensorData](t *ort.Tensor[T], err error) (ort.Value, error) {
 	return t, nil
 }
 
-// tensorOf takes the data out of ONNX Runtime's value, which onnxruntime_go has
-// copied into Go memory already.
+// tensorOf returns the data of a value of ONNX Runtime. onnxruntime_go has copied it to
+// Go memory.
 func tensorOf(v ort.Value) (Tensor, error) {
 	shape := []int64(v.GetShape())
 	switch t := v.(type) {

@@ -7,23 +7,24 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// errMalformed tells that a file is no message in protobuf's encoding.
-var errMalformed = errors.New("it is no ONNX file, or a part of one")
+// errMalformed means that a file is not a valid protobuf message.
+var errMalformed = errors.New("it is not an ONNX file or is incomplete")
 
-// wireReader walks over a message in protobuf's encoding in a file without
-// reading what it is not asked for: weights are skipped, not loaded.
+// wireReader reads fields of a protobuf message in a file and skips all others, so that
+// weights are not loaded. protobuf-go could replace it if it decoded messages from an
+// io.ReaderAt.
 type wireReader struct {
 	file   io.ReaderAt
-	window []byte // some of the file
-	start  int64  // offset of the window
+	window []byte // a part of the file
+	start  int64  // offset of window in the file
 }
 
-// span is a part of the file.
+// span is a range of bytes in the file.
 type span struct{ from, to int64 }
 
 func (s span) size() int64 { return s.to - s.from }
 
-// field is one field of a message: a number in value, or bytes in span.
+// field is a field of a message. Its data is a number in value or bytes in span.
 type field struct {
 	number protowire.Number
 	value  uint64
@@ -32,7 +33,7 @@ type field struct {
 
 const windowBytes = 16 << 10
 
-// at returns bytes at an offset, at least one and as many as the window holds.
+// at returns the bytes from offset to the end of the window, at least one.
 func (r *wireReader) at(offset int64) ([]byte, error) {
 	if i := offset - r.start; i >= 0 && i < int64(len(r.window)) {
 		return r.window[i:], nil
@@ -51,7 +52,7 @@ func (r *wireReader) at(offset int64) ([]byte, error) {
 	return r.window, nil
 }
 
-// varint reads a number at an offset inside a message that ends at end.
+// varint reads a number at an offset of a message that ends at end.
 func (r *wireReader) varint(offset, end int64) (value uint64, next int64, err error) {
 	for shift := 0; shift < 64; shift += 7 {
 		if offset >= end {
@@ -70,7 +71,7 @@ func (r *wireReader) varint(offset, end int64) (value uint64, next int64, err er
 	return 0, 0, errMalformed
 }
 
-// fields calls visit with the fields of a message that are numbers or bytes.
+// fields calls visit for the fields of a message that are numbers or bytes.
 func (r *wireReader) fields(message span, visit func(field) error) error {
 	for at := message.from; at < message.to; {
 		tag, next, err := r.varint(at, message.to)
@@ -116,10 +117,10 @@ func (r *wireReader) fields(message span, visit func(field) error) error {
 	return nil
 }
 
-// text reads a text of a bounded length.
+// text reads a text of at most 4 KiB.
 func (r *wireReader) text(s span) (string, error) {
-	const most = 4 << 10
-	if s.size() > most {
+	const limit = 4 << 10
+	if s.size() > limit {
 		return "", errMalformed
 	}
 	data := make([]byte, s.size())

@@ -6,23 +6,22 @@ import (
 	"time"
 )
 
-// quiet is the peak below which a sentence is silence.
-const quiet = 1e-8
+// minPeak is the peak below which a sentence counts as silence.
+const minPeak = 1e-8
 
-// pcm makes signed 16-bit little-endian samples as piper1-gpl does: a sentence's
-// loudest sample is full scale, then comes the volume, and what is beyond is
-// clipped.
+// pcm returns signed 16-bit little-endian samples, as in piper1-gpl: the samples
+// are scaled so that the peak is full scale, multiplied by the volume, and clipped.
 func pcm(samples []float32, volume float64) []byte {
 	var peak float32
 	for _, x := range samples {
-		peak = max(peak, float32(math.Abs(float64(x)))) // NaN stays
+		peak = max(peak, float32(math.Abs(float64(x)))) // NaN is kept
 	}
 	out := make([]byte, 2*len(samples))
-	if !(peak >= quiet) || math.IsInf(float64(peak), 0) {
+	if !(peak >= minPeak) || math.IsInf(float64(peak), 0) {
 		return out
 	}
 	for i, x := range samples {
-		// In float32, and cut towards zero, as numpy does it there.
+		// In float32 and truncated towards zero, as numpy does in piper1-gpl.
 		y := x / peak
 		if volume != 1 {
 			y *= float32(volume)
@@ -33,7 +32,7 @@ func pcm(samples []float32, volume float64) []byte {
 	return out
 }
 
-// silence returns the bytes of silence at a rate; always of whole samples.
+// silence returns d of silence at a rate. The length is a whole number of samples.
 func silence(rate int, d time.Duration) []byte {
 	return make([]byte, 2*int(int64(rate)*int64(d)/int64(time.Second)))
 }

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// TestPCM: loudness as piper1-gpl makes it (numpy's float32 and astype(int16)).
+// TestPCM checks that the samples are those of piper1-gpl, which uses numpy's
+// float32 and astype(int16).
 func TestPCM(t *testing.T) {
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
 	for name, c := range map[string]struct {
@@ -21,14 +22,14 @@ func TestPCM(t *testing.T) {
 		"half":                   {[]float32{2, -1}, 0.5, []int16{16383, -8191}},
 		"no volume":              {[]float32{1}, 0, []int16{0}},
 		"almost silent":          {[]float32{1e-9, -1e-9}, 1, []int16{0, 0}},
-		"nothing":                {nil, 1, nil},
-		"no numbers":             {[]float32{1, nan, 0.5}, 1, []int16{0, 0, 0}},
-		"beyond all":             {[]float32{1, inf}, 1, []int16{0, 0}},
+		"empty":                  {nil, 1, nil},
+		"NaN":                    {[]float32{1, nan, 0.5}, 1, []int16{0, 0, 0}},
+		"infinity":               {[]float32{1, inf}, 1, []int16{0, 0}},
 	} {
 		data := pcm(c.samples, c.volume)
 		var got []int16
 		for i := 0; i < len(data); i += 2 {
-			got = append(got, int16(binary.LittleEndian.Uint16(data[i:]))) //nolint:gosec // the bits are meant
+			got = append(got, int16(binary.LittleEndian.Uint16(data[i:]))) //nolint:gosec // reinterprets the bits
 		}
 		if !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
@@ -36,7 +37,7 @@ func TestPCM(t *testing.T) {
 	}
 }
 
-// TestSilence: whole samples at every rate.
+// TestSilence checks that silence is a whole number of samples at every rate.
 func TestSilence(t *testing.T) {
 	for _, c := range []struct {
 		rate    int

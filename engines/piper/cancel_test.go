@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// TestCancel: a run ends with its context, in the midst of a sentence, and the
-// processor does not go on with what nobody will hear. Processor time is compared
-// with that of the whole sentence: a busy machine does not change it.
+// TestCancel checks that a run ends with its context, in the middle of a sentence,
+// and stops computing. It compares the processor time with that of the whole
+// sentence, because other load on the machine does not change that.
 func TestCancel(t *testing.T) {
 	said := text(strings.Repeat("word, ", 300)) // one run, of about 3000 ids
 	cost := func(cancelled bool) time.Duration {
@@ -27,27 +27,27 @@ func TestCancel(t *testing.T) {
 			done <- err
 		}()
 		if cancelled {
-			for m.work.Count() == begin { // until the phonemes are there
+			for m.work.Count() == begin { // until the phonemes are computed
 				runtime.Gosched()
 			}
 			cancel()
 		}
 		if err := <-done; cancelled != errors.Is(err, context.Canceled) || !cancelled && err != nil {
-			t.Fatalf("it ended with %v", err)
+			t.Fatal(err)
 		}
-		if err := m.Close(); err != nil { // waits for what goes on in the background
+		if err := m.Close(); err != nil { // waits for work in the background
 			t.Fatal(err)
 		}
 		return processorTime(t) - before
 	}
 	whole, cut := cost(false), cost(true)
-	t.Logf("the whole takes %v of processor time, a cancelled one %v", whole, cut)
+	t.Logf("a whole run takes %v of processor time, a cancelled one %v", whole, cut)
 	if cut > whole/5 {
-		t.Errorf("a cancelled run takes %v of processor time, the whole takes %v", cut, whole)
+		t.Errorf("a cancelled run takes %v of processor time, a whole one %v", cut, whole)
 	}
 }
 
-// processorTime is what this process has used.
+// processorTime returns the processor time that this process has used.
 func processorTime(t *testing.T) time.Duration {
 	t.Helper()
 	var used syscall.Rusage

@@ -14,9 +14,9 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// TestConformance runs the real worker program through the suite that every
-// engine passes, with a voice that works long for little sound: so a run goes on
-// though nobody takes what it says.
+// TestConformance runs the conformance suite with the real worker program. The
+// voice computes long for little sound, so that a run does not end by blocking on
+// messages that are not read.
 func TestConformance(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "engine-piper")
 	out, err := exec.Command("go", "build", "-o", program, "github.com/lexilingo/modelgateway/cmd/engine-piper").CombinedOutput()

@@ -1,9 +1,9 @@
-// Package piper is the engine for Piper voices: it answers Synthesize, with
-// phonemes by libespeak-ng (package phonemiser) and inference by ONNX Runtime
+// Package piper is the engine for Piper voices. It implements Synthesize with
+// libespeak-ng for phonemes (package phonemiser) and ONNX Runtime for inference
 // (package onnx).
 //
-// libespeak-ng is under the GPL; so is a program that links this package (see
-// NOTICE).
+// libespeak-ng is licensed under the GPL, so a program that links this package is
+// too (see NOTICE).
 package piper
 
 import (
@@ -28,7 +28,7 @@ const (
 	version = "1"
 )
 
-// Engine makes models of Piper voices.
+// Engine loads Piper voices.
 type Engine struct {
 	runtime    func() (*onnx.Runtime, error)
 	phonemiser *phonemiser.Phonemiser
@@ -36,8 +36,8 @@ type Engine struct {
 
 var _ engines.Engine = (*Engine)(nil)
 
-// New returns the engine. Its libraries are made ready at the first use. A program
-// that loads models calls phonemiser.Serve where phonemiser.IsChild says so.
+// New returns the engine. Its libraries are loaded on first use. A program that
+// loads models must call phonemiser.Serve if phonemiser.IsChild reports true.
 func New() *Engine {
 	return &Engine{runtime: sync.OnceValues(onnx.Open), phonemiser: phonemiser.New()}
 }
@@ -81,7 +81,7 @@ func (e *Engine) Load(ctx context.Context, opts engines.LoadOptions) (engines.Mo
 		return nil, err
 	}
 	report(opts, 0.1)
-	// A voice has one run at a time (voice.turn), of at most max_phonemes.
+	// A voice runs one request at a time (voice.sem), with at most max_phonemes.
 	session, err := runtime.Load(ctx, files.Model, onnx.Options{Device: opts.Device, Threads: opts.Threads, Arena: true})
 	if err != nil {
 		return nil, err
@@ -90,7 +90,7 @@ func (e *Engine) Load(ctx context.Context, opts engines.LoadOptions) (engines.Mo
 	report(opts, 0.9)
 	v, err := newVoice(session, config, files.Name)
 	if err == nil {
-		err = v.try(ctx)
+		err = v.selfTest(ctx)
 	}
 	if err != nil {
 		session.Close()
@@ -105,8 +105,8 @@ func report(opts engines.LoadOptions, fraction float64) {
 	}
 }
 
-// translator returns what makes phonemes of text; nil for voices that take the
-// text's own characters.
+// translator returns the phonemiser of a voice; nil if the voice is trained on
+// characters.
 func (e *Engine) translator(ctx context.Context, config *voicefile.Config, name string) (phonemes.Phonemiser, error) {
 	if config.PhonemeType == voicefile.Text {
 		return nil, nil
@@ -119,11 +119,11 @@ func (e *Engine) translator(ctx context.Context, config *voicefile.Config, name 
 		return nil, ctx.Err()
 	case errors.Is(err, phonemiser.ErrRefused):
 		return nil, errs.New(errs.ModelFileInvalid,
-			"the voice %s needs espeak-ng's voice %.40q, which espeak-ng %s does not have; see espeak-ng --voices",
+			"the voice %s needs the espeak-ng voice %.40q, which espeak-ng %s does not have: run \"espeak-ng --voices\" for a list",
 			name, config.EspeakVoice, espeak.Version()).WithCause(err)
 	default:
 		return nil, errs.New(errs.EngineUnavailable,
-			"espeak-ng cannot be used (%v); install its data (espeak-ng-data), or set %s to the folder that holds it",
+			"espeak-ng cannot be used (%v): install its data (espeak-ng-data), or set %s to the folder that contains it",
 			err, espeak.DataVariable).WithCause(err)
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/lexilingo/modelgateway/engines/errs"
 )
 
-// description returns the starter voice's, changed.
+// description returns the starter voice's description after change.
 func description(t *testing.T, change func(config map[string]any)) []byte {
 	t.Helper()
 	data, err := os.ReadFile(starter() + ".json")
@@ -34,7 +34,7 @@ func description(t *testing.T, change func(config map[string]any)) []byte {
 	return data
 }
 
-// writeVoice puts a voice into a folder of its own.
+// writeVoice writes a voice to a new folder and returns its path.
 func writeVoice(t *testing.T, graph string, config []byte) string {
 	t.Helper()
 	data, err := os.ReadFile(graph)
@@ -58,20 +58,20 @@ func writeFiles(t *testing.T, graph, config []byte) string {
 	return path
 }
 
-// testVoice is one of testdata/make_voices.py.
+// testVoice returns the path of a voice of testdata/make_voices.py.
 func testVoice(t *testing.T, name string, change func(config map[string]any)) string {
 	t.Helper()
 	return writeVoice(t, filepath.Join("testdata", name+".onnx"), description(t, change))
 }
 
-// badFile is a voice that cannot be loaded, and what its error says.
+// badFile is a voice that cannot be loaded.
 type badFile struct {
 	name, path string
 	reason     errs.Reason
-	says       string
+	text       string // part of the error's message
 }
 
-// badFiles makes every kind of voice that cannot be used.
+// badFiles creates voices that cannot be loaded.
 func badFiles(t *testing.T) []badFile {
 	t.Helper()
 	good, err := os.ReadFile(starter())
@@ -90,36 +90,36 @@ func badFiles(t *testing.T) []badFile {
 		{"folder of two", two, invalid, "2 voices"},
 		{"empty graph", writeFiles(t, nil, whole), invalid, "empty"},
 		{"half a graph", writeFiles(t, good[:len(good)/2], whole), invalid, "voice.onnx"},
-		{"no graph", writeFiles(t, []byte("<html>Not found</html>"), whole), invalid, "voice.onnx"},
-		{"no voice", testVoice(t, "other", nil), invalid, `no input "input"`},
+		{"HTML", writeFiles(t, []byte("<html>Not found</html>"), whole), invalid, "voice.onnx"},
+		{"another graph", testVoice(t, "other", nil), invalid, `no input "input"`},
 		{"stereo", testVoice(t, "stereo", nil), invalid, "one speaker"},
 		{"integers", testVoice(t, "integer", nil), invalid, "not float32"},
-		{"fewer ids than told", testVoice(t, "few", nil), invalid, "does not work with its description"},
+		{"too few ids", testVoice(t, "few", nil), invalid, "does not fit its description"},
 	}
 	for name, c := range map[string]struct {
 		config []byte
-		says   string
+		text   string
 	}{
-		"description empty":   {[]byte{}, "no JSON"},
-		"description garbage": {[]byte("{\"audio\": \xff\xfe"), "no JSON"},
-		"description a list":  {[]byte("[1, 2]"), "is a array"},
+		"description empty":   {[]byte{}, "not JSON"},
+		"description garbage": {[]byte("{\"audio\": \xff\xfe"), "not JSON"},
+		"description a list":  {[]byte("[1, 2]"), "JSON type array"},
 		"description null":    {[]byte("null"), "audio.sample_rate"},
-		"description deep":    {[]byte(strings.Repeat("[", 1<<20)), "no JSON"},
+		"description deep":    {[]byte(strings.Repeat("[", 1<<20)), "not JSON"},
 	} {
-		bad = append(bad, badFile{name, writeFiles(t, good, c.config), invalid, c.says})
+		bad = append(bad, badFile{name, writeFiles(t, good, c.config), invalid, c.text})
 	}
 	for name, c := range badDescriptions() {
-		bad = append(bad, badFile{name, writeFiles(t, good, description(t, c.change)), invalid, c.says})
+		bad = append(bad, badFile{name, writeFiles(t, good, description(t, c.change)), invalid, c.text})
 	}
 	return bad
 }
 
 type badDescription struct {
 	change func(map[string]any)
-	says   string
+	text   string // part of the error's message
 }
 
-// badDescriptions are changes that make a good description useless.
+// badDescriptions returns changes that make a valid description invalid.
 func badDescriptions() map[string]badDescription {
 	set := func(key string, value any) func(map[string]any) {
 		return func(c map[string]any) { c[key] = value }
@@ -144,8 +144,8 @@ func badDescriptions() map[string]badDescription {
 		"a billion symbols":   {set("num_symbols", 1e9), "num_symbols"},
 		"negative symbols":    {set("num_symbols", -5), "num_symbols"},
 		"a billion speakers":  {set("num_speakers", 1e9), "num_speakers"},
-		"speakers untold":     {without("num_speakers"), "num_speakers"},
-		"speakers not taken":  {set("num_speakers", 5), "5 speakers"},
+		"no speakers":         {without("num_speakers"), "num_speakers"},
+		"no speaker input":    {set("num_speakers", 5), "5 speakers"},
 		"default speaker":     {set("default_speaker_id", 3), "default_speaker_id"},
 		"speaker map":         {set("speaker_id_map", map[string]any{"ann": -1}), "ann"},
 		"no ids":              {without("phoneme_id_map"), "phoneme_id_map"},
@@ -183,11 +183,11 @@ func TestBadFiles(t *testing.T) {
 		t.Run(f.name, func(t *testing.T) {
 			err := tryLoad(t, f.path, nil)
 			if errs.ReasonOf(err) != f.reason {
-				t.Fatalf("the load ends with %v", err)
+				t.Fatal(err)
 			}
 			message := errs.From(err).Message()
-			if !strings.Contains(message, f.says) || strings.Contains(message, os.TempDir()) || len(message) > 600 {
-				t.Errorf("the message does not say %q, or tells a path: %s", f.says, message)
+			if !strings.Contains(message, f.text) || strings.Contains(message, os.TempDir()) || len(message) > 600 {
+				t.Errorf("the message lacks %q, contains a path, or is too long: %s", f.text, message)
 			}
 		})
 	}
@@ -212,7 +212,7 @@ func TestBadParameters(t *testing.T) {
 	}
 }
 
-// speakers gives a voice some.
+// speakers adds 20 speakers to a voice.
 func speakers(config map[string]any) {
 	config["num_speakers"] = 20
 	names := map[string]any{}

@@ -18,10 +18,10 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// engine is the one of this process.
+// engine is used by all tests: espeak-ng is opened once in a process.
 var engine = New()
 
-// TestMain is the phonemiser's child where it is started as one.
+// TestMain runs the phonemiser's child if the program was started as one.
 func TestMain(m *testing.M) {
 	if phonemiser.IsChild() {
 		os.Exit(phonemiser.Serve())
@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// starter is the voice that ships.
+// starter returns the path of the starter voice.
 func starter() string {
 	return filepath.Join("..", "..", "models", "starter", "voice.onnx")
 }
@@ -54,7 +54,7 @@ func loadVoice(t *testing.T, path string, settings map[string]any) *model {
 	return m.(*model)
 }
 
-// changedVoice copies the starter voice with another description.
+// changedVoice copies the starter voice and changes its description.
 func changedVoice(t *testing.T, change func(config map[string]any)) string {
 	t.Helper()
 	data, err := os.ReadFile(starter() + ".json")
@@ -113,10 +113,10 @@ func startReference(t *testing.T, voice string, arguments ...string) *reference 
 	t.Helper()
 	python := os.Getenv("MG_PYTHON")
 	if python == "" {
-		t.Fatal("MG_PYTHON names no Python with piper-tts: run the tests with make test")
+		t.Fatal("MG_PYTHON is not set to a Python with piper-tts: run the tests with make test")
 	}
 	cmd := exec.Command(python, append([]string{filepath.Join("testdata", "reference.py"), voice}, arguments...)...)
-	// The peer brings libraries of its own; those of the prefix are not for it.
+	// Python has its own libraries and must not load those of LD_LIBRARY_PATH.
 	cmd.Env = append(os.Environ(), "LD_LIBRARY_PATH=")
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
@@ -134,13 +134,13 @@ func startReference(t *testing.T, voice string, arguments ...string) *reference 
 		_ = in.Close()
 		_, _ = io.Copy(io.Discard, out)
 		if err := cmd.Wait(); err != nil {
-			t.Errorf("the reference ended with %v", err)
+			t.Errorf("reference.py: %v", err)
 		}
 	})
 	return &reference{t: t, in: json.NewEncoder(in), out: bufio.NewReader(out)}
 }
 
-// ask sends a request and decodes its answer.
+// ask sends a request and decodes the answer.
 func (r *reference) ask(request, answer any) {
 	r.t.Helper()
 	r.mu.Lock()
@@ -150,9 +150,9 @@ func (r *reference) ask(request, answer any) {
 	}
 	line, err := r.out.ReadBytes('\n')
 	if err != nil {
-		r.t.Fatalf("the reference gives no answer: %v", err)
+		r.t.Fatalf("reference.py does not answer: %v", err)
 	}
 	if err := json.Unmarshal(line, answer); err != nil {
-		r.t.Fatalf("the reference answers %.200q: %v", line, err)
+		r.t.Fatalf("reference.py answers %.200q: %v", line, err)
 	}
 }

@@ -19,7 +19,7 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// pieceBytes is the most audio of one message, about 1.5 s.
+// pieceBytes is the maximum size of the audio in one message, about 1.5 s.
 const pieceBytes = 64 << 10
 
 // model is a loaded voice.
@@ -31,7 +31,7 @@ type model struct {
 	work       *engines.WorkCounter
 
 	mu      sync.Mutex
-	unknown map[string]bool // symbols without an id that were logged
+	unknown map[string]bool // logged symbols without an id
 }
 
 var (
@@ -58,8 +58,8 @@ func (m *model) Close() error {
 	return nil
 }
 
-// Synthesize implements engines.Synthesizer. A sentence's sound is emitted before
-// the next one is computed.
+// Synthesize implements engines.Synthesizer. It emits the sound of a sentence before
+// it computes the next one.
 func (m *model) Synthesize(ctx context.Context, req *gatewayv1.SynthesizeRequest, emit func(*gatewayv1.SynthesizeResponse) error) error {
 	s, err := m.parameters.optionsOf(m.voice.config, req)
 	if err != nil {
@@ -76,10 +76,10 @@ func (m *model) Synthesize(ctx context.Context, req *gatewayv1.SynthesizeRequest
 			return err
 		}
 	}
-	return out.end()
+	return out.finish()
 }
 
-// sentences reads what to say.
+// sentences returns the sentences of a request.
 func (m *model) sentences(ctx context.Context, req *gatewayv1.SynthesizeRequest) ([]phonemes.Sentence, error) {
 	switch req.GetInput().(type) {
 	case *gatewayv1.SynthesizeRequest_Phonemes:
@@ -91,18 +91,18 @@ func (m *model) sentences(ctx context.Context, req *gatewayv1.SynthesizeRequest)
 			return sentences, err
 		case errors.Is(err, phonemiser.ErrUnreadable):
 			return nil, errs.New(errs.InvalidRequest,
-				"the phonemiser, espeak-ng, cannot read this text in the voice's language %q; write it otherwise, without unusual marks or words",
+				"espeak-ng cannot convert this text to phonemes in the voice's language %q: remove unusual marks or words",
 				m.voice.config.EspeakVoice).WithCause(err)
 		default:
-			return nil, errs.New(errs.Internal, "espeak-ng does not read the text").WithCause(err)
+			return nil, errs.New(errs.Internal, "espeak-ng failed to convert the text to phonemes: try again").WithCause(err)
 		}
 	default:
-		return nil, errs.New(errs.InvalidRequest, "there is nothing to say: set text or phonemes")
+		return nil, errs.New(errs.InvalidRequest, "the request has nothing to speak: set text or phonemes")
 	}
 }
 
-// say computes and emits one sentence. One of which the voice knows no phoneme
-// makes no sound.
+// say computes and emits one sentence. It emits nothing for a sentence of which the
+// voice has no phoneme.
 func (m *model) say(ctx context.Context, sentence phonemes.Sentence, s options, out *stream) error {
 	ids := phonemes.ToIDs(m.voice.config, sentence.Symbols)
 	m.logUnknown(ids.Unknown)
@@ -114,7 +114,7 @@ func (m *model) say(ctx context.Context, sentence phonemes.Sentence, s options, 
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return errs.New(errs.Internal, "the voice %s cannot say a sentence of %d phonemes", m.name, ids.Spoken).WithCause(err)
+		return errs.New(errs.Internal, "the voice %s failed to speak a sentence of %d phonemes", m.name, ids.Spoken).WithCause(err)
 	}
 	m.work.Add(1)
 	words, err := m.words(ctx, sentence, ids, spoken.durations)
@@ -128,7 +128,7 @@ func (m *model) say(ctx context.Context, sentence phonemes.Sentence, s options, 
 	return out.sentence(strings.TrimSpace(sentence.Text), words, sound)
 }
 
-// logUnknown says once what the voice has no sound for.
+// logUnknown logs symbols without an id, each once.
 func (m *model) logUnknown(symbols []string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -140,27 +140,28 @@ func (m *model) logUnknown(symbols []string) {
 			m.unknown = map[string]bool{}
 		}
 		m.unknown[symbol] = true
-		slog.Warn("the voice has no sound for a phoneme; it is left out", "voice", m.name, "phoneme", fmt.Sprintf("%+q", symbol))
+		slog.Warn("skipping a phoneme that the voice does not have", "voice", m.name, "phoneme", fmt.Sprintf("%+q", symbol))
 	}
 }
 
-// maxUnknown bounds what is logged, and remembered as logged.
+// maxUnknown is the maximum number of symbols that logUnknown logs.
 const maxUnknown = 256
 
-// stream emits sound in messages of a bounded size.
+// stream emits sound in messages of at most pieceBytes.
 type stream struct {
-	emit func(*gatewayv1.SynthesizeResponse) error
-	rate int
-	sent int // samples
-	told bool
+	emit    func(*gatewayv1.SynthesizeResponse) error
+	rate    int
+	sent    int  // samples
+	started bool // the first message, which has the rate, was sent
 }
 
-// sentence emits a sentence's sound. Words' times are from its beginning.
+// sentence emits the sound of a sentence. The times of words count from the
+// beginning of the sentence.
 func (s *stream) sentence(text string, words []word, sound []byte) error {
 	first := &gatewayv1.SynthesizeResponse{Sentence: text}
 	for _, w := range words {
 		first.Words = append(first.Words, &gatewayv1.SpokenWord{
-			Text: w.text, Start: s.at(w.from), End: s.at(w.to),
+			Text: w.text, Start: s.timeOf(w.from), End: s.timeOf(w.to),
 		})
 	}
 	message := first
@@ -175,23 +176,23 @@ func (s *stream) sentence(text string, words []word, sound []byte) error {
 	return nil
 }
 
-// at returns the time of a sample behind those that were sent.
-func (s *stream) at(samples int) *durationpb.Duration {
+// timeOf returns the time of a sample, counted from those that were sent.
+func (s *stream) timeOf(samples int) *durationpb.Duration {
 	return durationpb.New(time.Duration(int64(s.sent+samples) * int64(time.Second) / int64(s.rate)))
 }
 
 func (s *stream) send(message *gatewayv1.SynthesizeResponse) error {
-	if !s.told {
-		s.told = true
-		message.SampleRateHertz = int32(s.rate) //nolint:gosec // bounded by the voice's check
+	if !s.started {
+		s.started = true
+		message.SampleRateHertz = int32(s.rate) //nolint:gosec // checked by voicefile
 	}
 	s.sent += len(message.Audio) / 2
 	return s.emit(message)
 }
 
-// end tells the rate of a stream without sound.
-func (s *stream) end() error {
-	if s.told {
+// finish sends the rate if nothing was sent yet.
+func (s *stream) finish() error {
+	if s.started {
 		return nil
 	}
 	return s.send(&gatewayv1.SynthesizeResponse{})

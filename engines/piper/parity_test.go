@@ -12,7 +12,7 @@ import (
 	"github.com/lexilingo/modelgateway/engines/piper/phonemes"
 )
 
-// texts are the texts to compare, by espeak-ng's voice.
+// texts returns the texts to compare, by espeak-ng voice.
 func texts(t *testing.T) map[string][]string {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata", "sentences.json"))
@@ -26,19 +26,19 @@ func texts(t *testing.T) map[string][]string {
 	return sets
 }
 
-// bridge is piper-tts's own espeak-ng.
+// bridge is a Phonemiser that uses the espeak-ng of piper-tts.
 type bridge struct{ *reference }
 
 // Translate implements phonemes.Phonemiser.
 func (b bridge) Translate(_ context.Context, _, text string) ([]phonemes.Translation, error) {
-	var clauses [][3]any // phonemes, mark, whether it ends a sentence
+	var clauses [][3]any // phonemes, punctuation mark, whether it ends a sentence
 	b.ask(map[string]any{"text": text}, &clauses)
 	terminators := map[string]int{".": 0x80028, "?": 0x82028, "!": 0x8302d, ",": 0x41014, ":": 0x4001e, ";": 0x4101e}
 	var out []phonemes.Translation
 	for _, c := range clauses {
 		terminator := terminators[c[1].(string)]
 		if terminator == 0 && c[2].(bool) {
-			terminator = 0x90028 // the text's end
+			terminator = 0x90028 // end of the text
 		}
 		out = append(out, phonemes.Translation{Phonemes: c[0].(string), Terminator: terminator})
 	}
@@ -58,13 +58,12 @@ func idsOf(t *testing.T, m *model, p phonemes.Phonemiser, text string) [][]int64
 	return ids
 }
 
-// TestIDs: the ids of texts in several languages are those of piper-tts.
+// TestIDs checks that the ids of texts in several languages are those of piper-tts.
 //
-// piper-tts brings a libespeak-ng that is newer than 1.52 and writes some sounds
-// in another way, whichever of the two libraries' data it is given. So the texts
-// are compared twice: with its library's phonemes, where every id must be equal,
-// and with the installed library's, where what differs must be one of the known
-// differences.
+// piper-tts contains a libespeak-ng that is newer than 1.52 and writes some sounds
+// differently, also with the data of 1.52. So the texts are compared twice: with
+// the phonemes of that library, where all ids must be equal, and with those of the
+// installed library, where only known differences are accepted.
 func TestIDs(t *testing.T) {
 	equal, all := 0, 0
 	for voice, texts := range texts(t) {
@@ -75,7 +74,7 @@ func TestIDs(t *testing.T) {
 			var want [][]int64
 			piper.ask(map[string]any{"text": text}, &want)
 			if got := idsOf(t, m, clauses, text); !slices.EqualFunc(got, want, slices.Equal) {
-				t.Errorf("with the library of piper-tts, %s, %q\n got %v\nwant %v", voice, text, got, want)
+				t.Errorf("with the espeak-ng of piper-tts, %s, %q\n got %v\nwant %v", voice, text, got, want)
 			}
 			got := idsOf(t, m, m.translate, text)
 			all++
@@ -83,10 +82,10 @@ func TestIDs(t *testing.T) {
 				equal++
 				continue
 			}
-			t.Logf("%s, %q is not equal", voice, text)
+			t.Logf("%s, %q: not equal", voice, text)
 			known := func(a, b []int64) bool { return slices.Equal(withoutKnown(a), withoutKnown(b)) }
 			if !slices.EqualFunc(got, want, known) {
-				t.Errorf("with the installed library, %s, %q\n got %v\nwant %v", voice, text, got, want)
+				t.Errorf("with the installed espeak-ng, %s, %q\n got %v\nwant %v", voice, text, got, want)
 			}
 		}
 	}
@@ -96,9 +95,9 @@ func TestIDs(t *testing.T) {
 	}
 }
 
-// withoutKnown takes out what libespeak-ng 1.52 and newer ones write differently,
+// withoutKnown removes the differences between libespeak-ng 1.52 and newer ones,
 // by the ids of published voices: the glide ʲ (119) between two vowels ("the
-// end"), which only the newer one writes, and r (30) or ɾ (92) in German.
+// end"), which only newer ones write, and r (30) or ɾ (92) in German.
 func withoutKnown(ids []int64) []int64 {
 	var out []int64
 	for i := 0; i < len(ids); i++ {
@@ -114,8 +113,8 @@ func withoutKnown(ids []int64) []int64 {
 	return out
 }
 
-// TestSamples: without noise, the samples are those of piper-tts on the same ids,
-// as are the durations.
+// TestSamples checks that, without noise, samples and durations are those of
+// piper-tts for the same ids.
 func TestSamples(t *testing.T) {
 	m := loadVoice(t, starter(), nil)
 	piper := startReference(t, starter(), "audio")

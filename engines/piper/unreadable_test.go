@@ -18,14 +18,14 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// TestHostileText: what crashes libespeak-ng 1.52 is spoken where it is ordinary
-// text, and refused or spoken where it is not.
+// TestHostileText checks that texts that crash libespeak-ng 1.52 are spoken if they
+// are ordinary, and spoken or refused if not.
 func TestHostileText(t *testing.T) {
 	for _, voice := range []string{"vi", "de", "hi"} {
 		m := loadVoice(t, changedVoice(t, espeakVoice(voice)), map[string]any{"length_scale": 0.2})
 		for _, s := range []string{`Anh nói: "-Chào".`, `"-a`, `(-a)`, `,-a`, `...-a`, `"-Chào anh", cô nói.`, `,-ạ`} {
 			if len(sound(mustSay(t, m, text(s)))) == 0 {
-				t.Errorf("%s, %q: there is no sound", voice, s)
+				t.Errorf("%s, %q: no sound", voice, s)
 			}
 		}
 		long := strings.Repeat("अनुच्छेदß", 150)
@@ -35,8 +35,8 @@ func TestHostileText(t *testing.T) {
 	}
 }
 
-// TestPhonemiserKilled: when the phonemiser's process dies, a request that is
-// spoken goes on, and others are answered as before.
+// TestPhonemiserKilled checks that the running request and others succeed when the
+// phonemiser's process is killed.
 func TestPhonemiserKilled(t *testing.T) {
 	m := loadVoice(t, starter(), map[string]any{"noise_scale": 0, "noise_w": 0})
 	want := sound(mustSay(t, m, text("One. Two. Three.")))
@@ -52,16 +52,16 @@ func TestPhonemiserKilled(t *testing.T) {
 			t.Error(err)
 		}
 		if other := sound(mustSay(t, m, text("One. Two. Three."))); !slices.Equal(other, want) {
-			t.Error("another request sounds otherwise")
+			t.Error("another request gives other samples")
 		}
 		return nil
 	})
 	if err != nil || !slices.Equal(sound(out), want) {
-		t.Errorf("the request that was spoken sounds otherwise (%v)", err)
+		t.Errorf("the running request gives other samples (%v)", err)
 	}
 }
 
-// phonemiserPID finds the phonemiser's process among this one's children.
+// phonemiserPID returns the process id of the phonemiser, a child of this process.
 func phonemiserPID(t *testing.T) int {
 	t.Helper()
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
@@ -83,11 +83,11 @@ func phonemiserPID(t *testing.T) int {
 			return pid
 		}
 	}
-	t.Fatal("there is no phonemiser")
+	t.Fatal("no phonemiser is running")
 	return 0
 }
 
-// unreadable is a phonemiser that fails on texts with a mark.
+// unreadable is a Phonemiser that fails on texts that contain mark.
 type unreadable struct {
 	phonemes.Phonemiser
 	mark string
@@ -101,21 +101,22 @@ func (u unreadable) Translate(ctx context.Context, voice, text string) ([]phonem
 	return u.Phonemiser.Translate(ctx, voice, text)
 }
 
-// TestUnreadable: a text that the phonemiser cannot read is the caller's error;
-// one of which it cannot read a word by itself is spoken without words.
+// TestUnreadable checks that a text that the phonemiser cannot read is an error of
+// the caller, and that a sentence is spoken without times of words if one of its
+// words cannot be read separately.
 func TestUnreadable(t *testing.T) {
 	m := loadVoice(t, starter(), nil)
-	whole := m.translate
-	m.translate = unreadable{whole, "Hello"}
+	original := m.translate
+	m.translate = unreadable{original, "Hello"}
 	_, err := say(t.Context(), m, text("Hello there."))
 	if errs.ReasonOf(err) != errs.InvalidRequest || !strings.Contains(err.Error(), "espeak-ng") || !strings.Contains(err.Error(), "en-us") {
 		t.Errorf("an unreadable text: %v", err)
 	}
-	sentences, err := phonemes.FromText(t.Context(), whole, m.voice.config, "It costs $3.50.")
+	sentences, err := phonemes.FromText(t.Context(), original, m.voice.config, "It costs $3.50.")
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.translate = unreadable{whole, "$3.50"}
+	m.translate = unreadable{original, "$3.50"}
 	ids := phonemes.ToIDs(m.voice.config, sentences[0].Symbols)
 	if words, err := m.words(t.Context(), sentences[0], ids, make([]int, len(ids.Values))); err != nil || words != nil {
 		t.Errorf("an unreadable word: %v, %v", words, err)

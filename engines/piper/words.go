@@ -8,21 +8,21 @@ import (
 	"github.com/lexilingo/modelgateway/engines/piper/phonemiser"
 )
 
-// word is when a word is spoken, in samples from its sentence's beginning.
+// word is the time of a word, in samples from the beginning of its sentence.
 type word struct {
 	text     string
 	from, to int
 }
 
-// words finds when the words of a sentence are spoken, of voices that tell the
-// durations of their ids.
+// words returns the times of the words of a sentence. It returns none if the voice
+// does not return the durations of its ids.
 func (m *model) words(ctx context.Context, sentence phonemes.Sentence, ids phonemes.IDs, durations []int) ([]word, error) {
 	if durations == nil {
 		return nil, nil
 	}
 	found, err := phonemes.Words(ctx, m.translate, m.voice.config, sentence)
 	if errors.Is(err, phonemiser.ErrUnreadable) {
-		return nil, nil // a word by itself; the sentence is spoken
+		return nil, nil // one of the words, translated separately; the sentence can be spoken
 	}
 	if err != nil {
 		return nil, err
@@ -37,8 +37,8 @@ func (m *model) words(ctx context.Context, sentence phonemes.Sentence, ids phone
 	return words, nil
 }
 
-// symbolTimes returns when each symbol begins and ends; one that the voice leaves
-// out takes no time where it would have been.
+// symbolTimes returns the beginning and the end of each symbol. A symbol without an
+// id has no duration.
 func symbolTimes(symbols int, ids phonemes.IDs, durations []int) (starts, ends []int) {
 	starts, ends = make([]int, symbols), make([]int, symbols)
 	now, next := 0, 0

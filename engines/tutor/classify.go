@@ -26,15 +26,19 @@ const (
 	extraWord   = gatewayv1.GrammarErrorType_GRAMMAR_ERROR_TYPE_EXTRA_WORD
 )
 
-// Misspelt words differ by at most this much.
 const (
+	// A misspelt word differs by at most maxSpellingDistance letters, and by at
+	// most one letter in maxSpellingShare.
 	maxSpellingDistance = 2
-	maxSpellingShare    = 3 // one letter in three
-	maxLooseWords       = 3 // more than that missing is not a missing word
+	maxSpellingShare    = 3
+
+	// maxLooseWords is the largest number of inserted or deleted words that
+	// counts as missing or extra words.
+	maxLooseWords = 3
 )
 
-// classify recognises common mistakes in the edit itself. sure is true where
-// the pattern leaves no doubt.
+// classify returns the error type that the edit itself shows. sure reports
+// whether the type is certain, so that a note must not change it.
 func classify(e edit, tokens []token) (kind gatewayv1.GrammarErrorType, sure bool) {
 	from, to := words(tokens[e.start:e.end]), words(e.replacement)
 	if e.kind == wordOrder {
@@ -43,7 +47,7 @@ func classify(e edit, tokens []token) (kind gatewayv1.GrammarErrorType, sure boo
 	if slices.Equal(from, to) || strings.Join(from, "") == strings.Join(to, "") && len(from) == len(to) {
 		return punctuation, true
 	}
-	if len(from) > 1 && sameBag(from, to) {
+	if len(from) > 1 && sameMultiset(from, to) {
 		return wordOrder, true
 	}
 	switch {
@@ -68,11 +72,11 @@ func classifyWord(from, to, before string) gatewayv1.GrammarErrorType {
 	switch {
 	case len(from) > maxWordBytes || len(to) > maxWordBytes:
 		return unspecified
-	case together(agreeing, from, to):
+	case sameGroup(agreeing, from, to):
 		return agreement
-	case together(confusable, from, to):
+	case sameGroup(confusable, from, to):
 		return wordChoice
-	case together(plurals, from, to):
+	case sameGroup(plurals, from, to):
 		return nounNumber
 	case addsS(from, to) || addsS(to, from):
 		return classifyS(from, to, before)
@@ -90,8 +94,9 @@ func classifyWord(from, to, before string) gatewayv1.GrammarErrorType {
 	return unspecified
 }
 
-// classifyS tells a verb's third person from a plural by the word before: "he
-// go" against "two book". Where that does not tell, neither does this.
+// classifyS distinguishes the third person of a verb from a plural by the word
+// before: "he go" and "two book". It returns unspecified if that word does not
+// decide it.
 func classifyS(from, to, before string) gatewayv1.GrammarErrorType {
 	switch {
 	case subjects[before]:
@@ -104,7 +109,7 @@ func classifyS(from, to, before string) gatewayv1.GrammarErrorType {
 	return unspecified
 }
 
-// addsS tells whether longer is base with a regular -s ending.
+// addsS reports whether longer is base with a regular -s ending.
 func addsS(base, longer string) bool {
 	if longer == base+"s" || longer == base+"es" {
 		return true
@@ -113,13 +118,14 @@ func addsS(base, longer string) bool {
 	return ok && longer == stem+"ies"
 }
 
-// regularForms tells whether two words are forms of one regular verb: work,
-// works, worked, working. Plain -s is left to addsS.
+// regularForms reports whether two words are forms of one regular verb: work,
+// works, worked, working. addsS handles the ending -s.
 func regularForms(a, b string) bool {
 	return a != b && len(stem(a)) >= 2 && stem(a) == stem(b)
 }
 
-// stem takes off a regular verb ending, crudely but alike for all forms.
+// stem removes a regular verb ending. The result need not be a word, but is the
+// same for all forms of a verb.
 func stem(w string) string {
 	for _, ending := range []string{"ing", "ied", "ies", "ed", "es", "s"} {
 		s, ok := strings.CutSuffix(w, ending)
@@ -134,8 +140,8 @@ func stem(w string) string {
 	return reduce(w)
 }
 
-// reduce undoes the spelling changes before an ending: stopp → stop, lik(e),
-// stud(y).
+// reduce removes what the spelling adds or changes before an ending: stopp →
+// stop, like → lik, study → stud.
 func reduce(s string) string {
 	if n := len(s); n > 3 && s[n-1] == s[n-2] {
 		return s[:n-1]
@@ -158,7 +164,8 @@ func misspelt(from, to string) bool {
 		!prepositions[from] && !articles[from] && !inAny(agreeing, from)
 }
 
-// isSwap tells whether two neighbouring letters changed places: "freind".
+// isSwap reports whether a and b differ by two swapped neighbouring letters:
+// "freind".
 func isSwap(a, b string) bool {
 	ra, rb := []rune(a), []rune(b)
 	if len(ra) != len(rb) {
@@ -172,8 +179,8 @@ func isSwap(a, b string) bool {
 	return false
 }
 
-// wordBefore returns the word before token i, lower-cased; "" at a sentence's
-// beginning.
+// wordBefore returns the word before token i in lower case; "" at the beginning of
+// a sentence.
 func wordBefore(tokens []token, i int) string {
 	for i--; i >= 0; i-- {
 		if tokens[i].word {
@@ -186,7 +193,7 @@ func wordBefore(tokens []token, i int) string {
 	return ""
 }
 
-func sameBag(a, b []string) bool {
+func sameMultiset(a, b []string) bool {
 	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }
 

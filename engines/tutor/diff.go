@@ -10,7 +10,7 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// edit replaces the tokens [start, end) of the original.
+// edit replaces the tokens [start, end) of the original text.
 type edit struct {
 	start, end  int
 	replacement []token
@@ -18,19 +18,19 @@ type edit struct {
 	explanation string
 }
 
-// diffLimit bounds the search for the shortest difference; past it the edits
-// are coarser and still exact.
+// diffLimit is how long the shortest difference is searched for. After that the
+// edits are coarser, but still correct.
 const diffLimit = time.Second
 
-// surrogates is the first code point that a Go string cannot hold, and
-// surrogateCount how many there are.
+// surrogates is the first of surrogateCount code points that a Go string cannot
+// contain.
 const (
 	surrogates     = 0xD800
 	surrogateCount = 0x800
 )
 
-// Two words are taken for forms of one if they are at least similarWords alike;
-// longer ones than maxWordBytes are no words, and not worth comparing.
+// Two words count as forms of one word if their similarity is similarWords or
+// more. Tokens longer than maxWordBytes are not words and are not compared.
 const (
 	similarWords = 0.5
 	maxWordBytes = 160
@@ -60,7 +60,7 @@ func (e edit) proto(tokens []token) *gatewayv1.GrammarEdit {
 	}
 }
 
-// compare returns the edits that make b of a, in order of place.
+// compare returns the edits that turn a into b, in the order of the text.
 func compare(a, b []token) []edit {
 	symbols := map[string]rune{}
 	differ := diffmatchpatch.New()
@@ -103,8 +103,8 @@ func compare(a, b []token) []edit {
 	return refined
 }
 
-// encode gives every distinct token a code point of its own, so that a
-// character diff compares tokens.
+// encode maps every distinct token to one code point, so that a diff of characters
+// compares tokens.
 func encode(tokens []token, symbols map[string]rune) []rune {
 	out := make([]rune, len(tokens))
 	for i, t := range tokens {
@@ -121,8 +121,9 @@ func encode(tokens []token, symbols map[string]rune) []rune {
 	return out
 }
 
-// split parts "goes" → "go to" into a changed word and an inserted one, and
-// "depends of" → "depend" likewise, so that each mistake is an edit of its own.
+// split divides an edit that changes one word and inserts or deletes others, such
+// as "goes" → "go to" and "depends of" → "depend", so that each mistake is one
+// edit.
 func split(e edit, a []token) []edit {
 	original := a[e.start:e.end]
 	switch {
@@ -164,8 +165,8 @@ func alike(a, b token) bool {
 	return levenshtein.Similarity(a.key, b.key, nil) >= similarWords || sameVerb(a.key, b.key)
 }
 
-// slide moves an inserted or deleted " word" past the space that follows, where
-// that changes nothing: "word " before the next word reads better.
+// slide turns an inserted or deleted " word" into "word " before the next word,
+// which is easier to read, if the resulting text is the same.
 func slide(e edit, a []token, limit int) edit {
 	if e.end >= limit || !a[e.end].space {
 		return e
@@ -174,8 +175,8 @@ func slide(e edit, a []token, limit int) edit {
 	switch {
 	case e.insertion() && e.replacement[0].space && e.replacement[0].key == next.key:
 		e.replacement = append(slices.Clone(e.replacement[1:]), e.replacement[0])
-		// What follows the edit is now the space that was inserted; the one
-		// that stands before it is the original's.
+		// The inserted space now comes after the word; the original's comes
+		// before it.
 		e.start, e.end = e.start+1, e.end+1
 	case e.deletion() && a[e.start].space && a[e.start].key == next.key && a[e.start].text == next.text:
 		e.start, e.end = e.start+1, e.end+1
@@ -183,11 +184,11 @@ func slide(e edit, a []token, limit int) edit {
 	return e
 }
 
-// maxMoveGap is the most tokens between the two ends of a move.
+// maxMoveGap is the maximum number of tokens between the two ends of a move.
 const maxMoveGap = 12
 
-// mergeMoves turns a deletion and an insertion of the same words close by into
-// one edit: the words are in the wrong order.
+// mergeMoves turns a deletion and a nearby insertion of the same words into one
+// edit of the type word order.
 func mergeMoves(edits []edit, a []token) []edit {
 	var out []edit
 	for i := 0; i < len(edits); i++ {

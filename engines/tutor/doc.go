@@ -1,9 +1,8 @@
-// Package tutor holds what the tutoring tasks share across engines: the prompts
-// for Grammar, Respond and ExplainVietnamese, the shape that a Grammar answer is
-// held to (as GBNF for llama.cpp, as a JSON schema for Gemini), and the way from a
+// Package tutor contains what the engines share for the tutoring tasks: the
+// prompts of Grammar, Respond and ExplainVietnamese; the form of a Grammar answer,
+// as GBNF for llama.cpp and as a JSON schema for Gemini; and the conversion of a
 // model's answer to a GrammarResponse.
 //
-// Everything here is pure: a request in, messages or a response out. A model's
-// answer is used for the corrected text and for the words of the explanations;
-// where an edit is, is computed by comparing the two texts.
+// All functions are pure. A model's answer provides the corrected text and the
+// explanations; the offsets of the edits are computed by comparing the two texts.
 package tutor

@@ -11,14 +11,14 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// answer is the JSON that a model is held to.
+// answer is the JSON that a model must return.
 type answer struct {
 	Corrected string `json:"corrected"`
 	Notes     []note `json:"notes"`
 }
 
-// note is a model's explanation of one mistake. Its words are used, its idea of
-// the place is not asked for.
+// note is a model's explanation of one mistake. It has no offsets: those are
+// computed.
 type note struct {
 	Wrong       string `json:"wrong"`
 	Right       string `json:"right"`
@@ -26,8 +26,8 @@ type note struct {
 	Explanation string `json:"explanation"`
 }
 
-// TrivialGrammar answers a request that needs no model: a text of nothing but
-// space has no mistakes. It returns nil for all others.
+// TrivialGrammar returns the response to a text that is empty or only white space,
+// which has no mistakes. It returns nil for all other texts.
 func TrivialGrammar(req *gatewayv1.GrammarRequest) *gatewayv1.GrammarResponse {
 	if strings.TrimSpace(req.GetText()) != "" {
 		return nil
@@ -35,16 +35,16 @@ func TrivialGrammar(req *gatewayv1.GrammarRequest) *gatewayv1.GrammarResponse {
 	return &gatewayv1.GrammarResponse{CorrectedText: req.GetText(), Score: 100}
 }
 
-// ParseGrammar turns a model's answer into a response. Edits are computed by
-// comparing the texts, in Unicode code points of the request's text; applied,
-// they give corrected_text exactly. Where the texts differ only in Unicode
-// normalisation or in the style of quotation marks, the request's own
+// ParseGrammar converts a model's answer to a response. The edits are computed by
+// comparing the texts; their offsets are Unicode code points of the request's
+// text, and applying them gives corrected_text exactly. Where the texts differ
+// only in Unicode normalisation or in the style of quotation marks, the request's
 // characters are kept.
 //
-// Errors: INVALID_REQUEST if the answer was cut off, because then the text was
-// too long for max_tokens or for the context window; INTERNAL if it is not of
-// the agreed shape or corrects a text to nothing (that is never taken for "no
-// mistakes", which would be a made-up verdict).
+// It returns INVALID_REQUEST if the answer is incomplete, because then the text
+// was too long for max_tokens or for the context window. It returns INTERNAL if
+// the answer has another form or if its corrected text is empty: that must not be
+// reported as a text without mistakes.
 func ParseGrammar(req *gatewayv1.GrammarRequest, modelText string) (*gatewayv1.GrammarResponse, error) {
 	if trivial := TrivialGrammar(req); trivial != nil {
 		return trivial, nil
@@ -55,7 +55,7 @@ func ParseGrammar(req *gatewayv1.GrammarRequest, modelText string) (*gatewayv1.G
 	}
 	corrected := strings.TrimSpace(a.Corrected)
 	if corrected == "" {
-		return nil, errs.New(errs.Internal, "the model corrected the text to nothing; try again or ask another model")
+		return nil, errs.New(errs.Internal, "the model returned an empty correction: try again, or use another model")
 	}
 	text := req.GetText()
 	lead, trail := surroundingSpace(text)
@@ -71,15 +71,15 @@ func ParseGrammar(req *gatewayv1.GrammarRequest, modelText string) (*gatewayv1.G
 	return res, nil
 }
 
-// decodeAnswer reads the JSON; text after it is ignored, as some models add a
-// line end or a closing fence.
+// decodeAnswer decodes the JSON. It ignores text after it: some models add a line
+// end or a closing code fence.
 func decodeAnswer(modelText string) (*answer, error) {
 	start := strings.IndexByte(modelText, '{')
 	if start < 0 {
 		if strings.TrimSpace(modelText) == "" {
-			return nil, cutOff(io.ErrUnexpectedEOF)
+			return nil, incomplete(io.ErrUnexpectedEOF)
 		}
-		return nil, errs.New(errs.Internal, "the model did not answer with JSON; try again or ask another model")
+		return nil, errs.New(errs.Internal, "the model's answer is not JSON: try again, or use another model")
 	}
 	var a answer
 	err := json.NewDecoder(strings.NewReader(modelText[start:])).Decode(&a)
@@ -87,19 +87,19 @@ func decodeAnswer(modelText string) (*answer, error) {
 	case err == nil:
 		return &a, nil
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return nil, cutOff(err)
+		return nil, incomplete(err)
 	default:
-		return nil, errs.New(errs.Internal, "the model answered with JSON of another shape; try again or ask another model").WithCause(err)
+		return nil, errs.New(errs.Internal, "the model's answer has an unexpected JSON structure: try again, or use another model").WithCause(err)
 	}
 }
 
-func cutOff(cause error) error {
+func incomplete(cause error) error {
 	return errs.New(errs.InvalidRequest,
-		"the correction was cut off: the text is too long for max_tokens or the model's context window; send it in smaller parts").WithCause(cause)
+		"the correction is incomplete: the text is too long for max_tokens or for the model's context window; send it in smaller parts").WithCause(cause)
 }
 
-// Apply returns the text with the edits made. Edits are in order of place, do
-// not overlap, and count Unicode code points.
+// Apply returns the text with the edits applied. The edits must be in the order of
+// the text and must not overlap; their offsets are Unicode code points.
 func Apply(text string, edits []*gatewayv1.GrammarEdit) string {
 	runes := []rune(text)
 	var b strings.Builder
@@ -113,16 +113,16 @@ func Apply(text string, edits []*gatewayv1.GrammarEdit) string {
 	return b.String()
 }
 
-// surroundingSpace returns the space before and after the text's words.
+// surroundingSpace returns the white space before and after the text.
 func surroundingSpace(text string) (lead, trail string) {
 	lead = text[:len(text)-len(strings.TrimLeftFunc(text, unicode.IsSpace))]
 	trail = text[len(strings.TrimRightFunc(text, unicode.IsSpace)):]
 	return lead, trail
 }
 
-// score returns the share of words without a correction, 0 to 100. A missing
-// word counts against the word after it, or before it at the end; punctuation
-// alone counts against none.
+// score returns the percentage of words without a correction. An inserted word
+// counts as a correction of the word after it, or of the last word at the end.
+// Edits of punctuation alone do not count.
 func score(edits []edit, tokens []token) float32 {
 	total := len(words(tokens))
 	if total == 0 {

@@ -39,7 +39,8 @@ func parse(t *testing.T, text, answer string) *gatewayv1.GrammarResponse {
 	return res
 }
 
-// describeEdits writes edits as "start-end 'original'>'replacement' TYPE".
+// describeEdits formats each edit as a line `[start,end,"original","replacement"]
+// TYPE`.
 func describeEdits(edits []*gatewayv1.GrammarEdit) string {
 	var parts []string
 	for _, e := range edits {
@@ -89,7 +90,7 @@ func TestEdits(t *testing.T) {
 }
 
 func TestDecomposedTextIsKept(t *testing.T) {
-	text := "Nguye\u0302\u0303n have a do\u0302\u0300ng" // NFD, as macOS and some phones type it
+	text := "Nguye\u0302\u0303n have a do\u0302\u0300ng" // NFD, as macOS and some phones send it
 	res := parse(t, text, modelAnswer(t, "Nguyễn has a đồng"))
 	if want := "Nguye\u0302\u0303n has a đồng"; res.GetCorrectedText() != want {
 		t.Errorf("corrected %q, want %q", res.GetCorrectedText(), want)
@@ -101,7 +102,7 @@ func TestDecomposedTextIsKept(t *testing.T) {
 
 func TestNotesAreMatchedByTheirWords(t *testing.T) {
 	res := parse(t, "Last week she have two book and a dog.", modelAnswer(t, "Last week she had two books and the dog.",
-		testNote{"dogs", "cats", "SPELLING", "of nothing in the text"},
+		testNote{"dogs", "cats", "SPELLING", "about words that are not in the text"},
 		testNote{"two book", "two books", "NOUN_NUMBER", "plural after two"},
 		testNote{"she have", "she had", "VERB_TENSE", "last week is past"},
 	))
@@ -123,7 +124,7 @@ func TestNotesAreMatchedByTheirWords(t *testing.T) {
 	}
 }
 
-func TestEqualChangesTakeTheNoteAroundThem(t *testing.T) {
+func TestEqualEditsGetTheNoteWithTheirContext(t *testing.T) {
 	res := parse(t, "I have cat and I see dog", modelAnswer(t, "I have a cat and I see a dog",
 		testNote{"see dog", "see a dog", "ARTICLE", "dog"}, testNote{"have cat", "have a cat", "ARTICLE", "cat"}))
 	if e := res.GetEdits(); len(e) != 2 || e[0].GetExplanation() != "cat" || e[1].GetExplanation() != "dog" {
@@ -158,8 +159,7 @@ func TestBlankTextNeedsNoModel(t *testing.T) {
 	}
 }
 
-// wordsOf generates texts that share many words, as a text and its correction
-// do.
+// wordsOf generates texts that share many words, like a text and its correction.
 func wordsOf() *rapid.Generator[string] {
 	vocabulary := []string{"I", "go", "goes", "to", "a", "an", "the", "school", "School", "ngữ", "ngu\u031b\u0303", "đào",
 		"🎉", "👩‍👩‍👧", ".", ",", "’", "'", "it's", "it’s", " ", "  ", "\n", "\u00a0", "\u0301", "中文", "x\u200d"}
@@ -169,7 +169,7 @@ func wordsOf() *rapid.Generator[string] {
 	})
 }
 
-// checkResponse holds a response to what the API promises of every edit.
+// checkResponse checks what the API guarantees about every edit.
 func checkResponse(t *rapid.T, text string, res *gatewayv1.GrammarResponse) {
 	if got := tutor.Apply(text, res.GetEdits()); got != res.GetCorrectedText() {
 		t.Fatalf("edits give %q, corrected text is %q", got, res.GetCorrectedText())

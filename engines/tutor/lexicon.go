@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// The closed word classes and irregular forms that the patterns of classify
-// know. They are constants in all but name: nothing writes to them.
+// The closed word classes and irregular forms that classify uses. They are
+// constants: nothing writes to them.
 var (
 	articles     = set("a an the")
 	prepositions = set("about above across after against along among around as at before behind below between by during for from in inside into near of off on onto out over since through to towards under until up upon with within without")
 	subjects     = set("i you he she it we they who that which there")
 	quantifiers  = set("two three four five six seven eight nine ten many several few some all both these those this that each every one much any more most other another no my your his her its our their")
 
-	// agreeing are present (or past) forms that differ in person or number only.
+	// agreeing groups forms that differ only in person or number.
 	agreeing = groups(
 		"am is are", "isn't aren't", "was were", "wasn't weren't",
 		"do does", "don't doesn't", "have has", "haven't hasn't",
@@ -65,7 +65,7 @@ func set(list string) map[string]bool {
 	return out
 }
 
-// groups maps each word to the groups that it is in.
+// groups maps each word to the indices of the lists that contain it.
 func groups(lists ...string) map[string][]int {
 	out := map[string][]int{}
 	for i, list := range lists {
@@ -76,14 +76,14 @@ func groups(lists ...string) map[string][]int {
 	return out
 }
 
-// together tells whether two words are in one group.
-func together(groups map[string][]int, a, b string) bool {
+// sameGroup reports whether a and b are in one group.
+func sameGroup(groups map[string][]int, a, b string) bool {
 	return slices.ContainsFunc(groups[a], func(g int) bool { return slices.Contains(groups[b], g) })
 }
 
 func inAny(groups map[string][]int, w string) bool { return len(groups[w]) > 0 }
 
-// sameVerb tells whether two words are forms of one irregular verb.
+// sameVerb reports whether a and b are forms of one irregular verb.
 func sameVerb(a, b string) bool {
-	return together(irregularVerbs, strings.ToLower(a), strings.ToLower(b))
+	return sameGroup(irregularVerbs, strings.ToLower(a), strings.ToLower(b))
 }

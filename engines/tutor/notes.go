@@ -8,20 +8,20 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// leastLikeness is how much a note's change must resemble an edit to explain it.
-const leastLikeness = 0.7
+// minSimilarity is how similar a note's change must be to an edit to explain it.
+const minSimilarity = 0.7
 
-// change is a note's own edit: what "wrong" and "right" differ in.
+// change is one difference between a note's "wrong" and "right".
 type change struct {
-	from, to string // words, lower-cased, joined by spaces
-	wrong    string // the note's whole "wrong", for its surroundings
+	from, to string // words in lower case, joined by spaces
+	wrong    string // the note's whole "wrong", which shows the context
 	note     *note
 	used     bool
 }
 
-// describe gives each edit its type and explanation: from the note that
-// resembles it most, else by what can be recognised in the edit itself. A
-// pattern that leaves no doubt (word order, punctuation) overrules the note.
+// describe sets the type and explanation of each edit from the most similar note.
+// Without one, the type is what classify finds. If classify is sure (word order,
+// punctuation), its type is used even if a note says otherwise.
 func describe(edits []edit, tokens []token, notes []note) {
 	changes := changesOf(notes)
 	text := strings.ToLower(keyOf(join(tokens)))
@@ -39,8 +39,8 @@ func describe(edits []edit, tokens []token, notes []note) {
 	}
 }
 
-// changesOf compares each note's two texts, so that a note about "she have two
-// book" can explain the change of "have" and that of "book".
+// changesOf compares the two texts of each note, so that a note about "she have
+// two book" can explain the edit of "have" and that of "book".
 func changesOf(notes []note) []*change {
 	var out []*change
 	for i := range notes {
@@ -58,9 +58,8 @@ func changesOf(notes []note) []*change {
 	return out
 }
 
-// bestChange returns the unused change most like the edit, or nil. Of equally
-// like ones it prefers a note whose words stand around the edit, then the
-// earlier note.
+// bestChange returns the unused change that is most similar to the edit, or nil.
+// It prefers a note whose words surround the edit, then the earlier note.
 func bestChange(changes []*change, e edit, tokens []token, text string) *change {
 	from, to := plain(tokens[e.start:e.end]), plain(e.replacement)
 	var best *change
@@ -69,28 +68,29 @@ func bestChange(changes []*change, e edit, tokens []token, text string) *change 
 		if c.used {
 			continue
 		}
-		likeness := (like(c.from, from) + like(c.to, to)) / 2
-		if likeness < leastLikeness {
+		resemblance := (similarity(c.from, from) + similarity(c.to, to)) / 2
+		if resemblance < minSimilarity {
 			continue
 		}
 		if surrounds(c.wrong, e, tokens, text) {
-			likeness++
+			resemblance++
 		}
-		if likeness > bestScore {
-			best, bestScore = c, likeness
+		if resemblance > bestScore {
+			best, bestScore = c, resemblance
 		}
 	}
 	return best
 }
 
-func like(a, b string) float64 {
+func similarity(a, b string) float64 {
 	if (a == "") != (b == "") || len(a) > 2*len(b)+maxNoteWords || len(b) > 2*len(a)+maxNoteWords {
 		return 0
 	}
 	return levenshtein.Similarity(a, b, nil)
 }
 
-// surrounds tells whether the note's wrong words stand at the edit's place.
+// surrounds reports whether the text around the edit contains the note's wrong
+// words.
 func surrounds(wrong string, e edit, tokens []token, text string) bool {
 	if wrong == "" {
 		return false
@@ -101,7 +101,7 @@ func surrounds(wrong string, e edit, tokens []token, text string) bool {
 	return from <= to && strings.Contains(text[from:to], wrong)
 }
 
-// plain returns the words of the tokens, or their marks if there are no words.
+// plain returns the words of the tokens, or their punctuation if there are none.
 func plain(tokens []token) string {
 	if w := words(tokens); len(w) > 0 {
 		return strings.Join(w, " ")

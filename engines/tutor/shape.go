@@ -9,34 +9,37 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Limits of an answer, in characters. They are generous for honest answers and
-// end a model that repeats itself.
+// Limits of an answer; lengths are in characters. Normal answers are far below
+// them; they stop a model that repeats itself.
 const (
 	maxNotes            = 16
-	maxNoteWords        = 80  // "wrong" and "right"
-	maxNoteExplanation  = 240 // a sentence or two
+	maxNoteWords        = 80  // of "wrong" and of "right"
+	maxNoteExplanation  = 240 // one or two sentences
 	noteFrame           = 80  // keys, quotes and type of one note
 	correctedExtra      = 32  // what a correction may add to the shortest text
-	typePrefix          = "GRAMMAR_ERROR_TYPE_"
-	repetitionsPerBlock = 50
+	repetitionsPerBlock = 50  // of a rule of GrammarGBNF
 )
 
-// correctedLimit returns the most characters of a corrected text: half as many
-// again as the text has, and a few more.
+// typePrefix comes before the name of an error type in the API's enum.
+const typePrefix = "GRAMMAR_ERROR_TYPE_"
+
+// correctedLimit returns the maximum length of a corrected text: one and a half
+// times that of the text, plus correctedExtra.
 func correctedLimit(text string) int {
 	n := utf8.RuneCountInString(strings.TrimSpace(text))
 	return n + n/2 + correctedExtra
 }
 
-// notesLimit returns the most notes: one for every second word.
+// notesLimit returns the maximum number of notes: 2, plus one for every second
+// word.
 func notesLimit(text string) int {
 	return min(maxNotes, 2+len(strings.Fields(text))/2)
 }
 
-// GrammarSampling returns how the tokens of a Grammar answer are chosen: the
-// request's own options over greedy decoding without penalties (a correction
-// repeats most of the text, and penalties would forbid that). Its max_tokens is
-// an upper bound only: the shape ends the answer long before.
+// GrammarSampling returns the sampling options of a Grammar answer: those of the
+// request, and greedy decoding without penalties where it sets none. Penalties
+// would prevent a correction from repeating the text. The default of max_tokens is
+// an upper bound; the grammar normally ends the answer long before it.
 func GrammarSampling(req *gatewayv1.GrammarRequest) *gatewayv1.SamplingOptions {
 	limit := correctedLimit(req.GetText()) + notesLimit(req.GetText())*(2*maxNoteWords+maxNoteExplanation+noteFrame)
 	opts := &gatewayv1.SamplingOptions{
@@ -51,10 +54,10 @@ func GrammarSampling(req *gatewayv1.GrammarRequest) *gatewayv1.SamplingOptions {
 	return opts
 }
 
-// GrammarGBNF returns llama.cpp's grammar of a Grammar answer to this request:
-// compact JSON with its keys in a fixed order, a corrected text that is not
-// blank, error types from the API's enum, and every length bounded, so that
-// generation always ends.
+// GrammarGBNF returns the llama.cpp grammar of a Grammar answer to req: compact
+// JSON with its keys in a fixed order, a corrected text that is not blank, error
+// types from the API's enum, and a limit on every length, so that generation
+// always ends.
 func GrammarGBNF(req *gatewayv1.GrammarRequest) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "root ::= \"{\\\"corrected\\\":\\\"\" first %s \"\\\",\\\"notes\\\":[\" notes? \"]}\"\n",
@@ -73,8 +76,8 @@ func GrammarGBNF(req *gatewayv1.GrammarRequest) string {
 	return b.String()
 }
 
-// atMost writes "at most n of rule" by whole blocks and a rest, because
-// llama.cpp refuses rules that repeat thousands of times.
+// atMost returns an expression for at most n repetitions of rule. It uses blocks of
+// repetitions, because llama.cpp refuses rules that repeat thousands of times.
 func atMost(rule, block string, n int) string {
 	blocks := n / repetitionsPerBlock
 	if blocks == 0 {
@@ -83,10 +86,10 @@ func atMost(rule, block string, n int) string {
 	return fmt.Sprintf("%s{0,%d} %s{0,%d}", block, blocks, rule, repetitionsPerBlock-1)
 }
 
-// GrammarSchema returns the JSON schema of a Grammar answer to this request, for
-// engines that take one. It uses only what Gemini documents as supported, which
-// bounds no lengths: the notes' number is GrammarGBNF's, the rest is bounded by
-// max_tokens.
+// GrammarSchema returns the JSON schema of a Grammar answer to req, for engines
+// that accept a schema. It uses only keywords that Gemini documents as supported.
+// They cannot limit the length of a text, so only the number of notes is limited
+// as in GrammarGBNF; max_tokens limits the rest.
 func GrammarSchema(req *gatewayv1.GrammarRequest) map[string]any {
 	types := make([]any, 0, len(errorTypeNames()))
 	for _, name := range errorTypeNames() {
@@ -102,7 +105,7 @@ func GrammarSchema(req *gatewayv1.GrammarRequest) map[string]any {
 	}, "corrected", "notes")
 }
 
-// object is the schema of an object with these keys, all of them and in order.
+// object returns the schema of an object with exactly these keys, in this order.
 func object(properties map[string]any, keys ...any) map[string]any {
 	return map[string]any{
 		"type": "object", "properties": properties,

@@ -7,12 +7,12 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// token is a word, a run of space, a run of symbols (an emoji with its
-// modifiers) or one punctuation mark.
+// token is a word, a run of white space, a run of symbols (such as an emoji with
+// its modifiers) or one punctuation mark.
 type token struct {
 	text       string
-	key        string // what tokens are compared by
-	start, end int    // code points from the beginning of the text
+	key        string // normalised text, for comparisons
+	start, end int    // in code points from the beginning of the text
 	word       bool
 	space      bool
 }
@@ -39,7 +39,7 @@ func classOf(r rune) runeClass {
 	}
 }
 
-// tokenize splits a text; the tokens' texts joined give the text back.
+// tokenize splits a text into tokens. Their texts joined are the text.
 func tokenize(text string) []token {
 	runes := []rune(text)
 	var tokens []token
@@ -59,9 +59,9 @@ func tokenize(text string) []token {
 	return tokens
 }
 
-// continues tells whether the rune at i belongs to the token before it: marks
-// belong to what they are put on, apostrophes and hyphens to the word around
-// them.
+// continues reports whether the rune at i belongs to the token before it.
+// Combining marks belong to their letter; apostrophes and hyphens inside a word
+// belong to the word.
 func continues(runes []rune, i int, class runeClass) bool {
 	r := runes[i]
 	if class == classWord {
@@ -74,17 +74,18 @@ func continues(runes []rune, i int, class runeClass) bool {
 	return classOf(r) == class
 }
 
-// typographic maps variants that models exchange without meaning a correction.
+// typographic maps typographic variants to one form: models replace one by another
+// without meaning a correction.
 var typographic = strings.NewReplacer(
 	"’", "'", "‘", "'", "ʼ", "'", "“", `"`, "”", `"`, "‐", "-", "‑", "-",
 	"\u00a0", " ", "\u202f", " ", "\r\n", "\n",
 )
 
-// keyOf returns what a token is compared by: its NFC form with plain quotation
-// marks, hyphens and spaces.
+// keyOf returns the text that tokens are compared by: s in NFC, with plain
+// quotation marks, hyphens and spaces.
 func keyOf(s string) string { return typographic.Replace(norm.NFC.String(s)) }
 
-// words returns the lower-cased keys of the word tokens.
+// words returns the keys of the word tokens in lower case.
 func words(tokens []token) []string {
 	var out []string
 	for _, t := range tokens {
@@ -95,7 +96,7 @@ func words(tokens []token) []string {
 	return out
 }
 
-// join returns the tokens' text.
+// join returns the text of the tokens.
 func join(tokens []token) string {
 	var b strings.Builder
 	for _, t := range tokens {

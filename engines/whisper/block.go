@@ -6,37 +6,37 @@ import (
 	"github.com/lexilingo/modelgateway/engines/whisper/speech"
 )
 
-// Whisper seeks through audio by windows of 30 s, each of which begins where the
-// last timestamp of the one before it stood. Audio of any length is transcribed by
-// blocks: a block ends before the first window that would reach past its end, and
-// the next block begins there. The text so far goes on as context. So the windows
-// are the same as in one run over the whole; what differs is that the loudest
-// moment, which the spectrogram is scaled by, is looked for in the block.
+// whisper.cpp transcribes audio in windows of 30 s, each of which begins at the last
+// timestamp of the one before it. Audio of any length is transcribed in blocks: a
+// block ends before the first window that would extend past its end, and the next
+// block begins there, with the text so far as context. The windows are therefore
+// those of one run over the whole audio. The only difference is that the spectrogram
+// is scaled by the loudest moment of the block, not of the whole.
 
 const (
-	// frame is the unit of whisper.cpp's seeking: 10 ms.
+	// frame is the unit of whisper.cpp's positions: 10 ms.
 	frame       = 10 * time.Millisecond
 	frameLength = speech.Rate / 100
-	// windowFrames is a window.
+	// windowFrames is the length of a window.
 	windowFrames = windowSeconds * 100
-	// edgeFrames is the room that a window keeps from a block's end, where the
-	// spectrogram and whisper.cpp's rules know that the audio ends.
+	// edgeFrames is the minimum distance of a window from the end of a block, where
+	// the end of the audio affects the spectrogram and whisper.cpp's rules.
 	edgeFrames = 20
-	// leadFrames is the audio before a block's begin that is kept, since a frame
-	// of the spectrogram covers more than its 10 ms.
+	// leadFrames is how much audio before the beginning of a block is kept, because
+	// a frame of the spectrogram covers more than its 10 ms.
 	leadFrames = 20
 )
 
 // block is a stretch of the audio that is transcribed in one run.
 type block struct {
-	// begin is the frame in its samples where transcribing begins.
+	// begin is the frame in the samples at which the transcription begins.
 	begin int
-	// frames is the number of its frames.
+	// frames is the length.
 	frames int
-	// more tells that the audio goes on after it.
+	// more reports whether there is audio after the block.
 	more bool
-	// stopped is the progress, in percent, at which it was stopped; -1 if it was
-	// not.
+	// stopped is the progress in percent at which the run was stopped; -1 if it was
+	// not stopped.
 	stopped int
 }
 
@@ -44,30 +44,32 @@ func newBlock(samples, begin int, more bool) *block {
 	return &block{begin: begin, frames: samples / frameLength, more: more, stopped: -1}
 }
 
-// seek bounds where whisper.cpp stands by its progress, which is in whole percent.
-func (b *block) seek(percent int) (least, most int) {
+// seekRange returns the range of frames in which whisper.cpp's position is, given its
+// progress in whole percent.
+func (b *block) seekRange(percent int) (first, last int) {
 	length := b.frames - b.begin
 	return b.begin + percent*length/100, b.begin + ((percent+1)*length+99)/100
 }
 
-// window tells whether the next window is in the block for sure.
+// window reports whether the next window certainly lies within the block. If not,
+// the run stops there.
 func (b *block) window(percent int) bool {
 	if !b.more {
 		return true
 	}
-	if _, most := b.seek(percent); most+windowFrames+edgeFrames <= b.frames || percent == 0 {
+	if _, last := b.seekRange(percent); last+windowFrames+edgeFrames <= b.frames || percent == 0 {
 		return true
 	}
 	b.stopped = percent
 	return false
 }
 
-// next is the frame where the next block goes on, given the end of the last
-// segment: there, or where the window was that has no text after it.
+// next returns the frame at which the next block begins, given the end of the last
+// segment: that end, or the position at which the run was stopped if it is later.
 func (b *block) next(lastEnd int) int {
 	if b.stopped < 0 {
 		return b.frames
 	}
-	least, _ := b.seek(b.stopped)
-	return min(max(lastEnd, least, b.begin+1), b.frames)
+	first, _ := b.seekRange(b.stopped)
+	return min(max(lastEnd, first, b.begin+1), b.frames)
 }

@@ -12,21 +12,21 @@ func TestBlocks(t *testing.T) {
 		samples, begin int
 		more           bool
 		percents       []int
-		goes           []bool
+		windows        []bool
 		lastEnd, next  int
 	}{
-		"the last block goes to its end": {minute, 0, false, []int{0, 50, 99}, []bool{true, true, true}, 5000, 6000},
+		"the last block":                 {minute, 0, false, []int{0, 50, 99}, []bool{true, true, true}, 5000, 6000},
 		"a window within":                {minute, 0, true, []int{0, 20, 48}, []bool{true, true, true}, 100, 6000},
 		"a window past the end":          {minute, 0, true, []int{0, 49}, []bool{true, false}, 2950, 2950},
 		"silence after the last segment": {minute, 0, true, []int{0, 80}, []bool{true, false}, 1000, 4800},
 		"no segments":                    {minute, 0, true, []int{0, 50}, []bool{true, false}, 0, 3000},
-		"begun later":                    {minute, 20, true, []int{0, 50}, []bool{true, false}, 0, 3010},
+		"a later beginning":              {minute, 20, true, []int{0, 50}, []bool{true, false}, 0, 3010},
 		"text past the end":              {minute, 0, true, []int{0, 70}, []bool{true, false}, 7000, 6000},
 	} {
 		b := newBlock(c.samples, c.begin, c.more)
 		for i, percent := range c.percents {
-			if b.window(percent) != c.goes[i] {
-				t.Errorf("%s: at %d %% the window is %v, want %v", name, percent, !c.goes[i], c.goes[i])
+			if b.window(percent) != c.windows[i] {
+				t.Errorf("%s: at %d %% window returns %v, want %v", name, percent, !c.windows[i], c.windows[i])
 			}
 		}
 		if got := b.next(c.lastEnd); got != c.next {
@@ -38,7 +38,7 @@ func TestBlocks(t *testing.T) {
 func TestShortContext(t *testing.T) {
 	p := parameters{settings.Defaults()}
 	if got := p.audioContext(16000); got != 0 {
-		t.Errorf("a full context is %d", got)
+		t.Errorf("a full context has %d positions, want 0", got)
 	}
 	p.AudioContext = settings.AudioContextShort
 	for seconds, want := range map[int]int{1: 192, 5: 384, 20: 1152, 29: 0, 60: 0} {

@@ -13,8 +13,7 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// TestConformance runs the real worker program through the suite that every
-// engine passes.
+// TestConformance runs the conformance suite with the real worker program.
 func TestConformance(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "engine-whisper")
 	out, err := exec.Command("go", "build", "-o", program, "github.com/lexilingo/modelgateway/cmd/engine-whisper").CombinedOutput()
@@ -26,8 +25,8 @@ func TestConformance(t *testing.T) {
 		t.Fatal(err)
 	}
 	clip := speechSamples(t)
-	// A block that takes all of the slow sample in: the suite sends it before it
-	// looks.
+	// The block is longer than the slow sample, because the suite sends all of it
+	// before it reads an answer.
 	parameters, err := structpb.NewStruct(map[string]any{"block_seconds": 900})
 	if err != nil {
 		t.Fatal(err)
@@ -39,11 +38,11 @@ func TestConformance(t *testing.T) {
 			ModelName: "starter", Path: path, Device: "auto", ThreadCount: 1, MaxConcurrency: 2, Parameters: parameters,
 		},
 		Samples: []enginetest.Sample{
-			{Name: "a clip", Messages: call(&gatewayv1.TranscriptionConfig{}, wav(clip[:48000], 16000, 1)), Check: speaks},
+			{Name: "a clip", Messages: call(&gatewayv1.TranscriptionConfig{}, wav(clip[:48000], 16000, 1)), Check: hasText},
 			{Name: "a stream", Messages: call(&gatewayv1.TranscriptionConfig{InterimResults: true, WordTimestamps: true},
-				wav(clip[:48000], 16000, 1)), Check: speaks},
+				wav(clip[:48000], 16000, 1)), Check: hasText},
 		},
-		// Minutes of speech, looked at for eight hypotheses.
+		// Ten minutes of speech with a beam of eight.
 		Slow: enginetest.Sample{Messages: call(&gatewayv1.TranscriptionConfig{BeamSize: 8, Format: rawFormat()}, pcm(longSpeech(t, 600)))},
 	}
 	for _, f := range badFiles(t) {
@@ -54,7 +53,7 @@ func TestConformance(t *testing.T) {
 	enginetest.Run(t, config)
 }
 
-// call makes the messages of a transcription.
+// call returns the messages of a transcription.
 func call(cfg *gatewayv1.TranscriptionConfig, data []byte) []*enginev1.RunRequest {
 	messages := []*enginev1.RunRequest{{Payload: &enginev1.RunRequest_Transcribe{Transcribe: cfg}}}
 	const piece = 1 << 18
@@ -66,7 +65,7 @@ func call(cfg *gatewayv1.TranscriptionConfig, data []byte) []*enginev1.RunReques
 	return messages
 }
 
-func speaks(t *testing.T, answer []*enginev1.RunResponse) {
+func hasText(t *testing.T, answer []*enginev1.RunResponse) {
 	if final := answer[len(answer)-1].GetTranscribe().GetFinal(); final.GetText() == "" || final.GetLanguage() != "en" {
 		t.Errorf("the transcript is %v", final)
 	}

@@ -1,9 +1,9 @@
-// Package whisper is the engine for speech to text on whisper.cpp's ggml files: it
-// answers Transcribe, for whole clips as for live streams.
+// Package whisper is the speech-to-text engine for whisper.cpp's ggml files. It
+// implements Transcribe for whole clips and live streams.
 //
-// It calls whisper.cpp through a thin layer (package whispercpp), checks files
-// before that reads them (modelfile), assembles words (transcript), leaves out
-// silence (speech), and keeps the text of live streams from changing (agreement).
+// It calls whisper.cpp through a thin layer (package whispercpp), checks files before
+// whisper.cpp reads them (modelfile), assembles words from tokens (transcript), skips
+// silence (speech), and keeps committed text of live streams unchanged (agreement).
 package whisper
 
 import (
@@ -27,17 +27,18 @@ const (
 
 	version = "1"
 
+	// windowSeconds is the length of the encoder's input.
 	windowSeconds = settings.WindowSeconds
 )
 
-// Engine makes models of whisper.cpp's ggml files.
+// Engine loads whisper.cpp's ggml files.
 type Engine struct {
 	backend func() (*whispercpp.Backend, error)
 }
 
 var _ engines.Engine = (*Engine)(nil)
 
-// New returns the engine. whisper.cpp is made ready at the first use, once.
+// New returns the engine. whisper.cpp is initialised on first use.
 func New() *Engine {
 	return &Engine{backend: sync.OnceValues(func() (*whispercpp.Backend, error) {
 		return whispercpp.Open(slog.Default())
@@ -89,13 +90,13 @@ func (e *Engine) Load(ctx context.Context, opts engines.LoadOptions) (engines.Mo
 		return nil, loadError(ctx, opts, err)
 	}
 	m := newModel(backend, weights, p, opts)
-	if err := m.try(); err != nil {
+	if err := m.selfTest(); err != nil {
 		return nil, errors.Join(err, m.Close())
 	}
 	return m, nil
 }
 
-// loadError gives whisper.cpp's refusal its type.
+// loadError converts an error of whisper.cpp.
 func loadError(ctx context.Context, opts engines.LoadOptions, err error) error {
 	var typed *errs.Error
 	switch {
@@ -105,7 +106,7 @@ func loadError(ctx context.Context, opts engines.LoadOptions, err error) error {
 		return typed
 	default:
 		return errs.New(errs.ModelFileInvalid,
-			"the model's file %s cannot be used: whisper.cpp %s says: %v; fetch it again",
+			"the model's file %s cannot be loaded by whisper.cpp %s: %v; fetch it again",
 			opts.Path, whispercpp.Version(), err).With("path", opts.Path).WithCause(err)
 	}
 }

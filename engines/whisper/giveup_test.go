@@ -10,9 +10,9 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// Computations that are given up go on for a while: nothing that their caller has
-// got or goes on with may be touched then, which the race detector watches.
-func TestGivenUpComputationsTouchNothing(t *testing.T) {
+// An abandoned computation continues for a while. It must not change anything that
+// the caller still uses; the race detector checks that.
+func TestAbandonedComputationsChangeNothing(t *testing.T) {
 	m := load(t, starter(), map[string]any{"vad_model": vadModel(t), "silence_threshold": 0})
 	samples := longSpeech(t, 60)
 	for name, compute := range map[string]struct {
@@ -22,7 +22,7 @@ func TestGivenUpComputationsTouchNothing(t *testing.T) {
 		"speech": {func(s *stream) computation { return s.vad }, func(s *stream) error {
 			found, err := s.speech(samples)
 			if len(found) > 0 {
-				return errors.New("speech was found to the end")
+				return errors.New("speech was found in spite of the cancellation")
 			}
 			return err
 		}},
@@ -49,7 +49,7 @@ func TestGivenUpComputationsTouchNothing(t *testing.T) {
 			var watch sync.WaitGroup
 			watch.Go(func() {
 				defer cancel()
-				for watched.Beats() == 0 && ctx.Err() == nil {
+				for watched.Nodes() == 0 && ctx.Err() == nil {
 					<-time.After(time.Millisecond)
 				}
 			})
@@ -59,20 +59,20 @@ func TestGivenUpComputationsTouchNothing(t *testing.T) {
 			if !errors.Is(err, context.Canceled) {
 				t.Fatalf("got %v", err)
 			}
-			if s.left == nil {
-				return // it had ended when the cancel came
+			if s.abandoned == nil {
+				return // it had ended before the cancellation
 			}
 			select {
-			case <-s.left:
+			case <-s.abandoned:
 			case <-time.After(time.Minute):
-				t.Fatal("the computation goes on")
+				t.Fatal("the computation does not end")
 			}
 		})
 	}
 }
 
-// A closed model lets nobody in, though there are places.
-func TestNobodyEntersAClosedModel(t *testing.T) {
+// A closed model opens no stream although it has free slots.
+func TestClosedModelOpensNoStream(t *testing.T) {
 	m := load(t, starter(), nil)
 	if err := m.Close(); err != nil {
 		t.Fatal(err)
@@ -83,7 +83,7 @@ func TestNobodyEntersAClosedModel(t *testing.T) {
 			t.Fatal("a closed model opens a stream")
 		}
 	}
-	if len(m.places) != 0 {
-		t.Errorf("%d places are taken", len(m.places))
+	if len(m.slots) != 0 {
+		t.Errorf("%d slots are in use", len(m.slots))
 	}
 }

@@ -18,14 +18,14 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// sharedEngine makes whisper.cpp ready once for all tests.
+// sharedEngine is used by all tests: whisper.cpp is initialised once in a process.
 var sharedEngine = New()
 
-// starter is the model that ships.
+// starter returns the path of the starter model.
 func starter() string { return filepath.Join("..", "..", "models", "starter", "whisper.bin") }
 
-// load loads a model with settings, for two streams at once, each on one thread: more of them would wait for each other on
-// a machine that is busy.
+// load loads a model with settings for two concurrent streams, each with one thread:
+// on a busy machine more threads would wait for each other.
 func load(t *testing.T, path string, settings map[string]any) *model {
 	t.Helper()
 	parameters, err := structpb.NewStruct(settings)
@@ -46,11 +46,12 @@ func load(t *testing.T, path string, settings map[string]any) *model {
 	return m.(*model)
 }
 
-// firstSentence is what is said first in speechSamples.
+// firstSentence is the first sentence of speechSamples.
 const firstSentence = "there is the game below the rock"
 
-// speechSamples are 11 s of speech: five sentences that the starter's training did
-// not have, in voices that it had (festival's slt and kal, flite's awb and kal16).
+// speechSamples returns 11 s of speech: five sentences that the starter's training
+// did not contain, in voices that it did (festival's slt and kal, flite's awb and
+// kal16).
 func speechSamples(t testing.TB) []float32 {
 	t.Helper()
 	file, err := os.ReadFile(filepath.Join("testdata", "sentences.opus"))
@@ -60,13 +61,13 @@ func speechSamples(t testing.TB) []float32 {
 	return decode(t, file)
 }
 
-// personSamples are 11 s of a person's speech, from the whisper.cpp binding's samples:
-// what vadModel's levels are made for.
+// personSamples returns 11 s of a person's speech from the samples of the whisper.cpp
+// binding. vadModel is adjusted to its level.
 func personSamples(t testing.TB) []float32 {
 	t.Helper()
 	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/ggerganov/whisper.cpp/bindings/go").Output()
 	if err != nil {
-		t.Fatalf("where is the whisper.cpp binding? %v", err)
+		t.Fatalf("cannot find the whisper.cpp binding: %v", err)
 	}
 	data, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(out)), "samples", "jfk.wav"))
 	if err != nil {
@@ -75,8 +76,8 @@ func personSamples(t testing.TB) []float32 {
 	return decode(t, data)
 }
 
-// longSpeech makes speech of a length in seconds: the clip over and over, each time
-// quieter or louder and a little faster or slower, so that no stretch repeats.
+// longSpeech returns speech of a length in seconds: speechSamples repeated with
+// different levels and speeds, so that no stretch is the same as another.
 func longSpeech(t testing.TB, seconds int) []float32 {
 	t.Helper()
 	return repeated(speechSamples(t), seconds)
@@ -95,7 +96,7 @@ func repeated(clip []float32, seconds int) []float32 {
 	return long[:seconds*16000]
 }
 
-// pcm is samples as raw 16-bit PCM.
+// pcm encodes samples as raw 16-bit PCM.
 func pcm(samples []float32) []byte {
 	data := make([]byte, 2*len(samples))
 	for i, s := range samples {
@@ -104,7 +105,7 @@ func pcm(samples []float32) []byte {
 	return data
 }
 
-// wav is samples, interleaved, as a file of 32-bit floats.
+// wav encodes interleaved samples as a WAV file of 32-bit floats.
 func wav(samples []float32, rate, channels int) []byte {
 	var b bytes.Buffer
 	size := 4 * len(samples)
@@ -116,11 +117,11 @@ func wav(samples []float32, rate, channels int) []byte {
 	return b.Bytes()
 }
 
-// source gives audio in pieces.
+// source returns audio in pieces.
 type source struct {
 	data  []byte
 	piece int
-	gate  chan struct{} // if set, each piece waits for an entry or its closing
+	gate  chan struct{} // if set, Next waits until it can receive from it
 }
 
 // Next implements engines.AudioSource.
@@ -141,7 +142,7 @@ func rawFormat() *gatewayv1.AudioFormat {
 	return &gatewayv1.AudioFormat{Encoding: gatewayv1.AudioEncoding_AUDIO_ENCODING_PCM_S16LE, SampleRateHertz: 16000, ChannelCount: 1}
 }
 
-// transcribe runs a call on a file's bytes and returns its events.
+// transcribe runs a call with a file's bytes and returns its events.
 func transcribe(ctx context.Context, m *model, cfg *gatewayv1.TranscriptionConfig, data []byte) ([]*gatewayv1.TranscriptionEvent, error) {
 	var events []*gatewayv1.TranscriptionEvent
 	err := m.Transcribe(ctx, cfg, &source{data: data, piece: 1 << 15}, func(e *gatewayv1.TranscriptionEvent) error {

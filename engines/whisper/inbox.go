@@ -10,25 +10,25 @@ import (
 	"github.com/lexilingo/modelgateway/engines/whisper/speech"
 )
 
-// inboxSamples is how much audio may wait for a pass. The source is not read
-// beyond that: its sender waits.
+// inboxSamples is how much audio may wait for a pass. If the inbox is full, the source
+// is not read, so that the sender waits.
 const inboxSamples = 10 * speech.Rate
 
-// inbox takes audio in while a pass computes.
+// inbox receives audio while a pass computes.
 type inbox struct {
 	mu      sync.Mutex
 	samples []float32
 	err     error         // of the source; io.EOF at its end
-	filled  chan struct{} // has an entry when something came
-	drained chan struct{} // has an entry when something was taken
+	filled  chan struct{} // has an entry after samples or an error were added
+	drained chan struct{} // has an entry after samples were taken
 }
 
 func newInbox() *inbox {
 	return &inbox{filled: make(chan struct{}, 1), drained: make(chan struct{}, 1)}
 }
 
-// pump reads the source to its end, or until ctx ends. It owns the reader, since
-// nothing else can tell when the source stops waiting for its sender.
+// pump reads the source to its end, or until ctx ends. It owns the reader and closes
+// it, because only pump knows when a read of the source returns.
 func (in *inbox) pump(ctx context.Context, reader *audio.Reader) {
 	defer func() { _ = reader.Close() }()
 	var piece [speech.Rate / 10]float32
@@ -59,13 +59,13 @@ func (in *inbox) pump(ctx context.Context, reader *audio.Reader) {
 	}
 }
 
-// take waits for least samples, or a full inbox, and takes up to most; ended tells that the
-// audio has ended and that these are the last of it.
-func (in *inbox) take(ctx context.Context, least, most int) (samples []float32, ended bool, err error) {
+// take waits for minimum samples or a full inbox, and takes at most maximum samples.
+// ended reports whether they are the last.
+func (in *inbox) take(ctx context.Context, minimum, maximum int) (samples []float32, ended bool, err error) {
 	for {
 		in.mu.Lock()
-		ready := len(in.samples) >= min(max(1, least), inboxSamples)
-		if n := min(most, len(in.samples)); ready || in.err != nil {
+		ready := len(in.samples) >= min(max(1, minimum), inboxSamples)
+		if n := min(maximum, len(in.samples)); ready || in.err != nil {
 			samples = append(samples, in.samples[:n]...)
 			in.samples = append([]float32(nil), in.samples[n:]...)
 		}

@@ -22,10 +22,10 @@ type badFile struct {
 	name   string
 	path   string
 	reason errs.Reason
-	says   string
+	text   string // part of the error's message
 }
 
-// Offsets of the header's numbers.
+// Offsets of the numbers in the header.
 const (
 	atVocabulary  = 4
 	atAudioState  = 12
@@ -37,7 +37,7 @@ const (
 	atFilterMels  = 48
 )
 
-// badFiles makes every kind of file that is no usable model out of a good one.
+// badFiles returns damaged variants of a valid model file.
 func badFiles(t *testing.T) []badFile {
 	t.Helper()
 	good, err := os.ReadFile(starter())
@@ -63,7 +63,7 @@ func badFiles(t *testing.T) []badFile {
 	}
 	replace := func(name, from, to string) string {
 		if len(from) != len(to) || !bytes.Contains(good, []byte(from)) {
-			t.Fatalf("cannot make %q of %q", to, from)
+			t.Fatalf("cannot replace %q by %q", from, to)
 		}
 		return write(name, bytes.Replace(good, []byte(from), []byte(to), 1))
 	}
@@ -79,12 +79,12 @@ func badFiles(t *testing.T) []badFile {
 	firstToken := int(48 + 8 + 80*201*4 + 4)
 	invalid := errs.ModelFileInvalid
 	return []badFile{
-		{"missing", filepath.Join(dir, "none.bin"), errs.ModelFileMissing, "not there"},
+		{"missing", filepath.Join(dir, "none.bin"), errs.ModelFileMissing, "does not exist"},
 		{"empty", write("empty.bin", nil), invalid, "empty"},
 		{"three bytes", write("three.bin", good[:3]), invalid, "ends after 3 bytes"},
 		{"another kind of file", write("text.bin", []byte("This is not a model.")), invalid, "not a ggml file"},
 		{"a folder", dir, invalid, "folder"},
-		{"unreadable", loop, invalid, "make it readable"},
+		{"unreadable", loop, invalid, "check its permissions"},
 		{"cut in the header", write("head.bin", good[:30]), invalid, "ends after 30 bytes"},
 		{"cut in the filters", write("filters.bin", good[:1000]), invalid, "ends after"},
 		{"cut in the vocabulary", write("vocabulary.bin", good[:200_000]), invalid, "ends after"},
@@ -92,7 +92,7 @@ func badFiles(t *testing.T) []badFile {
 		{"cut in a tensor's head", write("tensor.bin", good[:weights+5]), invalid, "ends after"},
 		{"cut in a tensor", write("cut.bin", good[:len(good)-1000]), invalid, "ends after"},
 		{"a tensor short", write("short.bin", good[:len(good)-lastTensor(t, good)]), invalid, "only"},
-		{"something after it", write("more.bin", append(bytes.Clone(good), good[weights:weights+64]...)), invalid, "twice"},
+		{"data after the end", write("more.bin", append(bytes.Clone(good), good[weights:weights+64]...)), invalid, "twice"},
 		{"huge vocabulary", with("n_vocab.bin", atVocabulary, 1<<30), invalid, "vocabulary"},
 		{"vocabulary below zero", with("negative.bin", atVocabulary, -1<<31), invalid, "vocabulary"},
 		{"huge mels", with("mels.bin", atMels, 1<<30), invalid, "mel bands"},
@@ -112,12 +112,12 @@ func badFiles(t *testing.T) []badFile {
 	}
 }
 
-// lastTensor is the size of the last tensor and its head: the bias of a norm.
+// lastTensor returns the size of the last tensor and its header: the bias of a norm.
 func lastTensor(t *testing.T, data []byte) int {
 	t.Helper()
 	at := bytes.LastIndex(data, []byte("decoder.ln.bias"))
 	if at < 0 {
-		t.Fatal("the last tensor is another one")
+		t.Fatal("the last tensor is not decoder.ln.bias")
 	}
 	return len(data) - (at - 16)
 }
@@ -140,8 +140,8 @@ func tryLoad(t *testing.T, path, device string, settings map[string]any) error {
 func TestBadFiles(t *testing.T) {
 	for _, f := range badFiles(t) {
 		err := tryLoad(t, f.path, "cpu", nil)
-		if errs.ReasonOf(err) != f.reason || !strings.Contains(err.Error(), f.says) || !strings.Contains(err.Error(), f.path) {
-			t.Errorf("%s: got %v\nwant %v that says %q and names the file", f.name, err, errs.ReasonName(f.reason), f.says)
+		if errs.ReasonOf(err) != f.reason || !strings.Contains(err.Error(), f.text) || !strings.Contains(err.Error(), f.path) {
+			t.Errorf("%s: got %v\nwant %v with %q and the path", f.name, err, errs.ReasonName(f.reason), f.text)
 		}
 		if f.name == "no weights" || f.name == "garbled" {
 			if err := tryLoad(t, starter(), "cpu", map[string]any{"vad_model": f.path}); errs.ReasonOf(err) != errs.ModelFileInvalid {
@@ -160,7 +160,7 @@ func TestLoadCancelled(t *testing.T) {
 	}
 }
 
-func TestLoadTellsProgress(t *testing.T) {
+func TestLoadReportsProgress(t *testing.T) {
 	var last float64
 	m, err := sharedEngine.Load(t.Context(), engines.LoadOptions{
 		Path: starter(), Device: "cpu", Threads: 1, MaxConcurrency: 1,
@@ -174,7 +174,7 @@ func TestLoadTellsProgress(t *testing.T) {
 		t.Errorf("the last progress is %v", last)
 	}
 	if d := m.Description(); !strings.Contains(d, "English") || !strings.Contains(d, "4+3 layers of width 192") {
-		t.Errorf("it is %q", d)
+		t.Errorf("the description is %q", d)
 	}
 }
 
@@ -183,18 +183,18 @@ func TestSettings(t *testing.T) {
 		settings map[string]any
 		device   string
 		reason   errs.Reason
-		says     string
+		text     string
 	}{
-		"unknown key":      {map[string]any{"beam_sizes": 1}, "cpu", errs.InvalidRequest, `"beam_size"`},
-		"out of range":     {map[string]any{"beam_size": 17}, "cpu", errs.InvalidRequest, "from 0 to 16"},
-		"unknown context":  {map[string]any{"audio_ctx": "half"}, "cpu", errs.InvalidRequest, `"short"`},
-		"absent VAD model": {map[string]any{"vad_model": "none.bin"}, "cpu", errs.ModelFileMissing, "none.bin"},
-		"another VAD file": {map[string]any{"vad_model": "whisper.bin"}, "cpu", errs.ModelFileInvalid, "voice activity"},
-		"absent device":    {nil, "npu", errs.EngineUnavailable, "there is cpu"},
+		"unknown key":       {map[string]any{"beam_sizes": 1}, "cpu", errs.InvalidRequest, `"beam_size"`},
+		"out of range":      {map[string]any{"beam_size": 17}, "cpu", errs.InvalidRequest, "from 0 to 16"},
+		"unknown context":   {map[string]any{"audio_ctx": "half"}, "cpu", errs.InvalidRequest, `"short"`},
+		"missing VAD model": {map[string]any{"vad_model": "none.bin"}, "cpu", errs.ModelFileMissing, "none.bin"},
+		"another VAD file":  {map[string]any{"vad_model": "whisper.bin"}, "cpu", errs.ModelFileInvalid, "voice activity"},
+		"absent device":     {nil, "npu", errs.EngineUnavailable, "use cpu"},
 	} {
 		err := tryLoad(t, starter(), c.device, c.settings)
-		if errs.ReasonOf(err) != c.reason || !strings.Contains(err.Error(), c.says) {
-			t.Errorf("%s: got %v, want %v that says %s", name, err, errs.ReasonName(c.reason), c.says)
+		if errs.ReasonOf(err) != c.reason || !strings.Contains(err.Error(), c.text) {
+			t.Errorf("%s: got %v, want %v with %s", name, err, errs.ReasonName(c.reason), c.text)
 		}
 	}
 }

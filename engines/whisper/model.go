@@ -21,17 +21,18 @@ type model struct {
 	threads    int
 	work       *engines.WorkCounter
 
-	// places has an entry for each stream that holds a state: a state costs as
+	// slots has an entry for each open stream. A stream has a state, which needs as
 	// much memory as the weights of a small model.
-	places chan struct{}
-	// streams counts states, also those whose caller is gone. None comes after
-	// closed, which mutex guards: Close waits for them, and frees the weights.
+	slots chan struct{}
+	// streams counts the open streams, including those whose caller has left. Close
+	// waits for them before it frees the weights. mutex protects closed: none may be
+	// added after closed is set.
 	streams sync.WaitGroup
 	mutex   sync.Mutex
 	closed  bool
-	// life ends when the model is closed.
-	life context.Context
-	end  context.CancelFunc
+	// lifetime ends when the model is closed.
+	lifetime    context.Context
+	endLifetime context.CancelFunc
 }
 
 var (
@@ -40,32 +41,32 @@ var (
 )
 
 func newModel(backend *whispercpp.Backend, weights *whispercpp.Model, p parameters, opts engines.LoadOptions) *model {
-	life, end := context.WithCancel(context.Background())
+	lifetime, end := context.WithCancel(context.Background())
 	return &model{
-		parameters: p,
-		backend:    backend,
-		weights:    weights,
-		threads:    max(1, opts.Threads),
-		work:       opts.Work,
-		places:     make(chan struct{}, max(1, opts.MaxConcurrency)),
-		life:       life,
-		end:        end,
+		parameters:  p,
+		backend:     backend,
+		weights:     weights,
+		threads:     max(1, opts.Threads),
+		work:        opts.Work,
+		slots:       make(chan struct{}, max(1, opts.MaxConcurrency)),
+		lifetime:    lifetime,
+		endLifetime: end,
 	}
 }
 
 // Description implements engines.Model.
 func (m *model) Description() string { return m.weights.Description() }
 
-// closeBound is how long Close waits for computations to stop. Only the spectrogram
+// closeTimeout is how long Close waits for computations to stop. Only the spectrogram
 // of a long block takes longer; it ends with the process.
-const closeBound = time.Second
+const closeTimeout = time.Second
 
 // Close implements engines.Model.
 func (m *model) Close() error {
 	m.mutex.Lock()
 	m.closed = true
 	m.mutex.Unlock()
-	m.end()
+	m.endLifetime()
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -75,15 +76,15 @@ func (m *model) Close() error {
 	select {
 	case <-ended:
 		return nil
-	case <-time.After(closeBound):
-		return errors.New("a computation goes on")
+	case <-time.After(closeTimeout):
+		return errors.New("a computation is still running")
 	}
 }
 
-// try makes a state and a voice activity model once, so that want of memory and a
-// bad file are told by the load and not by the first call.
-func (m *model) try() error {
-	s, err := m.open(m.life)
+// selfTest creates a state and loads the voice activity model, so that missing memory
+// and a bad file are errors of the load, not of the first call.
+func (m *model) selfTest() error {
+	s, err := m.open(m.lifetime)
 	if err != nil {
 		return err
 	}
@@ -111,22 +112,22 @@ func (m *model) Transcribe(ctx context.Context, cfg *gatewayv1.TranscriptionConf
 	return t.whole(s.ctx, reader)
 }
 
-// open takes a place and makes a state.
+// open waits for a slot and opens a stream.
 func (m *model) open(ctx context.Context) (*stream, error) {
 	select {
-	case m.places <- struct{}{}:
+	case m.slots <- struct{}{}:
 	case <-ctx.Done():
 		return nil, ctx.Err()
-	case <-m.life.Done():
+	case <-m.lifetime.Done():
 		return nil, errClosing()
 	}
-	if !m.enter() {
-		<-m.places
+	if !m.addStream() {
+		<-m.slots
 		return nil, errClosing()
 	}
 	s := &stream{model: m}
 	s.ctx, s.cancel = context.WithCancel(ctx)
-	s.unhook = context.AfterFunc(m.life, s.cancel)
+	s.stopWatching = context.AfterFunc(m.lifetime, s.cancel)
 	if err := s.renew(); err != nil {
 		s.close()
 		return nil, err
@@ -134,8 +135,9 @@ func (m *model) open(ctx context.Context) (*stream, error) {
 	return s, nil
 }
 
-// enter counts a stream, unless the model is closed: a place may be had even so.
-func (m *model) enter() bool {
+// addStream counts a stream. It returns false if the model is closed, which does not
+// prevent that a slot is free.
+func (m *model) addStream() bool {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
 	if !m.closed {
@@ -144,4 +146,4 @@ func (m *model) enter() bool {
 	return !m.closed
 }
 
-func errClosing() error { return errs.New(errs.Draining, "the model is closing") }
+func errClosing() error { return errs.New(errs.Draining, "the model is being unloaded: try again") }

@@ -13,14 +13,15 @@ import (
 )
 
 const (
-	englishTexts = 50256 // tokens of text before the special ones, in the English vocabulary
-	firstTime    = 50363 // of the English vocabulary
-	firstLang    = 50259 // of the multilingual one
+	englishTexts = 50256 // number of text tokens of the English vocabulary
+	firstTime    = 50363 // id of the first time token of the English vocabulary
+	firstLang    = 50259 // id of the first language token of the multilingual one
 	languages    = 99
 )
 
-// multilingual writes the starter with the multilingual vocabulary: one more token of
-// text, which moves all special ones by one, and tokens of languages that differ.
+// multilingual writes the starter with the multilingual vocabulary, which has one more
+// text token, so that the ids of all special tokens grow by one. The tokens of the
+// languages get different vectors.
 func multilingual(t *testing.T) string {
 	t.Helper()
 	data, err := os.ReadFile(starter())
@@ -55,7 +56,7 @@ func multilingual(t *testing.T) string {
 		put(2)
 		b.WriteString("+1")
 	}
-	// The embedding's rows are the tokens' vectors.
+	// The rows of the embedding are the vectors of the tokens.
 	name := []byte("decoder.token_embedding.weight")
 	from := bytes.Index(data, name)
 	b.Write(data[at : from-4])
@@ -64,15 +65,15 @@ func multilingual(t *testing.T) string {
 	from += len(name)
 	row := map[int]int{0: 4 * header.Width, 1: 2 * header.Width, 7: header.Width / 32 * 24, 8: header.Width / 32 * 34}[number(from-len(name)-12)]
 	if row == 0 {
-		t.Fatal("the starter's matrices are of another type")
+		t.Fatal("the type of the starter's matrices is not supported")
 	}
 	to := from + row*header.Vocabulary
 	rows := append(append(bytes.Clone(data[from:from+englishTexts*row]), data[from:from+row]...), data[from+englishTexts*row:to]...)
-	// What the starter does not know looks to it like times, each another.
+	// Tokens that the starter was not trained with get the vectors of different times.
 	copyRow := func(to, time int) {
 		copy(rows[to*row:(to+1)*row], data[from+(firstTime+time)*row:])
 	}
-	for i := range languages + 2 { // and the two tasks
+	for i := range languages + 2 { // languages, and the two tasks
 		copyRow(firstLang+i, 10*i)
 	}
 	b.Write(rows)
@@ -122,15 +123,15 @@ func TestMultilingualSameAsWhisperCLI(t *testing.T) {
 		got := final(t, m, c.config, wav(samples, 16000, 1))
 		want.compareAnswer(t, got)
 		if got.GetLanguage() != want.Result.Language {
-			t.Errorf("%s: the language is %q, the reference has %q", name, got.GetLanguage(), want.Result.Language)
+			t.Errorf("%s: the language is %q, want %q", name, got.GetLanguage(), want.Result.Language)
 		}
 		if detects := c.config.GetLanguage() == ""; detects != (got.GetLanguageConfidence() > 0) {
-			t.Errorf("%s: the confidence in the language is %g", name, got.GetLanguageConfidence())
+			t.Errorf("%s: the language confidence is %g", name, got.GetLanguageConfidence())
 		}
 		texts[got.GetText()] = true
 		t.Logf("%s: %s %g %q", name, got.GetLanguage(), got.GetLanguageConfidence(), got.GetText())
 	}
 	if len(texts) < 2 {
-		t.Error("language and translation change nothing: there is nothing to compare")
+		t.Error("language and translation do not change the text, so the test compares nothing")
 	}
 }

@@ -16,10 +16,10 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// Texts, times and the probability of each token are held to whisper-cli's: any
-// difference in what the engine hears or how it decodes shows in them.
+// These tests compare texts, times and the probability of each token with those of
+// whisper-cli: they show any difference in the input of the model or in decoding.
 
-// stereo makes a file of 44.1 kHz with two channels of samples of 16 kHz.
+// stereo returns a stereo file at 44.1 kHz of samples at 16 kHz.
 func stereo(samples []float32) []byte {
 	var out []float32
 	for i := 0; ; i++ {
@@ -33,7 +33,7 @@ func stereo(samples []float32) []byte {
 	}
 }
 
-// decode is what the engine hears of a file.
+// decode returns the samples that the engine gets from a file.
 func decode(t testing.TB, file []byte) []float32 {
 	t.Helper()
 	r := audio.NewReader(nil, &source{data: file, piece: 1 << 15}, audio.Limits{})
@@ -52,8 +52,8 @@ func decode(t testing.TB, file []byte) []float32 {
 	}
 }
 
-// peaks makes samples quieter and puts a loud tone into each second, so that each
-// block is scaled as the whole is.
+// peaks reduces the level of samples and adds a loud tone to each second, so that each
+// block is scaled like the whole.
 func peaks(samples []float32) []float32 {
 	for i := range samples {
 		samples[i] *= 0.1
@@ -83,8 +83,8 @@ func TestSameAsWhisperCLI(t *testing.T) {
 		{"settings", wav(clip, 16000, 1), &gatewayv1.TranscriptionConfig{},
 			[]string{"-bs", "1", "-tp", "0.4", "-nf", "-mc", "0", "-sns"},
 			map[string]any{"temperature": 0.4, "temperature_inc": 0, "n_max_text_ctx": 0, "suppress_nst": true}},
-		// The random numbers of hotter decodings begin anew with each block, and a block may begin a little
-		// before whisper.cpp's window.
+		// Without decodings at a higher temperature, whose random numbers start again with each block. A block may
+		// begin a little before whisper.cpp's window.
 		{"blocks", wav(peaks(longSpeech(t, 100)), 16000, 1), &gatewayv1.TranscriptionConfig{}, []string{"-bs", "1", "-nf"},
 			map[string]any{"temperature_inc": 0, "block_seconds": 60}},
 	} {
@@ -92,7 +92,7 @@ func TestSameAsWhisperCLI(t *testing.T) {
 			samples := decode(t, c.file)
 			want := whisperCLI(t, starter(), samples, c.options...)
 			if n := want.words(); n < 5 {
-				t.Fatalf("the reference has %d words: nothing to compare", n)
+				t.Fatalf("the reference has only %d words to compare", n)
 			}
 			settings := map[string]any{"silence_threshold": 0}
 			for k, v := range c.settings {
@@ -111,11 +111,11 @@ func TestSameAsWhisperCLI(t *testing.T) {
 	}
 }
 
-// compareFirstBlock checks what is said in the first of two blocks of a minute against
-// the reference, and that the second has words, too.
+// compareFirstBlock compares the first of two blocks of a minute with the reference,
+// and checks that the second has segments.
 func compareFirstBlock(t *testing.T, want reference, got *gatewayv1.Transcript) {
 	t.Helper()
-	const end, early = 60_000, 200 // milliseconds; the second block may begin a little before the first's end
+	const end, early = 60_000, 200 // milliseconds; the second block may begin a little before the end of the first
 	first := slices.DeleteFunc(slices.Clone(want.Transcription), func(s referenceSegment) bool {
 		return s.Offsets.To > end || s.Offsets.From >= end-early
 	})
@@ -124,9 +124,9 @@ func compareFirstBlock(t *testing.T, want reference, got *gatewayv1.Transcript) 
 		return milliseconds(s.GetEnd()) > end || milliseconds(s.GetStart()) >= end-early
 	})
 	if n < 0 {
-		t.Fatalf("nothing is said after the first of two blocks: %q", got.GetText())
+		t.Fatalf("no segment after the first of two blocks: %q", got.GetText())
 	}
-	var text strings.Builder // segments are compared one by one, and blanks between them are their texts' own
+	var text strings.Builder // the texts of segments include the spaces between them
 	for _, s := range first {
 		text.WriteString(s.Text)
 	}
@@ -135,7 +135,7 @@ func compareFirstBlock(t *testing.T, want reference, got *gatewayv1.Transcript) 
 	})
 }
 
-// words counts what the reference says.
+// words returns the number of words of the reference.
 func (r reference) words() (n int) {
 	for _, s := range r.Transcription {
 		n += len(strings.Fields(s.Text))
@@ -143,7 +143,7 @@ func (r reference) words() (n int) {
 	return n
 }
 
-// rawSegments runs whisper.cpp as a call does and returns what it finds.
+// rawSegments runs whisper.cpp like a call and returns its segments.
 func rawSegments(t *testing.T, m *model, cfg *gatewayv1.TranscriptionConfig, samples []float32) []whispercpp.Segment {
 	t.Helper()
 	req, err := m.request(cfg)
@@ -165,7 +165,7 @@ func rawSegments(t *testing.T, m *model, cfg *gatewayv1.TranscriptionConfig, sam
 	return found
 }
 
-// compareAnswer checks what a caller gets against the reference.
+// compareAnswer compares the transcript that a caller gets with the reference.
 func (r reference) compareAnswer(t *testing.T, got *gatewayv1.Transcript) {
 	t.Helper()
 	var text strings.Builder
@@ -180,7 +180,7 @@ func (r reference) compareAnswer(t *testing.T, got *gatewayv1.Transcript) {
 		}
 		s := got.GetSegments()[at]
 		at++
-		if whole(s.GetText()) != whole(transcript.Clean(want.Text)) || !answers(s, want, milliseconds(got.GetAudioDuration())) {
+		if withoutInvalid(s.GetText()) != withoutInvalid(transcript.Clean(want.Text)) || !sameTimes(s, want, milliseconds(got.GetAudioDuration())) {
 			t.Fatalf("segment %d is %q from %v to %v, the reference has %q from %d to %d ms", at, s.GetText(),
 				s.GetStart().AsDuration(), s.GetEnd().AsDuration(), want.Text, want.Offsets.From, want.Offsets.To)
 		}
@@ -191,14 +191,14 @@ func (r reference) compareAnswer(t *testing.T, got *gatewayv1.Transcript) {
 	if at != len(got.GetSegments()) {
 		t.Errorf("%d segments, the reference has %d", len(got.GetSegments()), at)
 	}
-	if whole(got.GetText()) != whole(transcript.Clean(text.String())) {
+	if withoutInvalid(got.GetText()) != withoutInvalid(transcript.Clean(text.String())) {
 		t.Errorf("text %q, the reference has %q", got.GetText(), text.String())
 	}
 }
 
-// answers tells whether a segment has the times of the reference, which go past the
-// audio's end and may have no length.
-func answers(s *gatewayv1.TranscriptSegment, want referenceSegment, length int64) bool {
+// sameTimes reports whether a segment has the times of the reference. Those may be
+// after the end of the audio and may have no length.
+func sameTimes(s *gatewayv1.TranscriptSegment, want referenceSegment, length int64) bool {
 	from, to := min(want.Offsets.From, length), min(want.Offsets.To, length)
 	start, end := milliseconds(s.GetStart()), milliseconds(s.GetEnd())
 	if to <= from {
@@ -207,8 +207,8 @@ func answers(s *gatewayv1.TranscriptSegment, want referenceSegment, length int64
 	return start == from && end == to
 }
 
-// whole leaves out what was no UTF-8: the reference's JSON and the answer put a mark
-// there for each byte, or for all in a row.
-func whole(text string) string { return strings.ReplaceAll(text, "\uFFFD", "") }
+// withoutInvalid removes the replacement characters for invalid UTF-8: the reference's
+// JSON and the answer differ in their number.
+func withoutInvalid(text string) string { return strings.ReplaceAll(text, "\uFFFD", "") }
 
 func milliseconds(d *durationpb.Duration) int64 { return int64(d.AsDuration() / time.Millisecond) }

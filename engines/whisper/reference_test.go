@@ -14,7 +14,7 @@ import (
 	"github.com/lexilingo/modelgateway/engines/whisper/whispercpp"
 )
 
-// reference is what whisper-cli writes of a file (--output-json-full).
+// reference is the output of whisper-cli --output-json-full.
 type reference struct {
 	Result        struct{ Language string }
 	Transcription []referenceSegment
@@ -33,14 +33,14 @@ type referenceToken struct {
 	Offsets *struct{ From, To int64 } // milliseconds; nil if they are not known
 }
 
-// whisperCLI runs whisper.cpp's own program on samples of 16 kHz.
+// whisperCLI runs whisper-cli, the program of whisper.cpp, on samples at 16 kHz.
 func whisperCLI(t *testing.T, model string, samples []float32, options ...string) reference {
 	t.Helper()
 	program := filepath.Join(os.Getenv("MG_NATIVE_TOOLS"), "whisper-cli")
 	if os.Getenv("MG_NATIVE_TOOLS") == "" {
 		var err error
 		if program, err = exec.LookPath("whisper-cli"); err != nil {
-			t.Fatalf("whisper-cli is not there (%v): make native && scripts/native.sh tools, then make test", err)
+			t.Fatalf("whisper-cli not found (%v): run make native && scripts/native.sh tools, then make test", err)
 		}
 	}
 	model, err := filepath.Abs(model)
@@ -54,7 +54,7 @@ func whisperCLI(t *testing.T, model string, samples []float32, options ...string
 	}
 	var output bytes.Buffer
 	cmd := exec.Command(program, append([]string{"-m", model, "-f", file, "-t", "1", "-ng", "-ojf", "-of", out, "-np"}, options...)...)
-	// ggml also looks for its back ends in the working directory.
+	// ggml also searches the working directory for its back ends.
 	cmd.Dir = os.Getenv("MG_GGML_BACKENDS")
 	cmd.Stdout, cmd.Stderr = &output, &output
 	if err := cmd.Run(); err != nil {
@@ -71,8 +71,8 @@ func whisperCLI(t *testing.T, model string, samples []float32, options ...string
 	return r
 }
 
-// compare checks segments against the reference: text, times, and each token with
-// its probability and times.
+// compare compares segments with the reference: text, times, and each token with its
+// probability and times.
 func (r reference) compare(t *testing.T, got []whispercpp.Segment) {
 	t.Helper()
 	if len(got) != len(r.Transcription) {
@@ -104,7 +104,7 @@ func (want referenceSegment) differs(got whispercpp.Segment) error {
 			return fmt.Errorf("token %d is %d with %g, the reference has %d with %g", at, token.ID, token.Probability, w.ID, w.P)
 		}
 		text := token.Text
-		for at++; at < len(got.Tokens) && splits(text); at++ { // it joins tokens that split a character
+		for at++; at < len(got.Tokens) && splits(text); at++ { // the reference joins tokens that split a character
 			text += got.Tokens[at].Text
 			token.End = got.Tokens[at].End
 		}

@@ -8,25 +8,25 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// request is what a call asks for.
+// request is the checked configuration of a call.
 type request struct {
 	options whispercpp.Options
-	// detect tells that the language is not given.
+	// detect reports whether the language must be detected.
 	detect bool
-	// words tells that words are part of the answer.
+	// words reports whether the answer contains words.
 	words bool
 }
 
 const (
 	english        = "en"
 	automatic      = "auto"
-	maxPromptBytes = 1 << 16 // the API lets far less in
+	maxPromptBytes = 1 << 16 // the limit of the API is far lower
 )
 
-// aliases are codes of languages that whisper.cpp knows by another one.
+// aliases maps codes of languages to those that whisper.cpp uses.
 var aliases = map[string]string{"jv": "jw", "nb": "no", "fil": "tl", "iw": "he"}
 
-// request checks a call's configuration.
+// request checks the configuration of a call.
 func (m *model) request(cfg *gatewayv1.TranscriptionConfig) (request, error) {
 	r := request{options: m.parameters.options(m.threads), words: cfg.GetWordTimestamps()}
 	r.options.Translate = cfg.GetTranslate() && m.weights.Multilingual()
@@ -36,9 +36,9 @@ func (m *model) request(cfg *gatewayv1.TranscriptionConfig) (request, error) {
 		r.options.BeamSize = beams
 	}
 	if len(r.options.InitialPrompt) > maxPromptBytes || r.options.BeamSize < 0 {
-		return r, errs.New(errs.InvalidRequest, "the initial prompt is too long, or the beam size below 0")
+		return r, errs.New(errs.InvalidRequest, "the initial prompt is too long or the beam size is negative")
 	}
-	// "en-US" is English as it is spoken there; whisper knows no regions.
+	// whisper has no regions: "en-US" is "en".
 	language, _, _ := strings.Cut(strings.ToLower(strings.ReplaceAll(cfg.GetLanguage(), "_", "-")), "-")
 	if language == "" || language == automatic {
 		r.detect = m.weights.Multilingual()
@@ -51,10 +51,10 @@ func (m *model) request(cfg *gatewayv1.TranscriptionConfig) (request, error) {
 	switch {
 	case !known || m.weights.Multilingual() && id >= m.weights.Languages():
 		return r, errs.New(errs.InvalidRequest,
-			"this model knows no language %q; give its ISO 639-1 code, as \"en\" or \"vi\", or leave it out", cfg.GetLanguage())
+			"the model does not support the language %q: use an ISO 639-1 code such as \"en\" or \"vi\", or leave the language unset", cfg.GetLanguage())
 	case whispercpp.LanguageCode(id) != english && !m.weights.Multilingual():
 		return r, errs.New(errs.InvalidRequest,
-			"this model knows English only, not %q; configure a multilingual one, whose name does not end in .en", cfg.GetLanguage())
+			"the model supports only English, not %q: configure a multilingual model, whose name does not end in .en", cfg.GetLanguage())
 	}
 	r.options.Language = id
 	return r, nil

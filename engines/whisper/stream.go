@@ -9,23 +9,24 @@ import (
 	"github.com/lexilingo/modelgateway/engines/whisper/whispercpp"
 )
 
-// stream is what one call holds of whisper.cpp. Its methods are for one goroutine.
+// stream contains what one call uses of whisper.cpp. Its methods must not be called
+// concurrently.
 type stream struct {
-	model  *model
-	ctx    context.Context
-	cancel context.CancelFunc
-	unhook func() bool
+	model        *model
+	ctx          context.Context
+	cancel       context.CancelFunc
+	stopWatching func() bool // of the model's lifetime
 
 	state *whispercpp.State
 	vad   *whispercpp.VAD // nil without a voice activity model
 
-	// left is closed when a computation that outlived its caller has ended; nil
-	// if there is none.
-	left chan struct{}
+	// abandoned is closed when the abandoned computation has ended; nil if there is
+	// none.
+	abandoned chan struct{}
 }
 
-// renew makes the state anew, as whisper-cli starts: the random numbers of its
-// decoders go on from run to run otherwise.
+// renew replaces the state by a new one, with which whisper-cli starts too: the random
+// numbers of the decoders would continue from run to run otherwise.
 func (s *stream) renew() error {
 	if s.state != nil {
 		s.state.Close()
@@ -33,23 +34,23 @@ func (s *stream) renew() error {
 	}
 	state, err := s.model.weights.NewState()
 	if err != nil {
-		return errs.New(errs.MemoryBusy, "there is no memory for one more transcription").WithCause(err)
+		return errs.New(errs.MemoryBusy, "there is not enough memory for another transcription: try again later").WithCause(err)
 	}
 	s.state = state
 	if path := s.model.parameters.VADModel; path != "" && s.vad == nil {
 		if s.vad, err = s.model.backend.OpenVAD(path, s.model.threads); err != nil {
 			return errs.New(errs.ModelFileInvalid,
-				"the voice activity model %s cannot be used: whisper.cpp %s says: %v; fetch it again",
+				"the voice activity model %s cannot be loaded by whisper.cpp %s: %v; fetch it again",
 				path, whispercpp.Version(), err).With("path", path).WithCause(err)
 		}
 	}
 	return nil
 }
 
-// close gives the state back, at once or when its computation has ended.
+// close frees the stream, at once or when its abandoned computation has ended.
 func (s *stream) close() {
 	s.cancel()
-	s.unhook()
+	s.stopWatching()
 	free := func() {
 		if s.state != nil {
 			s.state.Close()
@@ -57,51 +58,51 @@ func (s *stream) close() {
 		if s.vad != nil {
 			s.vad.Close()
 		}
-		<-s.model.places
+		<-s.model.slots
 		s.model.streams.Done()
 	}
-	if s.left == nil {
+	if s.abandoned == nil {
 		free()
 		return
 	}
 	go func() {
-		<-s.left
+		<-s.abandoned
 		free()
 	}()
 }
 
-// computation is what stream.do stops and watches.
+// computation is a computation that stream.do runs, as in package whispercpp.
 type computation interface {
 	Abort()
-	Computed() uint64
-	Beats() uint64
+	Graphs() uint64
+	Nodes() uint64
 }
 
-// heartbeat is how often a computation under way is looked at for progress.
+// heartbeat is how often a running computation is checked for progress.
 const heartbeat = 500 * time.Millisecond
 
-// do computes in a goroutine of its own and counts its work; what compute finds on
-// the way comes through found (nil: nothing does) and is given to deliver.
+// do runs compute in a goroutine and counts its work. It calls deliver for each segment
+// that it receives from found, which may be nil.
 //
-// When the stream's context ends, compute is told to stop, and its end is not
-// waited for: what cannot be stopped, as the mel spectrogram of a long block, ends
-// by itself, and the stream is freed after that. What compute uses must not be
-// changed then.
+// When the stream's context ends, do aborts the computation and returns without waiting
+// for its end: some parts cannot be aborted, such as the mel spectrogram of a long
+// block. The stream is freed when the computation has ended. Until then, the caller
+// must not change what compute uses.
 func (s *stream) do(c computation, compute func() error, found <-chan whispercpp.Segment, deliver func(whispercpp.Segment) error) error {
 	if err := s.ctx.Err(); err != nil {
 		return err
 	}
-	done, left := make(chan error, 1), make(chan struct{})
+	done, ended := make(chan error, 1), make(chan struct{})
 	go func() {
-		defer close(left)
+		defer close(ended)
 		done <- compute()
 	}()
-	defer s.count(c)()
+	defer s.countWork(c)()
 	for {
 		select {
 		case segment := <-found:
 			if err := deliver(segment); err != nil {
-				s.leave(c, left)
+				s.abandon(c, ended)
 				return err
 			}
 		case err := <-done:
@@ -113,21 +114,22 @@ func (s *stream) do(c computation, compute func() error, found <-chan whispercpp
 			}
 			return nil
 		case <-s.ctx.Done():
-			s.leave(c, left)
+			s.abandon(c, ended)
 			return s.ctx.Err()
 		}
 	}
 }
 
-// leave gives up a computation.
-func (s *stream) leave(c computation, left chan struct{}) {
+// abandon aborts a computation without waiting for its end.
+func (s *stream) abandon(c computation, ended chan struct{}) {
 	s.cancel()
 	c.Abort()
-	s.left = left
+	s.abandoned = ended
 }
 
-// run transcribes samples; deliver gets each segment as soon as it is found, and
-// window is asked before each window, from another goroutine.
+// run transcribes samples. It calls deliver for each segment as soon as it is found.
+// window is called before each window, in another goroutine; if it returns false, the
+// run ends.
 func (s *stream) run(opts whispercpp.Options, samples []float32, window func(percent int) bool, deliver func(whispercpp.Segment) error) error {
 	found := make(chan whispercpp.Segment)
 	events := whispercpp.Events{Window: window, Segment: func(segment whispercpp.Segment) {
@@ -141,8 +143,8 @@ func (s *stream) run(opts whispercpp.Options, samples []float32, window func(per
 
 // detect returns the language of samples and its probability.
 func (s *stream) detect(samples []float32) (int, float32, error) {
-	// What a computation finds is looked at after its end only: one that is given up
-	// goes on, and would write what is returned here.
+	// The results are returned only if the computation has ended: an abandoned one
+	// still writes to these variables.
 	var id int
 	var probability float32
 	err := s.do(s.state, func() (err error) {
@@ -155,7 +157,7 @@ func (s *stream) detect(samples []float32) (int, float32, error) {
 	return id, probability, nil
 }
 
-// speech returns the stretches of samples that hold speech.
+// speech returns the stretches of samples that contain speech.
 func (s *stream) speech(samples []float32) ([]whispercpp.Span, error) {
 	var found []whispercpp.Span // as in detect
 	err := s.do(s.vad, func() (err error) {
@@ -168,21 +170,21 @@ func (s *stream) speech(samples []float32) ([]whispercpp.Span, error) {
 	return found, nil
 }
 
-// count counts the graphs that a computation computes, and a unit for each
-// heartbeat in which it was at work on one, until the function that it returns is
-// called: the encoder of a large model is one graph of ten seconds and more.
-func (s *stream) count(c computation) (stop func()) {
+// countWork counts each graph of a computation as a unit of work until stop is called.
+// A heartbeat in which no graph but some nodes were computed counts as a unit too: the
+// encoder of a large model is one graph of ten seconds or more.
+func (s *stream) countWork(c computation) (stop func()) {
 	done, stopped := make(chan struct{}), make(chan struct{})
-	computed, beats := c.Computed(), c.Beats()
-	look := func() {
-		nowComputed, nowBeats := c.Computed(), c.Beats()
+	graphs, nodes := c.Graphs(), c.Nodes()
+	poll := func() {
+		newGraphs, newNodes := c.Graphs(), c.Nodes()
 		switch {
-		case nowComputed > computed:
-			s.model.work.Add(int(nowComputed - computed)) //nolint:gosec // a few thousand
-		case nowBeats > beats:
+		case newGraphs > graphs:
+			s.model.work.Add(int(newGraphs - graphs)) //nolint:gosec // a few thousand
+		case newNodes > nodes:
 			s.model.work.Add(1)
 		}
-		computed, beats = nowComputed, nowBeats
+		graphs, nodes = newGraphs, newNodes
 	}
 	go func() {
 		defer close(stopped)
@@ -191,10 +193,10 @@ func (s *stream) count(c computation) (stop func()) {
 		for {
 			select {
 			case <-done:
-				look()
+				poll()
 				return
 			case <-ticker.C:
-				look()
+				poll()
 			}
 		}
 	}()

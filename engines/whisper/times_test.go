@@ -6,9 +6,9 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// Nothing is said after the audio's end, nor for no time at all, though whisper's
-// windows reach further.
-func TestTimesLieInTheAudio(t *testing.T) {
+// No segment is after the end of the audio or without duration, although whisper's
+// windows are longer than the audio.
+func TestTimesAreWithinTheAudio(t *testing.T) {
 	m := load(t, starter(), nil)
 	clip := speechSamples(t)
 	for _, seconds := range []int{1, 3, 5, 11} {

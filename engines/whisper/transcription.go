@@ -11,7 +11,7 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// transcription is a call under way.
+// transcription is a running call.
 type transcription struct {
 	model   *model
 	request request
@@ -20,48 +20,48 @@ type transcription struct {
 
 	detected   bool
 	confidence float32 // of the language
-	heard      int     // samples
+	received   int     // samples
 	segments   []transcript.Segment
 }
 
-// clip is a stretch of the audio, as it is given to the model.
+// clip is a stretch of the audio that is given to the model.
 type clip struct {
 	samples []float32
-	// start is where it begins in the audio.
+	// start is the time at which it begins in the audio.
 	start time.Duration
-	// more tells that the audio goes on after it.
+	// more reports whether there is audio after it.
 	more bool
-	// cut is the clip without silence, nil without a voice activity model.
+	// cut is the clip without silence; nil without a voice activity model.
 	cut *speech.Cut
-	// rest is the frame where the next clip begins, which hears sets: the end, or
-	// before speech that may go on after it.
+	// rest is the frame at which the next clip begins: the end, or the beginning of
+	// speech that may continue after the end. prepare sets it.
 	rest int
 }
 
-// sounding are the samples to transcribe.
-func (c *clip) sounding() []float32 {
+// input returns the samples to transcribe.
+func (c *clip) input() []float32 {
 	if c.cut != nil {
 		return c.cut.Samples
 	}
 	return c.samples
 }
 
-// end is where the clip ends in the audio.
+// end returns the time at which the clip ends in the audio.
 func (c *clip) end() time.Duration { return c.start + speech.Duration(len(c.samples)) }
 
-// time maps hundredths of a second in what was transcribed to the audio. Windows
-// are filled up with silence, and models put text there too: no time is after the
-// clip's end.
+// time maps hundredths of a second in the input to a time in the audio. whisper.cpp
+// pads windows with silence, and models may place text there: such times become the end
+// of the clip.
 func (c *clip) time(hundredths int64) time.Duration {
 	t := time.Duration(hundredths) * 10 * time.Millisecond
 	if c.cut != nil {
-		t = c.cut.Whole(t)
+		t = c.cut.Original(t)
 	}
 	return min(c.start+t, c.end())
 }
 
-// span is the time of a segment. One without length, which whisper.cpp gives now
-// and then and a clip's end makes of others, lasts for minDuration.
+// span returns the times of a segment. A segment without length, which whisper.cpp may
+// return and which time may produce at the end of a clip, gets minDuration.
 func (c *clip) span(found whispercpp.Segment) (start, end time.Duration) {
 	start, end = c.time(found.Start), c.time(found.End)
 	if end > start && (c.cut == nil || end-start >= minDuration) {
@@ -71,21 +71,22 @@ func (c *clip) span(found whispercpp.Segment) (start, end time.Duration) {
 	return max(c.start, min(start, end-minDuration)), end
 }
 
-// silent tells whether a stretch of the audio is digital silence.
+// silent reports whether a stretch of the audio is digital silence.
 func (c *clip) silent(start, end time.Duration, threshold float32) bool {
 	from := min(max(0, speech.Index(start-c.start)), len(c.samples))
 	to := min(max(0, speech.Index(end-c.start)), len(c.samples))
 	return to > from && speech.Silent(c.samples[from:to], threshold)
 }
 
-// leastLength is whisper.cpp's: anything shorter has no text.
-const leastLength = speech.Rate / 10
+// minLength is whisper.cpp's minimum: shorter audio has no text.
+const minLength = speech.Rate / 10
 
-// hears prepares a clip and tells whether there is anything in it to transcribe.
-func (t *transcription) hears(c *clip) (bool, error) {
+// prepare removes silence from a clip and reports whether there is anything to
+// transcribe.
+func (t *transcription) prepare(c *clip) (bool, error) {
 	p := t.model.parameters
 	c.rest = len(c.samples) / frameLength
-	if len(c.samples) < leastLength || p.SilenceThreshold > 0 && speech.Silent(c.samples, float32(p.SilenceThreshold)) {
+	if len(c.samples) < minLength || p.SilenceThreshold > 0 && speech.Silent(c.samples, float32(p.SilenceThreshold)) {
 		return false, nil
 	}
 	if t.stream.vad == nil {
@@ -100,13 +101,13 @@ func (t *transcription) hears(c *clip) (bool, error) {
 		found[i] = speech.Stretch(s)
 	}
 	if c.more {
-		found, c.rest = speech.Closed(found, c.rest, p.reserve())
+		found, c.rest = speech.Complete(found, c.rest, p.reserve())
 	}
 	c.cut = speech.NewCut(c.samples, found, int(p.VADSamplesOverlap*speech.Rate))
-	return len(c.cut.Samples) >= leastLength, nil
+	return len(c.cut.Samples) >= minLength, nil
 }
 
-// detect finds out the language, if it is not given, and sets it.
+// detect detects and sets the language if the request does not give it.
 func (t *transcription) detect(samples []float32) error {
 	if !t.request.detect {
 		return nil
@@ -119,12 +120,12 @@ func (t *transcription) detect(samples []float32) error {
 	return nil
 }
 
-// minDuration is the time of a segment without any: what whisper.cpp makes of those
-// that lost their length when silence was put back.
+// minDuration is the duration of a segment without length. whisper.cpp uses it for
+// segments that have no length after their times are mapped to the original audio.
 const minDuration = 100 * time.Millisecond
 
-// segment converts a segment of a clip; false if it has no text, or is about
-// digital silence, where there is nothing to be heard.
+// segment converts a segment of a clip. It returns false if the segment has no text or
+// covers only digital silence.
 func (t *transcription) segment(c *clip, found whispercpp.Segment) (transcript.Segment, bool) {
 	s := transcript.Segment{Text: found.Text}
 	s.Start, s.End = c.span(found)
@@ -147,20 +148,20 @@ func (t *transcription) segment(c *clip, found whispercpp.Segment) (transcript.S
 	return s, true
 }
 
-// keep makes a segment part of the transcript and tells it.
-func (t *transcription) keep(s transcript.Segment) error {
+// emitSegment adds a segment to the transcript and emits it.
+func (t *transcription) emitSegment(s transcript.Segment) error {
 	t.segments = append(t.segments, s)
 	return t.emit(&gatewayv1.TranscriptionEvent{
 		Event: &gatewayv1.TranscriptionEvent_Segment{Segment: t.message(s)},
 	})
 }
 
-// finish tells the whole transcript.
-func (t *transcription) finish() error {
+// emitFinal emits the whole transcript.
+func (t *transcription) emitFinal() error {
 	final := &gatewayv1.Transcript{
 		Text:          transcript.Text(t.segments),
 		Language:      whispercpp.LanguageCode(t.request.options.Language),
-		AudioDuration: durationpb.New(speech.Duration(t.heard)),
+		AudioDuration: durationpb.New(speech.Duration(t.received)),
 	}
 	if t.detected {
 		final.LanguageConfidence = t.confidence

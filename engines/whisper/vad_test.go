@@ -14,9 +14,8 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// vadModel writes a voice activity model in Silero's shape and ggml's format, with
-// weights that make it hear how loud it is: a spectrum, its mean, and gates that
-// forget everything.
+// vadModel writes a voice activity model of Silero's structure in ggml's format. Its
+// weights make it detect loudness: a spectrum, its mean, and gates that keep no state.
 func vadModel(t *testing.T) string {
 	t.Helper()
 	var b bytes.Buffer
@@ -83,7 +82,7 @@ func vadModel(t *testing.T) string {
 
 func put16(b *bytes.Buffer, v uint16) { b.Write([]byte{byte(v), byte(v >> 8)}) }
 
-// halfFloat rounds a small number to 16 bits; what is below their normal range is 0.
+// halfFloat rounds a small number to 16 bits. Numbers below the normal range become 0.
 func halfFloat(v float32) uint16 {
 	sign, v := uint16(0), v
 	if v < 0 {
@@ -114,16 +113,16 @@ func TestVADSameAsWhisperCLI(t *testing.T) {
 	spans, err := s.speech(samples)
 	s.close()
 	if err != nil || len(spans) < 2 {
-		t.Fatalf("speech %v, %v: there is nothing to map", spans, err)
+		t.Fatalf("speech %v, %v: no times to map", spans, err)
 	}
 	want := whisperCLI(t, starter(), samples, "-bs", "1", "--vad", "-vm", vad, "-vt", "0.5")
 	if len(want.Transcription) == 0 {
-		t.Fatal("the reference has no segments") // of one, the words' times are mapped too
+		t.Fatal("the reference has no segments") // one is enough: the times of its words are mapped too
 	}
 	want.compareAnswer(t, final(t, m, &gatewayv1.TranscriptionConfig{WordTimestamps: true}, wav(samples, 16000, 1)))
 }
 
-func TestVADHearsNothingInSilence(t *testing.T) {
+func TestVADSkipsAudioWithoutSpeech(t *testing.T) {
 	m := load(t, starter(), map[string]any{"vad_model": vadModel(t), "vad_threshold": 1, "silence_threshold": 0})
 	for _, interim := range []bool{false, true} {
 		got := final(t, m, &gatewayv1.TranscriptionConfig{InterimResults: interim}, wav(longSpeech(t, 35), 16000, 1))
@@ -154,12 +153,13 @@ func TestVADInStreamsAndBlocks(t *testing.T) {
 	}
 }
 
-// With voice activity, blocks end in silence, and none of the audio is heard twice.
+// With a voice activity model, blocks end in silence, and no audio is transcribed
+// twice.
 func TestVADBlocksEndInSilence(t *testing.T) {
 	settings := map[string]any{"vad_model": vadModel(t), "block_seconds": 60}
 	m := load(t, starter(), settings)
 	samples := repeated(personSamples(t), 130)
-	for i := range samples { // speech of 7 s and silence of 1 s: over each block's end
+	for i := range samples { // 7 s of speech and 1 s of silence: speech at the end of each block
 		if i%(8*16000) < 16000 {
 			samples[i] = 0
 		}
@@ -176,18 +176,18 @@ func TestVADBlocksEndInSilence(t *testing.T) {
 	reader := audio.NewReader(rawFormat(), &source{data: pcm(samples), piece: 1 << 15}, audio.Limits{})
 	defer func() { _ = reader.Close() }()
 	tr := &transcription{model: m, stream: s}
-	heard := time.Duration(0) // up to there
+	transcribed := time.Duration(0) // end of the transcribed audio
 	blocks := 0
 	if err := tr.blocks(t.Context(), reader, func(_ *block, c *clip) (int, error) {
 		blocks++
-		hears, err := tr.hears(c)
-		if err != nil || !hears {
-			return 0, fmt.Errorf("block %d: %v, %v", blocks, hears, err)
+		hasSpeech, err := tr.prepare(c)
+		if err != nil || !hasSpeech {
+			return 0, fmt.Errorf("block %d: %v, %v", blocks, hasSpeech, err)
 		}
-		if c.start < heard {
-			t.Errorf("block %d begins at %v, what is before %v was heard", blocks, c.start, heard)
+		if c.start < transcribed {
+			t.Errorf("block %d begins at %v, but the audio before %v is transcribed", blocks, c.start, transcribed)
 		}
-		heard = c.time(int64(len(c.cut.Samples)) / frameLength)
+		transcribed = c.time(int64(len(c.cut.Samples)) / frameLength)
 		end := c.start + time.Duration(c.rest)*frame
 		for _, span := range all {
 			from, to := time.Duration(span.Start)*frame, time.Duration(span.End)*frame
@@ -199,7 +199,7 @@ func TestVADBlocksEndInSilence(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if last := time.Duration(all[len(all)-1].End) * frame; blocks < 3 || heard < last-time.Second {
-		t.Errorf("%d blocks, heard up to %v of speech up to %v", blocks, heard, last)
+	if last := time.Duration(all[len(all)-1].End) * frame; blocks < 3 || transcribed < last-time.Second {
+		t.Errorf("%d blocks, transcribed up to %v of speech up to %v", blocks, transcribed, last)
 	}
 }

@@ -12,10 +12,10 @@ import (
 	"github.com/lexilingo/modelgateway/engines/whisper/whispercpp"
 )
 
-// whole transcribes audio when all of it, or a block, is there: the segments are
-// those of whisper-cli on the same audio.
+// whole transcribes audio in blocks, each when all of it has arrived. The segments are
+// those of whisper-cli for the same audio.
 func (t *transcription) whole(ctx context.Context, reader *audio.Reader) error {
-	again := false // there was a run, whose text is the context
+	again := false // there was a run before, whose text is the context
 	err := t.blocks(ctx, reader, func(b *block, c *clip) (int, error) {
 		next, ran, err := t.block(b, c, again)
 		again = again || ran
@@ -24,18 +24,18 @@ func (t *transcription) whole(ctx context.Context, reader *audio.Reader) error {
 	if err != nil {
 		return err
 	}
-	return t.finish()
+	return t.emitFinal()
 }
 
-// blocks cuts audio into blocks and gives each to transcribe, which returns the
-// frame where the next one begins.
+// blocks splits audio into blocks and calls transcribe with each. transcribe returns
+// the frame at which the next one begins.
 func (t *transcription) blocks(ctx context.Context, reader *audio.Reader, transcribe func(*block, *clip) (next int, err error)) error {
 	var samples []float32
 	var start time.Duration // of samples, in the audio
 	begin := 0              // frame in samples
 	lead := leadFrames
 	if t.stream.vad != nil {
-		lead = 0 // what is kept is heard from its beginning on
+		lead = 0 // the next block is transcribed from its beginning on
 	}
 	for {
 		var more bool
@@ -55,7 +55,7 @@ func (t *transcription) blocks(ctx context.Context, reader *audio.Reader, transc
 	}
 }
 
-// fill reads until a block is full; more tells that the audio goes on.
+// fill reads until a block is full. more reports whether there may be more audio.
 func (t *transcription) fill(ctx context.Context, reader *audio.Reader, samples []float32) (filled []float32, more bool, err error) {
 	size := t.model.parameters.BlockSeconds * speech.Rate
 	var piece [speech.Rate / 4]float32
@@ -65,7 +65,7 @@ func (t *transcription) fill(ctx context.Context, reader *audio.Reader, samples 
 		}
 		n, err := reader.Read(piece[:min(len(piece), size-len(samples))])
 		samples = append(samples, piece[:n]...)
-		t.heard += n
+		t.received += n
 		switch {
 		case errors.Is(err, io.EOF):
 			return samples, false, nil
@@ -76,23 +76,23 @@ func (t *transcription) fill(ctx context.Context, reader *audio.Reader, samples 
 	return samples, true, nil
 }
 
-// block transcribes a block and returns the frame where the next one begins, and
-// whether anything was transcribed. again tells that there was a run before it,
-// whose text is the context.
+// block transcribes a block. It returns the frame at which the next one begins, and
+// whether whisper.cpp was run. again reports whether there was a run before, whose text
+// is the context.
 func (t *transcription) block(b *block, c *clip, again bool) (next int, ran bool, err error) {
-	hears, err := t.hears(c)
-	if err != nil || !hears {
+	hasSpeech, err := t.prepare(c)
+	if err != nil || !hasSpeech {
 		return c.rest, false, err
 	}
 	if !again {
-		if err := t.detect(c.sounding()); err != nil {
+		if err := t.detect(c.input()); err != nil {
 			return 0, false, err
 		}
 	}
 	options := t.request.options
 	window := b.window
 	if c.cut != nil {
-		// The clip ends in silence: all of its speech is heard.
+		// The clip ends in silence, so all of its speech is transcribed.
 		window = nil
 	} else {
 		options.OffsetMilliseconds = int((time.Duration(b.begin) * frame).Milliseconds())
@@ -103,16 +103,16 @@ func (t *transcription) block(b *block, c *clip, again bool) (next int, ran bool
 		options.InitialPrompt = ""
 	}
 	lastEnd := 0
-	err = t.stream.run(options, c.sounding(), window, func(found whispercpp.Segment) error {
+	err = t.stream.run(options, c.input(), window, func(found whispercpp.Segment) error {
 		lastEnd = int(found.End)
 		s, ok := t.segment(c, found)
 		if !ok {
 			return nil
 		}
-		return t.keep(s)
+		return t.emitSegment(s)
 	})
 	if err != nil {
-		// A run that was given up goes on, and still tells the block how far it is.
+		// Do not use b here: an abandoned run still changes it.
 		return 0, false, err
 	}
 	if c.cut != nil {
@@ -121,10 +121,11 @@ func (t *transcription) block(b *block, c *clip, again bool) (next int, ran bool
 	return b.next(lastEnd), true, nil
 }
 
-// shortContext cuts the encoder's positions for clips below a window.
+// shortContext returns the number of the encoder's positions for clips shorter than a
+// window; 0 is all of them.
 func (t *transcription) shortContext(c *clip, b *block) int {
 	if b.more || b.begin > 0 {
 		return 0
 	}
-	return t.model.parameters.audioContext(len(c.sounding()))
+	return t.model.parameters.audioContext(len(c.input()))
 }

@@ -113,7 +113,7 @@ class NgramModel(engine.Model):
 
     def chat(self, request: chat_pb2.ChatRequest, call: engine.Call) -> Iterator[str | chat_pb2.StreamChatResponse]:
         if not request.messages:
-            raise InvalidRequest("there are no messages")
+            raise InvalidRequest("the request has no messages")
         heard = request.messages[-1].content[:MAX_CHARACTERS] or " "
         scores = self.detect(heard, call)
         contexts = self.counts[max(scores, key=lambda language: scores[language])]

@@ -1,16 +1,16 @@
 """Writes whisper ggml files in the published format with random weights, for measurements and tests.
 
-The shapes, the vocabulary and the file are those that whisper.cpp reads; the weights are seeded noise, arranged so
-that decoding walks through words, times and ends of segments as a trained model's does. What they "hear" is
-nonsense. The starter model whisper.bin is trained by train/train_whisper.py, which writes its file with write_model.
+whisper.cpp can read the files. The weights are seeded noise, arranged so that decoding produces words, times and ends
+of segments like a trained model. The text is nonsense. The starter model whisper.bin is trained by
+train/train_whisper.py, which writes its file with write_model.
 
 Usage, from this folder:
 
     python3 -m venv .venv && .venv/bin/pip install numpy
     .venv/bin/python make_whisper.py --size base.en --type f16 --out /tmp/ggml-base.en-random.bin
 
-The vocabulary is that of whisper.bin. Where that file came from: gpt2.tiktoken of OpenAI's Whisper (MIT licence), which
-the package mlx-whisper 0.4.3 has as data (mlx_whisper/assets); --vocabulary names such a file.
+The vocabulary is that of whisper.bin. It comes from gpt2.tiktoken of OpenAI's Whisper (MIT licence), which the package
+mlx-whisper 0.4.3 contains (mlx_whisper/assets). --vocabulary reads another such file.
 """
 
 import argparse
@@ -276,7 +276,7 @@ def main() -> int:
     parser.add_argument("--size", choices=SIZES, default="least")
     parser.add_argument("--type", choices=TYPES, default="q5_1", help="type of the matrices")
     parser.add_argument("--out", type=pathlib.Path, required=True)
-    parser.add_argument("--vocabulary", type=pathlib.Path, help="gpt2.tiktoken")
+    parser.add_argument("--vocabulary", type=pathlib.Path, help="a gpt2.tiktoken to use as vocabulary")
     parser.add_argument("--seed", type=int, default=4)
     args = parser.parse_args()
 

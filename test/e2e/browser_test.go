@@ -13,10 +13,10 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// readAloud is what the page says.
+// readAloud is the text that the recording speaks.
 const readAloud = "The quick brown fox jumps over the lazy dog. Then it runs away, and nobody knows where."
 
-// page serves the built page and a recording, and calls its functions in
+// page serves the built page and a recording, and calls the page's functions in
 // Chromium.
 type page struct {
 	*httptest.Server
@@ -37,12 +37,12 @@ func newPage(t *testing.T) *page {
 	return p
 }
 
-// call runs a function of the page and decodes what it returns.
+// call runs a function of the page and decodes its result.
 func call[T any](t *testing.T, p *page, name string, args ...any) T {
 	t.Helper()
 	chromium, err := exec.LookPath("chromium")
 	if err != nil {
-		t.Fatalf("%v: run the tests by `make test`, which installs it", err)
+		t.Fatalf("%v: run the tests with `make test`, which installs it", err)
 	}
 	list, err := json.Marshal(args)
 	if err != nil {
@@ -51,8 +51,8 @@ func call[T any](t *testing.T, p *page, name string, args ...any) T {
 	return decode[T](t, output(t, nil, "node", "browser/drive.mjs", chromium, p.URL, name, string(list)))
 }
 
-// A page streams speech over gRPC-Web. Its stream breaks on the way and every tenth
-// push comes twice; nothing is lost, and nothing comes twice.
+// A page streams speech over gRPC-Web. Its stream breaks once and every tenth push
+// is repeated; no event is lost or duplicated.
 func TestSpeechFromAPage(t *testing.T) {
 	p := newPage(t)
 	s := start(t, speechModels+fmt.Sprintf("cors: {allowed_origins: [%q]}\n", p.URL))
@@ -62,7 +62,7 @@ func TestSpeechFromAPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := whole.GetTranscript().GetText()
-	t.Logf("it is understood as %q", want)
+	t.Logf("transcript %q", want)
 	type result struct {
 		Text, ServedBy, Breakage          string
 		Interims, Pieces, ResumedAt, Half int
@@ -74,9 +74,9 @@ func TestSpeechFromAPage(t *testing.T) {
 			t.Errorf("interim results %v: %+v", interim, got)
 		}
 		for i, sequence := range got.Sequences {
-			// An interim result that a better one has replaced is not sent again.
+			// An outdated interim result is not sent again.
 			if i > 0 && sequence <= got.Sequences[i-1] || !interim && sequence != i+1 {
-				t.Errorf("interim results %v: the events came as %v", interim, got.Sequences)
+				t.Errorf("interim results %v: events in the order %v", interim, got.Sequences)
 			}
 		}
 		if !interim && got.Text != want {
@@ -89,7 +89,7 @@ func TestSpeechFromAPage(t *testing.T) {
 	eventually(t, time.Minute, "the model is free again", func() bool { return s.model(t, "whisper").GetActiveCount() == 0 })
 }
 
-// What a browser's MediaRecorder makes reaches the engine over the WebSocket.
+// The output of a browser's MediaRecorder reaches the engine over the WebSocket.
 func TestRecordingOfAPage(t *testing.T) {
 	p := newPage(t)
 	s := start(t, speechModels+fmt.Sprintf("cors: {allowed_origins: [%q]}\n", p.URL))
@@ -101,18 +101,18 @@ func TestRecordingOfAPage(t *testing.T) {
 	if err != nil || got.Error != "" || got.Code != 1000 || got.ServedBy != "whisper" {
 		t.Fatalf("%v: %+v", err, got)
 	}
-	// A browser without a free processor may record less than it was asked for.
+	// On a busy machine, a browser may record less than requested.
 	said := time.Duration(got.Milliseconds) * time.Millisecond
 	if got.MimeType != "audio/webm;codecs=opus" || got.Head != "1a45dfa3" || heard < said/4 || heard > 4*said {
 		t.Errorf("%+v", got)
 	}
 }
 
-// A page of an origin that is not configured can open no WebSocket.
-func TestAPageOfAnotherOriginOpensNoSocket(t *testing.T) {
+// A page of an origin that is not configured cannot open a WebSocket.
+func TestPageOfAnotherOriginCannotOpenSocket(t *testing.T) {
 	p := newPage(t)
 	s := start(t, speechModels)
 	if got := call[struct{ Opened bool }](t, p, "refused", s.http); got.Opened {
-		t.Error("the socket opened")
+		t.Error("the socket was opened")
 	}
 }

@@ -12,7 +12,7 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// clientAnswer is what the programs under web/ and python/ print.
+// clientAnswer is the output of the programs in web/ and python/.
 type clientAnswer struct {
 	Whole, Streamed, ServedBy, Engine, Missing string
 	Pieces                                     int
@@ -21,10 +21,10 @@ type clientAnswer struct {
 func (a clientAnswer) check(t *testing.T, want string) {
 	t.Helper()
 	if a.Whole != want || a.Streamed != want {
-		t.Errorf("answered %q and %q, want %q", a.Whole, a.Streamed, want)
+		t.Errorf("answers %q and %q, want %q", a.Whole, a.Streamed, want)
 	}
 	if a.Pieces < 2 {
-		t.Errorf("the answer came in %d pieces, want a stream", a.Pieces)
+		t.Errorf("the answer has %d pieces, want several", a.Pieces)
 	}
 	if a.ServedBy != "qwen" || a.Engine != "llama" {
 		t.Errorf("served by %q on %q, want qwen on llama", a.ServedBy, a.Engine)
@@ -34,8 +34,8 @@ func (a clientAnswer) check(t *testing.T, want string) {
 	}
 }
 
-// Every way in gives the same greedy answer from the shipped model, which the
-// first of them loads.
+// Every client gets the same greedy answer from the starter model, which the first
+// request loads.
 func TestEveryClientChats(t *testing.T) {
 	s := start(t, "")
 	if state := s.model(t, "qwen").GetState(); state != gatewayv1.ModelState_MODEL_STATE_UNLOADED {
@@ -50,7 +50,7 @@ func TestEveryClientChats(t *testing.T) {
 		t.Fatalf("an empty answer: %v", whole)
 	}
 	if by := whole.GetServedBy(); by.GetLoadDuration().AsDuration() == 0 || by.GetInferenceDuration().AsDuration() == 0 {
-		t.Errorf("served by %v, want the times of the load and the inference", by)
+		t.Errorf("served by %v, want the durations of the load and the inference", by)
 	}
 
 	t.Run("grpcurl", func(t *testing.T) {
@@ -75,7 +75,7 @@ func TestEveryClientChats(t *testing.T) {
 	t.Run("python", func(t *testing.T) {
 		python := os.Getenv("MG_PYTHON")
 		if python == "" {
-			t.Fatal("MG_PYTHON names no Python with grpcio: run the tests by `make test`")
+			t.Fatal("MG_PYTHON is not set: run the tests with `make test`")
 		}
 		gen, err := filepath.Abs(filepath.Join(root, "gen", "python"))
 		if err != nil {
@@ -127,8 +127,8 @@ func restChat(t *testing.T, s *server, want string) {
 	}
 }
 
-// Markup in a user's words stays text: it costs more tokens than the special
-// token would, and opens no turn.
+// Markup in a user's text is treated as text: it has more tokens than the special
+// token, and does not start a message.
 func TestUserTextIsNeverSpecialTokens(t *testing.T) {
 	s := start(t, "")
 	count := func(text string) int32 {
@@ -141,13 +141,13 @@ func TestUserTextIsNeverSpecialTokens(t *testing.T) {
 	base := count("x")
 	for _, markup := range []string{"<|im_start|>", "<|im_end|>", "<|endoftext|>"} {
 		if extra := count("x"+markup) - base; extra < 4 {
-			t.Errorf("%s in a user's text is %d tokens, want its characters", markup, extra)
+			t.Errorf("%s in a user's text has %d tokens, want one for each character or so", markup, extra)
 		}
 	}
 }
 
-// The server leaves with 0 on SIGTERM, after the answer under way.
-func TestDrainOnSIGTERM(t *testing.T) {
+// On SIGTERM the server finishes the current answer and exits with code 0.
+func TestShutdownOnSIGTERM(t *testing.T) {
 	s := start(t, "")
 	stream, err := s.models.StreamChat(t.Context(), endless(600))
 	if err != nil {
@@ -171,7 +171,7 @@ func TestDrainOnSIGTERM(t *testing.T) {
 	}
 	<-stopped
 	if !errors.Is(err, io.EOF) || finish != gatewayv1.FinishReason_FINISH_REASON_LENGTH {
-		t.Errorf("the answer under way ended with %v, %v, want its own end", finish, err)
+		t.Errorf("the current answer ended with %v, %v, want its normal end", finish, err)
 	}
 	if code := s.cmd.ProcessState.ExitCode(); code != 0 {
 		t.Errorf("exit code %d, want 0", code)
@@ -180,6 +180,6 @@ func TestDrainOnSIGTERM(t *testing.T) {
 		t.Error("the worker outlived the server")
 	}
 	if strings.Contains(s.output(), "I am fine") {
-		t.Error("the log holds a user's words")
+		t.Error("the log contains a user's words")
 	}
 }

@@ -13,8 +13,8 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// endless is a request that goes on for thousands of tokens: penalties below zero
-// make the model say the same for ever.
+// endless is a request whose answer has thousands of tokens: negative penalties
+// make the model repeat itself.
 func endless(tokens int32) *gatewayv1.StreamChatRequest {
 	return &gatewayv1.StreamChatRequest{
 		Messages: user("Hello. " + strings.Repeat("I am fine. ", 8)),
@@ -27,7 +27,7 @@ func endless(tokens int32) *gatewayv1.StreamChatRequest {
 
 func ptr[T any](v T) *T { return &v }
 
-// midStream opens a long answer and reads its first piece.
+// midStream starts a long answer and reads its first piece.
 func midStream(t *testing.T, s *server) gatewayv1.ModelGatewayService_StreamChatClient {
 	t.Helper()
 	stream, err := s.models.StreamChat(t.Context(), endless(7000))
@@ -40,12 +40,12 @@ func midStream(t *testing.T, s *server) gatewayv1.ModelGatewayService_StreamChat
 	return stream
 }
 
-// wantAtWork fails unless the model has that many requests at work: a test of what
-// happens in mid-stream must be in mid-stream.
+// wantAtWork fails the test unless the model is serving that many requests. It
+// makes sure that a stream has not ended before the fault.
 func wantAtWork(t *testing.T, s *server, model string, n int32) {
 	t.Helper()
 	if got := s.model(t, model).GetActiveCount(); got != n {
-		t.Fatalf("%d requests are at work on %s, want %d", got, model, n)
+		t.Fatalf("model %[2]s serves %[1]d requests, want %[3]d", got, model, n)
 	}
 }
 
@@ -58,7 +58,7 @@ func end(stream gatewayv1.ModelGatewayService_StreamChatClient) error {
 	}
 }
 
-// healthStatus reads a model's status in the original's /health.
+// healthStatus returns the status of a model in /health.
 func healthStatus(t *testing.T, s *server, model string) string {
 	t.Helper()
 	resp, err := http.Get(s.http + "/health")
@@ -78,8 +78,8 @@ func healthStatus(t *testing.T, s *server, model string) string {
 	return got.GatewayStatus.Models[model].Status
 }
 
-// wrongFor samples /health until the time is up and returns how long after the
-// start it last told something else of the model than ok allows.
+// wrongFor polls /health until the time is up. It returns how long after the start
+// the status of the model was last not ok.
 func wrongFor(t *testing.T, s *server, model string, start time.Time, until time.Duration, ok func(status string) bool) time.Duration {
 	t.Helper()
 	var wrong time.Duration
@@ -96,7 +96,7 @@ func TestWorkerKilledInMidStream(t *testing.T) {
 	s := start(t, "")
 	stream := midStream(t, s)
 	pid := int(s.model(t, "qwen").GetWorkerPid())
-	// Stopped first, so that the answer cannot end by itself before the kill.
+	// Stopped first, so that the answer cannot end before the kill.
 	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func TestWorkerKilledInMidStream(t *testing.T) {
 	}()
 	notReady := func(status string) bool { return status != "ready" }
 	if wrong := wrongFor(t, s, "qwen", killed, 1500*time.Millisecond, notReady); wrong > time.Second {
-		t.Errorf("/health said that the dead model is ready %v after the kill", wrong)
+		t.Errorf("/health reported the dead model as ready %v after the kill", wrong)
 	}
 	if got := errs.ReasonOf(<-ended); got != errs.EngineCrashed {
 		t.Errorf("the stream ended with %v, want ENGINE_CRASHED", got)
@@ -127,22 +127,22 @@ func TestWorkerKilledInMidStream(t *testing.T) {
 		t.Fatalf("the next request: %v", err)
 	}
 	if now := int(s.model(t, "qwen").GetWorkerPid()); now == pid || answer.GetServedBy().GetLoadDuration().AsDuration() == 0 {
-		t.Errorf("served by process %d, want a fresh one", now)
+		t.Errorf("served by process %d, want a new one", now)
 	}
 	ready := func(status string) bool { return status == "ready" }
 	if wrong := wrongFor(t, s, "qwen", time.Now(), 1500*time.Millisecond, ready); wrong > time.Second {
-		t.Errorf("/health did not know the fresh worker after %v", wrong)
+		t.Errorf("/health did not report the new worker after %v", wrong)
 	}
 }
 
-func TestGatewayKilledLeavesNoWorker(t *testing.T) {
+func TestKilledServerLeavesNoWorker(t *testing.T) {
 	s := start(t, "")
 	midStream(t, s)
 	pid := int(s.model(t, "qwen").GetWorkerPid())
 	if err := s.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 2*time.Second, "the worker dies with the gateway", func() bool { return !alive(pid) })
+	eventually(t, 2*time.Second, "the worker ends with the server", func() bool { return !alive(pid) })
 }
 
 func TestStoppedWorkerIsReplaced(t *testing.T) {

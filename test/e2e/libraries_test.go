@@ -10,9 +10,9 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// TestLibraryVariables: each of the variables that tell engines where their
-// libraries lie does so in the gateway's environment. Named wrongly, the engines do
-// without the library, and say which variable to set.
+// TestLibraryVariables checks that the variables for the paths of libraries, set in
+// the server's environment, reach the engines. With a wrong path the engine does
+// not find the library, and its error names the variable.
 func TestLibraryVariables(t *testing.T) {
 	nowhere := filepath.Join(t.TempDir(), "nowhere")
 	for variable, models := range map[string][]string{

@@ -17,23 +17,23 @@ import (
 )
 
 const (
-	// mixSeedVariable repeats the clients' choices, mixSecondsVariable makes the
-	// run longer.
+	// mixSeedVariable sets the random seed, to repeat the clients' choices.
+	// mixSecondsVariable makes the run longer.
 	mixSeedVariable    = "MODELGATEWAY_MIX_SEED"
 	mixSecondsVariable = "MODELGATEWAY_MIX_SECONDS"
 
 	mixClients = 8
 	mixSeconds = 10
-	// mixLimit ends a run in which some model never got its turn.
+	// mixLimit ends a run in which a model was never used.
 	mixLimit = 3 * time.Minute
-	// mixDeadline is each request's: far beyond what any waits.
+	// mixDeadline is the deadline of each request, much longer than any waits.
 	mixDeadline = 3 * time.Minute
 )
 
-// The same models where only one fits at a time: with the original's sizes, and
-// with one that holds for each of the models that ship, so that what is measured
-// comes close to the budget. Idle times are a six-hundredth of the original's: whom
-// nobody may evict has to leave within the test.
+// Runs the same models with a budget in which only one fits: once with the sizes
+// of the Python gateway, and once with a size that fits each starter model, so that
+// measured memory comes close to the budget. Idle timeouts are divided by 600, so
+// that models that no request may evict are unloaded within the test.
 func TestMixUnderTightBudgets(t *testing.T) {
 	idle := []string{"10m", "1s", "30m", "3s", "3m}", "300ms}", "5m,", "500ms,", "5m}", "500ms}"}
 	for _, c := range []struct {
@@ -64,7 +64,7 @@ type mix struct {
 	answers map[string][]answerTime
 }
 
-// answerTime is when a request was sent and its answer received.
+// answerTime has the times of a request and its answer.
 type answerTime struct{ began, ended time.Time }
 
 func fromEnvironment(t *testing.T, name string, otherwise uint64) uint64 {
@@ -81,7 +81,7 @@ func fromEnvironment(t *testing.T, name string, otherwise uint64) uint64 {
 }
 
 func runMix(t *testing.T, s *server, budget int64) {
-	seed := fromEnvironment(t, mixSeedVariable, uint64(time.Now().UnixNano())) //nolint:gosec // any number will do
+	seed := fromEnvironment(t, mixSeedVariable, uint64(time.Now().UnixNano())) //nolint:gosec // any number is fine
 	length := time.Duration(fromEnvironment(t, mixSecondsVariable, mixSeconds)) * time.Second
 	t.Logf("%s=%d", mixSeedVariable, seed)
 	m := &mix{s: s, kinds: requestKinds(s), served: map[string]int{}, refused: map[string]int{}, answers: map[string][]answerTime{}}
@@ -119,7 +119,7 @@ func runMix(t *testing.T, s *server, budget int64) {
 	evictions.check(t, m)
 	for pid := range seen.pids {
 		if alive(pid) {
-			t.Errorf("process %d is left", pid)
+			t.Errorf("process %d is still there", pid)
 		}
 	}
 	t.Logf("%d requests in %v: served %v, refused %v; %d processes, evictions %v; highest %d MiB measured, %d charged of %d; peaks %v",
@@ -127,7 +127,7 @@ func runMix(t *testing.T, s *server, budget int64) {
 		seen.measured/mebibyte, seen.charged/mebibyte, budget/mebibyte, seen.peaks)
 }
 
-// one does one random request to its end.
+// one makes one random request.
 func (m *mix) one(ctx context.Context, t *testing.T, r *rand.Rand) {
 	kind := slices.Sorted(maps.Keys(m.kinds))[r.IntN(len(m.kinds))]
 	routing := &gatewayv1.Routing{NoFallback: r.IntN(2) == 0}
@@ -167,8 +167,8 @@ func (m *mix) one(ctx context.Context, t *testing.T, r *rand.Rand) {
 	}
 }
 
-// everyoneServed tells whether each kind was answered by the model that it is
-// for.
+// everyoneServed reports whether each kind of request was answered by its primary
+// model.
 func (m *mix) everyoneServed() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -180,16 +180,16 @@ func (m *mix) everyoneServed() bool {
 	return true
 }
 
-// check holds the numbers together when all clients are gone.
+// check compares the counts after all clients have ended.
 func (m *mix) check(t *testing.T) {
 	t.Helper()
 	if m.begun != m.ended {
-		t.Errorf("%d requests began, %d ended", m.begun, m.ended)
+		t.Errorf("%d requests started, %d ended", m.begun, m.ended)
 	}
 	if !m.everyoneServed() {
 		t.Errorf("not every kind of request was served: %v", m.served)
 	}
-	eventually(t, 30*time.Second, "nothing is at work or waits", func() bool {
+	eventually(t, 30*time.Second, "no request is active or queued", func() bool {
 		for _, model := range m.s.status(t).GetModels() {
 			if model.GetActiveCount() != 0 || model.GetQueuedCount() != 0 {
 				return false
@@ -199,16 +199,16 @@ func (m *mix) check(t *testing.T) {
 	})
 }
 
-// witness is what was seen of the workers.
+// witness has the measurements of the workers.
 type witness struct {
 	pids              map[int]bool
 	measured, charged int64
-	peaks             map[string]int64 // what models held at most, in MiB
+	peaks             map[string]int64 // highest memory of each model, in MiB
 }
 
-// watchBudget measures the workers on its own, and holds them and what the
-// server charges to the budget: these models tell the truth about their size,
-// so that not even one sample's growth is allowed beyond it.
+// watchBudget measures the workers itself, and checks that neither the measured
+// nor the charged memory exceeds the budget. The declared sizes of these models are
+// correct, so no measurement may exceed it.
 func watchBudget(ctx context.Context, t *testing.T, s *server, budget int64) *witness {
 	w := &witness{pids: map[int]bool{}, peaks: map[string]int64{}}
 	tick := time.NewTicker(50 * time.Millisecond)
@@ -226,23 +226,23 @@ func watchBudget(ctx context.Context, t *testing.T, s *server, budget int64) *wi
 		held := proportional(t, workers)
 		w.measured = max(w.measured, held)
 		if held > budget {
-			t.Errorf("the workers hold %d MiB of %d", held/mebibyte, budget/mebibyte)
+			t.Errorf("the workers use %d MiB of a budget of %d", held/mebibyte, budget/mebibyte)
 		}
 		status, err := s.models.Status(ctx, &gatewayv1.StatusRequest{})
 		if err != nil {
-			continue // the end
+			continue // the server is ending
 		}
 		w.charged = max(w.charged, status.GetMemoryUsedBytes())
 		for _, m := range status.GetModels() {
 			w.peaks[m.GetName()] = max(w.peaks[m.GetName()], m.GetMemory().GetPeakBytes()/mebibyte)
 		}
 		if status.GetMemoryUsedBytes() > budget {
-			t.Errorf("%d MiB are charged of %d: %v", status.GetMemoryUsedBytes()/mebibyte, budget/mebibyte, status.GetModels())
+			t.Errorf("%d MiB of %d are charged: %v", status.GetMemoryUsedBytes()/mebibyte, budget/mebibyte, status.GetModels())
 		}
 	}
 }
 
-// idleTimes are those of TestMixUnderTightBudgets.
+// idleTimes returns the idle timeouts of TestMixUnderTightBudgets.
 func idleTimes() map[string]time.Duration {
 	return map[string]time.Duration{
 		"qwen": time.Second, "whisper": 500 * time.Millisecond, "piper": 500 * time.Millisecond,
@@ -250,27 +250,27 @@ func idleTimes() map[string]time.Duration {
 	}
 }
 
-// evictionLog is every unload of a run.
+// evictionLog has all unloads of a run.
 type evictionLog struct {
 	reasons  map[string]int
 	pressure []pressed
 	dropped  int64
 }
 
-// pressed is a model that made room for another one.
+// pressed is a model that was evicted for another one.
 type pressed struct {
 	at          time.Time
 	model, room string
 }
 
-// watchEvictions follows the models. It returns when it sees what happens.
+// watchEvictions starts to watch the models. It returns when it receives events.
 func watchEvictions(ctx context.Context, t *testing.T, s *server, watchers *sync.WaitGroup) *evictionLog {
 	t.Helper()
 	stream, err := s.admin.WatchModels(ctx, &gatewayv1.WatchModelsRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range s.status(t).GetModels() { // the opening events
+	for range s.status(t).GetModels() { // the first events have the current states
 		if _, err := stream.Recv(); err != nil {
 			t.Fatal(err)
 		}
@@ -301,8 +301,9 @@ func (l *evictionLog) add(e *gatewayv1.WatchModelsResponse) {
 	}
 }
 
-// check holds the evictions to the priorities: who made room for one below it
-// was past its idle time, so it had answered nothing within that.
+// check compares the evictions with the priorities. A model that was evicted for
+// one of lower priority must have been past its idle timeout, so it must not have
+// answered within that time.
 func (l *evictionLog) check(t *testing.T, m *mix) {
 	t.Helper()
 	if l.dropped > 0 {
@@ -315,14 +316,14 @@ func (l *evictionLog) check(t *testing.T, m *mix) {
 	for _, e := range l.pressure {
 		above, known := priorities[e.room]
 		if !known {
-			t.Errorf("%s made room for %q", e.model, e.room)
+			t.Errorf("%s was evicted for %q", e.model, e.room)
 		}
 		if priorities[e.model] <= above {
 			continue
 		}
 		for _, a := range m.answers[e.model] {
 			if a.began.After(e.at.Add(-idleTimes()[e.model])) && a.ended.Before(e.at) {
-				t.Errorf("%s made room for %s, which is below it, %v after an answer", e.model, e.room, e.at.Sub(a.ended))
+				t.Errorf("%s was evicted for %s, which has a lower priority, %v after an answer", e.model, e.room, e.at.Sub(a.ended))
 			}
 		}
 	}

@@ -21,8 +21,8 @@ import (
 
 const mebibyte = int64(1) << 20
 
-// fiveModels are the original's models with its sizes, priorities and idle
-// times; the files are those that ship.
+// fiveModels configures the models of the Python gateway with its sizes, priorities
+// and idle timeouts, but with the starter models' files.
 const fiveModels = `
 max_memory_mb: BUDGET
 gemini: {api_key: KEY, base_url: URL, retries: 0}
@@ -42,8 +42,8 @@ tasks:
   explain_vietnamese: {primary: gemini, fallbacks: [qwen]}
 `
 
-// startFive runs a server with five models under a budget in MiB; replace are
-// pairs of what else is changed in the configuration.
+// startFive runs a server with five models and a budget in MiB. replace has pairs
+// of strings to replace in the configuration.
 func startFive(t *testing.T, budget int, replace ...string) *server {
 	t.Helper()
 	cloud := geminitest.New(t)
@@ -51,7 +51,7 @@ func startFive(t *testing.T, budget int, replace ...string) *server {
 	return start(t, strings.NewReplacer(pairs...).Replace(fiveModels))
 }
 
-// requestKinds are real requests by name: each returns who answered.
+// requestKinds returns requests by name. Each returns which model answered.
 func requestKinds(s *server) map[string]func(ctx context.Context, r *gatewayv1.Routing) (*gatewayv1.ServedBy, error) {
 	clip := wav(16000, tone(16000, 1, 0.5))
 	cfg := func(r *gatewayv1.Routing) *gatewayv1.TranscriptionConfig {
@@ -94,7 +94,7 @@ func requestKinds(s *server) map[string]func(ctx context.Context, r *gatewayv1.R
 	}
 }
 
-// primaries are the models that the kinds are routed to.
+// primaries returns the primary model of each kind.
 func primaries() map[string]string {
 	return map[string]string{
 		"chat": "qwen", "grammar": "qwen", "recognize": "whisper", "transcribe": "whisper",
@@ -102,7 +102,7 @@ func primaries() map[string]string {
 	}
 }
 
-// request does one request and expects its primary's answer.
+// request makes one request and expects an answer of its primary model.
 func (s *server) request(t *testing.T, kind string, r *gatewayv1.Routing) {
 	t.Helper()
 	by, err := requestKinds(s)[kind](within(t, 2*time.Minute), r)
@@ -120,7 +120,8 @@ func (s *server) status(t *testing.T) *gatewayv1.StatusResponse {
 	return got
 }
 
-// Under the original's budget all five models are loaded together and stay.
+// With the budget of the Python gateway all five models are loaded together and
+// stay loaded.
 func TestFiveModelsStayUnder8000MB(t *testing.T) {
 	s := startFive(t, 8000)
 	for range 3 {
@@ -132,51 +133,52 @@ func TestFiveModelsStayUnder8000MB(t *testing.T) {
 	var sum int64
 	for _, m := range got.GetModels() {
 		if m.GetState() != gatewayv1.ModelState_MODEL_STATE_READY || m.GetLoadCount() != 1 || m.GetLastEviction() != nil {
-			t.Errorf("%s is %v after %d loads, last eviction %v; want READY at once and for good",
+			t.Errorf("%s is %v after %d loads, last eviction %v; want READY after one load",
 				m.GetName(), m.GetState(), m.GetLoadCount(), m.GetLastEviction())
 		}
 		memory := m.GetMemory()
 		if memory.GetReservedBytes() != memory.GetDeclaredBytes() || memory.GetMeasuredBytes() > memory.GetReservedBytes() {
-			t.Errorf("%s: %v, want what is declared reserved, and no more measured", m.GetName(), memory)
+			t.Errorf("%s: %v, want the declared size reserved, and no more measured", m.GetName(), memory)
 		}
 		sum += memory.GetChargedBytes()
 	}
 	const whole = (3500 + 500 + 100 + 2000 + 10) * mebibyte
 	if sum != whole || got.GetMemoryUsedBytes() != whole || got.GetMemoryBudgetBytes() != 8000*mebibyte {
-		t.Errorf("%d MiB are charged, the status says %d of %d; want %d of 8000",
+		t.Errorf("%d MiB are charged, the status has %d of %d; want %d of 8000",
 			sum/mebibyte, got.GetMemoryUsedBytes()/mebibyte, got.GetMemoryBudgetBytes()/mebibyte, whole/mebibyte)
 	}
 	workers := s.workers(t)
 	if own := proportional(t, workers); len(workers) != 4 || own == 0 || own > whole {
-		t.Errorf("processes %v hold %d MiB, want four and at most %d", workers, own/mebibyte, whole/mebibyte)
+		t.Errorf("processes %v use %d MiB, want four processes and at most %d", workers, own/mebibyte, whole/mebibyte)
 	}
 }
 
-// Who gives way is decided by priority: below first, none above, no more than it
-// takes.
+// Evictions follow the priorities: lower ones first, none above that of the
+// request, and not more than necessary.
 func TestEvictionsGoByPriority(t *testing.T) {
 	s := startFive(t, 5600)
 	for _, kind := range []string{"explain", "pronunciation", "synthesize", "recognize"} {
 		s.request(t, kind, nil)
 	}
-	// 2610 MiB are held: 510 are missing for qwen, and hubert is below the others.
+	// 2610 MiB are in use, 510 are missing for qwen, and hubert has the lowest
+	// priority.
 	s.request(t, "chat", nil)
 	s.wantEvicted(t, "hubert", "qwen")
 	s.wantLoaded(t, "qwen", "whisper", "piper", "gemini")
 
-	// hubert is below all that hold the memory now.
+	// hubert has a lower priority than all loaded models.
 	_, err := requestKinds(s)["pronunciation"](within(t, time.Minute), &gatewayv1.Routing{NoFallback: true})
 	if e := errs.From(err); e == nil || e.Reason() != errs.MemoryBusy || e.RetryAfter() <= 0 {
-		t.Errorf("%v, want MEMORY_BUSY and when to try again", err)
+		t.Errorf("%v, want MEMORY_BUSY with a retry time", err)
 	}
 	s.wantLoaded(t, "qwen", "whisper", "piper", "gemini")
 	by, err := requestKinds(s)["pronunciation"](within(t, time.Minute), nil)
 	if err != nil || by.GetModel() != "gemini" || by.GetFallbackReason() != gatewayv1.FallbackReason_FALLBACK_REASON_MEMORY_BUSY {
-		t.Errorf("%v, %v; want the cloud's answer for want of memory", by, err)
+		t.Errorf("%v, %v; want an answer of the cloud model because of MEMORY_BUSY", by, err)
 	}
 
-	// A request of high priority may evict what is below it: again 510 are missing,
-	// and whisper and piper are what it takes.
+	// A request of high priority may evict models of lower priority. Again 510 are
+	// missing, for which whisper and piper must be evicted.
 	s.request(t, "pronunciation", &gatewayv1.Routing{Priority: gatewayv1.Priority_PRIORITY_HIGH})
 	s.wantEvicted(t, "whisper", "hubert")
 	s.wantEvicted(t, "piper", "hubert")
@@ -215,11 +217,11 @@ func (s *server) wantEvicted(t *testing.T, model, by string) {
 	m := s.model(t, model)
 	last := m.GetLastEviction()
 	if m.GetState() != gatewayv1.ModelState_MODEL_STATE_UNLOADED || last.GetReason() != gatewayv1.EvictionReason_EVICTION_REASON_PRESSURE || last.GetRequestedBy() != by {
-		t.Errorf("%s is %v, last eviction %v; want that it made room for %s", model, m.GetState(), last, by)
+		t.Errorf("%s is %v, last eviction %v; want an eviction for %s", model, m.GetState(), last, by)
 	}
 }
 
-// workers are the server's engine processes, by the kernel's word.
+// workers returns the engine processes of the server, according to the kernel.
 func (s *server) workers(t *testing.T) []int {
 	t.Helper()
 	processes, err := procfs.AllProcs()
@@ -230,7 +232,7 @@ func (s *server) workers(t *testing.T) []int {
 	for _, p := range processes {
 		stat, err := p.Stat()
 		if err != nil || stat.PPID != s.cmd.Process.Pid {
-			continue // it ended meanwhile, or is not ours
+			continue // it has ended, or belongs to another server
 		}
 		program, err := p.Executable()
 		if err == nil && strings.HasPrefix(filepath.Base(program), "engine-") {
@@ -240,8 +242,8 @@ func (s *server) workers(t *testing.T) []int {
 	return pids
 }
 
-// proportional is what processes hold, in bytes: their shares of what they share
-// with others. One that ends meanwhile holds nothing.
+// proportional returns the proportional set size of processes in bytes. A process
+// that has ended counts as 0.
 func proportional(t *testing.T, pids []int) int64 {
 	t.Helper()
 	var sum uint64
@@ -252,7 +254,7 @@ func proportional(t *testing.T, pids []int) int64 {
 			rollup, err = p.ProcSMapsRollup()
 			sum += rollup.Pss
 		}
-		// ESRCH is of one that has ended and was not waited for yet.
+		// ESRCH: the process has ended but was not waited for yet.
 		if err != nil && alive(pid) && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, syscall.ESRCH) {
 			t.Error(fmt.Errorf("process %d: %w", pid, err))
 		}

@@ -17,32 +17,32 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// brokenFile is a model's file that something is wrong with.
+// brokenFile is an invalid model file.
 type brokenFile struct {
-	// data is its content; nil: it is not there.
+	// data is its content; nil: the file does not exist.
 	data []byte
-	// beside are the files beside it, by the end of their names, which replaces
-	// the file's.
+	// beside has the files next to it. The key is the suffix that replaces the
+	// suffix of the file's name.
 	beside map[string][]byte
-	// fifo has a pipe in its place, that nobody writes to; folder a folder.
+	// fifo: it is a pipe that is never written to. folder: it is a folder.
 	fifo, folder bool
 	want         errs.Reason
 }
 
-// engineFiles are broken files for an engine.
+// engineFiles has the invalid files for an engine.
 type engineFiles struct {
 	engine, extension string
 	files             map[string]brokenFile
-	// ask has the model do something.
+	// ask makes a request to the model.
 	ask func(ctx context.Context, s *server, model string) error
 }
 
-// model is the name in the configuration of the model of a broken file.
+// model returns the name in the configuration of the model with a file.
 func (e *engineFiles) model(file string) string {
 	return e.engine + "-" + strings.NewReplacer(" ", "-", "^", "-").Replace(file)
 }
 
-// starter reads a model that ships.
+// starter reads a starter model.
 func starter(t *testing.T, name string) []byte {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(root, "models", "starter", name))
@@ -52,7 +52,7 @@ func starter(t *testing.T, name string) []byte {
 	return data
 }
 
-// scrambled is a copy whose bytes in a range are others.
+// scrambled returns a copy with other bytes in a range.
 func scrambled(data []byte, from, to int) []byte {
 	out := append([]byte(nil), data...)
 	for i := from; i < to; i++ {
@@ -61,7 +61,8 @@ func scrambled(data []byte, from, to int) []byte {
 	return out
 }
 
-// damaged are the ways to break any file.
+// damaged returns copies of a file that are damaged in ways that apply to any
+// format.
 func damaged(good []byte, beside map[string][]byte) map[string]brokenFile {
 	out := map[string]brokenFile{
 		"truncated": {data: good[:len(good)/2]},
@@ -81,7 +82,7 @@ func damaged(good []byte, beside map[string][]byte) map[string]brokenFile {
 	return out
 }
 
-// with adds files that are invalid, with what lies beside the good one.
+// with adds invalid files, with the files that are next to the valid one.
 func with(files map[string]brokenFile, beside map[string][]byte, more map[string][]byte) map[string]brokenFile {
 	for name, data := range more {
 		files[name] = brokenFile{data: data, beside: beside, want: errs.ModelFileInvalid}
@@ -92,7 +93,7 @@ func with(files map[string]brokenFile, beside map[string][]byte, more map[string
 func llamaFiles(t *testing.T) engineFiles {
 	good := starter(t, "chat.gguf")
 	hostile := append([]byte(nil), good...)
-	binary.LittleEndian.PutUint64(hostile[16:], 1<<62) // the number of metadata entries
+	binary.LittleEndian.PutUint64(hostile[16:], 1<<62) // number of metadata entries
 	return engineFiles{
 		engine: "llama", extension: ".gguf",
 		files: with(damaged(good, nil), nil, map[string][]byte{
@@ -110,9 +111,9 @@ func llamaFiles(t *testing.T) engineFiles {
 
 func whisperFiles(t *testing.T) engineFiles {
 	good := starter(t, "whisper.bin")
-	// Behind the magic number: sizes of vocabulary, audio context, state, heads
-	// and layers; those of the text; mel bands; the type of the weights. Then the
-	// filters' sizes, the filters, the number of words.
+	// The magic number is followed by the sizes of vocabulary, audio context, state,
+	// heads and layers; the same for the text; mel bands; the type of the weights.
+	// Then come the sizes of the filters, the filters, and the number of tokens.
 	const vocabulary, state, heads, layers, weights, bands = 4, 12, 16, 20, 44, 48
 	le := binary.LittleEndian
 	word := 56 + 4*int(le.Uint32(good[bands:]))*int(le.Uint32(good[bands+4:]))
@@ -138,8 +139,8 @@ func whisperFiles(t *testing.T) engineFiles {
 	}
 }
 
-// onnxLies are files that promise more than there is: a model whose graph is of
-// 2 GiB, or of a length that no number holds.
+// onnxLies returns files that declare more data than they have: a model whose
+// graph has 2 GiB, or a length that does not fit into 64 bits.
 func onnxLies(good []byte) map[string][]byte {
 	head := []byte{0x08, 0x08} // ir_version: 8
 	return map[string][]byte{
@@ -164,7 +165,7 @@ func piperFiles(t *testing.T) engineFiles {
 		"config deep":         strings.Repeat(`{"audio":`, 100000),
 	} {
 		if text == string(config) {
-			t.Fatalf("%s changed nothing", name)
+			t.Fatalf("%s did not change the file", name)
 		}
 		files[name] = brokenFile{data: good, beside: map[string][]byte{".onnx.json": []byte(text)}, want: errs.ModelFileInvalid}
 	}
@@ -209,10 +210,10 @@ func hubertFiles(t *testing.T) engineFiles {
 	}
 }
 
-// put writes a broken file and returns its path.
+// put writes an invalid file and returns its path.
 func (f *brokenFile) put(t *testing.T, extension string) string {
 	t.Helper()
-	dir := t.TempDir() // what lies beside one is not another's
+	dir := t.TempDir() // each file has its own neighbours
 	path := filepath.Join(dir, "model"+extension)
 	write := func(path string, data []byte) {
 		if err := os.WriteFile(path, data, 0o600); err != nil {
@@ -237,9 +238,9 @@ func (f *brokenFile) put(t *testing.T, extension string) string {
 	return path
 }
 
-// A broken file fails its own model with a clear error, whatever the engine; the
-// others answer on.
-func TestBrokenModelFiles(t *testing.T) {
+// An invalid file fails its own model with a clear error, for every engine; the
+// other models keep answering.
+func TestInvalidModelFiles(t *testing.T) {
 	all := []engineFiles{llamaFiles(t), whisperFiles(t), piperFiles(t), hubertFiles(t)}
 	config, tasks, _ := strings.Cut(speechModels, "tasks:")
 	for _, e := range all {
@@ -265,12 +266,12 @@ func TestBrokenModelFiles(t *testing.T) {
 			}
 			for range 20 {
 				if _, err := stream.Recv(); err != nil {
-					t.Fatalf("the other model's answer: %v", err)
+					t.Fatalf("the request to the other model: %v", err)
 				}
 			}
 		})
 	}
 	if n := beside(); n < 3 {
-		t.Errorf("%d good requests were answered beside the broken files", n)
+		t.Errorf("%d other requests were answered meanwhile", n)
 	}
 }

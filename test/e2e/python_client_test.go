@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// pytestWithin bounds all Python tests of a folder together.
+// pytestWithin limits the time of all Python tests in a folder together.
 const pytestWithin = 10 * time.Minute
 
-// pytestReport is what matters here of pytest's JUnit file.
+// pytestReport has the relevant fields of pytest's JUnit file.
 type pytestReport struct {
 	Cases []struct {
 		File    string       `xml:"classname,attr"`
@@ -30,8 +30,8 @@ type pytestFault struct {
 	Text    string `xml:",chardata"`
 }
 
-// runPytest runs the Python tests of a folder, each as a subtest, so that they
-// count where Go's do. Fewer than least means that something was not collected.
+// runPytest runs the Python tests of a folder. Each is a subtest, so that it counts
+// like a Go test. Fewer than least means that some tests were not collected.
 func runPytest(t *testing.T, dir string, least int) {
 	t.Helper()
 	program(t)
@@ -73,13 +73,13 @@ func TestPythonClient(t *testing.T) {
 	runPytest(t, inProject(t, "clients", "python"), 95)
 }
 
-// What measures the starter models, from the arithmetic to a short run on a
+// The evaluation of the starter models, from its arithmetic to a short run with a
 // server.
 func TestModelsEval(t *testing.T) {
 	runPytest(t, inProject(t, "models", "starter", "eval"), 60)
 }
 
-// The package's annotations hold, as strictly as mypy can be.
+// The type annotations of the package pass mypy in strict mode.
 func TestPythonClientTypes(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), pytestWithin)
 	defer cancel()

@@ -19,17 +19,17 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// python names the interpreter of the tests.
+// python returns the Python interpreter for the tests.
 func python(t *testing.T) string {
 	t.Helper()
 	path := os.Getenv("MG_PYTHON")
 	if path == "" {
-		t.Fatal("MG_PYTHON names no Python with grpcio: run the tests by `make test`")
+		t.Fatal("MG_PYTHON is not set: run the tests with `make test`")
 	}
 	return path
 }
 
-// inProject returns the absolute path of a file of the project.
+// inProject returns the absolute path of a file in the project.
 func inProject(t *testing.T, elem ...string) string {
 	t.Helper()
 	path, err := filepath.Abs(filepath.Join(append([]string{root}, elem...)...))
@@ -58,7 +58,7 @@ func fields(t *testing.T, m map[string]any) *structpb.Struct {
 	return s
 }
 
-// The example engine keeps the contract that the Go engines keep.
+// The example engine passes the same conformance suite as the Go engines.
 func TestPythonEngineConforms(t *testing.T) {
 	chat := func(text string, tokens int32) enginetest.Sample {
 		return enginetest.Sample{Messages: []*enginev1.RunRequest{{Payload: &enginev1.RunRequest_Chat{
@@ -99,7 +99,7 @@ func TestPythonEngineConforms(t *testing.T) {
 	})
 }
 
-// pythonConfig has the example engine beside the test engine.
+// pythonConfig configures the example engine and the test engine.
 func pythonConfig(t *testing.T) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "any.model")
@@ -120,7 +120,7 @@ tasks:
 `+noOtherTasks, python(t), ngramProgram(t), clientSources(t), ngramModel(t), file)
 }
 
-// noOtherTasks routes the built-in tasks to a model that there is.
+// noOtherTasks routes the built-in tasks to an existing model.
 const noOtherTasks = `
   grammar: {primary: other, fallbacks: []}
   respond: {primary: other, fallbacks: []}
@@ -137,9 +137,9 @@ func wantState(t *testing.T, s *server, model string, want gatewayv1.ModelState)
 	}
 }
 
-// A model in Python lives as one in Go: it is loaded by its first request,
-// answers, makes room for another, and comes back after a crash.
-func TestPythonEngineLivesLikeAnyOther(t *testing.T) {
+// A model in Python behaves like one in Go: its first request loads it, it answers,
+// is evicted for another model, and is loaded again after a crash.
+func TestPythonEngineLifecycle(t *testing.T) {
 	s := start(t, pythonConfig(t))
 	wantState(t, s, "languages", gatewayv1.ModelState_MODEL_STATE_UNLOADED)
 
@@ -167,20 +167,20 @@ func TestPythonEngineLivesLikeAnyOther(t *testing.T) {
 		t.Errorf("%d loads for two requests, want 1", languages.GetLoadCount())
 	}
 
-	// Evicted: the budget holds one of the two.
+	// Evicted: only one of the two fits into the budget.
 	if _, err := s.models.Chat(t.Context(), &gatewayv1.ChatRequest{Messages: user("Hello"), Model: "other"}); err != nil {
 		t.Fatal(err)
 	}
 	wantState(t, s, "languages", gatewayv1.ModelState_MODEL_STATE_UNLOADED)
 	evicted := s.model(t, "languages").GetLastEviction()
 	if evicted.GetReason() != gatewayv1.EvictionReason_EVICTION_REASON_PRESSURE || evicted.GetRequestedBy() != "other" {
-		t.Errorf("it was evicted as %v", evicted)
+		t.Errorf("last eviction %v", evicted)
 	}
 	if alive(int(languages.GetWorkerPid())) {
-		t.Error("its process is still there, with its memory")
+		t.Error("its process is still there")
 	}
 
-	// Killed in mid-stream: that answer fails, the next loads afresh.
+	// Killed in mid-stream: that answer fails, the next request loads the model again.
 	tokens := int32(100_000)
 	stream, err := s.models.StreamChat(t.Context(), &gatewayv1.StreamChatRequest{
 		Messages: user("What did the children write?"), Sampling: &gatewayv1.SamplingOptions{MaxTokens: &tokens},
@@ -192,26 +192,26 @@ func TestPythonEngineLivesLikeAnyOther(t *testing.T) {
 		t.Fatal(err)
 	}
 	pid := int(s.model(t, "languages").GetWorkerPid())
-	// Stopped first, so that the answer cannot end by itself before the kill.
+	// Stopped first, so that the answer cannot end before the kill.
 	for _, signal := range []syscall.Signal{syscall.SIGSTOP, syscall.SIGKILL} {
 		if err := syscall.Kill(pid, signal); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if err := end(stream); errs.ReasonOf(err) != errs.EngineCrashed {
-		t.Errorf("the answer under way ended with %v, want ENGINE_CRASHED", err)
+		t.Errorf("the current answer ended with %v, want ENGINE_CRASHED", err)
 	}
 	again, err := s.models.Chat(t.Context(), &gatewayv1.ChatRequest{Messages: user("Hello"), Sampling: greedy(10)})
 	if err != nil {
 		t.Fatalf("the next request: %v", err)
 	}
 	if now := int(s.model(t, "languages").GetWorkerPid()); now == pid || again.GetServedBy().GetLoadDuration().AsDuration() == 0 {
-		t.Errorf("served by process %d, want a fresh one", now)
+		t.Errorf("served by process %d, want a new one", now)
 	}
 }
 
-// A cancelled call stops the work in Python; the gateway's end ends the worker.
-func TestPythonEngineStopsWorkAndEnds(t *testing.T) {
+// A cancelled call stops the work in Python, and the worker ends with the server.
+func TestPythonEngineCancelAndExit(t *testing.T) {
 	s := start(t, pythonConfig(t))
 	tokens := int32(100_000)
 	stream, err := s.models.StreamChat(t.Context(), &gatewayv1.StreamChatRequest{
@@ -229,13 +229,13 @@ func TestPythonEngineStopsWorkAndEnds(t *testing.T) {
 	if err := s.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 20*time.Second, "the worker dies with the gateway", func() bool { return !alive(worker) })
+	eventually(t, 20*time.Second, "the worker ends with the server", func() bool { return !alive(worker) })
 	if err := end(stream); errors.Is(err, io.EOF) {
-		t.Error("the answer ended well, without its server")
+		t.Error("the answer succeeded without its server")
 	}
 }
 
-// An engine that fails says where, and never what a user said.
+// The log of a failing engine says where it failed, but not what a user said.
 func TestPythonEngineLogsNoUsersWords(t *testing.T) {
 	s := start(t, pythonConfig(t))
 	const secret = "tôi tên là Bí Mật"
@@ -245,12 +245,12 @@ func TestPythonEngineLogsNoUsersWords(t *testing.T) {
 	}
 	s.stop(t)
 	if strings.Contains(s.output(), secret) {
-		t.Error("the log holds a user's words")
+		t.Error("the log contains a user's words")
 	}
 }
 
-// The engine that docs/adding-an-engine.md begins with runs as it stands there.
-func TestGuidesPythonEngineRuns(t *testing.T) {
+// The first engine in docs/adding-an-engine.md works unchanged.
+func TestPythonEngineOfTheGuide(t *testing.T) {
 	guide, err := os.ReadFile(inProject(t, "docs", "adding-an-engine.md"))
 	if err != nil {
 		t.Fatal(err)
@@ -258,7 +258,7 @@ func TestGuidesPythonEngineRuns(t *testing.T) {
 	_, code, found := strings.Cut(string(guide), "```python\n#!/usr/bin/env python3\n")
 	code, _, ended := strings.Cut(code, "```")
 	if !found || !ended {
-		t.Fatal("the guide has no program in Python")
+		t.Fatal("the guide has no Python program")
 	}
 	dir := t.TempDir()
 	program := filepath.Join(dir, "echo.py")
@@ -278,12 +278,12 @@ tasks:
 		t.Fatal(err)
 	}
 	if text := got.GetMessage().GetContent(); text != "Polly says good morning " {
-		t.Errorf("it says %q", text)
+		t.Errorf("the answer is %q", text)
 	}
 	_, err = s.models.Chat(t.Context(), &gatewayv1.ChatRequest{
 		Messages: user("x"), Model: "other", Routing: &gatewayv1.Routing{LocalOnly: true},
 	})
 	if err != nil {
-		t.Errorf("an engine in Python is on this machine, but: %v", err)
+		t.Errorf("a request with local_only: %v", err)
 	}
 }

@@ -25,8 +25,8 @@ func everyTask(t *testing.T) (program, file string) {
 
 func one(req *enginev1.RunRequest) []*enginev1.RunRequest { return []*enginev1.RunRequest{req} }
 
-// The Python SDK carries every task, both ways.
-func TestPythonSDKDoesEveryTask(t *testing.T) {
+// The Python SDK supports the input and output of every task.
+func TestPythonSDKSupportsEveryTask(t *testing.T) {
 	program, file := everyTask(t)
 	params := fields(t, map[string]any{"text": "x", "n": 3, "list": []any{true, nil, 1.5}, "deep": map[string]any{"a": "b"}})
 	endless := int32(1_000_000)
@@ -46,7 +46,7 @@ func TestPythonSDKDoesEveryTask(t *testing.T) {
 			},
 			Check: func(t *testing.T, answer []*enginev1.RunResponse) {
 				if got := answer[len(answer)-1].GetTranscribe().GetFinal().GetText(); got != "1049576 bytes" || len(answer) != 3 {
-					t.Errorf("%d events, the last with %q", len(answer), got)
+					t.Errorf("%d events, the last one with %q", len(answer), got)
 				}
 			},
 		},
@@ -58,7 +58,7 @@ func TestPythonSDKDoesEveryTask(t *testing.T) {
 			Messages: one(&enginev1.RunRequest{Payload: &enginev1.RunRequest_Invoke{Invoke: &enginev1.InvokeTask{Method: "echo", Params: params}}}),
 			Check: func(t *testing.T, answer []*enginev1.RunResponse) {
 				if got := answer[0].GetInvoke(); !proto.Equal(got, params) {
-					t.Errorf("%v came back as %v", params, got)
+					t.Errorf("sent %v, received %v", params, got)
 				}
 			},
 		},
@@ -74,9 +74,9 @@ func TestPythonSDKDoesEveryTask(t *testing.T) {
 	})
 }
 
-// A model may do less than its engine; what it fails with is told by its place
-// and not by its words, which may be a user's.
-func TestPythonSDKTellsFailures(t *testing.T) {
+// A model may support fewer tasks than its engine. The log has the place of a
+// failure but not its message, which may contain a user's words.
+func TestPythonSDKReportsFailures(t *testing.T) {
 	program, file := everyTask(t)
 	s := start(t, `
 engines:
@@ -91,11 +91,11 @@ tasks:
 		ModelName: "other", Method: "fail", Params: fields(t, map[string]any{"text": secret}),
 	})
 	if errs.ReasonOf(err) != errs.Internal || strings.Contains(err.Error(), secret) {
-		t.Errorf("a fault of the engine ended with %v", err)
+		t.Errorf("an internal error of the engine ended with %v", err)
 	}
 	_, err = s.models.Grammar(t.Context(), &gatewayv1.GrammarRequest{Text: "x"})
 	if errs.ReasonOf(err) != errs.EngineUnavailable {
-		t.Errorf("a task that the model does not do ended with %v", err)
+		t.Errorf("a task that the model does not support ended with %v", err)
 	}
 	if _, err := s.models.Chat(t.Context(), &gatewayv1.ChatRequest{Messages: user("x")}); err != nil {
 		t.Errorf("the next request: %v", err)
@@ -103,9 +103,9 @@ tasks:
 	s.stop(t)
 	log := s.output()
 	if strings.Contains(log, secret) {
-		t.Error("the log holds a user's words")
+		t.Error("the log contains a user's words")
 	}
 	if !strings.Contains(log, "RuntimeError") || !strings.Contains(log, "every_task.py") {
-		t.Error("the log does not tell where the engine failed")
+		t.Error("the log does not say where the engine failed")
 	}
 }

@@ -1,5 +1,5 @@
-// Package e2e tries what a person gets: the built programs, the shipped model,
-// real engines, and clients in other languages. `make build` must have run.
+// Package e2e tests the built programs with the starter models, real engines, and
+// clients in other languages. Run `make build` first.
 package e2e
 
 import (
@@ -26,10 +26,10 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// root is the project's folder.
+// root is the folder of the project.
 const root = "../.."
 
-// program is the server and CLI under test.
+// program is the program under test.
 func program(t *testing.T) string {
 	t.Helper()
 	path, err := filepath.Abs(filepath.Join(root, "bin", "modelgateway"))
@@ -56,8 +56,8 @@ type server struct {
 
 var readyLine = regexp.MustCompile(`127\.0\.0\.1:\d+`)
 
-// start runs the server on free ports with state of its own, and ends it with
-// the test. config is YAML; empty: none, as `make run` does.
+// start runs the server on free ports with its own state folder, and ends it with
+// the test. config is YAML; empty: no configuration file, as with `make run`.
 func start(t *testing.T, config string, args ...string) *server {
 	t.Helper()
 	dir := t.TempDir()
@@ -101,7 +101,7 @@ func start(t *testing.T, config string, args ...string) *server {
 	return s
 }
 
-// Write collects the server's output.
+// Write collects the output of the server.
 func (s *server) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -129,7 +129,7 @@ func (s *server) stop(t *testing.T) {
 	}
 }
 
-// model returns a model's entry.
+// model returns the state of a model.
 func (s *server) model(t *testing.T, name string) *gatewayv1.Model {
 	t.Helper()
 	got, err := s.admin.GetModel(t.Context(), &gatewayv1.GetModelRequest{Name: name})
@@ -139,7 +139,7 @@ func (s *server) model(t *testing.T, name string) *gatewayv1.Model {
 	return got.GetModel()
 }
 
-// eventually polls a condition that another process brings about.
+// eventually waits for a condition that depends on another process.
 func eventually(t *testing.T, within time.Duration, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(within); ; time.Sleep(20 * time.Millisecond) {
@@ -152,7 +152,7 @@ func eventually(t *testing.T, within time.Duration, what string, ok func() bool)
 	}
 }
 
-// alive tells whether a process exists and is not a zombie.
+// alive reports whether a process exists and is not a zombie.
 func alive(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -162,7 +162,7 @@ func alive(pid int) bool {
 	return !strings.HasPrefix(rest, "Z")
 }
 
-// greedy asks for a repeatable answer of at most n tokens.
+// greedy returns options for a repeatable answer of at most n tokens.
 func greedy(n int32) *gatewayv1.SamplingOptions {
 	zero := float32(0)
 	return &gatewayv1.SamplingOptions{Temperature: &zero, PresencePenalty: &zero, MaxTokens: &n}
@@ -172,7 +172,7 @@ func user(text string) []*gatewayv1.ChatMessage {
 	return []*gatewayv1.ChatMessage{{Role: gatewayv1.Role_ROLE_USER, Content: text}}
 }
 
-// output runs a program and returns what it printed.
+// output runs a program and returns its output.
 func output(t *testing.T, env []string, name string, args ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)

@@ -12,7 +12,7 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// socketMessage is what the server's sockets send as JSON.
+// socketMessage is a JSON message from the server.
 type socketMessage struct {
 	Event struct {
 		Interim *struct{}
@@ -34,7 +34,7 @@ func dial(t *testing.T, s *server, path string) *websocket.Conn {
 	return conn
 }
 
-// receive reads JSON, or the bytes of a binary message.
+// receive reads a message: JSON, or bytes.
 func receive(t *testing.T, conn *websocket.Conn) (m socketMessage, pcm []byte) {
 	t.Helper()
 	kind, data, err := conn.ReadMessage()
@@ -53,7 +53,8 @@ func receive(t *testing.T, conn *websocket.Conn) (m socketMessage, pcm []byte) {
 	return m, nil
 }
 
-// What one socket says the other understands, as gRPC does both.
+// Speech from one WebSocket is transcribed by the other, with the same results as
+// over gRPC.
 func TestSpeechOverSockets(t *testing.T) {
 	s := start(t, speechModels)
 	want := s.say(t, readAloud)
@@ -76,7 +77,7 @@ func TestSpeechOverSockets(t *testing.T) {
 		}
 	}
 	if rate != want.rate || !bytes.Equal(got.Bytes(), want.pcm) {
-		t.Fatalf("%d bytes at %d, want %d at %d", got.Len(), rate, len(want.pcm), want.rate)
+		t.Fatalf("%d bytes at %d Hz, want %d at %d Hz", got.Len(), rate, len(want.pcm), want.rate)
 	}
 	text, err := s.transcribe(within(t, 2*time.Minute), &gatewayv1.TranscriptionConfig{Language: "en"}, want.wav(), 64<<10)
 	if err != nil {

@@ -17,32 +17,33 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// badClip is audio that something is wrong with, and what it brings.
+// badClip is unusual or invalid audio, with the expected result.
 type badClip struct {
 	name   string
 	format *gatewayv1.AudioFormat
 	data   []byte
-	// length is what is heard of it, if it is answered.
+	// length is the duration of the audio in an answer.
 	length time.Duration
-	// recognize, transcribe and pronounce are what these calls end with; 0 is an
-	// answer.
+	// recognize, transcribe and pronounce are the expected reasons of these calls;
+	// 0 means success.
 	recognize, transcribe, pronounce errs.Reason
-	// silent tells that there is nothing to be heard.
+	// silent reports whether there is no speech.
 	silent bool
 }
 
-// readable is a clip that is answered by all calls.
+// readable returns a clip for which all calls succeed.
 func readable(name string, format *gatewayv1.AudioFormat, data []byte, length time.Duration) badClip {
 	return badClip{name: name, format: format, data: data, length: length}
 }
 
-// unreadable is a clip that none can read.
+// unreadable returns a clip for which all calls fail.
 func unreadable(name string, format *gatewayv1.AudioFormat, data []byte) badClip {
 	r := errs.AudioUnreadable
 	return badClip{name: name, format: format, data: data, recognize: r, transcribe: r, pronounce: r}
 }
 
-// patched is a copy of a file with a number of 1, 2 or 4 bytes in it replaced.
+// patched returns a copy of a file in which a number of 1, 2 or 4 bytes is
+// replaced.
 func patched(file []byte, at int, bytes ...byte) []byte {
 	out := append([]byte(nil), file...)
 	copy(out[at:], bytes)
@@ -56,7 +57,7 @@ func badClips() []badClip {
 	random := make([]byte, 64<<10)
 	source := rand.NewChaCha8([32]byte{3})
 	_, _ = source.Read(random) // never fails
-	random[0] = 'x'            // no magic number of anything
+	random[0] = 'x'            // not the magic number of a format
 	infinite := binary.LittleEndian.AppendUint32(nil, math.Float32bits(float32(math.Inf(1))))
 	notNumbers := strings.Repeat(string(infinite)+"\xff\xff\xff\xff", rate)
 	ff := []byte{0xff, 0xff, 0xff, 0xff}
@@ -97,8 +98,8 @@ func badClips() []badClip {
 	return clips
 }
 
-// Whatever is sent as audio, its call ends with a typed error or the right
-// answer, the worker lives, and others are answered all along.
+// For any audio, the call ends with a typed error or the right answer. The worker
+// stays alive and other requests are answered.
 func TestBadAudio(t *testing.T) {
 	s := start(t, speechModels)
 	beside := s.answerBeside(t)
@@ -107,17 +108,17 @@ func TestBadAudio(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) { c.try(t, s) })
 	}
 	if n := beside(); n < 3 {
-		t.Errorf("%d good requests were answered beside the bad ones", n)
+		t.Errorf("%d other requests were answered meanwhile", n)
 	}
 	if now := s.life(t, "whisper"); now != whisper {
-		t.Errorf("engine-whisper was %v and is %v", whisper, now)
+		t.Errorf("engine-whisper: before %v, after %v", whisper, now)
 	}
 	if now := s.life(t, "hubert"); now != hubert {
-		t.Errorf("engine-hubert was %v and is %v", hubert, now)
+		t.Errorf("engine-hubert: before %v, after %v", hubert, now)
 	}
 }
 
-// try sends the clip to all three.
+// try makes all three calls with the clip.
 func (c *badClip) try(t *testing.T, s *server) {
 	cfg := &gatewayv1.TranscriptionConfig{Format: c.format, Language: "en"}
 	ctx := within(t, 3*time.Minute)
@@ -150,15 +151,15 @@ func (c *badClip) check(t *testing.T, call string, err error, want errs.Reason) 
 func (c *badClip) checkTranscript(t *testing.T, call string, got *gatewayv1.Transcript) {
 	t.Helper()
 	if d := got.GetAudioDuration().AsDuration(); (d - c.length).Abs() > 20*time.Millisecond {
-		t.Errorf("%s heard %v, want %v", call, d, c.length)
+		t.Errorf("%s processed %v, want %v", call, d, c.length)
 	}
 	if c.silent && (got.GetText() != "" || len(got.GetSegments()) > 0) {
-		t.Errorf("%s heard %q in silence", call, got.GetText())
+		t.Errorf("%s transcribed silence as %q", call, got.GetText())
 	}
 }
 
-// answerBeside asks for the same good answers, over and over, until the function
-// that it returns is called and there were three rounds; it tells how many.
+// answerBeside repeats the same valid requests until the returned function is
+// called, but at least three times. That function returns how many were answered.
 func (s *server) answerBeside(t *testing.T) (stop func() int64) {
 	t.Helper()
 	clip := wav(16000, tone(16000, 1, 0.5))
@@ -194,7 +195,7 @@ func (s *server) answerBeside(t *testing.T) (stop func() int64) {
 			}
 			heard, judged, err := ask(ctx)
 			if err != nil || !proto.Equal(heard, transcript) || !proto.Equal(judged, scores) {
-				t.Errorf("beside the bad clips: %v, %v, %v; want %v, %v", err, heard, judged, transcript, scores)
+				t.Errorf("meanwhile: %v, %v, %v; want %v, %v", err, heard, judged, transcript, scores)
 				return
 			}
 			rounds.Add(1)

@@ -10,8 +10,8 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// What the command line says it understands as gRPC does, from a file and from a
-// pipe.
+// The command line gives the same results for speech as gRPC, with files and with
+// pipes.
 func TestSpeechOnTheCommandLine(t *testing.T) {
 	s := start(t, speechModels)
 	cli := func(args ...string) string {
@@ -25,7 +25,7 @@ func TestSpeechOnTheCommandLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	if want := s.say(t, readAloud).wav(); string(said) != string(want) {
-		t.Errorf("%d bytes, want the %d of gRPC", len(said), len(want))
+		t.Errorf("%d bytes, want %d as over gRPC", len(said), len(want))
 	}
 	res, err := s.transcribe(within(t, 2*time.Minute), &gatewayv1.TranscriptionConfig{Language: "en"}, said, 64<<10)
 	if err != nil {

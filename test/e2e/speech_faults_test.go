@@ -16,8 +16,8 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// slowSpeech has models whose work lasts: long clips are scored, and sentences
-// are spoken one by one.
+// slowSpeech configures models whose work takes long: long recordings are scored,
+// and sentences are spoken one by one.
 const slowSpeech = `
 gemini: {api_key: KEY, base_url: URL, retries: 0}
 cpu_threads: 16
@@ -32,32 +32,32 @@ tasks:
   pronunciation: {primary: hubert, fallbacks: [gemini]}
 `
 
-// afterKill bounds what should take far below a second, on a machine that has
-// much else to do.
+// afterKill limits what should take far less than a second, even on a busy
+// machine.
 const afterKill = 10 * time.Second
 
-// startSlow runs a server whose cloud is a fake.
+// startSlow runs a server with a fake cloud service.
 func startSlow(t *testing.T) *server {
 	t.Helper()
 	cloud := geminitest.New(t)
 	return start(t, strings.NewReplacer("KEY", geminitest.Key, "URL", cloud.URL).Replace(slowSpeech))
 }
 
-// speechFault is one engine's work that something happens to.
+// speechFault is the work of an engine during which a fault occurs.
 type speechFault struct {
 	model string
-	// long works for much longer than a test, with routing as told. It calls begun
-	// when a part of the answer has come.
+	// long takes much longer than a test. It calls begun when it has received a
+	// part of the answer.
 	long func(ctx context.Context, s *server, routing *gatewayv1.Routing, begun func()) (*gatewayv1.ServedBy, error)
-	// short asks for something that is soon done.
+	// short makes a request that is answered soon.
 	short func(ctx context.Context, s *server) (*gatewayv1.ServedBy, error)
-	// streams tells that output leaves before the end, so that nothing can take
-	// over.
+	// streams reports whether output is sent before the end, so that no fallback is
+	// possible.
 	streams bool
 }
 
 func speechFaults() []speechFault {
-	minutes := wav(8000, longTone(8000, 24)) // no more than the cloud takes
+	minutes := wav(8000, longTone(8000, 24)) // not more than the cloud accepts
 	shortClip := wav(16000, tone(16000, 1, 0.5))
 	text := strings.Repeat(sentences+" ", 2000)
 	return []speechFault{
@@ -111,19 +111,19 @@ func speechFaults() []speechFault {
 	}
 }
 
-// result is how a call ended.
+// result has the result of a call.
 type result struct {
 	by  *gatewayv1.ServedBy
 	err error
 	at  time.Time
 }
 
-// midWork loads the model, begins long work on it, and stops its process in it:
-// what ends then is ended by what the test does.
+// midWork loads the model, starts long work on it, and stops its process meanwhile,
+// so that only the test can end the work.
 func (f *speechFault) midWork(ctx context.Context, t *testing.T, s *server, routing *gatewayv1.Routing) (pid int, ended <-chan result) {
 	t.Helper()
 	if by, err := f.short(within(t, time.Minute), s); err != nil || by.GetModel() != f.model {
-		t.Fatalf("before: %v, %v", by, err)
+		t.Fatalf("the first request: %v, %v", by, err)
 	}
 	pid = int(s.model(t, f.model).GetWorkerPid())
 	before := cpuTime(t, pid)
@@ -144,7 +144,7 @@ func (f *speechFault) midWork(ctx context.Context, t *testing.T, s *server, rout
 	return pid, out
 }
 
-// cpuTime is how long a process has computed; 0 once it is gone.
+// cpuTime returns the processor time of a process; 0 if it has ended.
 func cpuTime(t *testing.T, pid int) time.Duration {
 	t.Helper()
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
@@ -163,21 +163,20 @@ func cpuTime(t *testing.T, pid int) time.Duration {
 	return time.Duration(ticks) * (time.Second / 100)
 }
 
-// wait returns how the call ended.
+// wait returns the result of the call.
 func wait(t *testing.T, ended <-chan result) result {
 	t.Helper()
 	select {
 	case r := <-ended:
 		return r
 	case <-time.After(time.Minute):
-		t.Fatal("the call does not end")
+		t.Fatal("the call did not end")
 		return result{}
 	}
 }
 
-// A worker that is killed in its work takes nothing with it: its request ends at
-// once, or the cloud answers it; /health tells; the next one loads
-// afresh.
+// If a worker is killed during its work, its request fails at once or is answered
+// by the cloud, /health reports it, and the next request loads the model again.
 func TestSpeechWorkerKilled(t *testing.T) {
 	s := startSlow(t)
 	for _, f := range speechFaults() {
@@ -187,7 +186,7 @@ func TestSpeechWorkerKilled(t *testing.T) {
 				t.Fatal(err)
 			}
 			killed := time.Now()
-			eventually(t, afterKill, "/health tells", func() bool { return healthStatus(t, s, f.model) != "ready" })
+			eventually(t, afterKill, "/health reports it", func() bool { return healthStatus(t, s, f.model) != "ready" })
 			r := wait(t, ended)
 			if got := errs.ReasonOf(r.err); got != errs.EngineCrashed {
 				t.Errorf("the call ended with %v, %v; want ENGINE_CRASHED", r.by, r.err)
@@ -199,7 +198,7 @@ func TestSpeechWorkerKilled(t *testing.T) {
 			}
 			f.wantFresh(t, s, pid)
 
-			// With a fallback, unless a part was sent already.
+			// With a fallback, unless a part of the answer was already sent.
 			pid, ended = f.midWork(within(t, 2*time.Minute), t, s, nil)
 			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 				t.Fatal(err)
@@ -212,29 +211,29 @@ func TestSpeechWorkerKilled(t *testing.T) {
 				}
 			case r.err != nil || r.by.GetModel() != "gemini" || !r.by.GetFallback() ||
 				r.by.GetFallbackReason() != gatewayv1.FallbackReason_FALLBACK_REASON_ENGINE_CRASHED:
-				t.Errorf("the call ended with %v, %v; want the cloud's answer", r.by, r.err)
+				t.Errorf("the call ended with %v, %v; want an answer of the cloud model", r.by, r.err)
 			}
 			f.wantFresh(t, s, pid)
 		})
 	}
 }
 
-// wantFresh expects that the next request is answered by another process.
+// wantFresh expects that the next request is answered by a new process.
 func (f *speechFault) wantFresh(t *testing.T, s *server, old int) {
 	t.Helper()
 	by, err := f.short(within(t, time.Minute), s)
 	if err != nil || by.GetModel() != f.model || by.GetLoadDuration().AsDuration() <= 0 {
-		t.Errorf("the next request: %v, %v; want a fresh load of %s", by, err, f.model)
+		t.Errorf("the next request: %v, %v; want a new load of %s", by, err, f.model)
 	}
 	if now := int(s.model(t, f.model).GetWorkerPid()); now == old || !alive(now) {
-		t.Errorf("served by process %d after %d, want a fresh one", now, old)
+		t.Errorf("served by process %d after %d, want a new one", now, old)
 	}
 	if status := healthStatus(t, s, f.model); status != "ready" {
-		t.Errorf("/health says %q of the fresh worker", status)
+		t.Errorf("/health reports %q for the new worker", status)
 	}
 }
 
-// A worker that hangs in its work is ended after its progress timeout.
+// A worker that hangs is killed after its progress timeout.
 func TestSpeechWorkerHangs(t *testing.T) {
 	s := startSlow(t)
 	f := speechFaults()[0]
@@ -244,13 +243,13 @@ func TestSpeechWorkerHangs(t *testing.T) {
 		t.Errorf("the call ended with %v, %v; want ENGINE_CRASHED", r.by, r.err)
 	}
 	eventually(t, 15*time.Second, "the stopped worker is ended", func() bool { return !alive(pid) })
-	eventually(t, 15*time.Second, "the eviction is told", func() bool {
+	eventually(t, 15*time.Second, "the eviction is reported", func() bool {
 		return s.model(t, f.model).GetLastEviction().GetReason() == gatewayv1.EvictionReason_EVICTION_REASON_HUNG
 	})
 	f.wantFresh(t, s, pid)
 }
 
-// A caller who leaves takes the work along: the process lives and rests.
+// If a caller cancels, the work stops; the process stays alive and becomes idle.
 func TestSpeechCancelFreesTheProcessor(t *testing.T) {
 	s := startSlow(t)
 	for _, f := range speechFaults() {
@@ -262,30 +261,30 @@ func TestSpeechCancelFreesTheProcessor(t *testing.T) {
 				t.Fatal(err)
 			}
 			going := cpuTime(t, pid)
-			eventually(t, 30*time.Second, "the worker goes on", func() bool { return cpuTime(t, pid) > going })
+			eventually(t, 30*time.Second, "the worker continues", func() bool { return cpuTime(t, pid) > going })
 			cancel()
 			if r := wait(t, ended); errs.ReasonOf(r.err) != errs.Cancelled {
 				t.Errorf("the call ended with %v, %v; want CANCELLED", r.by, r.err)
 			}
 			eventually(t, 30*time.Second, "the model is idle", func() bool { return s.model(t, f.model).GetActiveCount() == 0 })
-			eventually(t, 30*time.Second, "the worker rests", func() bool { return rests(t, pid) })
+			eventually(t, 30*time.Second, "the worker is idle", func() bool { return isIdle(t, pid) })
 			if now := int(s.model(t, f.model).GetWorkerPid()); now != pid {
-				t.Errorf("process %d replaced %d after a cancel", now, pid)
+				t.Errorf("process %d replaced %d after the cancellation", now, pid)
 			}
 			by, err := f.short(within(t, time.Minute), s)
 			if err != nil || by.GetModel() != f.model || by.GetLoadDuration().AsDuration() != 0 {
-				t.Errorf("the next request: %v, %v; want an answer without a load", by, err)
+				t.Errorf("the next request: %v, %v; want an answer without a new load", by, err)
 			}
 		})
 	}
 }
 
-// rests tells whether a process computes next to nothing for a while: a tenth of
-// what work of one thread would take.
-func rests(t *testing.T, pid int) bool {
+// isIdle reports whether a process is almost idle for a while: it uses less than a
+// tenth of the time of one thread.
+func isIdle(t *testing.T, pid int) bool {
 	t.Helper()
 	const while = 300 * time.Millisecond
 	before := cpuTime(t, pid)
-	time.Sleep(while) // the measured stretch, not a wait for something
+	time.Sleep(while) // the measured time, not a wait
 	return cpuTime(t, pid)-before <= while/10
 }

@@ -19,17 +19,17 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// Text becomes speech, the speech is written down and judged, by every way in,
-// and all ways answer the same.
+// Speech is synthesized, transcribed and scored over every protocol, always with
+// the same results.
 func TestSpeechRoundTrip(t *testing.T) {
 	s := start(t, speechModels)
 	said := s.say(t, sentences)
 	checkServedBy(t, "the speech", said.servedBy, "piper")
 	if len(said.begun) != 2 || said.pieces < 2 || !strings.Contains(said.begun[1], "black cat") {
-		t.Errorf("%d pieces begin the sentences %q, want two sentences", said.pieces, said.begun)
+		t.Errorf("%d pieces start the sentences %q, want two sentences", said.pieces, said.begun)
 	}
 	if d := said.duration(); said.rate < 8000 || d < time.Second || d > 20*time.Second || quietest(said.pcm) {
-		t.Fatalf("%v of sound at %d Hz for %q", d, said.rate, sentences)
+		t.Fatalf("%v of audio at %d Hz for %q", d, said.rate, sentences)
 	}
 	t.Run("speech over REST", func(t *testing.T) { restSpeech(t, s, said) })
 	t.Run("transcript", func(t *testing.T) { roundTripTranscript(t, s, said) })
@@ -42,12 +42,12 @@ func TestSpeechRoundTrip(t *testing.T) {
 	}
 }
 
-// quietest tells whether there is no sound in samples.
+// quietest reports whether samples are silent.
 func quietest(pcm []byte) bool {
 	return !slices.ContainsFunc(pcm, func(b byte) bool { return b != 0 })
 }
 
-// parseWAV checks a header of 16-bit mono samples that tells its length.
+// parseWAV checks the header of a WAV file with 16-bit mono samples and a length.
 func parseWAV(t *testing.T, file []byte) (rate int, pcm []byte) {
 	t.Helper()
 	if len(file) < 44 {
@@ -61,9 +61,9 @@ func parseWAV(t *testing.T, file []byte) (rate int, pcm []byte) {
 	case le.Uint32(file[16:]) != 16 || le.Uint16(file[20:]) != 1 || le.Uint16(file[22:]) != 1 || le.Uint16(file[34:]) != 16:
 		t.Fatalf("not 16-bit mono PCM: %x", file[:44])
 	case int(le.Uint32(file[28:])) != 2*rate || le.Uint16(file[32:]) != 2:
-		t.Fatalf("bytes a second or a frame are wrong: %x", file[:44])
+		t.Fatalf("wrong bytes per second or per frame: %x", file[:44])
 	case int(le.Uint32(file[4:])) != len(file)-8 || int(le.Uint32(file[40:])) != len(file)-44:
-		t.Fatalf("lengths %d and %d of a file of %d bytes", le.Uint32(file[4:]), le.Uint32(file[40:]), len(file))
+		t.Fatalf("lengths %d and %d in a file of %d bytes", le.Uint32(file[4:]), le.Uint32(file[40:]), len(file))
 	}
 	return rate, file[44:]
 }
@@ -110,7 +110,7 @@ func restSpeech(t *testing.T, s *server, want *speech) {
 	}
 }
 
-// form is a body of a file and fields, and its media type.
+// form returns a form with a file and fields, and its media type.
 func form(t *testing.T, file []byte, fields map[string]string) (contentType string, body []byte) {
 	t.Helper()
 	var buf bytes.Buffer
@@ -145,7 +145,7 @@ func roundTripTranscript(t *testing.T, s *server, said *speech) {
 	checkServedBy(t, "the clip", clip.GetServedBy(), "whisper")
 	checkTranscript(t, want, said.duration())
 
-	// Odd pieces, so that samples and the header are cut anywhere.
+	// Pieces of odd size, so that samples and the header are split anywhere.
 	streamed, err := s.transcribe(ctx, cfg, file, 1237)
 	if err != nil {
 		t.Fatal(err)
@@ -178,7 +178,7 @@ func roundTripTranscript(t *testing.T, s *server, said *speech) {
 	}
 }
 
-// checkTranscript expects what is true of any model's transcript.
+// checkTranscript checks properties that a transcript of any model has.
 func checkTranscript(t *testing.T, got *gatewayv1.Transcript, length time.Duration) {
 	t.Helper()
 	if d := got.GetAudioDuration().AsDuration(); (d - length).Abs() > 10*time.Millisecond {
@@ -191,7 +191,7 @@ func checkTranscript(t *testing.T, got *gatewayv1.Transcript, length time.Durati
 	var before time.Duration
 	for _, segment := range got.GetSegments() {
 		begin, end := segment.GetStart().AsDuration(), segment.GetEnd().AsDuration()
-		// A segment may end with the window that it was heard in.
+		// A segment may end with its window.
 		if begin < before || end < begin || end > 30*time.Second || segment.GetConfidence() < 0 || segment.GetConfidence() > 1 {
 			t.Errorf("segment %v after %v", segment, before)
 		}
@@ -201,13 +201,13 @@ func checkTranscript(t *testing.T, got *gatewayv1.Transcript, length time.Durati
 			t.Errorf("segment %v has no words", segment)
 		}
 	}
-	// A word may go on in the next segment.
+	// A word may continue in the next segment.
 	if joined := strings.Join(texts, ""); strings.Join(strings.Fields(got.GetText()), "") != strings.Join(strings.Fields(joined), "") {
 		t.Errorf("text %q, segments %q", got.GetText(), joined)
 	}
 }
 
-// roundTripLive has interim results, and pushes audio as gRPC-Web does.
+// roundTripLive uses interim results, and pushes audio as with gRPC-Web.
 func roundTripLive(t *testing.T, s *server, said *speech) {
 	cfg := &gatewayv1.TranscriptionConfig{Language: "en", InterimResults: true}
 	ctx := within(t, 3*time.Minute)
@@ -239,7 +239,7 @@ func roundTripLive(t *testing.T, s *server, said *speech) {
 	}
 	checkServedBy(t, "the live stream", last.GetServedBy(), "whisper")
 	if d := last.GetEvent().GetFinal().GetAudioDuration().AsDuration(); (d - said.duration()).Abs() > 10*time.Millisecond {
-		t.Errorf("the live stream heard %v, want %v", d, said.duration())
+		t.Errorf("the live stream processed %v, want %v", d, said.duration())
 	}
 
 	whole, err := s.transcribe(ctx, &gatewayv1.TranscriptionConfig{Language: "en"}, said.wav(), 16<<10)
@@ -249,8 +249,8 @@ func roundTripLive(t *testing.T, s *server, said *speech) {
 	same(t, "the transcript of pushed audio", s.push(t, &gatewayv1.TranscriptionConfig{Language: "en"}, said.wav()), whole.GetTranscript())
 }
 
-// push transcribes through an open session, each second piece sent twice and
-// pairs in the wrong order.
+// push transcribes with an open session. Every second piece is sent twice, and
+// pairs are in the wrong order.
 func (s *server) push(t *testing.T, cfg *gatewayv1.TranscriptionConfig, clip []byte) *gatewayv1.Transcript {
 	t.Helper()
 	ctx := within(t, 2*time.Minute)
@@ -328,7 +328,7 @@ func roundTripPronunciation(t *testing.T, s *server, said *speech) {
 	same(t, "the scores of raw samples", raw, want)
 }
 
-// checkScores expects what is true of any model's scores.
+// checkScores checks properties that scores of any model have.
 func checkScores(t *testing.T, got *gatewayv1.PronunciationResponse, length time.Duration) {
 	t.Helper()
 	var text []string
@@ -338,7 +338,7 @@ func checkScores(t *testing.T, got *gatewayv1.PronunciationResponse, length time
 		}
 		text = append(text, strings.ToLower(strings.Trim(w.GetText(), ".")))
 		if begin, end := w.GetStart().AsDuration(), w.GetEnd().AsDuration(); begin < 0 || end < begin || end > length+50*time.Millisecond {
-			t.Errorf("word %v of %v of sound", w, length)
+			t.Errorf("word %v in %v of audio", w, length)
 		}
 		left := w.GetErrorType() == gatewayv1.PronunciationErrorType_PRONUNCIATION_ERROR_TYPE_OMISSION
 		if s := w.GetScore(); s < 0 || s > 100 || left != (len(w.GetUnits()) == 0) {

@@ -14,7 +14,7 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// restlessSpeech has speech models that leave soon when nobody asks.
+// restlessSpeech configures speech models with a short idle timeout.
 const restlessSpeech = `
 models:
   whisper: {engine: whisper, path: "starter:whisper.bin", memory_mb: 500, idle_timeout: 1s, parameters: {temperature_inc: 0}}
@@ -26,7 +26,7 @@ tasks:
   pronunciation: {primary: hubert}
 `
 
-// metrics reads /metrics: values by series.
+// metrics reads /metrics and returns the values by series.
 func (s *server) metrics(t *testing.T) map[string]float64 {
 	t.Helper()
 	resp, err := http.Get(s.http + "/metrics")
@@ -51,7 +51,7 @@ func (s *server) metrics(t *testing.T) map[string]float64 {
 	return out
 }
 
-// speechHealth is what /health says of a model.
+// speechHealth is the state of a model in /health.
 type speechHealth struct {
 	Status       string   `json:"status"`
 	RequestCount *int64   `json:"request_count"`
@@ -59,7 +59,7 @@ type speechHealth struct {
 	MemoryMB     int64    `json:"memory_mb"`
 }
 
-// health reads the original's /health.
+// health reads /health.
 func (s *server) health(t *testing.T) (models map[string]speechHealth, loaded []string) {
 	t.Helper()
 	resp, err := http.Get(s.http + "/health")
@@ -84,9 +84,9 @@ func (s *server) health(t *testing.T) (models map[string]speechHealth, loaded []
 	return got.GatewayStatus.Models, got.GatewayStatus.LoadedModels
 }
 
-// What the three engines did is told by /health, Status and the metrics, in the
+// /health, Status and the metrics report the work of the three engines with the
 // right numbers.
-func TestSpeechIsTold(t *testing.T) {
+func TestSpeechIsReported(t *testing.T) {
 	s := start(t, speechModels)
 	models, loaded := s.health(t)
 	if len(loaded) != 0 || len(models) != 4 {
@@ -100,7 +100,7 @@ func TestSpeechIsTold(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// Silence was listened to, too.
+	// Silence was processed too.
 	if _, err := s.transcribe(ctx, &gatewayv1.TranscriptionConfig{}, wav(48000, make([]byte, 2*48000)), 1<<16); err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func (s *server) checkModelMetrics(t *testing.T, model, task string, requests in
 	for _, kind := range []string{"measured", "peak"} {
 		series := fmt.Sprintf(`modelgateway_model_memory_bytes{kind=%q,model=%q}`, kind, model)
 		if got := numbers[series]; got < 4<<20 || got > float64(memory.GetDeclaredBytes()) {
-			t.Errorf("%s is %v, want some of the %d that are reserved", series, got, memory.GetDeclaredBytes())
+			t.Errorf("%s is %v, want more than 0 and at most the %d that are reserved", series, got, memory.GetDeclaredBytes())
 		}
 	}
 }
@@ -161,12 +161,12 @@ func (s *server) checkModelHealth(t *testing.T, model string, requests int64) {
 	declared := s.model(t, model).GetMemory().GetDeclaredBytes()
 	if h.Status != "ready" || h.RequestCount == nil || *h.RequestCount != requests || h.AvgLatency == nil || *h.AvgLatency <= 0 ||
 		h.MemoryMB != declared/mebibyte || !slices.Contains(loaded, model) {
-		t.Errorf("/health says %+v of %s, loaded %v", h, model, loaded)
+		t.Errorf("/health reports %+v for %s, loaded %v", h, model, loaded)
 	}
 }
 
-// The speech engines leave when nobody asks, and come back when somebody does.
-func TestSpeechLeavesWhenIdle(t *testing.T) {
+// Idle speech models are unloaded, and loaded again by the next request.
+func TestIdleSpeechModelsAreUnloaded(t *testing.T) {
 	s := start(t, restlessSpeech)
 	models := []string{"whisper", "piper", "hubert"}
 	kinds := []string{"recognize", "synthesize", "pronunciation"}
@@ -176,18 +176,18 @@ func TestSpeechLeavesWhenIdle(t *testing.T) {
 			s.request(t, kind, nil)
 			pids[models[i]] = int(s.model(t, models[i]).GetWorkerPid())
 		}
-		eventually(t, time.Minute, "all leave", func() bool { return s.status(t).GetMemoryUsedBytes() == 0 && len(s.workers(t)) == 0 })
+		eventually(t, time.Minute, "all models are unloaded", func() bool { return s.status(t).GetMemoryUsedBytes() == 0 && len(s.workers(t)) == 0 })
 		numbers := s.metrics(t)
 		for _, name := range models {
 			m := s.model(t, name)
 			if m.GetState() != gatewayv1.ModelState_MODEL_STATE_UNLOADED || m.GetLastEviction().GetReason() != gatewayv1.EvictionReason_EVICTION_REASON_IDLE {
-				t.Errorf("%s is %v, last eviction %v; want UNLOADED when IDLE", name, m.GetState(), m.GetLastEviction())
+				t.Errorf("%s is %v, last eviction %v; want UNLOADED because of IDLE", name, m.GetState(), m.GetLastEviction())
 			}
 			if pid := pids[name]; pid != 0 && alive(pid) {
-				t.Errorf("process %d of %s is left", pid, name)
+				t.Errorf("process %d of %s is still there", pid, name)
 			}
 			if status := healthStatus(t, s, name); status != "unloaded" {
-				t.Errorf("/health says %q of %s", status, name)
+				t.Errorf("/health reports %q for %s", status, name)
 			}
 			evictions := fmt.Sprintf(`modelgateway_model_evictions_total{model=%q,reason="idle"}`, name)
 			loads := fmt.Sprintf(`modelgateway_model_loads_total{model=%q,result="ok"}`, name)

@@ -20,11 +20,10 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// speechModels is a configuration of the engines with the models that ship.
-// Nothing here may depend on what these models know: their weights change, and
-// what is held of them must be true of any. A model that knows little is not
-// asked again at higher temperatures, which would take most of the time. Cores are
-// for all at once: none waits here for another's work to end.
+// speechModels configures the engines with the starter models. The tests must not
+// depend on what these models know, because their weights change. temperature_inc
+// is 0, because decoding windows again would take most of the time. There are
+// enough threads for all models at once, so that none waits for another.
 const speechModels = `
 cpu_threads: 16
 models:
@@ -41,15 +40,15 @@ tasks:
 `
 
 const (
-	// sentences is what the tests say; words are those of the second.
+	// sentences is the text that the tests speak; words are those of the second one.
 	sentences = "Good morning. The black cat sat on the old mat."
 	spoken    = "The black cat sat on the old mat."
 	words     = 8
-	// largeMessages lets clips of ten minutes through, in bytes.
+	// largeMessages is a limit in bytes that allows recordings of ten minutes.
 	largeMessages = 64 << 20
 )
 
-// within is a context that ends long after anything that a test waits for.
+// within returns a context with a deadline that is longer than any wait of a test.
 func within(t *testing.T, d time.Duration) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), d)
@@ -57,14 +56,14 @@ func within(t *testing.T, d time.Duration) context.Context {
 	return ctx
 }
 
-// quiet asks for speech that is the same each time.
+// quiet returns a request whose speech is always the same.
 func quiet(text string) *gatewayv1.SynthesizeRequest {
 	return &gatewayv1.SynthesizeRequest{
 		Input: &gatewayv1.SynthesizeRequest_Text{Text: text}, NoiseScale: new(float32), NoiseW: new(float32),
 	}
 }
 
-// speech is what Synthesize answered.
+// speech is an answer of Synthesize.
 type speech struct {
 	pcm      []byte
 	rate     int
@@ -114,7 +113,7 @@ func (s *server) synthesize(ctx context.Context, req *gatewayv1.SynthesizeReques
 	}
 }
 
-// say is what the starter voice makes of a text.
+// say speaks a text with the starter voice.
 func (s *server) say(t *testing.T, text string) *speech {
 	t.Helper()
 	got, err := s.synthesize(within(t, time.Minute), quiet(text))
@@ -124,13 +123,13 @@ func (s *server) say(t *testing.T, text string) *speech {
 	return got
 }
 
-// transcribe streams a clip over gRPC in pieces of a size.
+// transcribe streams a clip over gRPC in pieces of the given size.
 func (s *server) transcribe(ctx context.Context, cfg *gatewayv1.TranscriptionConfig, clip []byte, piece int) (*gatewayv1.TranscribeResponse, error) {
 	stream, err := s.models.Transcribe(ctx)
 	if err != nil {
 		return nil, err
 	}
-	// What a send meets, the answer tells better.
+	// If a send fails, the error of the answer says more.
 	err = stream.Send(&gatewayv1.TranscribeRequest{Payload: &gatewayv1.TranscribeRequest_Config{Config: cfg}})
 	for rest := clip; err == nil && len(rest) > 0; {
 		n := min(piece, len(rest))
@@ -149,13 +148,13 @@ func (s *server) pronounce(ctx context.Context, format *gatewayv1.AudioFormat, c
 		grpc.MaxCallSendMsgSize(largeMessages))
 }
 
-// pcmFormat describes raw 16-bit mono samples.
+// pcmFormat returns the format of raw 16-bit mono samples.
 func pcmFormat(rate int32) *gatewayv1.AudioFormat {
 	return &gatewayv1.AudioFormat{Encoding: gatewayv1.AudioEncoding_AUDIO_ENCODING_PCM_S16LE, SampleRateHertz: rate}
 }
 
-// tone is a voice-like sound in raw 16-bit mono samples: a pulse train whose
-// loudness comes and goes. Above 1, amplitude clips.
+// tone returns a voice-like sound in raw 16-bit mono samples: a pulse train of
+// varying loudness. An amplitude above 1 clips.
 func tone(rate int, seconds, amplitude float64) []byte {
 	out := make([]byte, 0, 2*int(float64(rate)*seconds))
 	for i := range int(float64(rate) * seconds) {
@@ -165,20 +164,20 @@ func tone(rate int, seconds, amplitude float64) []byte {
 			v += math.Sin(2*math.Pi*120*harmonic*at) / harmonic
 		}
 		v *= amplitude * (0.6 + 0.4*math.Sin(2*math.Pi*3*at)) / 2
-		out = binary.LittleEndian.AppendUint16(out, uint16(int16(math.Round(32767*max(-1, min(1, v)))))) //nolint:gosec // two's complement is meant
+		out = binary.LittleEndian.AppendUint16(out, uint16(int16(math.Round(32767*max(-1, min(1, v)))))) //nolint:gosec // two's complement is intended
 	}
 	return out
 }
 
-// longTone is a tone of many times ten seconds.
+// longTone returns a tone of a number of times ten seconds.
 func longTone(rate, tens int) []byte { return bytes.Repeat(tone(rate, 10, 0.5), tens) }
 
-// wav puts raw samples behind a header.
+// wav adds a header to raw samples.
 func wav(rate int, pcm []byte) []byte {
 	return append(audio.WAVHeader(rate, int64(len(pcm))), pcm...)
 }
 
-// exchange sends a body over HTTP and returns the answer.
+// exchange sends a body over HTTP and returns the response.
 func (s *server) exchange(t *testing.T, path, contentType, accept string, body []byte) (*http.Response, []byte) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(within(t, 2*time.Minute), http.MethodPost, s.http+path, bytes.NewReader(body))
@@ -201,7 +200,7 @@ func (s *server) exchange(t *testing.T, path, contentType, accept string, body [
 	return resp, data
 }
 
-// message decodes an answer in JSON and checks that it is one.
+// message decodes a JSON response and checks its status.
 func message[M proto.Message](t *testing.T, resp *http.Response, body []byte, into M) M {
 	t.Helper()
 	if resp.StatusCode != http.StatusOK {
@@ -213,15 +212,15 @@ func message[M proto.Message](t *testing.T, resp *http.Response, body []byte, in
 	return into
 }
 
-// checkServedBy expects that a local model answered, as the task's primary.
+// checkServedBy expects that the primary model of a task answered.
 func checkServedBy(t *testing.T, what string, by *gatewayv1.ServedBy, model string) {
 	t.Helper()
 	if by.GetModel() != model || by.GetEngine() != model || by.GetFallback() || by.GetInferenceDuration().AsDuration() <= 0 {
-		t.Errorf("%s was served by %v, want %s and the time that it took", what, by, model)
+		t.Errorf("%s was served by %v, want %s and the duration", what, by, model)
 	}
 }
 
-// same compares answers without who gave them and how long it took.
+// same compares answers without served_by.
 func same(t *testing.T, what string, got, want proto.Message) {
 	t.Helper()
 	if !proto.Equal(got, want) {
@@ -229,7 +228,7 @@ func same(t *testing.T, what string, got, want proto.Message) {
 	}
 }
 
-// life is which process runs a model, and how often it was loaded.
+// life has the process that runs a model, and the number of its loads.
 type life struct {
 	pid   int32
 	loads int64

@@ -19,12 +19,12 @@ type Clip []float32
 func ReadClip(ctx context.Context, path string) (Clip, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("name speech with -audio, e.g. samples/jfk.wav of whisper.cpp: %w", err)
+		return nil, fmt.Errorf("give speech with -audio, e.g. samples/jfk.wav of whisper.cpp: %w", err)
 	}
 	return audio.ReadAll(ctx, nil, data, audio.Limits{})
 }
 
-// Cut returns a clip of that many seconds: its beginning, or it over and over.
+// Cut returns a clip of that many seconds. A shorter clip is repeated.
 func (c Clip) Cut(seconds float64) Clip {
 	size := int(seconds * ClipRate)
 	out := make(Clip, 0, size+len(c))
@@ -34,15 +34,15 @@ func (c Clip) Cut(seconds float64) Clip {
 	return out[:size]
 }
 
-// Seconds is the clip's length.
+// Seconds returns the length of the clip.
 func (c Clip) Seconds() float64 { return float64(len(c)) / ClipRate }
 
-// WAV is the clip as a file of 16-bit samples.
+// WAV returns the clip as a WAV file with 16-bit samples.
 func (c Clip) WAV() []byte {
 	var b bytes.Buffer
-	_ = audio.EncodeWAV(&b, c.PCM(), ClipRate) // a buffer takes everything
+	_ = audio.EncodeWAV(&b, c.PCM(), ClipRate) // a buffer never fails
 	return b.Bytes()
 }
 
-// PCM is the clip as raw 16-bit little-endian samples.
+// PCM returns the clip as raw 16-bit little-endian samples.
 func (c Clip) PCM() []byte { return audio.EncodePCM16(c) }

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// Main is a program's: it runs until a signal asks it to end, and exits with a
-// message in the program's name if that fails.
+// Main is the main function of a benchmark. It calls run with a context that ends
+// on SIGINT and SIGTERM; if run fails, it prints the error and exits with code 1.
 func Main(name string, run func(context.Context) error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

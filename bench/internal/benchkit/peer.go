@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// Peer is a program to compare with that answers requests, a JSON line each, and
+// Peer is a reference program. It answers requests, one JSON line each, and
 // measures itself.
 type Peer struct {
 	cmd *exec.Cmd
@@ -21,13 +21,13 @@ type Peer struct {
 	out *bufio.Reader
 }
 
-// maxAnswer bounds a line of a peer.
+// maxAnswer limits the length of a line of a peer.
 const maxAnswer = 1 << 20
 
-// StartPeer runs a peer; what it prints on standard error goes to log.
+// StartPeer runs a peer. Its standard error goes to log.
 func StartPeer(log io.Writer, name string, args ...string) (*Peer, error) {
 	cmd := exec.Command(name, args...)
-	// It brings libraries of its own; those of the native prefix are not for it.
+	// It has its own libraries and must not use those of the native prefix.
 	cmd.Env = append(os.Environ(), "LD_LIBRARY_PATH=")
 	cmd.Stderr = log
 	in, err := cmd.StdinPipe()
@@ -47,11 +47,11 @@ func StartPeer(log io.Writer, name string, args ...string) (*Peer, error) {
 // Ask sends a request and decodes the answer.
 func (p *Peer) Ask(request, answer any) error {
 	if err := json.NewEncoder(p.in).Encode(request); err != nil {
-		return fmt.Errorf("the peer takes no request: %w", err)
+		return fmt.Errorf("cannot send the request to the peer: %w", err)
 	}
 	line, err := p.out.ReadSlice('\n')
 	if err != nil {
-		return fmt.Errorf("the peer gives no answer: %w", err)
+		return fmt.Errorf("the peer did not answer; see its output with -v: %w", err)
 	}
 	return json.Unmarshal(line, answer)
 }
@@ -64,17 +64,17 @@ func (p *Peer) Stop() {
 	_ = p.cmd.Wait()
 }
 
-// Versions reads a peer's first line: the versions of what it runs.
+// Versions reads the first line of a peer, which has the versions of its packages.
 func (p *Peer) Versions() (string, error) {
 	line, err := p.out.ReadSlice('\n')
 	if err != nil {
-		return "", fmt.Errorf("the peer does not start: %w", err)
+		return "", fmt.Errorf("the peer did not start; see its output with -v: %w", err)
 	}
 	var first struct {
 		Versions map[string]string `json:"versions"`
 	}
 	if err := json.Unmarshal(line, &first); err != nil {
-		return "", fmt.Errorf("the peer says %.200q: %w", line, err)
+		return "", fmt.Errorf("the peer printed %.200q: %w", line, err)
 	}
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(first.Versions)) {

@@ -19,7 +19,7 @@ type Process struct {
 	done chan error
 }
 
-// Start runs a program in a process group of its own, its output going to log.
+// Start runs a program in its own process group. Its output goes to log.
 func Start(log io.Writer, env []string, name string, args ...string) (*Process, error) {
 	cmd := exec.Command(name, args...)
 	cmd.Env = append(os.Environ(), env...)
@@ -36,7 +36,7 @@ func Start(log io.Writer, env []string, name string, args ...string) (*Process, 
 // PID returns the process id.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Stop asks the program to end, and ends its group after ten seconds.
+// Stop sends SIGTERM, and after ten seconds SIGKILL to the process group.
 func (p *Process) Stop() {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	select {

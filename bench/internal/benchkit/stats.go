@@ -1,5 +1,5 @@
-// Package benchkit is what the measurements share: processes under test,
-// medians with their spread, and ratios of two sides measured in one run.
+// Package benchkit is shared by the benchmarks: processes under test, medians
+// with their spread, and ratios of two sides measured in one run.
 package benchkit
 
 import (
@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Series is one side's round results, in the unit that the caller keeps.
+// Series has the results of the rounds of one side. The caller knows the unit.
 type Series []float64
 
 // Add appends a round's result.
@@ -45,8 +45,8 @@ func (s Series) Format() string {
 	return fmt.Sprintf("%.4g (%.4g–%.4g)", s.Median(), low, high)
 }
 
-// Ratios divides two sides round by round: drift of the machine hits both sides
-// of a round alike.
+// Ratios divides the results of two sides round by round, because changes of the
+// machine's speed affect both sides of a round.
 func Ratios(ours, theirs Series) Series {
 	out := make(Series, min(len(ours), len(theirs)))
 	for i := range out {
@@ -55,19 +55,19 @@ func Ratios(ours, theirs Series) Series {
 	return out
 }
 
-// Row is a line of a report: a measure of ours beside a peer's, in the same unit.
+// Row returns a line of a report: the server's result and the peer's, in the same
+// unit.
 func Row(what, peer string, ours, theirs Series) string {
-	return fmt.Sprintf("%-34s ours %-24s %s %-24s ratio %s",
+	return fmt.Sprintf("%-34s server %-24s %s %-24s ratio %s",
 		what, ours.Format(), peer, theirs.Format(), Ratios(ours, theirs).Format())
 }
 
-// Rest is how long a measurement waits between two sides: threads that wait for
-// more work by turning in circles, as ONNX Runtime's do, have given up by then.
+// Rest is the pause between two sides. Threads that spin while they wait for
+// work, such as those of ONNX Runtime, stop within that time.
 const Rest = 300 * time.Millisecond
 
-// Interleave calls one for each side, round after round. Sides take turns in going
-// first; round 0 warms up. What is measured in the others is to be added to the
-// series of a side.
+// Interleave calls one for each side, round after round. The sides alternate in
+// going first. Round 0 is a warm-up, whose results must be ignored.
 func Interleave(rounds, sides int, one func(round, side int) error) error {
 	for round := range rounds + 1 {
 		for k := range sides {

@@ -9,8 +9,8 @@ import (
 	"github.com/prometheus/procfs"
 )
 
-// Machine describes this machine for a report: processor, cores, memory, and how
-// busy it was in the last minute.
+// Machine describes this machine for a report: processor, cores, memory, and load
+// in the last minute.
 func Machine() string {
 	parts := []string{fmt.Sprintf("%d cores", runtime.NumCPU())}
 	fs, err := procfs.NewDefaultFS()
@@ -29,7 +29,8 @@ func Machine() string {
 	return strings.Join(parts, " · ")
 }
 
-// FileSize is a file's size for a report, or that of the files in a folder.
+// FileSize describes a file with its size for a report. For a folder it returns
+// the path only.
 func FileSize(path string) string {
 	info, err := os.Stat(path)
 	if err != nil || info.IsDir() {
@@ -48,8 +49,8 @@ func PSSBytes(pid int) (int64, error) {
 	return int64(rollup.Pss), err
 }
 
-// CPUSeconds returns the processor time that a process has used, in steps of the
-// kernel's clock (10 ms).
+// CPUSeconds returns the processor time that a process has used, with the
+// resolution of the kernel's clock (10 ms).
 func CPUSeconds(pid int) (float64, error) {
 	proc, err := procfs.NewProc(pid)
 	if err != nil {

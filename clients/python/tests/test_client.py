@@ -189,12 +189,12 @@ def test_closing_a_stream_stops_the_work(client: modelgateway.Client) -> None:
 INTERRUPTED = """
 import sys
 import modelgateway
-with modelgateway.Client(sys.argv[1]) as gateway:
+with modelgateway.Client(sys.argv[1]) as client:
     try:
         if sys.argv[2] == "chat":
-            gateway.chat('fault: {"fault": "stall"}', model="tutor")
+            client.chat('fault: {"fault": "stall"}', model="tutor")
         else:
-            for piece in gateway.stream_chat('fault: {"fault": "stall", "fault_after_tokens": 1}', model="tutor"):
+            for piece in client.stream_chat('fault: {"fault": "stall", "fault_after_tokens": 1}', model="tutor"):
                 pass
     except KeyboardInterrupt:
         print("interrupted")

@@ -1,12 +1,12 @@
 #!/bin/bash
-# Makes the recordings of this folder and what the reference decoders make of
-# them (ref/, 16 kHz mono, 16-bit FLAC). Usage: make.sh SPEECH.wav, where the
-# speech is samples/jfk.wav of whisper.cpp (public domain).
+# Creates the recordings of this folder, and the output of the reference decoders
+# for them (ref/, 16 kHz mono, 16-bit FLAC). Usage: make.sh SPEECH.wav, where
+# SPEECH.wav is samples/jfk.wav of whisper.cpp (public domain).
 #
 # Needs ffmpeg (with libopus, soxr), opus-tools, flac, lame, sox, chromium.
 # Made with ffmpeg 5.1.9, opus-tools 0.2 (libopus 1.3.1), flac 1.4.2, lame
-# 3.100, sox 14.4.2, chromium 156. Encoders differ between versions: who makes
-# the files anew makes them all.
+# 3.100, sox 14.4.2, chromium 156. The output of encoders changes between
+# versions, so always create all files together.
 set -euo pipefail
 speech=$(realpath "$1")
 cd "$(dirname "$0")"
@@ -15,7 +15,7 @@ trap 'rm -rf "$tmp"' EXIT
 mkdir -p ref
 ff() { ffmpeg -loglevel error -y "$@"; }
 
-# Speech at 48 kHz; and at 44.1 kHz with a late, softer right side.
+# Speech at 48 kHz; and at 44.1 kHz with a delayed, softer right channel.
 ff -ss 0.3 -t 0.6 -i "$speech" -ar 48000 -map_metadata -1 -fflags +bitexact "$tmp/mono.wav"
 ff -i "$tmp/mono.wav" -filter_complex \
   "[0]asplit[a][b];[b]adelay=13,volume=0.6,atrim=end=0.6[c];[a][c]join=inputs=2:channel_layout=stereo" \
@@ -40,10 +40,10 @@ for bits in 8 16 24 32; do
 done
 ff -i wav-32.wav -metadata title=Speech -c:a pcm_f32le wav-f32.wav       # LIST before data
 ff -i wav-32.wav -c:a pcm_f64le wav-f64.wav
-ff -i wav-32.wav -c:a pcm_s16le -f wav - | cat > wav-pipe.wav            # lengths of all ones
+ff -i wav-32.wav -c:a pcm_s16le -f wav - | cat > wav-pipe.wav            # all bits of the lengths are ones
 
 ff -ss 0.3 -t 1 -i "$speech" -fflags +bitexact "$tmp/speech.wav"
-python3 record.py "$tmp"                                                 # what MediaRecorder sends
+python3 record.py "$tmp"                                                 # as MediaRecorder sends it
 mv "$tmp"/browser-*.webm .
 
 # reference FILE CHANNELS [DECODER]

@@ -16,7 +16,7 @@ done = threading.Event()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Serve the page and the speech, and take the recordings."""
+    """Serve the page and the speech, and receive the recordings."""
 
     def do_GET(self) -> None:
         source = HERE / "record.html" if self.path == "/" else FOLDER / "speech.wav"

@@ -1,6 +1,6 @@
-// Package endpoint says to which addresses the key of the Gemini API may be sent.
-// It stands apart from the client, so that the configuration can be checked
-// without it.
+// Package endpoint checks the address of the Gemini API, to which the key is sent.
+// It is separate from the client, so that the configuration can be checked without
+// importing it.
 package endpoint
 
 import (
@@ -10,23 +10,23 @@ import (
 	"strings"
 )
 
-// Default is Google's own address of the API.
+// Default is Google's address of the API.
 const Default = "https://generativelanguage.googleapis.com"
 
-// Check returns what is wrong with a base URL: it must be https, or http to this
-// machine (for tests and proxies that run beside the gateway), with a host and
-// nothing that could hold a secret.
+// Check returns an error if base is not a valid base URL. It must be https, or http
+// with a loopback address (for tests and local proxies), with a host and without
+// user, query and fragment, which could contain a secret.
 func Check(base string) error {
 	u, err := url.Parse(base)
 	switch {
 	case err != nil || u.Hostname() == "":
-		return fmt.Errorf("it must be like %s", Default)
+		return fmt.Errorf("it must be a URL such as %s", Default)
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return fmt.Errorf("it must have no user, query or fragment, and be like %s", Default)
+		return fmt.Errorf("it must not have a user, query or fragment; use a URL such as %s", Default)
 	case u.Scheme == "https", u.Scheme == "http" && loopback(u.Hostname()):
 		return nil
 	default:
-		return fmt.Errorf("it must begin with https:// (http:// only for this machine): the key is sent there")
+		return fmt.Errorf("it must begin with https:// (http:// only for this machine), because the API key is sent to it")
 	}
 }
 

@@ -7,31 +7,31 @@ import (
 	"time"
 )
 
-// Answer is what a request is answered with. The functions of this package make
-// the usual ones; their fields may be changed after that.
+// Answer is the answer to a request. The functions of this package return the usual
+// ones; tests may change their fields.
 type Answer struct {
 	// Status is the HTTP status; 0 is 200.
 	Status int
-	// Header is added to the answer's.
+	// Header is added to the header of the answer.
 	Header http.Header
-	// Raw is the body of an answer that is no GenerateContentResponse.
+	// Raw is the body of an answer that is not a GenerateContentResponse.
 	Raw []byte
-	// Chunks are the answer's pieces; without streaming they are sent as one.
+	// Chunks are the pieces of the answer. Without streaming they are merged.
 	Chunks []Chunk
 	// Delay is the time before the first byte.
 	Delay time.Duration
 	// Pause is the time between two chunks of a stream.
 	Pause time.Duration
-	// Hold never ends the answer: after its chunks (or, without streaming, its
-	// headers) nothing comes until the caller is gone.
+	// Hold keeps the answer open after its chunks (without streaming, after half
+	// of the body) until the client disconnects.
 	Hold bool
 	// Break cuts the connection after the chunks.
 	Break bool
-	// Garbage ends a stream with an event that is no JSON.
+	// Garbage ends a stream with an event that is not JSON.
 	Garbage bool
 }
 
-// Chunk is a piece of an answer, and at the same time a GenerateContentResponse.
+// Chunk is a piece of an answer, in the form of a GenerateContentResponse.
 type Chunk struct {
 	Candidates     []Candidate     `json:"candidates,omitempty"`
 	PromptFeedback *PromptFeedback `json:"promptFeedback,omitempty"`
@@ -47,7 +47,7 @@ type Candidate struct {
 	Index        int      `json:"index"`
 }
 
-// PromptFeedback tells why a prompt was blocked.
+// PromptFeedback says why a prompt was blocked.
 type PromptFeedback struct {
 	BlockReason string `json:"blockReason,omitempty"`
 }
@@ -61,11 +61,12 @@ type Usage struct {
 	TotalTokenCount         int `json:"totalTokenCount,omitempty"`
 }
 
-// Text answers with pieces of text that ends well.
+// Text returns an answer of these pieces of text with the finish reason STOP.
 func Text(pieces ...string) Answer { return TextEnding("STOP", pieces...) }
 
-// TextEnding answers with pieces of text and a finish reason, e.g. "MAX_TOKENS"
-// or "SAFETY". An empty one leaves it out, as a stream that breaks off does.
+// TextEnding returns an answer of these pieces of text with a finish reason, such
+// as "MAX_TOKENS" or "SAFETY". If finish is empty, the answer has none, like a
+// stream that is interrupted.
 func TextEnding(finish string, pieces ...string) Answer {
 	var a Answer
 	for i, piece := range pieces {
@@ -79,7 +80,7 @@ func TextEnding(finish string, pieces ...string) Answer {
 	return a
 }
 
-// Thoughts answers with thoughts before the text, and counts them.
+// Thoughts returns an answer with a thought before the text. The usage counts it.
 func Thoughts(thought, text string) Answer {
 	a := Text(text)
 	last := &a.Chunks[0]
@@ -88,21 +89,23 @@ func Thoughts(thought, text string) Answer {
 	return a
 }
 
-// Blocked answers that the prompt was refused, e.g. for "SAFETY".
+// Blocked returns the answer to a prompt that was blocked for a reason such as
+// "SAFETY".
 func Blocked(reason string) Answer {
 	return Answer{Chunks: []Chunk{{PromptFeedback: &PromptFeedback{BlockReason: reason}, UsageMetadata: &Usage{PromptTokenCount: 11}}}}
 }
 
-// Empty answers with a candidate without content, as the real API does when it
-// stops before the first token; finish may be empty.
+// Empty returns an answer whose candidate has no content, as of the real API when
+// it stops before the first token. finish may be empty.
 func Empty(finish string) Answer {
 	return Answer{Chunks: []Chunk{{Candidates: []Candidate{{FinishReason: finish}}}}}
 }
 
-// NoCandidates answers with nothing at all.
+// NoCandidates returns an answer without candidates.
 func NoCandidates() Answer { return Answer{Chunks: []Chunk{{}}} }
 
-// Sound answers with inline data of a MIME type, e.g. "audio/L16;codec=pcm;rate=24000".
+// Sound returns an answer of inline data with a MIME type, such as
+// "audio/L16;codec=pcm;rate=24000".
 func Sound(mimeType string, pieces ...[]byte) Answer {
 	a := TextEnding("STOP", make([]string, len(pieces))...)
 	for i, piece := range pieces {
@@ -111,7 +114,7 @@ func Sound(mimeType string, pieces ...[]byte) Answer {
 	return a
 }
 
-// Error answers with an error of the real API's shape.
+// Error returns an error in the real API's form.
 func Error(code int, status, message string, details ...map[string]any) Answer {
 	raw, err := json.Marshal(map[string]any{"error": errorBody(code, status, message, details)})
 	if err != nil {
@@ -120,7 +123,7 @@ func Error(code int, status, message string, details ...map[string]any) Answer {
 	return Answer{Status: code, Raw: raw}
 }
 
-// ErrorInStream answers with pieces of text, then with an error in the stream.
+// ErrorInStream returns a stream of pieces of text that ends with an error.
 func ErrorInStream(code int, status string, pieces ...string) Answer {
 	a := TextEnding("", pieces...)
 	a.Chunks = append(a.Chunks, Chunk{Error: errorBody(code, status, "it broke in the middle", nil)})
@@ -135,15 +138,15 @@ func errorBody(code int, status, message string, details []map[string]any) map[s
 	return e
 }
 
-// BadKey answers as the real API does to a key that it does not know: 400.
+// BadKey returns the real API's answer to an unknown key, which has status 400.
 func BadKey() Answer {
 	return Error(http.StatusBadRequest, "INVALID_ARGUMENT", "API key not valid. Please pass a valid API key.", map[string]any{
 		"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID", "domain": "googleapis.com",
 	})
 }
 
-// Quota answers 429. A retry is advised after a delay, if that is positive;
-// daily says that the day's quota is used up.
+// Quota returns status 429. If retry is positive, the answer advises it as a delay.
+// daily selects the daily quota instead of the one per minute.
 func Quota(retry time.Duration, daily bool) Answer {
 	id := "GenerateRequestsPerMinutePerProjectPerModel-FreeTier"
 	if daily {
@@ -161,12 +164,12 @@ func Quota(retry time.Duration, daily bool) Answer {
 	return Error(http.StatusTooManyRequests, "RESOURCE_EXHAUSTED", "You exceeded your current quota.", details...)
 }
 
-// Unavailable answers 503.
+// Unavailable returns status 503.
 func Unavailable() Answer {
 	return Error(http.StatusServiceUnavailable, "UNAVAILABLE", "The model is overloaded. Please try again later.")
 }
 
-// Redirect answers with a redirect to another URL.
+// Redirect returns a redirect to another URL.
 func Redirect(url string) Answer {
 	return Answer{Status: http.StatusTemporaryRedirect, Header: http.Header{"Location": {url}}, Raw: []byte("moved")}
 }
@@ -218,7 +221,7 @@ func (a Answer) write(w http.ResponseWriter, r *http.Request, req Request) {
 	}
 }
 
-// merged makes one response of a stream's chunks.
+// merged returns the chunks of a stream as one response.
 func merged(chunks []Chunk) Chunk {
 	out := chunks[0]
 	for _, c := range chunks[1:] {

@@ -5,16 +5,15 @@ import (
 	"math"
 )
 
-// Greeting is what Auto says in a conversation.
+// Greeting is Auto's answer in a conversation.
 const Greeting = "Hello from the cloud."
 
-// Heard is what Auto hears in any sound.
-const Heard = "hello world"
+// Transcript is Auto's transcript of any sound.
+const Transcript = "hello world"
 
-// Auto answers each task of the gateway as far as one can without a model: a
-// greeting in a conversation, the same text with no mistakes to a grammar check,
-// a second of a tone for speech, a transcript for sound, and good marks for
-// reading aloud.
+// Auto returns a valid answer to each task of the server: Greeting in a
+// conversation, the unchanged text for grammar, a tone of one second for speech,
+// Transcript for a sound, and fixed scores for pronunciation.
 func Auto(r Request) Answer {
 	properties, _ := r.Schema()["properties"].(map[string]any)
 	switch {
@@ -25,7 +24,7 @@ func Auto(r Request) Answer {
 	case properties["segments"] != nil:
 		return Text(string(mustJSON(map[string]any{
 			"language": "en",
-			"segments": []any{map[string]any{"start_seconds": 0.1, "end_seconds": 0.9, "text": Heard}},
+			"segments": []any{map[string]any{"start_seconds": 0.1, "end_seconds": 0.9, "text": Transcript}},
 		})))
 	case properties["words"] != nil:
 		return Text(string(mustJSON(map[string]any{
@@ -39,18 +38,18 @@ func Auto(r Request) Answer {
 	}
 }
 
-// Tone is a sine of 440 Hz as signed 16-bit little-endian samples, one channel.
+// Tone returns a sine of 440 Hz as signed 16-bit little-endian mono samples.
 func Tone(rate int, seconds float64) []byte {
 	n := int(float64(rate) * seconds)
 	out := make([]byte, 0, 2*n)
 	for i := range n {
 		s := 8000 * math.Sin(2*math.Pi*440*float64(i)/float64(rate))
-		out = binary.LittleEndian.AppendUint16(out, uint16(int16(s))) //nolint:gosec // two's complement is meant
+		out = binary.LittleEndian.AppendUint16(out, uint16(int16(s))) //nolint:gosec // two's complement is intended
 	}
 	return out
 }
 
-// WAV puts samples as Tone makes them into a WAV file.
+// WAV returns a WAV file of samples in the format of Tone.
 func WAV(rate int, samples []byte) []byte {
 	le := binary.LittleEndian
 	out := append([]byte("RIFF"), le.AppendUint32(nil, uint32(36+len(samples)))...) //nolint:gosec // a test's sound is short

@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// Request is what a caller asked.
+// Request is a request to the fake API.
 type Request struct {
-	// Model is the model's name in the path.
+	// Model is the name of the model in the path.
 	Model string
-	// Stream tells streamGenerateContent from generateContent.
+	// Stream is true for streamGenerateContent, false for generateContent.
 	Stream bool
 	// Header has the request's headers.
 	Header http.Header
@@ -18,7 +18,7 @@ type Request struct {
 	Body Body
 }
 
-// Body is the part of a GenerateContentRequest that the fake looks at.
+// Body is the part of a GenerateContentRequest that the fake API uses.
 type Body struct {
 	Contents          []Content        `json:"contents"`
 	SystemInstruction *Content         `json:"systemInstruction"`
@@ -26,13 +26,13 @@ type Body struct {
 	SafetySettings    []map[string]any `json:"safetySettings"`
 }
 
-// Content is one turn.
+// Content is one message.
 type Content struct {
 	Role  string `json:"role,omitempty"`
 	Parts []Part `json:"parts,omitempty"`
 }
 
-// Part is a piece of a turn.
+// Part is a part of a message.
 type Part struct {
 	Text       string `json:"text,omitempty"`
 	Thought    bool   `json:"thought,omitempty"`
@@ -45,7 +45,7 @@ type Blob struct {
 	Data     []byte `json:"data"`
 }
 
-// LastText is the text of the last turn.
+// LastText returns the text of the last message.
 func (r Request) LastText() string {
 	if len(r.Body.Contents) == 0 {
 		return ""
@@ -57,7 +57,7 @@ func (r Request) LastText() string {
 	return b.String()
 }
 
-// System is the text of the system instruction.
+// System returns the text of the system instruction.
 func (r Request) System() string {
 	var b strings.Builder
 	if r.Body.SystemInstruction != nil {
@@ -68,7 +68,7 @@ func (r Request) System() string {
 	return b.String()
 }
 
-// Audio is the sound in the request; nil if there is none.
+// Audio returns the sound in the request; nil if there is none.
 func (r Request) Audio() *Blob {
 	for _, c := range r.Body.Contents {
 		for _, p := range c.Parts {
@@ -80,13 +80,13 @@ func (r Request) Audio() *Blob {
 	return nil
 }
 
-// Speech tells whether spoken output is asked for.
+// Speech reports whether the request asks for speech.
 func (r Request) Speech() bool {
 	modalities, _ := r.Body.GenerationConfig["responseModalities"].([]any)
 	return len(modalities) == 1 && modalities[0] == "AUDIO"
 }
 
-// Voice is the voice that is asked for.
+// Voice returns the requested voice.
 func (r Request) Voice() string {
 	var config struct {
 		VoiceConfig struct {
@@ -100,14 +100,15 @@ func (r Request) Voice() string {
 	return config.VoiceConfig.PrebuiltVoiceConfig.VoiceName
 }
 
-// Schema is the JSON schema that the answer is held to; nil if there is none.
+// Schema returns the JSON schema of the answer; nil if there is none.
 func (r Request) Schema() map[string]any {
 	schema, _ := r.Body.GenerationConfig["responseJsonSchema"].(map[string]any)
 	return schema
 }
 
-// complaint is what the real API would refuse a request for; empty for nothing.
-func (r Request) complaint() string {
+// invalid returns the message with which the real API refuses the request; "" if it
+// accepts it.
+func (r Request) invalid() string {
 	if len(r.Body.Contents) == 0 {
 		return "* GenerateContentRequest.contents: contents is not specified"
 	}
@@ -137,13 +138,14 @@ func (r Request) complaint() string {
 		if config["responseMimeType"] != "application/json" {
 			return "responseJsonSchema needs the response_mime_type application/json."
 		}
-		return schemaComplaint(schema)
+		return invalidSchema(schema)
 	}
 	return ""
 }
 
-// schemaComplaint names a keyword that is not documented as supported.
-func schemaComplaint(schema map[string]any) string {
+// invalidSchema returns a message about a keyword that is not documented as
+// supported; "" if there is none.
+func invalidSchema(schema map[string]any) string {
 	supported := map[string]bool{
 		"type": true, "format": true, "title": true, "description": true, "enum": true, "items": true,
 		"prefixItems": true, "minItems": true, "maxItems": true, "minimum": true, "maximum": true, "anyOf": true,
@@ -167,8 +169,8 @@ func schemaComplaint(schema map[string]any) string {
 			}
 		}
 		for _, s := range below {
-			if c := schemaComplaint(s); c != "" {
-				return c
+			if message := invalidSchema(s); message != "" {
+				return message
 			}
 		}
 	}

@@ -1,7 +1,6 @@
-// Package geminitest is a fake of the Gemini API for tests: it serves
-// generateContent and streamGenerateContent as they are documented, checks key,
-// model and request as the real one does, answers what a test scripts, and
-// fails in every way the real one does.
+// Package geminitest is a fake Gemini API for tests. It serves generateContent and
+// streamGenerateContent as documented, checks the key, model and request as the
+// real API does, and returns the answers and failures that a test selects.
 package geminitest
 
 import (
@@ -17,17 +16,16 @@ import (
 	"time"
 )
 
-// Key is the API key that a Server takes.
+// Key is the API key that a Server accepts.
 const Key = "test-key-4d1f6a2b9c"
 
 // maxRequestBytes is the real API's limit on a request with inline data.
 const maxRequestBytes = 20 << 20
 
-// Handler decides what a request is answered with. It is called by many
-// goroutines.
+// Handler returns the answer to a request. It must be safe for concurrent use.
 type Handler func(Request) Answer
 
-// Server is a running fake. Make one with New.
+// Server is a running fake API. Create one with New.
 type Server struct {
 	// URL is the base URL, on loopback.
 	URL string
@@ -43,30 +41,31 @@ type Server struct {
 	random   *rand.Rand
 }
 
-// New starts a fake that answers as Auto does. It ends with the test.
+// New starts a Server that answers with Auto and stops when the test ends.
 func New(t testing.TB) *Server {
 	t.Helper()
 	s := &Server{handler: Auto}
 	s.http = httptest.NewServer(http.HandlerFunc(s.serve))
 	s.URL = s.http.URL
 	t.Cleanup(func() {
-		s.http.CloseClientConnections() // answers that hold
+		s.http.CloseClientConnections() // ends answers with Hold
 		s.http.Close()
 	})
 	return s
 }
 
-// Handle answers all later requests by a function.
+// Handle answers all later requests with h.
 func (s *Server) Handle(h Handler) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.handler = h
 }
 
-// Answer answers all later requests alike.
+// Answer answers all later requests with a.
 func (s *Server) Answer(a Answer) { s.Handle(func(Request) Answer { return a }) }
 
-// Script answers later requests in turn; the last answer stays.
+// Script answers later requests with these answers in turn, and all further ones
+// with the last.
 func (s *Server) Script(answers ...Answer) {
 	var mu sync.Mutex
 	s.Handle(func(Request) Answer {
@@ -80,12 +79,11 @@ func (s *Server) Script(answers ...Answer) {
 	})
 }
 
-// FailShare has a share of the later requests (0 to 1) fail with an answer, at
-// random from a seed.
+// FailShare answers a random share (0 to 1) of the later requests with failure.
 func (s *Server) FailShare(share float64, failure Answer, seed uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.share, s.failure, s.random = share, failure, rand.New(rand.NewPCG(seed, seed)) //nolint:gosec // tests want it repeatable
+	s.share, s.failure, s.random = share, failure, rand.New(rand.NewPCG(seed, seed)) //nolint:gosec // must be repeatable
 }
 
 // Requests returns the requests that passed the checks, in order.
@@ -104,14 +102,14 @@ func (s *Server) Last() Request {
 	return all[len(all)-1]
 }
 
-// Refused is the number of requests that the checks did not let pass.
+// Refused returns the number of requests that failed the checks.
 func (s *Server) Refused() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.refused
 }
 
-// serve is one request.
+// serve handles one request.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	req, refusal := s.read(r)
 	s.mu.Lock()
@@ -131,7 +129,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	handler(req).write(w, r, req)
 }
 
-// read takes a request apart and checks it as the real API does.
+// read decodes a request and checks it as the real API does.
 func (s *Server) read(r *http.Request) (Request, *Answer) {
 	refuse := func(a Answer) *Answer { return &a }
 	model, method, ok := strings.Cut(strings.TrimPrefix(r.URL.Path, "/v1beta/models/"), ":")
@@ -142,7 +140,7 @@ func (s *Server) read(r *http.Request) (Request, *Answer) {
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxRequestBytes+1))
 	if err != nil {
-		return req, refuse(Error(http.StatusBadRequest, "INVALID_ARGUMENT", "the request broke off"))
+		return req, refuse(Error(http.StatusBadRequest, "INVALID_ARGUMENT", "the request is incomplete"))
 	}
 	switch key := r.Header.Get("x-goog-api-key"); {
 	case key == "":
@@ -159,13 +157,13 @@ func (s *Server) read(r *http.Request) (Request, *Answer) {
 	if err := json.Unmarshal(body, &req.Body); err != nil {
 		return req, refuse(Error(http.StatusBadRequest, "INVALID_ARGUMENT", "Invalid JSON payload received."))
 	}
-	if complaint := req.complaint(); complaint != "" {
-		return req, refuse(Error(http.StatusBadRequest, "INVALID_ARGUMENT", complaint))
+	if message := req.invalid(); message != "" {
+		return req, refuse(Error(http.StatusBadRequest, "INVALID_ARGUMENT", message))
 	}
 	return req, nil
 }
 
-// pause waits, or until the caller is gone.
+// pause waits for d, or until the client disconnects.
 func pause(r *http.Request, d time.Duration) {
 	if d <= 0 {
 		return

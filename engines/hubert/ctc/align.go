@@ -6,22 +6,22 @@ import (
 	"math"
 )
 
-// TooShortError says that there are fewer frames than a label sequence needs:
-// one for each label, and one for the blank between equal neighbours.
+// TooShortError reports that there are fewer frames than a label sequence needs: one
+// for each label, and one for the blank between equal neighbours.
 type TooShortError struct {
-	// Frames is how many there are, Needed how many it takes.
+	// Frames is the number of frames, Needed the number that the labels need.
 	Frames, Needed int
 }
 
 // Error implements error.
 func (e *TooShortError) Error() string {
-	return fmt.Sprintf("%d frames are too few for the labels, which need %d", e.Frames, e.Needed)
+	return fmt.Sprintf("there are %d frames, and the labels need %d", e.Frames, e.Needed)
 }
 
-// ErrImpossible says that a label sequence has the probability 0.
+// ErrImpossible is returned for a label sequence with probability 0.
 var ErrImpossible = errors.New("the labels are impossible: one of them is masked")
 
-// Needed returns the least number of frames that can carry the labels.
+// Needed returns the number of frames that the labels need at least.
 func Needed(labels []int) int {
 	n := len(labels)
 	for i := 1; i < len(labels); i++ {
@@ -32,11 +32,11 @@ func Needed(labels []int) int {
 	return n
 }
 
-// check looks for labels that cannot be aligned to p.
+// check returns an error for labels that cannot be aligned to p.
 func check(p *LogProbs, labels []int, blank int) error {
 	for i, k := range labels {
 		if k < 0 || k >= p.Symbols() || k == blank {
-			return fmt.Errorf("label %d is %d, which is the blank or no symbol at all", i, k)
+			return fmt.Errorf("label %d is %d, which is the blank or not a symbol", i, k)
 		}
 	}
 	if needed := Needed(labels); p.Frames() < needed {
@@ -45,17 +45,18 @@ func check(p *LogProbs, labels []int, blank int) error {
 	return nil
 }
 
-// states of the trellis: the labels with a blank before, between and after them.
+// states returns the number of states of the trellis: the labels with a blank
+// before, between and after them.
 // State 2i is the blank before label i, state 2i+1 the label itself.
 func states(labels []int) int { return 2*len(labels) + 1 }
 
-// skips tells whether the path may go from label state s-2 to label state s
-// without a blank between.
+// skips reports whether a path may go from label state s-2 to label state s without
+// a blank between them.
 func skips(labels []int, s int) bool {
 	return s%2 == 1 && s > 1 && labels[s/2] != labels[s/2-1]
 }
 
-// symbolOf returns what a state emits.
+// symbolOf returns the symbol of a state.
 func symbolOf(labels []int, s, blank int) int {
 	if s%2 == 0 {
 		return blank
@@ -63,10 +64,10 @@ func symbolOf(labels []int, s, blank int) int {
 	return labels[s/2]
 }
 
-// ForcedAlign returns the likeliest path that spells the labels: a symbol, maybe
-// the blank, for each frame. It is what torchaudio.functional.forced_align
-// computes, for one utterance. Too few frames are a *TooShortError, masked
-// labels ErrImpossible.
+// ForcedAlign returns the most likely path with the given labels: a symbol, which
+// may be the blank, for each frame. It computes the same as
+// torchaudio.functional.forced_align for one utterance. Too few frames are a
+// *TooShortError, masked labels ErrImpossible.
 func ForcedAlign(p *LogProbs, labels []int, blank int) ([]int, error) {
 	if err := check(p, labels, blank); err != nil {
 		return nil, err
@@ -76,7 +77,8 @@ func ForcedAlign(p *LogProbs, labels []int, blank int) ([]int, error) {
 	if frames == 0 {
 		return path, nil
 	}
-	// from[t*n+s] is how many states before s the best path to s at t was.
+	// from[t*n+s] is the number of states before s from which the best path comes
+	// to s at t.
 	from := make([]uint8, frames*n)
 	score, next := make([]float64, n), make([]float64, n)
 	for s := range score {
@@ -107,7 +109,8 @@ func ForcedAlign(p *LogProbs, labels []int, blank int) ([]int, error) {
 	return path, nil
 }
 
-// bestStep chooses where the path to s comes from: the nearer of equals.
+// bestStep returns the number of states before s from which the best path comes, the
+// smallest of equals.
 func bestStep(score []float64, labels []int, s int) int {
 	step := 0
 	if s > 0 && score[s-1] > score[s] {
@@ -119,7 +122,7 @@ func bestStep(score []float64, labels []int, s int) int {
 	return step
 }
 
-// Span is a symbol that a path stays in.
+// Span is a run of frames with the same symbol in a path.
 type Span struct {
 	// Symbol is never the blank.
 	Symbol int
@@ -132,9 +135,9 @@ type Span struct {
 // Len returns the number of frames.
 func (s Span) Len() int { return s.End - s.Start }
 
-// MergeTokens joins equal neighbours of a path to spans and drops the blanks, as
-// torchaudio.functional.merge_tokens does. A path that spells labels has one
-// span for each of them.
+// MergeTokens returns the spans of a path without the blanks, as
+// torchaudio.functional.merge_tokens does. A path of ForcedAlign has one span for
+// each label.
 func MergeTokens(p *LogProbs, path []int, blank int) []Span {
 	var spans []Span
 	for start := 0; start < len(path); {
@@ -154,8 +157,8 @@ func MergeTokens(p *LogProbs, path []int, blank int) []Span {
 	return spans
 }
 
-// Greedy decodes without any reference: the likeliest symbol of each frame,
-// repetitions and blanks removed.
+// Greedy decodes without labels: it returns the spans of the most likely symbol of
+// each frame, without blanks.
 func Greedy(p *LogProbs, blank int) []Span {
 	path := make([]int, p.Frames())
 	for t := range path {

@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// random makes log-probabilities of random logits; sharp ones have clear winners.
+// random returns log-probabilities of random logits. Sharp ones have one symbol per
+// frame that is much more likely.
 func random(r *rand.Rand, frames, symbols int, sharpness float64, masked ...int) (*LogProbs, []float32) {
 	logits := make([]float32, frames*symbols)
 	for i := range logits {
@@ -23,7 +24,7 @@ func random(r *rand.Rand, frames, symbols int, sharpness float64, masked ...int)
 	return p, logits
 }
 
-// collapse spells out a path: repetitions are one symbol, blanks are none.
+// collapse returns the labels of a path, without repetitions and blanks.
 func collapse(path []int, blank int) []int {
 	labels := []int{}
 	for t, k := range path {
@@ -34,14 +35,14 @@ func collapse(path []int, blank int) []int {
 	return labels
 }
 
-// world is what trying every path tells.
-type world struct {
-	sums map[string]float64 // log-probability by labels
-	best map[string]float64 // of the likeliest path
+// enumeration is the result of trying every path.
+type enumeration struct {
+	sums map[string]float64 // log-probability of labels
+	best map[string]float64 // log-probability of the most likely path
 }
 
-func tryAll(p *LogProbs, blank int) world {
-	w := world{map[string]float64{}, map[string]float64{}}
+func tryAll(p *LogProbs, blank int) enumeration {
+	w := enumeration{map[string]float64{}, map[string]float64{}}
 	path := make([]int, p.Frames())
 	var visit func(t int, score float64)
 	visit = func(t int, score float64) {
@@ -63,7 +64,7 @@ func tryAll(p *LogProbs, blank int) world {
 	return w
 }
 
-func (w world) logProb(labels []int) float64 {
+func (w enumeration) logProb(labels []int) float64 {
 	if v, ok := w.sums[fmt.Sprint(labels)]; ok {
 		return v
 	}
@@ -78,7 +79,7 @@ func replaced(labels []int, i, j int, others ...int) []int {
 	return slices.Concat(labels[:i], others, labels[j:])
 }
 
-// Against every path there is, for sizes where that is possible.
+// TestAgainstAllPaths compares with the sums over all paths, for small sizes.
 func TestAgainstAllPaths(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 60 {
@@ -115,7 +116,7 @@ func alignmentFree(t *testing.T, l *Lattice) []Goodness {
 	return g
 }
 
-func checkPath(t *testing.T, p *LogProbs, labels []int, blank int, w world) {
+func checkPath(t *testing.T, p *LogProbs, labels []int, blank int, w enumeration) {
 	t.Helper()
 	path, err := ForcedAlign(p, labels, blank)
 	if err != nil {
@@ -130,7 +131,7 @@ func checkPath(t *testing.T, p *LogProbs, labels []int, blank int, w world) {
 	}
 }
 
-func checkLattice(t *testing.T, p *LogProbs, labels []int, blank int, w world) {
+func checkLattice(t *testing.T, p *LogProbs, labels []int, blank int, w enumeration) {
 	t.Helper()
 	l, err := NewLattice(t.Context(), p, labels, blank)
 	if err != nil {
@@ -171,9 +172,9 @@ func checkLattice(t *testing.T, p *LogProbs, labels []int, blank int, w world) {
 	}
 }
 
-// The band that AlignmentFree looks at must not change its sums: here it is
-// compared with Replace, which has none, at sizes of real use.
-func TestBandChangesNothing(t *testing.T) {
+// TestBandDoesNotChangeSums compares AlignmentFree, which sums over a band of frames,
+// with Replace, which sums over all frames, at realistic sizes.
+func TestBandDoesNotChangeSums(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for _, sharpness := range []float64{0.1, 3, 12} {
 		p, _ := random(r, 120, 12, sharpness)
@@ -181,7 +182,7 @@ func TestBandChangesNothing(t *testing.T) {
 		for _, s := range Greedy(p, 0)[:20] {
 			labels = append(labels, s.Symbol)
 		}
-		labels[3], labels[4], labels[15] = 5, 5, 1 // wrong ones as well
+		labels[3], labels[4], labels[15] = 5, 5, 1 // some are wrong
 		l, err := NewLattice(t.Context(), p, labels, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -198,7 +199,8 @@ func TestBandChangesNothing(t *testing.T) {
 	}
 }
 
-// An unlikely text keeps its probability where plain numbers would lose it.
+// TestUnlikelyLabelsHaveAProbability checks labels whose probability is too small for
+// a float64.
 func TestUnlikelyLabelsHaveAProbability(t *testing.T) {
 	logits := make([]float32, 400*4)
 	for f := range 400 {
@@ -314,7 +316,8 @@ func TestGreedyTimes(t *testing.T) {
 	}
 }
 
-// Each measure finds the one label that was not said, and what was instead.
+// TestMeasuresFindASubstitution checks that each measure finds the label that was not
+// said, and the one that was said instead.
 func TestMeasuresFindASubstitution(t *testing.T) {
 	var logits []float32
 	for _, k := range []int{0, 1, 1, 0, 2, 0, 3, 3, 0} {
@@ -326,7 +329,7 @@ func TestMeasuresFindASubstitution(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	labels := []int{1, 4, 3} // 2 was said for 4
+	labels := []int{1, 4, 3} // 2 was said instead of 4
 	path, err := ForcedAlign(p, labels, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -346,15 +349,15 @@ func TestMeasuresFindASubstitution(t *testing.T) {
 				t.Errorf("%s of label %d is %+v", name, i, g)
 			}
 		}
-		// Forced onto any frame, the label may lie on a blank as well.
+		// The label is forced onto some frame, which may be that of a blank.
 		if h := got[1].Heard; h != 2 && h != Deletion || name == "GOP-AF-SD" && h != 2 {
 			t.Errorf("%s hears %d", name, h)
 		}
 	}
 }
 
-// FuzzAlign: whatever the sizes, there is a path that spells the labels or an
-// error, and measures are at most 0.
+// FuzzAlign checks that for any sizes there is a path with the labels or an error,
+// and that measures are at most 0.
 func FuzzAlign(f *testing.F) {
 	f.Add(uint64(1), uint8(10), uint8(4), []byte{1, 1, 2})
 	f.Add(uint64(2), uint8(0), uint8(1), []byte{})

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// goldenCase is what torch and torchaudio computed; see testdata/make_golden.py.
+// goldenCase has the results of torch and torchaudio; see testdata/make_golden.py.
 type goldenCase struct {
 	Symbols int          `json:"symbols"`
 	Blank   int          `json:"blank"`
@@ -50,7 +50,7 @@ func (c goldenCase) logProbs(t *testing.T) *LogProbs {
 	return p
 }
 
-// tolerance is for logits that were 32-bit floats on the way.
+// tolerance allows for logits that torch had as 32-bit floats.
 const tolerance = 1e-4
 
 func TestForcedAlignIsTorchaudios(t *testing.T) {

@@ -5,21 +5,21 @@ import (
 	"math"
 )
 
-// Deletion stands for "nothing" where a symbol is expected.
+// Deletion stands for no symbol in the place of an expected one.
 const Deletion = -1
 
 // Goodness is the goodness of pronunciation of one label.
 type Goodness struct {
 	// Value is a log-probability or a log-ratio, at most 0; higher is better.
 	Value float64
-	// Heard is the likeliest symbol in the label's place, maybe the label itself,
-	// or Deletion.
+	// Heard is the most likely symbol in the place of the label, which may be the
+	// label itself, or Deletion.
 	Heard int
 }
 
-// SelfAligned returns GOP-SA of the labels that spans were aligned to: the
-// logarithm of the symbol's mean posterior over its frames, where the
-// segmentation is the CTC model's own (Cao, Fan, Svendsen, Salvi: A Framework
+// SelfAligned returns the GOP-SA of labels with the given spans: the logarithm of
+// the symbol's mean posterior over its frames, where the segmentation is that of the
+// CTC model itself (Cao, Fan, Svendsen, Salvi: A Framework
 // for Phoneme-Level Pronunciation Assessment Using CTC, Interspeech 2024).
 func SelfAligned(p *LogProbs, spans []Span, blank int) []Goodness {
 	out := make([]Goodness, len(spans))
@@ -35,11 +35,11 @@ func SelfAligned(p *LogProbs, spans []Span, blank int) []Goodness {
 	return out
 }
 
-// MaxLogit returns the GOP of the labels that spans were aligned to by the
-// largest logit of the symbol over its frames (Parikh, Tejedor-Garcia,
-// Cucchiarini, Strik: Evaluating Logit-Based GOP Scores for Mispronunciation
-// Detection, arXiv 2506.12067). A bare logit has no scale of its own: Value is
-// how far it is below the largest one of any symbol that is not masked in p.
+// MaxLogit returns the GOP of labels with the given spans by the largest logit of
+// the symbol over its frames (Parikh, Tejedor-Garcia, Cucchiarini, Strik: Evaluating
+// Logit-Based GOP Scores for Mispronunciation Detection, arXiv 2506.12067). A logit
+// alone has no scale, so Value is the difference to the largest logit of any symbol
+// that is not masked in p.
 func MaxLogit(p *LogProbs, logits []float32, spans []Span, blank int) []Goodness {
 	out := make([]Goodness, len(spans))
 	for i, s := range spans {
@@ -56,7 +56,7 @@ func MaxLogit(p *LogProbs, logits []float32, spans []Span, blank int) []Goodness
 	return out
 }
 
-// symbolOr makes a blank that is heard in a label's place a deletion.
+// symbolOr returns Deletion for the blank, and any other symbol itself.
 func symbolOr(symbol, blank int) int {
 	if symbol == blank {
 		return Deletion
@@ -74,11 +74,11 @@ func largest(values []float64) int {
 	return best
 }
 
-// AlignmentFree returns GOP-AF-SD of each label i (Cao et al., as above): the
-// log-probability of the labels, less that of the labels with the one at i
-// substituted by any symbol (itself included) or deleted. It needs no
-// segmentation: every path counts. Value is so the logarithm of the probability
-// that i was said, given that the others were. The error is ctx's when it ends.
+// AlignmentFree returns the GOP-AF-SD of each label i (Cao et al., see SelfAligned):
+// the log-probability of the labels, minus that of the labels with label i replaced
+// by any symbol (including itself) or deleted. It needs no segmentation: every path
+// counts. So Value is the logarithm of the probability that i was said if the others
+// were. If ctx ends, its error is returned.
 func AlignmentFree(ctx context.Context, l *Lattice) ([]Goodness, error) {
 	out := make([]Goodness, len(l.labels))
 	w := newVariants(l)
@@ -91,12 +91,13 @@ func AlignmentFree(ctx context.Context, l *Lattice) ([]Goodness, error) {
 	return out, nil
 }
 
-// variants sums over the substitutions of one label at a time. Its columns are
-// used again for each.
+// variants sums over the substitutions of one label. Its columns are reused for the
+// next label.
 type variants struct {
 	l *Lattice
-	// enter[t] is the probability of the paths that are at t-1 where they can go
-	// on to label i, leave[t] of all that go on from t+1 when i has ended at t.
+	// enter[t] is the probability of the paths that can enter label i at t, leave[t]
+	// of those that continue at t+1 after label i has ended at t. In enterBlank and
+	// leaveBlank they go through a blank.
 	enter, enterBlank, leave, leaveBlank []float64
 }
 
@@ -124,11 +125,11 @@ func (w *variants) goodness(ctx context.Context, i int) (Goodness, error) {
 			best, heard = v, k
 		}
 	}
-	// Rounding may leave a value above 0.
+	// Rounding may give a value above 0.
 	return Goodness{Value: min(0, l.total-sum), Heard: heard}, nil
 }
 
-// prepare fills the columns for label i.
+// prepare computes the columns for label i.
 func (w *variants) prepare(i int) {
 	l := w.l
 	end := l.p.Frames() - 1
@@ -156,9 +157,9 @@ func (w *variants) prepare(i int) {
 	}
 }
 
-// band returns the frames that matter: before first, entering cannot lead to
-// anything that counts beside the labels themselves; from last on, leaving
-// cannot. Emissions are at most 1, which makes both bounds sure.
+// band returns the frames that can contribute: paths that enter before first or
+// leave at last or later are negligible compared with the labels themselves.
+// Emissions are at most 1, so both bounds are safe.
 func (w *variants) band() (first, last int) {
 	floor := w.l.total + negligible
 	ahead := math.Inf(-1)

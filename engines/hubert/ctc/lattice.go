@@ -5,24 +5,22 @@ import (
 	"math"
 )
 
-// Lattice holds the forward and backward variables of one label sequence, from
-// which the probabilities of its variants follow without starting again. It
-// takes 16 bytes for each frame and state, of which there are twice as many as
-// labels and one.
+// Lattice has the forward and backward variables of a label sequence, which give the
+// probabilities of its variants without a complete computation. It needs 16 bytes
+// for each frame and state; n labels have 2n+1 states.
 type Lattice struct {
 	p      *LogProbs
 	labels []int
 	blank  int
-	// forward[s][t] is the probability of all paths that are in state s at t,
-	// backward[s][t] of all that go on from there to the end; both hold the
-	// emission of s at t.
+	// forward[s][t] is the probability of all paths to state s at t, backward[s][t]
+	// of all paths from there to the end. Both include the emission of s at t.
 	forward, backward [][]float64
-	memory            []float64 // of both
+	memory            []float64 // of forward and backward
 	total             float64
 }
 
-// NewLattice computes the lattice of labels. Errors are those of ForcedAlign, and
-// ctx's when it ends.
+// NewLattice computes the lattice of labels. Errors are those of ForcedAlign and of
+// ctx.
 func NewLattice(ctx context.Context, p *LogProbs, labels []int, blank int) (*Lattice, error) {
 	l := &Lattice{p: p, blank: blank}
 	if err := l.Reset(ctx, labels); err != nil {
@@ -31,8 +29,8 @@ func NewLattice(ctx context.Context, p *LogProbs, labels []int, blank int) (*Lat
 	return l, nil
 }
 
-// Reset computes the lattice of other labels in the memory of this one. After an
-// error it has none.
+// Reset computes the lattice of other labels and reuses the memory of l. After an
+// error l has no labels.
 func (l *Lattice) Reset(ctx context.Context, labels []int) error {
 	l.labels, l.total = nil, math.Inf(-1)
 	if err := check(l.p, labels, l.blank); err != nil {
@@ -46,7 +44,7 @@ func (l *Lattice) Reset(ctx context.Context, labels []int) error {
 		return nil
 	}
 	if need := 2 * n * frames; cap(l.memory) < need {
-		l.memory = make([]float64, need+need/4) // labels that come next may be a few more
+		l.memory = make([]float64, need+need/4) // the next labels may be a few more
 	}
 	all := columns(l.memory[:2*n*frames], frames)
 	l.forward, l.backward = all[:n], all[n:]
@@ -81,7 +79,7 @@ func (l *Lattice) Reset(ctx context.Context, labels []int) error {
 	return nil
 }
 
-// columns cuts memory into columns of a length that lie side by side.
+// columns divides memory into consecutive columns of the same length.
 func columns(all []float64, frames int) [][]float64 {
 	out := make([][]float64, len(all)/max(1, frames))
 	for s := range out {
@@ -90,7 +88,7 @@ func columns(all []float64, frames int) [][]float64 {
 	return out
 }
 
-// nothing is a column of impossible states.
+// nothing returns a column with probability 0 in every frame.
 func nothing(frames int) []float64 {
 	column := make([]float64, frames)
 	for t := range column {
@@ -106,9 +104,9 @@ func or(column, otherwise []float64) []float64 {
 	return column
 }
 
-// column computes a state's forward variables into x: the path stays in it, or
-// comes from the previous state or the skipped one. initial states can begin a
-// path.
+// column computes a state's forward variables into x. A path stays in the state, or
+// comes from the previous state or the skipped one. Paths can start in initial
+// states.
 func (l *Lattice) column(x []float64, symbol int, previous, skipped []float64, initial bool) {
 	x[0] = math.Inf(-1)
 	if initial {
@@ -119,7 +117,8 @@ func (l *Lattice) column(x []float64, symbol int, previous, skipped []float64, i
 	}
 }
 
-// backwardColumn computes a state's backward variables from those after it.
+// backwardColumn computes the backward variables of a state from those of the states
+// after it.
 func (l *Lattice) backwardColumn(s int) {
 	x, n := l.backward[s], len(l.backward)
 	last, symbol := len(x)-1, symbolOf(l.labels, s, l.blank)
@@ -142,13 +141,12 @@ func (l *Lattice) backwardColumn(s int) {
 // Labels returns the label sequence.
 func (l *Lattice) Labels() []int { return l.labels }
 
-// LogProb returns the log-probability of the labels: of all paths that spell
-// them.
+// LogProb returns the log-probability of the labels: of all paths with these labels.
 func (l *Lattice) LogProb() float64 { return l.total }
 
-// Replace returns the log-probability of the labels with those from index i up
-// to j (0 <= i <= j <= their number) replaced by others, which may be none. What
-// is impossible, also for want of frames, has -Inf.
+// Replace returns the log-probability of the labels with labels[i:j] replaced by
+// others, which may be empty. It returns -Inf if that is impossible, also because
+// there are too few frames.
 func (l *Lattice) Replace(i, j int, others []int) float64 {
 	frames := l.p.Frames()
 	if frames == 0 {
@@ -171,17 +169,17 @@ func (l *Lattice) Replace(i, j int, others []int) float64 {
 	return l.join(end, j, before)
 }
 
-// pathEnd are the forward variables at the end of a label sequence: in its last
+// pathEnd has the forward variables at the end of a label sequence: in its last
 // label, and in the blank after it.
 type pathEnd struct {
 	label, blank []float64
-	// symbol is the last label; the blank if there is none.
+	// symbol is the last label; the blank if there are no labels.
 	symbol int
 	empty  bool // no labels yet
 }
 
-// unless returns the variables from which a path may go right on to symbol k:
-// not from the same.
+// unless returns the variables of the last label, from which a path may go on to
+// symbol k, or otherwise if the last label is k, which needs a blank between them.
 func (e pathEnd) unless(k int, otherwise []float64) []float64 {
 	if e.symbol == k {
 		return otherwise
@@ -189,8 +187,8 @@ func (e pathEnd) unless(k int, otherwise []float64) []float64 {
 	return e.label
 }
 
-// join sums over the moments at which a path leaves the end of a first part and
-// enters label j, from which it goes on to the end.
+// join sums over the frames at which a path leaves end and enters label j, from
+// which it continues to the last frame.
 func (l *Lattice) join(end pathEnd, j int, before []float64) float64 {
 	last := l.p.Frames() - 1
 	if j == len(l.labels) {

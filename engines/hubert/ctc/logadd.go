@@ -2,17 +2,17 @@ package ctc
 
 import "math"
 
-// negligible is a log-ratio beyond which the smaller of two terms changes
-// nothing in a float64.
+// negligible is the log-ratio from which the smaller of two terms does not change
+// their sum in a float64.
 const negligible = -40
 
-// logAdd returns log(exp(a) + exp(b)) to 1e-10. Lattices are made of little else,
-// and what math.Exp and math.Log1p take for it is five times as long.
+// logAdd returns log(exp(a) + exp(b)) with an error below 1e-10. Lattices consist
+// mostly of this sum; math.Exp and math.Log1p would take five times as long.
 func logAdd(a, b float64) float64 {
 	if a < b {
 		a, b = b, a
 	}
-	// The order of the test makes two impossible terms an impossible sum.
+	// If both terms are -Inf, the difference is NaN and the sum is -Inf.
 	if !(b-a > negligible) {
 		return a
 	}
@@ -23,12 +23,12 @@ func logAdd(a, b float64) float64 {
 	return a + c[0] + u*(c[1]+u*(c[2]+u*c[3]))
 }
 
-// knots is how many pieces the curve of logAdd has for each nat.
+// knots is the number of pieces per nat of the curve in logAdd.
 const knots = 64
 
-// softplus is log(1 + exp(-d)), from d = 0 to where it is negligible, as pieces of
-// cubic polynomials: on each, the one with the curve's values and slopes at both
-// ends (Hermite), which is off by less than h^4/384 of its fourth derivative.
+// softplus is log(1 + exp(-d)), from d = 0 to where it is negligible, as piecewise
+// cubic polynomials with the values and slopes of the curve at both ends (Hermite).
+// The error is less than h^4/384 of the fourth derivative.
 var softplus = newSoftplus()
 
 func newSoftplus() (table [-negligible*knots + 1][4]float64) {

@@ -15,7 +15,7 @@ func TestLogAdd(t *testing.T) {
 			t.Errorf("logAdd(%v, %v) is %v, want %v", c[0], c[1], got, c[2])
 		}
 	}
-	// Over the whole of the curve, and somewhat beyond its end.
+	// The whole curve, and somewhat beyond its end.
 	for i := range 100_000 {
 		d := -float64(i) / 2400
 		got, want := logAdd(d, 0), math.Log1p(math.Exp(d))
@@ -25,27 +25,28 @@ func TestLogAdd(t *testing.T) {
 	}
 }
 
-// fuse is a context that ends when it was asked a number of times.
-type fuse struct {
+// countdown is a context that ends after a number of calls to Err.
+type countdown struct {
 	context.Context
 	left int
 }
 
-func (f *fuse) Err() error {
+func (f *countdown) Err() error {
 	if f.left--; f.left < 0 {
 		return context.Canceled
 	}
 	return nil
 }
 
-// TestCancelWithinALabel: one label has as many sums as there are symbols.
+// TestCancelWithinALabel checks that a cancel takes effect within one label, which
+// has as many sums as there are symbols.
 func TestCancelWithinALabel(t *testing.T) {
 	p, _ := random(rand.New(rand.NewPCG(5, 6)), 20, 400, 0.1)
 	l, err := NewLattice(t.Context(), p, []int{1}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := AlignmentFree(&fuse{Context: t.Context(), left: 100}, l); !errors.Is(err, context.Canceled) {
-		t.Errorf("cancelled in the midst of a label: %v", err)
+	if _, err := AlignmentFree(&countdown{Context: t.Context(), left: 100}, l); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled within a label: %v", err)
 	}
 }

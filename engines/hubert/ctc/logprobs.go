@@ -1,11 +1,10 @@
 // Package ctc computes with the outputs of models that were trained with
-// connectionist temporal classification (Graves et al., ICML 2006): greedy
-// decoding, forced alignment, the probability of a label sequence, and goodness
-// of pronunciation. It is plain Go and knows nothing of audio or of files.
+// connectionist temporal classification (Graves et al., ICML 2006): greedy decoding,
+// forced alignment, the probability of a label sequence, and goodness of
+// pronunciation. It is pure Go and independent of audio and files.
 //
-// Probabilities are natural logarithms everywhere; sums of them are taken by
-// log-sum-exp, so that an unlikely sequence has a small probability and not
-// none.
+// Probabilities are natural logarithms. They are added by log-sum-exp, so that the
+// probability of an unlikely sequence does not become 0.
 package ctc
 
 import (
@@ -20,13 +19,13 @@ type LogProbs struct {
 	data    []float64 // frame by frame
 }
 
-// LogSoftmax makes log-probabilities of logits, a row of symbols numbers for
-// each frame. Masked symbols are left out of the sum and are impossible after it:
-// models keep outputs that no training ever used. It is an error if the logits
-// are no whole rows, or are not finite, as a broken model's are.
+// LogSoftmax returns the log-probabilities of logits, which have a row of the given
+// number of symbols for each frame. Masked symbols, which a model was never trained
+// to output, get probability 0. It returns an error if the logits are not complete
+// rows or not finite, as those of a damaged model.
 func LogSoftmax(logits []float32, symbols int, masked []int) (*LogProbs, error) {
 	if symbols < 1 || len(logits)%symbols != 0 {
-		return nil, fmt.Errorf("%d logits are no rows of %d symbols", len(logits), symbols)
+		return nil, fmt.Errorf("%d logits are not rows of %d symbols", len(logits), symbols)
 	}
 	out := make([]bool, symbols)
 	for _, k := range masked {
@@ -71,10 +70,10 @@ func softmaxRow(logits []float32, out []bool, row []float64) error {
 // Frames returns the number of frames.
 func (p *LogProbs) Frames() int { return len(p.data) / p.symbols }
 
-// Symbols returns the number of symbols, the blank included.
+// Symbols returns the number of symbols, including the blank.
 func (p *LogProbs) Symbols() int { return p.symbols }
 
-// Slice returns the frames from one up to another, which share p's memory.
+// Slice returns the frames [from, to). They share the memory of p.
 func (p *LogProbs) Slice(from, to int) *LogProbs {
 	return &LogProbs{symbols: p.symbols, data: p.data[from*p.symbols : to*p.symbols]}
 }
@@ -84,7 +83,7 @@ func (p *LogProbs) At(frame, symbol int) float64 { return p.data[frame*p.symbols
 
 func (p *LogProbs) row(frame int) []float64 { return p.data[frame*p.symbols:][:p.symbols] }
 
-// best returns the likeliest symbol of a frame, the first of equals.
+// best returns the most likely symbol of a frame, the first of equals.
 func (p *LogProbs) best(frame int) int {
 	row := p.row(frame)
 	best := 0

@@ -8,14 +8,14 @@ import (
 	"github.com/lexilingo/modelgateway/engines/hubert/ctc"
 )
 
-// judge gives units and words their times and scores.
-func (r *reading) judge(ctx context.Context, items []*item, l *ctc.Lattice) error {
-	path, err := ctc.ForcedAlign(r.p, l.Labels(), r.model.Blank)
+// judge sets the times and scores of units and words.
+func (a *assessment) judge(ctx context.Context, items []*item, l *ctc.Lattice) error {
+	path, err := ctc.ForcedAlign(a.p, l.Labels(), a.model.Blank)
 	if err != nil {
 		return err
 	}
-	spans := ctc.MergeTokens(r.p, path, r.model.Blank)
-	goodness, err := r.goodness(ctx, l, spans)
+	spans := ctc.MergeTokens(a.p, path, a.model.Blank)
+	goodness, err := a.goodness(ctx, l, spans)
 	if err != nil {
 		return err
 	}
@@ -25,49 +25,50 @@ func (r *reading) judge(ctx context.Context, items []*item, l *ctc.Lattice) erro
 		}
 		it.score.Start, it.score.End = spans[it.at].Start, spans[it.at+len(it.labels)-1].End
 		for i := it.at; i < it.at+len(it.labels); i++ {
-			if l.Labels()[i] != r.model.Boundary {
-				it.score.Units = append(it.score.Units, r.unit(spans[i], goodness[i]))
+			if l.Labels()[i] != a.model.Boundary {
+				it.score.Units = append(it.score.Units, a.unit(spans[i], goodness[i]))
 			}
 		}
-		r.judgeWord(it)
+		a.judgeWord(it)
 	}
 	return nil
 }
 
-func (r *reading) goodness(ctx context.Context, l *ctc.Lattice, spans []ctc.Span) ([]ctc.Goodness, error) {
-	switch r.options.Measure {
+func (a *assessment) goodness(ctx context.Context, l *ctc.Lattice, spans []ctc.Span) ([]ctc.Goodness, error) {
+	switch a.options.Measure {
 	case SelfAligned:
-		return ctc.SelfAligned(r.p, spans, r.model.Blank), nil
+		return ctc.SelfAligned(a.p, spans, a.model.Blank), nil
 	case MaxLogit:
-		return ctc.MaxLogit(r.p, r.logits, spans, r.model.Blank), nil
+		return ctc.MaxLogit(a.p, a.logits, spans, a.model.Blank), nil
 	default:
 		return ctc.AlignmentFree(ctx, l)
 	}
 }
 
-func (r *reading) unit(s ctc.Span, g ctc.Goodness) Unit {
+func (a *assessment) unit(s ctc.Span, g ctc.Goodness) Unit {
 	heard := g.Heard
-	if heard == r.model.Boundary {
+	if heard == a.model.Boundary {
 		heard = ctc.Deletion
 	}
-	score := 100 * math.Exp(min(0, g.Value)/r.options.Scale)
+	score := 100 * math.Exp(min(0, g.Value)/a.options.Scale)
 	return Unit{Symbol: s.Symbol, Score: score, Start: s.Start, End: s.End, Heard: heard}
 }
 
-// worstShare is what the worst unit of a word weighs, the mean of all the rest:
-// with a half, a unit below 20 takes any word below mispronounced, and one of 50
-// does so to no word of two units and more that is right otherwise.
+// worstShare is the weight of a word's worst unit in its score; the rest is the
+// weight of the mean of all units. With a half, a unit with less than 20 makes any
+// word mispronounced, and a unit with 50 makes no word of two or more units
+// mispronounced if the others are right.
 const worstShare = 0.5
 
-// judgeWord sums a word up: its worst unit and the mean of all, where each symbol
-// too much is a unit with nothing. By the mean alone, one wrong sound of three
-// would leave a good word, and another word of the language is often no further
-// away. Units have no weights by their length: what was not said is squeezed
-// into a frame, and would hardly count.
-func (r *reading) judgeWord(it *item) {
+// judgeWord computes the score of a word from its worst unit and the mean of all,
+// where each extra symbol is a unit with score 0. With the mean alone, a word with
+// one wrong sound of three would be good, although other words of the language are
+// often as close. Units are not weighted by their length: a unit that was not said
+// has only one frame, so it would hardly count.
+func (a *assessment) judgeWord(it *item) {
 	w := &it.score
 	if it.word < 0 {
-		// There is nothing that an inserted word should have sounded like.
+		// An inserted word has no expected sound.
 		for i := range w.Units {
 			w.Units[i].Score, w.Units[i].Heard = 0, w.Units[i].Symbol
 		}
@@ -89,8 +90,8 @@ func (r *reading) judgeWord(it *item) {
 	}
 }
 
-// result sums everything up.
-func (r *reading) result(items []*item) *Result {
+// result computes the result from the items.
+func (a *assessment) result(items []*item) *Result {
 	out := &Result{}
 	var sum, weight float64
 	said, judged := 0, 0
@@ -103,7 +104,7 @@ func (r *reading) result(items []*item) *Result {
 			continue
 		}
 		judged++
-		size := float64(length(r.words[it.word].Readings[0], r.model.Boundary))
+		size := float64(length(a.words[it.word].Readings[0], a.model.Boundary))
 		if it.said {
 			said++
 			size = float64(len(it.score.Units))
@@ -117,14 +118,14 @@ func (r *reading) result(items []*item) *Result {
 	}
 	omissionsFirst(out.Words)
 	if said > 0 {
-		out.Fluency = r.fluency(items)
+		out.Fluency = a.fluency(items)
 	}
 	out.Overall = overall(out.Accuracy, out.Fluency, out.Completeness)
 	return out
 }
 
-// omissionsFirst puts words that were left out before those that were put in at
-// the same place.
+// omissionsFirst moves omitted words before the words that were inserted at the
+// same place.
 func omissionsFirst(words []WordScore) {
 	for i := range words {
 		for j := i; j > 0 && words[j].Error == Omission && words[j-1].Error == Insertion; j-- {
@@ -133,29 +134,27 @@ func omissionsFirst(words []WordScore) {
 	}
 }
 
-// overall weighs the lowest of the scores most.
+// overall returns a weighted mean. The lowest score has the largest weight.
 func overall(scores ...float64) float64 {
 	slices.Sort(scores)
 	return 0.6*scores[0] + 0.2*scores[1] + 0.2*scores[2]
 }
 
-// Pauses and rates of fluent reading; docs/pronunciation.md says where they come
-// from.
+// Pauses and rates of fluent reading. docs/pronunciation.md has their sources.
 const (
-	shortPause     = 0.3 // seconds between words that are no pause
-	sentencePause  = 1.0 // seconds that a reader may pause at punctuation
-	slowestLetters = 8.0 // a second, while words are said
+	shortPause     = 0.3 // seconds between words that do not count as a pause
+	sentencePause  = 1.0 // seconds of an allowed pause at punctuation
+	slowestLetters = 8.0 // per second, without pauses
 	fastestLetters = 20.0
-	phonemesLetter = 0.85 // phonemes for a letter of English
+	phonemesLetter = 0.85 // phonemes per letter of English
 )
 
-// fewUnits are too few to tell a pace from.
+// fewUnits is the number of units below which the rate is not computed.
 const fewUnits = 5
 
-// fluency is how steady the pace is: the share of the time that was neither
-// paused too long nor spent on inserted words, lowered where the rate is outside
-// of what fluent readers have.
-func (r *reading) fluency(items []*item) float64 {
+// fluency returns the fraction of the time without long pauses and inserted words,
+// reduced if the rate is outside the range of fluent readers.
+func (a *assessment) fluency(items []*item) float64 {
 	var lost, paused, allowed float64 // seconds
 	units, first, last, previous := 0, -1, 0, 0
 	for _, it := range items {
@@ -165,36 +164,36 @@ func (r *reading) fluency(items []*item) float64 {
 		if first < 0 {
 			first = it.score.Start
 		} else {
-			gap := r.seconds(previous, it.score.Start)
+			gap := a.seconds(previous, it.score.Start)
 			lost += max(0, gap-allowed)
 			paused += max(0, gap-shortPause)
 		}
 		previous, last, allowed = it.score.End, it.score.Start, shortPause
 		if it.word < 0 {
-			lost += r.seconds(it.score.Start, it.score.End)
-			paused += r.seconds(it.score.Start, it.score.End)
+			lost += a.seconds(it.score.Start, it.score.End)
+			paused += a.seconds(it.score.Start, it.score.End)
 			continue
 		}
 		if n := len(it.score.Units); n > 0 {
 			units += n
 			last = it.score.Units[n-1].Start
 		}
-		if r.words[it.word].Pause {
+		if a.words[it.word].Pause {
 			allowed = sentencePause
 		}
 	}
-	steady := max(0, 1-lost/r.seconds(first, previous))
+	steady := max(0, 1-lost/a.seconds(first, previous))
 	if units < fewUnits {
 		return 100 * steady
 	}
 	slowest, fastest := slowestLetters, fastestLetters
-	if r.model.Phonemes {
+	if a.model.Phonemes {
 		slowest, fastest = slowest*phonemesLetter, fastest*phonemesLetter
 	}
-	// From the first beginning to the last one: of the last unit's own length, the
-	// frames tell little.
-	rate := float64(units-1) / max(r.seconds(first, last)-paused, r.model.FrameSeconds)
+	// The time is from the start of the first unit to the start of the last one,
+	// because the frames do not show the length of the last unit.
+	rate := float64(units-1) / max(a.seconds(first, last)-paused, a.model.FrameSeconds)
 	return 100 * steady * min(1, rate/slowest, fastest/rate)
 }
 
-func (r *reading) seconds(from, to int) float64 { return float64(to-from) * r.model.FrameSeconds }
+func (a *assessment) seconds(from, to int) float64 { return float64(to-from) * a.model.FrameSeconds }

@@ -7,34 +7,35 @@ import (
 	"github.com/lexilingo/modelgateway/engines/hubert/ctc"
 )
 
-// Costs of the comparison of a text with what was heard. A symbol that is
-// missing or too much inside a word costs twice what it costs with a whole word,
-// and one for another more than both: a word that is more wrong than right is so
-// taken for another word.
+// Costs of the comparison of a text with what was heard. A missing or extra symbol
+// inside a word costs twice as much as in an omitted or inserted word, and a wrong
+// symbol costs more than both. So if most symbols of a word are wrong, it counts as
+// another word.
 const (
-	costSymbol   = 2 // left out or put in with a whole word
-	costInside   = 4 // missing or too much inside a word
-	costWrong    = 5 // another one inside a word
-	costBoundary = 1 // of words, inside a word or missing in it
-	costGlued    = 4 // an inserted word that no boundary sets apart, for each side
+	costSymbol   = 2 // a symbol of an omitted or inserted word
+	costInside   = 4 // a missing or extra symbol inside a word
+	costWrong    = 5 // a wrong symbol inside a word
+	costBoundary = 1 // an extra or missing boundary inside a word
+	costGlued    = 4 // each side of an inserted word without a boundary
 )
 
 const unreachable = math.MaxInt32
 
-// piece is a part of the comparison, in the order of the text and of time.
+// piece is a part of the comparison. Pieces are in the order of the text and of
+// time.
 type piece struct {
 	// word is the index of the reference word, or -1 for an insertion.
 	word int
-	// reading is the index of the way in which it was said.
+	// reading is the index of the reading that was said.
 	reading int
-	// from and to bound what was heard for it; equal for an omission.
+	// The heard symbols in [from, to) belong to it; none for an omission.
 	from, to int
 	said     bool
 }
 
-// match compares the reference words with what was heard, for the least cost. It
-// is an edit distance on two levels: words are left out, put in, or paired with
-// something that was heard, and pairs are compared symbol by symbol.
+// match compares the reference words with what was heard, at the least cost. It is
+// an edit distance on two levels: words are omitted, inserted, or paired with heard
+// symbols, and pairs are compared symbol by symbol.
 func match(ctx context.Context, words []Word, heard []ctc.Span, boundary int) ([]piece, error) {
 	rows := make([]*row, 0, len(words)+1)
 	current := newRow(len(heard))
@@ -46,7 +47,7 @@ func match(ctx context.Context, words []Word, heard []ctc.Span, boundary int) ([
 		current.insert(heard, boundary)
 		rows = append(rows, current)
 		next := current.next(w, heard, boundary)
-		current.outside, current.inside = nil, nil // the way back needs no costs
+		current.outside, current.inside = nil, nil // trace does not need them
 		current = next
 	}
 	current.insert(heard, boundary)
@@ -54,33 +55,32 @@ func match(ctx context.Context, words []Word, heard []ctc.Span, boundary int) ([
 	return trace(rows, heard, boundary), nil
 }
 
-// arrival is the cheapest way to have dealt with a number of words and of heard
-// symbols, where the last of it was a word.
+// arrival is the cheapest comparison of a number of words with a number of heard
+// symbols that ends with a word.
 type arrival struct {
 	cost    int32
-	from    int32 // heard symbols before the word
+	from    int32 // number of heard symbols before the word
 	reading int32
 	said    bool
 }
 
-// row holds the costs after a number of words, for each number of heard symbols.
+// row has the costs after a number of words, for each number of heard symbols.
 type row struct {
 	arrive []arrival
-	// outside is the cost between words, inside the cost in the middle of an
-	// insertion.
+	// outside is the cost between words, inside the cost within an insertion.
 	outside, inside []int32
-	// How outside and inside came to be.
+	// The last step to outside and to inside.
 	by     []move
 	opened []bool
 }
 
-// move says how a place between words was reached.
+// move is the last step to a place between words.
 type move uint8
 
 const (
-	byWord     move = iota // right after a word
-	byBoundary             // over a boundary that was heard
-	byInserted             // at the end of an insertion
+	byWord     move = iota // a word
+	byBoundary             // a boundary that was heard
+	byInserted             // the end of an insertion
 )
 
 func newRow(n int) *row {
@@ -95,7 +95,7 @@ func newRow(n int) *row {
 	return r
 }
 
-// insert adds what is heard between words.
+// insert adds the symbols that were heard between words.
 func (r *row) insert(heard []ctc.Span, boundary int) {
 	for b := range r.arrive {
 		r.outside[b], r.by[b] = r.arrive[b].cost, byWord
@@ -103,7 +103,7 @@ func (r *row) insert(heard []ctc.Span, boundary int) {
 			if r.outside[b-1] < r.outside[b] {
 				r.outside[b], r.by[b] = r.outside[b-1], byBoundary
 			}
-			r.inside[b] = unreachable // an insertion ends with its word
+			r.inside[b] = unreachable // a boundary ends an insertion
 			if r.inside[b-1] < r.outside[b] {
 				r.outside[b], r.by[b] = r.inside[b-1], byInserted
 			}
@@ -113,7 +113,7 @@ func (r *row) insert(heard []ctc.Span, boundary int) {
 	}
 }
 
-// extend puts the heard symbol before b into an insertion.
+// extend adds the heard symbol before b to an insertion.
 func (r *row) extend(heard []ctc.Span, boundary, b int) {
 	r.inside[b] = add(r.inside[b-1], costSymbol)
 	open := add(r.outside[b-1], costSymbol)
@@ -139,7 +139,7 @@ func add(cost, more int32) int32 {
 	return cost + more
 }
 
-// next deals with one more word: it is left out, or said in one of its ways.
+// next adds a word, which is omitted or said in one of its readings.
 func (r *row) next(w Word, heard []ctc.Span, boundary int) *row {
 	out := newRow(len(heard))
 	omitted := int32(0)
@@ -157,7 +157,7 @@ func (r *row) next(w Word, heard []ctc.Span, boundary int) *row {
 	return out
 }
 
-// length counts the symbols of a reading without its boundaries.
+// length returns the number of symbols of a reading, without boundaries.
 func length(reading []int, boundary int) int {
 	n := 0
 	for _, k := range reading {
@@ -168,7 +168,7 @@ func length(reading []int, boundary int) int {
 	return n
 }
 
-// state is the cheapest way to be at some place inside a word.
+// state is the cheapest comparison up to a place inside a word.
 type state struct{ cost, from int32 }
 
 // pair compares a reading with everything that was heard.
@@ -177,7 +177,7 @@ func (r *row) pair(out *row, reading []int, index int32, heard []ctc.Span, bound
 	for b := range current {
 		current[b] = state{r.outside[b], int32(b)} //nolint:gosec // frames
 	}
-	tooMuch(current, heard, boundary, false)
+	allowExtra(current, heard, boundary, false)
 	for i, symbol := range reading {
 		missing := int32(costInside)
 		if symbol == boundary {
@@ -192,25 +192,25 @@ func (r *row) pair(out *row, reading []int, index int32, heard []ctc.Span, bound
 				next[b] = state{cost, current[b-1].from}
 			}
 		}
-		tooMuch(next, heard, boundary, i+1 < len(reading))
+		allowExtra(next, heard, boundary, i+1 < len(reading))
 		current, next = next, current
 	}
 	for b, s := range current {
-		// What is as cheap as leaving the word out is another word.
+		// If omitting the word costs the same, another word was said.
 		if s.cost < out.arrive[b].cost {
 			out.arrive[b] = arrival{cost: s.cost, from: s.from, reading: index, said: true}
 		}
 	}
 }
 
-// tooMuch lets symbols be heard that the word does not have there.
-func tooMuch(states []state, heard []ctc.Span, boundary int, inside bool) {
+// allowExtra adds the costs of heard symbols that the word does not have.
+func allowExtra(states []state, heard []ctc.Span, boundary int, inside bool) {
 	for b := 1; b < len(states); b++ {
 		extra := int32(costInside)
 		if heard[b-1].Symbol == boundary {
 			extra = costBoundary
 			if !inside {
-				continue // it belongs between the words
+				continue // it is between the words
 			}
 		}
 		if cost := add(states[b-1].cost, extra); cost < states[b].cost {
@@ -219,8 +219,8 @@ func tooMuch(states []state, heard []ctc.Span, boundary int, inside bool) {
 	}
 }
 
-// substitution is the cost of hearing one symbol for another. It is never less
-// than leaving out the one and putting in the other, for boundaries.
+// substitution returns the cost of hearing one symbol instead of another. If one of
+// them is a boundary, it is the cost of a missing and an extra symbol.
 func substitution(symbol, heard, boundary int) int32 {
 	switch {
 	case symbol == heard:
@@ -232,7 +232,7 @@ func substitution(symbol, heard, boundary int) int32 {
 	}
 }
 
-// trace goes back over the rows and returns the pieces in order.
+// trace follows the moves back through the rows and returns the pieces in order.
 func trace(rows []*row, heard []ctc.Span, boundary int) []piece {
 	var pieces []piece
 	b := len(heard)

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestNeighbours: a word of which one sound makes another word is mispronounced
-// if that one is said, and right if not.
+// TestNeighbours compares words that differ in one sound. If the other word is
+// said, the word is mispronounced, else it is right.
 func TestNeighbours(t *testing.T) {
 	for text, said := range map[string]string{
 		"BAT": "CAT", "PEN": "PAN", "RICE": "LICE", "LIGHT": "RIGHT", "THREE": "TREE", "CATS": "CAT", "CAT": "CATS",
@@ -29,7 +29,7 @@ func TestNeighbours(t *testing.T) {
 	}
 }
 
-// TestWordOfUnits: what units make of their word; the type follows the score.
+// TestWordOfUnits checks the score of a word with given units, and its error type.
 func TestWordOfUnits(t *testing.T) {
 	for name, c := range map[string]struct {
 		units []float64
@@ -53,7 +53,7 @@ func TestWordOfUnits(t *testing.T) {
 		for _, v := range c.units {
 			it.score.Units = append(it.score.Units, Unit{Score: v})
 		}
-		(&reading{}).judgeWord(it)
+		(&assessment{}).judgeWord(it)
 		w := it.score
 		if got := w.Error == Mispronunciation; got != c.wrong || got != (w.Score < mispronounced) {
 			t.Errorf("%s: %v with %v", name, w.Error, w.Score)
@@ -64,7 +64,7 @@ func TestWordOfUnits(t *testing.T) {
 	}
 }
 
-// many makes n units of a score, and more.
+// many returns n units with a score, followed by more.
 func many(score float64, n int, more ...float64) []float64 {
 	return append(slices.Repeat([]float64{score}, n), more...)
 }

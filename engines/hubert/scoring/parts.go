@@ -6,10 +6,10 @@ import (
 	"github.com/lexilingo/modelgateway/engines/hubert/ctc"
 )
 
-// Long readings are judged in parts: a lattice takes memory and time by the
-// product of frames and symbols. A part ends between two words, from partSeconds
-// on at a gap, and from longestSeconds on anywhere. Around what was said, a part
-// has marginSeconds of what else there is.
+// Long audio is judged in parts, because the memory and time of a lattice grow with
+// the product of frames and symbols. A part ends between two words: after
+// partSeconds at a gap, and after longestSeconds anywhere. It includes
+// marginSeconds of audio before its first and after its last word.
 const (
 	partSeconds    = 10.0
 	longestSeconds = 20.0
@@ -17,22 +17,22 @@ const (
 	marginSeconds  = 2.0
 )
 
-// part is a stretch of the reading: the words in it and its frames.
+// part is a part of the audio with its words.
 type part struct {
 	items    []*item
 	from, to int
 }
 
-// parts cuts the reading into pieces that can be judged by themselves.
-func (r *reading) parts(items []*item) []part {
+// parts divides the audio into parts that can be judged separately.
+func (a *assessment) parts(items []*item) []part {
 	var out []part
 	current := part{}
-	start := 0 // index of the current part's first item
+	start := 0 // index of the first item of the current part
 	var first, last *item
 	end := func(next, to int) {
 		current.items, current.to = items[start:next], to
 		if first != nil {
-			margin := int(marginSeconds / r.model.FrameSeconds)
+			margin := int(marginSeconds / a.model.FrameSeconds)
 			current.from, current.to = max(current.from, first.first-margin), min(current.to, last.last+margin)
 		}
 		out = append(out, current)
@@ -42,7 +42,7 @@ func (r *reading) parts(items []*item) []part {
 		if !it.said {
 			continue
 		}
-		if last != nil && r.ends(first, last, it) {
+		if last != nil && a.ends(first, last, it) {
 			end(i, (last.last+it.first)/2)
 			first = nil
 		}
@@ -51,23 +51,23 @@ func (r *reading) parts(items []*item) []part {
 		}
 		last = it
 	}
-	end(len(items), r.p.Frames())
+	end(len(items), a.p.Frames())
 	return out
 }
 
-// ends tells whether a part that goes from first to last can end before next.
-func (r *reading) ends(first, last, next *item) bool {
-	long := r.seconds(first.first, last.last)
-	return long >= longestSeconds || long >= partSeconds && r.seconds(last.last, next.first) >= gapSeconds ||
-		r.seconds(last.last, next.first) >= 2*marginSeconds
+// ends reports whether a part from first to last can end before next.
+func (a *assessment) ends(first, last, next *item) bool {
+	long := a.seconds(first.first, last.last)
+	return long >= longestSeconds || long >= partSeconds && a.seconds(last.last, next.first) >= gapSeconds ||
+		a.seconds(last.last, next.first) >= 2*marginSeconds
 }
 
-// judgePart gives the words of a part their times and scores.
-func (r *reading) judgePart(ctx context.Context, p part) error {
-	sub := *r
-	sub.p = r.p.Slice(p.from, p.to)
-	sub.logits = r.logits[p.from*r.p.Symbols() : p.to*r.p.Symbols()]
-	lattice, err := sub.settle(ctx, p.items)
+// judgePart sets the times and scores of the words in a part.
+func (a *assessment) judgePart(ctx context.Context, p part) error {
+	sub := *a
+	sub.p = a.p.Slice(p.from, p.to)
+	sub.logits = a.logits[p.from*a.p.Symbols() : p.to*a.p.Symbols()]
+	lattice, err := sub.refine(ctx, p.items)
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (r *reading) judgePart(ctx context.Context, p part) error {
 	return nil
 }
 
-// shift moves a word in time.
+// shift adds a number of frames to the times of a word.
 func (w *WordScore) shift(frames int) {
 	w.Start, w.End = w.Start+frames, w.End+frames
 	for i := range w.Units {
@@ -91,8 +91,8 @@ func (w *WordScore) shift(frames int) {
 	}
 }
 
-// hears notes what was heard for an item.
-func (it *item) hears(spans []ctc.Span) {
+// setHeard records the frames of what was heard for an item.
+func (it *item) setHeard(spans []ctc.Span) {
 	if len(spans) > 0 {
 		it.first, it.last = spans[0].Start, spans[len(spans)-1].End
 	}

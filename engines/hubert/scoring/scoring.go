@@ -1,7 +1,7 @@
-// Package scoring judges how a text was read, from a CTC model's outputs: which
-// of its words were said, which were left out or put in, and how close each
-// sound was to the expected one. It is plain Go; times are in frames.
-// docs/pronunciation.md has the formulas and what they can and cannot tell.
+// Package scoring judges how a text was read aloud, from the outputs of a CTC
+// model: which words were said, omitted or inserted, and how close each sound was
+// to the expected one. It is pure Go. Times are in frames. docs/pronunciation.md
+// has the formulas and their limits.
 package scoring
 
 import (
@@ -25,7 +25,7 @@ const (
 // mispronounced is the score below which a word counts as mispronounced.
 const mispronounced = 60
 
-// Measure is a way to compute the goodness of pronunciation.
+// Measure is a formula for the goodness of pronunciation.
 type Measure int
 
 // The measures; see package ctc.
@@ -35,33 +35,34 @@ const (
 	MaxLogit
 )
 
-// Model says what the outputs are.
+// Model describes the outputs.
 type Model struct {
-	// Blank is the CTC blank; Boundary stands between words, or is negative.
+	// Blank is the CTC blank. Boundary is the symbol between words; negative if there
+	// is none.
 	Blank, Boundary int
-	// Masked outputs stand for nothing.
+	// Masked are outputs without a meaning.
 	Masked []int
-	// Phonemes tells phonemes from letters: they take other rates.
+	// Phonemes says that the symbols are phonemes, not letters; their rates differ.
 	Phonemes bool
 	// FrameSeconds is the time from one frame to the next.
 	FrameSeconds float64
 }
 
-// Options say how goodness becomes a score.
+// Options configure how scores are computed.
 type Options struct {
 	Measure Measure
-	// Scale is the goodness, in nats, that lowers a score to 1/e of it; above 0.
+	// Scale is the goodness, in nats, that lowers a score to 1/e. It must be above 0.
 	Scale float64
 }
 
 // Word is a word of the reference text.
 type Word struct {
-	// Text is how it is written.
+	// Text is the written word.
 	Text string
-	// Readings are the symbols of each way to say it, boundaries between its parts
-	// included. A word without any is not judged.
+	// Readings has the symbols of each way to say it, with the boundaries between
+	// its parts. A word without readings is not judged.
 	Readings [][]int
-	// Pause tells that a reader may pause after it.
+	// Pause says that a reader may pause after it.
 	Pause bool
 }
 
@@ -72,31 +73,30 @@ type Unit struct {
 	Score float64
 	// Start is the first frame, End the one after the last.
 	Start, End int
-	// Heard is the symbol that was likelier, Symbol itself if none was, or
-	// ctc.Deletion.
+	// Heard is the most likely symbol, which may be Symbol itself, or ctc.Deletion.
 	Heard int
 }
 
-// WordScore is a word of the reference text, or one that was put in.
+// WordScore is a word of the reference text, or an inserted one.
 type WordScore struct {
-	// Text is empty for an insertion, whose Units tell what was heard.
+	// Text is empty for an insertion; its Units are what was heard.
 	Text  string
 	Score float64
-	// Start and End are as a unit's; both 0 where nothing was said.
+	// Start and End are as in Unit; both are 0 if nothing was said.
 	Start, End int
 	Error      gatewayv1.PronunciationErrorType
 	Units      []Unit
 }
 
-// Result is how a text was read. Scores are 0 to 100.
+// Result has the scores of a text. They are 0 to 100.
 type Result struct {
 	Overall, Accuracy, Fluency, Completeness float64
 	// Words are in order of time.
 	Words []WordScore
 }
 
-// Score judges a reading. logits are a row of symbols numbers for each frame. Its
-// error is that the logits are unusable, or ctx's.
+// Score judges how words were read. logits has a row of the given number of symbols
+// for each frame. It returns an error if the logits are unusable or ctx ends.
 func Score(ctx context.Context, m Model, opts Options, words []Word, logits []float32, symbols int) (*Result, error) {
 	p, err := ctc.LogSoftmax(logits, symbols, m.Masked)
 	if err != nil {
@@ -107,22 +107,22 @@ func Score(ctx context.Context, m Model, opts Options, words []Word, logits []fl
 	if err != nil {
 		return nil, err
 	}
-	r := &reading{model: m, options: opts, words: words, heard: heard, logits: logits, p: p}
-	items := r.items(pieces)
-	for _, p := range r.parts(items) {
-		if err := r.judgePart(ctx, p); err != nil {
+	a := &assessment{model: m, options: opts, words: words, heard: heard, logits: logits, p: p}
+	items := a.items(pieces)
+	for _, p := range a.parts(items) {
+		if err := a.judgePart(ctx, p); err != nil {
 			return nil, err
 		}
 	}
-	return r.result(items), nil
+	return a.result(items), nil
 }
 
-// fastestSpeech is more symbols a second than anybody says.
+// fastestSpeech is a number of symbols per second that speech does not reach.
 const fastestSpeech = 25
 
-// plausible drops the least certain symbols where more are heard than can be said
-// in a time: a model that hears them in noise must not cost the memory and time
-// that the comparison of so many takes.
+// plausible drops the least likely symbols if more were heard than can be said in
+// the time. It limits the memory and time of the comparison for models that hear
+// symbols in noise.
 func plausible(heard []ctc.Span, seconds float64) []ctc.Span {
 	most := max(fastestSpeech, int(fastestSpeech*seconds))
 	if len(heard) <= most {

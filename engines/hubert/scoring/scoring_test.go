@@ -11,7 +11,7 @@ import (
 	"github.com/lexilingo/modelgateway/engines/hubert/ctc"
 )
 
-// alphabet is the published order of symbols, "-" being the blank.
+// alphabet has the symbols in the published order. "-" is the blank.
 const alphabet = "-<>?|ETAONIHSRDLUMWCFGYPBVK'XJQZ"
 
 func model() Model {
@@ -22,8 +22,9 @@ func options() Options { return Options{Scale: 2} }
 
 func id(letter rune) int { return strings.IndexRune(alphabet, letter) }
 
-// words makes reference words; a comma or a full stop is a place to pause, "~" an
-// unjudged word, and "/" stands between the readings of a word.
+// words returns the reference words of a text. After a comma or full stop the reader
+// may pause, "~" marks a word that is not judged, and "/" separates the readings of
+// a word.
 func words(text string) []Word {
 	var out []Word
 	for _, field := range strings.Fields(text) {
@@ -44,9 +45,9 @@ func words(text string) []Word {
 	return out
 }
 
-// speak makes logits of what is said: a letter takes 3 frames, a space is the
-// boundary, "_" are 5 frames of nothing. A lower-case letter is unclear: the next
-// of the alphabet is nearly as likely.
+// speak returns the logits of a text: a letter has 3 frames, a space is the
+// boundary, and "_" is 5 frames of silence. A lower-case letter is unclear: the
+// next letter of the alphabet is nearly as likely.
 func speak(text string) []float32 {
 	var logits []float32
 	frame := func(loud map[int]float32) {
@@ -91,7 +92,7 @@ func score(t *testing.T, text, said string) *Result {
 	return r
 }
 
-// checkRanges holds a result against what is true of every one.
+// checkRanges checks what is true for every result.
 func checkRanges(t *testing.T, r *Result, frames int) {
 	t.Helper()
 	for _, v := range []float64{r.Overall, r.Accuracy, r.Fluency, r.Completeness} {
@@ -116,7 +117,7 @@ func checkRanges(t *testing.T, r *Result, frames int) {
 	}
 }
 
-// summary writes a result like "THE -CAT +DOG SAT": "-" is an omission, "+" an
+// summary returns a result like "THE -CAT +DOG SAT": "-" is an omission, "+" an
 // insertion, "!" a mispronunciation, "~" not judged.
 func summary(r *Result) string {
 	var out []string
@@ -185,7 +186,7 @@ func TestScores(t *testing.T) {
 	if r := score(t, "MY OLD FRIEND", "______"); r.Overall != 0 || r.Accuracy != 0 || r.Fluency != 0 || r.Completeness != 0 {
 		t.Errorf("silence: %+v", r)
 	}
-	// Scores fall from right over unclear to wrong, for the unit and all above it.
+	// Scores fall from right to unclear to wrong, for the unit and everything above.
 	right, unclear, wrong := score(t, "BRIGHT DAY", "BRIGHT DAY"), score(t, "BRIGHT DAY", "BRiGHT DAY"), score(t, "BRIGHT DAY", "BROGHT DAY")
 	for name, of := range map[string]func(*Result) float64{
 		"unit":     func(r *Result) float64 { return r.Words[0].Units[2].Score },
@@ -205,10 +206,10 @@ func TestScores(t *testing.T) {
 	}
 }
 
-func TestLetterLeftOutAndTooMuch(t *testing.T) {
+func TestMissingAndExtraLetter(t *testing.T) {
 	r := score(t, "BRIGHT", "BRGHT")
 	if u := r.Words[0].Units[2]; u.Score > 5 || u.Heard != ctc.Deletion {
-		t.Errorf("the letter that was left out: %+v", u)
+		t.Errorf("the missing letter: %+v", u)
 	}
 	if r := score(t, "HE RAN", "SHE RAN"); r.Words[0].Score > 70 {
 		t.Errorf("SHE for HE has %v", r.Words[0].Score)
@@ -233,8 +234,9 @@ func TestFluency(t *testing.T) {
 	}
 }
 
-// A word that the likeliest symbols miss by little was said all the same.
-func TestQuietWordIsNoOmission(t *testing.T) {
+// TestQuietWordIsNotOmitted checks that a word counts as said if the most likely
+// symbols miss it by little.
+func TestQuietWordIsNotOmitted(t *testing.T) {
 	logits := speak("THE BIG CAT")
 	n := len(alphabet)
 	for f := range len(logits) / n {
@@ -254,7 +256,8 @@ func TestQuietWordIsNoOmission(t *testing.T) {
 	}
 }
 
-// Every measure and a vocabulary without boundaries come to the same findings.
+// TestOtherModels checks that every measure, and a vocabulary without boundaries,
+// give the same result.
 func TestOtherModels(t *testing.T) {
 	for _, measure := range []Measure{AlignmentFree, SelfAligned, MaxLogit} {
 		r, err := Score(t.Context(), model(), Options{Measure: measure, Scale: 2}, words("THE BIG CAT SAT"), speak("THE CAT SAX NOW"), len(alphabet))
@@ -271,7 +274,7 @@ func TestOtherModels(t *testing.T) {
 		"THECATSAT":     "THE CAT SAT",
 		"THESAT":        "THE -CAT SAT",
 		"THECATBUMPSAT": "THE CAT +BUMP SAT",
-		"THEOCATSAT":    "THE CAT SAT", // a sound too much is no word
+		"THEOCATSAT":    "THE CAT SAT", // an extra sound is not a word
 	} {
 		r, err := Score(t.Context(), m, options(), words("THE CAT SAT"), speak(said), len(alphabet))
 		if err != nil {
@@ -283,7 +286,8 @@ func TestOtherModels(t *testing.T) {
 	}
 }
 
-// A long reading is judged in parts, and comes to the same as each part alone.
+// TestLongReading checks that long audio, which is judged in parts, gives the result
+// of each part alone.
 func TestLongReading(t *testing.T) {
 	const rounds = 40
 	text := strings.Repeat("THE QUICK BROWN FOX JUMPS ", rounds)
@@ -297,12 +301,12 @@ func TestLongReading(t *testing.T) {
 	if got := summary(r); got != strings.Join(want, " ") {
 		t.Errorf("read as %s", got)
 	}
-	frame := 0 // the letters' own frames
+	frame := 0 // of the letters
 	logits := speak(said)
 	for _, w := range r.Words {
 		for _, u := range w.Units {
 			for logits[u.Start*len(alphabet)+u.Symbol] != 12 || u.Start < frame {
-				t.Fatalf("%q has a unit %+v where nothing such is said", w.Text, u)
+				t.Fatalf("%q has a unit %+v where it was not said", w.Text, u)
 			}
 			frame = u.End
 		}
@@ -314,7 +318,7 @@ func TestParts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &reading{model: model(), p: p}
+	r := &assessment{model: model(), p: p}
 	at := func(from, to int) *item { return &item{said: true, first: from, last: to} }
 	omitted := &item{}
 	items := []*item{at(200, 600), omitted, at(605, 710), at(721, 1800), at(1801, 1900), omitted, at(3000, 3001)}
@@ -334,10 +338,11 @@ func TestParts(t *testing.T) {
 	}
 }
 
-// A sound that goes on without any boundary must not make one part of it all.
-func TestEndlessSoundIsCut(t *testing.T) {
+// TestLongSoundIsDivided checks that a long sound without boundaries is divided into
+// parts.
+func TestLongSoundIsDivided(t *testing.T) {
 	said := strings.Repeat("BA", 500)
-	r := &reading{model: model()}
+	r := &assessment{model: model()}
 	p, err := ctc.LogSoftmax(speak(said), len(alphabet), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -386,7 +391,7 @@ func TestUnusableLogits(t *testing.T) {
 	logits := speak("THE CAT")
 	logits[17] = float32(math.NaN())
 	if _, err := Score(t.Context(), model(), options(), words("THE CAT"), logits, len(alphabet)); err == nil {
-		t.Error("logits that are no numbers are scored")
+		t.Error("logits that are not numbers are scored")
 	}
 	r, err := Score(t.Context(), model(), options(), words("THE CAT"), nil, len(alphabet))
 	if err != nil || r.Completeness != 0 || summary(r) != "-THE -CAT" {
@@ -394,8 +399,8 @@ func TestUnusableLogits(t *testing.T) {
 	}
 }
 
-// FuzzScore: whatever the text and the sound, every word of the text is in the
-// result once and in order, and all numbers are in range.
+// FuzzScore checks that for any text and audio every word of the text is in the
+// result once and in order, and that all numbers are in range.
 func FuzzScore(f *testing.F) {
 	f.Add("THE CAT SAT", "THE CAT SAT", uint64(0), 0.0)
 	f.Add("A", "", uint64(1), 1.0)
@@ -436,7 +441,7 @@ func FuzzScore(f *testing.F) {
 	})
 }
 
-// upper makes any text one of the alphabet, of bounded length.
+// upper converts any text to one of the alphabet with a limited length.
 func upper(text string) string {
 	text = strings.Map(func(r rune) rune {
 		if strings.ContainsRune("ABCDEFGHIJKLMNOPQRSTUVWXYZ' _~/,.", r) {

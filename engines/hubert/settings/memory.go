@@ -23,7 +23,7 @@ const (
 
 	// The memory of scoring: lattices of parts of a clip, with those that the
 	// garbage collector has not freed yet, and the comparison with the text, which
-	// grows with the clip. Measured on a model that hears 25 symbols a second in
+	// grows with the clip. Measured on a model that recognises 25 symbols a second in
 	// noise.
 	scoringBytes     = 224 << 20
 	scoringPerSecond = 3 << 19

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// maxDigits of a number that has a name here; longer ones are read digit by
-// digit, as people do.
+// maxDigits is the largest number of digits that are read as a number; longer ones
+// are read digit by digit.
 const maxDigits = 15
 
 func small() []string {
@@ -20,7 +20,7 @@ func tens() []string {
 
 func scales() []string { return []string{"", "thousand", "million", "billion", "trillion"} }
 
-// belowHundred names 0 to 99.
+// belowHundred returns the words of 0 to 99.
 func belowHundred(n int) []string {
 	switch {
 	case n < 20:
@@ -32,8 +32,8 @@ func belowHundred(n int) []string {
 	}
 }
 
-// cardinal names a number below 10^15; and puts "and" before the last two digits
-// of a group, as British English does.
+// cardinal returns the words of a number below 10^15. If and is true, "and" comes
+// before the last two digits of a group, as in British English.
 func cardinal(n int64, and bool) []string {
 	if n == 0 {
 		return []string{"zero"}
@@ -64,7 +64,7 @@ func cardinal(n int64, and bool) []string {
 	return words
 }
 
-// digits reads a number digit by digit.
+// digits returns the words of a number read digit by digit.
 func digits(text string) []string {
 	words := make([]string, 0, len(text))
 	for _, c := range text {
@@ -73,7 +73,7 @@ func digits(text string) []string {
 	return words
 }
 
-// integer returns the readings of a run of digits, the likeliest first.
+// integer returns the readings of a run of digits, the most likely first.
 func integer(text string) [][]string {
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || len(text) > maxDigits || len(text) > 1 && text[0] == '0' {
@@ -89,7 +89,7 @@ func integer(text string) [][]string {
 	return readings
 }
 
-// oh reads digits with "oh" for 0.
+// oh returns the words of digits with "oh" for 0.
 func oh(text string) []string {
 	words := digits(text)
 	for i, w := range words {
@@ -100,7 +100,7 @@ func oh(text string) []string {
 	return words
 }
 
-// year reads 1100 to 2099 in two halves.
+// year returns the words of a year from 1100 to 2099, read in two halves.
 func year(n int) []string {
 	century, rest := n/100, n%100
 	switch {
@@ -117,7 +117,7 @@ func year(n int) []string {
 	}
 }
 
-// ordinal makes "third" of "three", in the last word of a number.
+// ordinal changes the last word of a number to an ordinal, "three" to "third".
 func ordinal(words []string) []string {
 	irregular := map[string]string{
 		"one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth", "nine": "ninth", "twelve": "twelfth",
@@ -136,7 +136,7 @@ func ordinal(words []string) []string {
 	return out
 }
 
-// plural makes "nineties" of "ninety", in the last word.
+// plural changes the last word to the plural, "ninety" to "nineties".
 func plural(words []string) []string {
 	out := append([]string(nil), words...)
 	last := out[len(out)-1]
@@ -152,7 +152,7 @@ func plural(words []string) []string {
 	return out
 }
 
-// clock reads a time of day.
+// clock returns the readings of a time of day.
 func clock(hour, minute int) [][]string {
 	h := belowHundred(hour)
 	switch {
@@ -167,7 +167,7 @@ func clock(hour, minute int) [][]string {
 	}
 }
 
-// fraction reads a simple fraction.
+// fraction returns the readings of a simple fraction.
 func fraction(over, under int64) [][]string {
 	top := cardinal(over, false)
 	switch {

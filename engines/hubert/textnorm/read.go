@@ -6,7 +6,7 @@ import (
 	"unicode"
 )
 
-// read returns the ways to say a word. field is the word with its punctuation.
+// read returns the readings of a word. field is the word with its punctuation.
 func read(word, field string, c *context) [][]string {
 	before := *c
 	c.number, c.one, c.money = false, false, ""
@@ -34,7 +34,7 @@ func read(word, field string, c *context) [][]string {
 
 func isASCIIDigit(r rune) bool { return r >= '0' && r <= '9' }
 
-// abbreviation reads an abbreviation, or returns nil.
+// abbreviation returns the readings of an abbreviation; nil for any other word.
 func abbreviation(word, lower, field string, c *context) [][]string {
 	key := strings.TrimRight(lower, ".")
 	hasDot := strings.Contains(field, ".")
@@ -51,7 +51,7 @@ func abbreviation(word, lower, field string, c *context) [][]string {
 		return abbreviations()[key]
 	case hasDot && dotted()[key] != nil && word[:1] != lower[:1]:
 		if c.next == "" {
-			return [][]string{{key}, dotted()[key]} // the dot ends the text
+			return [][]string{{key}, dotted()[key]} // the dot is the end of the text
 		}
 		return [][]string{dotted()[key], {key}}
 	case isInitials(word):
@@ -60,7 +60,7 @@ func abbreviation(word, lower, field string, c *context) [][]string {
 	return nil
 }
 
-// spelled reads a word letter by letter.
+// spelled returns the letters of a word.
 func spelled(word string) []string {
 	var letters []string
 	for _, r := range strings.ToLower(word) {
@@ -71,7 +71,8 @@ func spelled(word string) []string {
 	return letters
 }
 
-// ordinary reads a word of letters; parts that signs join are said one by one.
+// ordinary returns the readings of a word of letters. Parts that are joined by signs
+// are read one after the other.
 func ordinary(word string) [][]string {
 	var parts []string
 	rest := word
@@ -94,14 +95,14 @@ func ordinary(word string) [][]string {
 	if len(parts) > 1 && strings.Contains(word, "-") {
 		readings = append(readings, []string{strings.Join(parts, "")})
 	}
-	// NASA is a word, USA is not: both are possible.
+	// NASA is read as a word, USA as letters: both are possible.
 	if letters := []rune(word); len(parts) == 1 && len(letters) > 1 && len(letters) <= 5 && strings.ToUpper(word) == word {
 		readings = append(readings, spelled(word))
 	}
 	return readings
 }
 
-// joint is how a sign between two parts of a word is said.
+// joint returns the word for a sign between two parts of a word.
 func joint(sign rune, rest string) string {
 	if sign == '.' && rest != "" {
 		return "dot"
@@ -109,7 +110,7 @@ func joint(sign rune, rest string) string {
 	return symbols()[string(sign)]
 }
 
-// number reads what contains digits.
+// number returns the readings of a word with digits.
 func number(word string, c *context) [][]string {
 	c.number = true
 	c.one = word == "1"
@@ -136,7 +137,7 @@ func number(word string, c *context) [][]string {
 	return prefixed(said, figures(body))
 }
 
-// prefixed puts words before each of the readings.
+// prefixed adds words before each reading.
 func prefixed(words []string, readings [][]string) [][]string {
 	if len(words) == 0 {
 		return readings
@@ -148,7 +149,7 @@ func prefixed(words []string, readings [][]string) [][]string {
 	return out
 }
 
-// suffixed puts words after each of the readings.
+// suffixed adds words after each reading.
 func suffixed(readings [][]string, words ...string) [][]string {
 	out := make([][]string, len(readings))
 	for i, r := range readings {
@@ -157,7 +158,7 @@ func suffixed(readings [][]string, words ...string) [][]string {
 	return out
 }
 
-// figures reads a number with what may be glued to it.
+// figures returns the readings of a number with what follows it in the same word.
 func figures(body string) [][]string {
 	lower := strings.ToLower(body)
 	end := strings.LastIndexFunc(lower, isASCIIDigit) + 1
@@ -193,7 +194,7 @@ func figures(body string) [][]string {
 	return withUnit(readings, strings.TrimRight(tail, "."), digitsPart == "1")
 }
 
-// withUnit says a unit after a number; one that is not known is said as it is
+// withUnit adds the words of a unit after a number. An unknown unit is read as it is
 // written.
 func withUnit(readings [][]string, tail string, one bool) [][]string {
 	tail = strings.TrimLeft(tail, "-")
@@ -216,7 +217,7 @@ func isDigits(text string) bool {
 	return text != "" && !strings.ContainsFunc(text, func(r rune) bool { return !isASCIIDigit(r) })
 }
 
-// cardinals are the readings of a number that is no year.
+// cardinals returns the readings of a number that is not a year.
 func cardinals(text string) [][]string {
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || len(text) > maxDigits {
@@ -225,8 +226,8 @@ func cardinals(text string) [][]string {
 	return [][]string{cardinal(n, false), cardinal(n, true)}
 }
 
-// decimal reads digits with commas between groups of three and one point, or
-// returns nil.
+// decimal returns the readings of digits with commas between groups of three and at
+// most one point; nil for anything else.
 func decimal(text string) [][]string {
 	whole, part, hasPoint := strings.Cut(text, ".")
 	grouped := strings.Contains(whole, ",")
@@ -273,8 +274,8 @@ func overUnder(text string) [][]string {
 	return fraction(over, under)
 }
 
-// split reads a word of digits, letters and signs part by part; each run of
-// digits by the function given.
+// split returns the reading of a word of digits, letters and signs, part by part. It
+// calls run for each run of digits.
 func split(word string, run func(string) [][]string) [][]string {
 	var said []string
 	for word != "" {
@@ -293,7 +294,7 @@ func split(word string, run func(string) [][]string) [][]string {
 	return [][]string{said}
 }
 
-// amount reads money.
+// amount returns the readings of an amount of money.
 func amount(text string, money currency, c *context) [][]string {
 	lower := strings.ToLower(text)
 	end := strings.LastIndexFunc(lower, isASCIIDigit) + 1

@@ -1,6 +1,6 @@
-// Package textnorm turns a written English text into the words that a reader
-// says: numbers, money, times, units and abbreviations are spelled out, and each
-// written word keeps the link to what is said for it.
+// Package textnorm converts a written English text to the words that a reader says.
+// Numbers, money, times, units and abbreviations are spelled out. Each written word
+// has the spoken words that belong to it.
 package textnorm
 
 import (
@@ -12,17 +12,17 @@ import (
 
 // Word is a word of the written text.
 type Word struct {
-	// Text is the word as it was written, without the punctuation around it.
+	// Text is the written word, without the punctuation around it.
 	Text string
-	// Readings are the ways to say it, the likeliest first; each is a list of
-	// words in lower case, of letters and apostrophes.
+	// Readings are the ways to say it, the most likely first. Each is a list of words
+	// in lower case, which have only letters and apostrophes.
 	Readings [][]string
-	// Pause tells that punctuation follows at which a reader pauses.
+	// Pause says that punctuation follows at which a reader pauses.
 	Pause bool
 }
 
-// Words splits a text. What has neither a letter nor a digit, and is no sign
-// that is read as a word, is no word.
+// Words divides a text into words. A word has a letter or a digit, or is a sign that
+// is read as a word.
 func Words(text string) []Word {
 	fields := strings.Fields(plainQuotes(norm.NFC.String(strings.ToValidUTF8(text, " "))))
 	var words []Word
@@ -42,27 +42,27 @@ func Words(text string) []Word {
 		}
 		w.Readings = dedupe(read(w.Text, field, &after))
 		if plain := strings.TrimRight(w.Text, "."); len(w.Readings) > 0 && len(w.Readings[0]) == 1 && w.Readings[0][0] == strings.ToLower(plain) {
-			w.Text = plain // no abbreviation: the dot ends a sentence
+			w.Text = plain // not an abbreviation: the dot is the end of a sentence
 		}
 		words = append(words, w)
 	}
 	return words
 }
 
-// context is what the reading of a word depends on beside it.
+// context is what the reading of a word depends on.
 type context struct {
-	next   string // the word that follows
-	number bool   // the word before was a number
-	one    bool   // and that number was 1
+	next   string // the next word
+	number bool   // the previous word was a number
+	one    bool   // that number was 1
 	money  string // unit of money that is said after a scale word: "$5 million"
 }
 
-// plainQuotes maps the typographic apostrophes to the ASCII one.
+// plainQuotes replaces typographic apostrophes by the ASCII one.
 func plainQuotes(text string) string {
 	return strings.NewReplacer("’", "'", "‘", "'", "ʼ", "'", "`", "'", "´", "'").Replace(text)
 }
 
-// core strips the punctuation around a word, as far as it does not belong to it.
+// core removes the punctuation around a word that does not belong to it.
 func core(field string) string {
 	if _, ok := symbols()[field]; ok {
 		return field
@@ -79,7 +79,7 @@ func core(field string) string {
 	return trimEdges(word)
 }
 
-// trimEdges strips what core left for numbers and abbreviations where the word
+// trimEdges removes signs that core keeps for numbers and abbreviations if the word
 // is neither.
 func trimEdges(word string) string {
 	if strings.HasSuffix(word, ".") && !isAbbreviation(word) {
@@ -100,7 +100,8 @@ func trimEdges(word string) string {
 	return word
 }
 
-// isClipped tells words that begin with an apostrophe, 'tis as well as 'em.
+// isClipped reports whether a word is one that starts with an apostrophe, such as
+// 'tis and 'em.
 func isClipped(word string) bool {
 	switch strings.TrimRight(word, "'.") {
 	case "tis", "twas", "em", "cause", "til", "n":
@@ -116,7 +117,7 @@ func isAbbreviation(word string) bool {
 	return always || withDot || key == "st" || key == "no" || isInitials(word)
 }
 
-// isInitials tells "U.S." and "J.": single letters with dots.
+// isInitials reports whether a word is single letters with dots, "U.S." or "J.".
 func isInitials(word string) bool {
 	letters := strings.Split(strings.TrimSuffix(word, "."), ".")
 	for _, l := range letters {
@@ -127,7 +128,7 @@ func isInitials(word string) bool {
 	return strings.Contains(word, ".")
 }
 
-// dedupe drops readings that are there twice.
+// dedupe removes duplicate readings.
 func dedupe(readings [][]string) [][]string {
 	seen := map[string]bool{}
 	var out [][]string

@@ -6,7 +6,7 @@ import (
 	"unicode"
 )
 
-// said joins the likeliest readings of a text.
+// said joins the first readings of a text.
 func said(text string) string {
 	var out []string
 	for _, w := range Words(text) {
@@ -19,7 +19,7 @@ func said(text string) string {
 	return strings.Join(out, " ")
 }
 
-func TestLikeliestReading(t *testing.T) {
+func TestFirstReading(t *testing.T) {
 	for text, want := range map[string]string{
 		"Hello, world!":                "hello world",
 		"I have 25 cats.":              "i have twenty five cats",
@@ -140,8 +140,8 @@ func TestTextAndPause(t *testing.T) {
 	}
 }
 
-// FuzzWords: whatever the text, readings are words of letters and apostrophes,
-// and every word has its text.
+// FuzzWords checks that for any text the readings are words of letters and
+// apostrophes, and that every word has its text.
 func FuzzWords(f *testing.F) {
 	for _, text := range []string{"$1.00", "1/0", "99:99", "'", "-", "1,2,3", "٣", "5€", "a.b.c.", "--5", "$$5", "$", "0x1F", "1e9", "½", "''90s", "#", "%%"} {
 		f.Add(text)

@@ -1,7 +1,7 @@
 package textnorm
 
-// abbreviations are read in full wherever they stand. A key is in lower case,
-// without dots at its end.
+// abbreviations are always read in full. A key is in lower case, without dots at its
+// end.
 func abbreviations() map[string][][]string {
 	return map[string][][]string{
 		"mr": {{"mister"}}, "mrs": {{"missus"}, {"misses"}}, "ms": {{"miss"}, {"ms"}}, "dr": {{"doctor"}}, "prof": {{"professor"}},
@@ -12,8 +12,8 @@ func abbreviations() map[string][][]string {
 	}
 }
 
-// dotted are abbreviations only with a dot after them: without it they are, or
-// may be, words.
+// dotted are abbreviations only with a dot after them: without it they may be
+// words.
 func dotted() map[string][]string {
 	return map[string][]string{
 		"inc": {"incorporated"}, "ltd": {"limited"}, "co": {"company"}, "corp": {"corporation"}, "capt": {"captain"},
@@ -29,7 +29,7 @@ func dotted() map[string][]string {
 // unit is a unit of measure after a number.
 type unit struct {
 	one, many []string
-	glued     bool // only right after the digits: by itself it is another word
+	glued     bool // only directly after the digits: alone it is another word
 }
 
 func units() map[string]unit {
@@ -54,7 +54,7 @@ func units() map[string]unit {
 	}
 }
 
-// currency is what a sign before an amount stands for, with its hundredth.
+// currency has the names of a currency and of its hundredth part.
 type currency struct{ one, many, cent, cents string }
 
 func currencies() map[rune]currency {
@@ -67,7 +67,7 @@ func currencies() map[rune]currency {
 	}
 }
 
-// symbols are read as words where they stand alone or between words.
+// symbols are read as words if they are alone or between words.
 func symbols() map[string]string {
 	return map[string]string{"&": "and", "%": "percent", "@": "at", "+": "plus", "=": "equals", "#": "number"}
 }

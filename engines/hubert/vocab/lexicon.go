@@ -16,16 +16,16 @@ const maxLexiconBytes = 64 << 20
 // lexicon has the pronunciations of words in lower case.
 type lexicon map[string][][]int
 
-// ReadLexicon reads the pronunciations that a phoneme vocabulary needs to know
-// how a text sounds. A line is a word and its phonemes, as in CMUdict:
+// ReadLexicon reads a pronunciation dictionary, which a phoneme vocabulary needs to
+// convert a text to phonemes. A line has a word and its phonemes, as in CMUdict:
 //
 //	HELLO  HH AH0 L OW1
 //	HELLO(2)  HH EH0 L OW1
 //
-// Lines that begin with ";;;" or "#" are comments. Digits of stress are dropped
-// where the vocabulary has none. Pronunciations with phonemes that the
-// vocabulary lacks are left out; a file in which that is most is
-// MODEL_FILE_INVALID. A letter vocabulary ignores the file.
+// Lines that start with ";;;" or "#" are comments. Digits of stress are dropped if
+// the vocabulary has none. Pronunciations with unknown phonemes are left out; if
+// those are the majority, the file is MODEL_FILE_INVALID. A letter vocabulary ignores
+// the file.
 func (v *Vocabulary) ReadLexicon(path string) error {
 	if v.Unit != gatewayv1.PronunciationUnit_PRONUNCIATION_UNIT_PHONEME {
 		return nil
@@ -33,7 +33,7 @@ func (v *Vocabulary) ReadLexicon(path string) error {
 	data, err := readFile(path, maxLexiconBytes)
 	if errs.ReasonOf(err) == errs.ModelFileMissing {
 		return errs.New(errs.ModelFileMissing,
-			"the model hears phonemes; to know how a text sounds, it needs a pronunciation dictionary %s beside it: a word and its phonemes a line",
+			"the model's symbols are phonemes, so it needs a pronunciation dictionary: put the file %s beside it, with a word and its phonemes on each line",
 			filepath.Base(path)).With("path", filepath.Base(path)).WithCause(err)
 	}
 	if err != nil {
@@ -58,7 +58,7 @@ func (v *Vocabulary) ReadLexicon(path string) error {
 	}
 	if err := lines.Err(); err != nil || used == 0 || unused > used {
 		return errs.New(errs.ModelFileInvalid,
-			"the pronunciation dictionary %s cannot be used: of its %d pronunciations, %d have phonemes that the model does not know",
+			"the pronunciation dictionary %s cannot be used: of its %d pronunciations, %d have phonemes that the model does not have",
 			filepath.Base(path), used+unused, unused).With("path", filepath.Base(path)).WithCause(err)
 	}
 	return nil

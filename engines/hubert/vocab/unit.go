@@ -8,9 +8,8 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// unitOf tells letters from phonemes by all symbols that can be said. What is
-// clearly neither, such as pieces of words, is unspecified: it must not be
-// labelled as something that it is not.
+// unitOf returns whether symbols are letters or phonemes. Symbols that are neither,
+// such as pieces of words, are unspecified.
 func unitOf(symbols []string) gatewayv1.PronunciationUnit {
 	switch {
 	case isAlphabet(symbols):
@@ -21,8 +20,8 @@ func unitOf(symbols []string) gatewayv1.PronunciationUnit {
 	return gatewayv1.PronunciationUnit_PRONUNCIATION_UNIT_UNSPECIFIED
 }
 
-// isAlphabet: single characters, most letters of the English alphabet among
-// them, and none that only phonetic alphabets have.
+// isAlphabet reports whether symbols are single characters that include most letters
+// of the English alphabet and none that only phonetic alphabets have.
 func isAlphabet(symbols []string) bool {
 	const most = 20 // of 26
 	english := map[string]bool{}
@@ -38,8 +37,8 @@ func isAlphabet(symbols []string) bool {
 	return len(english) >= most
 }
 
-// isPhonetic tells characters of the International Phonetic Alphabet that no
-// European language's spelling has: ə is a letter only of languages beyond them.
+// isPhonetic reports whether r is a character of the International Phonetic Alphabet
+// that is not a letter in any European language; ə is a letter only in others.
 func isPhonetic(r rune) bool {
 	return unicode.In(r, &unicode.RangeTable{R16: []unicode.Range16{
 		{Lo: 0x0250, Hi: 0x02af, Stride: 1}, // IPA extensions
@@ -48,8 +47,8 @@ func isPhonetic(r rune) bool {
 	}}) || r == 'θ' || r == 'ŋ'
 }
 
-// isIPA: several symbols of the International Phonetic Alphabet, and none that
-// looks like a piece of a word.
+// isIPA reports whether symbols include several of the International Phonetic
+// Alphabet and none that looks like a piece of a word.
 func isIPA(symbols []string) bool {
 	const least = 5
 	const longest = 6 // a diphthong with length and tone marks
@@ -65,11 +64,12 @@ func isIPA(symbols []string) bool {
 	return phonetic >= least
 }
 
-// arpabet are the phonemes of CMUdict, and what TIMIT adds to them.
+// arpabet has the phonemes of CMUdict and those that TIMIT adds.
 const arpabet = " aa ae ah ao aw ay b ch d dh eh er ey f g hh ih iy jh k l m n ng ow oy p r s sh t th uh uw v w y z zh " +
 	"ax axr ix ux em en eng el nx dx q hv pcl tcl kcl bcl dcl gcl h# pau epi sil spn "
 
-// isARPAbet: nearly all symbols are of the ARPAbet, with or without stress.
+// isARPAbet reports whether nearly all symbols are in the ARPAbet, with or without
+// stress.
 func isARPAbet(symbols []string) bool {
 	const least = 20
 	known, unknown := 0, 0

@@ -1,5 +1,5 @@
-// Package vocab reads what the outputs of a CTC model stand for: letters or
-// phonemes, the blank, the boundary of words, and what training never used.
+// Package vocab reads the vocabulary of a CTC model: which of its outputs are
+// letters or phonemes, the blank, the boundary of words, or unused.
 package vocab
 
 import (
@@ -25,7 +25,7 @@ import (
 // None stands for a symbol that a vocabulary does not have.
 const None = -1
 
-// Limits of what is read of a file.
+// Limits of a vocabulary file.
 const (
 	maxFileBytes = 4 << 20
 	maxSymbols   = 100_000
@@ -33,21 +33,21 @@ const (
 
 // Vocabulary maps the symbols of a model to its outputs.
 type Vocabulary struct {
-	// Unit is what the symbols are: letters or phonemes.
+	// Unit says whether the symbols are letters or phonemes.
 	Unit gatewayv1.PronunciationUnit
-	// Blank is the CTC blank; Boundary stands between words, or is None.
+	// Blank is the CTC blank. Boundary is the symbol between words, or None.
 	Blank, Boundary int
-	// Masked are outputs that stand for nothing that is said.
+	// Masked are outputs that do not stand for a sound.
 	Masked []int
 
 	symbols []string
 	ids     map[string]int
-	lexicon lexicon // of phoneme vocabularies
+	lexicon lexicon // only for phonemes
 }
 
-// Read reads a vocab.json: symbol to output, as the published models have it.
-// added, if not "", is an added_tokens.json, whose symbols come after them. The
-// number of a model's outputs tells whether it has those. Errors are
+// Read reads a vocab.json of a published model, which maps symbols to outputs. added
+// is the path of an added_tokens.json with further symbols, which are read if the
+// model has more outputs than the vocab.json has symbols; it may be empty. Errors are
 // MODEL_FILE_MISSING and MODEL_FILE_INVALID.
 func Read(path, added string, outputs int) (*Vocabulary, error) {
 	name := filepath.Base(path)
@@ -63,14 +63,14 @@ func Read(path, added string, outputs int) (*Vocabulary, error) {
 		maps.Copy(ids, more)
 	}
 	if len(ids) != outputs {
-		return nil, invalid(name, nil, "it has %d symbols, but the model has %d outputs; use the file that came with the model", len(ids), outputs)
+		return nil, invalid(name, nil, "it has %d symbols, and the model has %d outputs; use the file that belongs to the model", len(ids), outputs)
 	}
 	v := &Vocabulary{Blank: None, Boundary: None, symbols: make([]string, outputs), ids: ids}
 	taken := make([]bool, outputs)
 	for _, symbol := range slices.Sorted(maps.Keys(ids)) {
 		id := ids[symbol]
 		if id < 0 || id >= outputs {
-			return nil, invalid(name, nil, "the symbol %q has the number %d; there are %d symbols", clip(symbol), id, outputs)
+			return nil, invalid(name, nil, "the symbol %q has the number %d, and there are %d symbols", clip(symbol), id, outputs)
 		}
 		if taken[id] {
 			return nil, invalid(name, nil, "the symbols %q and %q have the same number %d", clip(v.symbols[id]), clip(symbol), id)
@@ -97,7 +97,7 @@ func readIDs(path string) (map[string]int, error) {
 	name := filepath.Base(path)
 	var ids map[string]int
 	if err := json.Unmarshal(data, &ids); err != nil {
-		return nil, invalid(name, err, "it is no JSON object of symbols and their numbers (%v); fetch it again", err)
+		return nil, invalid(name, err, "it is not a JSON object of symbols and their numbers (%v); fetch it again", err)
 	}
 	if len(ids) < 2 || len(ids) > maxSymbols {
 		return nil, invalid(name, nil, "it has %d symbols", len(ids))
@@ -111,7 +111,7 @@ func readFile(path string, limit int64) ([]byte, error) {
 	f, err := os.Open(path) //nolint:gosec // the path is the configuration's
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, errs.New(errs.ModelFileMissing, "the model's file %s is not there; put it beside the model", name).
+		return nil, errs.New(errs.ModelFileMissing, "the model file %s does not exist; put it beside the model", name).
 			With("path", name).WithCause(err)
 	case err != nil:
 		return nil, invalid(name, err, "it cannot be opened; check its permissions")
@@ -138,13 +138,13 @@ func clip(symbol string) string {
 	return symbol
 }
 
-// isSpecial tells the symbols that stand for nothing said: <s>, </s>, <unk>,
+// isSpecial reports whether a symbol does not stand for a sound: <s>, </s>, <unk>,
 // [UNK] and the like.
 func isSpecial(symbol string) bool {
 	return len(symbol) > 2 && (symbol[0] == '<' && symbol[len(symbol)-1] == '>' || symbol[0] == '[' && symbol[len(symbol)-1] == ']')
 }
 
-// classify finds the special symbols and what the others are.
+// classify finds the special symbols and the unit of the others.
 func (v *Vocabulary) classify() error {
 	for _, name := range []string{"<pad>", "[PAD]", "<blank>", "<blk>", "[BLANK]"} {
 		if id, ok := v.ids[name]; ok {
@@ -153,7 +153,7 @@ func (v *Vocabulary) classify() error {
 		}
 	}
 	if v.Blank == None {
-		return errors.New("it has no CTC blank, which is named <pad>")
+		return errors.New("it has no CTC blank, usually named <pad>")
 	}
 	for _, name := range []string{"|", " "} {
 		if id, ok := v.ids[name]; ok {
@@ -181,12 +181,12 @@ func (v *Vocabulary) classify() error {
 // Outputs returns the number of outputs.
 func (v *Vocabulary) Outputs() int { return len(v.symbols) }
 
-// Symbol returns what an output stands for.
+// Symbol returns the symbol of an output.
 func (v *Vocabulary) Symbol(id int) string { return v.symbols[id] }
 
-// Spell returns the ways to write a spoken word, in lower case, in symbols. There
-// are none if the vocabulary, or the lexicon of a phoneme vocabulary, lacks what
-// it takes.
+// Spell returns the ways to write a spoken word, given in lower case, in symbols. It
+// returns none if the vocabulary lacks a letter, or the lexicon of a phoneme
+// vocabulary lacks the word.
 func (v *Vocabulary) Spell(word string) [][]int {
 	if v.Unit == gatewayv1.PronunciationUnit_PRONUNCIATION_UNIT_PHONEME {
 		return v.lexicon[word]
@@ -205,8 +205,9 @@ func (v *Vocabulary) Spell(word string) [][]int {
 	return [][]int{ids}
 }
 
-// letter writes one letter: as it is, without its marks, or as the letters that
-// stand for it. An apostrophe that the vocabulary lacks is left out.
+// letter returns the outputs for a letter: for the letter itself, without its marks,
+// or for the letters that replace it. An apostrophe that the vocabulary lacks is left
+// out. It returns nil if the letter cannot be written.
 func (v *Vocabulary) letter(r rune) []int {
 	if id, ok := v.find(string(r)); ok {
 		return []int{id}
@@ -233,12 +234,12 @@ func (v *Vocabulary) letter(r rune) []int {
 	return ids
 }
 
-// folded are Latin letters that decompose into nothing.
+// folded has replacements for Latin letters that Unicode does not decompose.
 func folded() map[rune]string {
 	return map[rune]string{'đ': "d", 'ł': "l", 'ø': "o", 'ð': "d", 'þ': "th", 'ß': "ss", 'æ': "ae", 'œ': "oe", 'ı': "i"}
 }
 
-// find looks for a letter in either case.
+// find returns the output of a letter in either case.
 func (v *Vocabulary) find(letter string) (int, bool) {
 	for _, l := range []string{letter, strings.ToUpper(letter), strings.ToLower(letter)} {
 		if id, ok := v.ids[l]; ok && !isSpecial(l) && id != v.Boundary {

@@ -23,7 +23,7 @@ func symbols(text string) []string { return strings.Fields(text) }
 
 func alphabet() []string { return strings.Split("ETAONIHSRDLUMWCFGYPBVK'XJQZ", "") }
 
-// write makes a vocab.json of symbols in their order.
+// write writes a vocab.json with symbols in the given order.
 func write(t *testing.T, list []string) string {
 	t.Helper()
 	ids := map[string]int{}
@@ -130,15 +130,15 @@ func TestLexicon(t *testing.T) {
 		}
 	}
 	if err := v.ReadLexicon(writeText(t, "lexicon.txt", strings.Repeat("x", 1<<17))); errs.ReasonOf(err) != errs.ModelFileInvalid {
-		t.Errorf("a line without end: %v", err)
+		t.Errorf("a line that never ends: %v", err)
 	}
 	if err := read(t, published()).ReadLexicon("absent"); err != nil {
 		t.Errorf("letters need no dictionary: %v", err)
 	}
 }
 
-// FuzzRead: whatever the file, there is a vocabulary whose outputs are all in
-// range, or a typed error.
+// FuzzRead checks that any file gives a vocabulary whose outputs are in range, or an
+// error with a reason.
 func FuzzRead(f *testing.F) {
 	data, err := json.Marshal(map[string]int{"<pad>": 0, "a": 1, "": 2})
 	if err != nil {

@@ -70,12 +70,12 @@ func (m *Model) NewContext(b *Backend, opts ContextOptions) (*Context, error) {
 		return nil, fmt.Errorf("%d sequences are more than the %d that llama.cpp supports", opts.Sequences, most)
 	}
 	control := C.mg_control_new()
-	b.log.Forget()
+	b.log.ClearErrors()
 	c := C.mg_context_new(m.c, C.uint32_t(opts.Tokens), C.uint32_t(opts.Batch), C.uint32_t(opts.MicroBatch),
 		C.uint32_t(opts.Sequences), C.int32_t(opts.Threads), control)
 	if c == nil {
 		C.mg_control_free(control)
-		return nil, b.log.Refusal("llama.cpp could not create a context")
+		return nil, b.log.LastErrors("llama.cpp could not create a context")
 	}
 	n := C.size_t(m.vocab.Size())
 	return &Context{

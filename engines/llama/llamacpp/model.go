@@ -64,13 +64,13 @@ func (b *Backend) LoadModel(opts ModelOptions) (*Model, error) {
 	path := C.CString(opts.Path)
 	defer C.free(unsafe.Pointer(path))
 
-	b.log.Forget()
+	b.log.ClearErrors()
 	c := C.mg_model_load(path, devices, layers, C.enum_llama_load_mode(opts.Mode), C.uintptr_t(handle))
 	switch {
 	case c == nil && progress.cancelled:
 		return nil, ErrCancelled
 	case c == nil:
-		return nil, b.log.Refusal("llama.cpp refuses the file without a reason")
+		return nil, b.log.LastErrors("llama.cpp does not say why it refuses the file")
 	}
 	m := &Model{c: c}
 	m.vocab = newVocab(C.llama_model_get_vocab(c))

@@ -1,13 +1,15 @@
-"""Makes the tiny ONNX models of this folder: python3 make_models.py (needs the package onnx).
+"""Creates the small ONNX models of this folder: python3 make_models.py (needs the package onnx).
 
 ../identity.onnx  x float32 [1]  ->  y = x
 double.onnx    x float32 [1,N], n int64 [1]  ->  y = 2x, and m = n + 1
 slow.onnx      n int64 [1]  ->  n products of 256x256 matrices, one after another
-square.onnx    x int64 [N,N]  ->  y = x times x: one node, which takes seconds where N is a thousand and more
-widen.onnx     x float32 [N,1]  ->  y [1]: a sum over the N x N table of x's products
-outside.onnx   its weights lie in ../outside.bin, absolute.onnx's in /etc/hostname,
-               link.onnx's in link.bin, which a test makes a link to another folder, beside.onnx's
-               beside it, address.onnx's at an address in memory
+square.onnx    x int64 [N,N]  ->  y = x times x: one node, which takes seconds if N is 1000 or more
+widen.onnx     x float32 [N,1]  ->  y [1]: the sum over the N x N table of the products of x
+outside.onnx   has its weights in ../outside.bin
+absolute.onnx  has its weights in /etc/hostname
+link.onnx      has its weights in link.bin, which a test makes a link to another folder
+beside.onnx    has its weights in beside.bin in the same folder
+address.onnx   has its weights at an address in memory
 """
 
 import pathlib
@@ -66,7 +68,7 @@ def slow():
 
 
 def square():
-    # Of whole numbers: the products of floats are done in a blink.
+    # Integers, because the product of floats is too fast.
     save(
         "square",
         [helper.make_node("MatMul", ["x", "x"], ["y"])],

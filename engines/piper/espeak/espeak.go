@@ -1,12 +1,12 @@
-// Package espeak is a thin layer over libespeak-ng: it turns text into the
-// phonemes of its clauses, and nothing else of that library.
+// Package espeak is a thin layer over libespeak-ng that translates text into
+// phonemes, clause by clause.
 //
-// libespeak-ng is licensed under the GPL, version 3 or later: programs that
-// import this package are too. Its state is one for the process, so a Library is
-// one for the process, and a lock keeps its calls apart.
+// libespeak-ng is licensed under the GPL, version 3 or later, and so are programs
+// that import this package. The library has global state, so a process must open
+// only one Library, whose calls are serialised by a lock.
 //
-// Some texts crash the library, and the process with it: package phonemiser runs it
-// in one of its own.
+// Some texts crash the library and its process. Package phonemiser therefore runs it
+// in a separate process.
 package espeak
 
 /*
@@ -28,31 +28,32 @@ import (
 	"unsafe"
 )
 
-// DataVariable names the folder that holds espeak-ng-data, where the library
-// does not find it by itself.
+// DataVariable is the environment variable with the folder that contains
+// espeak-ng-data. It is needed if Open does not find that folder.
 const DataVariable = "MG_ESPEAK_DATA"
 
-// dataFolder is the folder of the library's data.
+// dataFolder is the name of the folder with the library's data.
 const dataFolder = "espeak-ng-data"
 
-// Library is libespeak-ng made ready for use.
+// Library is the initialised libespeak-ng.
 type Library struct {
-	// mu holds every call: the library has one state. Results are copied before
-	// it is given back.
+	// mu is held during every call, until the result is copied: the library has
+	// global state.
 	mu    sync.Mutex
-	voice string // the voice that the library is set to
+	voice string // the current voice of the library
 }
 
-// Open makes the library ready. Its data is in the folder that DataVariable
-// names, else beside the library's file, else where the library looks itself.
-// Call it once in a process.
+// Open initialises the library. It looks for the data in the folder of DataVariable
+// if that is set, else beside the library's file, else in the library's default
+// folders. It must be called only once in a process.
 func Open() (*Library, error) {
 	folder := os.Getenv(DataVariable)
 	if folder == "" {
 		folder = besideLibrary()
 	} else if info, err := os.Stat(folder); err != nil || !info.IsDir() {
-		// The library would go on to other places, which may hold another version's.
-		return nil, fmt.Errorf("%s names %q, which is no folder", DataVariable, folder)
+		// The library would continue with its default folders, which may contain
+		// the data of another version.
+		return nil, fmt.Errorf("%s is %q, which is not a folder", DataVariable, folder)
 	}
 	var path *C.char
 	if folder != "" {
@@ -60,14 +61,14 @@ func Open() (*Library, error) {
 		defer C.free(unsafe.Pointer(path))
 	}
 	if rate := C.mg_espeak_initialize(path); rate <= 0 {
-		return nil, fmt.Errorf("libespeak-ng finds no usable %s (it was looked for in %q)", dataFolder, folder)
+		return nil, fmt.Errorf("libespeak-ng found no usable %s in %q", dataFolder, folder)
 	}
 	return &Library{}, nil
 }
 
-// besideLibrary returns the library's folder if its data lies there, as in
-// Debian's packages; "" if not. The library knows it only by its absolute place,
-// which is another where the packages lie in a prefix.
+// besideLibrary returns the folder of the library's file if it contains the data,
+// as in Debian's packages; "" if not. The library itself has only an absolute path,
+// which is wrong if the packages are unpacked into another folder.
 func besideLibrary() string {
 	found := C.mg_espeak_folder()
 	defer C.free(unsafe.Pointer(found))
@@ -84,26 +85,26 @@ func Version() string {
 	return version
 }
 
-// Clause is a part of a text up to a punctuation mark, or to where the library's
-// room for one ends.
+// Clause is a part of a text up to a punctuation mark, or up to the library's
+// maximum length of a clause.
 type Clause struct {
-	// From and To are where it lies in the text, in bytes: each clause begins
-	// where the one before it ended.
+	// From and To are byte offsets in the text. Each clause begins where the one
+	// before it ends.
 	From, To int
-	// Phonemes are in the International Phonetic Alphabet, words apart by spaces.
+	// Phonemes are in the International Phonetic Alphabet. Spaces separate words.
 	Phonemes string
-	// Terminator tells what ended the clause, in the library's CLAUSE_ bits.
+	// Terminator says how the clause ends, in the library's CLAUSE_ bits.
 	Terminator int
 }
 
-// CheckVoice tells whether the library has a voice of this name.
+// CheckVoice returns an error if the library has no voice of this name.
 func (l *Library) CheckVoice(voice string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.setVoice(voice)
 }
 
-// setVoice is called with the lock held.
+// setVoice selects a voice. The lock must be held.
 func (l *Library) setVoice(voice string) error {
 	if voice == l.voice && voice != "" {
 		return nil
@@ -121,8 +122,8 @@ func (l *Library) setVoice(voice string) error {
 	return nil
 }
 
-// Clauses translates a text with a voice. NUL and what is no UTF-8 are read as
-// spaces, so that offsets hold.
+// Clauses translates a text with a voice. NUL and invalid UTF-8 are read as spaces,
+// which does not change the offsets.
 func (l *Library) Clauses(ctx context.Context, voice, text string) ([]Clause, error) {
 	text = Clean(text)
 	start := C.CString(text)
@@ -134,8 +135,9 @@ func (l *Library) Clauses(ctx context.Context, voice, text string) ([]Clause, er
 	}
 	var clauses []Clause
 	from := 0
-	// Also when ctx has ended, the text is read to its end (100,000 letters take
-	// 0.1 s): what the library has read ahead would begin the next text.
+	// The text is read to its end even if ctx has ended: otherwise the part that
+	// the library has read ahead would be added to the next text. 100,000 letters
+	// take 0.1 s.
 	for next := unsafe.Pointer(start); next != nil; {
 		var terminator C.int
 		phonemes := C.mg_espeak_clause(&next, &terminator)
@@ -152,7 +154,7 @@ func (l *Library) Clauses(ctx context.Context, voice, text string) ([]Clause, er
 	return clauses, ctx.Err()
 }
 
-// Clean replaces bytes that the library would stop at, or misread, by spaces.
+// Clean replaces NUL and bytes that are not UTF-8 by spaces.
 func Clean(text string) string {
 	b := []byte(text)
 	for i := 0; i < len(b); {
@@ -165,8 +167,8 @@ func Clean(text string) string {
 	return string(b)
 }
 
-// clauseEnd returns where a clause ends when the library is at an offset: it has
-// read one character more.
+// clauseEnd returns the end of a clause after which the library is at offset: the
+// library has read one more character.
 func clauseEnd(text string, from, offset int) int {
 	offset = min(max(offset, from), len(text))
 	_, ahead := utf8.DecodeLastRuneInString(text[from:offset])

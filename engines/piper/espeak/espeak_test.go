@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// library is one for the process.
+// library is the only Library of the process.
 var library *Library
 
 func TestMain(m *testing.M) {
@@ -21,8 +21,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestClauses: phonemes and terminators by the library; where clauses lie by
-// their texts, which together are the whole text.
+// TestClauses checks phonemes and terminators of clauses, and that their texts
+// joined are the whole text.
 func TestClauses(t *testing.T) {
 	text := "Hello, world! How are you?  Fine: \"really\"; so\n\nNext “day”…"
 	clauses, err := library.Clauses(t.Context(), "en-us", text)
@@ -33,7 +33,7 @@ func TestClauses(t *testing.T) {
 	at := 0
 	for _, c := range clauses {
 		if c.From != at {
-			t.Errorf("a clause begins at %d, the last one ended at %d", c.From, at)
+			t.Errorf("a clause begins at %d, the one before it ends at %d", c.From, at)
 		}
 		at = c.To
 		parts = append(parts, text[c.From:c.To])
@@ -47,22 +47,22 @@ func TestClauses(t *testing.T) {
 	}
 }
 
-// TestHostileText: nothing that can be in a text stops the library, and each
-// text begins afresh.
+// TestHostileText checks that unusual texts do not stop the library and do not
+// affect the next text.
 func TestHostileText(t *testing.T) {
 	for name, text := range map[string]string{
-		"nothing":           "",
-		"spaces":            " \t\n\r ",
-		"NUL":               "one\x00two\x00",
-		"no UTF-8":          "\xff\xfe caf\xe9 \xf0\x9f",
-		"emoji":             "😀 🎉 👩‍👩‍👧‍👦",
-		"marks":             strings.Repeat("!?.,;:…", 2000),
-		"one long word":     strings.Repeat("a", 50_000),
-		"no spaces, no end": strings.Repeat("字", 20_000),
-		"markup":            "<speak><voice name=\"de\">[[h@l@U]] &#x0; </speak>",
-		"combining":         "a" + strings.Repeat("\u0301", 10_000),
-		"right to left":     "\u202eabc\u202c مرحبا",
-		"numbers":           strings.Repeat("9", 5000) + " 1e309 -0 ٣٤٥",
+		"empty":         "",
+		"spaces":        " \t\n\r ",
+		"NUL":           "one\x00two\x00",
+		"invalid UTF-8": "\xff\xfe caf\xe9 \xf0\x9f",
+		"emoji":         "😀 🎉 👩‍👩‍👧‍👦",
+		"marks":         strings.Repeat("!?.,;:…", 2000),
+		"one long word": strings.Repeat("a", 50_000),
+		"no spaces":     strings.Repeat("字", 20_000),
+		"markup":        "<speak><voice name=\"de\">[[h@l@U]] &#x0; </speak>",
+		"combining":     "a" + strings.Repeat("\u0301", 10_000),
+		"right to left": "\u202eabc\u202c مرحبا",
+		"numbers":       strings.Repeat("9", 5000) + " 1e309 -0 ٣٤٥",
 	} {
 		clauses, err := library.Clauses(t.Context(), "en-us", text)
 		if err != nil || len(clauses) == 0 || clauses[len(clauses)-1].To != len(text) {
@@ -84,12 +84,12 @@ func TestCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := library.Clauses(ctx, "en-us", "One, two, three. Four"); err == nil {
-		t.Error("a cancelled call ends well")
+		t.Error("a cancelled call returns no error")
 	}
 	checkHello(t)
 }
 
-// TestConcurrent: voices and texts of several callers do not mix.
+// TestConcurrent checks that voices and texts of concurrent calls do not mix.
 func TestConcurrent(t *testing.T) {
 	want := map[string]string{"en-us": "ðə kˈæt", "vi": "mˈo6t hˈaːj"}
 	texts := map[string]string{"en-us": "The cat", "vi": "Một hai"}
@@ -125,7 +125,7 @@ func TestCheckVoice(t *testing.T) {
 	}
 	for _, voice := range []string{"", "klingonese", "../../../etc/passwd", "/etc/passwd", "en\x00us", strings.Repeat("x", 5000), "!v"} {
 		if err := library.CheckVoice(voice); err == nil {
-			t.Errorf("there is a voice %.40q", voice)
+			t.Errorf("no error for the voice %.40q", voice)
 		}
 	}
 	checkHello(t)

@@ -25,6 +25,6 @@ const char *mg_espeak_clause(const void **text, int *terminator) {
 }
 
 int mg_espeak_initialize(const char *folder) {
-	// Without the flag, missing data ends the process.
+	// Without this flag, the library exits the process if its data is missing.
 	return espeak_Initialize(AUDIO_OUTPUT_SYNCHRONOUS, 0, folder, espeakINITIALIZE_DONT_EXIT);
 }

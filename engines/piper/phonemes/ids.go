@@ -6,21 +6,22 @@ import (
 	"github.com/lexilingo/modelgateway/engines/piper/voicefile"
 )
 
-// IDs are a sentence as a voice takes it.
+// IDs are the ids of a sentence, the input of a voice.
 type IDs struct {
-	// Values are the ids: ^ _ p1 _ p2 _ … pn _ $, a pad behind each but the last.
+	// Values are the ids ^ _ p1 _ p2 _ … pn _ $: each but the last is followed by
+	// a pad.
 	Values []int64
-	// Of has, for each id, the index of its symbol in the sentence; -1 for those
+	// Of is, for each id, the index of its symbol in the sentence; -1 for the ids
 	// of the beginning and the end.
 	Of []int
-	// Unknown are the symbols that the voice has no id for, each once. They are
-	// left out, with their pads.
+	// Unknown lists the symbols without an id, each once. They are left out, with
+	// their pads.
 	Unknown []string
-	// Spoken is how many symbols are not left out.
+	// Spoken is the number of symbols that have an id.
 	Spoken int
 }
 
-// ToIDs maps the symbols of a sentence.
+// ToIDs maps the symbols of a sentence to ids.
 func ToIDs(voice *voicefile.Config, symbols []string) IDs {
 	var out IDs
 	pad := voice.IDs[voicefile.Pad]
@@ -52,18 +53,18 @@ func ToIDs(voice *voicefile.Config, symbols []string) IDs {
 	return out
 }
 
-// lookup returns the ids of a symbol; nil if it has none. One that is written in
-// one code point where the voice has two, as a user may, is taken apart.
+// lookup returns the ids of a symbol; nil if it has none. A symbol in composed form
+// is decomposed if the voice has only its parts.
 func lookup(voice *voicefile.Config, symbol string) [][]int64 {
 	if ids, ok := voice.IDs[symbol]; ok {
 		return [][]int64{ids}
 	}
-	apart := norm.NFD.String(symbol)
-	if apart == symbol {
+	parts := norm.NFD.String(symbol)
+	if parts == symbol {
 		return nil
 	}
 	var all [][]int64
-	for _, r := range apart {
+	for _, r := range parts {
 		ids, ok := voice.IDs[string(r)]
 		if !ok {
 			return nil

@@ -5,16 +5,16 @@ import (
 	"regexp"
 )
 
-// Limit cuts sentences of more than most symbols: where memory and time of a run
-// grow with its length, a text without full stops must not be one run. The cut
-// is behind the last clause that fits, if that leaves at least half, else behind
-// the last space, else anywhere. Each part is cut when it is asked for: a text of
-// one clause takes a while to cut to its end.
-func Limit(sentences []Sentence, most int) iter.Seq[Sentence] {
+// Limit splits sentences of more than limit symbols. Memory and time of a run grow
+// with its length, so a text without full stops must not be one run. A sentence is
+// split after the last clause that fits if the part has at least half of limit,
+// else after the last space, else anywhere. The iterator splits off one part at a
+// time, because splitting a long clause completely takes long.
+func Limit(sentences []Sentence, limit int) iter.Seq[Sentence] {
 	return func(yield func(Sentence) bool) {
 		for _, s := range sentences {
-			for len(s.Symbols) > most {
-				first, rest := s.cut(cutAt(s, most))
+			for len(s.Symbols) > limit {
+				first, rest := s.split(splitPoint(s, limit))
 				first.Continues = true
 				if !yield(first) {
 					return
@@ -28,27 +28,27 @@ func Limit(sentences []Sentence, most int) iter.Seq[Sentence] {
 	}
 }
 
-// cutAt returns how many symbols the first part gets, from 1 to most.
-func cutAt(s Sentence, most int) int {
+// splitPoint returns the number of symbols of the first part, from 1 to limit.
+func splitPoint(s Sentence, limit int) int {
 	at := 0
 	for _, c := range s.Clauses {
-		if c.To <= most {
+		if c.To <= limit {
 			at = c.To
 		}
 	}
-	if at >= most/2 && at > 0 {
+	if at >= limit/2 && at > 0 {
 		return at
 	}
-	for i := most; i > most/2; i-- {
+	for i := limit; i > limit/2; i-- {
 		if s.Symbols[i-1] == " " {
 			return i
 		}
 	}
-	return most
+	return limit
 }
 
-// cut cuts a sentence in two behind its first n symbols.
-func (s Sentence) cut(n int) (first, rest Sentence) {
+// split splits a sentence after its first n symbols.
+func (s Sentence) split(n int) (first, rest Sentence) {
 	for _, c := range s.Clauses {
 		symbols := s.Symbols[c.From:c.To]
 		switch {
@@ -57,7 +57,7 @@ func (s Sentence) cut(n int) (first, rest Sentence) {
 		case c.From >= n:
 			rest.add(c.Text, symbols, c.Raw)
 		default:
-			text := cutText(c.Text, symbols, n-c.From)
+			text := splitClauseText(c.Text, symbols, n-c.From)
 			first.add(c.Text[:text], symbols[:n-c.From], c.Raw)
 			rest.add(c.Text[text:], symbols[n-c.From:], c.Raw)
 		}
@@ -66,10 +66,10 @@ func (s Sentence) cut(n int) (first, rest Sentence) {
 	return first, rest
 }
 
-// cutText returns where a clause's text is cut when its symbols are cut behind
-// the first n: behind as large a part of its words as of the phonemes' words.
-// Most words are one on either side; nothing tells the exact place.
-func cutText(text string, symbols []string, n int) int {
+// splitClauseText returns where to split the text of a clause whose symbols are
+// split after the first n. The exact place is not known: the text gets the same
+// share of its words as the phonemes.
+func splitClauseText(text string, symbols []string, n int) int {
 	spaces := func(symbols []string) (count int) {
 		for _, s := range symbols {
 			if s == " " {
@@ -87,5 +87,5 @@ func cutText(text string, symbols []string, n int) int {
 	return ends[words-1][1]
 }
 
-// wordEnd is a word with the space behind it.
+// wordEnd matches a word with the white space around it.
 var wordEnd = regexp.MustCompile(`\s*\S+\s*`)

@@ -1,7 +1,6 @@
-// Package phonemes turns text into what a Piper voice is fed with: sentences of
-// phonemes, and their ids. It follows piper1-gpl (src/piper: voice.py,
-// phonemize_espeak.py, phoneme_ids.py), so that a voice hears what it was trained
-// on; how it was read is documented where it matters.
+// Package phonemes converts text to the input of a Piper voice: sentences of
+// phonemes, and their ids. It must do what piper1-gpl does (src/piper: voice.py,
+// phonemize_espeak.py, phoneme_ids.py), because voices are trained with that.
 package phonemes
 
 import (
@@ -15,46 +14,46 @@ import (
 	"github.com/lexilingo/modelgateway/engines/piper/voicefile"
 )
 
-// Phonemiser translates a text into phonemes, as espeak-ng does: clause by
-// clause, each beginning where the one before it ended.
+// Phonemiser translates a text into phonemes, clause by clause like espeak-ng. Each
+// clause begins where the one before it ends.
 type Phonemiser interface {
 	Translate(ctx context.Context, voice, text string) ([]Translation, error)
 }
 
 // Translation is a translated clause.
 type Translation struct {
-	// From and To are where it lies in the text, in bytes.
+	// From and To are byte offsets in the text.
 	From, To int
-	// Phonemes are in the International Phonetic Alphabet, words apart by spaces.
+	// Phonemes are in the International Phonetic Alphabet. Spaces separate words.
 	Phonemes string
-	// Terminator tells what ended the clause, in espeak-ng's CLAUSE_ bits.
+	// Terminator says how the clause ends, in espeak-ng's CLAUSE_ bits.
 	Terminator int
 }
 
-// Sentence is what a voice speaks in one breath.
+// Sentence is the input of one run of a voice.
 type Sentence struct {
-	// Text is the part of the request's text that it comes from.
+	// Text is the part of the request's text that the sentence comes from.
 	Text string
 	// Symbols are the phonemes, most of them one code point each.
 	Symbols []string
-	// Clauses are its parts, in order. They cover Symbols.
+	// Clauses are the parts of the sentence, in order. They cover Symbols.
 	Clauses []Clause
-	// Continues tells that the text's own sentence was longer and goes on in
-	// the next one.
+	// Continues reports whether Limit has split the sentence here: the next one
+	// is its continuation.
 	Continues bool
 }
 
 // Clause is a part of a sentence.
 type Clause struct {
-	// Text is the part of the request's text that it comes from.
+	// Text is the part of the request's text that the clause comes from.
 	Text string
-	// From and To are its part of the sentence's symbols.
+	// From and To are the range of the clause in the sentence's symbols.
 	From, To int
-	// Raw tells that the text is phonemes, as the user wrote them.
+	// Raw reports whether the text is phonemes that the user wrote.
 	Raw bool
 }
 
-// add puts a clause at the sentence's end.
+// add appends a clause to the sentence.
 func (s *Sentence) add(text string, symbols []string, raw bool) {
 	from := len(s.Symbols)
 	s.Text += text
@@ -62,18 +61,18 @@ func (s *Sentence) add(text string, symbols []string, raw bool) {
 	s.Clauses = append(s.Clauses, Clause{Text: text, From: from, To: len(s.Symbols), Raw: raw})
 }
 
-// join puts another sentence at the sentence's end.
+// join appends another sentence.
 func (s *Sentence) join(next Sentence) {
 	for _, c := range next.Clauses {
 		s.add(c.Text, next.Symbols[c.From:c.To], c.Raw)
 	}
 }
 
-// raw finds [[ phonemes ]] in a text.
-var raw = regexp.MustCompile(`\[\[.*?\]\]`)
+// rawPhonemes matches [[ phonemes ]] in a text.
+var rawPhonemes = regexp.MustCompile(`\[\[.*?\]\]`)
 
-// FromText makes the sentences of a text for a voice. Sentences without any
-// symbol are left out.
+// FromText returns the sentences of a text for a voice, without those that have no
+// symbols.
 func FromText(ctx context.Context, p Phonemiser, voice *voicefile.Config, text string) ([]Sentence, error) {
 	if voice.PhonemeType == voicefile.Text {
 		var s Sentence
@@ -84,8 +83,8 @@ func FromText(ctx context.Context, p Phonemiser, voice *voicefile.Config, text s
 	afterRaw := false
 	for _, part := range split(text) {
 		if part.raw {
-			// What follows belongs to the same sentence, and so does what went
-			// before, even a sentence that had ended: so does piper1-gpl.
+			// As in piper1-gpl, raw phonemes belong to the sentence before them,
+			// even if it has ended, and so does the text after them.
 			if len(sentences) == 0 {
 				sentences = append(sentences, Sentence{})
 			}
@@ -111,17 +110,17 @@ func withSymbols(sentences []Sentence) []Sentence {
 	return slices.DeleteFunc(sentences, func(s Sentence) bool { return len(s.Symbols) == 0 })
 }
 
-// part is a piece of a text: [[ phonemes ]], or what lies between those.
+// part is a part of a text: [[ phonemes ]], or text between those.
 type part struct {
 	text          string
 	raw           bool
-	before, after bool // raw only: a space is before it, or after it
+	before, after bool // of raw phonemes: whether a space is before and after them
 }
 
 func split(text string) []part {
 	var parts []part
 	at := 0
-	for _, span := range raw.FindAllStringIndex(text, -1) {
+	for _, span := range rawPhonemes.FindAllStringIndex(text, -1) {
 		parts = append(parts, part{text: text[at:span[0]]}, part{
 			text: text[span[0]:span[1]], raw: true,
 			before: strings.HasSuffix(text[at:span[0]], " "), after: strings.HasPrefix(text[span[1]:], " "),
@@ -144,7 +143,7 @@ func rawSymbols(p part) []string {
 	return symbols
 }
 
-// Bits of espeak-ng's terminators (espeak-ng, translate.h).
+// Bits of espeak-ng's terminators (translate.h of espeak-ng).
 const (
 	terminatorBits  = 0xFFFFF
 	clausePeriod    = 40 | endsSentence
@@ -157,17 +156,18 @@ const (
 	endsClause      = 0x40000
 )
 
-// punctuation is kept as a phoneme; what does not end a sentence has a space
-// behind it. Other terminators (the text's end, a paragraph's) leave no mark.
+// punctuation maps terminators to phonemes. A mark inside a sentence is followed by
+// a space. Other terminators, such as the end of the text or of a paragraph, have no
+// phoneme.
 var punctuation = map[int]string{
 	clausePeriod: ".", clauseQuestion: "?", clauseExclaim: "!", clauseComma: ", ", clauseColon: ": ", clauseSemicolon: "; ",
 }
 
-// languageSwitch is espeak-ng's mark around words of another language: "(en)".
+// languageSwitch matches espeak-ng's mark of words in another language: "(en)".
 var languageSwitch = regexp.MustCompile(`\([^)]+\)`)
 
-// phonemise makes the sentences of a text without [[ phonemes ]]; some may have
-// no symbols.
+// phonemise returns the sentences of a text without [[ phonemes ]]. Some may have no
+// symbols.
 func phonemise(ctx context.Context, p Phonemiser, voice *voicefile.Config, text string) ([]Sentence, error) {
 	clauses, err := p.Translate(ctx, voice.EspeakVoice, text)
 	if err != nil {
@@ -195,7 +195,7 @@ func phonemise(ctx context.Context, p Phonemiser, voice *voicefile.Config, text 
 	return sentences, nil
 }
 
-// symbolsOf takes a text apart into its code points.
+// symbolsOf splits a text into its code points.
 func symbolsOf(text string) []string {
 	symbols := make([]string, 0, len(text))
 	for _, r := range text {
@@ -204,7 +204,7 @@ func symbolsOf(text string) []string {
 	return symbols
 }
 
-// merge makes one symbol of each cluster, the longest first.
+// merge replaces each cluster of symbols by one symbol, the longest first.
 func merge(s Sentence, clusters [][]string) Sentence {
 	var merged Sentence
 	for _, c := range s.Clauses {

@@ -9,8 +9,8 @@ import (
 	"github.com/lexilingo/modelgateway/engines/piper/voicefile"
 )
 
-// spelling is a phonemiser that cuts at marks and spells words backwards: what
-// the package does with phonemes does not depend on what they are.
+// spelling is a Phonemiser that splits texts at punctuation and spells words
+// backwards. The package does not depend on what the phonemes are.
 type spelling struct{}
 
 func (spelling) Translate(_ context.Context, _, text string) ([]Translation, error) {
@@ -50,7 +50,7 @@ func TestFromText(t *testing.T) {
 		"ab. cd? ef! gh":     {"ba.", "dc?", "fe!", "hg"},
 		"":                   {},
 		" ":                  {},
-		"ab )ne(c":           {"ba c"}, // espeak-ng's flag for another language
+		"ab )ne(c":           {"ba c"}, // espeak-ng's mark of another language
 		"[[ xy ]]":           {"xy"},
 		"ab [[ xy ]] cd":     {"ba xy dc"},
 		"ab.[[xy]]cd. ef":    {"ba.xydc.", "fe"},
@@ -108,14 +108,14 @@ func TestFromPhonemes(t *testing.T) {
 	}
 }
 
-// TestWords: words that are one in the phonemes too, and others.
+// TestWords checks words that are one word of the phonemes too, and others.
 func TestWords(t *testing.T) {
 	v := voice()
 	sentences, err := FromText(t.Context(), spelling{}, v, "“abc” de, - fg!")
 	if err != nil {
 		t.Fatal(err)
 	}
-	// As espeak-ng does: two words of the text are one of the phonemes.
+	// Two words of the text are one word of the phonemes, as espeak-ng does.
 	merged := Sentence{}
 	merged.add("ab cd ef", symbolsOf("badc fe"), false)
 	for _, c := range []struct {
@@ -139,13 +139,14 @@ func TestWords(t *testing.T) {
 	}
 }
 
-// FuzzLimit: parts are never longer than allowed, lose nothing and keep the text.
+// FuzzLimit checks that parts are not longer than the limit, and that the parts
+// together have all symbols and the whole text.
 func FuzzLimit(f *testing.F) {
 	f.Add("ab, cd ef. gh", 3)
 	f.Add(strings.Repeat("abc ", 50), 20)
 	f.Add("[[ abcdefghij ]] abc", 4)
-	f.Fuzz(func(t *testing.T, text string, most int) {
-		if most < 1 || most > 1000 || len(text) > 5000 {
+	f.Fuzz(func(t *testing.T, text string, limit int) {
+		if limit < 1 || limit > 1000 || len(text) > 5000 {
 			return
 		}
 		sentences, err := FromText(t.Context(), spelling{}, voice(), strings.ToValidUTF8(text, " "))
@@ -158,16 +159,16 @@ func FuzzLimit(f *testing.F) {
 				texts += s.Text
 				for i, c := range s.Clauses {
 					if i > 0 && c.From != s.Clauses[i-1].To {
-						t.Errorf("%q: clauses do not meet: %v", text, s.Clauses)
+						t.Errorf("%q: clauses are not adjacent: %v", text, s.Clauses)
 					}
 				}
 			}
 			return symbols, texts
 		}
-		parts := slices.Collect(Limit(sentences, most))
+		parts := slices.Collect(Limit(sentences, limit))
 		for _, s := range parts {
-			if len(s.Symbols) > most || len(s.Symbols) == 0 {
-				t.Errorf("%q: a part has %d symbols of %d", text, len(s.Symbols), most)
+			if len(s.Symbols) > limit || len(s.Symbols) == 0 {
+				t.Errorf("%q: a part has %d symbols, the limit is %d", text, len(s.Symbols), limit)
 			}
 		}
 		symbols, texts := flat(sentences)

@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// sentenceEnd is where a text of phonemes is cut into sentences.
+// sentenceEnd matches the end of a sentence in a text of phonemes.
 var sentenceEnd = regexp.MustCompile(`[.!?]\s+|\n+`)
 
-// FromPhonemes makes the sentences of a text that is phonemes already. A
-// sentence ends at ".", "?" or "!" before a space, and at a line's end.
+// FromPhonemes returns the sentences of a text of phonemes. A sentence ends at ".",
+// "?" or "!" before white space, and at the end of a line.
 func FromPhonemes(text string) []Sentence {
 	var sentences []Sentence
 	add := func(part string) {

@@ -10,19 +10,19 @@ import (
 	"github.com/lexilingo/modelgateway/engines/piper/voicefile"
 )
 
-// Word is a word of a text, and its part of a sentence's symbols.
+// Word is a word of a sentence's text and its symbols.
 type Word struct {
-	// Text is the word as in the text, without punctuation around it.
+	// Text is the word without punctuation around it.
 	Text string
-	// From and To are its symbols, at least one.
+	// From and To are its range in the sentence's symbols, at least one symbol.
 	From, To int
 }
 
-// Words finds the words of a sentence's text among its symbols. Most words are
-// one in the phonemes too. Where they are not ("in the" becomes one, "$3.50"
-// several), each word is translated by itself, and the clause's phonemes are
-// given to the words whose own phonemes they are most like. Words that are not
-// spoken are left out.
+// Words finds the words of a sentence's text in its symbols. Most words of a text
+// are one word of the phonemes. In a clause where the numbers differ ("in the"
+// becomes one word, "$3.50" several), each word is translated separately, and the
+// phonemes of the clause are aligned with those of the words. Words without symbols
+// are left out.
 func Words(ctx context.Context, p Phonemiser, voice *voicefile.Config, s Sentence) ([]Word, error) {
 	var words []Word
 	for _, c := range s.Clauses {
@@ -37,17 +37,16 @@ func Words(ctx context.Context, p Phonemiser, voice *voicefile.Config, s Sentenc
 		if p == nil || c.Raw || len(texts) == 0 || len(groups) == 0 {
 			continue
 		}
-		alike, err := likeliest(ctx, p, voice, texts, s.Symbols, groups)
+		aligned, err := alignWords(ctx, p, voice, texts, s.Symbols, groups)
 		if err != nil {
 			return nil, err
 		}
-		words = append(words, alike...)
+		words = append(words, aligned...)
 	}
 	return words, nil
 }
 
-// textWords returns the words of a text; what has no letter, digit or symbol is
-// none.
+// textWords returns the words of a text without those that are only punctuation.
 func textWords(text string, raw bool) []string {
 	if raw {
 		text = strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(text), "[["), "]]")
@@ -64,7 +63,7 @@ func textWords(text string, raw bool) []string {
 // group is a word of the phonemes.
 type group struct{ from, to int }
 
-// groupsOf cuts symbols at spaces and punctuation.
+// groupsOf splits symbols at spaces and punctuation.
 func groupsOf(symbols []string, from, to int) []group {
 	var groups []group
 	start := -1
@@ -82,17 +81,17 @@ func groupsOf(symbols []string, from, to int) []group {
 	return groups
 }
 
-// isBreak tells symbols that are no part of a word.
+// isBreak reports whether a symbol separates words.
 func isBreak(symbol string) bool { return symbol == "" || strings.Contains(" .,;:?!", symbol) }
 
-// mostCells bounds the table of a comparison: 4 MiB.
-const mostCells = 4 << 20
+// maxCells limits the size of the table of match: 4 MiB.
+const maxCells = 4 << 20
 
-// likeliest gives a clause's symbols to its words, in order, by the cheapest
-// edits that make the words' own symbols of the clause's.
-func likeliest(ctx context.Context, p Phonemiser, voice *voicefile.Config, texts, symbols []string, groups []group) ([]Word, error) {
-	var own []string // symbols of the words
-	var of []int     // the word that each is of
+// alignWords assigns the symbols of a clause to its words, in order. It translates
+// each word separately and aligns the symbols by their edit distance.
+func alignWords(ctx context.Context, p Phonemiser, voice *voicefile.Config, texts, symbols []string, groups []group) ([]Word, error) {
+	var separate []string // symbols of the words, translated separately
+	var wordOf []int      // the index of each symbol's word
 	for i, text := range texts {
 		translated, err := phonemise(ctx, p, voice, text)
 		if err != nil {
@@ -101,55 +100,55 @@ func likeliest(ctx context.Context, p Phonemiser, voice *voicefile.Config, texts
 		for _, s := range translated {
 			for _, symbol := range s.Symbols {
 				if !isBreak(symbol) {
-					own, of = append(own, symbol), append(of, i)
+					separate, wordOf = append(separate, symbol), append(wordOf, i)
 				}
 			}
 		}
 	}
-	var at []int // indices of the clause's symbols
+	var indices []int // of the clause's symbols
 	for _, g := range groups {
 		for i := g.from; i < g.to; i++ {
-			at = append(at, i)
+			indices = append(indices, i)
 		}
 	}
-	if (len(own)+1)*(len(at)+1) > mostCells || len(own) == 0 {
+	if (len(separate)+1)*(len(indices)+1) > maxCells || len(separate) == 0 {
 		return nil, nil
 	}
-	heard := make([]string, len(at))
-	for i, index := range at {
-		heard[i] = symbols[index]
+	clause := make([]string, len(indices))
+	for i, index := range indices {
+		clause[i] = symbols[index]
 	}
 	var words []Word
 	last := -1
-	for i, matched := range match(heard, own) {
+	for i, matched := range match(clause, separate) {
 		if matched < 0 {
-			continue // said between two words
+			continue // spoken between two words
 		}
-		if of[matched] != last {
-			last = of[matched]
-			words = append(words, Word{Text: norm.NFC.String(texts[last]), From: at[i]})
+		if wordOf[matched] != last {
+			last = wordOf[matched]
+			words = append(words, Word{Text: norm.NFC.String(texts[last]), From: indices[i]})
 		}
-		words[len(words)-1].To = at[i] + 1
+		words[len(words)-1].To = indices[i] + 1
 	}
 	return words, nil
 }
 
-// match returns, for each symbol heard, the index of the own symbol that it
-// stands for, or -1: the backtrace of Levenshtein's distance.
-func match(heard, own []string) []int {
-	width := len(own) + 1
-	steps := make([]byte, (len(heard)+1)*width)
+// match returns, for each symbol of a, the index of the symbol of b that it is
+// aligned with by the Levenshtein distance, or -1.
+func match(a, b []string) []int {
+	width := len(b) + 1
+	steps := make([]byte, (len(a)+1)*width)
 	const diagonal, up, left = 0, 1, 2
 	row := make([]int, width)
 	for j := 1; j < width; j++ {
 		row[j], steps[j] = j, left
 	}
-	for i := 1; i <= len(heard); i++ {
+	for i := 1; i <= len(a); i++ {
 		corner := row[0]
 		row[0], steps[i*width] = i, up
 		for j := 1; j < width; j++ {
 			cost := corner
-			if heard[i-1] != own[j-1] {
+			if a[i-1] != b[j-1] {
 				cost++
 			}
 			step := byte(diagonal)
@@ -163,8 +162,8 @@ func match(heard, own []string) []int {
 			row[j], steps[i*width+j] = cost, step
 		}
 	}
-	matched := make([]int, len(heard))
-	for i, j := len(heard), len(own); i > 0 || j > 0; {
+	matched := make([]int, len(a))
+	for i, j := len(a), len(b); i > 0 || j > 0; {
 		switch steps[i*width+j] {
 		case diagonal:
 			i, j = i-1, j-1

@@ -12,48 +12,50 @@ import (
 	"time"
 )
 
-// self is this process's program, also when its file was replaced meanwhile.
+// self is this process's program, even if its file has been replaced.
 const self = "/proc/self/exe"
 
-// child is a running process that phonemises.
+// child is a running phonemiser process.
 type child struct {
 	cmd       *exec.Cmd
 	requests  io.WriteCloser
 	responses *os.File
 	reader    *bufio.Reader
-	// ended is closed when the process has ended; state tells how.
+	// ended is closed when the process has ended.
 	ended chan struct{}
+	// state is the exit status, valid after ended is closed.
 	state string
 }
 
-// failure tells that a child ended, or was ended, without an answer.
+// failure is the error of a child that ended, or was killed, without an answer.
 type failure struct {
-	// hung tells that it was waited for in vain.
+	// hung reports whether the child did not answer in time.
 	hung  bool
 	state string
 }
 
 func (f *failure) Error() string {
 	if f.hung {
-		return "the phonemiser hung"
+		return "the phonemiser did not answer in time"
 	}
 	return "the phonemiser crashed: " + f.state
 }
 
-// startChild starts a child and waits until it is ready, for no longer than
-// patience. environment is added to this process's own.
-func startChild(patience time.Duration, environment ...string) (*child, error) {
-	responses, theirs, err := os.Pipe()
+// startChild starts a child and waits until it is ready, at most for timeout.
+// environment is added to this process's environment.
+func startChild(timeout time.Duration, environment ...string) (*child, error) {
+	responses, childEnd, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = theirs.Close() }() // the child has its own
+	defer func() { _ = childEnd.Close() }() // the child has a copy
 	cmd := exec.Command(self, childArgument)
 	cmd.Args[0] = os.Args[0]
-	// A crash of the C library is expected; Go's account of it would tell nothing.
+	// Crashes of the C library are expected. Go's traceback does not help.
 	cmd.Env = append(append(os.Environ(), "GOTRACEBACK=none"), environment...)
-	cmd.ExtraFiles = []*os.File{theirs}
-	// Its group is the worker's: who kills that one kills both.
+	cmd.ExtraFiles = []*os.File{childEnd}
+	// The child stays in the worker's process group, so that killing the group
+	// kills both.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	requests, err := cmd.StdinPipe()
 	if err != nil {
@@ -63,10 +65,10 @@ func startChild(patience time.Duration, environment ...string) (*child, error) {
 	started := make(chan error, 1)
 	go c.run(started)
 	if err := <-started; err != nil {
-		return nil, errors.Join(fmt.Errorf("the phonemiser's process cannot be started: %w", err), responses.Close())
+		return nil, errors.Join(fmt.Errorf("cannot start the phonemiser: %w", err), responses.Close())
 	}
 	var ready response
-	if err := c.await(patience, func() error { return readFrame(c.reader, &ready) }); err != nil {
+	if err := c.await(timeout, func() error { return readFrame(c.reader, &ready) }); err != nil {
 		return nil, err
 	}
 	if ready.Error != "" {
@@ -76,8 +78,9 @@ func startChild(patience time.Duration, environment ...string) (*child, error) {
 	return c, nil
 }
 
-// run starts the process and waits for its end. The kernel's parent-death signal
-// is tied to the thread that forked: it is kept for as long as the child lives.
+// run starts the process and waits for its end. The kernel sends the parent-death
+// signal when the thread that started the child ends, so that thread is locked
+// until the child ends.
 func (c *child) run(started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -86,31 +89,31 @@ func (c *child) run(started chan<- error) {
 	if err != nil {
 		return
 	}
-	_ = c.cmd.Wait() // the state tells more
+	_ = c.cmd.Wait() // state says more
 	c.state = c.cmd.ProcessState.String()
 	close(c.ended)
 }
 
-// exchange asks and returns the answer. With an error, which is a failure, the
-// child is no more.
-func (c *child) exchange(r request, patience time.Duration) (answer response, err error) {
-	err = c.await(patience, func() error {
+// exchange sends a request and returns the answer. If it returns an error, which is
+// a *failure, the child has ended.
+func (c *child) exchange(r request, timeout time.Duration) (answer response, err error) {
+	err = c.await(timeout, func() error {
 		return errors.Join(writeFrame(c.requests, r), readFrame(c.reader, &answer))
 	})
 	if err == nil && !r.Check && answer.Error == "" && !covers(answer, r.Text) {
 		c.end()
-		err = &failure{state: "its answer is not of the text"}
+		err = &failure{state: "its answer does not match the text"}
 	}
 	return answer, err
 }
 
-// await runs what talks to the child; a child that fails, or takes longer than
-// patience, is ended.
-func (c *child) await(patience time.Duration, talk func() error) error {
+// await runs talk, which communicates with the child. If talk fails or takes longer
+// than timeout, await ends the child and returns a *failure.
+func (c *child) await(timeout time.Duration, talk func() error) error {
 	late := make(chan struct{})
-	timer := time.AfterFunc(patience, func() {
+	timer := time.AfterFunc(timeout, func() {
 		close(late)
-		_ = c.cmd.Process.Kill() // it fails only if it has ended
+		_ = c.cmd.Process.Kill() // fails only if the child has ended
 	})
 	err := talk()
 	if timer.Stop() && err == nil {
@@ -125,16 +128,16 @@ func (c *child) await(patience time.Duration, talk func() error) error {
 	}
 }
 
-// end kills the process, if it still runs, and waits for its end.
+// end kills the process if it is running and waits for its end.
 func (c *child) end() {
-	_ = c.cmd.Process.Kill() // as above
+	_ = c.cmd.Process.Kill() // fails only if the child has ended
 	<-c.ended
-	_ = c.requests.Close()  // Wait has closed it, or nobody reads it
+	_ = c.requests.Close()  // the child does not read it any more
 	_ = c.responses.Close() // it was only read
 }
 
-// covers tells whether clauses are those of a text: what comes from a process
-// whose memory may be damaged is not trusted.
+// covers reports whether the clauses of r cover text without gaps. The answer of a
+// child is not trusted, because its memory may be damaged.
 func covers(r response, text string) bool {
 	at := 0
 	for _, c := range r.Clauses {

@@ -12,31 +12,31 @@ import (
 // request asks the child for the phonemes of a text.
 type request struct {
 	Voice string
-	// Text is valid UTF-8 without NUL, so that offsets hold.
+	// Text is valid UTF-8 without NUL, so that JSON does not change its offsets.
 	Text string
-	// Check asks only whether there is such a voice.
+	// Check asks only whether the voice exists.
 	Check bool
 }
 
-// response answers a request. The first one, which answers none, tells whether
-// the child is ready.
+// response is the answer to a request. The child sends a first response without a
+// request when it is ready or cannot start.
 type response struct {
 	Clauses []phonemes.Translation
-	// Error is why there are none; "" if all is well.
+	// Error is the failure; "" if there is none.
 	Error string
 }
 
-// mostFrame bounds a message. The phonemes of the longest text that the API takes
-// are about 1 MiB.
-const mostFrame = 64 << 20
+// maxFrame is the maximum length of a message. The phonemes of the longest text that
+// the API accepts are about 1 MiB.
+const maxFrame = 64 << 20
 
-// writeFrame writes a message: its length in 4 bytes, and its JSON.
+// writeFrame writes a message as its length in 4 bytes, followed by its JSON.
 func writeFrame(w io.Writer, message any) error {
 	data, err := json.Marshal(message)
 	if err != nil {
 		return err
 	}
-	if len(data) > mostFrame {
+	if len(data) > maxFrame {
 		return fmt.Errorf("a message of %d bytes is too long", len(data))
 	}
 	frame := binary.BigEndian.AppendUint32(make([]byte, 0, 4+len(data)), uint32(len(data))) //nolint:gosec // bounded above
@@ -51,8 +51,8 @@ func readFrame(r io.Reader, message any) error {
 		return err
 	}
 	n := binary.BigEndian.Uint32(head[:])
-	if n > mostFrame {
-		return fmt.Errorf("a message tells a length of %d bytes", n)
+	if n > maxFrame {
+		return fmt.Errorf("a message has a length of %d bytes, which is too long", n)
 	}
 	data, err := io.ReadAll(io.LimitReader(r, int64(n)))
 	if err != nil {

@@ -11,8 +11,9 @@ import (
 	"github.com/lexilingo/modelgateway/engines/piper/phonemes"
 )
 
-// role makes the test program another one: fragile is a child that ends on texts
-// with crash or an anchor, and hangs on others; parent has such a child, which hangs.
+// role is an environment variable that makes the test program another one. With
+// "fragile" it is a child that crashes on texts with crash or an anchor and hangs on
+// texts with hang. With "parent" it starts such a child and makes it hang.
 const role = "MG_TEST_PHONEMISER"
 
 const (
@@ -27,7 +28,7 @@ func TestMain(m *testing.M) {
 	case IsChild():
 		os.Exit(Serve())
 	case os.Getenv(role) == "parent":
-		beParent()
+		runParent()
 	}
 	os.Exit(m.Run())
 }
@@ -46,8 +47,9 @@ func openFragile() (translate, error) {
 	}, err
 }
 
-// beParent tells the child's process id, has it hang, and waits to be killed.
-func beParent() {
+// runParent starts a child, prints its process id, makes it hang, and waits to be
+// killed.
+func runParent() {
 	c, err := startChild(time.Minute, role+"=fragile")
 	if err != nil {
 		panic(err)

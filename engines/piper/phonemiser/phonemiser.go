@@ -1,9 +1,9 @@
-// Package phonemiser makes phonemes of text with libespeak-ng in a process of its
-// own, a child of the worker: the library crashes on some texts, and whoever sends
-// one must harm no other request. A child that crashed, or hangs, is replaced.
+// Package phonemiser translates text into phonemes with libespeak-ng in a separate
+// process, a child of the worker. The library crashes on some texts, and such a text
+// must not affect other requests. A child that crashes or hangs is replaced.
 //
-// A program that uses the package calls Serve, and nothing else, where IsChild
-// tells that it is the child.
+// A program that uses the package must call Serve, and nothing else, if IsChild
+// reports true.
 package phonemiser
 
 import (
@@ -16,72 +16,73 @@ import (
 	"github.com/lexilingo/modelgateway/engines/piper/phonemes"
 )
 
-// ErrUnreadable is the failure of a text that the library crashes or hangs on.
+// ErrUnreadable is the error for a text that the library crashes or hangs on.
 var ErrUnreadable = errors.New("espeak-ng cannot read the text")
 
-// ErrRefused is the failure of what the library itself refuses, e.g. a voice that
-// it does not have.
-var ErrRefused = errors.New("espeak-ng refuses")
+// ErrRefused is the error for a request that the library refuses, such as one for
+// an unknown voice.
+var ErrRefused = errors.New("espeak-ng refused the request")
 
-// patience is how long the child may take for one text: 100 times what the longest
-// takes.
-const patience = 10 * time.Second
+// textTimeout is how long the child may take for one text: 100 times the time of the
+// longest.
+const textTimeout = 10 * time.Second
 
-// Phonemiser is a child and what replaces it. It may be used by several
-// goroutines at once; their texts take turns.
+// Phonemiser runs the child and replaces it after a failure. It is safe for
+// concurrent use; it processes one text at a time.
 type Phonemiser struct {
-	// turn is held by who talks to the child, and to use child.
-	turn  chan struct{}
-	child *child // nil: none runs
+	// sem protects child and the communication with it.
+	sem   chan struct{}
+	child *child // nil if none is running
 
-	patience    time.Duration
-	environment []string // of the child, beside the process's own
+	timeout     time.Duration
+	environment []string // of the child, in addition to that of the process
 }
 
 var _ phonemes.Phonemiser = (*Phonemiser)(nil)
 
-// New returns a phonemiser. Its process starts with its first use, and ends with
-// this process.
-func New() *Phonemiser { return &Phonemiser{turn: make(chan struct{}, 1), patience: patience} }
+// New returns a Phonemiser. Its child starts on first use and ends with this
+// process.
+func New() *Phonemiser { return &Phonemiser{sem: make(chan struct{}, 1), timeout: textTimeout} }
 
-// CheckVoice tells whether the library has a voice of this name: if not, the
-// error is ErrRefused. Others tell that the library cannot be used.
+// CheckVoice returns ErrRefused if the library has no voice of this name, and
+// another error if the library cannot be used.
 func (p *Phonemiser) CheckVoice(ctx context.Context, voice string) error {
 	_, err := p.ask(ctx, request{Voice: voice, Check: true})
 	return err
 }
 
-// Translate implements phonemes.Phonemiser. A text that the library crashes on is
-// tried in a new child, which no earlier text has damaged and which nobody killed
-// from outside, and then without its marks. If that fails too, the error is
-// ErrUnreadable.
+// Translate implements phonemes.Phonemiser. If the child crashes on a text, the text
+// is tried again in a new child, because an earlier text may have damaged the old
+// one or another process may have killed it, and then without its marks. If that
+// fails too, Translate returns ErrUnreadable.
 func (p *Phonemiser) Translate(ctx context.Context, voice, text string) ([]phonemes.Translation, error) {
 	text = espeak.Clean(text)
 	harmless := sanitise(text)
-	for attempt, form := range []edited{harmless, harmless, plain(text)} {
+	for attempt, form := range []editedText{harmless, harmless, wordsOnly(text)} {
 		clauses, err := p.ask(ctx, request{Voice: voice, Text: form.text})
 		var failed *failure
 		if !errors.As(err, &failed) {
 			return form.restore(clauses), err
 		}
-		// Lengths, not the text: users' words are not logged.
-		slog.Warn("espeak-ng failed on a text; its process is replaced",
+		// The text itself must not be logged.
+		slog.Warn("espeak-ng failed on a text; restarting its process",
 			"voice", voice, "bytes", len(text), "attempt", attempt+1, "error", err)
 		if failed.hung && attempt > 0 {
-			break // it was waited for long enough
+			break // do not wait a third time
 		}
 	}
 	return nil, ErrUnreadable
 }
 
-// ask asks the child, when the requests before are answered. When ctx ends, ask
-// returns at once; the child ends what it does, and its answer is dropped.
+// ask sends a request to the child after the requests before it are answered. When
+// ctx ends, ask returns at once; the child finishes the text, and its answer is
+// dropped.
 func (p *Phonemiser) ask(ctx context.Context, r request) ([]phonemes.Translation, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	select {
-	case p.turn <- struct{}{}:
+	case p.sem <- struct{}{}:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -91,7 +92,7 @@ func (p *Phonemiser) ask(ctx context.Context, r request) ([]phonemes.Translation
 	}
 	done := make(chan result, 1)
 	go func() {
-		defer func() { <-p.turn }()
+		defer func() { <-p.sem }()
 		answer, err := p.exchange(r)
 		done <- result{answer, err}
 	}()
@@ -109,16 +110,17 @@ func (p *Phonemiser) ask(ctx context.Context, r request) ([]phonemes.Translation
 	}
 }
 
-// exchange is called with the turn held.
+// exchange sends a request to the child and starts one if there is none. The caller
+// must hold sem.
 func (p *Phonemiser) exchange(r request) (response, error) {
 	if p.child == nil {
-		c, err := startChild(p.patience, p.environment...)
+		c, err := startChild(p.timeout, p.environment...)
 		if err != nil {
 			return response{}, err
 		}
 		p.child = c
 	}
-	answer, err := p.child.exchange(r, p.patience)
+	answer, err := p.child.exchange(r, p.timeout)
 	if err != nil {
 		p.child = nil
 	}

@@ -19,16 +19,16 @@ import (
 	"github.com/lexilingo/modelgateway/engines/piper/phonemes"
 )
 
-// long bounds what must happen at some time.
+// long is a timeout that is not reached unless something is broken.
 const long = time.Minute
 
-// newPhonemiser returns one whose child ends with the test.
+// newPhonemiser returns a Phonemiser whose child ends with the test.
 func newPhonemiser(t *testing.T, environment ...string) *Phonemiser {
 	t.Helper()
 	p := New()
 	p.environment = environment
 	t.Cleanup(func() {
-		p.turn <- struct{}{}
+		p.sem <- struct{}{}
 		if p.child != nil {
 			p.child.end()
 		}
@@ -36,10 +36,10 @@ func newPhonemiser(t *testing.T, environment ...string) *Phonemiser {
 	return p
 }
 
-// pid is that of the child; 0 if there is none.
+// pid returns the child's process id; 0 if there is none.
 func (p *Phonemiser) pid() int {
-	p.turn <- struct{}{}
-	defer func() { <-p.turn }()
+	p.sem <- struct{}{}
+	defer func() { <-p.sem }()
 	if p.child == nil {
 		return 0
 	}
@@ -62,8 +62,8 @@ func checkSays(t *testing.T, p *Phonemiser, text, want string) {
 	}
 }
 
-// TestHostileText: texts that crash libespeak-ng 1.52 in the voices of those who
-// use them, and others, are read or refused, and the text behind them is read.
+// TestHostileText checks that texts that crash libespeak-ng 1.52 are translated or
+// refused, and that the next text is translated.
 func TestHostileText(t *testing.T) {
 	p := newPhonemiser(t)
 	texts := map[string]string{
@@ -82,7 +82,7 @@ func TestHostileText(t *testing.T) {
 		"mixed":         strings.Repeat("अनुच्छेदßé字", 120),
 		"one letter":    strings.Repeat("a", 50_000),
 		"marks":         "a" + strings.Repeat("\u0301", 10_000),
-		"no UTF-8":      "\xff-a \x00-a",
+		"invalid UTF-8": "\xff-a \x00-a",
 		"hyphens":       strings.Repeat(",-ạ", 3000),
 		"digits":        strings.Repeat("9", 5000),
 	}
@@ -91,44 +91,44 @@ func TestHostileText(t *testing.T) {
 			clauses, err := p.Translate(t.Context(), voice, text)
 			switch {
 			case err == nil && (len(clauses) == 0 || clauses[len(clauses)-1].To != len(text)):
-				t.Errorf("%s, %s: the clauses are not the text's", voice, name)
+				t.Errorf("%s, %s: the clauses do not cover the text", voice, name)
 			case err != nil && !errors.Is(err, ErrUnreadable):
 				t.Errorf("%s, %s: %v", voice, name, err)
 			case err != nil && len(text) < 100:
-				t.Errorf("%s, %s: %v; an ordinary text is read", voice, name, err)
+				t.Errorf("%s, %s: %v; want no error for an ordinary text", voice, name, err)
 			}
 		}
 		checkSays(t, p, "Hello", "həlˈoʊ")
 	}
 }
 
-// TestCrash: a text that crashes the library is read without its marks, or
-// refused if its words do it; either way the next text is read.
+// TestCrash checks that a text that crashes the library is translated without its
+// marks, or refused if its words crash it, and that the next text is translated.
 func TestCrash(t *testing.T) {
 	p := newPhonemiser(t, role+"=fragile")
 	checkSays(t, p, "Hello ⚓", "həlˈoʊ")
 	if _, err := p.Translate(t.Context(), "en-us", "Hello "+crash); !errors.Is(err, ErrUnreadable) {
-		t.Errorf("what crashes it always ends with %v", err)
+		t.Errorf("a text that always crashes: %v", err)
 	}
 	checkSays(t, p, "Hello", "həlˈoʊ")
 }
 
-// TestHang: a text that the library does not come to an end with is given up.
+// TestHang checks that a text on which the library hangs is refused.
 func TestHang(t *testing.T) {
 	p := newPhonemiser(t, role+"=fragile")
 	checkSays(t, p, "Hello", "həlˈoʊ")
-	p.patience = time.Second
+	p.timeout = time.Second
 	ctx, cancel := context.WithTimeout(t.Context(), long)
 	defer cancel()
 	if _, err := p.Translate(ctx, "en-us", hang); !errors.Is(err, ErrUnreadable) {
-		t.Errorf("it ended with %v", err)
+		t.Error(err)
 	}
-	p.patience = patience
+	p.timeout = textTimeout
 	checkSays(t, p, "Hello", "həlˈoʊ")
 }
 
-// TestKilled: requests at once are unharmed when the child is killed from outside,
-// and when others send what crashes it.
+// TestKilled checks that concurrent requests succeed when the child is killed, and
+// when other requests crash it.
 func TestKilled(t *testing.T) {
 	p := newPhonemiser(t, role+"=fragile")
 	checkSays(t, p, "Hello", "həlˈoʊ")
@@ -143,25 +143,25 @@ func TestKilled(t *testing.T) {
 	group.Go(func() {
 		for range 3 {
 			if _, err := p.Translate(t.Context(), "en-us", crash); !errors.Is(err, ErrUnreadable) {
-				t.Errorf("what crashes it ends with %v", err)
+				t.Errorf("a text that crashes: %v", err)
 			}
 		}
 	})
-	for range 2 { // each request has more attempts
+	for range 2 { // fewer times than a request has attempts
 		if pid := p.pid(); pid != 0 {
-			_ = syscall.Kill(pid, syscall.SIGKILL) // another may have ended it
+			_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended already
 		}
 		checkSays(t, p, "Hello", "həlˈoʊ")
 	}
 	group.Wait()
 }
 
-// TestCancel: a cancelled request ends at once, though the child hangs; the
-// request behind it is answered when the child was replaced.
+// TestCancel checks that a cancelled request returns at once although the child
+// hangs, and that the next request is answered by a new child.
 func TestCancel(t *testing.T) {
 	p := newPhonemiser(t, role+"=fragile")
 	checkSays(t, p, "Hello", "həlˈoʊ")
-	p.patience = 2 * time.Second
+	p.timeout = 2 * time.Second
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
@@ -172,16 +172,16 @@ func TestCancel(t *testing.T) {
 	select {
 	case err := <-done:
 		if !errors.Is(err, context.Canceled) {
-			t.Errorf("it ended with %v", err)
+			t.Error(err)
 		}
 	case <-time.After(long):
-		t.Fatal("it does not end")
+		t.Fatal("the cancelled request does not return")
 	}
 	checkSays(t, p, "Hello", "həlˈoʊ")
 }
 
-// TestEndsWithParent: a child that hangs in the library ends when the process
-// that started it is killed.
+// TestEndsWithParent checks that a child that hangs in the library ends when its
+// parent is killed.
 func TestEndsWithParent(t *testing.T) {
 	parent := exec.Command(self)
 	parent.Env = append(os.Environ(), role+"=parent")
@@ -203,20 +203,20 @@ func TestEndsWithParent(t *testing.T) {
 	_ = parent.Wait() // it was killed
 	for begin := time.Now(); running(pid); time.Sleep(10 * time.Millisecond) {
 		if time.Since(begin) > long {
-			t.Fatalf("the child %d lives on", pid)
+			t.Fatalf("the child %d is still running", pid)
 		}
 	}
 }
 
-// running tells whether there is a process that is no zombie: nobody may be there
-// to reap an orphan.
+// running reports whether a process exists and is not a zombie. An orphan may remain
+// a zombie if no process reaps it.
 func running(pid int) bool {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	return err == nil && !bytes.Contains(data, []byte(") Z "))
 }
 
-// TestEndOfRequests: a child that hangs ends when nobody can ask it any more, also
-// where the kernel sends no signal.
+// TestEndOfRequests checks that a child that hangs ends when its input is closed,
+// without a signal of the kernel.
 func TestEndOfRequests(t *testing.T) {
 	c, err := startChild(long, role+"=fragile")
 	if err != nil {
@@ -232,7 +232,7 @@ func TestEndOfRequests(t *testing.T) {
 	select {
 	case <-c.ended:
 	case <-time.After(long):
-		t.Error("it lives on")
+		t.Error("the child is still running")
 	}
 }
 
@@ -255,8 +255,8 @@ func TestCheckVoice(t *testing.T) {
 	}
 }
 
-// TestSanitise: what crashes the library becomes a space, what is part of a word
-// or number stays.
+// TestSanitise checks that hyphens that crash the library become spaces, and that
+// those inside words and numbers are kept.
 func TestSanitise(t *testing.T) {
 	for text, want := range map[string]string{
 		`"-Chào".`: `" Chào".`, "--a": "- a", "-5": "-5", "a-b": "a-b", "a\u0301-b": "a\u0301-b", "9-a": "9-a",
@@ -267,12 +267,12 @@ func TestSanitise(t *testing.T) {
 			t.Errorf("%q becomes %q, want %q", text, got, want)
 		}
 	}
-	if got, want := plain("“Hi”, x.y: -a!").text, "   Hi   , x y:  a!"; got != want {
-		t.Errorf("plain is %q, want %q", got, want)
+	if got, want := wordsOnly("“Hi”, x.y: -a!").text, "   Hi   , x y:  a!"; got != want {
+		t.Errorf("wordsOnly returns %q, want %q", got, want)
 	}
 }
 
-// TestRestore: clauses lie where they do in the user's text.
+// TestRestore checks that the offsets of clauses are those of the original text.
 func TestRestore(t *testing.T) {
 	p := newPhonemiser(t)
 	parts := []string{strings.Repeat("ab", 300) + ", ", "\"-a\"; ", strings.Repeat("é", 450) + "."}
@@ -288,7 +288,7 @@ func TestRestore(t *testing.T) {
 		ends = append(ends, c.To)
 	}
 	if got.String() != text {
-		t.Error("the clauses are not the whole text")
+		t.Error("the clauses do not cover the text")
 	}
 	for at, i := 0, 0; i < len(parts); i++ {
 		if at += len(parts[i]); !slices.Contains(ends, at) {
@@ -297,20 +297,20 @@ func TestRestore(t *testing.T) {
 	}
 }
 
-// TestFrames: lengths from a damaged child are not trusted.
+// TestFrames checks that invalid messages of a damaged child are refused.
 func TestFrames(t *testing.T) {
 	for name, data := range map[string]string{
-		"nothing": "", "half a head": "\x00\x00", "too long": "\xff\xff\xff\xff{}", "cut": "\x00\x00\x00\x09{}", "no JSON": "\x00\x00\x00\x02}{",
+		"empty": "", "incomplete header": "\x00\x00", "too long": "\xff\xff\xff\xff{}", "incomplete": "\x00\x00\x00\x09{}", "not JSON": "\x00\x00\x00\x02}{",
 	} {
 		if err := readFrame(strings.NewReader(data), &response{}); err == nil {
-			t.Errorf("%s is a message", name)
+			t.Errorf("%s: no error", name)
 		}
 	}
 	for name, clauses := range map[string][]phonemes.Translation{
 		"none": nil, "a gap": {{From: 1, To: 3}}, "backwards": {{From: 0, To: 2}, {From: 2, To: 1}}, "beyond": {{From: 0, To: 4}}, "short": {{From: 0, To: 2}},
 	} {
 		if covers(response{Clauses: clauses}, "abc") {
-			t.Errorf("%s covers the text", name)
+			t.Errorf("%s: accepted", name)
 		}
 	}
 }

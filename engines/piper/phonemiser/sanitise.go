@@ -10,55 +10,56 @@ import (
 )
 
 const (
-	// mostRun is the most letters without a space that the library is given:
-	// German's crashes it with about 1,300. No word of a language is as long.
-	mostRun = 200
+	// maxRun is the maximum number of letters without a space. About 1,300 crash
+	// the library in German. No word is that long.
+	maxRun = 200
 
-	// mostPlainRun is the same of plain texts.
-	mostPlainRun = 50
+	// maxWordsOnlyRun is maxRun for texts of wordsOnly.
+	maxWordsOnlyRun = 50
 )
 
-// edited is a text with spaces where others were, and others in between.
-type edited struct {
+// editedText is a text in which characters were replaced by spaces, and spaces were
+// inserted.
+type editedText struct {
 	text string
-	// inserted are the offsets of the spaces that the original does not have.
+	// inserted are the offsets of the inserted spaces.
 	inserted []int
 }
 
-// restore moves clauses to where they lie in the original.
-func (e edited) restore(clauses []phonemes.Translation) []phonemes.Translation {
+// restore changes the offsets of clauses to those in the original text.
+func (e editedText) restore(clauses []phonemes.Translation) []phonemes.Translation {
 	for i, c := range clauses {
 		clauses[i].From, clauses[i].To = e.original(c.From), e.original(c.To)
 	}
 	return clauses
 }
 
-// original returns where an offset lies in the original.
-func (e edited) original(offset int) int { return offset - sort.SearchInts(e.inserted, offset) }
+// original returns the offset in the original text.
+func (e editedText) original(offset int) int { return offset - sort.SearchInts(e.inserted, offset) }
 
-// sanitise takes out of a text what is known to crash libespeak-ng 1.52 and
-// changes no words: a hyphen that begins a word ('"-a"' in Vietnamese) becomes a
-// space, and letters without end are given spaces.
-func sanitise(text string) edited {
+// sanitise removes patterns that are known to crash libespeak-ng 1.52, without
+// changing words: a hyphen at the beginning of a word ('"-a"' in Vietnamese) becomes
+// a space, and long runs of letters get spaces.
+func sanitise(text string) editedText {
 	return breakRuns(mapBetween(text, func(before, r, after rune) bool {
 		begins := !unicode.In(before, unicode.L, unicode.Nd) && unicode.In(after, unicode.L, unicode.M, unicode.Cf)
 		return r != '-' || !begins
-	}), mostRun)
+	}), maxRun)
 }
 
-// plain leaves of a text its words, and the marks that end clauses.
-func plain(text string) edited {
+// wordsOnly keeps the words of a text and the marks that end clauses.
+func wordsOnly(text string) editedText {
 	return breakRuns(mapBetween(text, func(_, r, after rune) bool {
 		return inWord(r) || unicode.IsSpace(r) || strings.ContainsRune(".,;:!?", r) && (after == 0 || unicode.IsSpace(after))
-	}), mostPlainRun)
+	}), maxWordsOnlyRun)
 }
 
-// inWord tells letters, their marks, and digits.
+// inWord reports whether r is a letter, a combining mark or a digit.
 func inWord(r rune) bool { return unicode.In(r, unicode.L, unicode.M, unicode.N) }
 
-// mapBetween puts spaces in place of the characters that are not to be kept, one
-// for each byte. keep is told their neighbours, 0 at the text's ends; before marks,
-// it is the letter that they are on.
+// mapBetween replaces characters for which keep returns false by spaces, one for
+// each byte. keep gets the characters before and after r, 0 at the ends of the text.
+// Combining marks before r are skipped.
 func mapBetween(text string, keep func(before, r, after rune) bool) string {
 	out := []byte(text)
 	before := rune(0)
@@ -81,16 +82,16 @@ func mapBetween(text string, keep func(before, r, after rune) bool) string {
 	return string(out)
 }
 
-// breakRuns puts a space behind each most letters without one, if a letter's marks
-// do not follow without end.
-func breakRuns(text string, most int) edited {
+// breakRuns inserts a space after each limit letters without one. A letter is not
+// separated from its marks, unless it has very many.
+func breakRuns(text string, limit int) editedText {
 	var out strings.Builder
 	var inserted []int
 	run := 0
 	for _, r := range text {
 		if !inWord(r) {
 			run = 0
-		} else if run >= most && !unicode.Is(unicode.M, r) || run >= 2*most {
+		} else if run >= limit && !unicode.Is(unicode.M, r) || run >= 2*limit {
 			inserted = append(inserted, out.Len())
 			out.WriteByte(' ')
 			run = 1
@@ -99,5 +100,5 @@ func breakRuns(text string, most int) edited {
 		}
 		out.WriteRune(r)
 	}
-	return edited{text: out.String(), inserted: inserted}
+	return editedText{text: out.String(), inserted: inserted}
 }

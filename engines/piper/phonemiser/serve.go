@@ -16,17 +16,16 @@ const (
 	// childArgument is the only argument of a child.
 	childArgument = "--phonemise"
 
-	// responsesFD is where a child writes: not its standard output, on which the
-	// library might print.
+	// responsesFD is the file descriptor to which a child writes. It does not use
+	// standard output, to which the library may print.
 	responsesFD = 3
 )
 
-// IsChild tells whether this process was started as a Phonemiser's child; then
-// Serve is all that it does.
+// IsChild reports whether this process was started as a child of a Phonemiser. It
+// must then only call Serve.
 func IsChild() bool { return len(os.Args) == 2 && os.Args[1] == childArgument }
 
-// Serve is a child's life. It ends with the process that started it, and returns
-// the exit code.
+// Serve runs the child until its parent ends, and returns the exit code.
 func Serve() int {
 	return serve(os.Stdin, os.NewFile(responsesFD, "responses"), openLibrary)
 }
@@ -34,11 +33,10 @@ func Serve() int {
 // translate answers a request.
 type translate func(request) ([]phonemes.Translation, error)
 
-// serve answers requests until in ends. That end is seen also while the library
-// is at work, or hangs: the process exits then.
+// serve answers requests until in ends. The process exits then, even if the library
+// is busy or hangs.
 func serve(in io.Reader, out io.Writer, open func() (translate, error)) int {
-	// Those who signal the group mean the worker, which ends its child itself
-	// when it has no more use for it.
+	// A signal to the process group is for the worker, which ends the child itself.
 	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	requests := make(chan request)
 	go func() {
@@ -74,7 +72,7 @@ func messageOf(err error) string {
 	return err.Error()
 }
 
-// openLibrary makes libespeak-ng ready.
+// openLibrary initialises libespeak-ng.
 func openLibrary() (translate, error) {
 	library, err := espeak.Open()
 	if err != nil {
@@ -84,7 +82,7 @@ func openLibrary() (translate, error) {
 		if r.Check {
 			return nil, library.CheckVoice(r.Voice)
 		}
-		// A text is always read to its end; see Clauses.
+		// Clauses reads a text to its end even if the context ends.
 		clauses, err := library.Clauses(context.Background(), r.Voice, r.Text)
 		if err != nil {
 			return nil, err

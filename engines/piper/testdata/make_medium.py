@@ -1,9 +1,9 @@
-"""Makes a voice with the shape of Piper's medium voices and random weights, to measure time and memory with:
+"""Creates a voice of the size of Piper's medium voices with random weights, to measure time and memory:
 
     python3 make_medium.py voice.onnx       (needs the packages numpy and onnx)
 
-The encoder, the flow and the decoder have the layers and widths of piper1-gpl's VITS at medium quality; every id lasts
-three frames of 256 samples. What it says is noise. Its description is the starter voice's.
+The encoder, the flow and the decoder have the layers and widths of piper1-gpl's VITS at medium quality. Every id lasts
+three frames of 256 samples. The voice produces noise. Its description is that of the starter voice.
 """
 
 import pathlib

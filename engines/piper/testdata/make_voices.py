@@ -1,12 +1,12 @@
-"""Makes the tiny ONNX voices of this folder: python3 make_voices.py (needs the package onnx). Their description is the
-starter voice's, changed by the tests.
+"""Creates the small ONNX voices of this folder: python3 make_voices.py (needs the package onnx). Their description is
+that of the starter voice, changed by the tests.
 
-slow.onnx      works for about a millisecond for each id, and gives ten samples for it; no durations
-echo.onnx      several speakers; gives back what it was fed with: the scales, the speaker, the ids
-few.onnx       knows ten ids only
-stereo.onnx    gives two channels
-integer.onnx   gives integers
-other.onnx     is no voice
+slow.onnx      computes for about a millisecond per id and returns ten samples for it; no durations
+echo.onnx      several speakers; returns its inputs: the scales, the speaker, the ids
+few.onnx       has only ten ids
+stereo.onnx    returns two channels
+integer.onnx   returns integers
+other.onnx     not a voice
 """
 
 import pathlib

@@ -1,11 +1,11 @@
-"""What piper-tts does with a voice: one JSON line for each line of standard input.
+"""Runs piper-tts with a voice: writes one line of JSON for each line of standard input.
 
     python reference.py VOICE.onnx ids     {"text": "..."}  ->  [[ids of a sentence], ...]
     python reference.py VOICE.onnx clauses {"text": "..."}  ->  [[phonemes, terminator, ends a sentence], ...]
     python reference.py VOICE.onnx audio   {"ids": [...], "scales": [noise, length, noise_w], "speaker": 0 or null}
                                                             ->  [[samples, ...] before normalisation, durations or null]
 
-`ids` runs piper-tts, `clauses` only its espeak-ng; `audio` runs the ids through ONNX Runtime as piper-tts does.
+`ids` runs piper-tts, `clauses` only its espeak-ng. `audio` runs ONNX Runtime on the ids as piper-tts does.
 """
 
 import json
@@ -26,7 +26,7 @@ for line in sys.stdin:
     if sys.argv[2] == "ids":
         answer = [voice.phonemes_to_ids(p) for p in voice.phonemize(request["text"]) if p]
     elif sys.argv[2] == "clauses":
-        voice.phonemize("")  # makes espeak-ng ready
+        voice.phonemize("")  # initialises espeak-ng
         espeakbridge.set_voice(voice.config.espeak_voice)
         answer = espeakbridge.get_phonemes(request["text"])
     else:

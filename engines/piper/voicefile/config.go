@@ -1,6 +1,6 @@
-// Package voicefile reads what describes a Piper voice: the JSON file beside its
-// ONNX file (piper1-gpl, src/piper/config.py). Every value comes from outside
-// and is checked.
+// Package voicefile reads the description of a Piper voice: the JSON file beside its
+// ONNX file (src/piper/config.py of piper1-gpl). The file is not trusted: every value
+// is checked.
 package voicefile
 
 import (
@@ -19,9 +19,9 @@ import (
 
 // Kinds of phonemes.
 const (
-	// Espeak voices are trained on what espeak-ng makes of text.
+	// Espeak voices are trained on phonemes of espeak-ng.
 	Espeak = "espeak"
-	// Text voices are trained on the text's own characters.
+	// Text voices are trained on the characters of the text.
 	Text = "text"
 )
 
@@ -36,30 +36,29 @@ const (
 type Config struct {
 	// PhonemeType is Espeak or Text.
 	PhonemeType string
-	// EspeakVoice is espeak-ng's name of the language, e.g. "en-us".
+	// EspeakVoice is espeak-ng's name of the language, such as "en-us".
 	EspeakVoice string
-	// SampleRate is in samples a second.
+	// SampleRate is in hertz.
 	SampleRate int
-	// HopLength is how many samples one unit of a phoneme's duration has.
+	// HopLength is the number of samples in one unit of a phoneme's duration.
 	HopLength int
-	// Symbols is how many phoneme ids the model knows.
+	// Symbols is the number of phoneme ids of the model.
 	Symbols int
-	// IDs maps a phoneme to its ids, at least one, each below Symbols.
+	// IDs maps a phoneme to its ids: at least one, each less than Symbols.
 	IDs map[string][]int64
-	// VowelClusters are phonemes of several symbols, longest first.
+	// VowelClusters are phonemes of several symbols, the longest first.
 	VowelClusters [][]string
-	// Speakers is how many speakers the model has, at least 1.
+	// Speakers is the number of speakers, at least 1.
 	Speakers int
-	// SpeakerIDs maps names of speakers to their numbers, each below Speakers.
+	// SpeakerIDs maps names of speakers to their numbers, each less than Speakers.
 	SpeakerIDs map[string]int64
-	// DefaultSpeaker is below Speakers.
+	// DefaultSpeaker is less than Speakers.
 	DefaultSpeaker int64
-	// NoiseScale, LengthScale and NoiseW are the scales that the voice was made
-	// for.
+	// NoiseScale, LengthScale and NoiseW are the voice's default scales.
 	NoiseScale, LengthScale, NoiseW float64
 }
 
-// document is the JSON file. Pointers are keys that must be there.
+// document is the JSON file. Pointers are required keys.
 type document struct {
 	Audio *struct {
 		SampleRate *int `json:"sample_rate"`
@@ -82,7 +81,7 @@ type document struct {
 	VowelClusters    [][]string         `json:"vowel_clusters"`
 }
 
-// Bounds of what a voice can say: far above every real one.
+// Limits of the values in a description, far beyond those of published voices.
 const (
 	maxConfigBytes = 16 << 20
 	maxSymbols     = 1 << 16
@@ -93,29 +92,29 @@ const (
 	maxIDs         = 64 // of one phoneme
 )
 
-// Read reads the description in a file; name is the voice's, for messages.
-// Errors are MODEL_FILE_MISSING and MODEL_FILE_INVALID.
+// Read reads a description from a file. name is the voice's name for messages. It
+// returns MODEL_FILE_MISSING and MODEL_FILE_INVALID errors.
 func Read(path, name string) (*Config, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, errs.New(errs.ModelFileMissing,
-			"the voice %s has no description: put its %s.json beside it", name, name).WithCause(err)
+			"the voice %s has no description: put the file %s.json into the same folder", name, name).WithCause(err)
 	}
 	if err != nil {
-		return nil, invalid(name, "it cannot be read; check its permissions").WithCause(err)
+		return nil, invalid(name, "the file cannot be read; check its permissions").WithCause(err)
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxConfigBytes+1))
 	if err != nil {
-		return nil, invalid(name, "it cannot be read").WithCause(err)
+		return nil, invalid(name, "the file cannot be read").WithCause(err)
 	}
 	if len(data) > maxConfigBytes {
-		return nil, invalid(name, "it is larger than %d MiB", maxConfigBytes>>20)
+		return nil, invalid(name, "the file is larger than %d MiB", maxConfigBytes>>20)
 	}
 	return Parse(data, name)
 }
 
-// Parse reads a description.
+// Parse decodes and checks a description.
 func Parse(data []byte, name string) (*Config, error) {
 	d := document{PhonemeType: Espeak, HopLength: 256}
 	d.Inference.NoiseScale, d.Inference.LengthScale, d.Inference.NoiseW = 0.667, 1, 0.8
@@ -123,9 +122,9 @@ func Parse(data []byte, name string) (*Config, error) {
 	var wrong *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &wrong):
-		return nil, invalid(name, "%s is a %s", clip(wrong.Field), wrong.Value).WithCause(err)
+		return nil, invalid(name, "%s has the wrong JSON type %s", clip(wrong.Field), wrong.Value).WithCause(err)
 	case err != nil:
-		return nil, invalid(name, "it is no JSON").WithCause(err)
+		return nil, invalid(name, "it is not JSON; fetch it again").WithCause(err)
 	}
 	if problem := d.check(); problem != "" {
 		return nil, invalid(name, "%s", problem)
@@ -134,13 +133,13 @@ func Parse(data []byte, name string) (*Config, error) {
 }
 
 func invalid(name, format string, args ...any) *errs.Error {
-	return errs.New(errs.ModelFileInvalid, "the description %s.json of the voice cannot be used: %s", name, fmt.Sprintf(format, args...))
+	return errs.New(errs.ModelFileInvalid, "the voice's description %s.json cannot be used: %s", name, fmt.Sprintf(format, args...))
 }
 
-// check returns what is wrong, "" for nothing.
+// check returns the first problem; "" if there is none.
 func (d *document) check() string {
 	if d.PhonemeType != Espeak && d.PhonemeType != Text {
-		return fmt.Sprintf("phoneme_type %q is not supported; %s and %s are", clip(d.PhonemeType), Espeak, Text)
+		return fmt.Sprintf("phoneme_type %q is not supported; it must be %s or %s", clip(d.PhonemeType), Espeak, Text)
 	}
 	switch {
 	case d.Audio == nil || d.Audio.SampleRate == nil:
@@ -161,18 +160,18 @@ func (d *document) check() string {
 	}{
 		{"audio.sample_rate", *d.Audio.SampleRate, minSampleRate, maxSampleRate},
 		{"num_symbols", *d.NumSymbols, 1, maxSymbols},
-		{"num_speakers", *d.NumSpeakers, 0, maxSpeakers}, // some voices of one speaker say 0
+		{"num_speakers", *d.NumSpeakers, 0, maxSpeakers}, // 0 in some voices of one speaker
 		{"hop_length", d.HopLength, 1, maxHopLength},
 	} {
 		if number.value < number.least || number.value > number.most {
-			return fmt.Sprintf("%s is %d; it can be from %d to %d", number.name, number.value, number.least, number.most)
+			return fmt.Sprintf("%s is %d; it must be from %d to %d", number.name, number.value, number.least, number.most)
 		}
 	}
 	for name, scale := range map[string]float64{
 		"noise_scale": d.Inference.NoiseScale, "length_scale": d.Inference.LengthScale, "noise_w": d.Inference.NoiseW,
 	} {
 		if scale < 0 || scale > 100 || name == "length_scale" && scale < 0.01 {
-			return fmt.Sprintf("inference.%s is %v", name, scale)
+			return fmt.Sprintf("inference.%s is %v, which is out of range", name, scale)
 		}
 	}
 	if problem := d.checkIDs(); problem != "" {
@@ -229,7 +228,7 @@ func (d *document) config() *Config {
 	return c
 }
 
-// LargestID returns the largest id of the map.
+// LargestID returns the largest id in IDs.
 func (c *Config) LargestID() int64 {
 	var largest int64
 	for _, ids := range c.IDs {
@@ -240,7 +239,7 @@ func (c *Config) LargestID() int64 {
 	return largest
 }
 
-// clip makes a text from outside fit into a message.
+// clip returns at most 40 characters of s, for messages.
 func clip(s string) string {
 	s = strings.ToValidUTF8(s, "?")
 	if runes := []rune(s); len(runes) > 40 {

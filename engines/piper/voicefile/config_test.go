@@ -18,7 +18,7 @@ func starter(t testing.TB) []byte {
 	return data
 }
 
-// TestDefaults: what a description leaves out is what piper1-gpl takes then.
+// TestDefaults checks that the defaults are those of piper1-gpl.
 func TestDefaults(t *testing.T) {
 	config, err := Parse([]byte("\ufeff"+`{"audio": {"sample_rate": 16000}, "espeak": {"voice": "vi"}, "num_symbols": 3, "num_speakers": 1,
 		"phoneme_id_map": {"_": [0], "^": [1], "$": [2]}, "vowel_clusters": [["a", "b"], ["a"], ["a", "b", "c"]], "unknown": {}}`), "vi.onnx")
@@ -40,13 +40,12 @@ func TestStarter(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(config.IDs) != 154 || config.Symbols != 256 || config.EspeakVoice != "en-us" || config.LargestID() != 153 {
-		t.Errorf("it has %d phonemes of %d, the largest id is %d, language %s",
+		t.Errorf("%d phonemes of %d, largest id %d, language %s",
 			len(config.IDs), config.Symbols, config.LargestID(), config.EspeakVoice)
 	}
 }
 
-// FuzzParse: every description is refused with a reason, or holds what its
-// users rely on.
+// FuzzParse checks that a description is either refused with a reason or valid.
 func FuzzParse(f *testing.F) {
 	f.Add(starter(f))
 	f.Add([]byte(`{"audio": {"sample_rate": 22050}}`))
@@ -64,7 +63,7 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("%q gives %+v", data, c)
 		}
 		if _, err := json.Marshal(c); err != nil {
-			t.Errorf("%q gives numbers that are none: %v", data, err)
+			t.Errorf("%q gives numbers that JSON cannot represent: %v", data, err)
 		}
 	})
 }

@@ -1,7 +1,8 @@
-// Package agreement makes a text that never takes back a word out of hypotheses
-// that do, by LocalAgreement-2 (Liu et al., Interspeech 2020; Macháček et al.,
-// "Turning Whisper into Real-Time Transcription System", 2023): what two
-// successive hypotheses about a growing stretch of audio begin with is committed.
+// Package agreement turns successive hypotheses about a growing stretch of audio,
+// which may differ, into a text whose words are never withdrawn. It implements
+// LocalAgreement-2 (Liu et al., Interspeech 2020; Macháček et al., "Turning Whisper
+// into Real-Time Transcription System", 2023): the common beginning of two successive
+// hypotheses is committed.
 package agreement
 
 import (
@@ -10,22 +11,22 @@ import (
 	"github.com/lexilingo/modelgateway/engines/whisper/transcript"
 )
 
-// Text is a stream's text. Its zero value is that of a stream's beginning.
+// Text is the text of a stream. The zero value is an empty text.
 type Text struct {
 	committed []transcript.Word // since the last final segment
-	tentative []transcript.Word // what the last hypothesis says after these
+	tentative []transcript.Word // the words of the last hypothesis after those
 	latest    hypothesis
 }
 
-// hypothesis is the last one, aligned with what was committed.
+// hypothesis is the last hypothesis, aligned with the committed words.
 type hypothesis struct {
 	segments []transcript.Segment
-	// place maps each of its words, and their end, to the number of words of this
-	// text, committed and tentative, that stand before it.
+	// place maps the index of each word of the hypothesis, and the end of the last,
+	// to the number of committed and tentative words before it.
 	place []int
 }
 
-// Update takes a new hypothesis about all audio since the last final segment.
+// Update adds a new hypothesis about all audio since the last final segment.
 func (t *Text) Update(segments []transcript.Segment) {
 	words := wordsOf(segments)
 	covered, place := align(t.committed, words)
@@ -39,32 +40,32 @@ func (t *Text) Update(segments []transcript.Segment) {
 	t.latest = hypothesis{segments: segments, place: place}
 }
 
-// Committed returns the text that will not change, since the last final segment.
+// Committed returns the text since the last final segment that will not change.
 func (t *Text) Committed() string { return transcript.Join(t.committed) }
 
-// Tentative returns the text after that.
+// Tentative returns the text after Committed, which may change.
 func (t *Text) Tentative() string { return transcript.Join(t.tentative) }
 
-// Trim ends the segments of the last hypothesis that are committed to their last
-// word. They are final then, and the next hypothesis is about the audio after end
-// only. Without such segments it returns none.
+// Trim returns the segments of the last hypothesis of which all words are committed,
+// and removes them from the text: they are final. The next hypothesis must be about
+// the audio after end only. If there are no such segments, Trim returns none.
 func (t *Text) Trim() (final []transcript.Segment, end time.Duration) {
 	if len(t.latest.segments) == 0 {
 		return nil, 0
 	}
-	return t.cut(len(t.committed))
+	return t.finalize(len(t.committed))
 }
 
-// Force commits the last hypothesis but for its last segment, or all of it if
-// there is only one, and trims. That is what whisper does at the end of a window
-// that is full.
+// Force commits all segments of the last hypothesis except the last, or all if there
+// is only one, and then does what Trim does. whisper.cpp does the same at the end of
+// a full window.
 func (t *Text) Force() (final []transcript.Segment, end time.Duration) {
 	segments := t.latest.segments
 	if len(segments) == 0 {
 		if len(t.committed) == 0 {
 			return nil, 0
 		}
-		// The hypothesis is that nothing is said any more.
+		// The last hypothesis is empty.
 		final = t.Finish(nil)
 		return final, final[len(final)-1].End
 	}
@@ -77,20 +78,21 @@ func (t *Text) Force() (final []transcript.Segment, end time.Duration) {
 		t.committed = append(t.committed, t.tentative[:more]...)
 		t.tentative = t.tentative[more:]
 	}
-	return t.cut(upTo)
+	return t.finalize(upTo)
 }
 
-// cut makes final what lies in whole segments of the last hypothesis, up to a
-// number of committed words.
-func (t *Text) cut(upTo int) (final []transcript.Segment, end time.Duration) {
-	segments, words, from := 0, 0, 0 // of the hypothesis, that are final; committed words that are
+// finalize removes the first upTo committed words, as far as they fill whole segments
+// of the last hypothesis, and returns them as final segments.
+func (t *Text) finalize(upTo int) (final []transcript.Segment, end time.Duration) {
+	segments, words := 0, 0 // of the hypothesis, that are final
+	from := 0               // committed words that are final
 	for _, s := range t.latest.segments {
 		place := t.latest.place[words+len(s.Words)]
 		if place > upTo {
 			break
 		}
 		if place > from {
-			final = append(final, rebuilt(s, t.committed[from:place]))
+			final = append(final, withWords(s, t.committed[from:place]))
 		}
 		segments, words, from, end = segments+1, words+len(s.Words), max(from, place), s.End
 	}
@@ -103,9 +105,10 @@ func (t *Text) cut(upTo int) (final []transcript.Segment, end time.Duration) {
 	return final, end
 }
 
-// Finish takes the last hypothesis and returns all segments since the last final
-// one: what was committed as it is, and what follows as the hypothesis has it.
-// Where the two agree, that is the hypothesis, to the letter.
+// Finish adds the last hypothesis and returns all segments since the last final one.
+// They consist of the committed words and the words of the hypothesis after those. A
+// segment whose words do not differ from those of the hypothesis is returned
+// unchanged.
 func (t *Text) Finish(segments []transcript.Segment) []transcript.Segment {
 	words := wordsOf(segments)
 	covered, place := align(t.committed, words)
@@ -120,19 +123,20 @@ func (t *Text) Finish(segments []transcript.Segment) []transcript.Segment {
 			to = len(all)
 		}
 		if to > from {
-			final = append(final, rebuilt(s, all[from:to]))
+			final = append(final, withWords(s, all[from:to]))
 		}
 		from = max(from, to)
 	}
 	if from < len(all) { // the hypothesis has no segments
-		final = append(final, rebuilt(transcript.Segment{Start: all[from].Start, End: all[len(all)-1].End}, all[from:]))
+		final = append(final, withWords(transcript.Segment{Start: all[from].Start, End: all[len(all)-1].End}, all[from:]))
 	}
 	return final
 }
 
-// rebuilt is a segment with other words; with the same ones it is unchanged.
-func rebuilt(s transcript.Segment, words []transcript.Word) transcript.Segment {
-	if same(s.Words, words) {
+// withWords returns s with these words. If they are the words of s, it returns s
+// unchanged.
+func withWords(s transcript.Segment, words []transcript.Word) transcript.Segment {
+	if sameTexts(s.Words, words) {
 		return s
 	}
 	var sum float32
@@ -145,7 +149,7 @@ func rebuilt(s transcript.Segment, words []transcript.Word) transcript.Segment {
 	return s
 }
 
-func same(a, b []transcript.Word) bool {
+func sameTexts(a, b []transcript.Word) bool {
 	if len(a) != len(b) {
 		return false
 	}

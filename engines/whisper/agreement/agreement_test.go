@@ -11,7 +11,8 @@ import (
 	"github.com/lexilingo/modelgateway/engines/whisper/transcript"
 )
 
-// segments makes segments of a text with "|" between them; each word lasts 1 s.
+// segments returns the segments of a text in which "|" separates them. Each word
+// lasts 1 s.
 func segments(text string) []transcript.Segment {
 	var all []transcript.Segment
 	at := time.Duration(0)
@@ -52,7 +53,7 @@ func TestAgreement(t *testing.T) {
 		"case of a committed word":        {[]string{"and so", "and so my", "And so my friends"}, "and so my", "friends", "and so my friends"},
 		"a word before the committed":     {[]string{"so my", "so my fellow", "And so my fellow men"}, "so my fellow", "men", "so my fellow men"},
 		"a committed word is missing":     {[]string{"a b c", "a b c", "a c d e", "a c d e"}, "a b c d e", "", "a b c d e"},
-		"an empty hypothesis takes none":  {[]string{"a b", "a b c", ""}, "a b", "", "a b"},
+		"an empty hypothesis":             {[]string{"a b", "a b c", ""}, "a b", "", "a b"},
 		"segments of the last hypothesis": {[]string{"a b", "a b c", "a b|c d"}, "a b c", "d", "a b|c d"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -87,7 +88,7 @@ func TestTrim(t *testing.T) {
 		"forced":                   {[]string{"a b|c d|e f"}, true, "a b|c d", 4 * time.Second, "", "e f"},
 		"forced, one segment":      {[]string{"a b"}, true, "a b", 2 * time.Second, "", ""},
 		"forced, none":             {[]string{""}, true, "", 0, "", ""},
-		"forced, silent since":     {[]string{"a b", "a b", ""}, true, "a b", 2 * time.Second, "", ""},
+		"forced, then silence":     {[]string{"a b", "a b", ""}, true, "a b", 2 * time.Second, "", ""},
 		"forced, partly committed": {[]string{"a b|c|d", "a b|x|d"}, true, "a b|x", 3 * time.Second, "", "d"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -107,11 +108,11 @@ func TestTrim(t *testing.T) {
 	}
 }
 
-// An unchanged hypothesis comes out to the letter, times included.
-func TestFinishIsTheHypothesisWhereTheyAgree(t *testing.T) {
+// Finish returns an unchanged hypothesis exactly, including times and spaces.
+func TestFinishKeepsAnUnchangedHypothesis(t *testing.T) {
 	var s Text
 	h := segments("And so my|fellow Americans")
-	h[0].Text = "  And so  my" // the decoder's own blanks
+	h[0].Text = "  And so  my" // the decoder's spaces
 	s.Update(h[:1])
 	s.Update(h)
 	if got := s.Finish(h); !reflect.DeepEqual(got, h) {
@@ -119,24 +120,24 @@ func TestFinishIsTheHypothesisWhereTheyAgree(t *testing.T) {
 	}
 }
 
-// Whatever hypotheses come: what was told as committed or final only ever gets
-// longer, and the end has all of it.
+// Whatever the hypotheses are, committed and final text only grows, and Finish
+// returns all of it.
 func TestCommittedNeverChanges(t *testing.T) {
 	words := rapid.SampledFrom([]string{"a", "b", "c", "A", "b.", "|"})
 	rapid.Check(t, func(t *rapid.T) {
 		var s Text
-		var final, told []string
+		var final, reported []string
 		check := func(what string) {
 			now := append(append([]string(nil), final...), strings.Fields(s.Committed())...)
-			if len(now) < len(told) || !reflect.DeepEqual(now[:len(told)], told) && len(told) > 0 {
-				t.Fatalf("%s made %q of %q", what, now, told)
+			if len(now) < len(reported) || !reflect.DeepEqual(now[:len(reported)], reported) && len(reported) > 0 {
+				t.Fatalf("%s changed %q to %q", what, reported, now)
 			}
-			told = now
+			reported = now
 		}
 		keep := func(all []transcript.Segment) {
 			for _, f := range all {
 				if len(f.Words) == 0 {
-					t.Fatal("a final segment without words")
+					t.Fatal("a final segment has no words")
 				}
 				final = append(final, strings.Fields(f.Text)...)
 			}
@@ -158,8 +159,8 @@ func TestCommittedNeverChanges(t *testing.T) {
 			}
 		}
 		keep(s.Finish(last))
-		if len(final) < len(told) || len(told) > 0 && !reflect.DeepEqual(final[:len(told)], told) {
-			t.Fatalf("the end made %q of %q", final, told)
+		if len(final) < len(reported) || len(reported) > 0 && !reflect.DeepEqual(final[:len(reported)], reported) {
+			t.Fatalf("Finish changed %q to %q", reported, final)
 		}
 	})
 }

@@ -7,17 +7,17 @@ import (
 	"github.com/lexilingo/modelgateway/engines/whisper/transcript"
 )
 
-// What it costs that a word is another one, or is missing. A difference of case or
-// punctuation is half a difference.
+// Costs of the edit distance. caseCost is that of a word that differs only in case or
+// punctuation, wordCost that of a different or missing word.
 const (
-	likeCost  = 1
-	otherCost = 2
+	caseCost = 1
+	wordCost = 2
 )
 
-// align finds how many words of a hypothesis tell again what was committed: those
-// for which the edit distance to the committed words is the least. place maps the
-// words of the hypothesis, and their end, to places in the text of the committed
-// words and those that are not covered.
+// align returns how many words of a hypothesis repeat the committed ones: the number
+// with the smallest edit distance to them. place maps the index of each word of the
+// hypothesis, and the end of the last, to an index in the text that consists of the
+// committed words and the remaining words of the hypothesis.
 func align(committed, words []transcript.Word) (covered int, place []int) {
 	m, n := len(committed), len(words)
 	cost := distances(committed, words)
@@ -30,14 +30,14 @@ func align(committed, words []transcript.Word) (covered int, place []int) {
 	for j := covered; j <= n; j++ {
 		place[j] = m + j - covered
 	}
-	// Back along the cheapest path; a committed word that the hypothesis lacks
-	// belongs before the next one that it has.
+	// Follow the cheapest path back. A committed word that the hypothesis lacks
+	// belongs before the next word of the hypothesis.
 	for i, j := m, covered; j > 0; {
 		switch {
 		case i > 0 && cost[i][j] == cost[i-1][j-1]+difference(committed[i-1], words[j-1]):
 			i, j = i-1, j-1
 			place[j] = i
-		case i > 0 && cost[i][j] == cost[i-1][j]+otherCost:
+		case i > 0 && cost[i][j] == cost[i-1][j]+wordCost:
 			i--
 		default:
 			j--
@@ -47,7 +47,7 @@ func align(committed, words []transcript.Word) (covered int, place []int) {
 	return covered, place
 }
 
-// distances has the edit distance of each prefix of a to each prefix of b.
+// distances returns the edit distances of all prefixes of a to all prefixes of b.
 func distances(a, b []transcript.Word) [][]int {
 	cost := make([][]int, len(a)+1)
 	for i := range cost {
@@ -55,11 +55,11 @@ func distances(a, b []transcript.Word) [][]int {
 		for j := range cost[i] {
 			switch {
 			case i == 0:
-				cost[i][j] = j * otherCost
+				cost[i][j] = j * wordCost
 			case j == 0:
-				cost[i][j] = i * otherCost
+				cost[i][j] = i * wordCost
 			default:
-				cost[i][j] = min(cost[i-1][j-1]+difference(a[i-1], b[j-1]), cost[i-1][j]+otherCost, cost[i][j-1]+otherCost)
+				cost[i][j] = min(cost[i-1][j-1]+difference(a[i-1], b[j-1]), cost[i-1][j]+wordCost, cost[i][j-1]+wordCost)
 			}
 		}
 	}
@@ -71,9 +71,9 @@ func difference(a, b transcript.Word) int {
 	case a.Text == b.Text:
 		return 0
 	case letters(a.Text) == letters(b.Text):
-		return likeCost
+		return caseCost
 	default:
-		return otherCost
+		return wordCost
 	}
 }
 

@@ -1,9 +1,9 @@
-// Package modelfile looks a whisper model over before whisper.cpp opens it.
-// whisper.cpp believes what a file says: a count that lies makes it allocate
-// without bound, throw where nobody catches, or stop the process, and a file
-// without weights it takes for one of its own tests. So every count, name, shape
-// and length is checked here, against the file's size and against what a model of
-// its kind must hold.
+// Package modelfile checks the file of a whisper model before whisper.cpp opens it.
+// whisper.cpp trusts the file: with a wrong count it allocates without limit, throws
+// an exception that is not caught, or ends the process, and it accepts a file without
+// weights because its own tests use those. So this package checks every count, name,
+// shape and length against the size of the file and against what a whisper model must
+// contain.
 package modelfile
 
 import (
@@ -15,29 +15,29 @@ import (
 	"github.com/lexilingo/modelgateway/engines/errs"
 )
 
-// What all published models share.
+// Values of all published models.
 const (
 	audioContext = 1500
 	textContext  = 448
 	fftBins      = 201
 
-	// Vocabularies: English, multilingual, and that of large-v3 with one more
-	// language. whisper.cpp derives the numbers of special tokens from these.
+	// Sizes of the smallest vocabulary, which is the English one, and of the largest,
+	// that of large-v3. whisper.cpp derives the ids of special tokens from the size.
 	englishVocabulary = 51864
 	largestVocabulary = 51866
 )
 
-// Header says what a model is.
+// Header describes a model.
 type Header struct {
 	// Vocabulary is the number of tokens.
 	Vocabulary int
-	// Width is the size of a token's or frame's vector.
+	// Width is the length of the vector of a token or frame.
 	Width int
 	// EncoderLayers and DecoderLayers are the numbers of layers.
 	EncoderLayers, DecoderLayers int
 	// Mels is the number of mel bands.
 	Mels int
-	// FileType is ggml's number of the type of the matrices.
+	// FileType is the ftype of ggml, which selects the type of the matrices.
 	FileType int32
 	// WeightsAt is the offset of the first tensor.
 	WeightsAt int64
@@ -45,15 +45,15 @@ type Header struct {
 	Size int64
 }
 
-// AudioContext and TextContext are the positions of encoder and decoder.
+// AudioContext returns the number of the encoder's positions.
 func (Header) AudioContext() int { return audioContext }
 
-// TextContext is the number of the decoder's positions.
+// TextContext returns the number of the decoder's positions.
 func (Header) TextContext() int { return textContext }
 
-// Check returns the header of a file that whisper.cpp can open safely, else
-// MODEL_FILE_MISSING or MODEL_FILE_INVALID with an error that says what is wrong
-// with which file and what to do. It does not read the weights.
+// Check returns the header of a file if whisper.cpp can open it safely, and a
+// MODEL_FILE_MISSING or MODEL_FILE_INVALID error otherwise. It does not read the
+// weights.
 func Check(path string) (Header, error) {
 	var h Header
 	err := read(path, "the model's file", func(r *reader) {
@@ -66,7 +66,7 @@ func Check(path string) (Header, error) {
 	return h, err
 }
 
-// Read returns the header of a file without looking at its tensors.
+// Read returns the header of a file without checking its tensors.
 func Read(path string) (Header, error) {
 	var h Header
 	err := read(path, "the model's file", func(r *reader) {
@@ -76,25 +76,25 @@ func Read(path string) (Header, error) {
 	return h, err
 }
 
-// read opens a file and gives it to check.
+// read opens a file and calls check with it. what describes the file in errors.
 func read(path, what string, check func(*reader)) error {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return errs.New(errs.ModelFileMissing, "%s %s is not there; put it there, or correct its path", what, path).
+		return errs.New(errs.ModelFileMissing, "%s %s does not exist: put it there, or correct its path", what, path).
 			With("path", path).WithCause(err)
 	case err != nil:
-		return invalid(path, what, fmt.Errorf("%w; make it readable for the server's user", err))
+		return invalid(path, what, fmt.Errorf("%w; check its permissions", err))
 	case info.IsDir():
-		return invalid(path, what, errors.New("it is a folder; name the .bin file in it"))
+		return invalid(path, what, errors.New("it is a folder; set the path to the .bin file in it"))
 	case !info.Mode().IsRegular():
 		return invalid(path, what, errors.New("it is not a regular file"))
 	case info.Size() == 0:
 		return invalid(path, what, errors.New("it is empty; fetch it again"))
 	}
-	file, err := os.Open(path) //nolint:gosec // the path is the configuration's
+	file, err := os.Open(path) //nolint:gosec // the path is from the configuration
 	if err != nil {
-		return invalid(path, what, fmt.Errorf("%w; make it readable for the server's user", err))
+		return invalid(path, what, fmt.Errorf("%w; check its permissions", err))
 	}
 	defer func() { _ = file.Close() }()
 	r := newReader(file, info.Size())
@@ -108,7 +108,7 @@ func invalid(path, what string, cause error) error {
 	return errs.New(errs.ModelFileInvalid, "%s %s cannot be used: %v", what, path, cause).With("path", path).WithCause(cause)
 }
 
-// header reads what comes before the tensors.
+// header reads the part of the file before the tensors.
 func (r *reader) header() Header {
 	r.magic()
 	var n [11]int32
@@ -127,14 +127,14 @@ func (r *reader) header() Header {
 		return h
 	}
 	if mels, bins := r.int32(), r.int32(); r.err == nil && (int(mels) != h.Mels || bins != fftBins) {
-		r.fail("its mel filters are %d × %d, not %d × %d; it is damaged: fetch it again", mels, bins, h.Mels, fftBins)
+		r.fail("its mel filters are %d × %d instead of %d × %d; it is damaged, fetch it again", mels, bins, h.Mels, fftBins)
 	}
 	r.skip(int64(h.Mels) * fftBins * 4)
 	r.vocabulary(h.Vocabulary)
 	return h
 }
 
-// quantisationFactor separates ftype from the version of quantisation.
+// quantisationFactor separates the ftype from the version of the quantisation.
 const quantisationFactor = 1000
 
 func checkCounts(n [11]int32, h Header) error {
@@ -157,7 +157,7 @@ func checkCounts(n [11]int32, h Header) error {
 		{"a file type", n[10], known && n[10] >= 0},
 	} {
 		if !c.ok {
-			return fmt.Errorf("it has %s of %d; no whisper model has: it is damaged, or of another kind", c.what, c.value)
+			return fmt.Errorf("it has %s of %d, which no whisper model has; it is damaged or not a whisper model, fetch it again", c.what, c.value)
 		}
 	}
 	if int64(h.Width)%matrices.numbers != 0 {
@@ -166,18 +166,18 @@ func checkCounts(n [11]int32, h Header) error {
 	return nil
 }
 
-// vocabulary passes over the tokens' texts.
-func (r *reader) vocabulary(most int) {
+// vocabulary reads the texts of the tokens, at most limit.
+func (r *reader) vocabulary(limit int) {
 	n := r.int32()
-	if r.err == nil && (n < 1 || int(n) > most) {
-		r.fail("it has the texts of %d tokens and a vocabulary of %d; it is damaged: fetch it again", n, most)
+	if r.err == nil && (n < 1 || int(n) > limit) {
+		r.fail("it has the texts of %d tokens but a vocabulary of %d; it is damaged, fetch it again", n, limit)
 	}
-	// whisper.cpp needs the blank to suppress it.
+	// whisper.cpp needs the token " " to suppress it.
 	blank := false
 	for i := int32(0); i < n && r.err == nil; i++ {
 		blank = r.text("token", maxTokenBytes) == " " || blank
 	}
 	if r.err == nil && !blank {
-		r.fail("its vocabulary has no blank; it is damaged: fetch it again")
+		r.fail("its vocabulary has no token \" \"; it is damaged, fetch it again")
 	}
 }

@@ -20,14 +20,14 @@ func TestStarter(t *testing.T) {
 		t.Errorf("the header is %+v", h)
 	}
 	if read, err := Read(starter); err != nil || read != h {
-		t.Errorf("read alone it is %+v, %v", read, err)
+		t.Errorf("Read returns %+v, %v", read, err)
 	}
 	if err := CheckVAD(starter); errs.ReasonOf(err) != errs.ModelFileInvalid {
 		t.Errorf("as a voice activity model: %v", err)
 	}
 }
 
-// Files of quantised types are as long as their blocks.
+// The size of a quantised tensor is that of its blocks.
 func TestKinds(t *testing.T) {
 	for ftype, bytes := range map[int32]int64{0: 1024, 1: 512, 2: 144, 3: 160, 7: 272, 8: 176, 9: 192, 10: 84, 11: 110, 12: 144, 13: 176, 14: 210} {
 		k, ok := kindOf(ftype)
@@ -41,8 +41,7 @@ func TestKinds(t *testing.T) {
 	}
 }
 
-// Whatever the bytes, the check ends with a typed error and takes no more memory
-// than the file has bytes; a file that passes is whole.
+// FuzzCheck checks that damaged files are refused with a MODEL_FILE_INVALID error.
 func FuzzCheck(f *testing.F) {
 	whole, err := os.ReadFile(starter)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"os"
 )
 
-// magic is what ggml's files begin with, as a little-endian number.
+// magic is the number at the beginning of ggml's files, little-endian.
 const magic = 0x67676d6c
 
 const (
@@ -17,7 +17,7 @@ const (
 	maxNameBytes  = 128     // of a tensor's name
 )
 
-// reader reads a file's head; after the first error it only returns zeros.
+// reader reads the headers of a file. After the first error it returns zeros.
 type reader struct {
 	file   *os.File
 	r      *bufio.Reader
@@ -30,10 +30,10 @@ func newReader(file *os.File, size int64) *reader {
 	return &reader{file: file, r: bufio.NewReader(file), size: size}
 }
 
-// bytes reads n bytes, at most the file's rest.
+// bytes reads n bytes. It allocates nothing if the file has fewer.
 func (r *reader) bytes(n int64) []byte {
 	if r.err == nil && n > r.size-r.offset {
-		r.err = fmt.Errorf("it ends after %d bytes, in the midst of its contents", r.size)
+		r.err = fmt.Errorf("it ends after %d bytes and is incomplete; fetch it again", r.size)
 	}
 	if r.err != nil {
 		return nil
@@ -50,14 +50,14 @@ func (r *reader) bytes(n int64) []byte {
 func (r *reader) int32() int32 {
 	var word [4]byte
 	copy(word[:], r.bytes(4))
-	return int32(binary.LittleEndian.Uint32(word[:])) //nolint:gosec // the file has it so
+	return int32(binary.LittleEndian.Uint32(word[:])) //nolint:gosec // reinterprets the bits
 }
 
-// text reads a text behind its length, which must not exceed limit.
+// text reads a length of at most limit, and a text of that length.
 func (r *reader) text(what string, limit int32) string {
 	n := r.int32()
 	if r.err == nil && (n < 0 || n > limit) {
-		r.err = fmt.Errorf("it has a %s of %d bytes", what, n)
+		r.err = fmt.Errorf("it has a %s of %d bytes; it is damaged, fetch it again", what, n)
 	}
 	if r.err != nil {
 		return ""
@@ -65,10 +65,10 @@ func (r *reader) text(what string, limit int32) string {
 	return string(r.bytes(int64(n)))
 }
 
-// skip passes over n bytes without reading them.
+// skip skips n bytes without reading them.
 func (r *reader) skip(n int64) {
 	if r.err == nil && n > r.size-r.offset {
-		r.err = fmt.Errorf("it ends after %d bytes, in the midst of its weights", r.size)
+		r.err = fmt.Errorf("it ends after %d bytes and is incomplete; fetch it again", r.size)
 	}
 	if r.err != nil {
 		return
@@ -83,7 +83,7 @@ func (r *reader) skip(n int64) {
 	}
 }
 
-// fail keeps the first complaint.
+// fail sets the error if there is none yet.
 func (r *reader) fail(format string, args ...any) {
 	if r.err == nil {
 		r.err = fmt.Errorf(format, args...)
@@ -92,6 +92,6 @@ func (r *reader) fail(format string, args ...any) {
 
 func (r *reader) magic() {
 	if got := r.int32(); r.err == nil && got != magic {
-		r.err = errors.New("it is not a ggml file; this engine reads whisper.cpp's ggml files only")
+		r.err = errors.New("it is not a ggml file; use a ggml file for whisper.cpp")
 	}
 }

@@ -2,7 +2,8 @@ package modelfile
 
 import "fmt"
 
-// kind is a type of numbers in ggml's files: so many numbers in so many bytes.
+// kind is a type of numbers in ggml's files: a block of numbers is stored in stored
+// bytes.
 type kind struct {
 	id              int32
 	numbers, stored int64
@@ -13,7 +14,7 @@ var (
 	float16s = kind{1, 1, 2}
 )
 
-// kindOf returns the type that the matrices of a file have, by the file's ftype.
+// kindOf returns the type of the matrices of a file with this ftype.
 func kindOf(ftype int32) (kind, bool) {
 	switch ftype {
 	case 0:
@@ -45,7 +46,8 @@ func kindOf(ftype int32) (kind, bool) {
 	}
 }
 
-// tensor is what a tensor must be: its sizes, the fastest first, and its type.
+// tensor is the shape and type of a tensor. sizes begins with the dimension that
+// changes fastest.
 type tensor struct {
 	sizes [3]int64
 	kind  kind
@@ -57,7 +59,7 @@ func (t tensor) bytes() int64 { return t.numbers() / t.kind.numbers * t.kind.sto
 
 type tensors map[string]tensor
 
-// add wants a tensor; missing sizes are 1.
+// add adds a tensor. Missing sizes are 1.
 func (ts tensors) add(name string, k kind, sizes ...int64) {
 	t := tensor{sizes: [3]int64{1, 1, 1}, kind: k}
 	copy(t.sizes[:], sizes)
@@ -92,7 +94,7 @@ func (ts tensors) block(name string, k kind, width int64, crossed bool) {
 	ts.add(name+".mlp.2.bias", float32s, width)
 }
 
-// tensors lists what a file with this header must hold.
+// tensors returns the tensors that a file with this header must contain.
 func (h Header) tensors() tensors {
 	ts := tensors{}
 	width := int64(h.Width)
@@ -119,8 +121,8 @@ func (h Header) tensors() tensors {
 	return ts
 }
 
-// read goes through the tensors of a file to its end: each must be wanted, as it
-// is, and come once.
+// read checks the rest of the file: it must contain each of the tensors once, and no
+// others.
 func (ts tensors) read(r *reader) {
 	seen := map[string]bool{}
 	for r.err == nil && r.offset < r.size {
@@ -129,13 +131,13 @@ func (ts tensors) read(r *reader) {
 		switch {
 		case r.err != nil:
 		case !known:
-			r.fail("it has a tensor %q, which no such model has", name)
+			r.fail("it has an unknown tensor %q", name)
 		case seen[name]:
 			r.fail("it has the tensor %q twice", name)
 		case found.sizes != want.sizes:
-			r.fail("its tensor %q has the shape %v, not %v", name, found.sizes, want.sizes)
+			r.fail("its tensor %q has the shape %v instead of %v", name, found.sizes, want.sizes)
 		case found.kind.id != want.kind.id:
-			r.fail("its tensor %q has the type %d, not %d", name, found.kind.id, want.kind.id)
+			r.fail("its tensor %q has the type %d instead of %d", name, found.kind.id, want.kind.id)
 		default:
 			seen[name] = true
 			r.skip(want.bytes())
@@ -144,18 +146,18 @@ func (ts tensors) read(r *reader) {
 	switch {
 	case r.err != nil:
 	case len(seen) == 0:
-		r.fail("it has no weights: it is a file for whisper.cpp's own tests; fetch the whole model")
+		r.fail("it has no weights, like the for-tests files of whisper.cpp; fetch the complete model")
 	case len(seen) < len(ts):
-		r.fail("it has only %d of %d tensors; it was not copied to its end: fetch it again", len(seen), len(ts))
+		r.fail("it has only %d of %d tensors and is incomplete; fetch it again", len(seen), len(ts))
 	}
 }
 
-// tensor reads a tensor's head.
+// tensor reads the header of a tensor.
 func (r *reader) tensor() (name string, found tensor) {
 	dimensions, length := r.int32(), r.int32()
 	found = tensor{sizes: [3]int64{1, 1, 1}, kind: kind{id: r.int32()}}
 	if r.err == nil && (dimensions < 0 || int(dimensions) > len(found.sizes) || length < 1 || length > maxNameBytes) {
-		r.fail("it has a tensor of %d dimensions with a name of %d bytes", dimensions, length)
+		r.fail("it has a tensor with %d dimensions and a name of %d bytes; it is damaged, fetch it again", dimensions, length)
 	}
 	if r.err != nil {
 		return "", found

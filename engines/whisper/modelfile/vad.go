@@ -2,21 +2,21 @@ package modelfile
 
 import "fmt"
 
-// CheckVAD looks over a voice activity model: Silero's for 16 kHz in ggml's format.
-// It returns nil, MODEL_FILE_MISSING or MODEL_FILE_INVALID.
+// CheckVAD checks the file of a voice activity model, Silero's for 16 kHz in ggml's
+// format. It returns nil, or a MODEL_FILE_MISSING or MODEL_FILE_INVALID error.
 func CheckVAD(path string) error {
 	return read(path, "the voice activity model", func(r *reader) {
 		r.magic()
 		if kind := r.text("type", maxNameBytes); r.err == nil && kind != "silero-16k" {
-			r.fail("it is of the type %q; a Silero model for 16 kHz is needed", kind)
+			r.fail("it has the type %q; use a Silero model for 16 kHz", kind)
 		}
 		for range 3 { // its version
 			r.int32()
 		}
-		// whisper.cpp builds its graph for these sizes, whatever the file says.
+		// whisper.cpp builds its graph for these sizes and ignores those in the file.
 		for _, want := range vadSizes() {
 			if got := r.int32(); r.err == nil && got != want {
-				r.fail("its sizes are not those of Silero's model for 16 kHz (%d where %d is known)", got, want)
+				r.fail("it has sizes that are not those of Silero's model for 16 kHz (%d instead of %d)", got, want)
 			}
 		}
 		if r.err == nil {

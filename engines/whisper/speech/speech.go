@@ -1,13 +1,13 @@
-// Package speech leaves out what is no speech before audio is transcribed, and
-// finds times again afterwards. All audio is 16 kHz mono.
+// Package speech removes silence from audio before it is transcribed, and maps times
+// of the result back to the original audio. All audio is 16 kHz mono.
 package speech
 
 import "time"
 
-// Rate is the number of samples in a second.
+// Rate is the sample rate in hertz.
 const Rate = 16000
 
-// Stretch is a stretch of time in hundredths of a second.
+// Stretch is an interval of time in hundredths of a second.
 type Stretch struct{ Start, End int }
 
 // centisecond is the unit of whisper.cpp's times.
@@ -18,19 +18,19 @@ const gap = Rate / 10
 
 // Cut is audio without its silence.
 type Cut struct {
-	// Samples are the stretches of speech, one after the other, with a little
-	// silence between them.
+	// Samples are the stretches of speech, one after the other, with a short silence
+	// between them.
 	Samples []float32
 	points  []point
 }
 
-// point says which time of the cut audio is which of the whole, in hundredths of
-// a second.
-type point struct{ cut, whole int }
+// point maps a time in the cut audio to one in the original audio, in hundredths of a
+// second.
+type point struct{ cut, original int }
 
-// NewCut keeps the stretches of speech that a voice activity model found, which
-// are in order. Each but the last goes on for overlap samples, so that a word at
-// its edge is heard whole. The cut is the same as whisper.cpp's.
+// NewCut returns the stretches of speech of samples. speech must be in order. Each
+// stretch but the last is extended by overlap samples, so that a word at its end is
+// complete. The result is that of whisper.cpp's voice activity detection.
 func NewCut(samples []float32, speech []Stretch, overlap int) *Cut {
 	c := &Cut{}
 	last := len(samples) - 1
@@ -57,12 +57,14 @@ func NewCut(samples []float32, speech []Stretch, overlap int) *Cut {
 	return c
 }
 
-// Closed leaves out the speech at the end of audio that goes on, so that it is
-// heard in one piece with what follows, and returns where it begins, in hundredths
-// of a second: in silence, after all the speech that is kept. length is the
-// audio's, and reserve is how much of its end may hold speech that was too short to
-// be found. Where no silence is in the audio's last three quarters, it is cut at its end.
-func Closed(speech []Stretch, length, reserve int) (closed []Stretch, rest int) {
+// Complete returns the stretches of speech that are complete, for audio that
+// continues. Speech at the end of the audio is left out, so that it can be transcribed
+// together with its continuation. rest is the time, in hundredths of a second, at which
+// the left-out part begins: in silence, after all returned stretches. length is the
+// length of the audio, and reserve is how much of its end may contain speech that is
+// still too short to be found. If the last three quarters of the audio have no silence,
+// all speech is returned and rest is length.
+func Complete(speech []Stretch, length, reserve int) (complete []Stretch, rest int) {
 	rest = length - min(reserve, length/4)
 	if len(speech) == 0 {
 		return nil, rest
@@ -76,17 +78,17 @@ func Closed(speech []Stretch, length, reserve int) (closed []Stretch, rest int) 
 		if i > 0 {
 			before = speech[i-1].End
 		}
-		if before < speech[i].Start { // else speech was split for its length
+		if before < speech[i].Start { // otherwise long speech was split here
 			return speech[:i], (before + speech[i].Start) / 2
 		}
 	}
 	return speech, length
 }
 
-// add notes a point; overlap makes some come out of order, of which the earlier
-// time of the cut audio goes first.
-func (c *Cut) add(samples, whole int) {
-	p := point{cut: (samples + centisecond/2) / centisecond, whole: whole}
+// add adds a point. The points are sorted by the time in the cut audio, because the
+// overlap changes their order.
+func (c *Cut) add(samples, original int) {
+	p := point{cut: (samples + centisecond/2) / centisecond, original: original}
 	i := len(c.points)
 	for i > 0 && c.points[i-1].cut > p.cut {
 		i--
@@ -99,8 +101,8 @@ func (c *Cut) add(samples, whole int) {
 	c.points[i] = p
 }
 
-// Whole returns the time in the whole audio of a time in the cut one.
-func (c *Cut) Whole(t time.Duration) time.Duration {
+// Original returns the time in the original audio of a time in the cut audio.
+func (c *Cut) Original(t time.Duration) time.Duration {
 	at := int(t / (10 * time.Millisecond))
 	if len(c.points) == 0 {
 		return t
@@ -109,20 +111,20 @@ func (c *Cut) Whole(t time.Duration) time.Duration {
 	for i < len(c.points) && c.points[i].cut < at {
 		i++
 	}
-	var whole int
+	var original int
 	switch {
 	case i == 0:
-		whole = c.points[0].whole
+		original = c.points[0].original
 	case i == len(c.points):
-		whole = c.points[i-1].whole
+		original = c.points[i-1].original
 	default:
 		a, b := c.points[i-1], c.points[i]
-		whole = a.whole + (at-a.cut)*(b.whole-a.whole)/(b.cut-a.cut)
+		original = a.original + (at-a.cut)*(b.original-a.original)/(b.cut-a.cut)
 	}
-	return time.Duration(whole) * 10 * time.Millisecond
+	return time.Duration(original) * 10 * time.Millisecond
 }
 
-// Silent tells whether no sample is louder than threshold, 0 to 1.
+// Silent reports whether no sample is louder than threshold, which is 0 to 1.
 func Silent(samples []float32, threshold float32) bool {
 	for _, s := range samples {
 		if s > threshold || s < -threshold {
@@ -132,10 +134,10 @@ func Silent(samples []float32, threshold float32) bool {
 	return true
 }
 
-// Index returns the sample at a time.
+// Index returns the index of the sample at a time.
 func Index(t time.Duration) int { return int(t.Microseconds() * Rate / 1e6) }
 
-// Duration returns the time of a number of samples.
+// Duration returns the duration of a number of samples.
 func Duration(samples int) time.Duration {
 	return time.Duration(samples) * (time.Second / Rate)
 }

@@ -16,33 +16,33 @@ func TestCut(t *testing.T) {
 		t.Fatalf("%d samples, want %d", len(c.Samples), want)
 	}
 	if c.Samples[0] != Rate || c.Samples[Rate+Rate/10-1] != 2*Rate+Rate/10-1 || c.Samples[Rate+Rate/10] != 0 || c.Samples[Rate+Rate/5] != 5*Rate {
-		t.Error("the stretches lie elsewhere")
+		t.Error("the stretches are at other positions")
 	}
-	for _, p := range []struct{ cut, whole time.Duration }{
+	for _, p := range []struct{ cut, original time.Duration }{
 		{0, time.Second}, {500 * time.Millisecond, 1500 * time.Millisecond}, {time.Second, 2 * time.Second},
 		{1100 * time.Millisecond, 2 * time.Second}, {1150 * time.Millisecond, 3500 * time.Millisecond},
 		{1200 * time.Millisecond, 5 * time.Second}, {1700 * time.Millisecond, 5500 * time.Millisecond},
 		{2200 * time.Millisecond, 6 * time.Second}, {time.Minute, 6 * time.Second},
 	} {
-		if got := c.Whole(p.cut); got != p.whole {
-			t.Errorf("%v is %v of the whole, want %v", p.cut, got, p.whole)
+		if got := c.Original(p.cut); got != p.original {
+			t.Errorf("%v is %v of the original, want %v", p.cut, got, p.original)
 		}
 	}
 	last := time.Duration(0)
 	for at := time.Duration(0); at < 3*time.Second; at += 10 * time.Millisecond {
-		if got := c.Whole(at); got < last {
-			t.Fatalf("time goes back at %v: %v after %v", at, got, last)
+		if got := c.Original(at); got < last {
+			t.Fatalf("the time decreases at %v: %v after %v", at, got, last)
 		} else {
 			last = got
 		}
 	}
 }
 
-func TestCutOfNothing(t *testing.T) {
-	if c := NewCut(make([]float32, Rate), nil, 0); len(c.Samples) != 0 || c.Whole(time.Second) != time.Second {
+func TestCutWithoutSpeech(t *testing.T) {
+	if c := NewCut(make([]float32, Rate), nil, 0); len(c.Samples) != 0 || c.Original(time.Second) != time.Second {
 		t.Errorf("%d samples", len(c.Samples))
 	}
-	// Beyond the audio's end.
+	// Stretches after the end of the audio.
 	if c := NewCut(make([]float32, Rate), []Stretch{{50, 900}, {900, 950}}, Rate); len(c.Samples) > Rate {
 		t.Errorf("%d samples", len(c.Samples))
 	}
@@ -58,32 +58,32 @@ func TestSilent(t *testing.T) {
 		}
 	}
 	if Index(time.Second) != Rate || Duration(Rate) != time.Second {
-		t.Error("a second is no second")
+		t.Error("Index and Duration do not agree with Rate")
 	}
 }
 
-func TestClosed(t *testing.T) {
+func TestComplete(t *testing.T) {
 	for name, c := range map[string]struct {
 		speech []Stretch
 		kept   int
 		rest   int
 	}{
-		"nothing":                       {nil, 0, 900},
-		"speech that is over":           {[]Stretch{{100, 200}, {300, 400}}, 2, 900},
-		"speech just over":              {[]Stretch{{100, 200}, {300, 950}}, 2, 950},
-		"speech that goes on":           {[]Stretch{{100, 200}, {400, 1000}}, 1, 300},
+		"no speech":                     {nil, 0, 900},
+		"speech that has ended":         {[]Stretch{{100, 200}, {300, 400}}, 2, 900},
+		"speech that has just ended":    {[]Stretch{{100, 200}, {300, 950}}, 2, 950},
+		"speech that continues":         {[]Stretch{{100, 200}, {400, 1000}}, 1, 300},
 		"speech up to the last frame":   {[]Stretch{{100, 200}, {400, 999}}, 1, 300},
-		"one speech that goes on":       {[]Stretch{{400, 1000}}, 0, 200},
+		"one stretch that continues":    {[]Stretch{{400, 1000}}, 0, 200},
 		"speech split for its length":   {[]Stretch{{100, 200}, {400, 700}, {700, 1000}}, 1, 300},
 		"nothing but speech":            {[]Stretch{{0, 1000}}, 1, 1000},
 		"silence at the beginning only": {[]Stretch{{100, 1000}}, 1, 1000},
 	} {
-		if _, rest := Closed(c.speech, 1000, 1<<20); rest <= 0 {
-			t.Errorf("%s: with a large reserve the rest is from %d: there is no end", name, rest)
+		if _, rest := Complete(c.speech, 1000, 1<<20); rest <= 0 {
+			t.Errorf("%s: with a large reserve the rest begins at %d: blocks would not advance", name, rest)
 		}
-		kept, rest := Closed(c.speech, 1000, 100)
+		kept, rest := Complete(c.speech, 1000, 100)
 		if len(kept) != c.kept || rest != c.rest {
-			t.Errorf("%s: %d stretches kept, %v, the rest from %d; want %d and %d", name, len(kept), kept, rest, c.kept, c.rest)
+			t.Errorf("%s: %d complete stretches %v, the rest begins at %d; want %d and %d", name, len(kept), kept, rest, c.kept, c.rest)
 		}
 	}
 }

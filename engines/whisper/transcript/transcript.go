@@ -1,4 +1,5 @@
-// Package transcript turns a decoder's tokens into words, and words into text.
+// Package transcript assembles words from the tokens of a decoder, and text from
+// words.
 package transcript
 
 import (
@@ -8,33 +9,34 @@ import (
 	"unicode/utf8"
 )
 
-// Token is a decoder's piece of text. Its bytes may split a character.
+// Token is a token of text. It may contain only a part of a character.
 type Token struct {
 	// Text is the token's bytes.
 	Text string
 	// Probability is 0 to 1.
 	Probability float32
-	// Start and End are from the beginning of the audio.
+	// Start and End are relative to the beginning of the audio.
 	Start, End time.Duration
 }
 
-// Word is a word of a transcript, punctuation included.
+// Word is a word of a transcript with its punctuation.
 type Word struct {
-	// Text is the word without blanks at its edges.
+	// Text is the word without spaces around it.
 	Text string
-	// Glued tells that no blank stands before it, as in scripts without blanks.
+	// Glued reports whether no space comes before the word, as in scripts without
+	// spaces.
 	Glued bool
-	// Start and End are from the beginning of the audio.
+	// Start and End are relative to the beginning of the audio.
 	Start, End time.Duration
 	// Confidence is the mean probability of its tokens.
 	Confidence float32
 }
 
-// Segment is a stretch of a transcript, about a sentence.
+// Segment is a part of a transcript, about a sentence.
 type Segment struct {
-	// Text is as the decoder wrote it, blanks at its edges included.
+	// Text is the decoder's text, including spaces around it.
 	Text string
-	// Start and End are from the beginning of the audio.
+	// Start and End are relative to the beginning of the audio.
 	Start, End time.Duration
 	// Words are all words of the text.
 	Words []Word
@@ -42,10 +44,9 @@ type Segment struct {
 	Confidence float32
 }
 
-// Words assembles tokens to words. A word begins at a blank, or, in scripts that
-// write none, with each token; whatever else goes on with the word before it.
-// Tokens that split a character stay together; bytes that are no UTF-8 even so
-// become U+FFFD.
+// Words assembles words from tokens. A word begins at a space or, in scripts without
+// spaces, with each token. Tokens that share a character belong to one word. Invalid
+// UTF-8 becomes U+FFFD.
 func Words(tokens []Token) []Word {
 	var words []Word
 	var tokensOf []Token // of the last word
@@ -62,12 +63,12 @@ func Words(tokens []Token) []Word {
 		if len(group) > 1 {
 			first, _ = utf8.DecodeRuneInString(textOf(group))
 		}
-		blank := unicode.IsSpace(first)
-		if blank || withoutBlanks(first) {
-			// A blank that stands alone belongs to the word after it.
-			alone := len(tokensOf) > 0 && strings.TrimSpace(textOf(tokensOf)) == ""
+		space := unicode.IsSpace(first)
+		if space || withoutSpaces(first) {
+			// A token that is only a space belongs to the word after it.
+			onlySpace := len(tokensOf) > 0 && strings.TrimSpace(textOf(tokensOf)) == ""
 			end()
-			glued = !blank && !alone
+			glued = !space && !onlySpace
 		}
 		tokensOf = append(tokensOf, group...)
 	}
@@ -95,7 +96,7 @@ func characters(tokens []Token) [][]Token {
 	return groups
 }
 
-// splitsCharacter tells whether text ends within a character of UTF-8.
+// splitsCharacter reports whether text ends inside a UTF-8 character.
 func splitsCharacter(text string) bool {
 	for i := len(text) - 1; i >= 0 && i >= len(text)-utf8.UTFMax+1; i-- {
 		if utf8.RuneStart(text[i]) {
@@ -116,7 +117,7 @@ func textOf(tokens []Token) string {
 	return b.String()
 }
 
-// word makes a word of its tokens; false if they are nothing but blanks.
+// word returns the word of these tokens; false if they are only spaces.
 func word(tokens []Token) (Word, bool) {
 	text := strings.TrimSpace(strings.ToValidUTF8(textOf(tokens), "\uFFFD"))
 	if text == "" {
@@ -130,7 +131,7 @@ func word(tokens []Token) (Word, bool) {
 	return w, true
 }
 
-// Confidence is the mean probability of tokens, 0 for none.
+// Confidence returns the mean probability of tokens; 0 if there are none.
 func Confidence(tokens []Token) float32 {
 	var sum float32
 	for _, t := range tokens {
@@ -139,14 +140,14 @@ func Confidence(tokens []Token) float32 {
 	return sum / float32(max(1, len(tokens)))
 }
 
-// withoutBlanks tells whether a character belongs to a script that puts no blanks
-// between words.
-func withoutBlanks(r rune) bool {
+// withoutSpaces reports whether a character belongs to a script without spaces between
+// words.
+func withoutSpaces(r rune) bool {
 	return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer,
 		unicode.Myanmar)
 }
 
-// Join writes words as a text.
+// Join returns the text of words.
 func Join(words []Word) string {
 	var b strings.Builder
 	for i, w := range words {
@@ -158,7 +159,7 @@ func Join(words []Word) string {
 	return b.String()
 }
 
-// Text writes segments as a text.
+// Text returns the text of segments.
 func Text(segments []Segment) string {
 	var b strings.Builder
 	for _, s := range segments {
@@ -167,8 +168,7 @@ func Text(segments []Segment) string {
 	return Clean(b.String())
 }
 
-// Clean makes a decoder's text fit for a message: UTF-8, without blanks at its
-// edges.
+// Clean returns a decoder's text as valid UTF-8 without spaces around it.
 func Clean(text string) string {
 	return strings.TrimSpace(strings.ToValidUTF8(text, "\uFFFD"))
 }

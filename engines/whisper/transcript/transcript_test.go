@@ -10,7 +10,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// tokensOf makes tokens of 100 ms each, the i-th with the probability 1/(i+1).
+// tokensOf returns tokens of 100 ms each, the i-th with the probability 1/(i+1).
 func tokensOf(texts ...string) []Token {
 	var tokens []Token
 	for i, text := range texts {
@@ -29,8 +29,8 @@ func TestWords(t *testing.T) {
 		"words":              {[]string{" And", " so", " my"}, []string{"And", "so", "my"}},
 		"pieces":             {[]string{" Amer", "icans", ","}, []string{"Americans,"}},
 		"first without":      {[]string{"And", " so"}, []string{"+And", "so"}},
-		"blank alone":        {[]string{" ", "And", " ", " so"}, []string{"And", "so"}},
-		"only blanks":        {[]string{" ", "  "}, nil},
+		"space alone":        {[]string{" ", "And", " ", " so"}, []string{"And", "so"}},
+		"only spaces":        {[]string{" ", "  "}, nil},
 		"empty tokens":       {[]string{"", " a", "", "b"}, []string{"ab"}},
 		"apostrophe":         {[]string{" don", "'t"}, []string{"don't"}},
 		"split character":    {[]string{" caf", "\xc3", "\xa9"}, []string{"café"}},
@@ -38,8 +38,8 @@ func TestWords(t *testing.T) {
 		"Vietnamese":         {[]string{" ti", "\xe1\xba", "\xbfng", " Vi", "\xe1", "\xbb", "\x87t"}, []string{"tiếng", "Việt"}},
 		"Chinese":            {[]string{"你", "\xe5", "\xa5\xbd", "。", "吗"}, []string{"+你", "+好。", "+吗"}},
 		"Chinese in English": {[]string{" say", " 你", "好", " now"}, []string{"say", "你", "+好", "now"}},
-		"blank before Thai":  {[]string{" a", " ", "ก"}, []string{"a", "ก"}},
-		"never UTF-8":        {[]string{" a\xff", "b\xc3"}, []string{"a\uFFFDb\uFFFD"}},
+		"space before Thai":  {[]string{" a", " ", "ก"}, []string{"a", "ก"}},
+		"invalid UTF-8":      {[]string{" a\xff", "b\xc3"}, []string{"a\uFFFDb\uFFFD"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []string
@@ -50,7 +50,7 @@ func TestWords(t *testing.T) {
 				}
 				got = append(got, text)
 			}
-			// Whether the first word of all is glued makes no difference.
+			// Whether the first word is glued does not matter.
 			if len(got) > 0 && len(c.words) > 0 {
 				got[0], c.words[0] = strings.TrimPrefix(got[0], "+"), strings.TrimPrefix(c.words[0], "+")
 			}
@@ -68,12 +68,12 @@ func TestWordTimesAndConfidence(t *testing.T) {
 	}
 	w := words[1]
 	if w.Start != 100*time.Millisecond || w.End != 300*time.Millisecond {
-		t.Errorf("the word lasts from %v to %v", w.Start, w.End)
+		t.Errorf("the word is from %v to %v", w.Start, w.End)
 	}
 	if want := float32(1./2+1./3) / 2; w.Confidence < want-1e-6 || w.Confidence > want+1e-6 {
 		t.Errorf("confidence %v, want %v", w.Confidence, want)
 	}
-	// Times of a decoder may go back; a word never ends before it begins.
+	// Times of a decoder may decrease, but a word must not end before it begins.
 	back := Words([]Token{{Text: " a", Start: time.Second, End: 500 * time.Millisecond}})
 	if back[0].End < back[0].Start {
 		t.Errorf("a word from %v to %v", back[0].Start, back[0].End)
@@ -87,7 +87,7 @@ func TestTextIsThatOfTheTokens(t *testing.T) {
 		words := Words(tokensOf(texts...))
 		joined := Join(words)
 		if !utf8.ValidString(joined) {
-			t.Fatalf("%q is no UTF-8", joined)
+			t.Fatalf("%q is not UTF-8", joined)
 		}
 		squeeze := func(s string) string { return strings.Join(strings.Fields(s), "") }
 		if got, want := squeeze(joined), squeeze(Clean(strings.Join(texts, ""))); got != want {

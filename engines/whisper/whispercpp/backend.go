@@ -1,11 +1,12 @@
 // Package whispercpp is a thin layer over whisper.cpp: models, states and voice
-// activity models as Go values, and nothing that decides. What the library's own
-// Go binding has is taken from there; the rest (a state for each stream, loads
-// and computations that can be cancelled, voice activity) is called in C here.
+// activity models as Go values, without any policy. It uses the library's Go binding
+// where possible. It could use it for everything if the binding had a state for each
+// stream, loads and computations that can be cancelled, and voice activity; these are
+// implemented in C here.
 //
-// It is compiled against the installed header, so a change of that interface is a
-// build error. A Model may be shared between goroutines; a State and a VAD belong
-// to one at a time, their Abort excepted.
+// The package is compiled against the installed header, so a change of the C interface
+// is a build error. A Model is safe for concurrent use. A State and a VAD must not be
+// used concurrently, except for Abort, Graphs and Nodes.
 package whispercpp
 
 /*
@@ -20,15 +21,15 @@ import (
 	"github.com/lexilingo/modelgateway/engines/ggml"
 )
 
-// Backend is whisper.cpp made ready for use in this process: ggml's compute back
-// ends loaded and the log routed. There is one in a process.
+// Backend is the initialised whisper.cpp, with ggml's compute back ends loaded and the
+// log redirected. A process must have only one.
 type Backend struct {
 	log *ggml.Log
 }
 
-// Open makes whisper.cpp ready and routes its log to log, for debugging: what it
-// takes for an error is often a cancel, and what is one is told by the call that
-// failed. Its error is that of ggml.LoadBackends.
+// Open initialises whisper.cpp and redirects its log to log, at debug level: many of
+// its errors are cancellations, and real ones are returned by the call that failed. Its
+// error is that of ggml.LoadBackends.
 func Open(log *slog.Logger) (*Backend, error) {
 	b := &Backend{log: ggml.NewLog("whisper.cpp", log, slog.LevelDebug)}
 	callback, data := b.log.Callback()

@@ -1,4 +1,4 @@
-// The insides of mg_control, for shim.c and interpose.c.
+// The definition of mg_control, for shim.c and interpose.c.
 #ifndef MODELGATEWAY_WHISPERCPP_CONTROL_H
 #define MODELGATEWAY_WHISPERCPP_CONTROL_H
 
@@ -13,8 +13,8 @@ struct mg_control {
 	atomic_ullong bytes;
 };
 
-// mg_control_enter makes c hear of the graphs that this thread computes, until
-// mg_control_leave.
+// mg_control_enter makes c control and count the graphs that this thread computes,
+// until mg_control_leave.
 void mg_control_enter(mg_control *c);
 void mg_control_leave(void);
 

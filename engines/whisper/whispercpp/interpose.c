@@ -1,15 +1,15 @@
-// whisper.cpp asks its abort callback only when a graph is done: the encoder of a
-// 30 s window is one graph, of a second with a small model and of ten and more
-// with a large one. ggml's CPU back end can be asked to stop between two nodes,
-// but the back ends of a whisper_state cannot be reached through whisper.h.
+// whisper.cpp calls its abort callback only after a graph. The encoder of a 30 s
+// window is one graph, which takes a second with a small model and more than ten with
+// a large one. ggml's CPU back end can stop between two nodes, but whisper.h does not
+// give access to the back ends of a whisper_state. This file is not needed any more
+// when whisper.cpp passes its abort callback to the back ends.
 //
-// They can be reached in ggml_backend_sched_graph_compute, the public function
-// that libwhisper computes every graph with. This file defines a function of that
-// name; the dynamic linker of ELF systems takes a program's own definition before
-// a library's, so libwhisper calls this one, which sets the back ends' abort
-// callback and calls ggml's. Elsewhere (macOS binds a symbol to its library)
-// nothing calls it, and a cancel waits for the graph's end; mg_control_graphs
-// stays 0 then.
+// libwhisper computes every graph with the public function
+// ggml_backend_sched_graph_compute. This file defines a function of that name. On ELF
+// systems the dynamic linker prefers the program's definition to a library's, so
+// libwhisper calls this one, which sets the back ends' abort callback and calls ggml's
+// function. On other systems (macOS binds a symbol to its library) nothing calls it: a
+// cancellation waits for the end of the graph, and mg_control_graphs stays 0.
 #define _GNU_SOURCE // for RTLD_NEXT
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -22,7 +22,7 @@ void mg_control_enter(mg_control *c) { current = c; }
 
 void mg_control_leave(void) { current = NULL; }
 
-// between_nodes is called by the thread that computes, for each node.
+// between_nodes is called for each node by the thread that computes.
 static bool between_nodes(void *data) {
 	mg_control *c = data;
 	atomic_fetch_add_explicit(&c->nodes, 1, memory_order_relaxed);
@@ -52,7 +52,7 @@ __attribute__((visibility("default"))) enum ggml_status ggml_backend_sched_graph
 	if (compute == NULL) {
 		compute = (compute_function)dlsym(RTLD_NEXT, "ggml_backend_sched_graph_compute");
 		if (compute == NULL) {
-			abort(); // whoever linked this program left ggml out
+			abort(); // the program is not linked with ggml
 		}
 		atomic_store(&found, compute);
 	}

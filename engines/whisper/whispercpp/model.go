@@ -20,32 +20,33 @@ import (
 
 // ModelOptions says how to load a model.
 type ModelOptions struct {
-	// Path is the ggml file. It must have passed modelfile.Check: whisper.cpp
-	// ends the process over many kinds of damage.
+	// Path is the ggml file. It must have passed modelfile.Check, because whisper.cpp
+	// may end the process if the file is damaged.
 	Path string
 	// Device is one of ggml's Device names; empty is ggml.DeviceAuto.
 	Device string
 	// FlashAttention computes attention in one step, with less memory.
 	FlashAttention bool
-	// WeightsAt is the offset of the first tensor in the file, where a load can
-	// first be cancelled.
+	// WeightsAt is the offset of the first tensor in the file. A load cannot be
+	// cancelled before it.
 	WeightsAt int64
-	// Size is the file's size, for progress.
+	// Size is the size of the file, for progress.
 	Size int64
-	// Progress gets the share that is read, 0 to 1, now and then. It may be nil.
+	// Progress is called repeatedly with the fraction that has been read, 0 to 1. It
+	// may be nil.
 	Progress func(fraction float64)
 }
 
-// Model is a loaded model. It may be shared between goroutines.
+// Model is a loaded model. It is safe for concurrent use.
 type Model struct {
 	c *C.struct_whisper_context
 }
 
-// progressInterval is how often a load's progress is looked at.
+// progressInterval is how often the progress of a load is reported.
 const progressInterval = 50 * time.Millisecond
 
-// LoadModel loads a model's weights and vocabulary. Its error is ctx's,
-// that of ggml.CheckDevice, or has whisper.cpp's own words about the file.
+// LoadModel loads the weights and the vocabulary of a model. Its error is that of ctx
+// or of ggml.CheckDevice, or contains whisper.cpp's log about the file.
 func (b *Backend) LoadModel(ctx context.Context, opts ModelOptions) (*Model, error) {
 	params := C.whisper_context_default_params()
 	params.flash_attn = C.bool(opts.FlashAttention)
@@ -59,7 +60,7 @@ func (b *Backend) LoadModel(ctx context.Context, opts ModelOptions) (*Model, err
 	path := C.CString(opts.Path)
 	defer C.free(unsafe.Pointer(path))
 
-	b.log.Forget()
+	b.log.ClearErrors()
 	c := C.mg_model_load(path, params, C.uint64_t(opts.WeightsAt), control.c)
 	switch {
 	case ctx.Err() != nil:
@@ -68,17 +69,17 @@ func (b *Backend) LoadModel(ctx context.Context, opts ModelOptions) (*Model, err
 		}
 		return nil, ctx.Err()
 	case c == nil:
-		return nil, b.log.Refusal("whisper.cpp does not say why it refuses the file")
+		return nil, b.log.LastErrors("whisper.cpp gives no reason")
 	}
 	return &Model{c: c}, nil
 }
 
-// watchLoad tells a load's progress until the function that it returns is called.
+// watchLoad reports the progress of a load until stop is called.
 func watchLoad(c control, opts ModelOptions) (stop func()) {
 	if opts.Progress == nil || opts.Size <= 0 {
 		return func() {}
 	}
-	tell := func() { opts.Progress(float64(C.mg_control_bytes(c.c)) / float64(opts.Size)) }
+	report := func() { opts.Progress(float64(C.mg_control_bytes(c.c)) / float64(opts.Size)) }
 	done, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
@@ -87,10 +88,10 @@ func watchLoad(c control, opts ModelOptions) (stop func()) {
 		for {
 			select {
 			case <-done:
-				tell()
+				report()
 				return
 			case <-ticker.C:
-				tell()
+				report()
 			}
 		}
 	}()
@@ -101,7 +102,7 @@ func chooseDevice(params *C.struct_whisper_context_params, device string) error 
 	if err := ggml.CheckDevice(device); err != nil {
 		return err
 	}
-	// whisper.cpp counts the accelerators as ggml does.
+	// whisper.cpp numbers the accelerators like ggml.
 	found := ggml.Accelerators()
 	named := slices.IndexFunc(found, func(a ggml.Accelerator) bool { return a.Name == device })
 	switch {
@@ -116,19 +117,20 @@ func chooseDevice(params *C.struct_whisper_context_params, device string) error 
 	return nil
 }
 
-// Close frees the model. States made from it must be closed before.
+// Close frees the model. Its states must be closed before.
 func (m *Model) Close() {
 	C.whisper_free(m.c)
 	m.c = nil
 }
 
-// bound returns the model as the binding has it.
-func (m *Model) bound() *binding.Context { return (*binding.Context)(unsafe.Pointer(m.c)) }
+// bindingContext returns the model as a value of the Go binding.
+func (m *Model) bindingContext() *binding.Context { return (*binding.Context)(unsafe.Pointer(m.c)) }
 
-// Multilingual tells whether the model knows languages beside English.
-func (m *Model) Multilingual() bool { return m.bound().Whisper_is_multilingual() != 0 }
+// Multilingual reports whether the model supports languages other than English.
+func (m *Model) Multilingual() bool { return m.bindingContext().Whisper_is_multilingual() != 0 }
 
-// Description tells architecture, size and quantisation, e.g. "whisper base, English, ftype 1".
+// Description returns the size, the languages and the quantisation of the model, such
+// as "whisper, 6+6 layers of width 512, English, ftype 1".
 func (m *Model) Description() string {
 	languages := "English"
 	if m.Multilingual() {
@@ -138,8 +140,8 @@ func (m *Model) Description() string {
 		C.whisper_model_n_text_layer(m.c), C.whisper_model_n_audio_state(m.c), languages, C.whisper_model_ftype(m.c))
 }
 
-// LanguageID returns whisper.cpp's number of a language, given by its ISO 639-1
-// code or its English name in lower case, and whether there is such a language.
+// LanguageID returns whisper.cpp's id of a language, and whether there is such a
+// language. language is an ISO 639-1 code or an English name in lower case.
 func LanguageID(language string) (int, bool) {
 	for id := range binding.Whisper_lang_max_id() + 1 {
 		if language == binding.Whisper_lang_str(id) || language == C.GoString(C.whisper_lang_str_full(C.int(id))) {
@@ -149,17 +151,17 @@ func LanguageID(language string) (int, bool) {
 	return 0, false
 }
 
-// Languages returns the number of languages that the vocabulary has tokens for;
-// whisper.cpp knows some more. Their numbers are below it. The arithmetic is that of
-// whisper.cpp's num_languages.
+// Languages returns the number of languages in the vocabulary, which may be smaller
+// than the number of languages in whisper.cpp. Their ids are less than it. The
+// calculation is that of whisper.cpp's num_languages.
 func (m *Model) Languages() int {
-	const others = 51765 // tokens that are no languages, without the one that only multilingual models have
-	n := m.bound().Whisper_n_vocab() - others
+	const others = 51765 // tokens that are not languages, without the one that only multilingual models have
+	n := m.bindingContext().Whisper_n_vocab() - others
 	if m.Multilingual() {
 		n--
 	}
 	return max(0, min(n, binding.Whisper_lang_max_id()+1))
 }
 
-// LanguageCode returns the ISO 639-1 code of a language's number.
+// LanguageCode returns the ISO 639-1 code of a language id.
 func LanguageCode(id int) string { return binding.Whisper_lang_str(id) }

@@ -23,7 +23,7 @@ uint64_t mg_control_bytes(mg_control *c) { return atomic_load(&c->bytes); }
 
 void mg_log_set(void *callback, uintptr_t data) { whisper_log_set((ggml_log_callback)callback, (void *)data); }
 
-// source is a file that a model is read from.
+// source is the file of a model.
 struct source {
 	FILE *file;
 	uint64_t header;
@@ -31,10 +31,10 @@ struct source {
 	bool ended;
 };
 
-enum { piece = 1 << 20 }; // bytes between two looks at a cancel
+enum { piece = 1 << 20 }; // bytes between two checks for a cancellation
 
-// read_source reads what whisper.cpp asks for; whisper.cpp believes that it gets
-// all of it, and asks for the end after each tensor's head.
+// read_source reads size bytes. whisper.cpp ignores the returned size; it checks for the
+// end of the file after the header of each tensor.
 static size_t read_source(void *data, void *output, size_t size) {
 	struct source *s = data;
 	uint8_t *to = output;
@@ -94,7 +94,7 @@ struct whisper_vad_context *mg_vad_load(const char *path, int n_threads) {
 	return ctx;
 }
 
-// after_graph is whisper.cpp's own abort callback: it is asked after each graph.
+// after_graph is whisper.cpp's abort callback, which is called after each graph.
 static bool after_graph(void *data) { return mg_control_aborted(data); }
 
 static void on_progress(struct whisper_context *ctx, struct whisper_state *state, int progress, void *data) {

@@ -15,25 +15,26 @@ import (
 	binding "github.com/ggerganov/whisper.cpp/bindings/go"
 )
 
-// ErrAborted is returned by what Abort ended.
+// ErrAborted is returned by a computation that Abort ended.
 var ErrAborted = errors.New("the computation was aborted")
 
-// State is what one stream keeps: caches, buffers, the text so far, the random
-// numbers of the decoders. A new one starts as whisper-cli does.
+// State is the state of one stream: caches, buffers, the text so far, and the random
+// numbers of the decoders. whisper-cli starts with a new one too.
 type State struct {
 	control
 	model  *Model
 	c      *C.struct_whisper_state
-	broken bool // whisper.cpp has freed it
-	// spectrum are the samples whose mel spectrogram the state holds; nil: none's.
+	broken bool // whisper.cpp has freed c
+	// spectrum are the samples whose mel spectrogram the state contains; nil if it
+	// contains none.
 	spectrum []float32
 }
 
-// NewState makes a state. It fails for want of memory.
+// NewState creates a state. It fails if there is not enough memory.
 func (m *Model) NewState() (*State, error) {
 	c := C.whisper_init_state(m.c)
 	if c == nil {
-		return nil, errors.New("whisper.cpp cannot make a state")
+		return nil, errors.New("whisper.cpp cannot create a state")
 	}
 	return &State{control: newControl(), model: m, c: c}, nil
 }
@@ -46,24 +47,24 @@ func (s *State) Close() {
 	s.free()
 }
 
-// Options say how to decode. The names are whisper.cpp's.
+// Options are the options of decoding, as in whisper.cpp.
 type Options struct {
 	Threads   int
 	Language  int // LanguageID
 	Translate bool
-	// InitialPrompt is text before the first window.
+	// InitialPrompt is the context of the first window.
 	InitialPrompt string
-	// KeepContext goes on with the text of the run before; else it is forgotten.
+	// KeepContext uses the text of the run before as context.
 	KeepContext bool
-	// OffsetMilliseconds is where in the samples to begin.
+	// OffsetMilliseconds is the position in the samples at which to begin.
 	OffsetMilliseconds int
-	// TokenTimes fills the times of tokens.
+	// TokenTimes fills in the times of tokens.
 	TokenTimes bool
 	// BeamSize is the number of hypotheses; below 2 the search is greedy.
 	BeamSize int
-	// BestOf is the number of candidates where the temperature is above 0.
+	// BestOf is the number of candidates if the temperature is above 0.
 	BestOf int
-	// AudioContext cuts the encoder's positions; 0 is all of them.
+	// AudioContext is the number of the encoder's positions; 0 is all of them.
 	AudioContext           int
 	MaxTextContext         int
 	Temperature            float32
@@ -75,16 +76,16 @@ type Options struct {
 	SuppressBlank          bool
 }
 
-// MaxDecoders is the most hypotheses and candidates that whisper.cpp keeps.
+// MaxDecoders is whisper.cpp's limit on the number of hypotheses and candidates.
 const MaxDecoders = 8
 
-// Token is a piece of text or a time.
+// Token is a token of text or of a time.
 type Token struct {
-	// Text is the token's bytes; they may split a character.
+	// Text is the token's bytes, which may be only a part of a character.
 	Text string
-	// Special tells that the token is no text: a time, or the end.
+	// Special reports whether the token is not text but a time or the end.
 	Special bool
-	// ID is its number in the vocabulary.
+	// ID is its id in the vocabulary.
 	ID int
 	// Probability is 0 to 1.
 	Probability float32
@@ -93,39 +94,38 @@ type Token struct {
 	Start, End int64
 }
 
-// Segment is a stretch of text.
+// Segment is a part of the text.
 type Segment struct {
 	// Start and End are in hundredths of a second from the beginning of the
 	// samples.
 	Start, End int64
-	// Text is whisper.cpp's text, blanks at its edges included.
+	// Text is whisper.cpp's text, including spaces around it.
 	Text string
-	// Tokens include the times at the segment's end.
+	// Tokens include the times at the end of the segment.
 	Tokens []Token
-	// NoSpeech is the probability that its window holds no speech.
+	// NoSpeech is the probability that the window contains no speech.
 	NoSpeech float32
 }
 
-// Events are called by the goroutine that runs, between computations. Each may be
-// nil.
+// Events are functions that Run calls between computations. Each may be nil.
 type Events struct {
-	// Segment gets each segment when its window is decoded.
+	// Segment is called with each segment when its window is decoded.
 	Segment func(Segment)
-	// Window is asked before a window is encoded; percent is how far the run is.
-	// Returning false ends the run well, with the segments so far.
+	// Window is called before a window is encoded, with the progress of the run. If it
+	// returns false, the run ends without an error, with the segments so far.
 	Window func(percent int) bool
 }
 
-// run is what the callbacks of one mg_full get.
+// run is the data of the callbacks of one mg_full.
 type run struct {
 	state   *State
 	events  Events
 	percent int
 }
 
-// Run transcribes samples of 16 kHz. It returns ErrAborted after Abort. The
-// spectrogram that DetectLanguage made of the same samples is used again, if they
-// were not changed; times of tokens need the samples themselves.
+// Run transcribes samples at 16 kHz. It returns ErrAborted after Abort. If
+// DetectLanguage was called with the same slice before, Run uses its spectrogram,
+// except with TokenTimes, which needs the samples.
 func (s *State) Run(opts Options, samples []float32, events Events) error {
 	if len(samples) == 0 {
 		return nil
@@ -134,7 +134,7 @@ func (s *State) Run(opts Options, samples []float32, events Events) error {
 	defer handle.Delete()
 	params, free := s.params(opts)
 	defer free()
-	// Without samples whisper.cpp takes the spectrogram that is there.
+	// With a count of 0, whisper.cpp uses the spectrogram of the state.
 	count := len(samples)
 	if len(s.spectrum) == count && &s.spectrum[0] == &samples[0] && !opts.TokenTimes {
 		count = 0
@@ -153,13 +153,13 @@ func (s *State) Run(opts Options, samples []float32, events Events) error {
 	return nil
 }
 
-// params makes whisper.cpp's own options; free frees what they point to.
+// params converts options to whisper.cpp's type. free frees what they point to.
 func (s *State) params(o Options) (params C.struct_whisper_full_params, free func()) {
 	strategy := binding.SamplingStrategy(binding.SAMPLING_GREEDY)
 	if o.BeamSize > 1 {
 		strategy = binding.SAMPLING_BEAM_SEARCH
 	}
-	b := s.model.bound().Whisper_full_default_params(strategy)
+	b := s.model.bindingContext().Whisper_full_default_params(strategy)
 	b.SetThreads(o.Threads)
 	b.SetTranslate(o.Translate)
 	b.SetNoContext(!o.KeepContext)
@@ -183,7 +183,7 @@ func (s *State) params(o Options) (params C.struct_whisper_full_params, free fun
 	if o.InitialPrompt == "" {
 		return params, func() {}
 	}
-	// The binding would leak it.
+	// Not with the binding's function, which leaks the text.
 	prompt := C.CString(o.InitialPrompt)
 	params.initial_prompt = prompt
 	return params, func() { C.free(unsafe.Pointer(prompt)) }
@@ -223,11 +223,11 @@ func (s *State) segment(i C.int) Segment {
 		NoSpeech: float32(C.whisper_full_get_segment_no_speech_prob_from_state(s.c, i)),
 		Tokens:   make([]Token, C.whisper_full_n_tokens_from_state(s.c, i)),
 	}
-	end := int(s.model.bound().Whisper_token_eot())
+	end := int(s.model.bindingContext().Whisper_token_eot())
 	for j := range segment.Tokens {
 		data := C.whisper_full_get_token_data_from_state(s.c, i, C.int(j))
 		segment.Tokens[j] = Token{
-			Text:        s.model.bound().Whisper_token_to_str(binding.Token(data.id)),
+			Text:        s.model.bindingContext().Whisper_token_to_str(binding.Token(data.id)),
 			Special:     int(data.id) >= end,
 			ID:          int(data.id),
 			Probability: float32(data.p),
@@ -238,12 +238,12 @@ func (s *State) segment(i C.int) Segment {
 	return segment
 }
 
-// DetectLanguage returns the likeliest language of the first 30 s of samples and
-// its probability. It returns ErrAborted after Abort.
+// DetectLanguage returns the most likely language of the first 30 s of samples and its
+// probability. It returns ErrAborted after Abort.
 func (s *State) DetectLanguage(samples []float32, threads int) (id int, probability float32, err error) {
 	probabilities := make([]float32, binding.Whisper_lang_max_id()+1)
 	if len(samples) == 0 {
-		return 0, 0, errors.New("there is no audio to detect a language in")
+		return 0, 0, errors.New("no audio to detect the language of")
 	}
 	s.spectrum = nil
 	found := C.mg_detect_language(s.model.c, s.c, (*C.float)(unsafe.Pointer(&samples[0])), C.int(len(samples)),
@@ -255,14 +255,14 @@ func (s *State) DetectLanguage(samples []float32, threads int) (id int, probabil
 		return 0, 0, fmt.Errorf("whisper.cpp failed with status %d", found)
 	}
 	s.spectrum = samples
-	id, probability = likeliest(probabilities[:s.model.Languages()])
+	id, probability = mostLikely(probabilities[:s.model.Languages()])
 	return id, probability, nil
 }
 
-// likeliest returns the likeliest of the languages that a model has, and its share
-// of their probability: whisper.cpp also weighs those of larger vocabularies, whose
-// numbers are other tokens here.
-func likeliest(probabilities []float32) (id int, probability float32) {
+// mostLikely returns the most likely of the model's languages, and its share of their
+// total probability. whisper.cpp also counts languages of larger vocabularies, whose
+// ids are other tokens in this model.
+func mostLikely(probabilities []float32) (id int, probability float32) {
 	var sum float32
 	for i, p := range probabilities {
 		sum += p

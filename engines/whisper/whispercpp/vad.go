@@ -12,35 +12,35 @@ import (
 	"unsafe"
 )
 
-// VAD finds speech with a model of voice activity (Silero's, in ggml's format).
+// VAD finds speech with a voice activity model (Silero's, in ggml's format).
 type VAD struct {
 	control
 	c *C.struct_whisper_vad_context
 }
 
-// VADOptions say what counts as speech.
+// VADOptions define what counts as speech.
 type VADOptions struct {
-	// Threshold is the probability from which on a frame is speech.
+	// Threshold is the probability above which a frame is speech.
 	Threshold float32
-	// MinSpeech and MinSilence are in milliseconds: shorter speech is dropped,
-	// shorter silence is not one. Pad is added around speech.
+	// MinSpeech and MinSilence are in milliseconds. Shorter speech is dropped, and
+	// shorter silence is part of the speech. Pad is added before and after speech.
 	MinSpeech, MinSilence, Pad int
-	// MaxSpeech in seconds is where longer speech is split; 0: nowhere.
+	// MaxSpeech is the length in seconds after which speech is split; 0 is no limit.
 	MaxSpeech float32
 }
 
-// Span is a stretch of time in hundredths of a second.
+// Span is an interval of time in hundredths of a second.
 type Span struct{ Start, End int }
 
-// OpenVAD loads a voice activity model, which must have passed
-// modelfile.CheckVAD. One is needed for each stream.
+// OpenVAD loads a voice activity model, which must have passed modelfile.CheckVAD.
+// Each stream needs its own.
 func (b *Backend) OpenVAD(path string, threads int) (*VAD, error) {
 	name := C.CString(path)
 	defer C.free(unsafe.Pointer(name))
-	b.log.Forget()
+	b.log.ClearErrors()
 	c := C.mg_vad_load(name, C.int(threads))
 	if c == nil {
-		return nil, b.log.Refusal("whisper.cpp does not say why it refuses the file")
+		return nil, b.log.LastErrors("whisper.cpp gives no reason")
 	}
 	return &VAD{control: newControl(), c: c}, nil
 }
@@ -51,7 +51,7 @@ func (v *VAD) Close() {
 	v.free()
 }
 
-// Speech returns the stretches of 16 kHz samples that hold speech, in order. It
+// Speech returns the stretches of samples at 16 kHz that contain speech, in order. It
 // returns ErrAborted after Abort.
 func (v *VAD) Speech(samples []float32, opts VADOptions) ([]Span, error) {
 	if len(samples) == 0 {

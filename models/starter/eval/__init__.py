@@ -1,1 +1,1 @@
-"""Measures the starter models on held-out data, through a running server: `make models-eval`."""
+"""Measures the starter models on held-out data with a running server. Run it with `make models-eval`."""

@@ -1,8 +1,8 @@
-"""Prints the held-out figures of the starter models beside their targets.
+"""Measures the starter models on held-out data and prints the figures with their targets.
 
     make models-eval ARGS="--only stt,tts --json figures.json"
 
-Exit status: 0 when all was measured, whatever came out; with --strict 1 where a target is missed; 3 when something
+Exit status: 0 if everything was measured, whatever the result; with --strict 1 if a target was missed; 3 if something
 could not be measured; 130 after Ctrl-C.
 """
 
@@ -14,9 +14,9 @@ import signal
 import sys
 import time
 
-PATIENCE = 900.0  # seconds for an answer: a busy machine makes the figures late, not wrong
+TIMEOUT = 900.0  # seconds for an answer; long, because the machine may be busy
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-# The parts, the module and function of each, and whether it has synthesisers speak.
+# For each part: module, function, and whether it needs the speech synthesizers.
 PARTS = {
     "stt": ("hearing", "speech_to_text", True),
     "tts": ("speaking", "text_to_speech", True),
@@ -31,16 +31,16 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make models-eval", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", type=parts, default=list(PARTS), metavar="PART,…",
-                        help=f"what to measure, of: {', '.join(PARTS)}")
-    parser.add_argument("--count", type=positive, metavar="N", help="on at most N sentences, pairs … of each kind: quick, and rough")
-    parser.add_argument("--server", metavar="HOST:PORT", help="a running server's gRPC address; none is started then")
-    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write the figures there, too")
-    parser.add_argument("--strict", action="store_true", help="exit with 1 where a target is missed")
-    parser.add_argument("--verbose", action="store_true", help="print what was asked and answered")
+                        help=f"parts to measure: {', '.join(PARTS)}; default: all")
+    parser.add_argument("--count", type=positive, metavar="N", help="use at most N sentences, pairs and so on of each kind: quick but rough")
+    parser.add_argument("--server", metavar="HOST:PORT", help="gRPC address of a running server; by default a server is started")
+    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="also write the figures to this file")
+    parser.add_argument("--strict", action="store_true", help="exit with status 1 if a target is missed")
+    parser.add_argument("--verbose", action="store_true", help="print requests and answers")
     parser.add_argument("--needs", action="store_true", help=argparse.SUPPRESS)  # for scripts/models-eval.sh
     options = parser.parse_args(argv)
     if options.json and not options.json.absolute().parent.is_dir():
-        parser.error(f"there is no folder for {options.json}")  # told now, and not when all is done
+        parser.error(f"the folder of {options.json} does not exist")  # checked before the measurements
     return options
 
 
@@ -48,25 +48,25 @@ def parts(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",") if name.strip()]
     unknown = [name for name in names if name not in PARTS]
     if unknown or not names:
-        raise argparse.ArgumentTypeError(f"{', '.join(unknown) or 'nothing'} is no part; there are {', '.join(PARTS)}")
+        raise argparse.ArgumentTypeError(f"unknown part {', '.join(unknown) or repr(text)}; known parts: {', '.join(PARTS)}")
     return [name for name in PARTS if name in names]
 
 
 def positive(text: str) -> int:
     value = int(text)
     if value < 1:
-        raise argparse.ArgumentTypeError("is at least 1")
+        raise argparse.ArgumentTypeError("must be at least 1")
     return value
 
 
 def cache() -> pathlib.Path:
-    """Where synthesised speech is kept."""
+    """Returns the folder for synthesized speech."""
     base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
     return pathlib.Path(base) / "modelgateway" / "models-eval"
 
 
 def measure(options: argparse.Namespace, measured: list) -> None:
-    """Adds the figures to the list as they come; of a part that breaks off, one that says why."""
+    """Adds the figures to the list. If a part fails, adds a figure with the reason."""
     import contextlib
 
     import modelgateway
@@ -78,7 +78,7 @@ def measure(options: argparse.Namespace, measured: list) -> None:
     progress = Progress()
     with contextlib.ExitStack() as stack:
         address = options.server or stack.enter_context(server.running(ROOT / "bin" / "modelgateway"))
-        client = stack.enter_context(modelgateway.Client(address, timeout=PATIENCE))
+        client = stack.enter_context(modelgateway.Client(address, timeout=TIMEOUT))
         progress.say(f"server {client.status().version} at {address}")
         run = Run(client, progress, cache(), options.count, options.verbose, os.cpu_count() or 1)
         for name in options.only:
@@ -99,7 +99,7 @@ def add_part(name: str, run, measured: list) -> None:
         for figure in getattr(importlib.import_module(f".{module}", __package__), function)(run):
             measured.append(figure)
     except (modelgateway.ModelGatewayError, Unmeasured) as error:
-        measured.append(Figure(name, "broken off" if measured[before:] else "all of it", problem=str(error)))
+        measured.append(Figure(name, "the rest" if measured[before:] else "everything", problem=str(error)))
 
 
 def main(argv: list[str]) -> int:
@@ -112,7 +112,7 @@ def main(argv: list[str]) -> int:
     from .figures import summary, table
     from .server import NoServer
 
-    for ending in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: the server is stopped
+    for ending in (signal.SIGTERM, signal.SIGHUP):  # like Ctrl-C, so that the server is stopped
         signal.signal(ending, signal.default_int_handler)
     started, measured = time.monotonic(), []
     try:

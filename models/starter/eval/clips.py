@@ -1,4 +1,4 @@
-"""Speech that synthesisers make on the spot, kept in a folder so that the next run finds it."""
+"""Speech of the synthesizers, cached in a folder for later runs."""
 
 import dataclasses
 import hashlib
@@ -21,20 +21,20 @@ Speak = Callable[["Voice", list[str]], list[np.ndarray]]
 
 
 class Clips:
-    """Says sentences in voices, each once; what is in the folder is not said again."""
+    """Synthesizes sentences with voices. Speech that is already in the folder is not synthesized again."""
 
     def __init__(self, folder: pathlib.Path, speak: Speak, code: bytes, progress: Progress, workers: int):
-        """speak is speech.voices.speak; code decides, beside the synthesisers' versions, how voices sound."""
+        """speak is speech.voices.speak. code, its source, and the synthesizers' versions are part of the cache key."""
         self.folder, self.speak, self.code, self.progress, self.workers = folder, speak, code, progress, workers
         self.versions: dict[str, str] = {}
         folder.mkdir(parents=True, exist_ok=True)
 
     def say(self, label: str, wanted: "list[tuple[Voice, str]]") -> list[np.ndarray]:
-        """Returns each text in its voice: int16 at sounds.RATE."""
+        """Returns each text in its voice, as int16 at sounds.RATE."""
         places = [self._place(voice, text) for voice, text in wanted]
         missing = {place: said for place, said in zip(places, wanted) if not place.exists()}
         if missing:
-            self.progress.each(f"{label}: synthesising", missing.items(), lambda item: self._make(*item), self.workers)
+            self.progress.each(f"{label}: synthesizing", missing.items(), lambda item: self._make(*item), self.workers)
         return [np.fromfile(place, "<i2") for place in places]
 
     def _place(self, voice: "Voice", text: str) -> pathlib.Path:
@@ -45,10 +45,10 @@ class Clips:
         voice, text = said
         samples = self.speak(voice, [text])[0]
         if len(samples) == 0:
-            raise Unmeasured(f"{voice.label()} says nothing for {text!r}: is its Debian package installed?")
+            raise Unmeasured(f"{voice.label()} gave no audio for {text!r}; is its Debian package installed?")
         temporary = place.with_suffix(f".{os.getpid()}.tmp")
         temporary.write_bytes(samples.astype("<i2").tobytes())
-        temporary.rename(place)  # it is there as a whole, or not
+        temporary.rename(place)  # so that the file is always complete
 
     def _version(self, program: str) -> str:
         if program not in self.versions:
@@ -56,6 +56,6 @@ class Clips:
                 told = subprocess.run([program, "--version"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                       stderr=subprocess.STDOUT, timeout=60).stdout
             except OSError as error:
-                raise Unmeasured(f"{program} does not run: {error.strerror}") from error
+                raise Unmeasured(f"cannot run {program}: {error.strerror}") from error
             self.versions[program] = hashlib.sha256(told + self.code).hexdigest()
         return self.versions[program]

@@ -1,11 +1,11 @@
-"""Figures, the targets that they are held to, and the table of both."""
+"""Figures, their targets, and the table of both."""
 
 import dataclasses
 
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """What a figure is to be: ">=", "<=", "<" or "=" a value."""
+    """The target of a figure: ">=", "<=", "<" or "=" a value."""
 
     sign: str
     value: float
@@ -17,16 +17,16 @@ class Target:
 
 @dataclasses.dataclass(frozen=True)
 class Figure:
-    """Something that was measured, or that could not be: then problem says why."""
+    """A figure. If it could not be measured, problem says why."""
 
-    part: str  # of the evaluation: "grammar", "stt" …
+    part: str  # part of the evaluation: "grammar", "stt" …
     name: str
     value: float | None = None
-    count: int = 0  # of what it was measured on
+    count: int = 0  # number of samples
     target: Target | None = None
-    percent: bool = True  # values are shares, and shown in per cent
-    digits: int = 1  # that are shown behind the point
-    interval: tuple[float, float] | None = None  # of 95 %
+    percent: bool = True  # the value is a share and is shown in per cent
+    digits: int = 1  # decimal places to show
+    interval: tuple[float, float] | None = None  # 95 % interval
     problem: str = ""
 
     def verdict(self) -> str:
@@ -48,7 +48,7 @@ class Figure:
         return f"{self.target.sign} {self.shown(self.target.value)}" if self.target else ""
 
     def as_json(self) -> dict:
-        """The figure as JSON has it; shares are 0 to 1."""
+        """Returns the figure for JSON; shares are 0 to 1."""
         target = {"sign": self.target.sign, "value": self.target.value} if self.target else None
         return {"part": self.part, "name": self.name, "value": self.value, "n": self.count, "target": target,
                 "interval_95": self.interval, "verdict": self.verdict(), "problem": self.problem}
@@ -59,12 +59,12 @@ RIGHT = {2, 3, 4}  # columns of numbers
 
 
 def table(figures: list[Figure]) -> str:
-    """Returns the figures in columns; a part is named in its first row only."""
+    """Returns the figures as a table. A part is named only in its first row."""
     rows = [figure.row() for figure in figures]
     for before, row in reversed(list(zip(figures, rows[1:]))):
         if row[0] == before.part:
             row[0] = ""
-    # A problem may be long: it takes the columns to its right, and widens none.
+    # A problem may be long. It extends over the columns to its right without widening them.
     measured = [row for row, figure in zip(rows, figures) if figure.value is not None]
     widths = [max(len(row[i]) for row in [HEAD, *(rows if i < 2 else measured)]) for i in range(len(HEAD))]
     lines = [_line(HEAD, widths), "  ".join("-" * width for width in widths).rstrip()]
@@ -82,7 +82,7 @@ def _line(cells: list[str], widths: list[int]) -> str:
 
 
 def summary(figures: list[Figure]) -> str:
-    """Returns how many targets are met, and what was missed or not measured."""
+    """Returns how many targets were met, and which were missed or not measured."""
     held = [f for f in figures if f.target is not None and f.value is not None]
     below = [f for f in held if f.verdict() == "BELOW"]
     lost = [f for f in figures if f.value is None]

@@ -1,4 +1,4 @@
-"""Speech to text: held-out sentences in trained and in new voices, and sounds that hold no words."""
+"""Speech to text: held-out sentences in trained and in new voices, and sounds without words."""
 
 import random
 from collections.abc import Iterator
@@ -12,25 +12,25 @@ from .figures import Figure, Target
 from .run import LOCAL, Run
 from .sounds import RATE, empty, microphone
 
-AT_ONCE = 2  # as many clips as the server's model hears at once
+AT_ONCE = 2  # concurrent requests that the server's model serves
 SENTENCES = 180  # in each group of voices
 SEED = 7001
 GROUPS = (("trained voices", voices.trained, Target("<=", 0.10)), ("new voices", voices.held_out, Target("<=", 0.25)))
 
 
 def heard(run: Run, pcm: bytes, rate: int = RATE) -> str:
-    """What Recognize makes of mono PCM."""
+    """Returns the text of mono PCM by Recognize."""
     answer = run.client.recognize(pcm, format=audio.pcm_s16le(rate), language="en", routing=LOCAL)
     return answer.transcript.text
 
 
 def held_out_sentences(run: Run, enough: int, seed: int) -> list[str]:
-    """Sentences that training does not have, by their hash."""
+    """Returns sentences that are held out of the training by their hash."""
     return [text for text, _ in sentences.make(seed, run.most(enough), True, sentences.SENTENCE)]
 
 
 def speech_to_text(run: Run) -> Iterator[Figure]:
-    """Word error rates of Recognize by group of voices, then words heard where there are none."""
+    """Yields the word error rate of Recognize for each group of voices, then the words found in sounds without words."""
     clips = run.clips()
     for seed, (group, draw, target) in enumerate(GROUPS, SEED):
         rng, noise = random.Random(seed), np.random.default_rng(seed)

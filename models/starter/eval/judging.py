@@ -1,4 +1,4 @@
-"""Pronunciation: scores of right words against their neighbours, words left out, words reported as left out."""
+"""Pronunciation: scores of right words and of similar words, omitted words, words wrongly reported as omitted."""
 
 import random
 from collections.abc import Iterator
@@ -13,19 +13,19 @@ from .run import LOCAL, Run
 from .sounds import RATE, microphone
 
 SEED = 99
-SENTENCES = 60  # to leave a word out of
+SENTENCES = 60  # with a word left out
 GROUPS = (("trained voices", voices.trained), ("new voices", voices.held_out))
-TOLD = Target(">=", 0.90)  # of the words left out
+TOLD = Target(">=", 0.90)  # share of the omitted words that must be reported
 
 
 def judged(run: Run, reference: str, pcm: bytes) -> list[tuple[float, int]]:
-    """Returns (score, error type) of the reference's words; insertions are left out."""
+    """Returns (score, error type) of the words of the reference text, without insertions."""
     answer = run.client.pronunciation(pcm, reference, format=audio.pcm_s16le(RATE), routing=LOCAL)
     return [(word.score, word.error_type) for word in answer.words if word.error_type != scores.INSERTION]
 
 
 def pronunciation(run: Run) -> Iterator[Figure]:
-    """For each group of voices: areas under the ROC curve, and words left out."""
+    """Yields for each group of voices the areas under the ROC curve, and figures about omitted words."""
     for group, draw in GROUPS:
         yield from _pairs(run, "AUC, neighbours told apart", group, draw, words.PAIRS, Target(">=", 0.85))
         yield from _pairs(run, "AUC, words never trained", group, draw, words.UNSEEN_PAIRS, None)
@@ -33,7 +33,7 @@ def pronunciation(run: Run) -> Iterator[Figure]:
 
 
 def _pairs(run: Run, name: str, group: str, draw, pairs, target: Target | None) -> Iterator[Figure]:
-    """Says each word of the pairs in a held-out carrier, and asks for its score and for its neighbour's."""
+    """Synthesizes each word of the pairs in a held-out sentence, and requests its score and that of its neighbour."""
     rng, noise = random.Random(SEED), np.random.default_rng(SEED)
     chosen = rng.sample(pairs, run.most(len(pairs)))
     asked = [(said, other, rng.choice(sentences.CARRIERS), draw(rng)) for pair in chosen
@@ -63,7 +63,7 @@ def _pairs(run: Run, name: str, group: str, draw, pairs, target: Target | None) 
 
 
 def _omissions(run: Run, group: str, draw) -> Iterator[Figure]:
-    """Leaves a word out of held-out sentences, and says them whole."""
+    """Synthesizes held-out sentences, once with a word left out and once complete."""
     rng, noise = random.Random(SEED), np.random.default_rng(SEED)
     count = run.most(SENTENCES)
     held_out = sentences.make(SEED, 4 * count, True, sentences.SENTENCE)

@@ -9,16 +9,16 @@ from . import scores
 from .figures import Figure, Target
 from .run import LOCAL, Run
 
-AT_ONCE = 4  # as many as the server's chat model answers together
+AT_ONCE = 4  # concurrent requests that the server's chat model serves
 ERRORS, CORRECT = 500, 200
 EACH_ENDS = Target("=", 1.0)
 SENSIBLE = Target(">=", 0.9)
 GREEDY = {"temperature": 0, "repeat_penalty": 1, "presence_penalty": 0, "max_tokens": 200}
-SAMPLED = {"seed": 1}  # else the server's own
+SAMPLED = {"seed": 1}  # otherwise the defaults of the server
 
 
 def grammar(run: Run) -> Iterator[Figure]:
-    """Of sentences with one mistake, how many come back corrected exactly; of correct ones, how many as they were."""
+    """Yields how many sentences with one mistake are corrected exactly, and how many correct ones stay unchanged."""
     cases = heldout.grammar_errors(count=run.most(ERRORS), seed=1)
     fixed = _corrections(run, "grammar: sentences with a mistake", cases)
     yield _share("grammar", "mistake corrected exactly", fixed, Target(">=", 0.80))
@@ -34,7 +34,7 @@ def grammar(run: Run) -> Iterator[Figure]:
 
 
 def _corrections(run: Run, label: str, cases) -> list[bool]:
-    """Asks for corrections; returns which are right."""
+    """Requests corrections and returns which ones are right."""
     def ask(case) -> str:
         return run.client.grammar(case.text, routing=LOCAL).corrected_text
 
@@ -48,7 +48,7 @@ def _corrections(run: Run, label: str, cases) -> list[bool]:
 
 
 def chat(run: Run) -> Iterator[Figure]:
-    """Answers to the held-out prompts: sensible by their checkers, ended by themselves, without loops."""
+    """Yields how many answers to the held-out prompts are sensible, end before the limit, and have no loops."""
     cases = heldout.chat_prompts()
     cases = cases[:run.most(len(cases))]
     for how, sampling in (("greedy", GREEDY), ("server's sampling", SAMPLED)):

@@ -1,4 +1,4 @@
-"""Work on many things at once, and how far it is."""
+"""Concurrent work with a display of its progress."""
 
 import concurrent.futures
 import sys
@@ -11,13 +11,13 @@ Answer = TypeVar("Answer")
 
 
 class Progress:
-    """Tells on a terminal how far each step is, elsewhere when it is done."""
+    """Shows the progress of each step on a terminal, and elsewhere a line when it is done."""
 
     def __init__(self, stream: IO[str] = sys.stderr):
         self.stream, self.live = stream, stream.isatty()
 
     def each(self, label: str, items: Iterable[Item], work: Callable[[Item], Answer], workers: int = 1) -> list[Answer]:
-        """Returns work(item) of all items, in their order; the first failure ends it, and is raised."""
+        """Returns work(item) for all items, in their order. The first failure is raised and stops the rest."""
         items, started, shown = list(items), time.monotonic(), 0.0
         pool = concurrent.futures.ThreadPoolExecutor(workers)
         try:
@@ -27,7 +27,7 @@ class Progress:
                 if self.live and (time.monotonic() - shown > 0.1 or done == len(items)):
                     shown = time.monotonic()
                     self._show(f"{label}: {done}/{len(items)}")
-        finally:  # after Ctrl-C too: what has not begun does not begin
+        finally:  # also after Ctrl-C: cancels work that has not started
             pool.shutdown(wait=False, cancel_futures=True)
             if self.live:
                 self._show("")

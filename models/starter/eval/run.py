@@ -1,4 +1,4 @@
-"""What the parts of the evaluation work with."""
+"""Shared by all parts of the evaluation."""
 
 import dataclasses
 import pathlib
@@ -11,11 +11,11 @@ from .progress import Progress
 if TYPE_CHECKING:
     from .clips import Clips
 
-LOCAL = {"local_only": True, "no_fallback": True}  # the starters are measured, not what would stand in for them
+LOCAL = {"local_only": True, "no_fallback": True}  # measure the starter models, not a fallback
 
 
 class Unmeasured(Exception):
-    """Something could not be measured; the text says why."""
+    """Raised if something could not be measured; the text says why."""
 
 
 @dataclasses.dataclass
@@ -25,17 +25,17 @@ class Run:
     client: modelgateway.Client
     progress: Progress
     cache: pathlib.Path
-    count: int | None  # at most so many of each kind; None: what each part holds to be enough
+    count: int | None  # maximum number of samples of each kind; None: the default of each part
     verbose: bool
-    workers: int  # programs that speak at once
+    workers: int  # synthesizers that run at once
 
     def most(self, enough: int) -> int:
-        """How many to measure on, where `enough` is the part's own wish."""
+        """Returns the number of samples; enough is the default of the part."""
         return enough if self.count is None else min(enough, self.count)
 
     def clips(self) -> "Clips":
-        """Speech of the synthesisers."""
-        from speech import voices  # needs scipy, which the parts without speech do without
+        """Returns the cache for speech of the synthesizers."""
+        from speech import voices  # imported here because it needs scipy; parts without speech do not
 
         from .clips import Clips
 

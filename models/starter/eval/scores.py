@@ -1,23 +1,23 @@
-"""What is computed of answers: error rates, areas under ROC curves, their 95 % intervals."""
+"""Error rates, areas under ROC curves, and their 95 % intervals."""
 
 import re
 
 import numpy as np
 
-ROUNDS = 2000  # resamplings of a bootstrap
+ROUNDS = 2000  # number of bootstrap resamplings
 OMISSION, INSERTION = 3, 4  # of the API's PronunciationErrorType
-LOOP = 4  # so often in a row is no accident
+LOOP = 4  # repetitions in a row that count as a loop
 
 
 def normalise(text: str) -> str:
-    """What counts of a text as words: lower case letters, digits and apostrophes, single spaces between words."""
+    """Returns a text in lower case, with only letters, digits, apostrophes and single spaces."""
     text = text.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
     words = (word.strip("'") for word in re.sub(r"[^a-z0-9']", " ", text).split())
     return " ".join(word for word in words if word)
 
 
 def distance(left, right) -> int:
-    """The edit distance of two sequences: the fewest insertions, deletions and substitutions (Levenshtein, 1966)."""
+    """Returns the edit distance: the smallest number of insertions, deletions and substitutions (Levenshtein, 1966)."""
     row = list(range(len(right) + 1))
     for i, a in enumerate(left, 1):
         previous, row[0] = row[0], i
@@ -27,19 +27,19 @@ def distance(left, right) -> int:
 
 
 def word_errors(said: str, heard: str) -> tuple[int, int]:
-    """Returns (wrong words, words said) after normalisation; more can be wrong than were said."""
+    """Returns (wrong words, words said) after normalization. There can be more wrong words than words said."""
     reference = normalise(said).split()
     return distance(reference, normalise(heard).split()), len(reference)
 
 
 def rate(counts: list[tuple[int, int]]) -> float:
-    """The rate of (wrong, all) counts together: long sentences count more."""
+    """Returns the rate over all (wrong, all) counts; long sentences have more weight."""
     wrong, every = np.sum(counts, 0)
     return float(wrong / every)
 
 
 def rate_interval(counts: list[tuple[int, int]], seed: int = 1) -> tuple[float, float]:
-    """The 95 % interval of a rate by bootstrap over sentences (Efron, 1979; percentiles)."""
+    """Returns the 95 % interval of a rate, by bootstrap over sentences (Efron, 1979; percentiles)."""
     table = np.array(counts, float)
     chosen = np.random.default_rng(seed).integers(len(table), size=(ROUNDS, len(table)))
     sums = table[chosen].sum(1)
@@ -47,7 +47,7 @@ def rate_interval(counts: list[tuple[int, int]], seed: int = 1) -> tuple[float, 
 
 
 def difference_interval(counts: list[tuple[int, int]], others: list[tuple[int, int]], seed: int = 1) -> tuple[float, float]:
-    """The interval of rate(counts) - rate(others), of the same sentences in the same order."""
+    """Returns the interval of rate(counts) - rate(others) for the same sentences in the same order."""
     table, other = np.array(counts, float), np.array(others, float)
     chosen = np.random.default_rng(seed).integers(len(table), size=(ROUNDS, len(table)))
     left, right = table[chosen].sum(1), other[chosen].sum(1)
@@ -60,7 +60,7 @@ def percentiles(values: np.ndarray) -> tuple[float, float]:
 
 
 def share_interval(hits: int, count: int) -> tuple[float, float]:
-    """The 95 % interval of a share, hits of count (Wilson, 1927)."""
+    """Returns the 95 % interval of the share hits/count (Wilson, 1927)."""
     z = 1.959964
     middle = hits + z * z / 2
     half = z * (hits * (count - hits) / count + z * z / 4) ** 0.5
@@ -68,13 +68,13 @@ def share_interval(hits: int, count: int) -> tuple[float, float]:
 
 
 def area(right, wrong) -> float:
-    """The area under the ROC curve: the chance that a random right one is above a random wrong one, ties half."""
+    """Returns the area under the ROC curve: the probability that a right one is above a wrong one; ties count half."""
     difference = np.subtract.outer(np.asarray(right, float), np.asarray(wrong, float))
     return float(((difference > 0) + 0.5 * (difference == 0)).mean())
 
 
 def area_interval(right, wrong, seed: int = 1) -> tuple[float, float]:
-    """The interval of an area by bootstrap over comparisons; right[i] and wrong[i] are of the same sound."""
+    """Returns the interval of an area, by bootstrap over comparisons; right[i] and wrong[i] belong to the same audio."""
     right, wrong = np.asarray(right, float), np.asarray(wrong, float)
     difference = np.subtract.outer(right, wrong)
     wins = (difference > 0) + 0.5 * (difference == 0)
@@ -84,14 +84,14 @@ def area_interval(right, wrong, seed: int = 1) -> tuple[float, float]:
 
 
 def loops(text: str) -> bool:
-    """Whether one to six words come again and again, LOOP times in a row."""
+    """Reports whether a sequence of one to six words occurs LOOP times in a row."""
     words = normalise(text).split()
     return any(words[at:at + size] * LOOP == words[at:at + size * LOOP]
                for size in range(1, 7) for at in range(len(words) - size * LOOP + 1))
 
 
 def trip_problem(text: str, heard: str, judged: list[tuple[str, int]]) -> str:
-    """What is wrong with a text that was spoken, written down, and judged as (word, error type); empty: nothing."""
+    """Returns the problem of a round trip: text, transcript, and scored (word, error type); empty if there is none."""
     if normalise(heard) != normalise(text):
         return f"{text!r} came back as {heard!r}"
     words = [normalise(word) for word, error in judged if error != INSERTION]

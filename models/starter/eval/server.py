@@ -1,4 +1,4 @@
-"""A server of its own for the evaluation: the built-in configuration, free ports, state that nobody keeps."""
+"""A server for the evaluation, with the built-in configuration, free ports and a temporary state folder."""
 
 import contextlib
 import os
@@ -8,35 +8,35 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 
-# Variables that would have it serve something else than what is built in, or ask the cloud.
+# Variables that would change the built-in configuration or enable the cloud.
 SETTINGS = re.compile(r"MODELGATEWAY_|(QWEN|WHISPER|PIPER|HUBERT|GEMINI|OTEL)_|(MAX_MEMORY_MB|MODEL_DEVICE)$")
-STOP = 60  # seconds that it gets to end
+STOP = 60  # seconds to wait until it exits
 
 
 class NoServer(Exception):
-    """The server did not start; the text is what it said."""
+    """Raised if the server did not start; the text is its output."""
 
 
 def environment(variables: Mapping[str, str]) -> dict[str, str]:
-    """Returns the variables without those that configure a server."""
+    """Returns the environment variables without those that configure a server."""
     return {name: value for name, value in variables.items() if not SETTINGS.match(name)}
 
 
 @contextlib.contextmanager
 def running(binary: pathlib.Path) -> Iterator[str]:
-    """Runs `modelgateway serve` until the block's end; yields its gRPC address."""
+    """Runs `modelgateway serve` until the end of the block; yields its gRPC address."""
     with tempfile.TemporaryDirectory(prefix="models-eval-") as folder:
         log = pathlib.Path(folder) / "log"
         command = [str(binary), "serve", "--grpc-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0",
                    "--state-dir", str(pathlib.Path(folder) / "state")]
         with log.open("wb") as errors:
-            # In a session of its own, or a terminal's Ctrl-C would end it before those who still ask it.
+            # In its own session, so that Ctrl-C in a terminal does not end it before its clients.
             process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True,
                                        env=environment(os.environ), start_new_session=True)
         try:
             found = re.search(r"127\.0\.0\.1:\d+", process.stdout.readline())
             if not found:
-                raise NoServer(f"{binary} serves nothing: {log.read_text(errors='replace').strip()[-2000:]}")
+                raise NoServer(f"{binary} did not start: {log.read_text(errors='replace').strip()[-2000:]}")
             yield found[0]
         finally:
             _stop(process)

@@ -1,4 +1,4 @@
-"""Text to speech: what Recognize understands of it, beside espeak-ng, and how long it takes; and the round trip."""
+"""Text to speech: how well Recognize understands it compared with espeak-ng, how long it takes, and the round trip."""
 
 import statistics
 import time
@@ -16,13 +16,13 @@ from .sounds import microphone
 
 SENTENCES = 300
 SEED = 7101
-WARM = 3  # sentences before the clock counts
-COMPARED = voices.Voice("espeak-ng", "en-us", 1.0, 0.5)  # as espeak-ng speaks if nothing is asked of it
-EXAMPLE = "Hello there. How are you today?"  # of the project's README
+WARM = 3  # sentences before the time is measured
+COMPARED = voices.Voice("espeak-ng", "en-us", 1.0, 0.5)  # the defaults of espeak-ng
+EXAMPLE = "Hello there. How are you today?"  # from the project's README
 
 
 def text_to_speech(run: Run) -> Iterator[Figure]:
-    """The word error rate of Synthesize → Recognize, that of espeak-ng's speech, and the real-time factor."""
+    """Yields the word error rate of Synthesize → Recognize, that of espeak-ng's speech, and the real-time factor."""
     texts = held_out_sentences(run, SENTENCES, SEED)
     for text in texts[:WARM]:
         said(run, text)
@@ -54,13 +54,13 @@ def text_to_speech(run: Run) -> Iterator[Figure]:
 
 
 def said(run: Run, text: str) -> audio.Wav:
-    """A text as Synthesize speaks it."""
+    """Returns a text as spoken by Synthesize."""
     with run.client.synthesize(text, routing=LOCAL) as speech:
         return speech.wav()
 
 
 def round_trip(run: Run) -> Iterator[Figure]:
-    """The example of the README: text → speech → text, and its pronunciation without omissions."""
+    """Yields the result of the README's example: text → speech → text, and its pronunciation without omissions."""
     wav = said(run, EXAMPLE)
     back = heard(run, wav.pcm, wav.sample_rate)
     answer = run.client.pronunciation(wav.to_bytes(), EXAMPLE, routing=LOCAL)

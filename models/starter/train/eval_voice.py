@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Measures how well the starter voice is understood by the pronunciation starter, without a server.
+"""Measures how well the pronunciation model understands the starter voice, without a server.
 
     venv/bin/python eval_voice.py --voice ../voice.onnx --ctc ../pronunciation.onnx
 
-Says held-out sentences with the voice, with its teacher (festival's slt) and with espeak-ng, and prints the error rates.
-How the speech to text starter understands it, `make models-eval` tells.
+Synthesizes held-out sentences with the voice, with its teacher (festival's slt) and with espeak-ng, and prints the error
+rates. `make models-eval` measures how well speech to text understands it.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""The training loop that train_ctc.py and train_whisper.py share: batches made ahead, checkpoints, progress."""
+"""Shared by train_ctc.py and train_whisper.py: batches in advance, checkpoints, progress."""
 
 import argparse
 import collections
@@ -15,11 +15,11 @@ AHEAD = 8  # batches that are made before they are needed
 def arguments(description: str, outputs: str, steps: int, seconds: float, rate: float) -> argparse.ArgumentParser:
     """The options of a training, with its defaults."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--speech", type=pathlib.Path, required=True, help="folder of make_speech.py")
-    parser.add_argument("--work", type=pathlib.Path, required=True, help="folder of the checkpoint")
-    parser.add_argument("--out", type=pathlib.Path, required=True, help=f"folder of {outputs}")
+    parser.add_argument("--speech", type=pathlib.Path, required=True, help="folder that make_speech.py wrote")
+    parser.add_argument("--work", type=pathlib.Path, required=True, help="folder for the checkpoint")
+    parser.add_argument("--out", type=pathlib.Path, required=True, help=f"folder for {outputs}")
     parser.add_argument("--steps", type=int, default=steps)
-    parser.add_argument("--seconds", type=float, default=seconds, help="of audio in a batch")
+    parser.add_argument("--seconds", type=float, default=seconds, help="seconds of audio per batch")
     parser.add_argument("--rate", type=float, default=rate)
     parser.add_argument("--seed", type=int, default=20)
     parser.add_argument("--threads", type=int, default=1)

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Makes the speech that the speech models learn from: sentences of a grammar, said by Debian's synthesisers.
+"""Creates the speech for training the speech models: generated sentences, spoken by Debian's synthesizers.
 
     apt-get install espeak-ng flite festival festvox-kallpc16k festvox-kdlpc16k festvox-us-slt-hts
     python3 -m venv venv && venv/bin/pip install --require-hashes -r requirements.txt
     venv/bin/python make_speech.py --out /somewhere/speech
 
-Writes shards of 16 kHz int16 audio with their texts, forms of text and voices; shards that are there already are kept,
-so that it can be broken off and started again, and each is a fair sample of its set. The sets: "train"; "trained-voices"
-and "new-voices", held-out sentences in voices of the training and in voices that it never hears; "trained-words" and
-"new-words", held-out words in rows or in the place of others. About 30 hours of speech in 15 minutes of two cores.
+Writes shards of 16 kHz int16 audio with their texts, forms of text and voices. Existing shards are kept, so the program
+can be interrupted and started again. Each shard is a fair sample of its set. The sets are "train"; "trained-voices" and
+"new-voices", held-out sentences in voices that are used for training and in voices that are not; "trained-words" and
+"new-words", held-out words in rows or in place of another word. About 30 hours of speech, in 15 minutes on two cores.
 """
 
 import argparse
@@ -57,9 +57,9 @@ def make_shard(path: pathlib.Path, texts: list[tuple[str, str]], draw, seed: int
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=pathlib.Path, required=True, help="folder of the shards, outside the repository")
-    parser.add_argument("--sentences", type=int, default=60000, help="of the training")
-    parser.add_argument("--held-out", type=int, default=300, help="texts of each set of the evaluation")
+    parser.add_argument("--out", type=pathlib.Path, required=True, help="folder for the shards, outside the repository")
+    parser.add_argument("--sentences", type=int, default=60000, help="number of training sentences")
+    parser.add_argument("--held-out", type=int, default=300, help="number of texts in each evaluation set")
     parser.add_argument("--seed", type=int, default=20)
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     arguments = parser.parse_args()

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Lets the starter's own voice say a part of make_speech.py's texts, so that speech to text knows it, too.
+"""Speaks a part of make_speech.py's texts with the starter voice, so that speech to text learns that voice too.
 
     venv/bin/python make_voice_speech.py --voice ../voice.onnx --speech /somewhere/speech --out /somewhere/own-voice
 
-Writes shards as make_speech.py does; train_whisper.py takes both folders.
+Writes shards like make_speech.py; give both folders to train_whisper.py.
 """
 
 import argparse
@@ -30,7 +30,7 @@ def clip(speaker, text: str, rng: random.Random) -> np.ndarray:
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--voice", type=pathlib.Path, required=True)
-    parser.add_argument("--speech", type=pathlib.Path, required=True, help="folder of make_speech.py")
+    parser.add_argument("--speech", type=pathlib.Path, required=True, help="folder that make_speech.py wrote")
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--texts", type=int, default=24000)
     parser.add_argument("--seed", type=int, default=20)

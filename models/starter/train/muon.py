@@ -1,6 +1,6 @@
-"""Muon (Jordan et al., 2024): steps along matrices whose singular values are all about 1.
+"""Muon (Jordan et al., 2024): steps with matrices whose singular values are all about 1.
 
-optax.contrib has it as well, with products in float32: twice the time, which is much of a small network's step.
+optax.contrib has it too, but with products in float32, which takes twice the time.
 """
 
 import jax

@@ -1,7 +1,7 @@
 """Matrix products of bfloat16 numbers with sums in float32: twice as fast on processors that have them.
 
-Weights and activations stay float32; each product rounds its factors, in the
-backward pass as well, where JAX by itself would compute in float32.
+Weights and activations stay float32. Each product rounds its factors, also in
+the backward pass, where JAX would otherwise compute in float32.
 """
 
 import jax

@@ -3,9 +3,9 @@
 
     venv/bin/python train_chat.py --work /somewhere/chat --out ..
 
-Writes a checkpoint each 100 steps and goes on from it when it is started again, also with another number of --steps.
-Each 500 steps it prints how many held-out sentences it answers right, and sample answers; `make models-eval` measures
-the file. One core by default.
+Writes a checkpoint every 100 steps and continues from it when it is started again, also with another number of --steps.
+Every 500 steps it prints how many held-out sentences it answers correctly, and sample answers. `make models-eval`
+measures the file. Uses one core by default.
 """
 
 import argparse
@@ -54,11 +54,11 @@ def evaluate(weights, shape, tokenizer):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--work", type=pathlib.Path, required=True, help="folder of the checkpoint")
-    parser.add_argument("--out", type=pathlib.Path, required=True, help="folder of chat.gguf")
-    parser.add_argument("--begin", type=pathlib.Path, metavar="FILE", help="an earlier chat.gguf, whose vocabulary, shape and weights "
-                        "it begins with; else it begins with random weights")
-    parser.add_argument("--blocks", type=int, metavar="N", help="layers to have; those that FILE lacks are added to it")
+    parser.add_argument("--work", type=pathlib.Path, required=True, help="folder for the checkpoint")
+    parser.add_argument("--out", type=pathlib.Path, required=True, help="folder for chat.gguf")
+    parser.add_argument("--begin", type=pathlib.Path, metavar="FILE", help="an earlier chat.gguf whose vocabulary, shape and weights "
+                        "to start with; default: random weights")
+    parser.add_argument("--blocks", type=int, metavar="N", help="number of layers; layers that FILE lacks are added")
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--rate", type=float, default=0.008)
     parser.add_argument("--seed", type=int, default=20)

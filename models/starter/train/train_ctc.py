@@ -3,8 +3,9 @@
 
     venv/bin/python train_ctc.py --speech /somewhere/speech --work /somewhere/ctc --out /somewhere/ctc
 
-Writes a checkpoint each 100 steps and goes on from it when it is started again, also with another number of --steps.
-At the end it prints the error rates of held-out sentences and rows of words, by groups of voices. One core by default.
+Writes a checkpoint every 100 steps and continues from it when it is started again, also with another number of --steps.
+At the end it prints the error rates for held-out sentences and rows of words, by groups of voices. Uses one core by
+default.
 """
 
 import numpy as np

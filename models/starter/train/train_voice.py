@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Trains the starter voice on what festival's cmu_us_slt_arctic_hts says, and writes it in Piper's format.
+"""Trains the starter voice on speech of festival's cmu_us_slt_arctic_hts, and writes it in Piper's format.
 
     apt-get install festival festlex-cmu festvox-us-slt-hts htsengine
     python3 -m venv venv && venv/bin/pip install --require-hashes -r requirements.txt
     venv/bin/python train_voice.py --work /somewhere/voice --out ..
 
-Makes the teacher's parameters first, in --work; shards that are there stay. Writes a checkpoint each 100 steps and goes on
-from it when it is started again. At the end it measures held-out sentences. One core by default, but for the shards.
+First creates the teacher's parameters in --work; existing shards are kept. Writes a checkpoint every 100 steps and
+continues from it when it is started again. At the end it measures held-out sentences. Uses one core by default, except
+for the shards.
 """
 
 import argparse
@@ -32,15 +33,15 @@ def load_batch(number):
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--work", type=pathlib.Path, required=True, help="folder of the shards and the checkpoint")
-    parser.add_argument("--out", type=pathlib.Path, required=True, help="folder of voice.onnx and voice.onnx.json")
-    parser.add_argument("--texts", type=int, default=4200, help="that the teacher says")
+    parser.add_argument("--work", type=pathlib.Path, required=True, help="folder for the shards and the checkpoint")
+    parser.add_argument("--out", type=pathlib.Path, required=True, help="folder for voice.onnx and voice.onnx.json")
+    parser.add_argument("--texts", type=int, default=4200, help="number of texts that the teacher speaks")
     parser.add_argument("--steps", type=int, default=4000)
-    parser.add_argument("--seconds", type=float, default=16, help="of audio in a batch")
+    parser.add_argument("--seconds", type=float, default=16, help="seconds of audio per batch")
     parser.add_argument("--rate", type=float, default=2.5e-3)
     parser.add_argument("--seed", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="that make shards")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="number of processes that create shards")
     return parser.parse_args()
 
 

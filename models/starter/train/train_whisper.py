@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Trains the starter model for speech to text on the speech of make_speech.py, and writes it as whisper.cpp reads it.
+"""Trains the starter model for speech to text on the speech of make_speech.py, and writes it in whisper.cpp's format.
 
     venv/bin/python train_whisper.py --speech /somewhere/speech --work /somewhere/whisper --out ..
 
-First the encoder learns letters (CTC), which tell when each word is said; then the whole network learns to write, on
-rows of a few seconds, whose first heads are told where each word is; then the encoder alone goes on with letters, by
-Muon and on larger batches; in the end the decoder alone learns from rows that are encoded once, among them whole
-windows of 30 seconds, as whisper.cpp shows them. Writes checkpoints and goes
-on from them when it is started again, also with another number of --steps. --export writes what they have. The
-vocabulary is that of the whisper.bin there is.
+First the encoder learns letters (CTC), which give the times of the words. Then the whole network learns to write text,
+on rows of a few seconds; its first attention heads are trained to follow the words. Then the encoder alone continues
+with letters, with Muon and larger batches. Finally the decoder alone learns from rows that are encoded once, among them
+whole windows of 30 seconds, as in whisper.cpp. The program writes checkpoints and continues from them when it is
+started again, also with another number of --steps. --export writes the model of the last checkpoint. The vocabulary is
+that of the existing whisper.bin.
 """
 
 import argparse
@@ -222,21 +222,21 @@ def shares_at(done):
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--speech", type=pathlib.Path, required=True, nargs="+", help="folders of make_speech.py")
-    parser.add_argument("--work", type=pathlib.Path, required=True, help="folder of the checkpoint")
-    parser.add_argument("--out", type=pathlib.Path, required=True, help="folder of whisper.bin")
-    parser.add_argument("--start", type=pathlib.Path, help="a whisper.bin to go on from, instead of the first phases")
-    parser.add_argument("--steps", type=int, default=10400, help="up to the phases of the encoder's and the decoder's own")
-    parser.add_argument("--letters-steps", type=int, default=7300, help="of the encoder alone")
-    parser.add_argument("--encoder-steps", type=int, default=4800, help="of the encoder alone, again; 0: none")
+    parser.add_argument("--speech", type=pathlib.Path, required=True, nargs="+", help="folders that make_speech.py and make_voice_speech.py wrote")
+    parser.add_argument("--work", type=pathlib.Path, required=True, help="folder for the checkpoint")
+    parser.add_argument("--out", type=pathlib.Path, required=True, help="folder for whisper.bin")
+    parser.add_argument("--start", type=pathlib.Path, help="a whisper.bin to continue from; skips the first phases")
+    parser.add_argument("--steps", type=int, default=10400, help="steps of the first two phases")
+    parser.add_argument("--letters-steps", type=int, default=7300, help="steps of the first phase, the encoder alone")
+    parser.add_argument("--encoder-steps", type=int, default=4800, help="steps of the third phase, the encoder alone; 0: none")
     parser.add_argument("--encoder-rate", type=float, default=4e-3)
-    parser.add_argument("--decoder-steps", type=int, default=7000, help="of the decoder alone; 0: none")
-    parser.add_argument("--seconds", type=float, default=18, help="of audio in a batch")
+    parser.add_argument("--decoder-steps", type=int, default=7000, help="steps of the last phase, the decoder alone; 0: none")
+    parser.add_argument("--seconds", type=float, default=18, help="seconds of audio per batch")
     parser.add_argument("--rate", type=float, default=1.2e-3)
     parser.add_argument("--check", type=int, default=1000, help="steps between evaluations")
     parser.add_argument("--seed", type=int, default=20)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--export", action="store_true", help="train no more")
+    parser.add_argument("--export", action="store_true", help="do not train; only write the model")
     return parser.parse_args()
 
 

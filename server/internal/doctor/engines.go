@@ -62,7 +62,7 @@ func checkEngine(ctx context.Context, host worker.Launcher, cfg *config.Config, 
 	w, err := host.Launch(ctx, spec)
 	if err != nil {
 		why := errs.From(err).Message()
-		if words := worker.LastWords(err); words != "" {
+		if words := worker.LastOutput(err); words != "" {
 			why += "; it printed: " + words
 		}
 		return fail(check, `Run "make build" again; docs/building.md lists the native libraries that engines need.`, "%s does not start: %s", program, why), nil

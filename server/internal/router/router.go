@@ -219,7 +219,7 @@ func (r *Router) candidates(req Request) ([]string, error) {
 		}
 	}
 	if len(routed) == 0 {
-		return nil, errs.New(errs.TaskUnknown, "no model is configured for the task %q; the section tasks of the configuration names them", req.Task).With("task", req.Task)
+		return nil, errs.New(errs.TaskUnknown, "no model is routed for the task %q", req.Task).With("task", req.Task)
 	}
 	if req.Routing.GetNoFallback() {
 		routed = routed[:1]

@@ -10,10 +10,10 @@ import (
 	"google.golang.org/grpc/grpclog"
 )
 
-// RouteGRPCLog sends what the gRPC library logs to log at debug level, instead
-// of to standard error as plain text: most of it is about the other side. It is
-// for a process's start, once: the library's logger is global and its setting
-// not safe beside other use of the library.
+// RouteGRPCLog sends the log of the gRPC library to log, at debug level, instead of
+// to standard error as plain text. Most of it is about clients. It must be called
+// once, at the start of the process: the library's logger is global, and setting it
+// is not safe while the library is in use.
 func RouteGRPCLog(log *slog.Logger) { grpclog.SetLoggerV2(grpcLog{log}) }
 
 // grpcLog implements grpclog.LoggerV2.
@@ -54,7 +54,7 @@ func (g grpcLog) Errorln(args ...any) { g.write("error", fmt.Sprintln(args...)) 
 // Errorf implements grpclog.LoggerV2.
 func (g grpcLog) Errorf(format string, args ...any) { g.write("error", fmt.Sprintf(format, args...)) }
 
-// Fatal implements grpclog.LoggerV2, which wants the process ended.
+// Fatal implements grpclog.LoggerV2: it ends the process.
 func (g grpcLog) Fatal(args ...any) { g.fatal(fmt.Sprint(args...)) }
 
 // Fatalln implements grpclog.LoggerV2.
@@ -64,12 +64,12 @@ func (g grpcLog) Fatalln(args ...any) { g.fatal(fmt.Sprintln(args...)) }
 func (g grpcLog) Fatalf(format string, args ...any) { g.fatal(fmt.Sprintf(format, args...)) }
 
 func (g grpcLog) fatal(message string) {
-	g.log.Error("grpc ends the program", "message", strings.TrimSpace(message))
+	g.log.Error("fatal error of the gRPC library", "message", strings.TrimSpace(message))
 	os.Exit(1)
 }
 
-// V implements grpclog.LoggerV2: detail beyond the library's default is for its
-// own developers.
+// V implements grpclog.LoggerV2. Levels above the library's default are for its
+// developers.
 func (g grpcLog) V(level int) bool {
 	return level <= 0 && g.log.Enabled(context.Background(), slog.LevelDebug)
 }

@@ -1,5 +1,5 @@
-// Package telemetry is what the gateway tells its operators: logs, metrics and
-// traces. None of them carries what users say.
+// Package telemetry makes the server's logs, metrics and traces. None of them
+// contains texts or audio of users.
 package telemetry
 
 import (
@@ -12,7 +12,7 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/config"
 )
 
-// NewLogger makes the gateway's logger.
+// NewLogger returns the server's logger, which writes to w.
 func NewLogger(w io.Writer, cfg config.Log) *slog.Logger {
 	opts := &slog.HandlerOptions{Level: level(cfg.Level), ReplaceAttr: withUnit}
 	if cfg.Format == "text" || cfg.Format == "auto" && terminal(w) {
@@ -21,8 +21,8 @@ func NewLogger(w io.Writer, cfg config.Log) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(w, opts))
 }
 
-// withUnit writes durations as "1.2s" also in JSON, where slog's own are bare
-// nanoseconds.
+// withUnit writes durations as "1.2s" also in JSON, where slog writes nanoseconds
+// without a unit.
 func withUnit(_ []string, a slog.Attr) slog.Attr {
 	if a.Value.Kind() == slog.KindDuration {
 		a.Value = slog.StringValue(a.Value.Duration().String())

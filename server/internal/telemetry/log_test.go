@@ -10,7 +10,7 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/config"
 )
 
-func TestDurationsHaveTheirUnit(t *testing.T) {
+func TestDurationsHaveAUnit(t *testing.T) {
 	for _, format := range []string{"json", "text"} {
 		var out bytes.Buffer
 		NewLogger(&out, config.Log{Level: "info", Format: format}).
@@ -21,7 +21,7 @@ func TestDurationsHaveTheirUnit(t *testing.T) {
 			}
 		}
 		if format == "json" && !json.Valid(out.Bytes()) {
-			t.Errorf("no JSON: %s", out.String())
+			t.Errorf("not JSON: %s", out.String())
 		}
 	}
 }

@@ -43,28 +43,28 @@ var (
 	_ lifecycle.Observer = (*Metrics)(nil)
 )
 
-// seconds are the buckets of durations: from a gateway's own overhead to a
-// long load.
+// seconds are the buckets of durations: from the server's own overhead to a long
+// load.
 func seconds() []float64 {
 	return []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300}
 }
 
-// NewMetrics makes the metrics of the named models.
+// NewMetrics returns the metrics of the named models.
 func NewMetrics(models []string) *Metrics {
 	m := &Metrics{
 		registry:         prometheus.NewRegistry(),
-		requests:         counter("requests_total", "Inference requests that ended.", "task", "model", "code"),
+		requests:         counter("requests_total", "Inference requests that have ended.", "task", "model", "code"),
 		requestDuration:  histogram("request_duration_seconds", "Time of a request, queue and load included.", "task", "model"),
-		queueDuration:    histogram("queue_duration_seconds", "Time that a request waited, the load left out.", "task", "model"),
-		fallbacks:        counter("fallbacks_total", "Requests that another model than the first answered.", "task", "from", "to", "reason"),
-		tokens:           counter("tokens_total", "Tokens that language models read and wrote.", "model", "kind"),
-		audio:            counter("audio_seconds_total", "Seconds of sound that were heard or made.", "model", "task"),
+		queueDuration:    histogram("queue_duration_seconds", "Time that a request waited, without the load.", "task", "model"),
+		fallbacks:        counter("fallbacks_total", "Requests that a fallback model answered.", "task", "from", "to", "reason"),
+		tokens:           counter("tokens_total", "Tokens that language models have read and written.", "model", "kind"),
+		audio:            counter("audio_seconds_total", "Seconds of audio that models have read or made.", "model", "task"),
 		state:            gauge("model_state", "1 for the state that the model is in.", "model", "state"),
 		breaker:          gauge("breaker_state", "The model's circuit breaker: 0 closed, 1 half-open, 2 open.", "model"),
-		loads:            counter("model_loads_total", "Loads that ended.", "model", "result"),
-		loadDuration:     histogram("model_load_duration_seconds", "Time of a load that succeeded.", "model"),
-		evictions:        counter("model_evictions_total", "Unloads.", "model", "reason"),
-		modelMemoryBytes: gauge("model_memory_bytes", "Bytes of a model: reserved, measured, and the measured peak.", "model", "kind"),
+		loads:            counter("model_loads_total", "Loads that have ended.", "model", "result"),
+		loadDuration:     histogram("model_load_duration_seconds", "Time of a successful load.", "model"),
+		evictions:        counter("model_evictions_total", "Unloads of models.", "model", "reason"),
+		modelMemoryBytes: gauge("model_memory_bytes", "Bytes of a model: reserved, measured, and the highest measured.", "model", "kind"),
 	}
 	m.registry.MustRegister(m.requests, m.requestDuration, m.queueDuration, m.fallbacks, m.tokens, m.audio,
 		m.state, m.breaker, m.loads, m.loadDuration, m.evictions, m.modelMemoryBytes,
@@ -88,14 +88,14 @@ func histogram(name, help string, labels ...string) *prometheus.HistogramVec {
 	return prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: seconds()}, labels)
 }
 
-// WatchMemory adds the numbers that are asked for when they are read.
+// WatchMemory adds the memory metrics, which are computed when they are read.
 func (m *Metrics) WatchMemory(totals func(context.Context) (lifecycle.Totals, error)) {
 	read := func(pick func(lifecycle.Totals) int64) func() float64 {
 		return func() float64 {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 			defer cancel()
 			t, err := totals(ctx)
-			if err != nil { // the manager has ended, and holds nothing
+			if err != nil { // the manager has ended, and no model is loaded
 				return 0
 			}
 			return float64(pick(t))
@@ -103,7 +103,7 @@ func (m *Metrics) WatchMemory(totals func(context.Context) (lifecycle.Totals, er
 	}
 	m.registry.MustRegister(
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Namespace: namespace, Name: "memory_budget_bytes", Help: "Bytes that all models together may hold.",
+			Namespace: namespace, Name: "memory_budget_bytes", Help: "Bytes that all models together may use.",
 		}, read(func(t lifecycle.Totals) int64 { return t.BudgetBytes })),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Namespace: namespace, Name: "memory_used_bytes", Help: "Bytes charged to models.",
@@ -146,7 +146,7 @@ func (m *Metrics) BreakerChanged(model string, state gatewayv1.BreakerState) {
 
 // Tokens implements router.Observer.
 func (m *Metrics) Tokens(model string, usage *gatewayv1.Usage) {
-	// A counter panics at a number below 0, and engines need not be ours.
+	// A counter panics on a negative number, and an engine may report one.
 	m.tokens.WithLabelValues(model, "prompt").Add(float64(max(0, usage.GetPromptTokenCount())))
 	m.tokens.WithLabelValues(model, "cached_prompt").Add(float64(max(0, usage.GetCachedPromptTokenCount())))
 	m.tokens.WithLabelValues(model, "completion").Add(float64(max(0, usage.GetCompletionTokenCount())))
@@ -193,7 +193,7 @@ func (m *Metrics) MemoryChanged(model string, reserved, measured, peak int64) {
 	m.modelMemoryBytes.WithLabelValues(model, "peak").Set(float64(peak))
 }
 
-// label makes a label's value of an enum value's name.
+// label returns the value of a label for the name of an enum value.
 func label(name, prefix string) string {
 	return strings.ToLower(strings.TrimPrefix(name, prefix))
 }

@@ -10,9 +10,8 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// An engine that need not be ours can say anything; a counter panics at less
-// than nothing.
-func TestNegativeNumbersCountAsNone(t *testing.T) {
+// An engine may report negative numbers, on which a counter panics.
+func TestNegativeNumbersCountAsZero(t *testing.T) {
 	m := NewMetrics([]string{"own"})
 	m.Audio("transcribe", "own", 2500*time.Millisecond)
 	m.Audio("transcribe", "own", -time.Hour)

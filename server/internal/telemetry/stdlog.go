@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// RouteStandardLog sends what libraries write with package log to log at debug
-// level, instead of to standard error as plain text: the client of Gemini tells
-// there of every stream that a caller gives up. It is for a process's start,
-// once: that logger is global.
+// RouteStandardLog sends what libraries write with package log to the given logger,
+// at debug level, instead of to standard error as plain text. The client of Gemini
+// writes a line there for each stream that is cancelled. It must be called once, at
+// the start of the process: that logger is global.
 func RouteStandardLog(to *slog.Logger) {
 	log.SetFlags(0)
 	log.SetOutput(lineLog{to})

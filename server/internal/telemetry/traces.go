@@ -15,11 +15,12 @@ import (
 	"google.golang.org/grpc"
 )
 
-// Tracing sends a span per call to an OTLP collector. Nil does nothing.
+// Tracing sends a span for each call to an OTLP collector. A nil *Tracing does
+// nothing.
 type Tracing struct{ provider *trace.TracerProvider }
 
-// NewTracing makes it for an endpoint such as "http://127.0.0.1:4317"; nil if
-// that is empty. It does not wait for the collector.
+// NewTracing returns a Tracing for an endpoint such as "http://127.0.0.1:4317", nil
+// if the endpoint is empty. It does not connect to the collector yet.
 func NewTracing(ctx context.Context, endpoint, version string) (*Tracing, error) {
 	if endpoint == "" {
 		return nil, nil
@@ -37,7 +38,8 @@ func NewTracing(ctx context.Context, endpoint, version string) (*Tracing, error)
 	)}, nil
 }
 
-// ServerOptions trace the calls of a gRPC server, health checks left out.
+// ServerOptions returns options of a gRPC server that trace its calls, except health
+// checks.
 func (t *Tracing) ServerOptions() []grpc.ServerOption {
 	if t == nil {
 		return nil
@@ -50,7 +52,7 @@ func (t *Tracing) ServerOptions() []grpc.ServerOption {
 	))}
 }
 
-// Shutdown sends what is left.
+// Shutdown sends the spans that are left.
 func (t *Tracing) Shutdown(ctx context.Context) error {
 	if t == nil {
 		return nil

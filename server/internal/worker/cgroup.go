@@ -20,17 +20,17 @@ const (
 	cgroupLeaf   = "modelgateway-server"
 )
 
-// cgroupParent is where cgroups for workers can be made, if anywhere: version
-// 2 delegated to the gateway (systemd's Delegate=yes, a container that may
-// write its own), or a writable memory controller of version 1.
+// cgroupParent is the cgroup in which cgroups for workers are created: one of
+// version 2 that is delegated to the server (systemd's Delegate=yes, or a container
+// that may write its own), or a writable memory controller of version 1.
 type cgroupParent struct {
 	dir     string
 	unified bool
 	next    atomic.Int64
 }
 
-// findCgroupParent makes one cgroup for a try, so that a worker's start does
-// not find out what does not work.
+// findCgroupParent returns the parent, or why there is none. It creates a cgroup as
+// a test, so that the start of a worker does not fail later.
 func findCgroupParent() (*cgroupParent, error) {
 	p := &cgroupParent{unified: cgroups.IsCgroup2UnifiedMode()}
 	var err error
@@ -50,9 +50,9 @@ func findCgroupParent() (*cgroupParent, error) {
 	return p, probe.remove()
 }
 
-// delegatedCgroup returns the gateway's own cgroup of version 2 with the
-// memory controller on for its children. The kernel wants no process in a
-// cgroup that has such children, so the gateway moves into a leaf.
+// delegatedCgroup returns the server's own cgroup of version 2 and enables the
+// memory controller for its children. The kernel allows no process in a cgroup
+// that has such children, so the server moves into a leaf.
 func delegatedCgroup() (string, error) {
 	own, err := cgroups.ParseCgroupFile("/proc/self/cgroup")
 	if err != nil {
@@ -67,7 +67,7 @@ func delegatedCgroup() (string, error) {
 		return "", err
 	}
 	if !slices.Equal(pids, []int{os.Getpid()}) {
-		return "", errors.New("the cgroup is shared with other processes")
+		return "", errors.New("other processes share the server's cgroup")
 	}
 	leaf := filepath.Join(dir, cgroupLeaf)
 	if err := os.Mkdir(leaf, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
@@ -79,32 +79,32 @@ func delegatedCgroup() (string, error) {
 	return dir, cgroups.WriteFile(dir, "cgroup.subtree_control", "+memory")
 }
 
-// removeStale removes what a gateway left that was killed. Cgroups that are in
-// use cannot be removed.
+// removeStale removes the cgroups of a server that was killed. The kernel refuses
+// to remove cgroups in use.
 func (p *cgroupParent) removeStale() {
 	stale, err := filepath.Glob(filepath.Join(p.dir, cgroupPrefix+"*"))
 	if err != nil {
-		return // the pattern is well formed
+		return // the pattern is valid
 	}
 	for _, dir := range stale {
 		_ = os.Remove(dir)
 	}
 }
 
-// cgroup holds one worker to its limit.
+// cgroup limits the memory of one worker.
 type cgroup struct {
 	manager cgroups.Manager
 	kills   interface{ OOMKillCount() (uint64, error) }
 }
 
-// make makes a cgroup with a hard limit.
+// make creates a cgroup with a hard limit.
 func (p *cgroupParent) make(limitBytes int64) (*cgroup, error) {
 	name := cgroupPrefix + strconv.Itoa(os.Getpid()) + "-" + strconv.FormatInt(p.next.Add(1), 10)
 	dir := filepath.Join(p.dir, name)
 	config := &cgroups.Cgroup{Resources: &cgroups.Resources{Memory: limitBytes}}
 	c := &cgroup{}
 	if p.unified {
-		// Equal limits of memory and of memory with swap: no swap.
+		// The same limit for memory and for memory with swap: no swap.
 		config.MemorySwap = limitBytes
 		m, err := fs2.NewManager(config, dir)
 		if err != nil {
@@ -118,20 +118,20 @@ func (p *cgroupParent) make(limitBytes int64) (*cgroup, error) {
 		}
 		c.manager, c.kills = m, m
 	}
-	// Not the manager's Apply: for version 2 it would turn on controllers in all
-	// cgroups above, which are not ours.
+	// Not the manager's Apply: for version 2 it would enable controllers in all
+	// cgroups above, which do not belong to the server.
 	if err := os.Mkdir(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("make a cgroup: %w", err)
+		return nil, fmt.Errorf("create a cgroup: %w", err)
 	}
 	if err := c.manager.Set(config.Resources); err != nil {
-		return nil, errors.Join(fmt.Errorf("limit a cgroup: %w", err), c.remove())
+		return nil, errors.Join(fmt.Errorf("set the limit of a cgroup: %w", err), c.remove())
 	}
 	return c, nil
 }
 
 func (c *cgroup) add(pid int) error { return c.manager.AddPid("", pid) }
 
-// killed tells whether the kernel ended a process at the limit.
+// killed reports whether the kernel killed a process at the limit.
 func (c *cgroup) killed() bool {
 	if c == nil {
 		return false

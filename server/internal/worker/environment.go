@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// inherited are the variables of the gateway that a worker gets: what programs
-// need to find their libraries, files and devices, and nothing that is secret.
+// inherited lists the variables of the server that a worker gets: those by which
+// programs find their libraries, files and devices, and no secrets.
 func inherited() []string {
 	return []string{
 		"PATH", "HOME", "USER", "TMPDIR", "LANG", "LC_ALL", "LC_CTYPE", "TZ",
@@ -16,25 +16,25 @@ func inherited() []string {
 	}
 }
 
-// enginePrefix begins variables that are meant for engines.
+// enginePrefix is the prefix of variables for engines.
 const enginePrefix = "MG_"
 
-// environment builds a worker's environment from the gateway's ("KEY=value")
-// and the model's own additions, which win.
-func environment(gateway, added []string) []string {
+// environment returns a worker's environment: variables of the server
+// ("KEY=value") and those added for the model, which take precedence.
+func environment(server, added []string) []string {
 	var env []string
-	for _, kv := range gateway {
+	for _, kv := range server {
 		key, _, _ := strings.Cut(kv, "=")
-		meant := strings.HasPrefix(key, enginePrefix) && !looksSecret(key)
-		if meant || slices.Contains(inherited(), key) {
+		forEngines := strings.HasPrefix(key, enginePrefix) && !looksSecret(key)
+		if forEngines || slices.Contains(inherited(), key) {
 			env = append(env, kv)
 		}
 	}
 	return append(env, added...)
 }
 
-// looksSecret tells names that hold keys, even with an engine's prefix: what
-// an engine needs of that kind is named in its configuration.
+// looksSecret reports whether a variable may hold a secret, judged by its name. A
+// secret that an engine needs must be named in the configuration.
 func looksSecret(key string) bool {
 	for _, word := range []string{"KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL"} {
 		if strings.Contains(strings.ToUpper(key), word) {

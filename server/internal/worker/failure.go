@@ -15,13 +15,12 @@ import (
 )
 
 // This file decides why a call to a worker failed. No other code waits for the
-// end of a process to find that out. The lifecycle manager can only overrule
-// it: a worker that the manager ends fails its requests with the manager's
-// reason, which is set before the process is told to end.
+// end of a process to find that out. Only the lifecycle manager overrules it: if
+// the manager ends a worker, the requests fail with the manager's reason, which it
+// sets before it stops the process.
 
-// ErrEnded is in the chain of the errors of all calls that failed because their
-// worker ended, whether it crashed or was ended. It tells one loss of a worker,
-// which fails many calls, from failures of single calls.
+// ErrEnded is in the chain of the error of each call that failed because its worker
+// crashed or was ended. The end of a worker fails many calls and is one failure.
 var ErrEnded = errors.New("the worker ended")
 
 // exitWait is how long a failed call waits for the end of the process. The
@@ -38,8 +37,8 @@ type failures struct {
 	exitError func() error
 }
 
-// explain returns why a call failed: with what the engine answered, or, if the
-// connection broke, how the process ended. ctx is the call's.
+// explain returns why a call failed: what the engine answered or, if the connection
+// broke, how the process ended. ctx is the call's.
 func (f *failures) explain(ctx context.Context, err error) error {
 	if err == nil || errors.Is(err, io.EOF) || ctx.Err() != nil || answered(err) {
 		return err
@@ -52,7 +51,7 @@ func (f *failures) explain(ctx context.Context, err error) error {
 	}
 }
 
-// broken explains a call that ended without an answer of the engine.
+// broken returns why a call failed without an answer of the engine.
 func (f *failures) broken(ctx context.Context, err error) error {
 	if f.awaitEnd(ctx) {
 		if exit := f.exitError(); exit != nil {
@@ -85,6 +84,26 @@ func (f *failures) awaitEnd(ctx context.Context) bool {
 func answered(err error) bool {
 	st, ok := status.FromError(err)
 	return ok && len(st.Details()) > 0
+}
+
+// exitError returns why the process ended; nil if it was stopped or still runs.
+func (p *process) exitError() error {
+	p.mu.Lock()
+	stopped, state, overLimit := p.stopped, p.state, p.overLimit
+	p.mu.Unlock()
+	if stopped || state == nil {
+		return nil
+	}
+	how := state.String() // e.g. "signal: killed", "exit status 3"
+	if overLimit {
+		how = fmt.Sprintf("it exceeded its memory limit of %d bytes", p.spec.MemoryLimitBytes)
+	}
+	cause := fmt.Errorf("%w: %s", ErrEnded, how)
+	if last := p.logs.lastLine(); last != "" {
+		cause = withOutput(cause, last)
+	}
+	return errs.New(errs.EngineCrashed, "the engine %q of model %q crashed (%s)", p.spec.Engine, p.spec.Model, how).
+		WithCause(cause).With("model", p.spec.Model)
 }
 
 // runStream is the stream of a Run whose errors are explained.

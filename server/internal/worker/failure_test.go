@@ -15,8 +15,8 @@ import (
 	"github.com/lexilingo/modelgateway/engines/errs"
 )
 
-// An engine that answers with an error is alive: its end is not waited for.
-func TestAnAnswerOfTheEngineIsTakenAtOnce(t *testing.T) {
+// An engine that answers with an error is alive. Its end must not be waited for.
+func TestAnswered(t *testing.T) {
 	crashed := errs.New(errs.EngineCrashed, "the cloud is not available")
 	for name, c := range map[string]struct {
 		err  error
@@ -33,7 +33,7 @@ func TestAnAnswerOfTheEngineIsTakenAtOnce(t *testing.T) {
 	}
 }
 
-func TestABrokenCallIsExplainedByTheEndOfTheProcess(t *testing.T) {
+func TestBrokenCallIsExplainedByTheEndOfTheProcess(t *testing.T) {
 	exit := errs.New(errs.EngineCrashed, "signal: killed").WithCause(ErrEnded)
 	unavailable := status.Error(codes.Unavailable, "the transport is closing")
 	answer := errs.New(errs.Internal, "a panic").GRPCStatus().Err()
@@ -41,31 +41,31 @@ func TestABrokenCallIsExplainedByTheEndOfTheProcess(t *testing.T) {
 		err    error
 		ends   bool // the process ends after half of the wait
 		exit   error
-		leaves bool // the caller leaves before that
+		cancel bool // the call is cancelled before that
 		want   string
 		wait   time.Duration
 		atEnd  bool // ErrEnded is in the chain
 	}{
-		"a crash":                           {err: unavailable, ends: true, exit: exit, want: exit.Error(), wait: exitWait / 2, atEnd: true},
-		"an untyped failure, then a crash":  {err: status.Error(codes.Unknown, "EOF"), ends: true, exit: exit, want: exit.Error(), wait: exitWait / 2, atEnd: true},
-		"a stop":                            {err: unavailable, ends: true, want: `ENGINE_CRASHED: the engine of model "m" was stopped`, wait: exitWait / 2, atEnd: true},
-		"a process that lives":              {err: unavailable, want: `ENGINE_CRASHED: the connection to the engine of model "m" broke`, wait: exitWait},
-		"an untyped failure of one":         {err: status.Error(codes.Unknown, "ValueError"), want: "rpc error: code = Unknown desc = ValueError", wait: exitWait},
-		"an answer of the engine":           {err: answer, ends: true, exit: exit, want: answer.Error()},
-		"a bad request by another's engine": {err: status.Error(codes.InvalidArgument, "no"), ends: true, exit: exit, want: "rpc error: code = InvalidArgument desc = no"},
-		"a caller that leaves":              {err: unavailable, leaves: true, want: unavailable.Error(), wait: exitWait / 4},
-		"the end of the stream":             {err: io.EOF, ends: true, exit: exit, want: "EOF"},
+		"a crash":                          {err: unavailable, ends: true, exit: exit, want: exit.Error(), wait: exitWait / 2, atEnd: true},
+		"an untyped failure, then a crash": {err: status.Error(codes.Unknown, "EOF"), ends: true, exit: exit, want: exit.Error(), wait: exitWait / 2, atEnd: true},
+		"a stop":                           {err: unavailable, ends: true, want: `ENGINE_CRASHED: the engine of model "m" was stopped`, wait: exitWait / 2, atEnd: true},
+		"no end of the process":            {err: unavailable, want: `ENGINE_CRASHED: the connection to the engine of model "m" broke`, wait: exitWait},
+		"an untyped failure":               {err: status.Error(codes.Unknown, "ValueError"), want: "rpc error: code = Unknown desc = ValueError", wait: exitWait},
+		"an answer of the engine":          {err: answer, ends: true, exit: exit, want: answer.Error()},
+		"an untyped invalid argument":      {err: status.Error(codes.InvalidArgument, "no"), ends: true, exit: exit, want: "rpc error: code = InvalidArgument desc = no"},
+		"a cancelled call":                 {err: unavailable, cancel: true, want: unavailable.Error(), wait: exitWait / 4},
+		"the end of the stream":            {err: io.EOF, ends: true, exit: exit, want: "EOF"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			ctx, leave := context.WithCancel(t.Context())
-			defer leave()
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
 			ended := make(chan struct{})
 			f := &failures{model: "m", ended: ended, exitError: func() error { return c.exit }}
 			if c.ends {
 				time.AfterFunc(exitWait/2, func() { close(ended) })
 			}
-			if c.leaves {
-				time.AfterFunc(exitWait/4, leave)
+			if c.cancel {
+				time.AfterFunc(exitWait/4, cancel)
 			}
 			start := time.Now()
 			err := f.explain(ctx, c.err)

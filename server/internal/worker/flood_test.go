@@ -13,28 +13,28 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/worker"
 )
 
-// countingLog counts what is logged.
-type countingLog struct {
+// logBuffer keeps what is logged.
+type logBuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
-func (c *countingLog) Write(p []byte) (int, error) {
+func (c *logBuffer) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.text.Write(p)
 }
 
-func (c *countingLog) String() string {
+func (c *logBuffer) String() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.text.String()
 }
 
-func TestFloodsAreBoundedAndDoNotBlock(t *testing.T) {
+func TestFloodOfLogLinesIsLimitedAndDoesNotBlock(t *testing.T) {
 	for _, kind := range []string{"flood_log", "flood_stdout"} {
 		t.Run(kind, func(t *testing.T) {
-			log := &countingLog{}
+			log := &logBuffer{}
 			h := newHost(t, worker.Options{Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 			w := launchLoaded(t, h, spec(t, nil))
 			ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
@@ -51,7 +51,7 @@ func TestFloodsAreBoundedAndDoNotBlock(t *testing.T) {
 				t.Errorf("the flood ended with %v", err)
 			}
 			if done := w.WorkCount() - before; done < 100 {
-				t.Errorf("the flood got through %d times only: it was blocked", done)
+				t.Errorf("the flood made %d steps only: it was blocked", done)
 			}
 			w.Stop(2 * time.Second)
 			awaitDone(t, w, 3*time.Second)
@@ -60,7 +60,7 @@ func TestFloodsAreBoundedAndDoNotBlock(t *testing.T) {
 				t.Errorf("the flood left %d lines in the log", lines)
 			}
 			if !strings.Contains(text, "dropped_lines") {
-				t.Error("the log does not tell that lines were dropped")
+				t.Error("the log does not say that lines were dropped")
 			}
 		})
 	}
@@ -76,7 +76,8 @@ func TestFloodOfResponsesWaitsForItsReader(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// Nobody reads now; another call goes on, and the flood ends by its cancel.
+	// The flood is not read now. Another call still works, and cancelling ends the
+	// flood.
 	if _, err := drain(chat(t.Context(), t, w, "hello")); err != nil {
 		t.Errorf("a call beside the flood: %v", err)
 	}
@@ -86,7 +87,7 @@ func TestFloodOfResponsesWaitsForItsReader(t *testing.T) {
 	}
 }
 
-func TestRunawayIsKilledAtItsLimit(t *testing.T) {
+func TestWorkerIsKilledAtItsMemoryLimit(t *testing.T) {
 	const limit = 300 << 20
 	for name, noCgroups := range map[string]bool{"best": false, "rlimit": true} {
 		t.Run(name, func(t *testing.T) {
@@ -96,7 +97,7 @@ func TestRunawayIsKilledAtItsLimit(t *testing.T) {
 			w := launchLoaded(t, h, s)
 			_, err := invoke(t, w, "allocate", map[string]any{"bytes": 4 << 30})
 			if errs.ReasonOf(err) != errs.EngineCrashed {
-				t.Errorf("a runaway ended with %v", err)
+				t.Errorf("it ended with %v", err)
 			}
 			awaitDone(t, w, 2*time.Second)
 			t.Log(w.ExitError())

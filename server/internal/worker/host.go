@@ -20,32 +20,31 @@ import (
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
 )
 
-// defaultStartTimeout bounds start, handshake and Describe; the dynamic linker
-// may have gigabytes of CUDA to map in it.
+// defaultStartTimeout limits the start, the handshake and Describe together. The
+// dynamic linker may have to map gigabytes of CUDA libraries in that time.
 const defaultStartTimeout = 20 * time.Second
 
 // Options are the settings of a Host.
 type Options struct {
-	// Logger takes the host's logs and those of the workers. Default:
+	// Logger gets the logs of the host and of the workers. Default:
 	// slog.Default().
 	Logger *slog.Logger
-	// RuntimeDir is where the private folder for the workers' sockets is made.
-	// Default: os.TempDir(). Keep it short: a socket's path has at most 107
-	// bytes.
+	// RuntimeDir is where the private folder for the workers' sockets is created.
+	// Default: os.TempDir(). It should be short: the path of a socket has at most
+	// 107 bytes.
 	RuntimeDir string
-	// StartTimeout bounds a worker's start, handshake and first answer.
+	// StartTimeout limits a worker's start, handshake and first answer together.
 	// Default: 20 s.
 	StartTimeout time.Duration
-	// NoCgroups leaves the memory limit to RLIMIT_DATA even where cgroups can
-	// be made.
+	// NoCgroups sets memory limits by RLIMIT_DATA even where cgroups can be
+	// created.
 	NoCgroups bool
 }
 
-// Host starts workers and holds them: each in its own process group, with a
-// minimal environment, resource limits, no new privileges and a parent-death
-// signal. It speaks to them without TLS: the sockets lie in a folder that only
-// the gateway's user can enter, and who is that user can trace the processes
-// anyway.
+// Host starts workers as processes. Each has its own process group, a minimal
+// environment, resource limits, no new privileges and a parent-death signal. The
+// connections have no TLS: only the server's user can enter the folder with the
+// sockets, and that user can trace the processes anyway.
 type Host struct {
 	log      *slog.Logger
 	timeout  time.Duration
@@ -56,13 +55,13 @@ type Host struct {
 
 	mu     sync.Mutex
 	closed bool
-	busy   sync.WaitGroup        // Launches, and workers not cleaned up; joined under mu
-	live   map[*process]struct{} // what busy counts
+	busy   sync.WaitGroup        // launches, and workers not cleaned up; added to under mu
+	live   map[*process]struct{} // the processes that busy counts
 }
 
 var _ Launcher = (*Host)(nil)
 
-// NewHost makes a host. Close it to end its workers.
+// NewHost returns a host. Close ends its workers.
 func NewHost(opts Options) (*Host, error) {
 	h := &Host{log: opts.Logger, timeout: opts.StartTimeout, live: map[*process]struct{}{}}
 	if h.log == nil {
@@ -73,23 +72,23 @@ func NewHost(opts Options) (*Host, error) {
 	}
 	var err error
 	if h.dir, err = newSocketDir(opts.RuntimeDir); err != nil {
-		return nil, fmt.Errorf("make the folder for the workers' sockets: %w", err)
+		return nil, fmt.Errorf("create the folder for the workers' sockets: %w", err)
 	}
 	if !opts.NoCgroups {
 		if h.cgroups, err = findCgroupParent(); err != nil {
 			h.cgroups = nil
-			h.log.Info("no cgroups for workers; their memory limit is RLIMIT_DATA", "reason", err)
+			h.log.Info("cannot create cgroups; the memory limit of workers is RLIMIT_DATA", "reason", err)
 		}
 	}
 	if h.watchdog, err = startWatchdog(); err != nil {
-		h.log.Info("no watchdog for the workers' children", "reason", err)
+		h.log.Info("cannot start the watchdog; if the server is killed, children of workers may survive", "reason", err)
 	}
 	h.spawner = newSpawner()
 	return h, nil
 }
 
-// Close kills the workers that still run, waits until they are reaped, and
-// removes what the host made. Stop them first to let them end by themselves.
+// Close kills the workers that still run, waits until they are reaped, and removes
+// the sockets. Stop the workers first to let them end normally.
 func (h *Host) Close() error {
 	h.mu.Lock()
 	if h.closed {
@@ -111,7 +110,7 @@ func (h *Host) Close() error {
 	return h.dir.remove()
 }
 
-// begin registers a process before its start, so that Close finds it.
+// begin registers a process before it starts, so that Close finds it.
 func (h *Host) begin(p *process) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -123,7 +122,7 @@ func (h *Host) begin(p *process) error {
 	return nil
 }
 
-// cleanUp ends what begin began, after the process's end.
+// cleanUp unregisters a process that has ended.
 func (h *Host) cleanUp(p *process, client *plugin.Client) {
 	client.Kill() // closes the connection and removes the sockets
 	p.removeCgroup()
@@ -139,7 +138,7 @@ func (h *Host) Launch(ctx context.Context, spec Spec) (Worker, error) {
 		return nil, errs.From(err)
 	}
 	if len(spec.Command) == 0 {
-		return nil, unavailable(spec, "the configuration names no program for it")
+		return nil, unavailable(spec, "it has no command in the configuration")
 	}
 	p := newProcess(h, spec)
 	if err := h.begin(p); err != nil {
@@ -163,7 +162,7 @@ func (h *Host) Launch(ctx context.Context, spec Spec) (Worker, error) {
 	return nil, p.startError(start, err)
 }
 
-// newClient makes go-plugin's side of one worker.
+// newClient returns the go-plugin client of one worker.
 func (h *Host) newClient(p *process) *plugin.Client {
 	printed := &lineWriter{sink: p.logs}
 	return plugin.NewClient(&plugin.ClientConfig{
@@ -175,7 +174,7 @@ func (h *Host) newClient(p *process) *plugin.Client {
 		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: h.dir.path},
 		SyncStdout:       printed,
 		SyncStderr:       printed,
-		// go-plugin tells nothing that the process does not tell better.
+		// startError and exitError say more than the log of go-plugin.
 		Logger: hclog.New(&hclog.LoggerOptions{Output: io.Discard, Level: hclog.Off}),
 		GRPCDialOptions: []grpc.DialOption{grpc.WithDefaultCallOptions(
 			grpc.MaxCallRecvMsgSize(engines.MaxMessageBytes),
@@ -190,13 +189,13 @@ func (h *Host) newClient(p *process) *plugin.Client {
 	})
 }
 
-// connect starts the process, shakes hands and asks what it is.
-func connect(ctx context.Context, client *plugin.Client, p *process) (*instance, error) {
+// connect starts the process, reads its handshake and calls Describe.
+func connect(ctx context.Context, client *plugin.Client, p *process) (*processWorker, error) {
 	if _, err := client.Start(); err != nil {
 		p.mu.Lock()
 		began := p.cmd != nil
 		p.mu.Unlock()
-		if !began { // Start was not reached, so nobody else closes it
+		if !began { // Start was not called, so nothing else closes it
 			close(p.done)
 		}
 		return nil, err
@@ -211,11 +210,11 @@ func connect(ctx context.Context, client *plugin.Client, p *process) (*instance,
 	}
 	engine, ok := raw.(enginev1.EngineClient)
 	if !ok {
-		return nil, errors.New("go-plugin dispensed something else than an engine")
+		return nil, errors.New("go-plugin returned a client that is not an engine")
 	}
 	desc, err := engine.Describe(ctx, &enginev1.DescribeRequest{})
 	if err != nil {
 		return nil, err
 	}
-	return newInstance(p, engine, desc), nil
+	return newProcessWorker(p, engine, desc), nil
 }

@@ -2,8 +2,6 @@ package worker
 
 import (
 	"context"
-	"errors"
-	"io"
 	"log/slog"
 	"os"
 	"sync"
@@ -15,12 +13,12 @@ import (
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
 )
 
-// leastStop is how long an engine in the gateway's own process may take to end,
-// at least: it cannot be killed, and what it holds is not free before.
-const leastStop = 5 * time.Second
+// minStopTime is the least time that an engine in the server's process gets to
+// end: it cannot be killed, and its memory is free only when it has ended.
+const minStopTime = 5 * time.Second
 
-// InProcess launches engines in the gateway's own process, and hands what it
-// does not know on to another launcher. Make one with NewInProcess.
+// InProcess launches engines that are built into the server, in the server's own
+// process. Other engines it gives to another launcher. Make one with NewInProcess.
 type InProcess struct {
 	log     *slog.Logger
 	engines map[string]func() engines.Engine
@@ -28,17 +26,16 @@ type InProcess struct {
 
 	mu     sync.Mutex
 	closed bool
-	live   map[*local]struct{}
-	busy   sync.WaitGroup // workers that have not ended; joined under mu
+	live   map[*inProcessWorker]struct{}
+	busy   sync.WaitGroup // workers that have not ended; added to under mu
 }
 
 var _ Launcher = (*InProcess)(nil)
 
-// NewInProcess makes a launcher of the engines that are built into the gateway,
-// by their names in the configuration. A Spec without a command names one of
-// them; all others go to next.
+// NewInProcess returns a launcher for the engines in built, by their names in the
+// configuration. A Spec without a command is for one of them; others go to next.
 func NewInProcess(log *slog.Logger, built map[string]func() engines.Engine, next Launcher) *InProcess {
-	return &InProcess{log: log, engines: built, next: next, live: map[*local]struct{}{}}
+	return &InProcess{log: log, engines: built, next: next, live: map[*inProcessWorker]struct{}{}}
 }
 
 // Launch implements Launcher.
@@ -51,30 +48,30 @@ func (l *InProcess) Launch(ctx context.Context, spec Spec) (Worker, error) {
 	}
 	build, ok := l.engines[spec.Engine]
 	if !ok {
-		return nil, unavailable(spec, "the configuration names no program for it, and it is not built in")
+		return nil, unavailable(spec, "it has no command in the configuration, and is not built into the server")
 	}
-	w := &local{spec: spec, log: l.log.With("model", spec.Model, "engine", spec.Engine), done: make(chan struct{})}
-	w.fails = &failures{model: spec.Model, ended: w.done, exitError: w.ExitError}
+	w := &inProcessWorker{spec: spec, log: l.log.With("model", spec.Model, "engine", spec.Engine), done: make(chan struct{})}
+	w.failures = &failures{model: spec.Model, ended: w.done, exitError: w.ExitError}
 	var err error
 	if w.engine, err = engines.ServeInProcess(build(), w.log); err != nil {
-		return nil, unavailable(spec, "it cannot be served").WithCause(err)
+		return nil, unavailable(spec, "its service cannot be started").WithCause(err)
 	}
 	if w.desc, err = w.engine.Client().Describe(ctx, &enginev1.DescribeRequest{}); err != nil {
-		w.engine.Stop(leastStop)
+		w.engine.Stop(minStopTime)
 		if ctx.Err() != nil {
 			return nil, errs.From(ctx.Err())
 		}
-		return nil, unavailable(spec, "it does not tell what it is").WithCause(err)
+		return nil, unavailable(spec, "it does not answer").WithCause(err)
 	}
 	if err := l.begin(w); err != nil {
-		w.engine.Stop(leastStop)
+		w.engine.Stop(minStopTime)
 		return nil, err
 	}
 	w.ended = func() { l.forget(w) }
 	return w, nil
 }
 
-func (l *InProcess) begin(w *local) error {
+func (l *InProcess) begin(w *inProcessWorker) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
@@ -85,7 +82,7 @@ func (l *InProcess) begin(w *local) error {
 	return nil
 }
 
-func (l *InProcess) forget(w *local) {
+func (l *InProcess) forget(w *inProcessWorker) {
 	l.mu.Lock()
 	delete(l.live, w)
 	l.mu.Unlock()
@@ -93,11 +90,11 @@ func (l *InProcess) forget(w *local) {
 }
 
 // Close stops the engines that still run in this process and waits for them. It
-// leaves the other launcher alone.
+// does not close the other launcher.
 func (l *InProcess) Close() error {
 	l.mu.Lock()
 	l.closed = true
-	live := make([]*local, 0, len(l.live))
+	live := make([]*inProcessWorker, 0, len(l.live))
 	for w := range l.live {
 		live = append(live, w)
 	}
@@ -109,77 +106,57 @@ func (l *InProcess) Close() error {
 	return nil
 }
 
-// local is a worker in the gateway's own process.
-type local struct {
-	spec   Spec
-	log    *slog.Logger
-	engine *engines.InProcess
-	desc   *enginev1.DescribeResponse
-	fails  *failures
-	ended  func()
+// inProcessWorker is a worker in the server's own process.
+type inProcessWorker struct {
+	spec     Spec
+	log      *slog.Logger
+	engine   *engines.InProcess
+	desc     *enginev1.DescribeResponse
+	failures *failures
+	ended    func()
 
 	once      sync.Once
 	loadSteps atomic.Uint64
 	done      chan struct{}
 }
 
-var _ Worker = (*local)(nil)
+var _ Worker = (*inProcessWorker)(nil)
 
-// PID implements Worker: it is the gateway's.
-func (w *local) PID() int { return os.Getpid() }
+// PID implements Worker: it is that of the server.
+func (w *inProcessWorker) PID() int { return os.Getpid() }
 
 // Description implements Worker.
-func (w *local) Description() *enginev1.DescribeResponse { return w.desc }
+func (w *inProcessWorker) Description() *enginev1.DescribeResponse { return w.desc }
 
 // Load implements Worker.
-func (w *local) Load(ctx context.Context, progress func(fraction float64)) (*enginev1.LoadResponse, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	stream, err := w.engine.Client().Load(ctx, w.spec.Load)
-	if err != nil {
-		return nil, w.fails.explain(ctx, err)
-	}
-	for {
-		resp, err := stream.Recv()
-		if errors.Is(err, io.EOF) {
-			return nil, w.fails.broken(ctx, errs.New(errs.Internal, "the engine of model %q ended its load without a model", w.spec.Model))
-		}
-		if err != nil {
-			return nil, w.fails.explain(ctx, err)
-		}
-		w.loadSteps.Add(1)
-		progress(min(float64(resp.GetProgress()), 1))
-		if resp.GetReady() {
-			return resp, nil
-		}
-	}
+func (w *inProcessWorker) Load(ctx context.Context, progress func(fraction float64)) (*enginev1.LoadResponse, error) {
+	return load(ctx, w.engine.Client(), w.spec.Load, w.failures, &w.loadSteps, progress)
 }
 
 // Run implements Worker.
-func (w *local) Run(ctx context.Context) (enginev1.Engine_RunClient, error) {
+func (w *inProcessWorker) Run(ctx context.Context) (enginev1.Engine_RunClient, error) {
 	stream, err := w.engine.Client().Run(ctx)
 	if err != nil {
-		return nil, w.fails.explain(ctx, err)
+		return nil, w.failures.explain(ctx, err)
 	}
-	return &runStream{Engine_RunClient: stream, failures: w.fails, ctx: ctx}, nil
+	return &runStream{Engine_RunClient: stream, failures: w.failures, ctx: ctx}, nil
 }
 
 // WorkCount implements Worker.
-func (w *local) WorkCount() uint64 { return w.engine.WorkCount() + w.loadSteps.Load() }
+func (w *inProcessWorker) WorkCount() uint64 { return w.engine.WorkCount() + w.loadSteps.Load() }
 
-// MemoryBytes implements Worker. What an engine takes of the gateway's own
-// memory cannot be told apart from the rest, so nothing is measured: it is
-// charged what was declared for it.
-func (w *local) MemoryBytes() (int64, error) { return 0, nil }
+// MemoryBytes implements Worker. The engine's part of the server's memory cannot
+// be measured, so it returns 0: the charge is what the configuration declares.
+func (w *inProcessWorker) MemoryBytes() (int64, error) { return 0, nil }
 
-// Stop implements Worker. The calls under way are cancelled at once, whatever the
-// grace; it is how long they and the model may take to end, but never less than a
-// few seconds. An engine that takes longer is given up, with what it holds.
-func (w *local) Stop(grace time.Duration) {
+// Stop implements Worker. Calls that run are cancelled at once. They and the model
+// get grace to end, but at least minStopTime. If an engine takes longer, its memory
+// is not freed.
+func (w *inProcessWorker) Stop(grace time.Duration) {
 	w.once.Do(func() {
 		go func() {
-			if bound := max(grace, leastStop); !w.engine.Stop(bound) {
-				w.log.Error("an engine in the gateway's process does not end and is given up", "waited", bound)
+			if limit := max(grace, minStopTime); !w.engine.Stop(limit) {
+				w.log.Error("an engine in the server's process did not end; its memory is not freed", "waited", limit)
 			}
 			close(w.done)
 			w.ended()
@@ -188,7 +165,7 @@ func (w *local) Stop(grace time.Duration) {
 }
 
 // Done implements Worker.
-func (w *local) Done() <-chan struct{} { return w.done }
+func (w *inProcessWorker) Done() <-chan struct{} { return w.done }
 
-// ExitError implements Worker: such a worker ends only when it is stopped.
-func (w *local) ExitError() error { return nil }
+// ExitError implements Worker. It is nil: such a worker ends only when stopped.
+func (w *inProcessWorker) ExitError() error { return nil }

@@ -16,7 +16,7 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/worker"
 )
 
-// echo is an engine that needs no process of its own.
+// echo is an engine that is built into the server.
 type echo struct{ closed *atomic.Bool }
 
 func (e echo) Describe() engines.Description {
@@ -42,11 +42,11 @@ func (e echo) Chat(ctx context.Context, req *gatewayv1.ChatRequest, emit func(*g
 	}
 }
 
-// refusing is a launcher that must not be asked, or that tells it was.
-type refusing struct{ asked atomic.Bool }
+// refusing is a launcher that starts nothing and records whether it was called.
+type refusing struct{ called atomic.Bool }
 
 func (r *refusing) Launch(context.Context, worker.Spec) (worker.Worker, error) {
-	r.asked.Store(true)
+	r.called.Store(true)
 	return nil, errs.New(errs.EngineUnavailable, "no process is started here")
 }
 
@@ -99,7 +99,7 @@ func TestInProcessWorker(t *testing.T) {
 		t.Errorf("a panic ended with %v", err)
 	}
 	if bytes, err := w.MemoryBytes(); err != nil || bytes != 0 {
-		t.Errorf("%d bytes are measured, %v: the gateway's own are nobody's", bytes, err)
+		t.Errorf("%d bytes are measured, %v: those of the server must not count", bytes, err)
 	}
 	waiting := sayHere(t, w, "wait")
 	if _, err := waiting.Recv(); err != nil {
@@ -107,13 +107,13 @@ func TestInProcessWorker(t *testing.T) {
 	}
 	select {
 	case <-w.Done():
-		t.Error("done before its end")
+		t.Error("Done is closed before Stop")
 	default:
 	}
 	w.Stop(0)
 	w.Stop(0)
 	if _, err := waiting.Recv(); err == nil {
-		t.Error("the call went on after the stop")
+		t.Error("the call did not end with the worker")
 	}
 	<-w.Done()
 	if !closed.Load() || w.ExitError() != nil {
@@ -121,11 +121,11 @@ func TestInProcessWorker(t *testing.T) {
 	}
 }
 
-func TestInProcessLauncherHandsOn(t *testing.T) {
+func TestInProcessLauncherGivesOthersToTheNext(t *testing.T) {
 	next := &refusing{}
 	l := inProcess(t, new(atomic.Bool), next)
-	if _, err := l.Launch(t.Context(), worker.Spec{Engine: "echo", Command: []string{"echo"}}); err == nil || !next.asked.Load() {
-		t.Error("a spec with a command was not handed on")
+	if _, err := l.Launch(t.Context(), worker.Spec{Engine: "echo", Command: []string{"echo"}}); err == nil || !next.called.Load() {
+		t.Error("a spec with a command was not given to the next launcher")
 	}
 	if _, err := l.Launch(t.Context(), worker.Spec{Engine: "other"}); errs.ReasonOf(err) != errs.EngineUnavailable {
 		t.Errorf("an unknown engine: %v", err)
@@ -133,7 +133,7 @@ func TestInProcessLauncherHandsOn(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := l.Launch(ended, worker.Spec{Engine: "echo"}); errs.ReasonOf(err) != errs.Cancelled {
-		t.Errorf("after the caller's end: %v", err)
+		t.Errorf("with a cancelled context: %v", err)
 	}
 }
 

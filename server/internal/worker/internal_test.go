@@ -42,14 +42,14 @@ func TestLogSinkKeepsStructureAndLevels(t *testing.T) {
 		}
 	}
 	if got := s.lastLine(); got != "panic: runtime error" {
-		t.Errorf("the line that explains the end is %q", got)
+		t.Errorf("the line that explains the crash is %q", got)
 	}
 	if got := s.lastLines(2); !slices.Equal(got, []string{"panic: runtime error", "deep"}) {
 		t.Errorf("the last lines are %q", got)
 	}
 }
 
-func TestLogSinkBoundsAFlood(t *testing.T) {
+func TestLogSinkLimitsAFlood(t *testing.T) {
 	s, out, now := testSink()
 	for i := range 10 * linesPerSecond {
 		s.line(fmt.Appendf(nil, "line %d", i))
@@ -68,7 +68,7 @@ func TestLogSinkBoundsAFlood(t *testing.T) {
 	out.Reset()
 	s.finish()
 	if out.Len() > 0 {
-		t.Errorf("the drop was told twice: %s", out)
+		t.Errorf("the dropped lines were reported twice: %s", out)
 	}
 }
 
@@ -97,7 +97,7 @@ func TestEnvironment(t *testing.T) {
 	got := environment([]string{
 		"PATH=/bin", "HOME=/root", "SECRET=x", "GEMINI_API_KEY=x", "MG_THREADS=2", "MG_API_TOKEN=x",
 		"MG_PASSWORD_FILE=x", "LD_LIBRARY_PATH=/lib", "LD_PRELOAD=/evil.so", "=odd", "odd",
-		// What the engines' own documents name.
+		// Variables that the documents of engines name.
 		"MG_ONNXRUNTIME=/o.so", "MG_GGML_BACKENDS=/b", "MG_ESPEAK_DATA=/e",
 	}, []string{"PATH=/own"})
 	want := []string{
@@ -109,8 +109,7 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
-// The watchdog kills the groups that are left when its input ends, and those
-// only.
+// The watchdog kills the groups that are left when its input ends, and no others.
 func TestWatchdog(t *testing.T) {
 	w, err := startWatchdog()
 	if err != nil {
@@ -142,19 +141,19 @@ func TestWatchdog(t *testing.T) {
 	_ = groups[1].Wait() // killed
 }
 
-func TestSocketDirRemovesOnlyWhatIsLeftOver(t *testing.T) {
+func TestSocketDirRemovesOnlyStaleFolders(t *testing.T) {
 	parent, err := os.MkdirTemp("", "w")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(parent) })
-	living, err := newSocketDir(parent)
+	first, err := newSocketDir(parent)
 	if err != nil {
 		t.Fatal(err)
 	}
 	stale := filepath.Join(parent, socketDirPrefix+"123")
-	fresh := filepath.Join(parent, socketDirPrefix+"456") // its owner has no lock yet
-	for _, dir := range []string{stale, fresh} {
+	unlocked := filepath.Join(parent, socketDirPrefix+"456") // has no lock file yet
+	for _, dir := range []string{stale, unlocked} {
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -166,17 +165,17 @@ func TestSocketDirRemovesOnlyWhatIsLeftOver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for dir, want := range map[string]bool{living.path: true, second.path: true, fresh: true, stale: false} {
+	for dir, want := range map[string]bool{first.path: true, second.path: true, unlocked: true, stale: false} {
 		if _, err := os.Stat(dir); (err == nil) != want {
-			t.Errorf("%s is there: %v; want %v", dir, err == nil, want)
+			t.Errorf("%s exists: %v; want %v", dir, err == nil, want)
 		}
 	}
-	for _, d := range []*socketDir{living, second} {
+	for _, d := range []*socketDir{first, second} {
 		if err := d.remove(); err != nil {
 			t.Error(err)
 		}
 	}
 	if _, err := newSocketDir(filepath.Join(parent, strings.Repeat("long", 30))); err == nil {
-		t.Error("a path too long for sockets was accepted")
+		t.Error("a path that is too long for sockets was accepted")
 	}
 }

@@ -16,27 +16,27 @@ import (
 )
 
 const (
-	// lineBytes is how much of a line is kept.
+	// lineBytes is the most that is kept of a line.
 	lineBytes = 4 << 10
-	// linesPerSecond is how many lines of one worker are logged.
+	// linesPerSecond is the most lines of one worker that are logged in a second.
 	linesPerSecond = 100
-	// tailLines is how many of the last lines are kept to explain an end.
+	// tailLines is how many of the last lines are kept to explain a crash.
 	tailLines = 20
 )
 
-// logSink takes what a worker prints, line by line, into the gateway's log. It
-// always reads on, so that a worker never blocks on a full pipe; what is too
-// much is counted and dropped. It is safe for concurrent use.
+// logSink logs what a worker prints, line by line. It always reads, so that a
+// worker never blocks on a full pipe; lines beyond linesPerSecond are counted and
+// dropped. It is safe for concurrent use.
 type logSink struct {
 	log *slog.Logger
 	now func() time.Time
 
 	mu      sync.Mutex
-	window  time.Time // when the present second began
+	window  time.Time // start of the present second
 	logged  int       // lines in it
 	dropped int       // lines not logged since the last that was
-	tail    []string  // the last lines, for people
-	crash   string    // the first line that looks like the cause of an end
+	tail    []string  // the last lines
+	crash   string    // the first line that looks like the cause of a crash
 }
 
 func newLogSink(log *slog.Logger) *logSink {
@@ -46,7 +46,7 @@ func newLogSink(log *slog.Logger) *logSink {
 // drain reads r to its end.
 func (s *logSink) drain(r io.Reader) {
 	reader := bufio.NewReaderSize(r, lineBytes)
-	cut := false // the present line's beginning was taken already
+	cut := false // the beginning of the present line was logged
 	for {
 		line, isPrefix, err := reader.ReadLine()
 		if !cut && len(line) > 0 {
@@ -59,7 +59,7 @@ func (s *logSink) drain(r io.Reader) {
 	}
 }
 
-// entry is the part of a structured line that has a meaning here.
+// entry is what is logged of a line.
 type entry struct {
 	level   slog.Level
 	message string
@@ -80,13 +80,13 @@ func (s *logSink) line(line []byte) {
 	e := parseLine(line)
 	s.remember(e.message)
 	if s.dropped > 0 {
-		s.log.Warn("the worker logs too much; lines were dropped", "dropped_lines", s.dropped)
+		s.log.Warn("the worker prints too many lines; some were dropped", "dropped_lines", s.dropped)
 		s.dropped = 0
 	}
 	s.log.LogAttrs(context.Background(), e.level, e.message, e.attrs...)
 }
 
-// admit tells whether the present second has room for one more line.
+// admit reports whether one more line may be logged in the present second.
 func (s *logSink) admit() bool {
 	if now := s.now(); now.Sub(s.window) >= time.Second {
 		s.window, s.logged = now, 0
@@ -109,8 +109,9 @@ func (s *logSink) remember(message string) {
 	}
 }
 
-// looksFatal tells the first line of what programs print when they die: a Go
-// traceback, an abort in C or C++, a failed assertion, the dynamic linker.
+// looksFatal reports whether a line is the first one that programs print when they
+// crash: a Go traceback, an abort in C or C++, a failed assertion, an error of the
+// dynamic linker.
 func looksFatal(line string) bool {
 	for _, begin := range []string{"panic: ", "fatal error: ", "SIG", "terminate called", "GGML_ASSERT", "Traceback "} {
 		if strings.HasPrefix(line, begin) {
@@ -120,18 +121,18 @@ func looksFatal(line string) bool {
 	return strings.Contains(line, "error while loading shared libraries") || strings.Contains(line, "Assertion ")
 }
 
-// finish tells what was dropped at the end.
+// finish logs how many lines were dropped at the end.
 func (s *logSink) finish() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.dropped > 0 {
-		s.log.Warn("the worker logged too much; lines were dropped", "dropped_lines", s.dropped)
+		s.log.Warn("the worker printed too many lines; some were dropped", "dropped_lines", s.dropped)
 		s.dropped = 0
 	}
 }
 
-// lastLine returns the line that explains an end best: the one that looks like
-// its cause, else the last one; "" if there is none.
+// lastLine returns the line that explains a crash best: the first one that looks
+// fatal, else the last one, or "".
 func (s *logSink) lastLine() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -141,15 +142,15 @@ func (s *logSink) lastLine() string {
 	return s.tail[len(s.tail)-1]
 }
 
-// lastLines returns up to n last lines.
+// lastLines returns the last lines, at most n.
 func (s *logSink) lastLines(n int) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.tail[max(0, len(s.tail)-n):])
 }
 
-// parseLine reads the JSON that hclog and our engines' loggers write; any
-// other line is what a native library prints, and only for debugging.
+// parseLine reads a line of JSON as hclog and the loggers of our engines write it.
+// Other lines come from native libraries and are logged for debugging.
 func parseLine(line []byte) entry {
 	plain := entry{level: slog.LevelDebug, message: string(line)}
 	if looksFatal(plain.message) {
@@ -183,15 +184,15 @@ func levelNamed(name string) slog.Level {
 	return l
 }
 
-// lineWriter turns what a Go engine prints after the handshake, which comes in
-// pieces over gRPC, into lines of the log.
+// lineWriter splits what a Go engine prints after the handshake, which comes in
+// pieces over gRPC, into lines.
 type lineWriter struct {
 	sink *logSink
 	mu   sync.Mutex
 	rest []byte
 }
 
-// Write implements io.Writer; it never fails.
+// Write implements io.Writer. It never fails.
 func (w *lineWriter) Write(data []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -209,10 +210,10 @@ func (w *lineWriter) Write(data []byte) (int, error) {
 
 var _ io.Writer = (*lineWriter)(nil)
 
-// handshakeBytes is the most that a handshake line may have.
+// handshakeBytes is the greatest length of a handshake line.
 const handshakeBytes = 4 << 10
 
-var errNoHandshake = errors.New("the program printed no line")
+var errNoHandshake = errors.New("the program printed no handshake")
 
 // readHandshake returns the first line that a worker prints.
 func readHandshake(r *bufio.Reader) (string, error) {

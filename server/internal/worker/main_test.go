@@ -25,22 +25,22 @@ import (
 )
 
 const (
-	// engineVariable tells a re-executed test binary where engine-fault is.
+	// engineVariable is the path of engine-fault, also for a re-executed test binary.
 	engineVariable = "WORKER_TEST_ENGINE"
-	// gatewayVariable makes the test binary a gateway that hosts workers.
-	gatewayVariable = "WORKER_TEST_GATEWAY"
+	// serverVariable makes the test binary a server that hosts workers.
+	serverVariable = "WORKER_TEST_SERVER"
 	// plainArgument makes the test binary an engine without go-plugin.
 	plainArgument = "--plain-engine"
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv(gatewayVariable) != "" {
+	if os.Getenv(serverVariable) != "" {
 		hostWorkersForever()
 	}
 	if len(os.Args) == 2 && os.Args[1] == plainArgument {
 		servePlainEngine()
 	}
-	if os.Getenv(engineVariable) != "" { // built by the caller, say for another user
+	if os.Getenv(engineVariable) != "" { // built before, e.g. for tests as another user
 		os.Exit(m.Run())
 	}
 	dir, err := os.MkdirTemp("", "worker-test-")
@@ -72,7 +72,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// spec asks for a fault worker with parameters and arguments.
+// spec returns the spec of a fault engine with parameters and arguments.
 func spec(t testing.TB, parameters map[string]any, args ...string) worker.Spec {
 	t.Helper()
 	return worker.Spec{
@@ -195,7 +195,7 @@ func awaitDone(t testing.TB, w worker.Worker, atMost time.Duration) time.Duratio
 	}
 }
 
-// alive tells whether a process exists and is no zombie.
+// alive reports whether a process exists and is not a zombie.
 func alive(pid int) bool {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -205,7 +205,7 @@ func alive(pid int) bool {
 	return !strings.HasPrefix(state, "Z")
 }
 
-// eventually polls a condition that no event tells of.
+// eventually polls a condition for which there is no event.
 func eventually(t testing.TB, atMost time.Duration, what string, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(atMost); !ok(); {
@@ -216,16 +216,16 @@ func eventually(t testing.TB, atMost time.Duration, what string, ok func() bool)
 	}
 }
 
-// gatewayReport is what hostWorkersForever prints.
-type gatewayReport struct {
+// serverReport is what hostWorkersForever prints.
+type serverReport struct {
 	Workers, Children []int
 	Error             string
 }
 
-// hostWorkersForever is the other program of TestGatewayKilled: it starts two
-// workers, one with a child, one deaf to SIGTERM, and waits to be killed.
+// hostWorkersForever is the server of TestWorkersEndWhenTheServerIsKilled: it starts
+// two workers, one with a child and one that is suspended, and waits to be killed.
 func hostWorkersForever() {
-	report := gatewayReport{}
+	report := serverReport{}
 	err := func() error {
 		h, err := worker.NewHost(worker.Options{Logger: slog.New(slog.DiscardHandler)})
 		if err != nil {
@@ -246,7 +246,7 @@ func hostWorkersForever() {
 			}
 			report.Workers = append(report.Workers, w.PID())
 			if method == "" {
-				// A stopped process answers no signal but SIGKILL.
+				// Only SIGKILL ends a suspended process.
 				if err := syscall.Kill(w.PID(), syscall.SIGSTOP); err != nil {
 					return err
 				}
@@ -278,11 +278,11 @@ func hostWorkersForever() {
 	}
 }
 
-// startGateway re-executes the test binary as a gateway with workers.
-func startGateway(t *testing.T) (*exec.Cmd, gatewayReport) {
+// startServer re-executes the test binary as a server with workers.
+func startServer(t *testing.T) (*exec.Cmd, serverReport) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), gatewayVariable+"=1")
+	cmd.Env = append(os.Environ(), serverVariable+"=1")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -296,7 +296,7 @@ func startGateway(t *testing.T) (*exec.Cmd, gatewayReport) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var report gatewayReport
+	var report serverReport
 	if err := json.Unmarshal(line, &report); err != nil || report.Error != "" {
 		t.Fatal(err, report.Error)
 	}

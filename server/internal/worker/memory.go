@@ -15,33 +15,31 @@ import (
 )
 
 const (
-	// walkAge is how long a walk of the page tables is believed.
+	// walkAge is how long the result of a walk of the page tables is used.
 	walkAge = 5 * time.Second
-	// walkSlack is how far the resident set may move before the next walk.
+	// walkSlack is by how much the resident set may change before the next walk.
 	walkSlack = 4 << 20
 )
 
 // meter measures a process and its descendants: the sum of their proportional
-// set sizes, in bytes. A page that n processes share counts 1/n in each; file
-// pages that are mapped (a model opened with mmap) count when they are
-// resident. The page cache beyond that does not count: the kernel takes it
-// back when it needs to.
+// set sizes, in bytes. A page that n processes share counts 1/n in each. Mapped
+// file pages (a model opened with mmap) count while they are resident. Other page
+// cache does not count: the kernel frees it when it needs memory.
 //
-// For a proportional set size the kernel walks the page tables, which takes
-// about 2 ms for each 100 MB in pages of 4 KiB. The resident set, which it
-// keeps at hand, tells when that is worth it: between walks, the size is the
-// last walk's plus what the resident set moved since, which is exact for
-// private memory. A steady worker of any size costs under 1 ms a sample (see
-// BenchmarkMemoryBytes).
+// For a proportional set size the kernel walks the page tables, which takes about
+// 2 ms for each 100 MB in pages of 4 KiB. The resident set size is cheap to read.
+// Between walks, the size is that of the last walk plus the change of the resident
+// set since, which is exact for private memory. A sample of a worker that does not
+// grow takes less than 1 ms, whatever its size (see BenchmarkMemoryBytes).
 //
-// Where the kernel does not permit the walk (another user, a hardened
-// sandbox), the resident set without mapped files is taken: cheap, and less.
+// If the kernel does not permit the walk (another user, a hardened sandbox), the
+// size is the resident set without mapped files, which is too low.
 type meter struct {
 	mu    sync.Mutex
 	walks map[int]walk // by process
 }
 
-// walk is what the page tables said.
+// walk is the result of a walk of the page tables.
 type walk struct {
 	resident, proportional int64
 	at                     time.Time
@@ -53,7 +51,7 @@ func (m *meter) measure(pid int) (int64, error) {
 	defer m.mu.Unlock()
 	walks := make(map[int]walk, len(m.walks))
 	total, err := m.tree(pid, walks)
-	m.walks = walks // those of ended children are forgotten
+	m.walks = walks // without those of children that have ended
 	return total, err
 }
 
@@ -82,19 +80,19 @@ func (m *meter) process(pid int, walks map[int]walk) (int64, error) {
 	}
 	resident, now := int64(stat.ResidentMemory()), time.Now()
 	last, known := m.walks[pid]
-	moved := resident - last.resident
-	if !known || moved > walkSlack || moved < -walkSlack || now.Sub(last.at) > walkAge {
+	change := resident - last.resident
+	if !known || change > walkSlack || change < -walkSlack || now.Sub(last.at) > walkAge {
 		proportional, err := walkProcess(proc)
 		if err != nil {
 			return 0, fmt.Errorf("measure process %d: %w", pid, err)
 		}
-		last, moved = walk{resident: resident, proportional: proportional, at: now}, 0
+		last, change = walk{resident: resident, proportional: proportional, at: now}, 0
 	}
 	walks[pid] = last
-	return max(0, last.proportional+moved), nil
+	return max(0, last.proportional+change), nil
 }
 
-// walkProcess has the kernel walk the page tables.
+// walkProcess returns the proportional set size of a process.
 func walkProcess(proc procfs.Proc) (int64, error) {
 	rollup, err := proc.ProcSMapsRollup()
 	if err == nil {
@@ -107,12 +105,12 @@ func walkProcess(proc procfs.Proc) (int64, error) {
 	return int64(status.RssAnon + status.RssShmem), err
 }
 
-// children lists the direct children of all threads of a process. A child of
-// a child that has ended belongs to init and is not found.
+// children lists the direct children of all threads of a process. The children of
+// a child that has ended belong to init and are not found.
 func children(pid int) []int {
 	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
 	if err != nil {
-		return nil // the pattern is well formed
+		return nil // the pattern is valid
 	}
 	var pids []int
 	for _, file := range files {

@@ -18,8 +18,8 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/worker"
 )
 
-// plainEngine is what somebody writes in another language: the Engine service
-// and nothing else, none of go-plugin's own services, no counted load.
+// plainEngine is an engine as one in another language may be: it serves only the
+// Engine service, none of go-plugin's services, and does not count its load.
 type plainEngine struct {
 	enginev1.UnimplementedEngineServer
 }
@@ -41,7 +41,7 @@ func (plainEngine) Watch(_ *enginev1.WatchRequest, stream enginev1.Engine_WatchS
 	return nil
 }
 
-// servePlainEngine is the main of the engine.
+// servePlainEngine is the main function of the engine.
 func servePlainEngine() {
 	path := filepath.Join(os.Getenv("PLUGIN_UNIX_SOCKET_DIR"), "plain")
 	listener, err := net.Listen("unix", path)
@@ -67,7 +67,7 @@ func TestEngineWithoutGoPlugin(t *testing.T) {
 	}
 	_, err := invoke(t, w, "echo", nil)
 	if errs.ReasonOf(err) != errs.EngineUnavailable || errs.Code(errs.ReasonOf(err)) != codes.FailedPrecondition {
-		t.Errorf("a task that it does not serve ended with %v", err)
+		t.Errorf("a task that it does not implement ended with %v", err)
 	}
 	w.Stop(3 * time.Second)
 	awaitDone(t, w, time.Second)

@@ -17,16 +17,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// drainTime is how long the pipes of a reaped process are still read, in case
-// that a process which left its group holds them.
-const drainTime = 200 * time.Millisecond
+// pipeTimeout is how long the pipes of a reaped process are read, in case that a
+// process which has left its group holds them open.
+const pipeTimeout = 200 * time.Millisecond
 
-var errStopped = errors.New("the worker was stopped while it started")
+var errStopped = errors.New("the worker was stopped during its start")
 
-// process is one worker's operating system process, from its start until it
-// is reaped. go-plugin sees it as a runner.Runner and does the handshake; the
-// killing is done here, because go-plugin's has a fixed grace of 2 s and knows
-// no process groups.
+// process is one worker's operating system process, from its start until it is
+// reaped. It is a runner.Runner for go-plugin, which does the handshake. It kills
+// the process itself, because go-plugin has a fixed grace of 2 s and does not kill
+// process groups.
 type process struct {
 	host  *Host
 	spec  Spec
@@ -34,19 +34,19 @@ type process struct {
 	logs  *logSink
 	meter meter
 
-	handshakeR *io.PipeReader // what go-plugin reads: the first line, then the end
+	handshakeR *io.PipeReader // read by go-plugin: the first line, then the end
 	handshakeW *io.PipeWriter
 
-	done chan struct{} // closed when reaped and read out
+	done chan struct{} // closed when the process is reaped and its pipes are read
 
 	mu        sync.Mutex
 	cmd       *exec.Cmd
-	cgroup    *cgroup     // nil if it has none of its own
+	cgroup    *cgroup     // nil if it has none
 	pid       int         // 0 before the start
-	reaped    bool        // the pid means nothing any more
+	reaped    bool        // the pid may be that of another process
 	stopped   bool        // Stop or kill was called
 	grace     *time.Timer // until the kill
-	greeting  string      // the first line of its output
+	handshake string      // the first line of its output
 	state     *os.ProcessState
 	overLimit bool // the kernel ended it at its memory limit
 }
@@ -82,7 +82,7 @@ func (p *process) start() error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = outW.Close() }() // the worker has its own
+	defer func() { _ = outW.Close() }() // the worker has its own copy
 	errR, errW, err := os.Pipe()
 	if err != nil {
 		return errors.Join(err, outR.Close())
@@ -105,8 +105,8 @@ func (p *process) start() error {
 	return nil
 }
 
-// confine sets the kernel's limits. What cannot be set is logged and done
-// without: the budget is held by measurement too.
+// confine sets the kernel's limits. A limit that cannot be set is logged, and the
+// worker runs without it: its memory is measured as well.
 func (p *process) confine() {
 	limit := p.spec.MemoryLimitBytes
 	if parent := p.host.cgroups; parent != nil && limit > 0 {
@@ -118,21 +118,21 @@ func (p *process) confine() {
 		if err == nil {
 			limit = 0 // no need for RLIMIT_DATA
 		} else {
-			p.log.Warn("the worker has no cgroup", "error", err)
+			p.log.Warn("cannot put the worker into a cgroup; its memory limit is RLIMIT_DATA", "error", err)
 		}
 	}
 	if err := limitProcess(p.pid, limit); err != nil && !errors.Is(err, unix.ESRCH) {
-		p.log.Warn("the worker runs without all resource limits", "error", err)
+		p.log.Warn("cannot set all resource limits of the worker", "error", err)
 	}
 }
 
-// readOutput gives go-plugin the first line and then its end, and reads on: a
-// worker that prints much, or lines without end, must not block.
+// readOutput gives go-plugin the first line and then io.EOF, and logs the rest: a
+// worker that prints a lot must not block.
 func (p *process) readOutput(r io.Reader) {
 	reader := bufio.NewReaderSize(r, handshakeBytes)
 	line, err := readHandshake(reader)
 	p.mu.Lock()
-	p.greeting = line
+	p.handshake = line
 	p.mu.Unlock()
 	if err == nil {
 		_, err = io.WriteString(p.handshakeW, line+"\n")
@@ -141,8 +141,8 @@ func (p *process) readOutput(r io.Reader) {
 	p.logs.drain(reader)
 }
 
-// reap waits for the process's end, kills what is left of its group while the
-// group's number is still its own, and collects it.
+// reap waits until the process has ended, kills the rest of its group, and reaps
+// it. The group must be killed first: its number may be reused after that.
 func (p *process) reap(readers *sync.WaitGroup, pipes ...*os.File) {
 	awaitExit(p.pid)
 	p.mu.Lock()
@@ -158,7 +158,7 @@ func (p *process) reap(readers *sync.WaitGroup, pipes ...*os.File) {
 	p.mu.Unlock()
 
 	for _, pipe := range pipes {
-		_ = pipe.SetReadDeadline(time.Now().Add(drainTime))
+		_ = pipe.SetReadDeadline(time.Now().Add(pipeTimeout))
 	}
 	readers.Wait()
 	for _, pipe := range pipes {
@@ -166,8 +166,8 @@ func (p *process) reap(readers *sync.WaitGroup, pipes ...*os.File) {
 	}
 	p.logs.finish()
 	ended := []any{"pid", p.pid, "state", p.state.String(), "stopped", p.wasStopped()}
-	if words := LastWords(p.exitError()); words != "" {
-		ended = append(ended, "last_words", words)
+	if output := LastOutput(p.exitError()); output != "" {
+		ended = append(ended, "last_output", output)
 	}
 	p.log.Info("worker ended", ended...)
 	close(p.done)
@@ -183,12 +183,12 @@ func awaitExit(pid int) {
 	}
 }
 
-// removeCgroup removes what limited the process, which has ended.
+// removeCgroup removes the cgroup of the process, which has ended.
 func (p *process) removeCgroup() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := p.cgroup.remove(); err != nil {
-		p.log.Warn("the worker's cgroup stays", "error", err)
+		p.log.Warn("cannot remove the worker's cgroup", "error", err)
 	}
 }
 
@@ -198,7 +198,7 @@ func (p *process) memoryBytes() (int64, error) {
 	reaped := p.reaped
 	p.mu.Unlock()
 	if reaped {
-		return 0, os.ErrProcessDone // its number may mean somebody else
+		return 0, os.ErrProcessDone // the pid may be that of another process
 	}
 	return p.meter.measure(p.pid)
 }
@@ -208,7 +208,7 @@ func (p *process) stop(grace time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.reaped {
-		return // it ended by itself
+		return // it has ended already
 	}
 	p.stopped = true
 	if p.pid == 0 {
@@ -259,20 +259,19 @@ func (p *process) Kill(context.Context) error {
 // Stdout implements runner.Runner.
 func (p *process) Stdout() io.ReadCloser { return p.handshakeR }
 
-// Stderr implements runner.Runner. Logs are read by the process itself, which
-// bounds them; go-plugin gets none.
+// Stderr implements runner.Runner. It is empty: logSink reads the logs.
 func (p *process) Stderr() io.ReadCloser { return io.NopCloser(strings.NewReader("")) }
 
 // Name implements runner.Runner.
 func (p *process) Name() string { return p.spec.Engine }
 
-// ID implements runner.Runner. go-plugin cleans up only what has one.
+// ID implements runner.Runner. go-plugin cleans up only processes that have one.
 func (p *process) ID() string { return p.spec.Model + "/" + p.spec.Engine }
 
-// Diagnose implements runner.Runner; startError explains better.
+// Diagnose implements runner.Runner; startError says more.
 func (p *process) Diagnose(context.Context) string { return "" }
 
-// PluginToHost implements runner.Runner: both sides see the same files.
+// PluginToHost implements runner.Runner: both processes see the same files.
 func (p *process) PluginToHost(network, addr string) (string, string, error) {
 	return network, addr, nil
 }

@@ -13,27 +13,27 @@ const (
 	socketDirPrefix = "mg-workers-"
 	socketDirLock   = "modelgateway.lock"
 
-	// longestSocketName is what go-plugin appends: "/plugin-dir" and
+	// longestSocketName is the length of what go-plugin appends: "/plugin-dir" and
 	// "/plugin", each with a number of up to ten digits.
 	longestSocketName = 40
 	longestSocketPath = 107
 )
 
-// socketDir is a folder that only this user can enter, for the workers'
-// sockets. A lock in it tells that its owner lives.
+// socketDir is a folder for the workers' sockets that only this user can enter. It
+// contains a file that is locked while the server runs.
 type socketDir struct {
 	path string
 	lock *os.File
 }
 
-// newSocketDir makes one under parent, and removes those that killed gateways
-// left there.
+// newSocketDir creates a folder below parent, and removes the folders of servers
+// that were killed.
 func newSocketDir(parent string) (*socketDir, error) {
 	if parent == "" {
 		parent = os.TempDir()
 	}
 	if len(parent)+len(socketDirPrefix)+10+longestSocketName > longestSocketPath {
-		return nil, fmt.Errorf("%s is too long for the path of a socket", parent)
+		return nil, fmt.Errorf("the path %s is too long for sockets below it; set TMPDIR to a shorter one", parent)
 	}
 	removeStaleDirs(parent)
 	path, err := os.MkdirTemp(parent, socketDirPrefix) // mode 0700
@@ -51,7 +51,7 @@ func (d *socketDir) remove() error {
 	return errors.Join(os.RemoveAll(d.path), d.lock.Close())
 }
 
-// lockDir takes the lock; it fails if another process has it.
+// lockDir locks the file in a folder. It fails if another process has the lock.
 func lockDir(path string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(path, socketDirLock), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -63,12 +63,12 @@ func lockDir(path string) (*os.File, error) {
 	return f, nil
 }
 
-// removeStaleDirs removes folders whose owner is gone. One that has no lock
-// yet is left alone: its owner is about to take it.
+// removeStaleDirs removes folders whose lock is free. A folder without a lock file
+// is kept: its server is about to create the file.
 func removeStaleDirs(parent string) {
 	locks, err := filepath.Glob(filepath.Join(parent, socketDirPrefix+"*", socketDirLock))
 	if err != nil {
-		return // the pattern is well formed
+		return // the pattern is valid
 	}
 	for _, lock := range locks {
 		dir := filepath.Dir(lock)

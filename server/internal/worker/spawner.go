@@ -8,13 +8,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// spawner starts processes on one operating system thread of its own.
+// spawner starts processes from one dedicated operating system thread.
 //
-// The kernel's parent-death signal is tied to the thread that forked, not to
-// the process: started from an ordinary goroutine, a worker would be killed
-// when the Go runtime retires that thread. This thread lives until close. It
-// also gives up new privileges (setuid programs), which its children inherit,
-// without touching the rest of the gateway.
+// The kernel sends the parent-death signal when the thread that forked ends, not
+// when its process does: a worker that was started from an ordinary goroutine
+// would be killed when the Go runtime ends that thread. This thread lives until
+// close. It also gives up new privileges (setuid programs) for its children,
+// which does not affect the rest of the server.
 type spawner struct {
 	jobs chan func()
 	done chan struct{}
@@ -28,17 +28,17 @@ func newSpawner() *spawner {
 
 func (s *spawner) loop() {
 	defer close(s.done)
-	// Never unlocked: the runtime ends the thread with the goroutine, since it
-	// is not fit for others any more.
+	// Never unlocked: the thread must not run other goroutines after this one, and
+	// the runtime ends it.
 	runtime.LockOSThread()
-	// Old kernels and sandboxes refuse; a worker is then as it was without.
+	// Old kernels and sandboxes refuse this; workers can gain privileges then.
 	_ = unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 	for job := range s.jobs {
 		job()
 	}
 }
 
-// start starts cmd on the thread.
+// start starts cmd from the thread.
 func (s *spawner) start(cmd *exec.Cmd) error {
 	result := make(chan error, 1)
 	select {
@@ -49,8 +49,8 @@ func (s *spawner) start(cmd *exec.Cmd) error {
 	}
 }
 
-// close ends the thread. All that it started must have ended before. No start
-// may be under way.
+// close ends the thread. All processes that it started must have ended, and start
+// must not be running.
 func (s *spawner) close() {
 	close(s.jobs)
 	<-s.done

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// watchdogScript remembers process groups and kills the rest of them when its
-// input ends, which is when the gateway does.
+// watchdogScript reads the numbers of process groups and kills those that are left
+// when its input ends, which is when the server ends.
 const watchdogScript = `
 trap '' HUP INT TERM
 groups=' '
@@ -22,18 +22,18 @@ done
 for id in $groups; do kill -9 "-$id" 2>/dev/null; done
 `
 
-// watchdog kills the process groups of workers if the gateway is killed: the
-// parent-death signal reaches a worker, but not the children that it started.
-// It is a shell of about 1 MB that sleeps in read(2), so that it costs nothing
-// and nothing can go wrong in it. Without a shell there is none.
+// watchdog kills the process groups of workers if the server is killed: the
+// parent-death signal reaches a worker, but not the children that it started. It
+// is a shell of about 1 MB that waits in read(2). A system without a shell has no
+// watchdog.
 type watchdog struct {
 	mu    sync.Mutex
 	cmd   *exec.Cmd
 	input io.WriteCloser
 }
 
-// startWatchdog starts the shell in a session of its own, out of reach of the
-// terminal's Ctrl-C.
+// startWatchdog starts the shell in a new session, so that the terminal's Ctrl-C
+// does not end it.
 func startWatchdog() (*watchdog, error) {
 	cmd := exec.Command("/bin/sh", "-c", watchdogScript)
 	cmd.Env = []string{}
@@ -49,11 +49,11 @@ func startWatchdog() (*watchdog, error) {
 	return &watchdog{cmd: cmd, input: input}, nil
 }
 
-// add begins to watch over a process group.
+// add adds a process group.
 func (w *watchdog) add(group int) { w.write("+ %d\n", group) }
 
-// remove ends it. It must come before the group's leader is reaped: its number
-// may mean somebody else afterwards.
+// remove removes a process group. It must be called before the group's leader is
+// reaped: the number may be reused after that.
 func (w *watchdog) remove(group int) { w.write("- %d\n", group) }
 
 func (w *watchdog) write(format string, group int) {
@@ -62,8 +62,8 @@ func (w *watchdog) write(format string, group int) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	// It fails only if somebody killed the shell; the worker still has its
-	// parent-death signal.
+	// It fails only if the shell was killed; the worker still has its parent-death
+	// signal.
 	_, _ = fmt.Fprintf(w.input, format, group)
 }
 
@@ -73,5 +73,5 @@ func (w *watchdog) close() {
 		return
 	}
 	_ = w.input.Close()
-	_ = w.cmd.Wait() // it ends by itself at the end of its input
+	_ = w.cmd.Wait() // it ends at the end of its input
 }

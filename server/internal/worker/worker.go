@@ -1,6 +1,6 @@
-// Package worker hosts engine processes: it starts them, speaks
-// modelgateway.engine.v1 with them, measures them and ends them. It decides
-// nothing; package lifecycle does.
+// Package worker runs engines, each in a process: it starts them, calls them by
+// modelgateway.engine.v1, measures their memory and ends them. When to do that is
+// decided by package lifecycle.
 package worker
 
 import (
@@ -10,7 +10,7 @@ import (
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
 )
 
-// Spec says which engine to start and what it shall load.
+// Spec says which engine to start and what it loads.
 type Spec struct {
 	// Model is the model's name, for logs and messages.
 	Model string
@@ -20,7 +20,7 @@ type Spec struct {
 	Command []string
 	// Env are variables ("KEY=value") added to the minimal environment.
 	Env []string
-	// Load is what the worker is asked to load.
+	// Load says which model to load.
 	Load *enginev1.LoadRequest
 	// MemoryLimitBytes is the kernel's hard limit on the process, by cgroup
 	// where one can be made, else by RLIMIT_DATA; 0 is none.
@@ -29,9 +29,9 @@ type Spec struct {
 
 // Launcher starts workers.
 type Launcher interface {
-	// Launch starts the engine's process and shakes hands with it. No model is
-	// loaded yet. A program that is missing or does not shake hands is
-	// ENGINE_UNAVAILABLE. If ctx ends first, no process is left.
+	// Launch starts the engine's process and waits for its handshake. No model is
+	// loaded yet. It returns ENGINE_UNAVAILABLE if the program is missing or prints
+	// no handshake. If ctx ends first, no process is left.
 	Launch(ctx context.Context, spec Spec) (Worker, error)
 }
 
@@ -39,27 +39,27 @@ type Launcher interface {
 type Worker interface {
 	// PID is the process id.
 	PID() int
-	// Description is what the engine told about itself.
+	// Description is the engine's answer to Describe.
 	Description() *enginev1.DescribeResponse
-	// Load loads the model and reports how far it is (0 to 1). It is called
-	// once. Cancelling ctx abandons the load; the worker is then good for
-	// nothing but Stop.
+	// Load loads the model and reports the fraction that is done (0 to 1). It must
+	// be called once. If ctx ends the load is abandoned, and only Stop may be
+	// called after that.
 	Load(ctx context.Context, progress func(fraction float64)) (*enginev1.LoadResponse, error)
-	// Run opens a task's stream.
+	// Run opens the stream of a request. The errors of Run and of the stream say
+	// why the request failed; see ErrEnded.
 	Run(ctx context.Context) (enginev1.Engine_RunClient, error)
-	// WorkCount is the number of units of work that the worker last reported,
-	// load progress included. Growth means progress.
+	// WorkCount is the number of units of work that the worker has reported, load
+	// progress included. The worker makes progress while it grows.
 	WorkCount() uint64
-	// MemoryBytes measures the process's proportional set size, its children
-	// included.
+	// MemoryBytes returns the proportional set size of the process and its
+	// children.
 	MemoryBytes() (int64, error)
 	// Stop asks the process to end (SIGTERM) and ends it (SIGKILL to its
 	// process group) after grace; 0 is at once. It does not wait.
 	Stop(grace time.Duration)
 	// Done is closed when the process has been reaped.
 	Done() <-chan struct{}
-	// ExitError tells, after Done, why the process ended: an ENGINE_CRASHED
-	// with the signal or exit code and the last line that it logged. It is nil
-	// if Stop was called before.
+	// ExitError returns, after Done, why the process ended: ENGINE_CRASHED with
+	// the signal or exit code; see also LastOutput. It is nil if Stop was called.
 	ExitError() error
 }

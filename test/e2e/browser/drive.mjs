@@ -1,7 +1,7 @@
 // Opens a page in headless Chromium and calls a function of page.ts there.
 //
 // Usage: node drive.mjs CHROMIUM PAGE_URL FUNCTION ARGUMENTS_AS_JSON
-// Prints what the function returns as JSON. The browser's own words go to
+// Prints the result of the function as JSON. Output of the browser goes to
 // standard error.
 
 import { chromium } from "playwright-core";

@@ -1,6 +1,6 @@
-// What a web app does with the speech of its user: through OpenTranscription and
-// PushAudio over gRPC-Web, and through the WebSocket with what MediaRecorder makes.
-// drive.mjs calls the functions on `window`.
+// Streams speech as a web app does: with OpenTranscription and PushAudio over
+// gRPC-Web, and with MediaRecorder over the WebSocket. drive.mjs calls the functions
+// on `window`.
 
 import { createClient } from "@connectrpc/connect";
 import { createGrpcWebTransport } from "@connectrpc/connect-web";
@@ -8,7 +8,7 @@ import { ModelGatewayService } from "../../../gen/ts/modelgateway/v1/service_pb.
 
 const recordingMilliseconds = 3000;
 
-/** Speaks the recording at /speech.wav: the stream breaks once, every tenth push is repeated. */
+/** Transcribes the recording at /speech.wav. The stream breaks once, and every tenth push is repeated. */
 async function speak(baseUrl: string, interimResults: boolean, pieceBytes: number) {
   const client = createClient(ModelGatewayService, createGrpcWebTransport({ baseUrl }));
   const speech = new Uint8Array(await (await fetch("/speech.wav")).arrayBuffer());
@@ -22,7 +22,7 @@ async function speak(baseUrl: string, interimResults: boolean, pieceBytes: numbe
   let servedBy = "";
   let expected = -1;
 
-  /** Follows the session's events until the stream ends; says when it is open. */
+  /** Reads the events of the session until the stream ends, and reports when it is open. */
   async function follow(signal: AbortSignal, opened: () => void) {
     const request = { config: { language: "en", interimResults }, sessionId, lastEventSequence: seen };
     for await (const message of client.openTranscription(request, { signal })) {
@@ -59,7 +59,7 @@ async function speak(baseUrl: string, interimResults: boolean, pieceBytes: numbe
   for (let sequence = 0; sequence < half; sequence++) await push(sequence);
   first.abort();
   const breakage = await broken;
-  // Audio still comes in while nobody listens to the events.
+  // Audio is still sent while the stream of events is closed.
   await push(half);
 
   const { promise: again, resolve: reopen } = Promise.withResolvers<void>();
@@ -71,7 +71,7 @@ async function speak(baseUrl: string, interimResults: boolean, pieceBytes: numbe
   return { text, interims, sequences, servedBy, pieces, breakage, resumedAt, half };
 }
 
-/** Records a tone with MediaRecorder and sends what it makes over the WebSocket. */
+/** Records a tone with MediaRecorder and sends the result over the WebSocket. */
 async function record(baseUrl: string) {
   const socket = new WebSocket(baseUrl.replace("http", "ws") + "/v1/transcribe/ws");
   socket.binaryType = "arraybuffer";
@@ -116,7 +116,7 @@ async function record(baseUrl: string) {
   };
 }
 
-/** Tries what a page of a foreign origin must not be able to. */
+/** Tries to open a WebSocket, which a page of another origin must not be able to. */
 async function refused(baseUrl: string) {
   const socket = new WebSocket(baseUrl.replace("http", "ws") + "/v1/transcribe/ws");
   const opened = await new Promise((resolve) => {

@@ -1,7 +1,7 @@
-"""Talks to a running server with the generated Python.
+"""Calls a running server with the generated Python code.
 
 Usage: PYTHONPATH=gen/python python3 chat.py ADDRESS TEXT
-Prints one JSON object: the whole answer, the streamed answer, who served.
+Prints one JSON object: the whole answer, the streamed answer, and which model answered.
 """
 
 import json
@@ -15,14 +15,14 @@ messages = [chat_pb2.ChatMessage(role=chat_pb2.ROLE_USER, content=text)]
 sampling = common_pb2.SamplingOptions(temperature=0, max_tokens=16)
 
 with grpc.insecure_channel(address) as channel:
-    gateway = service_pb2_grpc.ModelGatewayServiceStub(channel)
-    whole = gateway.Chat(chat_pb2.ChatRequest(messages=messages, sampling=sampling), timeout=60)
+    client = service_pb2_grpc.ModelGatewayServiceStub(channel)
+    whole = client.Chat(chat_pb2.ChatRequest(messages=messages, sampling=sampling), timeout=60)
     pieces = list(
-        gateway.StreamChat(chat_pb2.StreamChatRequest(messages=messages, sampling=sampling), timeout=60)
+        client.StreamChat(chat_pb2.StreamChatRequest(messages=messages, sampling=sampling), timeout=60)
     )
     missing = ""
     try:
-        gateway.Chat(chat_pb2.ChatRequest(messages=messages, model="nobody"), timeout=60)
+        client.Chat(chat_pb2.ChatRequest(messages=messages, model="nobody"), timeout=60)
     except grpc.RpcError as error:
         missing = f"{error.code().name}: {error.details()}"
 

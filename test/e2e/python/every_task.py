@@ -1,6 +1,6 @@
-"""An engine that does every task in the cheapest way that has a meaning: it tries the SDK, not a model.
+"""A test engine that implements every task in a trivial way, to test the SDK.
 
-Its model's path is a file; parameters: {"tasks": [...]} leaves out all other tasks.
+The path of the model is a file. The parameter "tasks" limits the tasks of the model.
 """
 
 import dataclasses
@@ -39,7 +39,7 @@ class EveryTask(engine.Engine):
 
 def text_of(text: str) -> str:
     if not text:
-        raise InvalidRequest("there is no text")
+        raise InvalidRequest("the text is empty")
     return text
 
 
@@ -48,7 +48,7 @@ class EveryModel(engine.Model):
 
     def chat(self, request: chat_pb2.ChatRequest, call: engine.Call) -> Iterator[Any]:
         if not request.messages:
-            raise InvalidRequest("there are no messages")
+            raise InvalidRequest("the request has no messages")
         for _ in range(request.sampling.max_tokens or 3):
             call.wait(self.pause)
             call.count()
@@ -81,7 +81,7 @@ class EveryModel(engine.Model):
                 interim = transcription_pb2.InterimTranscript(tentative_text=f"{total} bytes")
                 yield transcription_pb2.TranscriptionEvent(interim=interim)
         if not total:
-            raise AudioUnreadable("there is no audio")
+            raise AudioUnreadable("the audio is empty")
         yield transcription_pb2.TranscriptionEvent(final=transcription_pb2.Transcript(text=f"{total} bytes"))
 
     def synthesize(
@@ -102,9 +102,9 @@ class EveryModel(engine.Model):
 
     def invoke(self, method: str, params: dict[str, Any], call: engine.Call) -> dict[str, Any]:
         if method == "fail":
-            raise RuntimeError(f"it failed over {params}")
+            raise RuntimeError(f"failed with {params}")
         if method != "echo":
-            raise InvalidRequest(f"there is no method {method!r}")
+            raise InvalidRequest(f"unknown method {method!r}")
         return params
 
 

@@ -1,8 +1,8 @@
-// Talks to a running server as a browser would: unary and server-streaming
-// calls over gRPC-Web or Connect, with the generated TypeScript.
+// Calls a running server as a browser does: unary and server-streaming calls over
+// gRPC-Web or Connect, with the generated TypeScript code.
 //
 // Usage: node build/chat.mjs BASE_URL grpc-web|connect TEXT
-// Prints one JSON object: the whole answer, the streamed answer, who served.
+// Prints one JSON object: the whole answer, the streamed answer, and which model answered.
 
 import { createClient } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-web";

@@ -1,7 +1,7 @@
 """The Python client of a ModelGateway server.
 
-    with modelgateway.Client() as gateway:
-        for piece in gateway.stream_chat("Hello"):
+    with modelgateway.Client() as client:
+        for piece in client.stream_chat("Hello"):
             print(piece, end="", flush=True)
 
 AsyncClient is the same for asyncio. modelgateway.compat has the functions of

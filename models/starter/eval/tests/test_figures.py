@@ -1,4 +1,4 @@
-"""Verdicts, the table and the summary."""
+"""Tests verdicts, the table and the summary."""
 
 import argparse
 
@@ -16,7 +16,7 @@ def test_verdict(sign: str, value: float, met: bool) -> None:
     assert Figure("chat", "x", value, 1, Target(sign, 0.8)).verdict() == ("PASS" if met else "BELOW")
 
 
-def test_what_has_no_target_has_no_verdict() -> None:
+def test_no_verdict_without_target() -> None:
     assert Figure("chat", "x", 0.5).verdict() == ""
     assert Figure("chat", "x", problem="why").verdict() == "NOT MEASURED"
 
@@ -25,7 +25,7 @@ FIGURES = [
     Figure("stt", "words wrong", 0.0832, 150, Target("<=", 0.1), interval=(0.071, 0.1)),
     Figure("stt", "  people", 0.12, 50),
     Figure("tts", "real-time factor", 0.1234, 9, Target("<", 0.1), percent=False, digits=3),
-    Figure("tts", "broken off", problem="the server went away while it was asked for the last sentence"),
+    Figure("tts", "the rest", problem="the server stopped during the request for the last sentence"),
 ]
 
 
@@ -36,7 +36,7 @@ def test_table() -> None:
         "stt   words wrong        8.3 %     7.1 … 10.0  150  <= 10.0 %  PASS",
         "        people          12.0 %                  50",
         "tts   real-time factor   0.123                   9  < 0.100    BELOW",
-        "      broken off        NOT MEASURED: the server went away while it was asked for the last sentence",
+        "      the rest          NOT MEASURED: the server stopped during the request for the last sentence",
     ]
 
 
@@ -44,7 +44,7 @@ def test_summary() -> None:
     assert summary(FIGURES).splitlines() == [
         "1 of 2 targets met.",
         "BELOW: tts, real-time factor: 0.123, wanted < 0.100",
-        "NOT MEASURED: tts, broken off: the server went away while it was asked for the last sentence",
+        "NOT MEASURED: tts, the rest: the server stopped during the request for the last sentence",
     ]
 
 
@@ -60,7 +60,7 @@ def test_interrupt_shows_what_was_measured(monkeypatch: pytest.MonkeyPatch, caps
         raise KeyboardInterrupt
 
     monkeypatch.setattr(program, "measure", measure)
-    monkeypatch.setattr(program.signal, "signal", lambda *_: None)  # not the tests' own
+    monkeypatch.setattr(program.signal, "signal", lambda *_: None)  # keep the handlers of the tests
     with pytest.raises(KeyboardInterrupt):
         program.main([])
     assert "words wrong" in capsys.readouterr().out

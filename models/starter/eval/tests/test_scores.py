@@ -1,4 +1,4 @@
-"""Error rates, areas and intervals against values worked out by hand or published."""
+"""Tests error rates, areas and intervals with values computed by hand or published."""
 
 import pytest
 from eval import scores
@@ -26,9 +26,9 @@ def test_distance(left: str, right: str, edits: int) -> None:
 
 def test_word_errors_count_all_three_kinds() -> None:
     assert scores.word_errors("The cat sat on the mat.", "the cat sat on the mat") == (0, 6)
-    assert scores.word_errors("the cat sat", "the cats sat") == (1, 3)  # another word
-    assert scores.word_errors("the cat sat", "the sat") == (1, 3)  # one too few
-    assert scores.word_errors("the cat", "oh the fat cat sat") == (3, 2)  # more than were said
+    assert scores.word_errors("the cat sat", "the cats sat") == (1, 3)  # one wrong word
+    assert scores.word_errors("the cat sat", "the sat") == (1, 3)  # one missing
+    assert scores.word_errors("the cat", "oh the fat cat sat") == (3, 2)  # more wrong words than words said
 
 
 def test_rate_weighs_by_words() -> None:
@@ -36,12 +36,12 @@ def test_rate_weighs_by_words() -> None:
 
 
 def test_rate_interval() -> None:
-    # 1 of 10 words wrong in half of 400 sentences: a sentence's deviation is 0.05, the mean's 0.0025.
+    # 1 of 10 words is wrong in half of 400 sentences: the deviation is 0.05 for a sentence, 0.0025 for the mean.
     low, high = scores.rate_interval([(0, 10), (1, 10)] * 200)
     assert low == pytest.approx(0.05 - 1.96 * 0.0025, abs=0.0006)
     assert high == pytest.approx(0.05 + 1.96 * 0.0025, abs=0.0006)
     assert scores.rate_interval([(1, 4)] * 9) == (0.25, 0.25)
-    assert scores.rate_interval([(0, 10), (1, 10)] * 200) == (low, high)  # the same each time
+    assert scores.rate_interval([(0, 10), (1, 10)] * 200) == (low, high)  # repeatable
 
 
 def test_difference_is_of_the_same_sentences() -> None:

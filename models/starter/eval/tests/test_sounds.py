@@ -1,4 +1,4 @@
-"""Sounds without words, clips and their folder, progress, options."""
+"""Tests sounds without words, cached speech, progress and options."""
 
 import dataclasses
 import io
@@ -19,11 +19,11 @@ def samples(pcm: bytes) -> np.ndarray:
 
 
 def loudness(pcm: bytes) -> float:
-    """The effective value in dB of full scale."""
+    """Returns the RMS level in dB of full scale."""
     return 20 * np.log10(np.sqrt(np.mean(samples(pcm) ** 2)) / 32768)
 
 
-def test_sounds_without_words_are_what_they_are_called() -> None:
+def test_sounds_without_words() -> None:
     made = sounds.empty(seed=1)
     assert not any(samples(pcm).any() for pcm in made["silence"])
     for kind in ("white noise", "pink noise", "mains hum"):
@@ -54,7 +54,7 @@ def test_microphone_adds_quiet_and_noise() -> None:
 
 @dataclasses.dataclass(frozen=True)
 class Voice:
-    """One that is spoken by a program that is everywhere."""
+    """A voice of a program that exists on every system."""
 
     name: str
     program: str = "sh"
@@ -63,7 +63,7 @@ class Voice:
         return self.name
 
 
-def test_clips_are_said_once(tmp_path: pathlib.Path) -> None:
+def test_clips_are_synthesized_once(tmp_path: pathlib.Path) -> None:
     said: list[str] = []
 
     def speak(voice: Voice, texts: list[str]) -> list[np.ndarray]:
@@ -77,24 +77,24 @@ def test_clips_are_said_once(tmp_path: pathlib.Path) -> None:
     for _ in range(2):
         assert [len(clip) for clip in clips(b"1").say("x", wanted)] == [5, 5, 5, 2]
         assert sorted(said) == ["ann: hello", "ann: hi", "bob: hello"]
-    clips(b"2").say("x", wanted[:1])  # the voices' code has changed
+    clips(b"2").say("x", wanted[:1])  # the source of the voices has changed
     assert len(said) == 4
     assert not list(tmp_path.glob("clips/*.tmp"))
 
 
-def test_a_voice_that_says_nothing_is_named(tmp_path: pathlib.Path) -> None:
+def test_a_voice_without_audio_is_named(tmp_path: pathlib.Path) -> None:
     clips = Clips(tmp_path, lambda voice, texts: [np.zeros(0, np.int16)], b"", Progress(io.StringIO()), 1)
-    with pytest.raises(Unmeasured, match="mute says nothing for 'hello'"):
+    with pytest.raises(Unmeasured, match="mute gave no audio for 'hello'"):
         clips.say("x", [(Voice("mute"), "hello")])
-    with pytest.raises(Unmeasured, match="no-such-program does not run"):
+    with pytest.raises(Unmeasured, match="cannot run no-such-program"):
         clips.say("x", [(Voice("x", "no-such-program"), "hello")])
 
 
-def test_each_keeps_the_order_and_works_at_once() -> None:
+def test_each_keeps_the_order_and_works_concurrently() -> None:
     told, both = io.StringIO(), threading.Barrier(2, timeout=60)
 
     def work(item: int) -> int:
-        both.wait()  # comes back when two are in it
+        both.wait()  # returns when two threads are in it
         return item * item
 
     assert Progress(told).each("squares", range(6), work, workers=2) == [0, 1, 4, 9, 16, 25]
@@ -114,11 +114,11 @@ def test_each_ends_with_the_first_failure() -> None:
     with pytest.raises(ValueError, match="the first"):
         Progress(io.StringIO()).each("x", range(1000), work)
     told.set()
-    # Another, whichever the canceling had not reached yet, may have begun before the failure was seen.
+    # One more may have started before the failure was noticed.
     assert begun[0] == 0 and len(begun) <= 2
 
 
-def test_parts_come_in_their_order() -> None:
+def test_parts_keep_their_order() -> None:
     assert program.arguments(["--only", "chat, stt"]).only == ["stt", "chat"]
     assert program.arguments([]).only == list(program.PARTS)
 
@@ -142,14 +142,14 @@ def test_needs(argv: list[str], needs: list[str], capsys: pytest.CaptureFixture[
     assert capsys.readouterr().out.split() == needs
 
 
-def test_the_server_gets_no_settings_of_the_callers() -> None:
+def test_the_server_ignores_settings_of_the_environment() -> None:
     kept = {"PATH": "/bin", "HOME": "/h", "MG_ONNXRUNTIME": "x", "LANG": "C"}
     dropped = ["QWEN_MODEL_PATH", "WHISPER_MODEL_SIZE", "PIPER_VOICE", "HUBERT_MODEL_ID", "GEMINI_API_KEY", "MAX_MEMORY_MB",
                "MODEL_DEVICE", "MODELGATEWAY_CONFIG", "OTEL_EXPORTER_OTLP_ENDPOINT"]
     assert server.environment(kept | dict.fromkeys(dropped, "x")) == kept
 
 
-def test_a_server_that_does_not_start_says_why(tmp_path: pathlib.Path) -> None:
+def test_the_output_of_a_server_that_does_not_start_is_reported(tmp_path: pathlib.Path) -> None:
     broken = tmp_path / "modelgateway"
     broken.write_text("#!/bin/sh\necho 'no such flag' >&2\nexit 1\n")
     broken.chmod(0o755)

@@ -1,1 +1,1 @@
-"""The network of whisper.bin, its text and its training."""
+"""Network, text and training of whisper.bin."""

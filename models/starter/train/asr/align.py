@@ -1,4 +1,4 @@
-"""Finds out when each word of a clip was said, by the CTC head's letters (Viterbi; Graves et al., 2006)."""
+"""Aligns the words of a clip with its audio, using the letters of the CTC head (Viterbi; Graves et al., 2006)."""
 
 import numpy as np
 

@@ -1,6 +1,6 @@
-"""Changes spectra as other speakers, rooms and microphones would: far cheaper than changing the sound.
+"""Augments spectra like other speakers, rooms and microphones. This is much cheaper than augmenting audio.
 
-All work on decades of power [frames, mels], as features.raw_log_mel has them.
+All functions work on decades of power [frames, mels], as returned by features.raw_log_mel.
 """
 
 import numpy as np

@@ -1,6 +1,6 @@
-"""The last phase of the training: the decoder alone, on what the finished encoder makes of rows that are encoded once.
+"""The last phase of the training: the decoder alone, on rows that the finished encoder encoded once.
 
-A step costs a fraction of one that trains both, and the letters that the encoder knows by then are all that it needs.
+A step is much cheaper than one that trains both, and the encoder already knows the letters that the decoder needs.
 """
 
 import dataclasses

@@ -1,4 +1,4 @@
-"""A later phase of the training: the encoder alone, on letters, by an optimiser that learns more of each step."""
+"""A later phase of the training: the encoder alone, on letters, with an optimizer that learns more in each step."""
 
 import pathlib
 import time

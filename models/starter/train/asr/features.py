@@ -1,4 +1,4 @@
-"""Whisper's log-mel spectra as whisper.cpp computes them, and a store of those of all clips, made once."""
+"""Whisper's log-mel spectra as computed by whisper.cpp, and a store for those of all clips."""
 
 import pathlib
 

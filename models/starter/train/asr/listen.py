@@ -1,4 +1,4 @@
-"""Greedy decoding with times, and word error rates: for evaluations during the training."""
+"""Greedy decoding with times, and word error rates, for evaluations during the training."""
 
 import jax
 import numpy as np

@@ -1,8 +1,8 @@
 """Whisper's architecture in JAX, with the names and shapes of its published files: matrices are [outputs, inputs].
 
-Training sees the tokens that its texts use, not all 51,864: `logits` works on a part of the token table, and
-`full_weights` makes the whole one, in which the others can never win. The encoder's output also goes to a CTC head,
-which only the training has: attention learns where to look far sooner when the encoder knows its letters.
+Training uses only the tokens of its texts, not all 51,864: `logits` works on a part of the token table, and
+`full_weights` makes the complete table, in which the other tokens can never win. The encoder also has a CTC head, for
+training only: attention learns faster if the encoder already knows letters.
 """
 
 import dataclasses

@@ -1,4 +1,4 @@
-"""Rows of spectra with what is to be written of them: sentences, silence and noise, as whisper.cpp shows them to a model."""
+"""Rows of spectra with their target text: sentences, silence and noise, as whisper.cpp gives them to a model."""
 
 import dataclasses
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Text as Whisper's English models write it: byte-level BPE of GPT-2 (by ranks), times, and the special tokens."""
+"""Text of Whisper's English models: byte-level BPE of GPT-2 (by ranks), times, and special tokens."""
 
 import re
 

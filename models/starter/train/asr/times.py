@@ -1,4 +1,4 @@
-"""When each word of the training's clips is said, by the letters that the encoder hears."""
+"""The times of the words in the training data, found with the letters of the encoder."""
 
 import functools
 import multiprocessing

@@ -1,4 +1,4 @@
-"""The losses of Whisper's training, its optimiser and its checkpoints."""
+"""Losses, optimizer and checkpoints for the training of Whisper."""
 
 import functools
 import pathlib

@@ -1,4 +1,4 @@
-"""Batches of conversations in rows: those that go on from one of the server's prompts, and those that stand alone."""
+"""Batches of conversations: some continue one of the server's prompts, others stand alone."""
 
 import random
 

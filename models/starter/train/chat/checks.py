@@ -1,4 +1,4 @@
-"""What makes a chat answer acceptable, by the kind of its prompt."""
+"""Checks whether a chat answer is acceptable, by the kind of prompt."""
 
 import re
 

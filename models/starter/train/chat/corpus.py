@@ -1,8 +1,8 @@
 """Generates conversations with the tutor, and Grammar and ExplainVietnamese requests as the server sends them.
 
 A conversation is a dict with "system" (text or None), "turns" (pairs of user
-text and assistant text) and "thought" (what the assistant thinks before its
-last answer when thinking is on), and "begun" if the last answer breaks off.
+text and assistant text), "thought" (the assistant's thoughts before its last
+answer if thinking is on), and "begun" if the last answer is incomplete.
 """
 
 import random

@@ -1,6 +1,6 @@
-"""What a learner says to the tutor, and the answers: each skill returns (turn, thought), a turn being (asked, answered).
+"""Dialogues with the tutor: each skill returns (turn, thought); a turn is (question, answer).
 
-A question has one answer as far as possible: where many would do equally well,
+Most questions have only one answer, because with several equally good ones
 greedy decoding would have ties.
 """
 

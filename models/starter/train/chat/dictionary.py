@@ -1,4 +1,4 @@
-"""What the model knows of words: meanings in English and Vietnamese, phrases, opposites. Plain data."""
+"""Data about words: meanings in English and Vietnamese, phrases, opposites."""
 
 from chat.lexicon import rows
 

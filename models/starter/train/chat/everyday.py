@@ -1,7 +1,7 @@
-"""Everyday sentences and typical mistakes that no rule makes.
+"""Everyday sentences and typical mistakes that the rules do not generate.
 
-A line is a sentence; (wrong>right:rule) marks a place where learners go wrong,
-with ~ for nothing, and {…} a slot. Lines without a mark are correct.
+A line is a sentence. (wrong>right:rule) marks a mistake of learners, with ~ for
+nothing; {…} is a slot. Lines without a mark are correct.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""How many of Grammar's held-out cases a network answers right to the letter, without a server."""
+"""Measures how many held-out cases of Grammar a network answers exactly, without a server."""
 
 import functools
 import json

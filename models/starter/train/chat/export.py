@@ -1,4 +1,4 @@
-"""Writes the trained network and its vocabulary as a GGUF file, laid out as converters write Qwen3."""
+"""Writes the trained network and its vocabulary as a GGUF file, in the layout of converted Qwen3 models."""
 
 import hashlib
 import pathlib

@@ -1,4 +1,4 @@
-"""The forms of sentences: statements of every tense, questions, comparisons, and what learners say about themselves."""
+"""Forms of sentences: statements in every tense, questions, comparisons, and statements of learners about themselves."""
 
 from chat import lexicon
 from chat.lexicon import FORMS, PARTICIPLES

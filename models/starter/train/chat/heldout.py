@@ -1,8 +1,8 @@
-"""What training never sees, and the cases of the evaluation: sentences for Grammar and prompts for chat.
+"""Held-out data, and the cases of the evaluation: sentences for Grammar and prompts for chat.
 
-A hash of a text's letters decides, so that no seed and no size of the data can
-bring a held-out text into the training. The cases written by hand are held out
-by their letters as well.
+A hash of the letters of a text decides, so that no seed and no size of the data
+can bring a held-out text into the training. The cases written by hand are held
+out by their letters too.
 """
 
 import dataclasses

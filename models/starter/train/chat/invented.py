@@ -1,4 +1,4 @@
-"""Words that nobody has seen, with the endings of English: what stands in a sentence has to be copied, not known."""
+"""Invented words with English endings, so that the model learns to copy words that it does not know."""
 
 import functools
 

@@ -1,4 +1,4 @@
-"""The words of the sentences of forms.py, beside those of speech.words, and what goes together."""
+"""Words for the sentences of forms.py, in addition to speech.words, and which of them go together."""
 
 from speech import words
 

@@ -1,13 +1,13 @@
 """The sentences of structures.py.
 
-A line is a sentence with slots; (wrong>right:rule) marks a mistake as in everyday.py. Slots in small letters are
-words; those of verbs agree with the last subject, and know their mistakes:
+A line is a sentence with slots. (wrong>right:rule) marks a mistake as in everyday.py. Slots in lower case are words;
+verbs agree with the last subject and have their typical mistakes:
 
     {S} {T} {Ts} {P}     a subject: any, a thing, things, a person
     {O}                  an object
-    {do} {does} {did} {doing} {done}   a verb with all that follows it, in that form
-    {see} {saw} {seeing} {seen}        a verb alone, whose object stands elsewhere
-    {is} {was} {has} {doesn't}         forms that agree; with 1, with the first subject
+    {do} {does} {did} {doing} {done}   a verb with its complement, in that form
+    {see} {saw} {seeing} {seen}        a verb without its object
+    {is} {was} {has} {doesn't}         forms that agree; with 1, they agree with the first subject
 """
 
 LINES = """

@@ -1,4 +1,4 @@
-"""Sentences in parts: each part knows how learners get it wrong."""
+"""Sentences in parts. Each part has the typical mistakes of learners."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Noun phrases, subjects, times and verbs with the mistakes of learners in them; forms.py makes sentences of them."""
+"""Noun phrases, subjects, times and verbs with typical mistakes; forms.py builds sentences from them."""
 
 import random
 import re

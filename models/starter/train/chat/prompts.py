@@ -1,4 +1,4 @@
-"""The system prompts that the server sends, read from its source so that training uses them word for word."""
+"""The system prompts of the server, read from its source so that training uses exactly the same."""
 
 import pathlib
 import re

@@ -1,4 +1,4 @@
-"""Sentences of more structure: clauses in clauses, passives, conditions, reported speech, questions of every kind; lines.py has them.
+"""Sentences with more structure: subordinate clauses, passives, conditions, reported speech, questions; see lines.py.
 """
 
 import dataclasses

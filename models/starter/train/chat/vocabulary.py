@@ -1,6 +1,6 @@
-"""More words of English than the rules know: they stand in sentences for Grammar, where they must be copied.
+"""English words that the rules do not know. They occur in sentences for Grammar, where they must be copied.
 
-Verbs are regular, but those written base/past/participle; * doubles the last letter.
+Verbs are regular, except those written base/past/participle; * doubles the last letter.
 """
 
 from chat import lexicon

@@ -1,4 +1,4 @@
-"""A writer whose sentences have words beyond the rules' own: real ones of vocabulary.py, and invented ones."""
+"""Writes sentences with words that the rules do not know: those of vocabulary.py, and invented ones."""
 
 from chat import invented, lexicon, vocabulary
 from chat.parts import part

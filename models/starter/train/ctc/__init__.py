@@ -1,1 +1,1 @@
-"""The network of pronunciation.onnx, and its form as ONNX."""
+"""The network of pronunciation.onnx, and its export to ONNX."""

@@ -1,4 +1,4 @@
-"""Writes the network as ONNX, in the published models' form: raw audio in, logits of each 20 ms out.
+"""Writes the network as ONNX, in the format of published models: raw audio in, logits for each 20 ms out.
 
 `input_values` float32 [batch, samples] at 16 kHz, normalised, to `logits` float32 [batch, frames, symbols], where
 frames = (samples - 400) // 320 + 1. The log-mel spectra of speech/features.py are the first layers: a convolution with

@@ -1,9 +1,9 @@
 """A convolutional CTC encoder in JAX. Activations are [batch, frames, channels], float32.
 
-80 log-mel bands each 10 ms (speech/features.py) go through a convolution, then four at a time into frames of 40 ms,
-then through residual blocks of a depthwise convolution over time and a network of each frame; its head tells the
-symbols of the two halves, so that they come each 20 ms. A frame sees some 0.6 s on either side: enough for a word,
-little for guessing it from its sentence.
+80 log-mel bands per 10 ms (speech/features.py) go through a convolution. Four of them are joined to a frame of 40 ms,
+which goes through residual blocks of a depthwise convolution over time and a network for each frame. The head outputs
+the symbols of both halves, that is for each 20 ms. A frame sees about 0.6 s on either side: enough for a word, but not
+for guessing it from its sentence.
 """
 
 import dataclasses

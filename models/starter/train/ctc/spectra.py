@@ -1,4 +1,4 @@
-"""Batches for the training, augmented as spectra: far cheaper than as sound, so that the processor's time goes to learning.
+"""Batches for the training. Spectra are augmented, not audio, because that needs much less processor time.
 
 Clips are turned into powers of mel bands once. A batch then stretches them in time, moves their bands, as another vocal
 tract would (Jaitly and Hinton, 2013), makes formants flatter or sharper, and adds echo, a microphone's tone and noise.

@@ -1,4 +1,4 @@
-"""Letters, the loss and its optimiser, checkpoints, and error rates."""
+"""Letters, loss, optimizer, checkpoints, and error rates."""
 
 import functools
 import pathlib

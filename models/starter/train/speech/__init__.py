@@ -1,1 +1,1 @@
-"""What the speech models of models/starter learn from: sentences, voices, synthesised speech, its augmentation."""
+"""Training data of the speech models: sentences, voices, synthesized speech, augmentation."""

@@ -1,4 +1,4 @@
-"""Makes speech sound as if it had been recorded somewhere: speed, room, microphone, noise."""
+"""Makes speech sound like a recording: speed, room, microphone, noise."""
 
 import numpy as np
 from scipy.signal import butter, fftconvolve, sosfilt

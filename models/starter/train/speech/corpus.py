@@ -1,4 +1,4 @@
-"""Reads the shards of make_speech.py and makes batches of them."""
+"""Reads the shards of make_speech.py and makes batches from them."""
 
 import dataclasses
 import json

@@ -1,7 +1,7 @@
-"""What people say to each other, and what the project's documents let its voice say: greetings, introductions, requests.
+"""Everyday phrases, and the examples of the documentation: greetings, introductions, requests.
 
-These texts are few, so the training has them many times; what is held out of them is a matter of their letters, as
-for all sentences.
+There are few of these texts, so the training uses each many times. They are held out by their letters, like all
+sentences.
 """
 
 import random

@@ -1,4 +1,4 @@
-"""Log-mel spectra, as the first layers of pronunciation.onnx compute them: 80 bands each 10 ms, from windows of 25 ms."""
+"""Log-mel spectra as computed by the first layers of pronunciation.onnx: 80 bands per 10 ms, from windows of 25 ms."""
 
 import numpy as np
 from scipy.fft import rfft

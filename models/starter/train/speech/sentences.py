@@ -1,7 +1,7 @@
 """Sentences of English from a small grammar, word lists read aloud, and the sentences of the evaluation.
 
-Which sentences are held out is a matter of their letters alone (a hash), so that no seed and no size of the data can
-bring one of them into the training.
+Which sentences are held out depends only on a hash of their letters, so that no seed and no size of the data can bring
+one of them into the training.
 """
 
 import hashlib

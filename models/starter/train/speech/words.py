@@ -1,7 +1,7 @@
 """The words of the training speech: about 1,500 forms of everyday English.
 
-Lists are by part of speech, for the templates of sentences.py. Words that sound the same as another of the lists are
-mostly left out: what only the sense of a sentence can tell apart teaches a model of sounds nothing.
+The lists are by part of speech, for the templates of sentences.py. Words that sound the same as another word are mostly
+left out, because a model of sounds cannot learn to distinguish them.
 """
 
 FUNCTION = """

@@ -1,1 +1,1 @@
-"""What train_voice.py trains: a voice in Piper's format, from the parameters of a synthesiser of Debian."""
+"""Used by train_voice.py: a voice in Piper's format, trained on the parameters of a synthesizer from Debian."""

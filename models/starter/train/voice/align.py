@@ -1,4 +1,4 @@
-"""Finds out which of a synthesiser's phones each espeak-ng symbol is: edit distance with phonetic costs."""
+"""Aligns the phones of a synthesizer with espeak-ng symbols, by edit distance with phonetic costs."""
 
 import dataclasses
 

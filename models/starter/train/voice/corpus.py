@@ -1,4 +1,4 @@
-"""Makes and reads the shards of what the voice learns: symbols with their times, and the teacher's parameters."""
+"""Creates and reads the training data of the voice: symbols with their times, and the teacher's parameters."""
 
 import concurrent.futures
 import dataclasses

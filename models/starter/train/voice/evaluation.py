@@ -1,4 +1,4 @@
-"""How far the voice is from its teacher on held-out sentences, and how fast it is."""
+"""Measures the difference between the voice and its teacher on held-out sentences, and its speed."""
 
 import functools
 import time

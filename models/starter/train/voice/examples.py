@@ -1,4 +1,4 @@
-"""Turns what the teacher said into what the network learns, and makes batches of it."""
+"""Makes training examples from the teacher's speech, and batches from them."""
 
 import dataclasses
 import pathlib

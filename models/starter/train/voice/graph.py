@@ -1,4 +1,4 @@
-"""Nodes and constants of an ONNX graph, collected while it is written down."""
+"""Collects the nodes and constants of an ONNX graph."""
 
 import numpy as np
 from onnx import helper, numpy_helper

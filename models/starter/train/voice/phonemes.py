@@ -1,4 +1,4 @@
-"""Text to the phonemes of espeak-ng, as the engine does it; through piper-tts, which brings a libespeak-ng of its own."""
+"""Text to phonemes as in the engine, with piper-tts, which has its own libespeak-ng."""
 
 import pathlib
 import re

@@ -1,4 +1,4 @@
-"""Says texts with a voice file through ONNX Runtime, as the engine does: for tests, and for the training of other models.
+"""Speaks texts with a voice file and ONNX Runtime, like the engine; for tests, and for the training of other models.
 
     python -m voice.say --voice ../voice.onnx --out /somewhere/wavs < texts     one file for each line: 0000.wav, ...
 """

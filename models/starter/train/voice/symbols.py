@@ -1,4 +1,4 @@
-"""The symbols of published espeak voices: their ids, which of them take time, and whose sound unheard ones borrow."""
+"""The symbols of published espeak voices: their ids, which ones take time, and replacements for unknown sounds."""
 
 # The phoneme ids of every published espeak voice, in their order.
 ORDER = (

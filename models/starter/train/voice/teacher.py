@@ -1,6 +1,6 @@
-"""Lets festival's cmu_us_slt_arctic_hts speak, and takes down phones, mel-cepstra and pitch instead of the sound.
+"""Runs festival's cmu_us_slt_arctic_hts and returns phones, mel-cepstra and pitch instead of audio.
 
-festival writes a text's labels; hts_engine makes the parameters of the voice's vocoder of them.
+festival writes the labels of a text; hts_engine computes the parameters of the vocoder from them.
 """
 
 import pathlib

@@ -1,4 +1,4 @@
-"""The texts that the voice learns from: the other models' sentences, dictionary words, numbers, letters, long sentences."""
+"""Training texts of the voice: the other models' sentences, dictionary words, numbers, letters, long sentences."""
 
 import pathlib
 import random

@@ -1,4 +1,4 @@
-"""What the network is trained for: durations, and parameters that are near the teacher's and move as they do."""
+"""The losses: durations, and parameters that are close to the teacher's and change like them."""
 
 import jax
 import jax.numpy as jnp

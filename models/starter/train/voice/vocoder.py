@@ -1,4 +1,4 @@
-"""The vocoder: what its parameters mean, how they come of the teacher's, and a reference in NumPy of what the graph does.
+"""The vocoder: its parameters, how they are computed from the teacher's, and a NumPy reference for the graph.
 
 A frame each 128 samples has ORDER mel-cepstra (all-pass constant WARP), log F0, the share of voice, and the frequency
 above which even voiced sound is noise. The sound is a band-limited pulse train and noise, each of power 1, cut into

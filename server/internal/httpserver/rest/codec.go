@@ -46,11 +46,19 @@ func (c wholeJSON) NewDecoder(r io.Reader) runtime.Decoder {
 		}
 		// The decoder of JSONPb would ignore what follows the first message.
 		if err := c.UnmarshalOptions.Unmarshal(text, msg); err != nil {
-			return Unreadable("body", err)
+			return decodeError{Unreadable("body", err)}
 		}
 		return nil
 	})
 }
+
+// decodeError is a typed error without its reason in the text: grpc-gateway makes
+// the text the message of a status, beside which the reason stands anyway.
+type decodeError struct{ typed *errs.Error }
+
+func (e decodeError) Error() string { return e.typed.Message() }
+
+func (e decodeError) Unwrap() error { return e.typed }
 
 // Unreadable is the error of JSON that is not the message expected; what is the
 // caller's name for it.

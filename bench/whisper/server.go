@@ -11,17 +11,17 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// gateway is the server under test.
-type gateway struct {
-	*benchkit.Gateway
+// server is the server under test.
+type server struct {
+	*benchkit.Server
 	client gatewayv1.ModelGatewayServiceClient
 }
 
-// gatewayConfig has the model twice: as it is by default, and with an encoder that
-// hears no more than there is of a short clip. Neither is tried hotter where the
-// text looks bad, as random weights' does, nor told of the text before: whisper-cli
-// does the same by -nf and -mc 0.
-const gatewayConfig = `
+// serverConfig has the model twice: with the default audio_ctx, and with an
+// encoder that is limited to the length of a short recording. Failed windows are
+// not decoded again, because random weights always fail, and no context is passed
+// between windows. whisper-cli has -nf and -mc 0 for that.
+const serverConfig = `
 models:
   full:
     engine: whisper
@@ -39,8 +39,8 @@ tasks:
   transcribe: {primary: full}
 `
 
-func startGateway(ctx context.Context, o options, log io.Writer) (*gateway, error) {
-	g, err := benchkit.StartGateway(ctx, log, o.gateway, fmt.Sprintf(gatewayConfig, o.model, o.threads))
+func startServer(ctx context.Context, o options, log io.Writer) (*server, error) {
+	g, err := benchkit.StartServer(ctx, log, o.server, fmt.Sprintf(serverConfig, o.model, o.threads))
 	if err != nil {
 		return nil, err
 	}
@@ -50,14 +50,14 @@ func startGateway(ctx context.Context, o options, log io.Writer) (*gateway, erro
 			return nil, err
 		}
 	}
-	return &gateway{Gateway: g, client: gatewayv1.NewModelGatewayServiceClient(g.Conn)}, nil
+	return &server{Server: g, client: gatewayv1.NewModelGatewayServiceClient(g.Conn)}, nil
 }
 
-// models are the configured ones: those that streams are measured with.
+// models returns the configured models, with which streams are measured.
 func models() []string { return []string{"full", "short"} }
 
 // recognise transcribes a clip and returns the text.
-func (g *gateway) recognise(ctx context.Context, model string, clip []byte, beams int) (string, time.Duration, error) {
+func (g *server) recognise(ctx context.Context, model string, clip []byte, beams int) (string, time.Duration, error) {
 	start := time.Now()
 	got, err := g.client.Recognize(ctx, &gatewayv1.RecognizeRequest{
 		Audio:  clip,
@@ -66,20 +66,20 @@ func (g *gateway) recognise(ctx context.Context, model string, clip []byte, beam
 	return got.GetTranscript().GetText(), time.Since(start), err
 }
 
-// replayed is what a stream at the speed of speech gave.
+// replayed has the measurements of a live stream.
 type replayed struct {
 	// rest is the time from the end of the speech to the final result.
 	rest time.Duration
-	// lag is how old, at the median, the audio was that the interim results knew of.
+	// lag is the median age of the audio that the interim results cover.
 	lag      time.Duration
 	interims int
 }
 
-// piece is how much audio a message of a stream has.
+// piece is the length of the audio in a message of a stream.
 const piece = 100 * time.Millisecond
 
-// replay sends a clip as fast as it is spoken, and reads results.
-func (g *gateway) replay(ctx context.Context, model string, clip benchkit.Clip) (replayed, error) {
+// replay sends a clip as fast as it is spoken, and reads the results.
+func (g *server) replay(ctx context.Context, model string, clip benchkit.Clip) (replayed, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	stream, err := g.client.StreamTranscribe(ctx)
@@ -97,7 +97,7 @@ func (g *gateway) replay(ctx context.Context, model string, clip benchkit.Clip) 
 	go func() {
 		speak(stream, clip.PCM(), start)
 		ended <- time.Now()
-		_ = stream.CloseSend() // a broken stream is told by Recv
+		_ = stream.CloseSend() // Recv reports a broken stream
 	}()
 	var r replayed
 	var lags benchkit.Series
@@ -119,7 +119,7 @@ func (g *gateway) replay(ctx context.Context, model string, clip benchkit.Clip) 
 			r.lag = time.Duration(lags.Median())
 		}
 		if _, err := stream.Recv(); !errors.Is(err, io.EOF) {
-			return r, fmt.Errorf("behind the final result comes %w", err)
+			return r, fmt.Errorf("after the final result: %w", err)
 		}
 		return r, nil
 	}
@@ -141,7 +141,7 @@ func speak(stream interface {
 }
 
 // cpu returns the processor time in seconds that a model's worker has used.
-func (g *gateway) cpu(ctx context.Context, model string) (float64, error) {
+func (g *server) cpu(ctx context.Context, model string) (float64, error) {
 	m, err := g.Model(ctx, model)
 	if err != nil {
 		return 0, err

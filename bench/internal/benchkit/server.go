@@ -14,29 +14,29 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// Gateway is a running `modelgateway serve` with a state folder of its own.
-type Gateway struct {
+// Server is a running `modelgateway serve` with its own state folder.
+type Server struct {
 	*Process
 	// Conn is a connection to its gRPC listener.
 	Conn *grpc.ClientConn
-	// ReadyAfter is the time from its start to its first 200 on /readyz, to the
-	// millisecond at which that was asked.
+	// ReadyAfter is the time from its start to its first 200 on /readyz, which is
+	// polled every millisecond.
 	ReadyAfter time.Duration
 
 	dir string
 }
 
-// maxMessage bounds a message: clips are sent whole.
+// maxMessage limits the size of a message; recordings are sent in one.
 const maxMessage = 64 << 20
 
-// StartGateway runs the program with a configuration (YAML; empty: none) and
+// StartServer runs the program with a configuration (YAML; empty: none) and
 // waits until it is ready.
-func StartGateway(ctx context.Context, log io.Writer, program, config string) (*Gateway, error) {
-	dir, err := os.MkdirTemp("", "bench-gateway-")
+func StartServer(ctx context.Context, log io.Writer, program, config string) (*Server, error) {
+	dir, err := os.MkdirTemp("", "bench-server-")
 	if err != nil {
 		return nil, err
 	}
-	g := &Gateway{dir: dir}
+	g := &Server{dir: dir}
 	if err := g.start(ctx, log, program, config); err != nil {
 		g.Stop()
 		return nil, err
@@ -44,7 +44,7 @@ func StartGateway(ctx context.Context, log io.Writer, program, config string) (*
 	return g, nil
 }
 
-func (g *Gateway) start(ctx context.Context, log io.Writer, program, config string) error {
+func (g *Server) start(ctx context.Context, log io.Writer, program, config string) error {
 	grpcAddr, err := FreeAddr()
 	if err != nil {
 		return err
@@ -75,7 +75,7 @@ func (g *Gateway) start(ctx context.Context, log io.Writer, program, config stri
 }
 
 // Load loads and pins a model.
-func (g *Gateway) Load(ctx context.Context, model string) error {
+func (g *Server) Load(ctx context.Context, model string) error {
 	stream, err := gatewayv1.NewModelAdminServiceClient(g.Conn).LoadModel(ctx, &gatewayv1.LoadModelRequest{Name: model, Pin: true})
 	for err == nil {
 		_, err = stream.Recv()
@@ -86,20 +86,20 @@ func (g *Gateway) Load(ctx context.Context, model string) error {
 	return err
 }
 
-// Model tells everything about a model.
-func (g *Gateway) Model(ctx context.Context, name string) (*gatewayv1.Model, error) {
+// Model returns the state of a model.
+func (g *Server) Model(ctx context.Context, name string) (*gatewayv1.Model, error) {
 	got, err := gatewayv1.NewModelAdminServiceClient(g.Conn).GetModel(ctx, &gatewayv1.GetModelRequest{Name: name})
 	return got.GetModel(), err
 }
 
-// Unload unloads a model; it returns when its process is gone.
-func (g *Gateway) Unload(ctx context.Context, name string) error {
+// Unload unloads a model and waits until its process has ended.
+func (g *Server) Unload(ctx context.Context, name string) error {
 	_, err := gatewayv1.NewModelAdminServiceClient(g.Conn).UnloadModel(ctx, &gatewayv1.UnloadModelRequest{Name: name})
 	return err
 }
 
 // Stop ends the server and removes its state.
-func (g *Gateway) Stop() {
+func (g *Server) Stop() {
 	if g.Conn != nil {
 		_ = g.Conn.Close()
 	}

@@ -10,46 +10,47 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// A pass is left out where all that was said is committed and nothing came since.
-func TestSettled(t *testing.T) {
-	const heard = 3 * speech.Rate
-	segments := said(1e9, 2e9)
-	settled := func(change func(*live, *clip)) bool {
-		l := &live{transcription: &transcription{model: &model{parameters: parameters{settings.Defaults()}}}, passed: heard, sounded: heard}
-		l.buffer = make([]float32, heard+speech.Rate)
+// A pass is skipped if all text is committed and no speech followed.
+func TestCanSkip(t *testing.T) {
+	const processed = 3 * speech.Rate
+	segments := segmentsTo(1e9, 2e9)
+	canSkip := func(change func(*live, *clip)) bool {
+		l := &live{transcription: &transcription{model: &model{parameters: parameters{settings.Defaults()}}}, processed: processed, lastInput: processed}
+		l.buffer = make([]float32, processed+speech.Rate)
 		l.text.Update(segments)
 		l.text.Update(segments)
 		c := &clip{samples: l.buffer}
 		change(l, c)
-		return l.settled(c)
+		return l.canSkip(c)
 	}
 	for name, c := range map[string]struct {
 		change func(*live, *clip)
 		want   bool
 	}{
-		"silence":                  {func(*live, *clip) {}, true},
-		"a sound":                  {func(l *live, _ *clip) { l.buffer[heard] = 0.1 }, false},
-		"a sound, no gate":         {func(l *live, _ *clip) { l.model.parameters.SilenceThreshold = 0 }, false},
-		"words that may change":    {func(l *live, _ *clip) { l.text.Update(said(1e9, 2e9, 3e9)) }, false},
-		"nothing heard yet":        {func(l *live, _ *clip) { l.sounded = 0 }, false},
-		"the language is not sure": {func(l *live, _ *clip) { l.request.detect = true }, false},
-		"a sound that is no speech": {func(l *live, c *clip) {
-			l.buffer[heard] = 0.1
-			c.cut = &speech.Cut{Samples: make([]float32, heard)}
+		"silence":              {func(*live, *clip) {}, true},
+		"a sound":              {func(l *live, _ *clip) { l.buffer[processed] = 0.1 }, false},
+		"no silence threshold": {func(l *live, _ *clip) { l.model.parameters.SilenceThreshold = 0 }, false},
+		"tentative words":      {func(l *live, _ *clip) { l.text.Update(segmentsTo(1e9, 2e9, 3e9)) }, false},
+		"no input so far":      {func(l *live, _ *clip) { l.lastInput = 0 }, false},
+		"uncertain language":   {func(l *live, _ *clip) { l.request.detect = true }, false},
+		"a sound, not speech": {func(l *live, c *clip) {
+			l.buffer[processed] = 0.1
+			c.cut = &speech.Cut{Samples: make([]float32, processed)}
 		}, true},
 		"more speech": {func(l *live, c *clip) {
-			l.buffer[heard] = 0.1
-			c.cut = &speech.Cut{Samples: make([]float32, heard+1)}
+			l.buffer[processed] = 0.1
+			c.cut = &speech.Cut{Samples: make([]float32, processed+1)}
 		}, false},
 	} {
-		if got := settled(c.change); got != c.want {
-			t.Errorf("%s: settled is %v", name, got)
+		if got := canSkip(c.change); got != c.want {
+			t.Errorf("%s: canSkip is %v", name, got)
 		}
 	}
 }
 
-// A pass that is left out costs nothing and is told of; the end hears all the same.
-func TestPassesOverSilenceCostNothing(t *testing.T) {
+// A skipped pass computes nothing and emits an interim result. The end of the stream
+// is still transcribed.
+func TestSkippedPassesComputeNothing(t *testing.T) {
 	m := load(t, starter(), nil)
 	s, err := m.open(t.Context())
 	if err != nil {
@@ -65,46 +66,46 @@ func TestPassesOverSilenceCostNothing(t *testing.T) {
 		events = append(events, e)
 		return nil
 	}}}
-	hear := func(samples []float32) uint64 {
+	add := func(samples []float32) uint64 {
 		before := m.work.Count()
 		l.buffer = append(l.buffer, samples...)
-		l.heard += len(samples)
+		l.received += len(samples)
 		if err := l.pass(); err != nil {
 			t.Fatal(err)
 		}
 		return m.work.Count() - before
 	}
-	if hear(speechSamples(t)) == 0 {
+	if add(speechSamples(t)) == 0 {
 		t.Fatal("the first pass computes nothing")
 	}
-	l.text.Update(l.latest) // another pass agrees
-	if worked := hear(make([]float32, speech.Rate)); worked != 0 || !l.skipped {
+	l.text.Update(l.latest) // as if another pass agreed
+	if worked := add(make([]float32, speech.Rate)); worked != 0 || !l.skipped {
 		t.Errorf("a pass over new silence computes %d", worked)
 	}
 	last := events[len(events)-1].GetInterim()
-	if got := last.GetAudioProcessed().AsDuration(); got != speech.Duration(l.heard) || last.GetTentativeText() != "" {
-		t.Errorf("it tells %v", last)
+	if got := last.GetAudioProcessed().AsDuration(); got != speech.Duration(l.received) || last.GetTentativeText() != "" {
+		t.Errorf("the interim result is %v", last)
 	}
 	before := m.work.Count()
-	if err := l.end(); err != nil {
+	if err := l.finish(); err != nil {
 		t.Fatal(err)
 	}
 	if m.work.Count() == before || events[len(events)-1].GetFinal() == nil {
-		t.Errorf("the end computes %d and tells %v", m.work.Count()-before, events[len(events)-1])
+		t.Errorf("the end computes %d and emits %v", m.work.Count()-before, events[len(events)-1])
 	}
 }
 
-// What is transcribed after a detection of its language is what would be without.
-func TestDetectionChangesNothing(t *testing.T) {
+// A detection of the language does not change the transcription after it.
+func TestDetectionDoesNotChangeTheText(t *testing.T) {
 	m := load(t, multilingual(t), nil)
 	all := speechSamples(t)
 	first, second := all[:4*speech.Rate], all[4*speech.Rate:9*speech.Rate]
-	type said struct {
+	type result struct {
 		text       string
 		start, end int64
 		tokens     []whispercpp.Token
 	}
-	run := func(detect, samples []float32, times bool) []said {
+	run := func(detect, samples []float32, times bool) []result {
 		s, err := m.open(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -117,16 +118,16 @@ func TestDetectionChangesNothing(t *testing.T) {
 		}
 		opts := m.parameters.options(1)
 		opts.TokenTimes = times
-		var found []said
+		var found []result
 		if err := s.run(opts, samples, nil, func(f whispercpp.Segment) error {
-			found = append(found, said{f.Text, f.Start, f.End, f.Tokens})
+			found = append(found, result{f.Text, f.Start, f.End, f.Tokens})
 			return nil
 		}); err != nil {
 			t.Fatal(err)
 		}
 		return found
 	}
-	equal := func(a, b said) bool {
+	equal := func(a, b result) bool {
 		return a.text == b.text && a.start == b.start && a.end == b.end && slices.Equal(a.tokens, b.tokens)
 	}
 	for _, times := range []bool{false, true} {
@@ -134,7 +135,7 @@ func TestDetectionChangesNothing(t *testing.T) {
 		for name, detect := range map[string][]float32{"the same audio": first, "other audio": second} {
 			got := run(detect, first, times)
 			if len(want) == 0 || !slices.EqualFunc(got, want, equal) {
-				t.Errorf("%s, times %v: after a detection it says %v, without one %v", name, times, got, want)
+				t.Errorf("%s, times %v: after a detection %v, without one %v", name, times, got, want)
 			}
 		}
 	}

@@ -12,12 +12,12 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-type gateway struct {
-	*benchkit.Gateway
+type server struct {
+	*benchkit.Server
 	client gatewayv1.ModelGatewayServiceClient
 }
 
-const gatewayConfig = `
+const serverConfig = `
 models:
   qwen:
     engine: llama
@@ -32,13 +32,13 @@ tasks:
   chat: {primary: qwen}
 `
 
-func startGateway(ctx context.Context, o options) (*gateway, error) {
+func startServer(ctx context.Context, o options) (*server, error) {
 	model, err := filepath.Abs(o.model)
 	if err != nil {
 		return nil, err
 	}
-	g, err := benchkit.StartGateway(ctx, output(o), o.gateway,
-		fmt.Sprintf(gatewayConfig, model, o.threads, parallel, o.contextLength))
+	g, err := benchkit.StartServer(ctx, output(o), o.server,
+		fmt.Sprintf(serverConfig, model, o.threads, parallel, o.contextLength))
 	if err != nil {
 		return nil, err
 	}
@@ -46,10 +46,10 @@ func startGateway(ctx context.Context, o options) (*gateway, error) {
 		g.Stop()
 		return nil, err
 	}
-	return &gateway{Gateway: g, client: gatewayv1.NewModelGatewayServiceClient(g.Conn)}, nil
+	return &server{Server: g, client: gatewayv1.NewModelGatewayServiceClient(g.Conn)}, nil
 }
 
-func (g *gateway) chat(ctx context.Context, system, user string, maxTokens int) (answer, error) {
+func (g *server) chat(ctx context.Context, system, user string, maxTokens int) (answer, error) {
 	greedy, limit := float32(0), int32(maxTokens)
 	start := time.Now()
 	stream, err := g.client.StreamChat(ctx, &gatewayv1.StreamChatRequest{

@@ -1,0 +1,186 @@
+package worker_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/lexilingo/modelgateway/engines/errs"
+	"github.com/lexilingo/modelgateway/server/internal/worker"
+)
+
+func TestStartErrors(t *testing.T) {
+	dir := t.TempDir()
+	text := filepath.Join(dir, "text")
+	script := filepath.Join(dir, "script")
+	if err := errors.Join(
+		os.WriteFile(text, []byte("not a program"), 0o644),
+		os.WriteFile(script, []byte("#!/bin/sh\necho 'prog: error while loading shared libraries: libllama.so.0: cannot open shared object file' >&2\nexit 127\n"), 0o755),
+	); err != nil {
+		t.Fatal(err)
+	}
+	engine := os.Getenv(engineVariable)
+	cases := map[string]struct {
+		command []string
+		want    string // in the message
+		output  string // in the last output, not in the message
+	}{
+		"no program":     {[]string{filepath.Join(dir, "engine-none")}, "there is no program engine-none", ""},
+		"no such name":   {[]string{"engine-that-is-not-installed"}, "there is no program engine-that-is-not-installed", ""},
+		"not executable": {[]string{text}, "text is not executable", ""},
+		"no library":     {[]string{script}, "library libllama.so.0", "cannot open shared object file"},
+		"exits":          {[]string{engine, "--fault=exit"}, "ended before the handshake", "exits at once as requested"},
+		"garbage":        {[]string{engine, "--fault=handshake-garbage"}, "is not a handshake", "Hello, I am not an engine"},
+		"version":        {[]string{engine, "--fault=handshake-version"}, "another version of the engine protocol", "|unix|"},
+		"silent":         {[]string{engine, "--fault=handshake-silent"}, "printed no handshake in time", ""},
+		"dead":           {[]string{engine, "--fault=handshake-dead"}, "does not answer", "|unix|"},
+		"no command":     {nil, "has no command", ""},
+	}
+	h := newHost(t, worker.Options{StartTimeout: time.Second})
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			_, err := h.Launch(t.Context(), worker.Spec{Model: "m", Engine: "e", Command: c.command})
+			if errs.ReasonOf(err) != errs.EngineUnavailable || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "modelgateway doctor") {
+				t.Errorf("the error is %v; want %q in it", err, c.want)
+			}
+			if output := worker.LastOutput(err); !strings.Contains(output, c.output) {
+				t.Errorf("the last output is %q, want %q in it", output, c.output)
+			}
+			if c.output != "" && strings.Contains(err.Error(), c.output) {
+				t.Errorf("the message has what the worker printed: %v", err)
+			}
+		})
+	}
+}
+
+func TestCancelledLaunchLeavesNoFiles(t *testing.T) {
+	runtime := shortTempDir(t)
+	h := newHost(t, worker.Options{RuntimeDir: runtime})
+	ctx, cancel := context.WithCancel(t.Context())
+	result := make(chan error, 1)
+	go func() {
+		_, err := h.Launch(ctx, spec(t, nil, "--fault=handshake-silent"))
+		result <- err
+	}()
+	sockets := filepath.Join(runtime, "mg-workers-*", "plugin-dir*")
+	eventually(t, 5*time.Second, "the start has begun", func() bool { return len(glob(t, sockets)) == 1 })
+	cancel()
+	if err := <-result; errs.ReasonOf(err) != errs.Cancelled {
+		t.Errorf("a cancelled launch fails with %v", err)
+	}
+	if left := glob(t, sockets); len(left) > 0 {
+		t.Errorf("files are left: %v", left)
+	}
+}
+
+func TestCloseEndsWorkersAndRemovesFiles(t *testing.T) {
+	runtime := shortTempDir(t)
+	h, err := worker.NewHost(worker.Options{RuntimeDir: runtime})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := launchLoaded(t, h, spec(t, map[string]any{"ignore_sigterm": true}))
+	if info, err := os.Stat(glob(t, filepath.Join(runtime, "mg-workers-*"))[0]); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("the folder of the sockets is %v (%v)", info, err)
+	}
+	if err := h.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if alive(w.PID()) {
+		t.Error("a worker outlives its host")
+	}
+	if left := glob(t, filepath.Join(runtime, "*")); len(left) > 0 {
+		t.Errorf("files are left: %v", left)
+	}
+	if _, err := h.Launch(t.Context(), spec(t, nil)); errs.ReasonOf(err) != errs.Draining {
+		t.Errorf("a launch after Close fails with %v", err)
+	}
+}
+
+// shortTempDir returns a folder for sockets, whose paths have at most 107 bytes.
+func shortTempDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "w")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+func glob(t testing.TB, pattern string) []string {
+	t.Helper()
+	found, err := filepath.Glob(pattern)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// The kernel sends the parent-death signal when the thread that forked ends. A
+// worker must not depend on the thread that called Launch.
+func TestWorkerSurvivesTheThreadThatLaunchedIt(t *testing.T) {
+	h := newHost(t, worker.Options{})
+	s := spec(t, nil)
+	launched := make(chan worker.Worker, 1)
+	thread := make(chan int, 1)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends with this goroutine
+		thread <- syscall.Gettid()
+		w, err := h.Launch(t.Context(), s)
+		if err != nil {
+			t.Error(err)
+		}
+		launched <- w
+	}()
+	w := <-launched
+	if w == nil {
+		t.FailNow()
+	}
+	task := filepath.Join("/proc/self/task", strconv.Itoa(<-thread))
+	eventually(t, 2*time.Second, "the thread ends", func() bool { return len(glob(t, task)) == 0 })
+	if _, err := w.Load(t.Context(), func(float64) {}); err != nil {
+		t.Errorf("after the end of the thread: %v", err)
+	}
+}
+
+func TestManyLaunchesAtOnce(t *testing.T) {
+	h := newHost(t, worker.Options{})
+	s := spec(t, nil)
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			w, err := h.Launch(t.Context(), s)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if _, err := w.Load(t.Context(), func(float64) {}); err != nil {
+				t.Error(err)
+			}
+			w.Stop(5 * time.Second)
+			<-w.Done()
+		})
+	}
+	all.Wait()
+}
+
+// BenchmarkLaunch measures the time of a worker's start, handshake included.
+func BenchmarkLaunch(b *testing.B) {
+	h := newHost(b, worker.Options{Logger: slog.New(slog.DiscardHandler)})
+	s := spec(b, nil)
+	for b.Loop() {
+		w := launch(b, h, s)
+		w.Stop(0)
+		<-w.Done()
+	}
+}

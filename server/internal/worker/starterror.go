@@ -1,0 +1,104 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+
+	"github.com/lexilingo/modelgateway/engines/errs"
+)
+
+// remedy ends every message about an engine that does not start.
+const remedy = "; run \"modelgateway doctor\" to see what is missing"
+
+func unavailable(spec Spec, format string, args ...any) *errs.Error {
+	why := fmt.Sprintf(format, args...)
+	return errs.New(errs.EngineUnavailable, "engine %q does not start: %s%s", spec.Engine, why, remedy).
+		With("engine", spec.Engine).With("model", spec.Model)
+}
+
+// CheckProgram returns ENGINE_UNAVAILABLE if the engine's program does not exist
+// or must not be executed. It does not start the program.
+func (s Spec) CheckProgram() error {
+	if _, err := exec.LookPath(s.Command[0]); err != nil {
+		return unavailable(s, "%s", programError(filepath.Base(s.Command[0]), err)).WithCause(err)
+	}
+	return nil
+}
+
+// startError returns why a process did not become a worker. It must be called
+// after the process has ended.
+func (p *process) startError(start context.Context, err error) error {
+	program := filepath.Base(p.spec.Command[0])
+	switch {
+	case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.ENOMEM):
+		return errs.New(errs.MemoryBusy, "the operating system has no room for another process; try again later").WithCause(err)
+	case p.pid == 0:
+		return unavailable(p.spec, "%s", programError(program, err)).WithCause(err)
+	}
+	handshake, state := p.outcome()
+	printed := p.logs.lastLines(3)
+	if handshake != "" {
+		printed = append([]string{handshake}, printed...)
+	}
+	err = withOutput(err, printed...)
+	p.log.Warn("the worker did not start", "error", err, "last_output", LastOutput(err))
+	switch library := missingLibrary(p.logs.lastLines(tailLines)); {
+	case library != "":
+		return unavailable(p.spec, "%s needs the library %s, which is not installed", program, library).WithCause(err)
+	case strings.Contains(err.Error(), "incompatible"):
+		return unavailable(p.spec, "%s uses another version of the engine protocol", program).WithCause(err)
+	case handshake == "" && start.Err() != nil:
+		return unavailable(p.spec, "%s printed no handshake in time", program).WithCause(err)
+	case handshake == "":
+		return unavailable(p.spec, "%s ended before the handshake (%s)", program, state).WithCause(err)
+	case strings.Count(handshake, "|") < 3:
+		return unavailable(p.spec, "the first line that %s printed is not a handshake", program).WithCause(err)
+	default:
+		return unavailable(p.spec, "%s printed a handshake but does not answer", program).WithCause(err)
+	}
+}
+
+// programError describes why a program cannot be executed.
+func programError(program string, err error) string {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "there is no program " + program + ", or its interpreter is missing"
+	case errors.Is(err, fs.ErrPermission):
+		return program + " is not executable"
+	case errors.Is(err, syscall.ENOEXEC):
+		return program + " is not a program for this machine"
+	case strings.Contains(err.Error(), "executable file not found"):
+		return "there is no program " + program
+	default:
+		var errno syscall.Errno // without the path, which callers must not see
+		if errors.As(err, &errno) {
+			return program + ": " + errno.Error()
+		}
+		return program + " cannot be started"
+	}
+}
+
+// outcome returns the first line that the process printed, and how it ended.
+func (p *process) outcome() (handshake, state string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.handshake, p.state.String()
+}
+
+// missingLibrary returns the library that the dynamic linker did not find, or "".
+func missingLibrary(lines []string) string {
+	linker := regexp.MustCompile(`error while loading shared libraries: ([^:\s]+):`)
+	for _, line := range lines {
+		if m := linker.FindStringSubmatch(line); m != nil {
+			return m[1]
+		}
+	}
+	return ""
+}
