@@ -97,11 +97,22 @@ func (s *snapshot) deadlineError(m *modelView, waited time.Duration, cause error
 		round(waited), m.name, s.waitsFor(m)).WithCause(cause).With("model", m.name)
 }
 
-// lateError is for a request that could not meet its deadline.
+// lateError is for a request that could not meet its deadline: load and queue
+// are the times expected, left is the time to the deadline.
 func lateError(model string, load, queue, left time.Duration) *errs.Error {
-	return errs.New(errs.DeadlineExceeded,
-		"model %q needs about %s to load and the queue about %s, but the deadline is in %s: allow at least %s, or load the model beforehand",
-		model, round(load), round(queue), round(left), round(load+queue+time.Second)).With("model", model)
+	advice := "allow at least " + round(load+queue+time.Second).String()
+	var needs string
+	switch {
+	case load == 0:
+		needs = fmt.Sprintf("the requests before this one occupy model %q for about %s", model, round(queue))
+	case queue == 0:
+		needs = fmt.Sprintf("model %q needs about %s to load", model, round(load))
+		advice += ", or load the model beforehand"
+	default:
+		needs = fmt.Sprintf("model %q needs about %s to load and %s for the requests before this one", model, round(load), round(queue))
+		advice += ", or load the model beforehand"
+	}
+	return errs.New(errs.DeadlineExceeded, "%s, but the deadline is in %s: %s", needs, round(left), advice).With("model", model)
 }
 
 // queueFullError is for the request above the bound of a queue.
@@ -166,8 +177,12 @@ func silentError(model string, silent time.Duration) *errs.Error {
 // cooldownError is for a request for a failed model that is not tried again yet.
 func cooldownError(model string, f *failure, now time.Time) *errs.Error {
 	left := max(f.retryAt.Sub(now), time.Millisecond)
-	return errs.New(errs.LoadCooldown, "model %q failed %s and is tried again in %s; the last failure was %s: %s",
-		model, count(f.count, "time")+" in a row", round(left), errs.ReasonName(f.err.Reason()), f.err.Message()).
+	failed := "failed"
+	if f.count > 1 {
+		failed = fmt.Sprintf("failed %d times in a row", f.count)
+	}
+	return errs.New(errs.LoadCooldown, "model %q %s and is tried again in %s; the last failure was %s: %s",
+		model, failed, round(left), errs.ReasonName(f.err.Reason()), f.err.Message()).
 		WithRetryAfter(left).
 		WithCause(f.err).
 		With("model", model).
