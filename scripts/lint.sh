@@ -30,18 +30,18 @@ formatted() {
 	[ -z "$found" ] || { echo "not formatted (gofmt -s -w):"; echo "$found"; return 1; }
 }
 
-# Native code stays in the engines: the gateway must keep running when one of them crashes.
+# Native code is allowed in the engines only: the server must keep running when one of them crashes.
 cgo_in_engines_only() {
 	local found
 	found=$(go_files | xargs grep -lE '^\s*(import )?"C"$' | grep -v '^engines/[^/]*/')
 	[ -z "$found" ] || { echo "cgo outside engines/*/:"; echo "$found"; return 1; }
 }
 
-# gateway_is_pure: the server's program links no package with cgo code of its own.
-gateway_is_pure() {
+# server_is_pure: the program of the server links no package that uses cgo, the standard library apart.
+server_is_pure() {
 	local found
 	found=$(CGO_ENABLED=1 go list -deps -f '{{if and .CgoFiles (not .Standard)}}{{.ImportPath}}{{end}}' ./cmd/modelgateway)
-	[ -z "$found" ] || { echo "the gateway links cgo packages:"; echo "$found"; return 1; }
+	[ -z "$found" ] || { echo "the server links packages that use cgo:"; echo "$found"; return 1; }
 }
 
 files_are_short() {
@@ -127,7 +127,7 @@ export PATH=$tools:$PATH
 check "gofmt" formatted
 check "file length" files_are_short
 check "cgo in engines only" cgo_in_engines_only
-check "gateway without cgo" gateway_is_pure
+check "server without cgo" server_is_pure
 check "go vet" go vet ./...
 check "go vet of nested modules" vet_nested_modules
 check "go.mod" requirements_in_blocks
