@@ -9,12 +9,12 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
-	"github.com/lexilingo/modelgateway/engines/internal/paramdoc"
+	"github.com/lexilingo/modelgateway/engines/internal/paramtest"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
 func TestParametersAreDocumented(t *testing.T) {
-	paramdoc.Check(t, "../../../docs/speech-to-text.md", Defaults())
+	paramtest.Documented(t, "../../../docs/speech-to-text.md", Defaults())
 }
 
 func TestReadRefuses(t *testing.T) {
