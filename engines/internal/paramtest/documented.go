@@ -14,7 +14,7 @@ import (
 
 // Documented compares defaults, a struct with json tags that holds the defaults of an
 // engine's parameters, with the table in a Markdown file whose first columns are
-// "parameter" (or "name") and "default". Every field must have a row and every row a
+// "parameter" and "default". Every field must have a row and every row a
 // field. A row may describe several parameters, separated by commas. The number or
 // word in the table must be the default; the zero value may also be described in
 // words, because it often stands for a default that depends on the model.
@@ -49,7 +49,7 @@ func Documented(t *testing.T, file string, defaults any) {
 }
 
 var (
-	header     = regexp.MustCompile(`^\| (parameter|name) \| default \|`)
+	header     = regexp.MustCompile(`^\| parameter \| default \|`)
 	cells      = regexp.MustCompile(`^\| ([^|]*) \| ([^|]*)\|`)
 	parameters = regexp.MustCompile("`([a-z][a-z0-9_]*)`")
 	remark     = regexp.MustCompile(` \([^)]*\)$`)

@@ -5,7 +5,7 @@
 //
 // To add a parameter, see "A new parameter of an engine" in ARCHITECTURE.md. The files
 // are parameters.go and memory.go here, options.go and whispercpp/state.go of
-// engines/whisper, and docs/speech-to-text.md.
+// engines/whisper, and the table in docs/speech-to-text.md.
 package settings
 
 import (
