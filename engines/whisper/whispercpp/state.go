@@ -162,10 +162,10 @@ func (s *State) Run(opts Options, samples []float32, events Events) error {
 	return nil
 }
 
-// params converts options to whisper.cpp's type. free frees what they point to. It calls
-// the binding's setter of a field if there is one, and sets the field of the C struct
-// if there is none. language is an exception, whose setter can fail, and initial_prompt,
-// whose setter leaks the text.
+// params converts options to whisper.cpp's type. free frees what they point to. If the
+// binding has a setter for a field, params uses it; if not, it sets the field of the C
+// struct. There are two exceptions: the setter of language can fail, and that of
+// initial_prompt leaks the text.
 func (s *State) params(o Options) (params C.struct_whisper_full_params, free func()) {
 	strategy := binding.SamplingStrategy(binding.SAMPLING_GREEDY)
 	if o.BeamSize > 1 {
