@@ -61,7 +61,7 @@ type LoadOptions struct {
 	// MaxConcurrency is the number of requests that the model serves at once, at least
 	// 1.
 	MaxConcurrency int
-	// Parameters are the model's settings from the configuration. Read them with
+	// Parameters are the model's parameters from the configuration. Read them with
 	// DecodeParameters.
 	Parameters *structpb.Struct
 	// Report reports how much is loaded, 0 to 1. It may be called often.

@@ -26,6 +26,9 @@ type Engine struct {
 	Program string
 	// EstimateMemory returns the bytes that the process of a model will need.
 	EstimateMemory func(footprint.Model) (int64, error)
+	// CheckParameters returns the error with which the load of a model refuses its
+	// parameters, INVALID_REQUEST, as far as it does not depend on the model's files.
+	CheckParameters func(footprint.Model) error
 }
 
 // The names of the engines.
@@ -39,10 +42,22 @@ const (
 // Engines returns all bundled engines.
 func Engines() []Engine {
 	return []Engine{
-		{Llama, "engine-llama", llama.EstimateMemory},
-		{Whisper, "engine-whisper", whisper.EstimateMemory},
-		{Piper, "engine-piper", piper.EstimateMemory},
-		{Hubert, "engine-hubert", hubert.EstimateMemory},
+		{Llama, "engine-llama", llama.EstimateMemory, func(m footprint.Model) error {
+			_, err := llama.Read(m.Parameters, m.MaxConcurrency)
+			return err
+		}},
+		{Whisper, "engine-whisper", whisper.EstimateMemory, func(m footprint.Model) error {
+			_, err := whisper.Read(m.Parameters)
+			return err
+		}},
+		{Piper, "engine-piper", piper.EstimateMemory, func(m footprint.Model) error {
+			_, err := piper.Read(m.Parameters)
+			return err
+		}},
+		{Hubert, "engine-hubert", hubert.EstimateMemory, func(m footprint.Model) error {
+			_, err := hubert.Read(m.Parameters)
+			return err
+		}},
 	}
 }
 
@@ -76,4 +91,14 @@ func EstimateMemory(command []string, m footprint.Model) (int64, error) {
 		return e.EstimateMemory(m)
 	}
 	return footprint.Generic(m)
+}
+
+// CheckParameters returns the error with which the load of a model by the engine that
+// command starts refuses its parameters. It returns nil for an engine that is not
+// bundled.
+func CheckParameters(command []string, m footprint.Model) error {
+	if e, ok := Of(command); ok {
+		return e.CheckParameters(m)
+	}
+	return nil
 }

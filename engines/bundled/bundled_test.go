@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"google.golang.org/protobuf/types/known/structpb"
+
 	"github.com/lexilingo/modelgateway/engines/errs"
 	"github.com/lexilingo/modelgateway/engines/footprint"
 )
@@ -40,6 +42,27 @@ func TestEveryEngineHasAnEstimate(t *testing.T) {
 		if _, err := EstimateMemory(command, missing); errs.ReasonOf(err) != errs.ModelFileMissing {
 			t.Errorf("%v: %v", command, err)
 		}
+	}
+}
+
+// TestParametersAreChecked checks that each engine refuses an unknown parameter. Those of
+// other engines are not known.
+func TestParametersAreChecked(t *testing.T) {
+	parameters, err := structpb.NewStruct(map[string]any{"no_such_parameter": 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong := footprint.Model{Parameters: parameters}
+	for _, e := range Engines() {
+		if err := CheckParameters([]string{e.Program}, wrong); errs.ReasonOf(err) != errs.InvalidRequest {
+			t.Errorf("%s: %v", e.Name, err)
+		}
+		if err := CheckParameters([]string{e.Program}, footprint.Model{}); err != nil {
+			t.Errorf("%s refuses its defaults: %v", e.Name, err)
+		}
+	}
+	if err := CheckParameters([]string{"my-engine"}, wrong); err != nil {
+		t.Errorf("my-engine: %v", err)
 	}
 }
 

@@ -13,8 +13,8 @@ import (
 	"github.com/lexilingo/modelgateway/engines/errs"
 )
 
-// Defaults of a model's parameters. The names of models are settings because
-// Google replaces its models often.
+// Defaults of a model's parameters. The names of Gemini's models are parameters
+// because Google replaces its models often.
 const (
 	DefaultModel       = "gemini-3.8-flash"
 	DefaultSpeechModel = "gemini-3.8-flash-tts"
@@ -24,7 +24,8 @@ const (
 	defaultThinking  = "minimal"
 )
 
-// parameters are a model's settings in the configuration.
+// parameters are the parameters of a model in the configuration.
+// docs/cloud-fallback.md describes them; a test compares the two.
 type parameters struct {
 	// Model is the model of all tasks except Synthesize.
 	Model string `json:"model"`
@@ -56,7 +57,7 @@ func defaults() parameters {
 	}
 }
 
-// readParameters checks the settings of a model.
+// readParameters reads and checks the parameters of a model.
 func readParameters(opts engines.LoadOptions) (parameters, error) {
 	p := defaults()
 	if err := engines.DecodeParameters(opts.Parameters, &p); err != nil {

@@ -3,9 +3,9 @@ package gemini
 import (
 	"testing"
 
-	"github.com/lexilingo/modelgateway/engines/internal/paramdoc"
+	"github.com/lexilingo/modelgateway/engines/internal/paramtest"
 )
 
 func TestParametersAreDocumented(t *testing.T) {
-	paramdoc.Check(t, "../../docs/cloud-fallback.md", defaults())
+	paramtest.Documented(t, "../../docs/cloud-fallback.md", defaults())
 }

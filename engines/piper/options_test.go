@@ -1,6 +1,7 @@
 package piper
 
 import (
+	"encoding/json"
 	"math"
 	"slices"
 	"strings"
@@ -9,8 +10,12 @@ import (
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
+	"github.com/lexilingo/modelgateway/engines/internal/paramtest"
+	"github.com/lexilingo/modelgateway/engines/piper/settings"
+	"github.com/lexilingo/modelgateway/engines/piper/voicefile"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
@@ -111,4 +116,30 @@ func TestGraphInputs(t *testing.T) {
 	if errs.ReasonOf(err) != errs.InvalidRequest || !strings.Contains(err.Error(), "speakera") || !strings.Contains(err.Error(), "5 more") {
 		t.Errorf("an unknown speaker: %v", err)
 	}
+}
+
+// TestParametersArePassedOn checks that each parameter changes the options of a request
+// that sets none, or the limit of its runs.
+func TestParametersArePassedOn(t *testing.T) {
+	// PassedOn appends "x" to the name of the speaker.
+	voice := &voicefile.Config{Speakers: 2, SpeakerIDs: map[string]int64{"x": 1}, NoiseScale: 0.5, NoiseW: 0.5, LengthScale: 0.5}
+	paramtest.PassedOn(t, settings.Defaults(), func(p settings.Parameters) any {
+		text, err := json.Marshal(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		from := &structpb.Struct{}
+		if err := from.UnmarshalJSON(text); err != nil {
+			t.Fatal(err)
+		}
+		read, err := readParameters(from, voice)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o, err := read.optionsOf(voice, &gatewayv1.SynthesizeRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return []any{o, read.limit(o)}
+	}, nil)
 }

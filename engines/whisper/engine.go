@@ -4,6 +4,7 @@
 // It calls whisper.cpp through a thin layer (package whispercpp), checks files before
 // whisper.cpp reads them (modelfile), assembles words from tokens (transcript), skips
 // silence (speech), and keeps committed text of live streams unchanged (agreement).
+// Package settings has the parameters of a model.
 package whisper
 
 import (

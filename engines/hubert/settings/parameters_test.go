@@ -3,9 +3,9 @@ package settings
 import (
 	"testing"
 
-	"github.com/lexilingo/modelgateway/engines/internal/paramdoc"
+	"github.com/lexilingo/modelgateway/engines/internal/paramtest"
 )
 
 func TestParametersAreDocumented(t *testing.T) {
-	paramdoc.Check(t, "../../../docs/pronunciation.md", Defaults())
+	paramtest.Documented(t, "../../../docs/pronunciation.md", Defaults())
 }

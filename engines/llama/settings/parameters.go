@@ -1,11 +1,11 @@
-// Package settings has the parameters of a model of engine-llama, their defaults
-// and checks, and the memory estimate that depends on them. It is pure Go: the
-// engine and the server use the same package, so nothing is stated twice.
+// Package settings has the parameters of a model of engine-llama: defaults, checks and
+// the memory estimate that depends on them. It is pure Go, so that the server can
+// estimate memory without the engine's library. The engine checks the parameters when
+// it loads a model.
 //
-// To add a parameter, add a field to Parameters, its default to Defaults, its
-// check to Read, and a row to the table in engines/llama/README.md; a test
-// compares that table with the struct. If it changes the memory of a model, use it
-// in EstimateMemory.
+// To add a parameter, see "A new parameter of an engine" in ARCHITECTURE.md. The files
+// are parameters.go and memory.go here, sampling.go and engine.go of engines/llama, and
+// the table in engines/llama/README.md.
 package settings
 
 import (

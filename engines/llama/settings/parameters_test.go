@@ -3,9 +3,9 @@ package settings
 import (
 	"testing"
 
-	"github.com/lexilingo/modelgateway/engines/internal/paramdoc"
+	"github.com/lexilingo/modelgateway/engines/internal/paramtest"
 )
 
 func TestParametersAreDocumented(t *testing.T) {
-	paramdoc.Check(t, "../README.md", Defaults())
+	paramtest.Documented(t, "../README.md", Defaults())
 }

@@ -1,11 +1,11 @@
-// Package settings has the parameters of a model of engine-whisper, their defaults
-// and checks, and the memory estimate that depends on them. It is pure Go: the
-// engine and the server use the same package, so nothing is stated twice.
+// Package settings has the parameters of a model of engine-whisper: defaults, checks
+// and the memory estimate that depends on them. It is pure Go, so that the server can
+// estimate memory without the engine's library. The engine checks the parameters when
+// it loads a model.
 //
-// To add a parameter, add a field to Parameters, its default to Defaults, its
-// check to Read, and a row to the table in docs/speech-to-text.md; a test compares
-// that table with the struct. If it changes the memory of a model, use it in
-// EstimateMemory.
+// To add a parameter, see "A new parameter of an engine" in ARCHITECTURE.md. The files
+// are parameters.go and memory.go here, options.go and whispercpp/state.go of
+// engines/whisper, and the table in docs/speech-to-text.md.
 package settings
 
 import (
@@ -18,29 +18,36 @@ import (
 	"github.com/lexilingo/modelgateway/engines/errs"
 )
 
-// Parameters are the parameters of a model in the configuration. The names and
-// defaults of those about decoding are whisper-cli's.
+// Parameters are the parameters of a model in the configuration. Those that are
+// passed to whisper.cpp have the names of its struct fields, in whisper_full_params,
+// whisper_context_params (flash_attn) and, after "vad_", whisper_vad_params. Their
+// defaults are whisper-cli's. There are two exceptions: the default of beam_size is 1,
+// and audio_ctx is a word.
 type Parameters struct {
 	// BeamSize is the number of hypotheses if the request sets none; 0 and 1 are
 	// greedy decoding, more than MaxDecoders count as MaxDecoders.
 	BeamSize int `json:"beam_size"`
 	// BestOf is the number of candidates at temperatures above 0.
 	BestOf int `json:"best_of"`
-	// Temperature is the first temperature. If decoding fails, it is repeated at
-	// temperatures higher by TemperatureInc, up to 1. If TemperatureInc is 0, it is
-	// not repeated.
-	Temperature    float64 `json:"temperature"`
-	TemperatureInc float64 `json:"temperature_inc"`
-	// Decoding fails if the entropy or the log probability is below EntropyThold
-	// or LogprobThold. A window above NoSpeechThold is silent.
-	EntropyThold  float64 `json:"entropy_thold"`
-	LogprobThold  float64 `json:"logprob_thold"`
-	NoSpeechThold float64 `json:"no_speech_thold"`
+	// Temperature is the first temperature. A window whose decoding fails is decoded
+	// again at temperatures higher by TemperatureIncrement, up to 1. If
+	// TemperatureIncrement is 0, it is not decoded again.
+	Temperature          float64 `json:"temperature"`
+	TemperatureIncrement float64 `json:"temperature_inc"`
+	// Decoding of a window fails if the entropy of its last 32 tokens is below
+	// EntropyThreshold, or if its log probability is below LogProbThreshold and its
+	// probability of no speech below NoSpeechThreshold. A window is skipped if its
+	// probability of no speech is above NoSpeechThreshold and its log probability below
+	// LogProbThreshold.
+	EntropyThreshold  float64 `json:"entropy_thold"`
+	LogProbThreshold  float64 `json:"logprob_thold"`
+	NoSpeechThreshold float64 `json:"no_speech_thold"`
 	// MaxTextContext is the largest number of tokens of the previous text that the
 	// next window gets.
 	MaxTextContext int `json:"n_max_text_ctx"`
-	// SuppressNST suppresses tokens that are not speech, such as "(music)" and "♪".
-	SuppressNST bool `json:"suppress_nst"`
+	// SuppressNonSpeechTokens suppresses tokens that are not speech, such as "(music)"
+	// and "♪".
+	SuppressNonSpeechTokens bool `json:"suppress_nst"`
 	// FlashAttention computes attention in one step, which needs less memory.
 	FlashAttention bool `json:"flash_attn"`
 	// AudioContext is AudioContextFull, or AudioContextShort to encode only the
@@ -49,13 +56,19 @@ type Parameters struct {
 
 	// VADModel is the path of a Silero model in ggml's format, relative to the
 	// model's folder. Empty turns voice activity detection off.
-	VADModel          string  `json:"vad_model"`
-	VADThreshold      float64 `json:"vad_threshold"`
-	VADMinSpeechMS    int     `json:"vad_min_speech_duration_ms"`
-	VADMinSilenceMS   int     `json:"vad_min_silence_duration_ms"`
-	VADMaxSpeech      float64 `json:"vad_max_speech_duration_s"` // 0: no limit
-	VADSpeechPadMS    int     `json:"vad_speech_pad_ms"`
-	VADSamplesOverlap float64 `json:"vad_samples_overlap"` // seconds
+	VADModel string `json:"vad_model"`
+	// VADThreshold is the probability above which audio counts as speech.
+	VADThreshold float64 `json:"vad_threshold"`
+	// Shorter speech is dropped, and shorter silence counts as speech.
+	VADMinSpeechMS  int `json:"vad_min_speech_duration_ms"`
+	VADMinSilenceMS int `json:"vad_min_silence_duration_ms"`
+	// VADMaxSpeech is the length in seconds after which speech is split; 0 is no limit.
+	VADMaxSpeech float64 `json:"vad_max_speech_duration_s"`
+	// VADSpeechPadMS is the length of audio that is added before and after speech.
+	VADSpeechPadMS int `json:"vad_speech_pad_ms"`
+	// VADSamplesOverlap is the length in seconds of audio after each stretch of speech
+	// but the last that is transcribed with it.
+	VADSamplesOverlap float64 `json:"vad_samples_overlap"`
 	// SilenceThreshold is the largest sample, 0 to 1, of audio that counts as
 	// silent without asking the model; 0 asks the model about all audio.
 	SilenceThreshold float64 `json:"silence_threshold"`
@@ -92,8 +105,8 @@ const (
 // Defaults returns the parameters of a model that sets none.
 func Defaults() Parameters {
 	return Parameters{
-		BeamSize: 1, BestOf: 5, TemperatureInc: 0.2,
-		EntropyThold: 2.4, LogprobThold: -1, NoSpeechThold: 0.6,
+		BeamSize: 1, BestOf: 5, TemperatureIncrement: 0.2,
+		EntropyThreshold: 2.4, LogProbThreshold: -1, NoSpeechThreshold: 0.6,
 		MaxTextContext: 16384, FlashAttention: true, AudioContext: AudioContextFull,
 		VADThreshold: 0.5, VADMinSpeechMS: 250, VADMinSilenceMS: 100, VADSpeechPadMS: 30, VADSamplesOverlap: 0.1,
 		SilenceThreshold: 0.0003,
@@ -112,10 +125,10 @@ func Read(from *structpb.Struct) (Parameters, error) {
 		engines.CheckRange("beam_size", p.BeamSize, 0, maxBeamSize),
 		engines.CheckRange("best_of", p.BestOf, 1, MaxDecoders),
 		engines.CheckRange("temperature", p.Temperature, 0, 1),
-		engines.CheckRange("temperature_inc", p.TemperatureInc, 0, 1),
-		engines.CheckRange("entropy_thold", p.EntropyThold, -100, 100),
-		engines.CheckRange("logprob_thold", p.LogprobThold, -100, 100),
-		engines.CheckRange("no_speech_thold", p.NoSpeechThold, 0, 1),
+		engines.CheckRange("temperature_inc", p.TemperatureIncrement, 0, 1),
+		engines.CheckRange("entropy_thold", p.EntropyThreshold, -100, 100),
+		engines.CheckRange("logprob_thold", p.LogProbThreshold, -100, 100),
+		engines.CheckRange("no_speech_thold", p.NoSpeechThreshold, 0, 1),
 		engines.CheckRange("n_max_text_ctx", p.MaxTextContext, 0, 1<<20),
 		engines.CheckRange("vad_threshold", p.VADThreshold, 0, 1),
 		engines.CheckRange("vad_min_speech_duration_ms", p.VADMinSpeechMS, 0, 60_000),

@@ -37,7 +37,8 @@ struct whisper_context *mg_model_load(const char *path, struct whisper_context_p
 // mg_vad_load loads a voice activity model.
 struct whisper_vad_context *mg_vad_load(const char *path, int n_threads);
 
-// mg_full is whisper_full_with_state with the callbacks of run, a cgo handle.
+// mg_full is whisper_full_with_state with the callbacks of run, a cgo handle. State.params
+// in state.go fills params.
 int mg_full(struct whisper_context *ctx, struct whisper_state *state, struct whisper_full_params params,
             const float *samples, int n_samples, mg_control *control, uintptr_t run);
 

@@ -65,15 +65,24 @@ type Options struct {
 	// BestOf is the number of candidates if the temperature is above 0.
 	BestOf int
 	// AudioContext is the number of the encoder's positions; 0 is all of them.
-	AudioContext           int
-	MaxTextContext         int
-	Temperature            float32
-	TemperatureIncrement   float32
-	EntropyThreshold       float32
-	LogProbThreshold       float32
-	NoSpeechThreshold      float32
-	SuppressNonSpeechToken bool
-	SuppressBlank          bool
+	AudioContext int
+	// MaxTextContext is the largest number of tokens of the text so far that a window
+	// gets as context.
+	MaxTextContext int
+	// Temperature is the first temperature. A window whose decoding fails is decoded
+	// again at temperatures higher by TemperatureIncrement, up to 1; 0 turns that off.
+	Temperature          float32
+	TemperatureIncrement float32
+	// EntropyThreshold is the entropy of the last 32 tokens below which decoding fails.
+	EntropyThreshold float32
+	// LogProbThreshold is the mean log probability of the tokens below which decoding
+	// fails, or below which the window is skipped: see NoSpeechThreshold.
+	LogProbThreshold float32
+	// NoSpeechThreshold is the probability of no speech above which a window with a low
+	// log probability is skipped. Below it, decoding of that window fails.
+	NoSpeechThreshold float32
+	// SuppressNonSpeechTokens suppresses tokens that are not speech, such as "♪".
+	SuppressNonSpeechTokens bool
 }
 
 // MaxDecoders is whisper.cpp's limit on the number of hypotheses and candidates.
@@ -153,7 +162,10 @@ func (s *State) Run(opts Options, samples []float32, events Events) error {
 	return nil
 }
 
-// params converts options to whisper.cpp's type. free frees what they point to.
+// params converts options to whisper.cpp's type. free frees what they point to. If the
+// binding has a setter for a field, params uses it; if not, it sets the field of the C
+// struct. There are two exceptions: the setter of language can fail, and that of
+// initial_prompt leaks the text.
 func (s *State) params(o Options) (params C.struct_whisper_full_params, free func()) {
 	strategy := binding.SamplingStrategy(binding.SAMPLING_GREEDY)
 	if o.BeamSize > 1 {
@@ -178,12 +190,10 @@ func (s *State) params(o Options) (params C.struct_whisper_full_params, free fun
 	params.greedy.best_of = C.int(min(max(1, o.BestOf), MaxDecoders))
 	params.logprob_thold = C.float(o.LogProbThreshold)
 	params.no_speech_thold = C.float(o.NoSpeechThreshold)
-	params.suppress_nst = C.bool(o.SuppressNonSpeechToken)
-	params.suppress_blank = C.bool(o.SuppressBlank)
+	params.suppress_nst = C.bool(o.SuppressNonSpeechTokens)
 	if o.InitialPrompt == "" {
 		return params, func() {}
 	}
-	// Not with the binding's function, which leaks the text.
 	prompt := C.CString(o.InitialPrompt)
 	params.initial_prompt = prompt
 	return params, func() { C.free(unsafe.Pointer(prompt)) }

@@ -79,7 +79,7 @@ type Configure struct {
 	Path string `yaml:"path"`
 	// Env are environment variables to set.
 	Env map[string]string `yaml:"env"`
-	// Parameters are settings of the engine.
+	// Parameters are the model's parameters, which its engine reads.
 	Parameters map[string]any `yaml:"parameters"`
 }
 

@@ -166,7 +166,7 @@ type Model struct {
 	Note string `yaml:"note"`
 	// Tasks are tasks to whose routes the model is added as the last fallback.
 	Tasks []string `yaml:"tasks"`
-	// Parameters are settings of the engine.
+	// Parameters are the model's parameters. Its engine reads and checks them.
 	Parameters map[string]any `yaml:"parameters"`
 
 	// ResolvedPath is Path as an absolute path.

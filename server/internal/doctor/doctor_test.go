@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -158,6 +159,27 @@ func TestModels(t *testing.T) {
 	m := cfg.Models["installed"]
 	m.MemoryMB = 101
 	check(t, checkModel(cfg, "installed", m, true), Fail, "needs 101 MiB (declared), more than the whole budget of 100 MiB", "MAX_MEMORY_MB")
+}
+
+func TestParametersOfModels(t *testing.T) {
+	t.Parallel()
+	const models = `
+models:
+  speech: {engine: whisper, path: missing.bin, parameters: {%s}}
+`
+	for parameters, want := range map[string]string{
+		"beam_sizes: 2": `unknown parameter "beam_sizes"; did you mean "beam_size"?`,
+		"beam_size: 99": `parameter "beam_size" must be from 0 to 16, not 99`,
+		"beam_size: 2":  "missing.bin: does not exist",
+	} {
+		cfg := load(t, t.TempDir(), fmt.Sprintf(models, parameters))
+		started := map[string]*enginev1.DescribeResponse{"whisper": {}}
+		finding := checkModels(t.Context(), cfg, started)[0]
+		check(t, finding, Fail, want)
+		if parameters != "beam_size: 2" {
+			check(t, finding, Fail, "models.speech.parameters")
+		}
+	}
 }
 
 func TestHubertFiles(t *testing.T) {

@@ -15,8 +15,8 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/config"
 )
 
-// checkModels checks whether the file of each local model exists, is readable and
-// fits in the budget. engines are those that started.
+// checkModels checks the parameters of each local model, and whether its file exists, is
+// readable and fits in the budget. engines are those that started.
 func checkModels(ctx context.Context, cfg *config.Config, engines map[string]*enginev1.DescribeResponse) []Finding {
 	if err := extractStarter(cfg); err != nil {
 		return []Finding{fail("starter models", "Check that the state directory is writable and has free space, or choose another with --state-dir.", "%s", oneLine(err))}
@@ -53,7 +53,15 @@ func extractStarter(cfg *config.Config) error {
 func checkModel(cfg *config.Config, name string, m config.Model, engineStarted bool) Finding {
 	check := "model " + name
 	command := cfg.Engines[m.Engine].Command
-	estimate, err := estimateModel(m, command)
+	model, err := modelOf(m)
+	if err == nil {
+		err = bundled.CheckParameters(command, model)
+	}
+	if err != nil {
+		return fail(check, "Correct models."+name+".parameters in the configuration. docs/configuration.md says where the parameters of each engine are described.",
+			"%s", errs.From(err).Message())
+	}
+	estimate, err := estimateModel(model, command)
 	if err == nil {
 		err = checkFiles(m, command)
 	}
@@ -88,18 +96,21 @@ func missingFileRemedy(engine string, tasks []string) string {
 	return remedy
 }
 
-// estimateModel estimates the memory of a model from the header of its file.
-func estimateModel(m config.Model, command []string) (int64, error) {
-	if err := checkReadable(m.ResolvedPath); err != nil {
-		return 0, err
-	}
+// modelOf returns what the checks of a model depend on.
+func modelOf(m config.Model) (footprint.Model, error) {
 	parameters, err := structpb.NewStruct(m.Parameters)
 	if err != nil {
-		return 0, errs.New(errs.InvalidRequest, "invalid parameters: %v", err)
+		return footprint.Model{}, errs.New(errs.InvalidRequest, "invalid parameters: %v", err)
 	}
-	return bundled.EstimateMemory(command, footprint.Model{
-		Path: m.ResolvedPath, Parameters: parameters, MaxConcurrency: m.MaxConcurrency,
-	})
+	return footprint.Model{Path: m.ResolvedPath, Parameters: parameters, MaxConcurrency: m.MaxConcurrency}, nil
+}
+
+// estimateModel estimates the memory of a model from the header of its file.
+func estimateModel(m footprint.Model, command []string) (int64, error) {
+	if err := checkReadable(m.Path); err != nil {
+		return 0, err
+	}
+	return bundled.EstimateMemory(command, m)
 }
 
 // checkReadable checks whether a file or directory exists and can be opened.

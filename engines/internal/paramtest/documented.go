@@ -1,6 +1,6 @@
-// Package paramdoc compares the parameters of an engine with the table in the
-// documentation that describes them, so that neither changes without the other.
-package paramdoc
+// Package paramtest tests that the parameters of an engine are documented and used, so
+// that none is forgotten when one is added.
+package paramtest
 
 import (
 	"os"
@@ -12,13 +12,13 @@ import (
 	"testing"
 )
 
-// Check compares defaults, a struct with json tags that holds the defaults of an
+// Documented compares defaults, a struct with json tags that holds the defaults of an
 // engine's parameters, with the table in a Markdown file whose first columns are
-// "parameter" and "default". Every field must have a row and every row a field. A
-// row may describe several parameters, separated by commas. A default must be
-// stated as it is; the zero value may also be described in words, because it often
-// stands for a default that depends on the model.
-func Check(t *testing.T, file string, defaults any) {
+// "parameter" and "default". Every field must have a row and every row a
+// field. A row may describe several parameters, separated by commas. The number or
+// word in the table must be the default; the zero value may also be described in
+// words, because it often stands for a default that depends on the model.
+func Documented(t *testing.T, file string, defaults any) {
 	t.Helper()
 	text, err := os.ReadFile(file) //nolint:gosec // a file of the repository
 	if err != nil {
@@ -49,7 +49,7 @@ func Check(t *testing.T, file string, defaults any) {
 }
 
 var (
-	header     = regexp.MustCompile(`^\| (parameter|name) \| default \|`)
+	header     = regexp.MustCompile(`^\| parameter \| default \|`)
 	cells      = regexp.MustCompile(`^\| ([^|]*) \| ([^|]*)\|`)
 	parameters = regexp.MustCompile("`([a-z][a-z0-9_]*)`")
 	remark     = regexp.MustCompile(` \([^)]*\)$`)

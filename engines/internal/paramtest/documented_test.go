@@ -1,4 +1,4 @@
-package paramdoc
+package paramtest
 
 import (
 	"reflect"
