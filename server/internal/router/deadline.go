@@ -24,16 +24,16 @@ import (
 // leave that candidate time. The timer for that is below.
 
 const (
-	// fallbackShare is the part of the time to the deadline that is kept for
-	// another candidate, and maxFallbackTime the most of it.
-	fallbackShare   = 3
+	// One fallbackDivisor-th of the time to the deadline is reserved for the next
+	// candidate, but at most maxFallbackTime.
+	fallbackDivisor = 3
 	maxFallbackTime = 10 * time.Second
 )
 
 // errNoOutputInTime is the cause of the error of an attempt that was ended to
 // leave time for another candidate. It wraps the error of a deadline, so that
 // the lifecycle manager lets a load that took too long finish.
-var errNoOutputInTime = fmt.Errorf("no output before the time of the next candidate: %w", context.DeadlineExceeded)
+var errNoOutputInTime = fmt.Errorf("no output before the time that is reserved for the next candidate: %w", context.DeadlineExceeded)
 
 // outputTimer ends an attempt that takes too long to produce its first output.
 type outputTimer struct {
@@ -56,7 +56,7 @@ func (a *attempt) startOutputTimer(ctx context.Context, cancel context.CancelCau
 		return t
 	}
 	left := time.Until(deadline)
-	t.timer = time.AfterFunc(left-min(left/fallbackShare, maxFallbackTime), func() {
+	t.timer = time.AfterFunc(left-min(left/fallbackDivisor, maxFallbackTime), func() {
 		if t.state.CompareAndSwap(0, outputTimerExpired) {
 			cancel(errNoOutputInTime)
 		}
@@ -73,10 +73,13 @@ func (t *outputTimer) stop() bool {
 	return t.state.CompareAndSwap(0, outputTimerStopped) || t.state.Load() == outputTimerStopped
 }
 
-// timedOut returns the error of an attempt, which is another one if its timer
-// ended it. ctx is the attempt's, caller the call's.
-func (a *attempt) timedOut(ctx, caller context.Context, err error) error {
-	if caller.Err() != nil || !errors.Is(context.Cause(ctx), errNoOutputInTime) {
+// errorOf returns the error of an attempt that failed with err, nil if err is.
+// If the attempt's output timer ended it, err is only that the attempt's context
+// was cancelled, and errorOf returns DEADLINE_EXCEEDED with the cause
+// errNoOutputInTime. It returns err if the call has ended too, or if the attempt
+// failed for another reason. ctx is the attempt's context, callCtx the call's.
+func (a *attempt) errorOf(ctx, callCtx context.Context, err error) error {
+	if callCtx.Err() != nil || !errors.Is(context.Cause(ctx), errNoOutputInTime) {
 		return err
 	}
 	if r := errs.ReasonOf(err); r != errs.Cancelled && r != errs.DeadlineExceeded {
