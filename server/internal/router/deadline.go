@@ -85,6 +85,6 @@ func (a *attempt) errorOf(ctx, callCtx context.Context, err error) error {
 	if r := errs.ReasonOf(err); r != errs.Cancelled && r != errs.DeadlineExceeded {
 		return err
 	}
-	return errs.New(errs.DeadlineExceeded, "model %q produced no output in its share of the time to the deadline; the rest is for another model", a.model).
+	return errs.New(errs.DeadlineExceeded, "model %q produced no output in its share of the time to the deadline", a.model).
 		WithCause(errNoOutputInTime).With("model", a.model)
 }
