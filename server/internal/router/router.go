@@ -77,7 +77,7 @@ type Options struct {
 	Tasks map[string][]string
 	// Observer counts events.
 	Observer Observer
-	// SlowReaderTimeout is how long a caller may take to read one message; 0 is
+	// SlowReaderTimeout is how long a client may take to read one message; 0 is
 	// no limit.
 	SlowReaderTimeout time.Duration
 	// Breaker holds the settings of all circuit breakers.
