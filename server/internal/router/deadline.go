@@ -10,18 +10,36 @@ import (
 	"github.com/lexilingo/modelgateway/engines/errs"
 )
 
-// Where a caller's deadline becomes an answer.
+// Where a deadline becomes an answer, stage by stage. Files of other packages are
+// below server/internal/.
 //
-// The deadline is that of the call's context. The answer is DEADLINE_EXCEEDED,
-// which errs.From makes of the context's error:
+// The deadline is that of the call's context. The gRPC server sets it, also for
+// gRPC-Web and Connect. For REST and WebSockets grpc-gateway sets it first, from
+// the header Grpc-Timeout; the client's side of the connection inside this process
+// then usually notices before the stages below that it has passed, and the error
+// has no details (httpserver/rest/rest.go). A session has no deadline:
+// api/sessions.go drops that of the stream that opened it.
 //
-//   - While the request waits for its model, lifecycle.Manager.Acquire returns
-//     it. It returns at once if the deadline cannot be met.
-//   - While the request waits for its first audio, replay.awaitFirst does.
-//   - While the request is at work, cause in relay.go does.
+//   - The request waits for its first audio: awaitFirst in replay.go makes the
+//     error, with errs.From.
+//   - The deadline has passed when the request asks for a lease: acquire in
+//     lifecycle/owner.go.
+//   - It cannot be met, by the learned load time and the queue: refuseLate in
+//     lifecycle/queue.go, at once. acquire calls it, and sized in lifecycle/size.go
+//     when the load time is known.
+//   - No memory becomes free before it: refuseUnplaceable in lifecycle/place.go,
+//     at once. This error is MEMORY_BUSY.
+//   - It passes while the request waits for its model: await in
+//     lifecycle/manager.go, then giveUp in lifecycle/owner.go. The error is
+//     deadlineError in lifecycle/explain.go. A load continues: missedDeadline in
+//     lifecycle/process.go.
+//   - It passes while the request has its lease: requestError in relay.go makes
+//     the error, with errs.From. The worker has the deadline too.
+//   - Another candidate could answer: the attempt on a model ends earlier, to leave
+//     that candidate time. outputTimer, below, ends it, and errorOf makes the error.
 //
-// If another candidate could answer, the attempt on a model ends earlier, to
-// leave that candidate time. The timer for that is below.
+// What a passed deadline says about the worker is decided in leaseEnded in
+// lifecycle/liveness.go, and about the model in isModelFailure in breaker.go.
 
 const (
 	// One fallbackDivisor-th of the time to the deadline is reserved for the next
