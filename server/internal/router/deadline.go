@@ -28,7 +28,7 @@ import (
 //     lifecycle/queue.go, at once. acquire calls it, and sized in lifecycle/size.go
 //     when the load time is known.
 //   - No memory becomes free before it: refuseUnplaceable in lifecycle/place.go,
-//     at once. This error is MEMORY_BUSY.
+//     as soon as that is known. This error is MEMORY_BUSY.
 //   - It passes while the request waits for its model: await in
 //     lifecycle/manager.go, then giveUp in lifecycle/owner.go. The error is
 //     deadlineError in lifecycle/explain.go. A load continues: missedDeadline in
