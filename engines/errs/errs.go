@@ -209,8 +209,8 @@ func From(err error) *Error {
 	return New(Internal, "%s", err.Error()).WithCause(err)
 }
 
-// Messages for calls that ended early. They are the same whichever layer noticed
-// the end.
+// Messages for calls that ended early: the same for the error of a context and for
+// a status of the transport. An *Error that says more keeps its own message.
 const (
 	deadlinePassed = "the deadline passed"
 	wasCancelled   = "the call was cancelled"

@@ -32,7 +32,9 @@ func newSessions() *sessions {
 	return &sessions{open: map[string]*session{}, timers: map[string]*time.Timer{}}
 }
 
-// start opens a session. It calls run in a new goroutine, which does not end with ctx.
+// start opens a session. It calls run in a new goroutine, with a context that has
+// neither the deadline nor the cancellation of ctx: the session outlives the stream
+// that opened it.
 func (r *sessions) start(ctx context.Context, run func(context.Context, *session)) (*session, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

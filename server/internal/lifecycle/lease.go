@@ -231,7 +231,7 @@ func (l *Lease) pause() {
 		now := p.model.now
 		l.worked += now.Sub(l.working)
 		p.observeWork()
-		if now.Sub(l.working) >= p.model.spec.ProgressTimeout/quickShare {
+		if now.Sub(l.working) >= p.model.spec.ProgressTimeout/quickDivisor {
 			p.addStall(l.working, now)
 		}
 		p.working--

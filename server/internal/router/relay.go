@@ -29,13 +29,13 @@ var errSlowReader = errors.New("the client does not read")
 // emit takes longer than readTimeout for one message (0: no limit), relay returns
 // while emit still runs; only the end of the client's stream ends emit then.
 func relay(ctx context.Context, lease Lease, req Request, readTimeout time.Duration, emit func(*enginev1.RunResponse) error) error {
-	run, cancel := context.WithCancelCause(ctx)
+	streamCtx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	reader := newSlowReader(lease, readTimeout, emit)
 	var senders sync.WaitGroup
 	ended := make(chan error, 1)
 	go func() {
-		ended <- recovered(func() error { return exchange(run, cancel, &senders, lease, req, reader) })
+		ended <- recovered(func() error { return exchange(streamCtx, cancel, &senders, lease, req, reader) })
 	}()
 	var err error
 	select {
@@ -43,11 +43,11 @@ func relay(ctx context.Context, lease Lease, req Request, readTimeout time.Durat
 	case <-reader.timedOut:
 		err = errSlowReader
 	}
-	if err == nil && req.Audio != nil && run.Err() != nil {
-		err = context.Cause(run) // the worker took broken audio for its end
+	if err == nil && req.Audio != nil && streamCtx.Err() != nil {
+		err = context.Cause(streamCtx) // the worker took broken audio for its end
 	}
 	if err != nil && !errors.Is(err, errSlowReader) {
-		err = cause(ctx, run, err)
+		err = requestError(ctx, streamCtx, err)
 	}
 	cancel(nil) // the worker has answered: no more audio is needed
 	senders.Wait()
@@ -61,16 +61,18 @@ func relay(ctx context.Context, lease Lease, req Request, readTimeout time.Durat
 	return err
 }
 
-// cause picks the error of a request from what failed.
+// requestError picks the error of a request from what failed: err, and the cause
+// of the stream's end. ctx is the attempt's context, streamCtx the stream's.
 //
-// The loss of its lease comes first. Then comes the end of the call: a deadline
-// that passes while the request is at work becomes DEADLINE_EXCEEDED here,
-// whatever else failed. Then come failures of the client, and last what the
-// worker said.
-func cause(ctx, run context.Context, err error) error {
+// A panic comes first. Then comes the loss of the lease: the worker ended, or
+// the request sent no audio. Then comes the end of the attempt: a deadline that
+// passes while the request has its lease becomes DEADLINE_EXCEEDED here, whatever
+// else failed. Then come a sink that did not take the output and a failure of
+// the audio, and last what the worker said.
+func requestError(ctx, streamCtx context.Context, err error) error {
 	var p *panicError
 	var emitted emitError
-	audio := context.Cause(run)
+	audio := context.Cause(streamCtx)
 	switch {
 	case errors.As(err, &p) || errors.As(audio, &p):
 		return p
@@ -91,8 +93,8 @@ func cause(ctx, run context.Context, err error) error {
 
 // exchange opens the stream, starts to send the audio, if any, and receives to
 // the end.
-func exchange(run context.Context, cancel context.CancelCauseFunc, senders *sync.WaitGroup, lease Lease, req Request, reader *slowReader) error {
-	stream, err := lease.Run(run)
+func exchange(ctx context.Context, cancel context.CancelCauseFunc, senders *sync.WaitGroup, lease Lease, req Request, reader *slowReader) error {
+	stream, err := lease.Run(ctx)
 	if err != nil {
 		return err
 	}
@@ -103,14 +105,14 @@ func exchange(run context.Context, cancel context.CancelCauseFunc, senders *sync
 		if err := stream.CloseSend(); err != nil {
 			return err
 		}
-		return receive(run, stream, reader)
+		return receive(ctx, stream, reader)
 	}
 	senders.Go(func() {
-		if err := recovered(func() error { return sendAudio(run, stream, lease, req.Audio) }); err != nil {
+		if err := recovered(func() error { return sendAudio(ctx, stream, lease, req.Audio) }); err != nil {
 			cancel(err)
 		}
 	})
-	return receive(run, stream, reader)
+	return receive(ctx, stream, reader)
 }
 
 // sendAudio sends audio until it ends, or until the stream does.

@@ -14,9 +14,9 @@ import (
 type slowReader struct {
 	lease Lease
 	emit  func(*enginev1.RunResponse) error
-	// pauseAfter is how long a message may take before the lease is paused, and
+	// untilPause is how long a message may take before the lease is paused, and
 	// pauseLimit how long the pause may take; 0 is no limit.
-	pauseAfter, pauseLimit time.Duration
+	untilPause, pauseLimit time.Duration
 	// read tells waitForReader that the message was read.
 	read chan struct{}
 	// timedOut is closed if the client was too slow. Whichever of the two channels
@@ -27,17 +27,17 @@ type slowReader struct {
 }
 
 func newSlowReader(lease Lease, timeout time.Duration, emit func(*enginev1.RunResponse) error) *slowReader {
-	r := &slowReader{lease: lease, emit: emit, pauseAfter: pauseAfter, read: make(chan struct{}), timedOut: make(chan struct{})}
+	r := &slowReader{lease: lease, emit: emit, untilPause: pauseAfter, read: make(chan struct{}), timedOut: make(chan struct{})}
 	if timeout > 0 {
-		r.pauseAfter = min(pauseAfter, timeout/2)
-		r.pauseLimit = timeout - r.pauseAfter
+		r.untilPause = min(pauseAfter, timeout/2)
+		r.pauseLimit = timeout - r.untilPause
 	}
 	return r
 }
 
 // give gives the client one message and returns when it is read.
 func (r *slowReader) give(ctx context.Context, resp *enginev1.RunResponse) error {
-	slow := time.AfterFunc(r.pauseAfter, r.waitForReader)
+	slow := time.AfterFunc(r.untilPause, r.waitForReader)
 	var paused, timedOut bool
 	err := func() error {
 		defer func() { paused, timedOut = r.stopWaiting(slow) }() // even if emit panics

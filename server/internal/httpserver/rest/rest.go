@@ -31,6 +31,11 @@ type API struct {
 
 // NewAPI returns the REST API over a connection to the gRPC server. It needs a
 // real connection: grpc-gateway's in-process mode has no streams.
+//
+// grpc-gateway makes the header Grpc-Timeout the deadline of the call. Both sides
+// of the connection watch it, and the client's side usually notices first. The
+// error is then its own: the same reason, without the server's details, such as
+// what the request waited for.
 func NewAPI(ctx context.Context, conn *grpc.ClientConn) (*API, error) {
 	codec := newCodec()
 	mux := runtime.NewServeMux(
@@ -60,7 +65,8 @@ func NewAPI(ctx context.Context, conn *grpc.ClientConn) (*API, error) {
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.ServeHTTP(w, r) }
 
 // CallContext returns the context of the RPC that a request makes, with the
-// deadline and the trace of the request's headers. rpc is its full name.
+// deadline (Grpc-Timeout) and the trace of the request's headers. rpc is its full
+// name.
 func (a *API) CallContext(r *http.Request, rpc string) (context.Context, error) {
 	ctx, err := runtime.AnnotateContext(r.Context(), a.mux, r, rpc)
 	if err != nil {
