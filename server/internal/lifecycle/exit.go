@@ -23,9 +23,9 @@ func (p *process) exited(err error) {
 		p.loadEnded(cause)
 	}
 	if reason != gatewayv1.EvictionReason_EVICTION_REASON_UNSPECIFIED {
-		p.evicted(reason, detail)
+		p.unloaded(reason, detail)
 	}
-	m.announce(change{eviction: reason, detail: detail})
+	m.announce(change{unload: reason, detail: detail})
 	p.scheduleReload(reason)
 	if !wasLoading && isCrash(reason) {
 		m.crashed(cause)
@@ -54,14 +54,14 @@ func (p *process) exitReason(exit *errs.Error) (gatewayv1.EvictionReason, string
 	return gatewayv1.EvictionReason_EVICTION_REASON_CRASHED, exit.Message(), exit.With("model", p.model.spec.Name)
 }
 
-// evicted records why the process has ended.
-func (p *process) evicted(reason gatewayv1.EvictionReason, detail string) {
+// unloaded records why the process has ended, as the model's last unload.
+func (p *process) unloaded(reason gatewayv1.EvictionReason, detail string) {
 	m := p.model
-	m.lastEviction = &gatewayv1.Eviction{Reason: reason, Time: timestamppb.New(m.now), Detail: detail}
+	m.lastUnload = &gatewayv1.Eviction{Reason: reason, Time: timestamppb.New(m.now), Detail: detail}
 	if p.end != nil {
-		m.lastEviction.RequestedBy = p.end.handover.forModel
+		m.lastUnload.RequestedBy = p.end.handover.forModel
 	}
-	m.opts.Observer.Evicted(m.spec.Name, reason)
+	m.opts.Observer.Unloaded(m.spec.Name, reason)
 }
 
 // learnPeak stores the most memory that the process held.

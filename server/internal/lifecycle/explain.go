@@ -212,6 +212,10 @@ func stateName(s gatewayv1.ModelState) string {
 	return strings.TrimPrefix(s.String(), "MODEL_STATE_")
 }
 
+func unloadReasonName(r gatewayv1.EvictionReason) string {
+	return strings.TrimPrefix(r.String(), "EVICTION_REASON_")
+}
+
 func priorityName(p gatewayv1.Priority) string {
 	return strings.TrimPrefix(p.String(), "PRIORITY_")
 }
