@@ -59,7 +59,7 @@ func (p *process) unloaded(reason gatewayv1.EvictionReason, detail string) {
 	m := p.model
 	m.lastUnload = &gatewayv1.Eviction{Reason: reason, Time: timestamppb.New(m.now), Detail: detail}
 	if p.end != nil {
-		m.lastUnload.RequestedBy = p.end.handover.forModel
+		m.lastUnload.RequestedBy = p.end.forModel
 	}
 	m.opts.Observer.Unloaded(m.spec.Name, reason)
 }

@@ -15,9 +15,14 @@ type planner struct {
 // must be carried out. It depends on nothing but the snapshot, and leaves in it
 // the state that will result.
 //
-// The order of the rules matters: what has timed out ends first, so that the
-// others can use what it frees, and leases are granted before memory is planned,
-// so that a model with a ready request counts as busy.
+// The order of the rules matters: what exceeds the budget or has timed out ends
+// first, so that the others can use what it frees, and leases are granted before
+// memory is planned, so that a model with a ready request counts as busy.
+//
+// The planner ends all loaded models but those for which nothing is to be
+// decided: an unload by request (unload.go), the shutdown (shutdown.go), the end
+// of a process itself (exit.go), and a hang that the end of a request shows
+// (lease.go).
 func plan(s *snapshot) []decision {
 	p := &planner{snapshot: s}
 	p.holdBudget()
