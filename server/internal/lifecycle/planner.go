@@ -19,10 +19,9 @@ type planner struct {
 // first, so that the others can use what it frees, and leases are granted before
 // memory is planned, so that a model with a ready request counts as busy.
 //
-// The planner ends all loaded models but those for which nothing is to be
-// decided: an unload by request (unload.go), the shutdown (shutdown.go), the end
-// of a process itself (exit.go), and a hang that the end of a request shows
-// (lease.go).
+// Four things end a model without the planner: an unload by request (unload.go),
+// the shutdown (shutdown.go), an exit or crash of its process (exit.go), and a
+// hang that shows when a request ends (lease.go, release).
 func plan(s *snapshot) []decision {
 	p := &planner{snapshot: s}
 	p.holdBudget()
