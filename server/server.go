@@ -246,6 +246,9 @@ func (s *Server) Status(ctx context.Context, req *gatewayv1.StatusRequest) (*gat
 // Draining implements pages.State.
 func (s *Server) Draining() bool { return s.draining.Load() }
 
+// Ready implements pages.State.
+func (s *Server) Ready() error { return s.host.Ready() }
+
 // GRPCAddr returns the address of the gRPC listener.
 func (s *Server) GRPCAddr() net.Addr { return s.grpcLis.Addr() }
 

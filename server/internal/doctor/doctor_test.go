@@ -244,3 +244,18 @@ func TestFallbacks(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestReady(t *testing.T) {
+	t.Parallel()
+	code, text := http.StatusOK, "ready\n"
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(code)
+		_, _ = w.Write([]byte(text))
+	}))
+	cfg := &config.Config{HTTPListen: strings.TrimPrefix(server.URL, "http://"), GRPCListen: "127.0.0.1:1"}
+	check(t, checkReady(t.Context(), cfg, "v1"), OK, "version v1 is running at 127.0.0.1:1")
+	code, text = http.StatusServiceUnavailable, "no model can be loaded: why\n"
+	check(t, checkReady(t.Context(), cfg, "v1"), Fail, "not ready: no model can be loaded: why")
+	server.Close()
+	check(t, checkReady(t.Context(), cfg, "v1"), Warn, "cannot ask")
+}

@@ -51,6 +51,20 @@ func fallbackRemedy(model, reason string) string {
 func readMetrics(ctx context.Context, listen string) (map[string]*dto.MetricFamily, error) {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
+	res, err := get(ctx, listen, "/metrics")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = res.Body.Close() }()
+	if res.StatusCode != http.StatusOK {
+		return nil, errors.New(res.Status)
+	}
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	return parser.TextToMetricFamilies(res.Body)
+}
+
+// get sends a request to the server at an HTTP listen address.
+func get(ctx context.Context, listen, path string) (*http.Response, error) {
 	network, address := config.SplitListen(listen)
 	if network != "unix" {
 		address = dialAddress(address)
@@ -61,20 +75,11 @@ func readMetrics(ctx context.Context, listen string) (map[string]*dto.MetricFami
 			return (&net.Dialer{}).DialContext(ctx, network, address)
 		},
 	}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost/metrics", http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+path, http.NoBody)
 	if err != nil {
 		return nil, err
 	}
-	res, err := client.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = res.Body.Close() }()
-	if res.StatusCode != http.StatusOK {
-		return nil, errors.New(res.Status)
-	}
-	parser := expfmt.NewTextParser(model.UTF8Validation)
-	return parser.TextToMetricFamilies(res.Body)
+	return client.Do(req)
 }
 
 func sum(family *dto.MetricFamily) float64 {

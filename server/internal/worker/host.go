@@ -30,8 +30,8 @@ type Options struct {
 	// slog.Default().
 	Logger *slog.Logger
 	// RuntimeDir is where the private folder for the workers' sockets is created.
-	// Default: os.TempDir(). It should be short: the path of a socket has at most
-	// 107 bytes.
+	// Default: $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR or os.TempDir(), whichever can be
+	// used first. It should be short: the path of a socket has at most 107 bytes.
 	RuntimeDir string
 	// StartTimeout limits a worker's start, handshake and first answer together.
 	// Default: 20 s.
@@ -126,10 +126,24 @@ func (h *Host) begin(p *process) error {
 func (h *Host) cleanUp(p *process, client *plugin.Client) {
 	client.Kill() // closes the connection and removes the sockets
 	p.removeCgroup()
+	h.forget(p)
+}
+
+// forget undoes begin.
+func (h *Host) forget(p *process) {
 	h.mu.Lock()
 	delete(h.live, p)
 	h.mu.Unlock()
 	h.busy.Done()
+}
+
+// Ready returns why no worker can start; nil if none of the reasons that do not
+// depend on the worker is known.
+func (h *Host) Ready() error {
+	if _, err := h.dir.use(); err != nil {
+		return noSocketDir(err)
+	}
+	return nil
 }
 
 // Launch implements Launcher.
@@ -144,7 +158,13 @@ func (h *Host) Launch(ctx context.Context, spec Spec) (Worker, error) {
 	if err := h.begin(p); err != nil {
 		return nil, err
 	}
-	client := h.newClient(p)
+	sockets, err := h.dir.use()
+	if err != nil {
+		h.forget(p)
+		p.log.Error("cannot create the folder for the workers' sockets", "error", err)
+		return nil, noSocketDir(err).With("engine", spec.Engine).With("model", spec.Model)
+	}
+	client := h.newClient(p, sockets)
 	start, cancel := context.WithTimeout(ctx, h.timeout)
 	defer cancel()
 	unhook := context.AfterFunc(start, func() { p.stop(0) })
@@ -162,8 +182,9 @@ func (h *Host) Launch(ctx context.Context, spec Spec) (Worker, error) {
 	return nil, p.startError(start, err)
 }
 
-// newClient returns the go-plugin client of one worker.
-func (h *Host) newClient(p *process) *plugin.Client {
+// newClient returns the go-plugin client of one worker, whose sockets are below the
+// folder sockets.
+func (h *Host) newClient(p *process, sockets string) *plugin.Client {
 	printed := &lineWriter{sink: p.logs}
 	return plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig:  engines.Handshake(),
@@ -171,7 +192,7 @@ func (h *Host) newClient(p *process) *plugin.Client {
 		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
 		SkipHostEnv:      true,
 		StartTimeout:     h.timeout,
-		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: h.dir.path},
+		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: sockets},
 		SyncStdout:       printed,
 		SyncStderr:       printed,
 		// startError and exitError say more than the log of go-plugin.

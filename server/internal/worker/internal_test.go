@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"log/slog"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -139,43 +137,4 @@ func TestWatchdog(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = groups[1].Wait() // killed
-}
-
-func TestSocketDirRemovesOnlyStaleFolders(t *testing.T) {
-	parent, err := os.MkdirTemp("", "w")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(parent) })
-	first, err := newSocketDir(parent)
-	if err != nil {
-		t.Fatal(err)
-	}
-	stale := filepath.Join(parent, socketDirPrefix+"123")
-	unlocked := filepath.Join(parent, socketDirPrefix+"456") // has no lock file yet
-	for _, dir := range []string{stale, unlocked} {
-		if err := os.Mkdir(dir, 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.WriteFile(filepath.Join(stale, socketDirLock), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	second, err := newSocketDir(parent)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for dir, want := range map[string]bool{first.path: true, second.path: true, unlocked: true, stale: false} {
-		if _, err := os.Stat(dir); (err == nil) != want {
-			t.Errorf("%s exists: %v; want %v", dir, err == nil, want)
-		}
-	}
-	for _, d := range []*socketDir{first, second} {
-		if err := d.remove(); err != nil {
-			t.Error(err)
-		}
-	}
-	if _, err := newSocketDir(filepath.Join(parent, strings.Repeat("long", 30))); err == nil {
-		t.Error("a path that is too long for sockets was accepted")
-	}
 }

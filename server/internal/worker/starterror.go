@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -23,11 +24,17 @@ func unavailable(spec Spec, format string, args ...any) *errs.Error {
 		With("engine", spec.Engine).With("model", spec.Model)
 }
 
+// noSocketDir returns the error of a host that has no folder for sockets. Callers do
+// not see the path.
+func noSocketDir(err error) *errs.Error {
+	return errs.New(errs.EngineUnavailable, "the folder for the workers' sockets cannot be created"+remedy).WithCause(err)
+}
+
 // CheckProgram returns ENGINE_UNAVAILABLE if the engine's program does not exist
 // or must not be executed. It does not start the program.
 func (s Spec) CheckProgram() error {
 	if _, err := exec.LookPath(s.Command[0]); err != nil {
-		return unavailable(s, "%s", programError(filepath.Base(s.Command[0]), err)).WithCause(err)
+		return unavailable(s, "%s", programError(s.Command[0], err)).WithCause(err)
 	}
 	return nil
 }
@@ -39,8 +46,10 @@ func (p *process) startError(start context.Context, err error) error {
 	switch {
 	case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.ENOMEM):
 		return errs.New(errs.MemoryBusy, "the operating system has no room for another process; try again later").WithCause(err)
+	case p.cmd == nil: // go-plugin did not get as far as the program
+		return noSocketDir(err).With("engine", p.spec.Engine).With("model", p.spec.Model)
 	case p.pid == 0:
-		return unavailable(p.spec, "%s", programError(program, err)).WithCause(err)
+		return unavailable(p.spec, "%s", programError(p.cmd.Path, err)).WithCause(err)
 	}
 	handshake, state := p.outcome()
 	printed := p.logs.lastLines(3)
@@ -65,11 +74,15 @@ func (p *process) startError(start context.Context, err error) error {
 	}
 }
 
-// programError describes why a program cannot be executed.
-func programError(program string, err error) string {
+// programError describes why the program at path cannot be executed.
+func programError(path string, err error) string {
+	program := filepath.Base(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return "there is no program " + program + ", or its interpreter is missing"
+		if _, missing := os.Stat(path); missing == nil && filepath.Base(path) != path {
+			return program + " needs a dynamic linker or an interpreter that is not installed"
+		}
+		return "there is no program " + program
 	case errors.Is(err, fs.ErrPermission):
 		return program + " is not executable"
 	case errors.Is(err, syscall.ENOEXEC):
