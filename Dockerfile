@@ -16,7 +16,7 @@ RUN --mount=type=cache,target=/root/go/pkg/mod --mount=type=cache,target=/root/.
 
 FROM debian:forky-slim
 RUN apt-get update && apt-get install -y --no-install-recommends \
-        ca-certificates libespeak-ng1 libllama0 libonnxruntime1.23 libwhisper1 \
+        ca-certificates libespeak-ng1 libllama0 libonnxruntime1.23 libwhisper1 tini \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --no-create-home --uid 10001 --user-group --home-dir /var/lib/modelgateway --shell /usr/sbin/nologin modelgateway \
     && install -d -o modelgateway -g modelgateway /var/lib/modelgateway /models
@@ -38,5 +38,6 @@ VOLUME ["/models", "/var/lib/modelgateway"]
 EXPOSE 50051 8001
 HEALTHCHECK --interval=10s --timeout=5s --start-period=5s --retries=3 \
     CMD ["modelgateway", "--timeout", "4s", "status"]
-ENTRYPOINT ["modelgateway"]
+# The first process of a container must reap the processes whose parents have ended.
+ENTRYPOINT ["tini", "--", "modelgateway"]
 CMD ["serve"]

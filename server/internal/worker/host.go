@@ -39,6 +39,10 @@ type Options struct {
 	// NoCgroups sets memory limits by RLIMIT_DATA even where cgroups can be
 	// created.
 	NoCgroups bool
+	// ReapOrphans makes the server the parent of processes whose parents in a worker
+	// have ended, and reaps them. It is for programs that start no process but by the
+	// host: the exit status of any other would be lost.
+	ReapOrphans bool
 }
 
 // Host starts workers as processes. Each has its own process group, a minimal
@@ -49,6 +53,7 @@ type Host struct {
 	log      *slog.Logger
 	timeout  time.Duration
 	dir      *socketDir
+	reaper   *reaper // nil if orphans are not reaped
 	spawner  *spawner
 	watchdog *watchdog     // nil without a shell
 	cgroups  *cgroupParent // nil if none can be made
@@ -80,7 +85,12 @@ func NewHost(opts Options) (*Host, error) {
 			h.log.Info("cannot create cgroups; the memory limit of workers is RLIMIT_DATA", "reason", err)
 		}
 	}
-	if h.watchdog, err = startWatchdog(); err != nil {
+	if opts.ReapOrphans {
+		if h.reaper, err = startReaper(); err != nil {
+			h.log.Info("cannot reap the processes that workers leave", "reason", err)
+		}
+	}
+	if h.watchdog, err = startWatchdog(h.reaper); err != nil {
 		h.log.Info("cannot start the watchdog; if the server is killed, children of workers may survive", "reason", err)
 	}
 	h.spawner = newSpawner()
@@ -107,6 +117,7 @@ func (h *Host) Close() error {
 	h.busy.Wait()
 	h.spawner.close()
 	h.watchdog.close()
+	h.reaper.close()
 	return h.dir.remove()
 }
 

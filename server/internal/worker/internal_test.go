@@ -109,7 +109,7 @@ func TestEnvironment(t *testing.T) {
 
 // The watchdog kills the groups that are left when its input ends, and no others.
 func TestWatchdog(t *testing.T) {
-	w, err := startWatchdog()
+	w, err := startWatchdog(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
