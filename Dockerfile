@@ -26,6 +26,7 @@ RUN ln -s ../lib/modelgateway/modelgateway /usr/bin/modelgateway
 # In a container the server must listen on all interfaces, because its loopback address cannot be reached from
 # outside. The server does not authenticate its callers and normally refuses such addresses. Here access is limited
 # by the ports that the container publishes: publish them on 127.0.0.1, or put an authenticating proxy in front.
+# Requests of web pages are still checked; set MODELGATEWAY_ALLOWED_HOSTS if callers use another name than localhost.
 ENV MODELGATEWAY_GRPC_LISTEN=0.0.0.0:50051 \
     MODELGATEWAY_HTTP_LISTEN=0.0.0.0:8001 \
     MODELGATEWAY_ALLOW_UNAUTHENTICATED=true \

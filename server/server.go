@@ -185,14 +185,15 @@ func (s *Server) makeServers(version string, metrics *telemetry.Metrics) error {
 		return err
 	}
 	s.http, err = httpserver.New(s.requests, httpserver.Options{
-		Conn:    s.conn,
-		GRPC:    s.internal,
-		State:   s,
-		Metrics: metrics.Handler(),
-		Limits:  s.cfg.Limits,
-		CORS:    s.cfg.CORS,
-		Version: version,
-		Log:     s.log,
+		Conn:         s.conn,
+		AllowedHosts: s.cfg.AllowedHosts,
+		GRPC:         s.internal,
+		State:        s,
+		Metrics:      metrics.Handler(),
+		Limits:       s.cfg.Limits,
+		CORS:         s.cfg.CORS,
+		Version:      version,
+		Log:          s.log,
 	})
 	return err
 }

@@ -20,6 +20,9 @@ type Config struct {
 	// AllowUnauthenticated allows listen addresses that other machines can reach. The
 	// server does not authenticate callers, so a proxy in front of it must.
 	AllowUnauthenticated bool `yaml:"allow_unauthenticated"`
+	// AllowedHosts are names under which HTTP requests are answered, in addition to
+	// localhost and IP addresses: "ai.example.org", "*.example.org", or "*" for all.
+	AllowedHosts []string `yaml:"allowed_hosts"`
 	// ModelsDir is the directory of relative model paths.
 	ModelsDir string `yaml:"models_dir"`
 	// StateDir is the directory of learned sizes and load times, and of the starters.
