@@ -259,3 +259,16 @@ func SplitListen(address string) (network, addr string) {
 	}
 	return "tcp", address
 }
+
+// DialAddress returns the address at which a client on this machine reaches a listen
+// address: an unspecified host such as 0.0.0.0 becomes 127.0.0.1.
+func DialAddress(listen string) string {
+	host, port, err := net.SplitHostPort(listen)
+	if network, _ := SplitListen(listen); network == "unix" || err != nil {
+		return listen
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		return net.JoinHostPort("127.0.0.1", port)
+	}
+	return listen
+}

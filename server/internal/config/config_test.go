@@ -352,3 +352,15 @@ func TestUnknownVariablesWarn(t *testing.T) {
 		t.Errorf("warnings %q", cfg.Warnings)
 	}
 }
+
+func TestDialAddress(t *testing.T) {
+	t.Parallel()
+	for listen, want := range map[string]string{
+		"0.0.0.0:1": "127.0.0.1:1", "[::]:1": "127.0.0.1:1", ":1": "127.0.0.1:1",
+		"10.0.0.1:1": "10.0.0.1:1", "localhost:1": "localhost:1", "unix:/run/x.sock": "unix:/run/x.sock",
+	} {
+		if got := DialAddress(listen); got != want {
+			t.Errorf("%s is dialled at %s, want %s", listen, got, want)
+		}
+	}
+}

@@ -207,18 +207,6 @@ func TestAddresses(t *testing.T) {
 	check(t, address("unix:/proc/none/server.sock"), Fail, "--http-listen")
 }
 
-func TestDialAddress(t *testing.T) {
-	t.Parallel()
-	for listen, want := range map[string]string{
-		"0.0.0.0:1": "127.0.0.1:1", "[::]:1": "127.0.0.1:1", ":1": "127.0.0.1:1",
-		"10.0.0.1:1": "10.0.0.1:1", "localhost:1": "localhost:1", "unix:/run/x.sock": "unix:/run/x.sock",
-	} {
-		if got := dialAddress(listen); got != want {
-			t.Errorf("%s is dialled at %s, want %s", listen, got, want)
-		}
-	}
-}
-
 func TestFallbacks(t *testing.T) {
 	t.Parallel()
 	metrics := ""

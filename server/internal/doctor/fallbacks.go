@@ -67,7 +67,7 @@ func readMetrics(ctx context.Context, listen string) (map[string]*dto.MetricFami
 func get(ctx context.Context, listen, path string) (*http.Response, error) {
 	network, address := config.SplitListen(listen)
 	if network != "unix" {
-		address = dialAddress(address)
+		address = config.DialAddress(address)
 	}
 	client := http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,

@@ -66,24 +66,11 @@ func checkAddress(ctx context.Context, check, flag, address string) Finding {
 func runningVersion(ctx context.Context, address string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	client, err := modelgateway.New(dialAddress(address))
+	client, err := modelgateway.New(config.DialAddress(address))
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = client.Close() }()
 	res, err := client.Status(ctx, &gatewayv1.StatusRequest{})
 	return res.GetVersion(), err
-}
-
-// dialAddress returns the address at which a client reaches a listen address: an
-// unspecified host such as 0.0.0.0 becomes 127.0.0.1.
-func dialAddress(address string) string {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil || strings.HasPrefix(address, "unix:") {
-		return address
-	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		return net.JoinHostPort("127.0.0.1", port)
-	}
-	return address
 }

@@ -2,14 +2,21 @@ package worker
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/lexilingo/modelgateway/engines/errs"
 )
 
 func testSink() (*logSink, *bytes.Buffer, *time.Time) {
@@ -137,4 +144,25 @@ func TestWatchdog(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = groups[1].Wait() // killed
+}
+
+func TestExhausted(t *testing.T) {
+	for name, err := range map[string]error{
+		"process": &os.SyscallError{Syscall: "pipe2", Err: syscall.EMFILE},
+		"system":  fmt.Errorf("open: %w", &os.PathError{Op: "open", Path: "/x", Err: syscall.ENFILE}),
+		"gRPC":    status.Error(codes.Unavailable, "connection error: dial unix /x: socket: too many open files"),
+		"printed": withOutput(errors.New("no handshake"), "engine: error while loading shared libraries: Too many open files in system", "accept: too many open files"),
+		"fork":    &os.PathError{Op: "fork/exec", Path: "/x", Err: syscall.EAGAIN},
+		"memory":  syscall.ENOMEM,
+	} {
+		busy := Exhausted(err)
+		if busy == nil || busy.Reason() != errs.MemoryBusy || busy.RetryAfter() <= 0 || !errors.Is(busy, err) {
+			t.Errorf("%s: %v", name, busy)
+		}
+	}
+	for _, err := range []error{nil, syscall.ENOENT, errors.New("no")} {
+		if busy := Exhausted(err); busy != nil {
+			t.Errorf("%v became %v", err, busy)
+		}
+	}
 }

@@ -129,6 +129,43 @@ func TestLaunchWithoutASocketFolder(t *testing.T) {
 	launch(t, h, spec(t, nil))
 }
 
+// A server that has no more files can start the worker later. Wherever the start
+// fails, the caller is told to try again.
+func TestLaunchWithoutFileDescriptors(t *testing.T) {
+	h := newHost(t, worker.Options{})
+	s := spec(t, nil)
+	var before syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &before); err != nil {
+		t.Fatal(err)
+	}
+	set := func(files uint64) {
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: files, Max: before.Max}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	defer set(before.Cur)
+	refused := 0
+	for used := uint64(len(glob(t, "/proc/self/fd/*"))); ; used++ {
+		set(used)
+		w, err := h.Launch(t.Context(), s)
+		set(before.Cur)
+		if err == nil {
+			w.Stop(0)
+			<-w.Done()
+			break
+		}
+		if e := errs.From(err); e.Reason() != errs.MemoryBusy || e.RetryAfter() <= 0 || !strings.Contains(e.Message(), "files") {
+			t.Errorf("with %d files: %v", used, err)
+		}
+		if refused++; refused > 100 {
+			t.Fatal("no worker starts")
+		}
+	}
+	if refused < 3 {
+		t.Errorf("only %d launches were refused", refused)
+	}
+}
+
 func TestCloseEndsWorkersAndRemovesFiles(t *testing.T) {
 	runtime := shortTempDir(t)
 	h, err := worker.NewHost(worker.Options{RuntimeDir: runtime})

@@ -27,7 +27,25 @@ func unavailable(spec Spec, format string, args ...any) *errs.Error {
 // noSocketDir returns the error of a host that has no folder for sockets. Callers do
 // not see the path.
 func noSocketDir(err error) *errs.Error {
+	if busy := Exhausted(err); busy != nil {
+		return busy
+	}
 	return errs.New(errs.EngineUnavailable, "the folder for the workers' sockets cannot be created"+remedy).WithCause(err)
+}
+
+// Exhausted returns MEMORY_BUSY if err says that the operating system has no more
+// processes, memory or open files for the server, which passes; else nil.
+func Exhausted(err error) *errs.Error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.ENOMEM):
+		return errs.New(errs.MemoryBusy, "the operating system has no room for another process; try again later").WithCause(err)
+	// gRPC and the worker only say it in words.
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), strings.Contains(err.Error()+LastOutput(err), syscall.EMFILE.Error()):
+		return errs.New(errs.MemoryBusy, "too many files are open; try again later, or raise the limit of open files (ulimit -n, LimitNOFILE)").WithCause(err)
+	}
+	return nil
 }
 
 // CheckProgram returns ENGINE_UNAVAILABLE if the engine's program does not exist
@@ -44,10 +62,10 @@ func (s Spec) CheckProgram() error {
 func (p *process) startError(start context.Context, err error) error {
 	program := filepath.Base(p.spec.Command[0])
 	switch {
-	case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.ENOMEM):
-		return errs.New(errs.MemoryBusy, "the operating system has no room for another process; try again later").WithCause(err)
 	case p.cmd == nil: // go-plugin did not get as far as the program
 		return noSocketDir(err).With("engine", p.spec.Engine).With("model", p.spec.Model)
+	case p.pid == 0 && Exhausted(err) != nil:
+		return Exhausted(err).With("engine", p.spec.Engine).With("model", p.spec.Model)
 	case p.pid == 0:
 		return unavailable(p.spec, "%s", programError(p.cmd.Path, err)).WithCause(err)
 	}
@@ -59,6 +77,8 @@ func (p *process) startError(start context.Context, err error) error {
 	err = withOutput(err, printed...)
 	p.log.Warn("the worker did not start", "error", err, "last_output", LastOutput(err))
 	switch library := missingLibrary(p.logs.lastLines(tailLines)); {
+	case Exhausted(err) != nil:
+		return Exhausted(err).With("engine", p.spec.Engine).With("model", p.spec.Model)
 	case library != "":
 		return unavailable(p.spec, "%s needs the library %s, which is not installed", program, library).WithCause(err)
 	case strings.Contains(err.Error(), "incompatible"):
