@@ -28,6 +28,7 @@ type model struct {
 	parameters parameters
 	voice      *voice
 	translate  phonemes.Phonemiser
+	phonemiser *phonemiser.Phonemiser // ended by Close
 	work       *engines.WorkCounter
 
 	mu      sync.Mutex
@@ -55,6 +56,7 @@ func (m *model) Description() string {
 // Close implements engines.Model.
 func (m *model) Close() error {
 	m.voice.session.Close()
+	m.phonemiser.Close()
 	return nil
 }
 

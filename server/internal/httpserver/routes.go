@@ -24,7 +24,7 @@ func newHandler(ctx context.Context, opts Options, set *sockets.Set, pool *infli
 	if err != nil {
 		return nil, err
 	}
-	return securityHeaders(checkHost(allowCORS(opts.CORS, checked))), nil
+	return securityHeaders(checkHost(opts.AllowedHosts, allowCORS(opts.CORS, checked))), nil
 }
 
 // newRoutes registers every path, each with the policy that bounds its bodies.
