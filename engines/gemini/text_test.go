@@ -159,6 +159,20 @@ func TestGrammarComputesItsOwnOffsets(t *testing.T) {
 	}
 }
 
+// TestGrammarOfPhones checks that the model sees plain punctuation, and that the edits
+// are those of the text.
+func TestGrammarOfPhones(t *testing.T) {
+	server, m := open(t)
+	server.Answer(geminitest.Text(`{"corrected":"She doesn't go, today.","notes":[]}`))
+	resp, err := m.Grammar(t.Context(), &gatewayv1.GrammarRequest{Text: "She don’t go… today 😀."})
+	if err != nil || resp.GetCorrectedText() != "She doesn’t go… today 😀." || len(resp.GetEdits()) != 1 || resp.GetEdits()[0].GetStartOffset() != 4 {
+		t.Errorf("%v, %v", resp, err)
+	}
+	if got := server.Last().LastText(); got != "She don't go, today." {
+		t.Errorf("the model sees %q", got)
+	}
+}
+
 func TestGrammarRefusesIncompleteAnswers(t *testing.T) {
 	server, m := open(t)
 	for name, c := range map[string]struct {

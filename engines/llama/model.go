@@ -62,10 +62,11 @@ func (m *model) Grammar(ctx context.Context, req *gatewayv1.GrammarRequest) (*ga
 	if trivial := tutor.TrivialGrammar(req); trivial != nil {
 		return trivial, nil
 	}
+	plain := tutor.PlainGrammar(req)
 	text, result, err := m.text(ctx, task{
-		messages: tutor.GrammarMessages(req),
-		sampling: tutor.GrammarSampling(req),
-		grammar:  tutor.GrammarGBNF(req),
+		messages: tutor.GrammarMessages(plain),
+		sampling: tutor.GrammarSampling(plain),
+		grammar:  tutor.GrammarGBNF(plain),
 	})
 	if err != nil {
 		return nil, err
@@ -80,7 +81,7 @@ func (m *model) Grammar(ctx context.Context, req *gatewayv1.GrammarRequest) (*ga
 
 // Respond implements engines.Responder.
 func (m *model) Respond(ctx context.Context, req *gatewayv1.RespondRequest) (*gatewayv1.RespondResponse, error) {
-	text, result, err := m.text(ctx, task{messages: tutor.RespondMessages(req), sampling: req.GetSampling()})
+	text, result, err := m.text(ctx, task{messages: tutor.RespondMessages(tutor.PlainRespond(req)), sampling: req.GetSampling()})
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +90,7 @@ func (m *model) Respond(ctx context.Context, req *gatewayv1.RespondRequest) (*ga
 
 // ExplainVietnamese implements engines.VietnameseExplainer.
 func (m *model) ExplainVietnamese(ctx context.Context, req *gatewayv1.ExplainVietnameseRequest) (*gatewayv1.ExplainVietnameseResponse, error) {
-	text, result, err := m.text(ctx, task{messages: tutor.ExplainMessages(req), sampling: req.GetSampling()})
+	text, result, err := m.text(ctx, task{messages: tutor.ExplainMessages(tutor.PlainExplain(req)), sampling: req.GetSampling()})
 	if err != nil {
 		return nil, err
 	}
