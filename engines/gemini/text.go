@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"golang.org/x/sync/semaphore"
+	"golang.org/x/text/unicode/norm"
 	"google.golang.org/genai"
 
 	"github.com/lexilingo/modelgateway/engines"
@@ -145,11 +146,11 @@ func (m *model) conversation(messages []*gatewayv1.ChatMessage, sampling *gatewa
 		switch {
 		case strings.TrimSpace(msg.GetContent()) == "":
 		case msg.GetRole() == gatewayv1.Role_ROLE_SYSTEM:
-			system = append(system, msg.GetContent())
+			system = append(system, norm.NFC.String(msg.GetContent()))
 		case msg.GetRole() == gatewayv1.Role_ROLE_ASSISTANT:
-			contents = append(contents, genai.NewContentFromText(msg.GetContent(), genai.RoleModel))
+			contents = append(contents, genai.NewContentFromText(norm.NFC.String(msg.GetContent()), genai.RoleModel))
 		default:
-			contents = append(contents, genai.NewContentFromText(msg.GetContent(), genai.RoleUser))
+			contents = append(contents, genai.NewContentFromText(norm.NFC.String(msg.GetContent()), genai.RoleUser))
 		}
 	}
 	if len(contents) == 0 {

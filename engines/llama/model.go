@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/lexilingo/modelgateway/engines"
 	"github.com/lexilingo/modelgateway/engines/errs"
 	"github.com/lexilingo/modelgateway/engines/llama/batching"
@@ -139,7 +141,7 @@ func (m *model) generate(ctx context.Context, t task, emit func(string) error) (
 		// The server refuses a request for its limit only if the caller chose it and
 		// no grammar ends the answer.
 		CapToRoom:     t.sampling.MaxTokens == nil || t.grammar != "",
-		Stop:          t.sampling.GetStop(),
+		Stop:          composed(t.sampling.GetStop()),
 		InsideThought: prompt.InsideThought,
 		Sampler:       sampler{Sampler: chooser, context: m.context},
 	}, emit)
@@ -152,7 +154,8 @@ func (m *model) prompt(t task) (chatprompt.Prompt, error) {
 		if err != nil {
 			return chatprompt.Prompt{}, err
 		}
-		messages[i] = chatprompt.Message{Role: role, Content: message.GetContent()}
+		// Models are trained on composed letters.
+		messages[i] = chatprompt.Message{Role: role, Content: norm.NFC.String(message.GetContent())}
 	}
 	// A grammar describes the whole answer, so there cannot be a thought before it.
 	prompt, err := m.prompter.Prompt(messages, t.thinking && t.grammar == "")
@@ -160,6 +163,15 @@ func (m *model) prompt(t task) (chatprompt.Prompt, error) {
 		return prompt, errs.New(errs.InvalidRequest, "the model's chat template refuses the conversation: %v", err).WithCause(err)
 	}
 	return prompt, nil
+}
+
+// composed returns texts in NFC, as the model writes them.
+func composed(texts []string) []string {
+	out := make([]string, len(texts))
+	for i, text := range texts {
+		out[i] = norm.NFC.String(text)
+	}
+	return out
 }
 
 func roleName(r gatewayv1.Role) (string, error) {

@@ -1,9 +1,12 @@
 package llama
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
+
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/lexilingo/modelgateway/engines/tutor"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
@@ -75,5 +78,25 @@ func TestReplyToPhones(t *testing.T) {
 	got, want := explain("It’s\u00a0a cat", "Nghi\u0303a la\u0300 gi\u0300?"), explain("It's a cat", "Nghĩa là gì?")
 	if got != want || !strings.ContainsFunc(want, unicode.IsLetter) {
 		t.Errorf("explained with %q, want %q", got, want)
+	}
+}
+
+// TestDecomposedText checks that a model gets the same prompt for each Unicode form
+// of a text.
+func TestDecomposedText(t *testing.T) {
+	m := load(t, starter(), nil)
+	const system, user = "Bạn là giáo viên.", "Nguyễn thích cà phê."
+	composed, err := m.prompt(task{messages: conversation(norm.NFC.String(system), norm.NFC.String(user))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	decomposed, err := m.prompt(task{messages: conversation(norm.NFD.String(system), norm.NFD.String(user))})
+	if err != nil || !slices.Equal(composed.Tokens, decomposed.Tokens) {
+		t.Errorf("%d tokens in NFC, %d in NFD, %v", len(composed.Tokens), len(decomposed.Tokens), err)
+	}
+	request := task{messages: conversation("", "Hello"), sampling: greedy(20), grammar: `root ::= "xin chào bạn"`}
+	request.sampling.Stop = []string{norm.NFD.String("chào")}
+	if text, _, err := m.text(t.Context(), request); err != nil || text != "xin " {
+		t.Errorf("a stop string in NFD: %q, %v", text, err)
 	}
 }
