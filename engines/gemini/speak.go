@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode"
 
+	"golang.org/x/text/unicode/norm"
 	"google.golang.org/genai"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
@@ -41,7 +42,7 @@ func (m *model) Synthesize(ctx context.Context, req *gatewayv1.SynthesizeRequest
 	if req.GetPhonemes() != "" {
 		return errs.New(errs.InvalidRequest, "Gemini cannot speak phonemes: send text, or use a local voice")
 	}
-	parts := splitText(req.GetText(), maxSpoken)
+	parts := splitText(norm.NFC.String(req.GetText()), maxSpoken)
 	if len(parts) == 0 {
 		return errs.New(errs.InvalidRequest, "the text has nothing to speak: send text with letters or digits")
 	}

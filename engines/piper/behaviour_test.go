@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/text/unicode/norm"
+
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
@@ -178,6 +180,22 @@ func TestConcurrent(t *testing.T) {
 		}
 	}
 	group.Wait()
+}
+
+// TestDecomposedText checks that a text sounds the same in each Unicode form: macOS
+// and iOS write accents as characters of their own.
+func TestDecomposedText(t *testing.T) {
+	still := map[string]any{"noise_scale": 0, "noise_w": 0}
+	for voice, said := range map[string]string{"vi": "Đường phố Hà Nội rất đẹp.", "en-us": "We met in a café with Zoë.", "fr": "Ça a été une fête."} {
+		m := loadVoice(t, changedVoice(t, espeakVoice(voice)), still)
+		composed, decomposed := mustSay(t, m, text(norm.NFC.String(said))), mustSay(t, m, text(norm.NFD.String(said)))
+		if !slices.Equal(sound(composed), sound(decomposed)) {
+			t.Errorf("%s: %d samples in NFC, %d in NFD", voice, len(sound(composed)), len(sound(decomposed)))
+		}
+		if got := sentencesOf(decomposed); !slices.Equal(got, sentencesOf(composed)) {
+			t.Errorf("%s: the sentences in NFD are %q", voice, got)
+		}
+	}
 }
 
 func TestTextVoice(t *testing.T) {
