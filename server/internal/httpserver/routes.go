@@ -19,7 +19,7 @@ func newHandler(ctx context.Context, opts Options, set *sockets.Set, pool *infli
 	if err != nil {
 		return nil, err
 	}
-	guarded := bodies.NewGuard(opts.Limits, pool, opts.bodyReadTimeout, mux)
+	guarded := bodies.NewGuard(opts.Limits, pool, opts.bodyReadTimeout, checkRequest(mux))
 	checked, err := checkOrigin(opts.CORS, guarded)
 	if err != nil {
 		return nil, err

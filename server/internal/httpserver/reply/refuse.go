@@ -7,7 +7,6 @@ import (
 	"connectrpc.com/connect"
 	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 )
@@ -49,19 +48,21 @@ func refuse(w http.ResponseWriter, r *http.Request, code int, e *errs.Error, st 
 		writeStatus(w, code, st, errs.ReasonName(e.Reason()))
 		return
 	}
-	failure := connect.NewError(connect.Code(st.GetCode()), errorText(st.GetMessage())) //nolint:gosec // a gRPC code
-	for _, any := range st.GetDetails() {
-		if m, err := any.UnmarshalNew(); err == nil {
-			addDetail(failure, m)
-		}
-	}
-	_ = writer.Write(&codeWriter{ResponseWriter: w, code: code}, r, failure) // fails only if the client is gone
+	_ = writer.Write(&codeWriter{ResponseWriter: w, code: code}, r, connectError(st)) // fails only if the client is gone
 }
 
-func addDetail(e *connect.Error, m proto.Message) {
-	if d, err := connect.NewErrorDetail(m); err == nil {
-		e.AddDetail(d)
+// ConnectError returns an error in the form that connect-go and the transcoder
+// write.
+func ConnectError(e *errs.Error) *connect.Error { return connectError(e.GRPCStatus().Proto()) }
+
+func connectError(st *spb.Status) *connect.Error {
+	failure := connect.NewError(connect.Code(st.GetCode()), errorText(st.GetMessage())) //nolint:gosec // a gRPC code
+	for _, any := range st.GetDetails() {
+		if d, err := connect.NewErrorDetail(any); err == nil {
+			failure.AddDetail(d)
+		}
 	}
+	return failure
 }
 
 // isRPC reports whether a request is for an RPC path, or in gRPC's framing. It

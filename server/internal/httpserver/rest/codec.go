@@ -2,7 +2,9 @@ package rest
 
 import (
 	"bytes"
+	"encoding/json"
 	"io"
+	"strings"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -45,8 +47,8 @@ func (c wholeJSON) NewDecoder(r io.Reader) runtime.Decoder {
 			return c.Unmarshal(text, v)
 		}
 		// The decoder of JSONPb would ignore what follows the first message.
-		if err := c.UnmarshalOptions.Unmarshal(text, msg); err != nil {
-			return decodeError{Unreadable("body", err)}
+		if err := UnmarshalJSON(c.UnmarshalOptions, "body", text, msg); err != nil {
+			return decodeError{err}
 		}
 		return nil
 	})
@@ -60,10 +62,18 @@ func (e decodeError) Error() string { return e.typed.Message() }
 
 func (e decodeError) Unwrap() error { return e.typed }
 
-// Unreadable is the error of JSON that is not the message expected; what is the
-// caller's name for it.
-func Unreadable(what string, err error) *errs.Error {
-	return errs.New(errs.InvalidRequest, "the %s cannot be read: %s", what, errs.PlainProtoError(err)).WithCause(err)
+// UnmarshalJSON reads JSON that comes from a caller; what is the caller's name for
+// it.
+func UnmarshalJSON(opts protojson.UnmarshalOptions, what string, text []byte, msg proto.Message) *errs.Error {
+	err := opts.Unmarshal(text, msg)
+	if err == nil {
+		return nil
+	}
+	why := errs.PlainProtoError(err)
+	if strings.Contains(why, "unexpected EOF") && json.Valid(text) { // what protojson says of it
+		why = `a string has a \u escape for half of a character (a lone surrogate)`
+	}
+	return errs.New(errs.InvalidRequest, "the %s cannot be read: %s", what, why).WithCause(err)
 }
 
 // jsonLines is the codec whose streams are JSONLines.
