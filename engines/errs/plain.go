@@ -4,7 +4,8 @@ import "strings"
 
 // PlainProtoError returns the message of an error of package protojson without
 // its "proto:" prefix and its position: the position refers to a JSON text that
-// the caller may never have seen. It returns "" for nil.
+// the caller may never have seen. It shortens what the message repeats of that text.
+// It returns "" for nil.
 func PlainProtoError(err error) string {
 	if err == nil {
 		return ""
@@ -15,5 +16,9 @@ func PlainProtoError(err error) string {
 	if before, after, ok := strings.Cut(msg, "): "); ok && strings.HasPrefix(before, "(line ") {
 		msg = after
 	}
-	return msg
+	words := strings.Split(shortenQuotes(msg), " ") // such as a number of a million digits
+	for i := range words {
+		words[i] = Shorten(words[i])
+	}
+	return strings.Join(words, " ")
 }

@@ -36,17 +36,23 @@ func (v *Validator) checkReceived(m any) error {
 	return v.Check(msg)
 }
 
-// Check checks a message. Its error, INVALID_REQUEST, names every field that breaks
-// a rule.
+// maxViolations is how many violations an error names.
+const maxViolations = 10
+
+// Check checks a message. Its error, INVALID_REQUEST, names the fields that break a
+// rule.
 func (v *Validator) Check(msg proto.Message) error {
 	err := v.validator.Validate(msg)
 	var invalid *protovalidate.ValidationError
 	if !errors.As(err, &invalid) {
 		return err
 	}
-	fields := make([]string, 0, len(invalid.Violations))
-	descriptions := make([]string, 0, len(invalid.Violations))
-	for _, violation := range invalid.Violations {
+	var fields, descriptions []string
+	for i, violation := range invalid.Violations {
+		if i == maxViolations {
+			descriptions = append(descriptions, fmt.Sprintf("and %d more", len(invalid.Violations)-i))
+			break
+		}
 		field := protovalidate.FieldPathString(violation.Proto.GetField())
 		if field == "" {
 			descriptions = append(descriptions, violation.Proto.GetMessage())

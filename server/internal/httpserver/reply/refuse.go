@@ -20,7 +20,7 @@ func Refuse(w http.ResponseWriter, r *http.Request, code int, e *errs.Error) {
 
 // NotFound refuses a path that does not exist.
 func NotFound(w http.ResponseWriter, r *http.Request) {
-	e := errs.New(errs.InvalidRequest, "nothing is served at %s; see /docs", r.URL.Path)
+	e := errs.New(errs.InvalidRequest, "nothing is served at %s; see /docs", errs.Shorten(r.URL.Path))
 	st := e.GRPCStatus().Proto()
 	st.Code = int32(codes.NotFound)
 	if isRPC(r) {
@@ -33,7 +33,8 @@ func NotFound(w http.ResponseWriter, r *http.Request) {
 // methods that it has.
 func MethodNotAllowed(w http.ResponseWriter, r *http.Request, allowed ...string) {
 	methods := strings.Join(allowed, ", ")
-	e := errs.New(errs.InvalidRequest, "%s %s is not supported; use %s, or see /docs", r.Method, r.URL.Path, methods)
+	e := errs.New(errs.InvalidRequest, "%s %s is not supported; use %s, or see /docs",
+		errs.Shorten(r.Method), errs.Shorten(r.URL.Path), methods)
 	st := e.GRPCStatus().Proto()
 	st.Code = int32(codes.Unimplemented)
 	w.Header().Set("Allow", methods)
