@@ -8,6 +8,7 @@ import (
 	"buf.build/go/protovalidate"
 	"github.com/lexilingo/modelgateway/engines/errs"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // Validator checks requests against the rules in the proto. A message's rules are
@@ -42,7 +43,10 @@ const maxViolations = 10
 // Check checks a message. Its error, INVALID_REQUEST, names the fields that break a
 // rule.
 func (v *Validator) Check(msg proto.Message) error {
-	err := v.validator.Validate(msg)
+	err := v.validator.Validate(msg, protovalidate.WithFailFast())
+	if err != nil && !hasLongList(msg) {
+		err = v.validator.Validate(msg)
+	}
 	var invalid *protovalidate.ValidationError
 	if !errors.As(err, &invalid) {
 		return err
@@ -62,4 +66,15 @@ func (v *Validator) Check(msg proto.Message) error {
 		descriptions = append(descriptions, field+": "+violation.Proto.GetMessage())
 	}
 	return errs.New(errs.InvalidRequest, "%s", strings.Join(descriptions, "; ")).With("fields", strings.Join(fields, ","))
+}
+
+// hasLongList reports whether a list of a message is so long that it would take long
+// to find every violation.
+func hasLongList(msg proto.Message) bool {
+	long := false
+	msg.ProtoReflect().Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		long = f.IsList() && v.List().Len() > 1000
+		return !long
+	})
+	return long
 }

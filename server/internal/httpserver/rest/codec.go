@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
+	"github.com/lexilingo/modelgateway/server/internal/width"
 )
 
 // The media types of streams.
@@ -65,7 +66,10 @@ func (e decodeError) Unwrap() error { return e.typed }
 // UnmarshalJSON reads JSON that comes from a caller; what is the caller's name for
 // it.
 func UnmarshalJSON(opts protojson.UnmarshalOptions, what string, text []byte, msg proto.Message) *errs.Error {
-	err := opts.Unmarshal(text, msg)
+	err := width.CheckJSON(text)
+	if err == nil {
+		err = opts.Unmarshal(text, msg)
+	}
 	if err == nil {
 		return nil
 	}
