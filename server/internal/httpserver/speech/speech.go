@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/munnerz/goautoneg"
 	"google.golang.org/grpc"
 
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
@@ -72,16 +71,6 @@ func TranscribeBody(r *http.Request) bodies.Policy {
 		return bodies.AudioStream(readAheadOf(form))
 	}
 	return bodies.Large
-}
-
-// negotiate returns the first of offers that suits the Accept header best; the
-// first of all if the request has no Accept header, or none that suits.
-func negotiate(r *http.Request, offers ...string) string {
-	accept := strings.ToLower(strings.Join(r.Header.Values("Accept"), ","))
-	if best := goautoneg.Negotiate(accept, offers); best != "" {
-		return best
-	}
-	return offers[0]
 }
 
 // isJSON reports whether a body is JSON. If the request does not say, the body
