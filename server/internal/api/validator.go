@@ -57,13 +57,16 @@ func (v *Validator) Check(msg proto.Message) error {
 			descriptions = append(descriptions, fmt.Sprintf("and %d more", len(invalid.Violations)-i))
 			break
 		}
-		field := protovalidate.FieldPathString(violation.Proto.GetField())
+		field, message := protovalidate.FieldPathString(violation.Proto.GetField()), violation.Proto.GetMessage()
+		if f := violation.FieldDescriptor; f != nil && f.Enum() != nil {
+			message = "use " + errs.EnumValues(f.Enum())
+		}
 		if field == "" {
-			descriptions = append(descriptions, violation.Proto.GetMessage())
+			descriptions = append(descriptions, message)
 			continue
 		}
 		fields = append(fields, field)
-		descriptions = append(descriptions, field+": "+violation.Proto.GetMessage())
+		descriptions = append(descriptions, field+": "+message)
 	}
 	return errs.New(errs.InvalidRequest, "%s", strings.Join(descriptions, "; ")).With("fields", strings.Join(fields, ","))
 }

@@ -40,7 +40,7 @@ func (c wholeJSON) NewDecoder(r io.Reader) runtime.Decoder {
 		if err != nil {
 			return err
 		}
-		if len(bytes.TrimSpace(text)) == 0 {
+		if len(bytes.TrimSpace(bytes.TrimPrefix(text, byteOrderMark))) == 0 {
 			return io.EOF
 		}
 		msg, ok := v.(proto.Message)
@@ -63,9 +63,16 @@ func (e decodeError) Error() string { return e.typed.Message() }
 
 func (e decodeError) Unwrap() error { return e.typed }
 
+// byteOrderMark may come before a text in UTF-8; Windows programs write it.
+var byteOrderMark = []byte("\ufeff")
+
 // UnmarshalJSON reads JSON that comes from a caller; what is the caller's name for
 // it.
 func UnmarshalJSON(opts protojson.UnmarshalOptions, what string, text []byte, msg proto.Message) *errs.Error {
+	text = bytes.TrimPrefix(text, byteOrderMark)
+	if bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) {
+		return errs.New(errs.InvalidRequest, "the %s cannot be read: it is UTF-16; send UTF-8", what)
+	}
 	err := width.CheckJSON(text)
 	if err == nil {
 		err = opts.Unmarshal(text, msg)
@@ -73,7 +80,7 @@ func UnmarshalJSON(opts protojson.UnmarshalOptions, what string, text []byte, ms
 	if err == nil {
 		return nil
 	}
-	why := errs.PlainProtoError(err)
+	why := errs.PlainMessageError(err, msg.ProtoReflect().Descriptor())
 	if strings.Contains(why, "unexpected EOF") && json.Valid(text) { // what protojson says of it
 		why = `a string has a \u escape for half of a character (a lone surrogate)`
 	}

@@ -62,7 +62,7 @@ func fillOptions(msg proto.Message, options url.Values, field func(option string
 		}
 	}
 	if err := runtime.PopulateQueryParameters(msg, values, utilities.NewDoubleArray(nil)); err != nil {
-		return errs.New(errs.InvalidRequest, "invalid option: %s", errs.PlainProtoError(err)).WithCause(err)
+		return errs.New(errs.InvalidRequest, "invalid option: %s", errs.PlainMessageError(err, msg.ProtoReflect().Descriptor())).WithCause(err)
 	}
 	return nil
 }

@@ -86,7 +86,7 @@ func parseConfig(m sockets.Message) (*gatewayv1.TranscriptionConfig, error) {
 // isEnd reports whether a text message is {"end":true}.
 func isEnd(text []byte) bool {
 	var message struct{ End bool }
-	d := json.NewDecoder(bytes.NewReader(text))
+	d := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(text, []byte("\ufeff"))))
 	d.DisallowUnknownFields()
 	if d.Decode(&message) != nil {
 		return false

@@ -89,12 +89,12 @@ func isJSON(r *http.Request) bool {
 		io.Closer
 	}{ahead, r.Body}
 	for {
-		c, err := ahead.ReadByte()
+		c, _, err := ahead.ReadRune()
 		if err != nil {
 			return true // an empty or broken body: the JSON decoder says so
 		}
-		if !strings.ContainsRune(" \t\r\n", rune(c)) {
-			_ = ahead.UnreadByte() // cannot fail after ReadByte
+		if !strings.ContainsRune(" \t\r\n\ufeff", c) { // space, or a byte-order mark
+			_ = ahead.UnreadRune() // cannot fail after ReadRune
 			if c == '{' {
 				r.Header.Set("Content-Type", reply.JSON)
 			}
