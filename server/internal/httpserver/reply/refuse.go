@@ -44,12 +44,19 @@ func MethodNotAllowed(w http.ResponseWriter, r *http.Request, allowed ...string)
 // refuse answers with a status whose gRPC code may differ from the reason's.
 func refuse(w http.ResponseWriter, r *http.Request, code int, e *errs.Error, st *spb.Status) {
 	setRetryAfter(w.Header(), e)
+	text := ""
+	if suffix, ok := strings.CutPrefix(r.Header.Get("Content-Type"), WebText); ok {
+		// connect-go does not know it. The answer has no body, so it needs no base64.
+		text = WebText + suffix
+		r = r.Clone(r.Context())
+		r.Header.Set("Content-Type", Web+suffix)
+	}
 	writer := connect.NewErrorWriter(connect.WithRequireConnectProtocolHeader())
 	if !isRPC(r) || !writer.IsSupported(r) {
 		writeStatus(w, code, st, errs.ReasonName(e.Reason()))
 		return
 	}
-	_ = writer.Write(&codeWriter{ResponseWriter: w, code: code}, r, connectError(st)) // fails only if the client is gone
+	_ = writer.Write(&codeWriter{ResponseWriter: w, code: code, text: text}, r, connectError(st)) // fails only if the client is gone
 }
 
 // ConnectError returns an error in the form that connect-go and the transcoder
@@ -65,6 +72,12 @@ func connectError(st *spb.Status) *connect.Error {
 	}
 	return failure
 }
+
+// The media types of gRPC-Web, before their suffix.
+const (
+	Web     = "application/grpc-web"
+	WebText = "application/grpc-web-text"
+)
 
 // isRPC reports whether a request is for an RPC path, or in gRPC's framing. It
 // chooses the form of an answer only, never what the request may do.
@@ -84,6 +97,7 @@ func (t errorText) Error() string { return string(t) }
 type codeWriter struct {
 	http.ResponseWriter
 	code int
+	text string // the Content-Type of grpc-web-text
 }
 
 // WriteHeader implements http.ResponseWriter. The protocols that answer 200
@@ -91,6 +105,9 @@ type codeWriter struct {
 func (w *codeWriter) WriteHeader(code int) {
 	if code != http.StatusOK {
 		code = w.code
+	}
+	if w.text != "" {
+		w.Header().Set("Content-Type", w.text)
 	}
 	w.ResponseWriter.WriteHeader(code)
 }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
+	"slices"
 	"strings"
 
 	"connectrpc.com/connect"
@@ -50,23 +52,40 @@ func NewTranscoder(server *grpc.Server, limits config.Limits) (http.Handler, err
 		vanguard.WithCompression(vanguard.CompressionGzip,
 			func() connect.Compressor { return gzip.NewWriter(io.Discard) },
 			func() connect.Decompressor { return decompressor{bodies.NewGunzip(limit)} }),
-		vanguard.WithUnknownHandler(http.HandlerFunc(reply.NotFound)),
+		vanguard.WithUnknownHandler(http.HandlerFunc(noRPC)),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("cannot set up gRPC-Web and Connect: %w", err)
 	}
 	refusing := typedRefusals(transcoder)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodPost {
-			reply.MethodNotAllowed(w, r, http.MethodPost)
-			return
+	framed := webText(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err == nil && media == reply.JSON && strings.EqualFold(params["charset"], "utf-8") {
+			r.Header.Set("Content-Type", media) // the transcoder knows one spelling
 		}
 		if isFramed(r) {
 			r = r.WithContext(r.Context())
 			r.Body = &frames{ReadCloser: r.Body}
 		}
 		refusing.ServeHTTP(w, r)
+	}))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost {
+			reply.MethodNotAllowed(w, r, http.MethodPost)
+			return
+		}
+		framed.ServeHTTP(w, r)
 	}), nil
+}
+
+// noRPC answers a request that is in none of the protocols, or for no method.
+func noRPC(w http.ResponseWriter, r *http.Request) {
+	if !slices.ContainsFunc(Methods(), func(m Method) bool { return m.RPCPath == r.URL.Path }) {
+		reply.NotFound(w, r)
+		return
+	}
+	reply.Refuse(w, r, http.StatusUnsupportedMediaType, errs.New(errs.InvalidRequest,
+		"Content-Type %q is not served here; send %s+proto, %s+proto, application/connect+json, or application/json with the header Connect-Protocol-Version: 1",
+		r.Header.Get("Content-Type"), reply.Web, reply.WebText))
 }
 
 // isFramed reports whether the body of a request has messages in frames.
