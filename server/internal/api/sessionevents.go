@@ -82,8 +82,22 @@ func (s *session) attach() (stream int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.attached++
+	s.detached = false
 	s.touch()
 	return s.attached
+}
+
+// detach says that a stream has ended. It reports whether the stream was the
+// attached one.
+func (s *session) detach(stream int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.attached != stream {
+		return false
+	}
+	s.detached = true
+	s.touch()
+	return true
 }
 
 // after returns the events after a sequence number. It leaves out the final event

@@ -82,7 +82,7 @@ type Limits struct {
 	// MaxHeaderKB is the size limit of the headers of a request, in KiB.
 	MaxHeaderKB int `yaml:"max_header_kb"`
 	// SlowReaderTimeout is how long a client may take to read one message of a stream
-	// before the call fails. 0: no limit.
+	// before the call fails, and how far it may fall behind 8 KiB a second. 0: no limit.
 	SlowReaderTimeout time.Duration `yaml:"slow_reader_timeout"`
 }
 

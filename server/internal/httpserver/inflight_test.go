@@ -20,9 +20,10 @@ const (
 	maxMessageBytes = 1 << 20
 )
 
-// serveSmallPool serves with 1 MiB for all large bodies and messages.
+// serveSmallPool serves with a memory for all large bodies and messages of which
+// one client may hold 1 MiB.
 func serveSmallPool(t *testing.T) string {
-	return serve(t, func(o *Options) { o.poolBytes = 1 << 20 })
+	return serve(t, func(o *Options) { o.poolBytes = 4<<20/3 + 1 })
 }
 
 // expectReleased expects that all memory is released in the end.
@@ -140,4 +141,32 @@ func TestMessagesReleaseMemory(t *testing.T) {
 			t.Fatalf("%s %v", text, err)
 		}
 	}
+}
+
+// Silent WebSockets of one client keep no other client out.
+func TestClientsShareSockets(t *testing.T) {
+	url := serve(t, nil)
+	dial := func(local string) (*websocket.Conn, error) {
+		from := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(local)}}
+		dialer := websocket.Dialer{NetDialContext: from.DialContext}
+		conn, _, err := dialer.Dial("ws"+strings.TrimPrefix(url, "http")+speech.SynthesizeSocketPath, nil)
+		return conn, err
+	}
+	const sockets = 1024
+	open := 0
+	for ; open < sockets; open++ {
+		conn, err := dial("127.0.0.2")
+		if err != nil {
+			break
+		}
+		defer func() { _ = conn.Close() }()
+	}
+	if open != sockets*3/4 {
+		t.Errorf("one client has %d WebSockets", open)
+	}
+	conn, err := dial("127.0.0.3")
+	if err != nil {
+		t.Fatalf("another client: %v", err)
+	}
+	_ = conn.Close()
 }

@@ -102,6 +102,7 @@ func New(ctx context.Context, opts Options) (*Server, error) {
 		},
 		ErrorLog:    log.New(logWriter{opts.Log}, "", 0),
 		BaseContext: func(lis net.Listener) context.Context { return withListener(ctx, lis) },
+		ConnContext: inflight.WithConn,
 	}}, nil
 }
 

@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	// maxSockets bounds the open WebSockets.
+	// maxSockets bounds the open WebSockets; a peer gets its share of them.
 	maxSockets = 1024
 	// pingInterval is the time between two pings, and pongTimeout how long a client
 	// may send nothing at all.
@@ -48,7 +48,7 @@ type Set struct {
 
 	mu      sync.Mutex
 	open    map[*Socket]struct{}
-	count   int // open ones, and those in the handshake
+	places  *inflight.Shares // of open ones, and of those in the handshake
 	closed  bool
 	running sync.WaitGroup
 }
@@ -58,7 +58,7 @@ func NewSet(opts Options) *Set {
 	if opts.IdleTimeout == 0 {
 		opts.IdleTimeout = defaultIdleTimeout
 	}
-	return &Set{opts: opts, open: map[*Socket]struct{}{}}
+	return &Set{opts: opts, open: map[*Socket]struct{}{}, places: inflight.NewShares(maxSockets)}
 }
 
 // Serve upgrades a request to a WebSocket and calls work with it. ctx becomes
@@ -73,11 +73,12 @@ func (s *Set) Serve(ctx context.Context, w http.ResponseWriter, r *http.Request,
 			"this path is a WebSocket; send a GET over HTTP/1.1 with Upgrade: websocket and no body"))
 		return
 	}
-	if err := s.enter(); err != nil {
+	peer := inflight.PeerOf(r.RemoteAddr)
+	if err := s.enter(peer); err != nil {
 		reply.Error(w, err)
 		return
 	}
-	defer s.exit()
+	defer s.exit(peer)
 	upgrader := websocket.Upgrader{
 		CheckOrigin:      func(*http.Request) bool { return true }, // the server checks all origins
 		HandshakeTimeout: closeTimeout,
@@ -95,25 +96,22 @@ func (s *Set) Serve(ctx context.Context, w http.ResponseWriter, r *http.Request,
 	c.run(work)
 }
 
-// enter counts a socket in, until exit.
-func (s *Set) enter() error {
+// enter takes a place for a socket of a peer, until exit.
+func (s *Set) enter(peer string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.closed:
 		return errDraining()
-	case s.count >= maxSockets:
-		return errs.New(errs.QueueFull, "%d WebSockets are open, and no more are possible; try again later", maxSockets)
+	case !s.places.Take(peer, 1):
+		return errs.New(errs.QueueFull, "too many WebSockets are open: %d are possible, and fewer from one address; try again later", maxSockets)
 	}
-	s.count++
 	s.running.Add(1)
 	return nil
 }
 
-func (s *Set) exit() {
-	s.mu.Lock()
-	s.count--
-	s.mu.Unlock()
+func (s *Set) exit(peer string) {
+	s.places.GiveBack(peer, 1)
 	s.running.Done()
 }
 

@@ -70,7 +70,7 @@ func (h *Handlers) Synthesize(w http.ResponseWriter, r *http.Request) {
 	}
 	answer := &audioAnswer{
 		w: w, control: http.NewResponseController(w), writeTimeout: h.writeTimeout,
-		media: media, reservation: h.unsent.Reserve(inflight.Options{}),
+		media: media, reservation: h.unsent.Reserve(inflight.Options{Peer: inflight.PeerOf(r.RemoteAddr)}),
 	}
 	defer answer.close()
 	if err := answer.send(stream); err != nil {
