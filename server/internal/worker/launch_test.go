@@ -74,7 +74,7 @@ func TestCancelledLaunchLeavesNoFiles(t *testing.T) {
 		_, err := h.Launch(ctx, spec(t, nil, "--fault=handshake-silent"))
 		result <- err
 	}()
-	sockets := filepath.Join(runtime, "mg-workers-*", "plugin-dir*")
+	sockets := filepath.Join(runtime, "mg-sockets-*", "plugin-dir*")
 	eventually(t, 5*time.Second, "the start has begun", func() bool { return len(glob(t, sockets)) == 1 })
 	cancel()
 	if err := <-result; errs.ReasonOf(err) != errs.Cancelled {
@@ -173,7 +173,7 @@ func TestCloseEndsWorkersAndRemovesFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := launchLoaded(t, h, spec(t, map[string]any{"ignore_sigterm": true}))
-	if info, err := os.Stat(glob(t, filepath.Join(runtime, "mg-workers-*"))[0]); err != nil || info.Mode().Perm() != 0o700 {
+	if info, err := os.Stat(glob(t, filepath.Join(runtime, "mg-sockets-*"))[0]); err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("the folder of the sockets is %v (%v)", info, err)
 	}
 	if err := h.Close(); err != nil {

@@ -13,7 +13,9 @@ import (
 )
 
 const (
-	socketDirPrefix = "mg-workers-"
+	// socketDirPrefix is not that of earlier versions, whose folders have another
+	// lock and would be taken for stale.
+	socketDirPrefix = "mg-sockets-"
 	// socketDirTries is how many folders are tried if other servers take new ones for
 	// stale ones.
 	socketDirTries = 10
