@@ -38,6 +38,7 @@ type session struct {
 	cancel context.CancelFunc
 	peer   string           // who opened it; see inflight.PeerOf
 	all    *inflight.Shares // bytes of audio that wait in all sessions
+	opened time.Time
 
 	mu      sync.Mutex
 	changed chan struct{}
@@ -64,7 +65,11 @@ type session struct {
 // newSession returns a session of a peer. all counts the bytes that wait in all
 // sessions.
 func newSession(id string, cancel context.CancelFunc, peer string, all *inflight.Shares) *session {
-	return &session{id: id, cancel: cancel, peer: peer, all: all, active: time.Now(), changed: make(chan struct{}), early: map[int64][]byte{}, last: -1}
+	now := time.Now()
+	return &session{
+		id: id, cancel: cancel, peer: peer, all: all, opened: now, active: now,
+		changed: make(chan struct{}), early: map[int64][]byte{}, last: -1,
+	}
 }
 
 // touch wakes all goroutines that wait for a change. The caller holds mu.
@@ -130,6 +135,13 @@ func (s *session) push(ctx context.Context, req *gatewayv1.PushAudioRequest) (in
 	}
 	s.touch()
 	return s.next, nil
+}
+
+// silent reports whether no piece has come yet.
+func (s *session) silent() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.next == 0 && len(s.early) == 0
 }
 
 // pieceSize returns the memory that a piece takes while it waits, in bytes.

@@ -111,6 +111,10 @@ func TestPeersShareSessions(t *testing.T) {
 			break
 		}
 		mine = append(mine, s)
+		// A session with audio is not replaced.
+		if _, err := s.push(t.Context(), &gatewayv1.PushAudioRequest{Audio: []byte{1}}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if len(mine) != maxSessions*3/4 {
 		t.Errorf("one peer has %d sessions", len(mine))
@@ -127,6 +131,42 @@ func TestPeersShareSessions(t *testing.T) {
 	}
 	if _, err := open.start(from("192.0.2.1:2"), wait); err != nil {
 		t.Errorf("after its sessions have ended: %v", err)
+	}
+}
+
+// Of one peer, a new session replaces the oldest that got no audio.
+func TestSilentSessionsAreReplaced(t *testing.T) {
+	open := newSessions()
+	defer open.close()
+	ctx := peer.NewContext(t.Context(), &peer.Peer{Addr: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1)}})
+	var all []*session
+	for range maxSessions {
+		s, err := open.start(ctx, func(ctx context.Context, s *session) {
+			<-ctx.Done()
+			s.end(nil, errs.From(ctx.Err()))
+		})
+		if err != nil {
+			t.Fatalf("session %d: %v", len(all), err)
+		}
+		if len(all) == 0 {
+			if _, err := s.push(t.Context(), &gatewayv1.PushAudioRequest{Sequence: 1}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		all = append(all, s)
+	}
+	for i, ended := range map[int]bool{0: false, 1: true, maxSessions / 4: true, maxSessions/4 + 1: false, maxSessions - 1: false} {
+		_, err := open.find(all[i].id)
+		if (err != nil) != ended {
+			t.Errorf("session %d: %v", i, err)
+		}
+	}
+	delivered, err := all[1].feed(t.Context(), 0, 0, func(*gatewayv1.OpenTranscriptionResponse) error { return nil })
+	if !delivered || errs.ReasonOf(err) != errs.QueueFull {
+		t.Errorf("a replaced session: %v", err)
+	}
+	if used := open.places.Used(); used != maxSessions*3/4 {
+		t.Errorf("%d places are taken", used)
 	}
 }
 

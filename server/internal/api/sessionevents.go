@@ -64,10 +64,13 @@ func eventSize(event *gatewayv1.TranscriptionEvent) int {
 	return overhead + proto.Size(event)
 }
 
-// end records how the transcription ended.
+// end records how the transcription ended. Only the first call has an effect.
 func (s *session) end(served *gatewayv1.ServedBy, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.ended {
+		return
+	}
 	s.ended, s.err = true, err
 	s.ready, s.early = nil, nil
 	s.free(s.waiting)

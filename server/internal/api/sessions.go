@@ -50,7 +50,7 @@ func (r *sessions) start(ctx context.Context, run func(context.Context, *session
 		return nil, errs.New(errs.Draining, "the server is shutting down")
 	}
 	from := peerOf(ctx)
-	if !r.places.Take(from, 1) {
+	if !r.places.Take(from, 1) && !(r.endSilent(from) && r.places.Take(from, 1)) {
 		return nil, errs.New(errs.QueueFull, "too many transcriptions are open: %d are possible, and fewer from one address; try again later", maxSessions)
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -61,6 +61,23 @@ func (r *sessions) start(ctx context.Context, run func(context.Context, *session
 		run(ctx, s)
 	})
 	return s, nil
+}
+
+// endSilent ends the oldest session of a peer that got no audio yet, and reports
+// whether there was one. The caller holds mu.
+func (r *sessions) endSilent(from string) bool {
+	var oldest *session
+	for _, s := range r.open {
+		if s.peer == from && s.silent() && (oldest == nil || s.opened.Before(oldest.opened)) {
+			oldest = s
+		}
+	}
+	if oldest == nil {
+		return false
+	}
+	oldest.end(nil, errs.New(errs.QueueFull, "too many transcriptions are open, and this one is the oldest without audio: open one when there is audio"))
+	r.remove(oldest)
+	return true
 }
 
 // peerOf returns the peer of a call. A call over HTTP comes through a pipe, and

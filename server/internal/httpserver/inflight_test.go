@@ -143,30 +143,46 @@ func TestMessagesReleaseMemory(t *testing.T) {
 	}
 }
 
-// Silent WebSockets of one client keep no other client out.
-func TestClientsShareSockets(t *testing.T) {
+// Silent WebSockets keep nobody out: a new one of the same client replaces the one
+// that has been silent for the longest time, and other clients have places left.
+func TestSilentSocketsKeepNobodyOut(t *testing.T) {
 	url := serve(t, nil)
-	dial := func(local string) (*websocket.Conn, error) {
+	dial := func(local string) *websocket.Conn {
 		from := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(local)}}
 		dialer := websocket.Dialer{NetDialContext: from.DialContext}
-		conn, _, err := dialer.Dial("ws"+strings.TrimPrefix(url, "http")+speech.SynthesizeSocketPath, nil)
-		return conn, err
-	}
-	const sockets = 1024
-	open := 0
-	for ; open < sockets; open++ {
-		conn, err := dial("127.0.0.2")
+		conn, _, err := dialer.Dial("ws"+strings.TrimPrefix(url, "http")+speech.TranscribeSocketPath+"?language=en", nil)
 		if err != nil {
-			break
+			t.Fatalf("a client at %s: %v", local, err)
 		}
-		defer func() { _ = conn.Close() }()
+		_ = conn.SetReadDeadline(time.Now().Add(time.Minute))
+		t.Cleanup(func() { _ = conn.Close() })
+		return conn
 	}
-	if open != sockets*3/4 {
-		t.Errorf("one client has %d WebSockets", open)
+	const limit = 1024 * 3 / 4 // of one client
+	working := dial("127.0.0.2")
+	say := func() {
+		if err := working.WriteMessage(websocket.BinaryMessage, []byte("audio")); err != nil {
+			t.Fatal(err)
+		}
+		if _, text, err := working.ReadMessage(); err != nil || strings.Contains(string(text), "error") {
+			t.Fatalf("a socket at work: %s %v", text, err)
+		}
 	}
-	conn, err := dial("127.0.0.3")
-	if err != nil {
-		t.Fatalf("another client: %v", err)
+	if _, _, err := working.ReadMessage(); err != nil { // the answer to the config
+		t.Fatal(err)
 	}
-	_ = conn.Close()
+	say()
+	oldest := dial("127.0.0.2")
+	for range limit {
+		dial("127.0.0.2")
+	}
+	err := error(nil)
+	for err == nil {
+		_, _, err = oldest.ReadMessage()
+	}
+	if !websocket.IsCloseError(err, websocket.CloseTryAgainLater) || !strings.Contains(err.Error(), "QUEUE_FULL") {
+		t.Errorf("the oldest: %v", err)
+	}
+	say()
+	dial("127.0.0.3")
 }

@@ -1,6 +1,9 @@
 // Package inflight bounds the memory that all requests together hold while the
 // server works on them: large bodies, WebSocket messages, and speech that waits
-// until its length is known.
+// until its length is known. Shares is how peers share that, and places.
+//
+// Ahead is what is read of a connection while its request is busy, so that the
+// end of the connection is seen.
 package inflight
 
 import "sync"

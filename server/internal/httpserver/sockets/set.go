@@ -78,7 +78,8 @@ func (s *Set) Serve(ctx context.Context, w http.ResponseWriter, r *http.Request,
 		reply.Error(w, err)
 		return
 	}
-	defer s.exit(peer)
+	var c *Socket
+	defer func() { s.exit(peer, c) }()
 	upgrader := websocket.Upgrader{
 		CheckOrigin:      func(*http.Request) bool { return true }, // the server checks all origins
 		HandshakeTimeout: closeTimeout,
@@ -90,7 +91,7 @@ func (s *Set) Serve(ctx context.Context, w http.ResponseWriter, r *http.Request,
 	if err != nil {
 		return // the upgrader has answered, or the client is gone
 	}
-	c := newSocket(ctx, conn, s.opts)
+	c = newSocket(ctx, conn, s.opts)
 	s.add(c)
 	defer s.remove(c)
 	c.run(work)
@@ -103,16 +104,40 @@ func (s *Set) enter(peer string) error {
 	switch {
 	case s.closed:
 		return errDraining()
-	case !s.places.Take(peer, 1):
+	case !s.places.Take(peer, 1) && !s.replaceSilent(peer):
 		return errs.New(errs.QueueFull, "too many WebSockets are open: %d are possible, and fewer from one address; try again later", maxSockets)
 	}
 	s.running.Add(1)
 	return nil
 }
 
-func (s *Set) exit(peer string) {
-	s.places.GiveBack(peer, 1)
+// exit gives back the place of a socket, which is nil if its handshake failed.
+func (s *Set) exit(peer string, c *Socket) {
+	s.mu.Lock()
+	if c == nil || !c.replaced {
+		s.places.GiveBack(peer, 1)
+	}
+	s.mu.Unlock()
 	s.running.Done()
+}
+
+// replaceSilent ends the socket of a peer that has been without work for the
+// longest time, and leaves its place to a new one of that peer. It reports whether
+// there was such a socket. mu is held.
+func (s *Set) replaceSilent(peer string) bool {
+	var silent *Socket
+	var since time.Time
+	for c := range s.open {
+		if at, idle := c.idleSince(); c.peer == peer && !c.replaced && idle && (silent == nil || at.Before(since)) {
+			silent, since = c, at
+		}
+	}
+	if silent == nil {
+		return false
+	}
+	silent.replaced = true
+	silent.End(errs.New(errs.QueueFull, "too many WebSockets are open, and this one had no work for the longest time; open one when you need it"))
+	return true
 }
 
 func (s *Set) add(c *Socket) {

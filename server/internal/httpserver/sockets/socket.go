@@ -40,11 +40,14 @@ type Socket struct {
 	waitingSince time.Time // when both sides of messages began to wait for one
 	closeBy      time.Time // until when the client may still send, once the socket ends
 	working      bool      // with work that may finish while the server drains
+	idle         time.Time // since when it is not working
 	draining     bool
+
+	replaced bool // another socket has its place; guarded by the mutex of the Set
 }
 
 func newSocket(ctx context.Context, conn *websocket.Conn, opts Options) *Socket {
-	c := &Socket{conn: conn, opts: opts, peer: inflight.PeerOf(conn.RemoteAddr().String())}
+	c := &Socket{conn: conn, opts: opts, idle: time.Now(), peer: inflight.PeerOf(conn.RemoteAddr().String())}
 	spare := opts.Pool.Reserve(inflight.Options{Peer: c.peer, Spare: true})
 	c.messages = inflight.NewAhead[Message](spare, inflight.MaxAhead, inflight.HangupOf(ctx))
 	c.ctx, c.end = context.WithCancelCause(ctx)
@@ -108,10 +111,17 @@ func (c *Socket) BeginWork() error {
 func (c *Socket) EndWork() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.working = false
+	c.working, c.idle = false, time.Now()
 	if c.draining {
 		c.end(errDraining())
 	}
+}
+
+// idleSince returns since when the socket is without work, and whether it is.
+func (c *Socket) idleSince() (time.Time, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.idle, !c.working
 }
 
 // drain ends the socket, or has EndWork do it.
