@@ -49,9 +49,9 @@ func newRoutes(ctx context.Context, opts Options, set *sockets.Set) (http.Handle
 	mux.Handle("/", api)
 
 	audio := speech.New(opts.Conn, api, set, opts.Limits.SlowReaderTimeout)
-	mux.Handle("POST "+speech.TranscribePath, bodies.Choose(speech.TranscribeBody, http.HandlerFunc(audio.Transcribe)))
-	mux.Handle("POST "+speech.PronunciationPath, bodies.With(bodies.Large, http.HandlerFunc(audio.Pronounce)))
-	mux.Handle("POST "+speech.SynthesizePath, bodies.With(bodies.Small, http.HandlerFunc(audio.Synthesize)))
+	mux.Handle("POST "+speech.TranscribePath, bodies.Choose(speech.TranscribeBody, bodies.Decompress(http.HandlerFunc(audio.Transcribe))))
+	mux.Handle("POST "+speech.PronunciationPath, bodies.With(bodies.Large, bodies.Decompress(http.HandlerFunc(audio.Pronounce))))
+	mux.Handle("POST "+speech.SynthesizePath, bodies.With(bodies.Small, bodies.Decompress(http.HandlerFunc(audio.Synthesize))))
 	handleGet(mux, speech.TranscribeSocketPath, http.HandlerFunc(audio.TranscribeSocket))
 	handleGet(mux, speech.SynthesizeSocketPath, http.HandlerFunc(audio.SynthesizeSocket))
 

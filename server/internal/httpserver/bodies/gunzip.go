@@ -17,6 +17,9 @@ const (
 	freeBytes = 64 << 10
 )
 
+// errTooLarge marks the error of data that expands to more than the limit.
+var errTooLarge = errors.New("too large")
+
 // Gunzip decompresses gzip. It fails on data that expands to more than a limit, or
 // to more than maxRatio times its size. It is a connect.Decompressor.
 type Gunzip struct {
@@ -42,7 +45,7 @@ func (g *Gunzip) Read(p []byte) (int, error) {
 	g.out += int64(n)
 	switch {
 	case g.out > g.limit:
-		return 0, tooLarge(g.limit).err
+		return 0, tooLarge(g.limit).err.WithCause(errTooLarge)
 	case g.out > freeBytes && g.out > maxRatio*g.source.count:
 		return 0, errs.New(errs.InvalidRequest, "the compressed data expands to more than %d times its size; send it uncompressed", maxRatio)
 	}

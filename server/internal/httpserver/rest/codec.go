@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
+	"github.com/lexilingo/modelgateway/server/internal/httpserver/bodies"
 	"github.com/lexilingo/modelgateway/server/internal/width"
 )
 
@@ -38,7 +39,7 @@ func (c wholeJSON) NewDecoder(r io.Reader) runtime.Decoder {
 	return runtime.DecoderFunc(func(v any) error {
 		text, err := io.ReadAll(r)
 		if err != nil {
-			return err
+			return decodeError{errs.From(bodies.ReadError(err))}
 		}
 		if len(bytes.TrimSpace(bytes.TrimPrefix(text, byteOrderMark))) == 0 {
 			return io.EOF

@@ -112,7 +112,7 @@ func prepare(routes map[string]Method) runtime.Middleware {
 			if pattern, ok := runtime.HTTPPattern(r.Context()); ok {
 				method = routes[pattern.String()]
 			}
-			bodies.With(method.Policy, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			bodies.With(method.Policy, bodies.Decompress(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				media := reply.Negotiate(r, offers...)
 				if media == "" {
 					reply.NotAcceptable(w, r, offers...)
@@ -123,7 +123,7 @@ func prepare(routes map[string]Method) runtime.Middleware {
 					reply.Unbuffered(w.Header())
 				}
 				next(w, r, params)
-			})).ServeHTTP(w, r)
+			}))).ServeHTTP(w, r)
 		}
 	}
 }
