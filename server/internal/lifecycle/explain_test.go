@@ -1,6 +1,8 @@
 package lifecycle
 
 import (
+	"bytes"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -114,5 +116,20 @@ func TestHoldersAreJudgedByTheDemand(t *testing.T) {
 		if !strings.Contains(e.Message(), part) {
 			t.Errorf("the message %q lacks %q", e.Message(), part)
 		}
+	}
+}
+
+func TestTheLogHasTheReasonOfAnUnload(t *testing.T) {
+	var log bytes.Buffer
+	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, low), spec("b", 80*mb, normal))
+	s.o.opts.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	s.serve("a")
+	if strings.Contains(log.String(), "reason=") {
+		t.Errorf("before the unload: %s", log.String())
+	}
+	s.request("b")
+	s.reaped("a", nil)
+	if !strings.Contains(log.String(), "to=UNLOADED reason=PRESSURE") {
+		t.Errorf("after the unload: %s", log.String())
 	}
 }

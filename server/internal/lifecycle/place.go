@@ -236,7 +236,8 @@ func freeBytes(d demand, residents []resident, budget int64) (now, later int64) 
 }
 
 // keptBecause returns why a model is not evicted for a demand of a priority;
-// "" if it may be. Every rule and explanation of who may be evicted uses it.
+// "" if it may be. The rules of eviction and of handover use it, and the texts
+// that explain them.
 func keptBecause(r resident, priority gatewayv1.Priority) string {
 	switch {
 	case r.unloading:
