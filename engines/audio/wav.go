@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
@@ -143,10 +144,29 @@ func (d *wavDecoder) beginSamples(length int64) error {
 	return nil
 }
 
-// skipPadding skips the byte after a chunk of an odd length.
+// skipPadding skips the byte after a chunk of an odd length. Some writers leave it
+// out: the next chunk then begins in its place.
 func (d *wavDecoder) skipPadding(length int64) error {
-	_, err := d.r.Discard(int(length & 1))
-	return ignoreEOF(err)
+	if length&1 == 0 {
+		return nil
+	}
+	b, err := d.r.Peek(5)
+	if err := ignoreEOF(err); err != nil {
+		return err
+	}
+	padded := len(b) == 5 && slices.Contains(wavChunks, string(b[1:]))
+	if len(b) == 0 || !padded && wavChunkID(b) {
+		return nil
+	}
+	_, err = d.r.Discard(1)
+	return err
+}
+
+// wavChunks are the common ids of chunks, and of files that may follow.
+var wavChunks = []string{
+	"fmt ", "data", "LIST", "fact", "bext", "JUNK", "junk", "FLLR", "PAD ", "PEAK", "iXML", "_PMX", "cue ", "smpl", "inst",
+	"plst", "DISP", "cart", "axml", "chna", "ds64", "id3 ", "ID3 ", "levl", "umid", "mext", "minf", "elm1", "regn", "acid",
+	"strc", "wavl", "slnt", "afsp", "RIFF", "RF64", "BW64", "fLaC", "OggS",
 }
 
 // wavChunkID reports whether b begins like a chunk: four printable characters of
