@@ -25,6 +25,10 @@ const (
 	minRate     = 8000   // hertz
 	maxRate     = 192000 // hertz
 	maxChannels = 8
+	// Of files one after the other: each needs a decoder, and each rate a table of
+	// the resampler.
+	maxFiles = 1000
+	maxRates = 6
 )
 
 // DefaultMaxBytes is the limit of the encoded input if Limits sets none: 1 GiB,
