@@ -50,7 +50,11 @@ func (r *sessions) start(ctx context.Context, run func(context.Context, *session
 		return nil, errs.New(errs.Draining, "the server is shutting down")
 	}
 	from := peerOf(ctx)
-	if !r.places.Take(from, 1) && !(r.endSilent(from) && r.places.Take(from, 1)) {
+	free := r.places.Take(from, 1)
+	if !free && r.endSilent(from) {
+		free = r.places.Take(from, 1)
+	}
+	if !free {
 		return nil, errs.New(errs.QueueFull, "too many transcriptions are open: %d are possible, and fewer from one address; try again later", maxSessions)
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))

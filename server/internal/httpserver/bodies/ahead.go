@@ -2,10 +2,8 @@ package bodies
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io"
-	"net"
 
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/inflight"
 )
@@ -99,21 +97,4 @@ func (b *body) awaitAhead() {
 	if b.ahead != nil && b.ahead.begun {
 		<-b.ahead.ended
 	}
-}
-
-// messages is the body of an RPC that lasts as long as its client sends. gRPC
-// reads ahead, so an error may wait behind messages; a lost client must not.
-type messages struct {
-	io.ReadCloser
-	cancel context.CancelFunc
-}
-
-// Read implements io.Reader.
-func (m *messages) Read(p []byte) (int, error) {
-	n, err := m.ReadCloser.Read(p)
-	var broken *net.OpError
-	if errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &broken) {
-		m.cancel()
-	}
-	return n, err
 }

@@ -51,7 +51,7 @@ func Choose(policy func(*http.Request) Policy, next http.Handler) http.Handler {
 			}
 			if p.kind == messageStream {
 				r = r.WithContext(r.Context())
-				r.Body = &messages{ReadCloser: b.raw, cancel: b.cancel}
+				r.Body = b.raw
 			}
 		}
 		next.ServeHTTP(w, r)
