@@ -8,9 +8,9 @@ import (
 	"strings"
 	"unicode"
 
-	"golang.org/x/text/unicode/norm"
 	"google.golang.org/genai"
 
+	"github.com/lexilingo/modelgateway/engines/aloud"
 	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
@@ -42,7 +42,7 @@ func (m *model) Synthesize(ctx context.Context, req *gatewayv1.SynthesizeRequest
 	if req.GetPhonemes() != "" {
 		return errs.New(errs.InvalidRequest, "Gemini cannot speak phonemes: send text, or use a local voice")
 	}
-	parts := splitText(norm.NFC.String(req.GetText()), maxSpoken)
+	parts := splitText(aloud.Text(req.GetText(), ""), maxSpoken)
 	if len(parts) == 0 {
 		return errs.New(errs.InvalidRequest, "the text has nothing to speak: send text with letters or digits")
 	}

@@ -182,6 +182,29 @@ func TestConcurrent(t *testing.T) {
 	group.Wait()
 }
 
+// TestMarkup checks that marks are not read, and what the sentences are.
+func TestMarkup(t *testing.T) {
+	m := loadVoice(t, starter(), map[string]any{"noise_scale": 0, "noise_w": 0})
+	for said, want := range map[string][]string{
+		"J. R. R. Tolkien met Mr. and Mrs. Lee on St. Mary Street.": {"J R R Tolkien met Mr. and Mrs. Lee on St. Mary Street."},
+		"I like:\n- **apples**\n- `pears`":                          {"I like:\napples.", "pears."},
+		"Apples\nPears\nPlums":                                      {"Apples.", "Pears.", "Plums"},
+		"# Tea\nSee [this](https://a.b/c) <b>now</b>.":              {"Tea.", "See this now."},
+		"[[ həlˈoʊ ]] *you*":                                        {"[[ həlˈoʊ ]] you"},
+	} {
+		if got := sentencesOf(mustSay(t, m, text(said))); !slices.Equal(got, want) {
+			t.Errorf("%q: the sentences are %q, want %q", said, got, want)
+		}
+	}
+	for marked, plain := range map[string]string{
+		"**Hello** <i>world</i>.": "Hello world.", "Ｈｅｌｌｏ ①.": "Hello 1.", "<speak>Hello</speak>": "Hello",
+	} {
+		if !slices.Equal(sound(mustSay(t, m, text(marked))), sound(mustSay(t, m, text(plain)))) {
+			t.Errorf("%q does not sound like %q", marked, plain)
+		}
+	}
+}
+
 // TestDecomposedText checks that a text sounds the same in each Unicode form: macOS
 // and iOS write accents as characters of their own.
 func TestDecomposedText(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/lexilingo/modelgateway/engines"
+	"github.com/lexilingo/modelgateway/engines/aloud"
 	"github.com/lexilingo/modelgateway/engines/errs"
 	"github.com/lexilingo/modelgateway/engines/piper/phonemes"
 	"github.com/lexilingo/modelgateway/engines/piper/phonemiser"
@@ -85,7 +86,7 @@ func (m *model) sentences(ctx context.Context, req *gatewayv1.SynthesizeRequest)
 	case *gatewayv1.SynthesizeRequest_Phonemes:
 		return phonemes.FromPhonemes(req.GetPhonemes()), nil
 	case *gatewayv1.SynthesizeRequest_Text:
-		sentences, err := phonemes.FromText(ctx, m.translate, m.voice.config, req.GetText())
+		sentences, err := phonemes.FromText(ctx, m.translate, m.voice.config, aloud.Text(req.GetText(), m.voice.config.EspeakVoice))
 		switch {
 		case err == nil || ctx.Err() != nil:
 			return sentences, err
@@ -125,7 +126,13 @@ func (m *model) say(ctx context.Context, sentence phonemes.Sentence, s options, 
 	if !sentence.Continues {
 		sound = append(sound, silence(out.rate, s.silence)...)
 	}
-	return out.sentence(strings.TrimSpace(sentence.Text), words, sound)
+	return out.sentence(sentenceText(sentence), words, sound)
+}
+
+// sentenceText returns the text of a sentence without the no-break spaces of package
+// aloud.
+func sentenceText(s phonemes.Sentence) string {
+	return strings.TrimSpace(strings.ReplaceAll(s.Text, "\u00a0", " "))
 }
 
 // logUnknown logs symbols without an id, each once.
