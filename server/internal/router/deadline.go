@@ -20,6 +20,9 @@ import (
 //   - While the request waits for its first audio, replay.awaitFirst does.
 //   - While the request is at work, cause in relay.go does.
 //
+// A worker has the deadline too, and may answer that it has passed before the
+// timer of the context here has run. So callEnd reads the clock.
+//
 // If another candidate could answer, the attempt on a model ends earlier, to
 // leave that candidate time. The timer for that is below.
 
@@ -34,6 +37,18 @@ const (
 // leave time for another candidate. It wraps the error of a deadline, so that
 // the lifecycle manager lets a load that took too long finish.
 var errNoOutputInTime = fmt.Errorf("no output before the time of the next candidate: %w", context.DeadlineExceeded)
+
+// callEnd returns why a call has ended: the error of its context, or that of a
+// deadline that has passed. It is nil while the caller waits.
+func callEnd(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
 
 // outputTimer ends an attempt that takes too long to produce its first output.
 type outputTimer struct {
@@ -76,7 +91,7 @@ func (t *outputTimer) stop() bool {
 // timedOut returns the error of an attempt, which is another one if its timer
 // ended it. ctx is the attempt's, caller the call's.
 func (a *attempt) timedOut(ctx, caller context.Context, err error) error {
-	if caller.Err() != nil || !errors.Is(context.Cause(ctx), errNoOutputInTime) {
+	if callEnd(caller) != nil || !errors.Is(context.Cause(ctx), errNoOutputInTime) {
 		return err
 	}
 	if r := errs.ReasonOf(err); r != errs.Cancelled && r != errs.DeadlineExceeded {
