@@ -75,7 +75,7 @@ func formatAddr(scheme string, a net.Addr) string {
 func (s *Server) Run(running, draining context.Context) error {
 	ended := make(chan error, 3)
 	go func() { ended <- serveError(s.internal.Serve(s.pipe)) }()
-	go func() { ended <- serveError(s.public.Serve(s.grpcLis)) }()
+	go func() { ended <- serveError(s.public.Serve(s.guard.Listen(s.grpcLis))) }()
 	go func() { ended <- serveError(s.http.Serve(s.httpLis)) }()
 	s.setServing(healthpb.HealthCheckResponse_SERVING)
 	if s.onReady != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/lexilingo/modelgateway/server/internal/httpserver/inflight"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/speech"
 )
 
@@ -22,7 +23,7 @@ const (
 
 // serveSmallPool serves with 1 MiB for all large bodies and messages.
 func serveSmallPool(t *testing.T) string {
-	return serve(t, func(o *Options) { o.poolBytes = 1 << 20 })
+	return serve(t, func(o *Options) { o.Pool = inflight.NewPool(1 << 20) })
 }
 
 // expectReleased expects that all memory is released in the end.

@@ -26,8 +26,12 @@ func (p *Pool) Used() int64 {
 	return p.used
 }
 
-// take reserves n bytes and reports whether the pool has them.
-func (p *Pool) take(n int64) bool {
+// Size returns how many bytes there are.
+func (p *Pool) Size() int64 { return p.size }
+
+// Take reserves n bytes for a peer, which may be "", and reports whether the pool
+// has them.
+func (p *Pool) Take(_ string, n int64) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if n > p.size-p.used {
@@ -37,7 +41,8 @@ func (p *Pool) take(n int64) bool {
 	return true
 }
 
-func (p *Pool) giveBack(n int64) {
+// GiveBack takes n bytes back from a peer.
+func (p *Pool) GiveBack(_ string, n int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.used -= n
@@ -81,7 +86,7 @@ func (r *Reservation) Grow(size int64) bool {
 	if r.opts.Max > 0 {
 		more = min(more, r.opts.Max-r.held)
 	}
-	if !r.pool.take(more) {
+	if !r.pool.Take("", more) {
 		return false
 	}
 	r.held += more
@@ -100,6 +105,6 @@ func (r *Reservation) SetMax(bytes int64) {
 func (r *Reservation) Release() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.pool.giveBack(r.held)
+	r.pool.GiveBack("", r.held)
 	r.held, r.released = 0, true
 }

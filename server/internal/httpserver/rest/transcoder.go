@@ -8,7 +8,9 @@ import (
 	"connectrpc.com/vanguard"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/encoding"
 
+	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 	"github.com/lexilingo/modelgateway/server/internal/config"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/bodies"
@@ -45,6 +47,14 @@ func NewTranscoder(server *grpc.Server, limits config.Limits) (http.Handler, err
 		if r.Method != http.MethodPost {
 			reply.MethodNotAllowed(w, r, http.MethodPost)
 			return
+		}
+		// A few compressed bytes can become many in memory.
+		for _, header := range []string{"Content-Encoding", "Connect-Content-Encoding", "Grpc-Encoding"} {
+			if name := r.Header.Get(header); name != "" && name != encoding.Identity {
+				reply.Refuse(w, r, http.StatusUnsupportedMediaType, errs.New(errs.InvalidRequest,
+					"the request is compressed (%s: %.20q): send it uncompressed", header, name))
+				return
+			}
 		}
 		transcoder.ServeHTTP(w, r)
 	}), nil
