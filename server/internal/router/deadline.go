@@ -91,11 +91,14 @@ func (t *outputTimer) stop() bool {
 // timedOut returns the error of an attempt, which is another one if its timer
 // ended it. ctx is the attempt's, caller the call's.
 func (a *attempt) timedOut(ctx, caller context.Context, err error) error {
-	if callEnd(caller) != nil || !errors.Is(context.Cause(ctx), errNoOutputInTime) {
+	if !errors.Is(context.Cause(ctx), errNoOutputInTime) {
 		return err
 	}
 	if r := errs.ReasonOf(err); r != errs.Cancelled && r != errs.DeadlineExceeded {
 		return err
+	}
+	if end := callEnd(caller); end != nil {
+		return errs.From(end)
 	}
 	return errs.New(errs.DeadlineExceeded, "model %q produced no output in its share of the time to the deadline; the rest is for another model", a.model).
 		WithCause(errNoOutputInTime).With("model", a.model)
