@@ -57,17 +57,24 @@ func serveCommand(t *testing.T, yaml string) *command {
 	return c
 }
 
-var readyLine = regexp.MustCompile(`^modelgateway test is ready: gRPC (127\.0\.0\.1:\d+), HTTP http://127\.0\.0\.1:\d+\n$`)
+var readyLine = regexp.MustCompile(`^modelgateway test is ready: gRPC (127\.0\.0\.1:\d+), HTTP http://(127\.0\.0\.1:\d+)\n$`)
 
 // ready waits until the server is ready and returns its gRPC address.
 func (c *command) ready(t *testing.T) string {
+	t.Helper()
+	address, _ := c.addresses(t)
+	return address
+}
+
+// addresses waits until the server is ready and returns its addresses.
+func (c *command) addresses(t *testing.T) (grpcAddress, httpAddress string) {
 	t.Helper()
 	line, err := c.out.ReadString('\n')
 	match := readyLine.FindStringSubmatch(line)
 	if err != nil || match == nil {
 		t.Fatalf("%q, %v: %s", line, err, c.errors)
 	}
-	return match[1]
+	return match[1], match[2]
 }
 
 // end waits for the end of the process, checks that it printed nothing more, and

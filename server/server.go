@@ -24,6 +24,7 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/api"
 	"github.com/lexilingo/modelgateway/server/internal/compat"
 	"github.com/lexilingo/modelgateway/server/internal/config"
+	"github.com/lexilingo/modelgateway/server/internal/grpcguard"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver"
 	"github.com/lexilingo/modelgateway/server/internal/lifecycle"
 	"github.com/lexilingo/modelgateway/server/internal/router"
@@ -63,6 +64,7 @@ type Server struct {
 	service  *api.Inference
 	health   *health.Server
 	tracing  *telemetry.Tracing
+	guard    *grpcguard.Guard
 	public   *grpc.Server
 	internal *grpc.Server
 	conn     *grpc.ClientConn
@@ -172,9 +174,17 @@ func (s *Server) makeServers(version string, metrics *telemetry.Metrics) error {
 		return err
 	}
 	options := append(s.tracing.ServerOptions(), s.watches.option())
-	s.public = factory.Public(options...)
+	// The memory of all messages and bodies.
+	pool := httpserver.NewPool(s.cfg.Limits)
+	s.guard = grpcguard.New(grpcguard.Options{
+		Pool:          pool,
+		MaxStreams:    int(s.cfg.Limits.MaxConcurrentStreams),
+		MaxResets:     s.cfg.Limits.MaxResets,
+		UnreadTimeout: s.cfg.Limits.SlowReaderTimeout,
+	})
+	s.public = factory.Public(append(s.guard.ServerOptions(), options...)...)
 	// By default gRPC buffers up to 16 MiB of a stream that the service has not read.
-	s.internal = factory.Internal(append(options, grpc.StaticStreamWindowSize(streamWindow), grpc.StaticConnWindowSize(pipeWindow))...)
+	s.internal = factory.Internal(append(options, httpserver.ServerOption(), grpc.StaticStreamWindowSize(streamWindow), grpc.StaticConnWindowSize(pipeWindow))...)
 	s.pipe = bufconn.Listen(pipeBuffer)
 	s.conn, err = grpc.NewClient("passthrough:///server",
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
@@ -191,6 +201,7 @@ func (s *Server) makeServers(version string, metrics *telemetry.Metrics) error {
 		State:        s,
 		Metrics:      metrics.Handler(),
 		Limits:       s.cfg.Limits,
+		Pool:         pool,
 		CORS:         s.cfg.CORS,
 		Version:      version,
 		Log:          s.log,
@@ -229,7 +240,7 @@ func (s *Server) makeServices(version string, metrics *telemetry.Metrics) (*api.
 		TaskMethods: methods,
 	})
 	return api.NewServerFactory(s.cfg.Limits, s.log, validator, api.Services{
-		Inference: inference, Admin: api.NewAdmin(s.manager, routed), Health: s.health,
+		Inference: inference, Admin: api.NewAdmin(s.manager, routed, s.cfg.Limits), Health: s.health,
 	}), nil
 }
 

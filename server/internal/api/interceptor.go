@@ -42,7 +42,7 @@ type checkedStream struct {
 
 // RecvMsg implements grpc.ServerStream.
 func (s *checkedStream) RecvMsg(m any) error {
-	if err := s.ServerStream.RecvMsg(m); err != nil {
+	if err := receive(s.Context(), s.ServerStream.RecvMsg, m); err != nil {
 		return err
 	}
 	return s.interceptor.validator.checkReceived(m)

@@ -74,16 +74,18 @@ func (f *ServerFactory) Internal(opts ...grpc.ServerOption) *grpc.Server {
 func (f *ServerFactory) make(opts ...grpc.ServerOption) *grpc.Server {
 	server := grpc.NewServer(append([]grpc.ServerOption{
 		grpc.ForceServerCodecV2(newLenientCodec()),
+		grpc.StatsHandler(noteCompression{}),
 		grpc.MaxRecvMsgSize(f.limits.MaxRequestMB << 20),
 		grpc.MaxSendMsgSize(math.MaxInt32),
 		grpc.MaxHeaderListSize(uint32(f.limits.MaxHeaderKB) << 10), //nolint:gosec // checked to be at most 1024
 		grpc.ChainUnaryInterceptor(f.interceptor.unary),
 		grpc.ChainStreamInterceptor(f.interceptor.stream),
 	}, opts...)...)
-	gatewayv1.RegisterModelGatewayServiceServer(server, f.services.Inference)
-	gatewayv1.RegisterModelAdminServiceServer(server, f.services.Admin)
-	healthpb.RegisterHealthServer(server, f.services.Health)
-	channelz.RegisterChannelzServiceToServer(server)
-	reflection.Register(server) // v1 and v1alpha
+	services := registrar{server}
+	gatewayv1.RegisterModelGatewayServiceServer(services, f.services.Inference)
+	gatewayv1.RegisterModelAdminServiceServer(services, f.services.Admin)
+	healthpb.RegisterHealthServer(services, f.services.Health)
+	channelz.RegisterChannelzServiceToServer(services)
+	reflection.Register(services) // v1 and v1alpha
 	return server
 }

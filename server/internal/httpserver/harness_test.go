@@ -98,6 +98,7 @@ func serve(t *testing.T, change func(*Options)) string {
 		GRPC: grpc.NewServer(grpc.MaxRecvMsgSize(8 << 20)), State: fixedState{}, Metrics: http.NotFoundHandler(),
 		Limits: config.Limits{MaxRequestMB: 8, MaxHeaderKB: 64, MaxConcurrentStreams: 100}, Log: slog.New(slog.DiscardHandler),
 	}
+	opts.Pool = NewPool(opts.Limits)
 	if change != nil {
 		change(&opts)
 	}

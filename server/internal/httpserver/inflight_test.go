@@ -11,6 +11,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/lexilingo/modelgateway/server/internal/httpserver/inflight"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/speech"
 )
 
@@ -23,7 +24,7 @@ const (
 // serveSmallPool serves with a memory for all large bodies and messages of which
 // one client may hold 1 MiB.
 func serveSmallPool(t *testing.T) string {
-	return serve(t, func(o *Options) { o.poolBytes = 4<<20/3 + 1 })
+	return serve(t, func(o *Options) { o.Pool = inflight.NewPool(4<<20/3 + 1) })
 }
 
 // expectReleased expects that all memory is released in the end.

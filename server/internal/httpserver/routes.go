@@ -5,7 +5,6 @@ import (
 	"net/http"
 
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/bodies"
-	"github.com/lexilingo/modelgateway/server/internal/httpserver/inflight"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/pages"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/reply"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/rest"
@@ -14,12 +13,12 @@ import (
 )
 
 // newHandler returns the routes behind the checks that all requests pass.
-func newHandler(ctx context.Context, opts Options, set *sockets.Set, pool *inflight.Pool) (http.Handler, error) {
+func newHandler(ctx context.Context, opts Options, set *sockets.Set) (http.Handler, error) {
 	mux, err := newRoutes(ctx, opts, set)
 	if err != nil {
 		return nil, err
 	}
-	guarded := bodies.NewGuard(opts.Limits, pool, opts.bodyReadTimeout, checkRequest(mux))
+	guarded := bodies.NewGuard(opts.Limits, opts.Pool, opts.bodyReadTimeout, checkRequest(mux))
 	checked, err := checkOrigin(opts.CORS, guarded)
 	if err != nil {
 		return nil, err

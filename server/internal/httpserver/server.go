@@ -54,6 +54,8 @@ type Options struct {
 	Limits config.Limits
 	// AllowedHosts are names of the server, in addition to those of the machine.
 	AllowedHosts []string
+	// Pool is the memory of large bodies and messages; see NewPool.
+	Pool *inflight.Pool
 	// CORS has the origins whose pages may call.
 	CORS config.CORS
 	// Version is that of the program.
@@ -63,8 +65,14 @@ type Options struct {
 
 	bodyReadTimeout   time.Duration // shorter in tests
 	socketIdleTimeout time.Duration // shorter in tests
-	poolBytes         int64         // of all large bodies and messages; fewer in tests
 }
+
+// NewPool returns the memory that large bodies and messages share, those of gRPC
+// too.
+func NewPool(limits config.Limits) *inflight.Pool { return bodies.NewPool(limits) }
+
+// ServerOption returns an option that the gRPC server of the process needs.
+func ServerOption() grpc.ServerOption { return grpc.StatsHandler(bodies.Received{}) }
 
 // Server is the HTTP server with its WebSockets.
 type Server struct {
@@ -75,14 +83,10 @@ type Server struct {
 // New returns a server that does not listen yet. ctx is the context of every
 // request.
 func New(ctx context.Context, opts Options) (*Server, error) {
-	pool := bodies.NewPool(opts.Limits)
-	if opts.poolBytes > 0 {
-		pool = inflight.NewPool(opts.poolBytes)
-	}
 	set := sockets.NewSet(sockets.Options{
-		WriteTimeout: opts.Limits.SlowReaderTimeout, IdleTimeout: opts.socketIdleTimeout, Pool: pool,
+		WriteTimeout: opts.Limits.SlowReaderTimeout, IdleTimeout: opts.socketIdleTimeout, Pool: opts.Pool,
 	})
-	handler, err := newHandler(ctx, opts, set, pool)
+	handler, err := newHandler(ctx, opts, set)
 	if err != nil {
 		return nil, err
 	}

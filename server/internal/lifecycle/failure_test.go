@@ -55,6 +55,32 @@ func TestShortDeadlinesDoNotHideAHang(t *testing.T) {
 	s.state("a", loading)
 }
 
+// Deadlines shorter than a worker's first unit of work say nothing of it, even if
+// there are so many that the worker is always at work.
+func TestVeryShortDeadlinesShowNoHang(t *testing.T) {
+	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal))
+	s.serve("a")
+	previous := s.lease(s.request("a"))
+	for range 10_000 {
+		s.advance(30 * time.Millisecond)
+		l := s.lease(s.request("a"))
+		s.advance(30 * time.Millisecond)
+		s.release(previous, context.DeadlineExceeded)
+		previous = l
+	}
+	s.state("a", ready)
+	// Longer ones show the hang.
+	for range 31 {
+		s.advance(time.Second)
+		s.release(previous, context.DeadlineExceeded)
+		if s.o.byName["a"].state == draining {
+			return
+		}
+		previous = s.lease(s.request("a"))
+	}
+	t.Error("the hung worker still gets requests")
+}
+
 func TestALongDeadlineWithoutProgressShowsAHang(t *testing.T) {
 	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal))
 	w := s.request("a", s.within(20*time.Second))

@@ -12,6 +12,10 @@ import (
 // progress timeout shows nothing about the worker.
 const quickDivisor = 8
 
+// quickDeadlineDivisor is the same for a lease whose caller's deadline passed. It
+// is larger: a deadline is the time in which the caller expected an answer.
+const quickDeadlineDivisor = 60
+
 // liveness is how long a worker has been at work without progress: as long as
 // the longest of the requests at work, plus what ended requests showed. Requests
 // shorter than the timeout do not hide a hang. But those that are given up soon,
@@ -103,8 +107,11 @@ func (p *process) leaseEnded(l *Lease, reason errs.Reason) (hung bool, stalled t
 	}
 	timeout := p.model.spec.ProgressTimeout
 	own := now.Sub(latest(l.working, p.lastProgress))
-	timedOut := reason == errs.DeadlineExceeded
-	if timedOut || own >= timeout/quickDivisor {
+	timedOut, quick := reason == errs.DeadlineExceeded, timeout/quickDivisor
+	if timedOut {
+		quick = timeout / quickDeadlineDivisor
+	}
+	if own >= quick {
 		p.addStall(l.working, now)
 	}
 	total := p.stalledFor(now)

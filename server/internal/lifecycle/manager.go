@@ -131,8 +131,12 @@ func (m *Manager) newWaiter(ctx context.Context, kind waiterKind) *waiter {
 
 // await posts a waiter and waits until it is answered or ctx ends.
 func (m *Manager) await(ctx context.Context, w *waiter, start func(*owner)) (*Lease, error) {
-	if !m.post(start) {
+	select {
+	case m.ops <- start:
+	case <-m.stopped:
 		return nil, errShuttingDown()
+	case <-ctx.Done(): // the owner is busy, and need not learn of a caller that has left
+		return nil, errs.From(whyEnded(ctx))
 	}
 	select {
 	case a := <-w.result:

@@ -164,7 +164,7 @@ func (b *breaker) failed(id lifecycle.WorkerID, err error) bool {
 }
 
 // isModelFailure reports whether a request's error is a failure of the model.
-// Errors of the client, deadlines, full queues, busy memory, used up quotas and
+// Errors of the client, its deadlines and cancels, full queues, busy memory, used up quotas and
 // errors of the configuration are not. ctx is the call's.
 func isModelFailure(ctx context.Context, err error) bool {
 	var client clientError
@@ -175,7 +175,7 @@ func isModelFailure(ctx context.Context, err error) bool {
 	case errs.EngineCrashed, errs.Internal:
 		return true
 	case errs.DeadlineExceeded: // the engine's, e.g. of a call to the cloud
-		return ctx.Err() == nil
+		return callEnd(ctx) == nil
 	default:
 		return false
 	}

@@ -124,6 +124,7 @@ func TestBreakerOpensAndCloses(t *testing.T) {
 func TestBreakerCountsModelFailures(t *testing.T) {
 	gone, leave := context.WithCancel(t.Context())
 	leave()
+	late := lateContext{t.Context()}
 	cases := map[string]struct {
 		ctx    context.Context
 		err    error
@@ -134,6 +135,7 @@ func TestBreakerCountsModelFailures(t *testing.T) {
 		"an internal error":               {t.Context(), errs.New(errs.Internal, "x"), true},
 		"the engine's own deadline":       {t.Context(), errs.New(errs.DeadlineExceeded, "x"), true},
 		"the caller's deadline":           {gone, errs.New(errs.DeadlineExceeded, "x"), false},
+		"a deadline that passed just now": {late, errs.New(errs.DeadlineExceeded, "x"), false},
 		"the time of the next candidate":  {t.Context(), errs.New(errs.DeadlineExceeded, "x").WithCause(errNoOutputInTime), false},
 		"the client reads nothing":        {t.Context(), errs.New(errs.DeadlineExceeded, "x").WithCause(errSlowReader), false},
 		"the client's stream broke":       {t.Context(), clientError{crash()}, false},
@@ -158,6 +160,31 @@ func TestBreakerCountsModelFailures(t *testing.T) {
 			t.Errorf("%s: %d failures in a row, want %d", name, got, want)
 		}
 	}
+}
+
+// lateContext is a context whose deadline has passed, but not its timer.
+type lateContext struct{ context.Context }
+
+func (lateContext) Deadline() (time.Time, bool) { return time.Now(), true }
+
+// The worker may answer that the deadline has passed before the context of the
+// call ends. No other model is tried then, and no breaker counts it.
+func TestWorkerThatSeesTheDeadlineFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		timedOut := func(context.Context, func() ([]byte, error), func(string)) error {
+			return errs.New(errs.DeadlineExceeded, "the deadline passed")
+		}
+		models := newTwoModels(timedOut, replying("second"))
+		for range 10 {
+			_, err := models.Run(lateContext{t.Context()}, Request{Task: "chat"}, &textSink{})
+			if errs.ReasonOf(err) != errs.DeadlineExceeded {
+				t.Fatal(err)
+			}
+		}
+		if b := models.Breaker("first"); b.GetState() != closed || b.GetConsecutiveFailureCount() != 0 || len(models.fallbacks) > 0 {
+			t.Errorf("%v, fallbacks %v", b, models.fallbacks)
+		}
+	})
 }
 
 // A worker that ends fails all its requests. That is one failure.

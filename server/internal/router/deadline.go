@@ -39,7 +39,9 @@ import (
 //     that candidate time. outputTimer, below, ends it, and errorOf makes the error.
 //
 // What a passed deadline says about the worker is decided in leaseEnded in
-// lifecycle/liveness.go, and about the model in isModelFailure in breaker.go.
+// lifecycle/liveness.go, and about the model in isModelFailure in breaker.go. A
+// worker has the deadline too, and may answer that it has passed before the timer
+// of the context here has run. So callEnd reads the clock.
 
 const (
 	// One fallbackDivisor-th of the time to the deadline is reserved for the next
@@ -52,6 +54,18 @@ const (
 // leave time for another candidate. It wraps the error of a deadline, so that
 // the lifecycle manager lets a load that took too long finish.
 var errNoOutputInTime = fmt.Errorf("no output before the time that is reserved for the next candidate: %w", context.DeadlineExceeded)
+
+// callEnd returns why a call has ended: the error of its context, or that of a
+// deadline that has passed. It is nil while the caller waits.
+func callEnd(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
 
 // outputTimer ends an attempt that takes too long to produce its first output.
 type outputTimer struct {
@@ -94,14 +108,18 @@ func (t *outputTimer) stop() bool {
 // errorOf returns the error of an attempt that failed with err, nil if err is.
 // If the attempt's output timer ended it, err is only that the attempt's context
 // was cancelled, and errorOf returns DEADLINE_EXCEEDED with the cause
-// errNoOutputInTime. It returns err if the call has ended too, or if the attempt
-// failed for another reason. ctx is the attempt's context, callCtx the call's.
+// errNoOutputInTime; if the call has ended too, the error of the call. It returns
+// err if the attempt failed for another reason. ctx is the attempt's context,
+// callCtx the call's.
 func (a *attempt) errorOf(ctx, callCtx context.Context, err error) error {
-	if callCtx.Err() != nil || !errors.Is(context.Cause(ctx), errNoOutputInTime) {
+	if !errors.Is(context.Cause(ctx), errNoOutputInTime) {
 		return err
 	}
 	if r := errs.ReasonOf(err); r != errs.Cancelled && r != errs.DeadlineExceeded {
 		return err
+	}
+	if end := callEnd(callCtx); end != nil {
+		return errs.From(end)
 	}
 	return errs.New(errs.DeadlineExceeded, "model %q produced no output in its share of the time to the deadline", a.model).
 		WithCause(errNoOutputInTime).With("model", a.model)

@@ -81,8 +81,8 @@ func requestError(ctx, streamCtx context.Context, err error) error {
 		return err
 	case errors.Is(err, lifecycle.ErrSilent):
 		return clientFault(err)
-	case ctx.Err() != nil:
-		return errs.From(ctx.Err())
+	case callEnd(ctx) != nil:
+		return errs.From(callEnd(ctx))
 	case errors.As(err, &emitted):
 		return emitted.fault()
 	case audio != nil && !errors.Is(audio, context.Canceled):

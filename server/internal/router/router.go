@@ -172,7 +172,7 @@ func (r *Router) run(ctx context.Context, req Request, sink Sink, queued *time.D
 			return served, last, nil
 		}
 		t.failed(model, err)
-		over := ctx.Err() != nil || !mayFallBack(err) || sink.Committed() || audio != nil && !audio.rewind()
+		over := callEnd(ctx) != nil || !mayFallBack(err) || sink.Committed() || audio != nil && !audio.rewind()
 		r.logFailure(ctx, req.Task, model, err, a.hasNext && !over, len(t.errs) > 1)
 		if over {
 			break
@@ -194,7 +194,7 @@ func (r *Router) logFailure(ctx context.Context, task, model string, err error, 
 	switch {
 	case e.Reason() == errs.Internal && (hasNext || several):
 		level = slog.LevelError
-	case !hasNext && several && ctx.Err() == nil:
+	case !hasNext && several && callEnd(ctx) == nil:
 		level = slog.LevelInfo
 	}
 	if hasNext {

@@ -41,8 +41,6 @@ type body struct {
 	limit   int64
 	audio   bool       // read ahead of the engine
 	ahead   *readAhead // of an audio stream
-	// streaming bodies are no longer guarded.
-	streaming bool
 
 	// reading is held by the goroutine that reads: the one that sends a recording
 	// to the engine may still wait for more of it when the answer has come.
@@ -87,9 +85,7 @@ func (b *body) apply(p Policy) bool {
 	b.audio = p.kind == audioStream
 	switch p.kind {
 	case messageStream:
-		b.streaming = true
-		_ = b.control.SetReadDeadline(time.Time{})
-		return true
+		return true // see messageBody
 	case audioStream:
 		b.bound(math.MaxInt64)
 		b.startAhead()
@@ -207,6 +203,13 @@ func (b *body) isStopped() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.stopped
+}
+
+// end says that the whole body has been read.
+func (b *body) end() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ended = true
 }
 
 // unread reports whether a part of the body has not been read.

@@ -1,6 +1,9 @@
 package bodies
 
-import "net/http"
+import (
+	"context"
+	"net/http"
+)
 
 // Policy is how a route bounds the bodies of its requests. A route states it
 // where it is registered, with With or Choose.
@@ -26,7 +29,7 @@ var (
 	// limits.max_request_mb, as JSON.
 	Large = Policy{kind: large}
 	// MessageStream is for RPCs that last as long as a client sends. Neither their
-	// size nor their time is bounded; gRPC bounds each message.
+	// size nor their time is bounded, but those of each message are.
 	MessageStream = Policy{kind: messageStream}
 )
 
@@ -50,8 +53,9 @@ func Choose(policy func(*http.Request) Policy, next http.Handler) http.Handler {
 				return // the guard answers
 			}
 			if p.kind == messageStream {
-				r = r.WithContext(r.Context())
-				r.Body = b.raw
+				m := newMessageBody(b, r)
+				r = r.WithContext(context.WithValue(r.Context(), messagesKey{}, m))
+				r.Body = m
 			}
 		}
 		next.ServeHTTP(w, r)

@@ -17,6 +17,9 @@ type Pool struct{ *Shares }
 // NewPool returns a pool of size bytes.
 func NewPool(size int64) *Pool { return &Pool{NewShares(size)} }
 
+// Size returns how many bytes there are.
+func (p *Pool) Size() int64 { return p.size }
+
 // Options are the bounds of one reservation.
 type Options struct {
 	// Free bytes need no reservation.

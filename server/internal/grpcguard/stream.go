@@ -1,0 +1,130 @@
+package grpcguard
+
+import (
+	"context"
+	"time"
+
+	"github.com/lexilingo/modelgateway/engines/errs"
+	"github.com/lexilingo/modelgateway/server/internal/httpserver/inflight"
+)
+
+// stream is a call on a guarded connection. The connection's mu guards it.
+type stream struct {
+	conn   *conn
+	cancel context.CancelFunc
+	// refused is closed when the stream is refused; refusal says why.
+	refused chan struct{}
+	refusal error
+
+	// Of what the client sends.
+	messages inflight.Framing
+	total    int64
+	due      time.Time // when the next bytes of a message that is owed must have come
+	small    int64     // bytes that it holds, of the first smallBytes
+	large    int64     // and of the rest
+	released bool
+
+	// Of the answer.
+	unread    int64     // bytes that were not written yet
+	progress  time.Time // when it was last written, or began to wait
+	forgotten bool
+}
+
+// streamKey is the key of the stream in the context of its call.
+type streamKey struct{}
+
+// arrived takes data of the client.
+func (s *stream) arrived(part []byte, now time.Time) {
+	s.messages.Feed(part, nil)
+	s.total += int64(len(part))
+	if s.released || s.refusal != nil {
+		return
+	}
+	s.due = s.due.Add(time.Duration(len(part)) * time.Second / minThroughput)
+	if latest := now.Add(s.conn.guard.opts.messageTimeout); s.due.After(latest) || !s.messages.Unfinished() {
+		s.due = latest
+	}
+	if !s.hold(max(min(s.total, smallBytes), copies*s.messages.Size())) {
+		s.refuse(errs.New(errs.QueueFull, "the server has no memory left for messages: try again soon").WithRetryAfter(time.Second))
+	}
+}
+
+// refuse makes the call fail.
+func (s *stream) refuse(err *errs.Error) {
+	s.refusal = err
+	close(s.refused)
+}
+
+// hold makes the stream hold at least so many bytes, and reports whether there
+// was memory for them.
+func (s *stream) hold(bytes int64) bool {
+	c := s.conn
+	small := min(bytes, smallBytes)
+	return grow(c.guard.small, &s.small, small, &c.small, allSmallBytes/8) &&
+		grow(c.guard.opts.Pool, &s.large, bytes-small, &c.large, c.guard.opts.Pool.Size()*3/4)
+}
+
+// grow makes one stream hold at least want bytes of a pool. The connection may
+// hold share of it.
+func grow(pool *inflight.Pool, held *int64, want int64, conn *int64, share int64) bool {
+	more := want - *held
+	if more <= 0 {
+		return true
+	}
+	if *conn+more > share || !pool.Take("", more) {
+		return false
+	}
+	*held += more
+	*conn += more
+	return true
+}
+
+// release returns all bytes of the client: the call has ended.
+func (s *stream) release() {
+	c := s.conn
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s.released = true
+	c.guard.small.GiveBack("", s.small)
+	c.guard.opts.Pool.GiveBack("", s.large)
+	c.small -= s.small
+	c.large -= s.large
+	s.small, s.large = 0, 0
+}
+
+// late reports whether the client owes a message for too long.
+func (s *stream) late(now time.Time) bool {
+	return !s.released && s.messages.Unfinished() && now.After(s.due)
+}
+
+// answered takes bytes of the answer, from the service.
+func (s *stream) answered(bytes int64) {
+	s.conn.mu.Lock()
+	defer s.conn.mu.Unlock()
+	if s.forgotten {
+		return
+	}
+	if s.unread <= 0 {
+		s.progress = time.Now()
+	}
+	s.unread += bytes
+	s.conn.unread += bytes
+}
+
+// written takes bytes of the answer that are written to the connection. They may
+// come before answered.
+func (s *stream) written(bytes int64, now time.Time) {
+	s.unread -= bytes
+	s.conn.unread -= bytes
+	s.progress = now
+}
+
+// stalled reports whether the client reads nothing of an answer for too long.
+// While the call is at work, its service may notice that first.
+func (s *stream) stalled(now time.Time) bool {
+	timeout := s.conn.guard.opts.UnreadTimeout
+	if !s.released {
+		timeout *= 2
+	}
+	return timeout > 0 && s.unread > 0 && now.After(s.progress.Add(timeout))
+}

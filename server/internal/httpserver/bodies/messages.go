@@ -1,0 +1,166 @@
+package bodies
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc/stats"
+
+	"github.com/lexilingo/modelgateway/server/internal/httpserver/inflight"
+)
+
+const (
+	// maxBacklog is how many bytes of messages may wait for their service.
+	maxBacklog = 256 << 10
+	// messageOverhead is what a message takes beside its bytes. It bounds the
+	// number of empty messages too.
+	messageOverhead = 256
+	// messageCopies is how often a message is in memory when it is decoded, beside
+	// what it is decoded to.
+	messageCopies = 2
+)
+
+// messageBody is the body of an RPC that lasts as long as its client sends. gRPC
+// reads such a body without regard to its service. So a Read waits until the
+// service has received what came before. The message that is under way counts in
+// the pool, and must arrive in time.
+type messageBody struct {
+	*body
+	done <-chan struct{} // of the request
+
+	framing  inflight.Framing
+	deadline time.Time
+
+	mu       sync.Mutex
+	waiting  []int64 // the sizes of the messages that the service has not received
+	backlog  int64   // their sum
+	received chan struct{}
+}
+
+func newMessageBody(b *body, r *http.Request) *messageBody {
+	return &messageBody{body: b, done: r.Context().Done(), received: make(chan struct{}, 1)}
+}
+
+// Read implements io.Reader.
+func (m *messageBody) Read(p []byte) (int, error) {
+	if f := m.failure.Load(); f != nil {
+		return 0, f.err
+	}
+	if !m.awaitService() {
+		return 0, context.Canceled
+	}
+	m.setDeadline()
+	n, err := m.raw.Read(p)
+	if err == nil {
+		// Over HTTP/2 the deadline would end the body before the next Read.
+		_ = m.control.SetReadDeadline(time.Time{})
+	}
+	m.framing.Feed(p[:n], m.completed)
+	if latest := time.Now().Add(m.readTimeout); m.framing.Unfinished() {
+		m.deadline = m.deadline.Add(time.Duration(n) * time.Second / minThroughput)
+		if m.deadline.After(latest) {
+			m.deadline = latest
+		}
+	} else {
+		m.deadline = latest
+	}
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		m.fail(tooSlow())
+	case !m.reservation.Grow(messageCopies * m.framing.Size()):
+		m.fail(tooMany())
+	default:
+		if errors.Is(err, io.EOF) {
+			m.end()
+		}
+		return n, err
+	}
+	return 0, m.failure.Load().err
+}
+
+// setDeadline sets the deadline for the next bytes of a message that the client
+// owes. Between messages there is none.
+func (m *messageBody) setDeadline() {
+	deadline := time.Time{}
+	if m.framing.Unfinished() {
+		if m.deadline.IsZero() {
+			m.deadline = time.Now().Add(m.readTimeout)
+		}
+		deadline = m.deadline
+	}
+	_ = m.control.SetReadDeadline(deadline) // see beforeRead
+}
+
+// awaitService waits until the service has received most of what came. It
+// reports false if the request has ended.
+func (m *messageBody) awaitService() bool {
+	for {
+		m.mu.Lock()
+		full := m.backlog >= maxBacklog
+		m.mu.Unlock()
+		if !full {
+			return true
+		}
+		select {
+		case <-m.received:
+		case <-m.done:
+			return false
+		}
+	}
+}
+
+// completed adds a message that the service has not received.
+func (m *messageBody) completed(size int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	size += messageOverhead
+	m.waiting = append(m.waiting, size)
+	m.backlog += size
+}
+
+// serviceReceived removes the oldest message.
+func (m *messageBody) serviceReceived() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.waiting) == 0 {
+		return
+	}
+	m.backlog -= m.waiting[0]
+	m.waiting = m.waiting[1:]
+	select {
+	case m.received <- struct{}{}:
+	default:
+	}
+}
+
+// messagesKey is the key of the messageBody in the context of its request.
+type messagesKey struct{}
+
+// Received tells the bodies of streams what their services have received. The
+// gRPC server of the process needs it.
+type Received struct{}
+
+var _ stats.Handler = Received{}
+
+// HandleRPC implements stats.Handler.
+func (Received) HandleRPC(ctx context.Context, s stats.RPCStats) {
+	if _, ok := s.(*stats.InPayload); ok {
+		if m, ok := ctx.Value(messagesKey{}).(*messageBody); ok {
+			m.serviceReceived()
+		}
+	}
+}
+
+// TagRPC implements stats.Handler.
+func (Received) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context { return ctx }
+
+// TagConn implements stats.Handler.
+func (Received) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
+
+// HandleConn implements stats.Handler.
+func (Received) HandleConn(context.Context, stats.ConnStats) {}

@@ -1,0 +1,47 @@
+package inflight
+
+import "encoding/binary"
+
+// Framing follows the messages of a stream in the framing of gRPC, gRPC-Web and
+// Connect: each comes after a flag and its length.
+type Framing struct {
+	prefix [5]byte
+	have   int   // bytes of prefix
+	left   int64 // bytes of the message that are still to come
+	size   int64
+	count  int
+}
+
+// Feed takes the next bytes of the stream. For each message that they complete,
+// it calls completed with its size; completed may be nil.
+func (f *Framing) Feed(p []byte, completed func(size int64)) {
+	for len(p) > 0 {
+		if f.left == 0 {
+			n := copy(f.prefix[f.have:], p)
+			f.have += n
+			p = p[n:]
+			if f.have < len(f.prefix) {
+				return
+			}
+			f.have, f.size = 0, 0
+			f.left = int64(binary.BigEndian.Uint32(f.prefix[1:]))
+		}
+		n := min(f.left, int64(len(p)))
+		f.left -= n
+		f.size += n
+		p = p[n:]
+		if f.left == 0 {
+			f.count++
+			if completed != nil {
+				completed(f.size)
+			}
+		}
+	}
+}
+
+// Size returns how many bytes of the current message have come, or of the last
+// one if none has begun since.
+func (f *Framing) Size() int64 { return f.size }
+
+// Unfinished reports whether the sender owes the rest of a message, or the first.
+func (f *Framing) Unfinished() bool { return f.count == 0 || f.have > 0 || f.left > 0 }
