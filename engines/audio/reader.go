@@ -9,6 +9,8 @@ import (
 	"math"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
@@ -39,8 +41,8 @@ type Reader struct {
 	resamplers map[int]*resampler // by rate
 	ended      bool               // the decoder returned its last samples
 	pending    []float32          // resampled, not yet read
-	returned   int64              // samples in pending so far
 	left       int64              // samples until MaxDuration
+	decoded    int64              // samples so far
 	limit      time.Duration
 	err        error // sticky
 }
@@ -118,7 +120,7 @@ func (r *Reader) advance() {
 	switch {
 	case errors.As(err, &typed):
 		if errors.Is(err, errNextFile) {
-			err = placed(err, float64(r.returned)/SampleRate)
+			err = placed(err, float64(r.decoded)/SampleRate)
 		}
 		r.err = err
 		return
@@ -138,14 +140,20 @@ func (r *Reader) advance() {
 	}
 }
 
-// keep makes samples the pending ones, up to MaxDuration.
+// keep makes samples the pending ones, up to MaxDuration and to what the bytes so
+// far may hold.
 func (r *Reader) keep(samples []float32) {
+	paid := (int64(freeDuration.Seconds()) + r.in.total/bytesPerSecond) * SampleRate
+	if r.decoded += int64(len(samples)); r.decoded > paid {
+		samples = samples[:max(0, int64(len(samples))-(r.decoded-paid))]
+		r.err = errs.New(errs.InvalidRequest, "the first %s of the audio hold more than %v of sound, which is nearly all silence: cut the silence out, or send WAV",
+			humanize.IBytes(uint64(r.in.total)), (time.Duration(paid) * time.Second / SampleRate).Truncate(time.Second))
+	}
 	if int64(len(samples)) > r.left {
 		samples = samples[:r.left]
 		r.err = errs.New(errs.InvalidRequest, "the audio is longer than the limit of %v: send a shorter clip", r.limit)
 	}
 	r.left -= int64(len(samples))
-	r.returned += int64(len(samples))
 	r.pending = samples
 }
 

@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
+	"google.golang.org/grpc/codes"
 
+	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 	"github.com/lexilingo/modelgateway/server/internal/servertest"
 )
@@ -125,6 +127,37 @@ func TestEveryProtocolAnswersTheSame(t *testing.T) {
 			_, err = unary.CallUnary(ctx, connect.NewRequest(&gatewayv1.ChatRequest{}))
 			if connect.CodeOf(err) != connect.CodeInvalidArgument {
 				t.Errorf("an invalid request: %v", err)
+			}
+		})
+	}
+}
+
+// A header sets the deadline of a call, and the model does not answer in time.
+func TestEveryProtocolTakesADeadline(t *testing.T) {
+	r := start(t, servertest.FaultModels)
+	const stall = `fault: {"fault":"stall"}`
+	t.Run("REST", func(t *testing.T) {
+		text, err := json.Marshal(stall)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, body := r.Post(t, "/v1/chat", `{"messages":[{"role":"ROLE_USER","content":`+string(text)+`}]}`, "Grpc-Timeout", "200m")
+		servertest.CheckHTTP(t, resp, body, http.StatusGatewayTimeout, codes.DeadlineExceeded, errs.DeadlineExceeded, false)
+	})
+	for name, c := range map[string]struct {
+		header, value string
+		opts          []connect.ClientOption
+	}{
+		"Connect":  {"Connect-Timeout-Ms", "200", nil},
+		"gRPC-Web": {"Grpc-Timeout", "200m", []connect.ClientOption{connect.WithGRPCWeb()}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			chat := connect.NewClient[gatewayv1.ChatRequest, gatewayv1.ChatResponse](http.DefaultClient, r.URL+"/modelgateway.v1.ModelGatewayService/Chat", c.opts...)
+			req := connect.NewRequest(&gatewayv1.ChatRequest{Messages: servertest.UserMessage(stall)})
+			req.Header().Set(c.header, c.value)
+			// The client itself has no deadline.
+			if _, err := chat.CallUnary(t.Context(), req); connect.CodeOf(err) != connect.CodeDeadlineExceeded {
+				t.Errorf("%v", err)
 			}
 		})
 	}

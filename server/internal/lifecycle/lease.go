@@ -36,7 +36,7 @@ type LeaseInfo struct {
 }
 
 // Lease is the right to use a model. While it is held the model is not evicted,
-// neither for its idle time nor for memory. It must be released before the
+// neither for its idle timeout nor for memory. It must be released before the
 // caller learns that its request has ended.
 //
 // A lease is lost if its worker crashes, hangs, is ended because it outgrew the
@@ -231,7 +231,7 @@ func (l *Lease) pause() {
 		now := p.model.now
 		l.worked += now.Sub(l.working)
 		p.observeWork()
-		if now.Sub(l.working) >= p.model.spec.ProgressTimeout/quickShare {
+		if now.Sub(l.working) >= p.model.spec.ProgressTimeout/quickDivisor {
 			p.addStall(l.working, now)
 		}
 		p.working--

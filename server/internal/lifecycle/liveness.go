@@ -8,9 +8,9 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// quickShare is the part of a model's progress timeout below which a lease that
-// its caller gave up shows nothing about the worker.
-const quickShare = 8
+// A lease that its caller gave up sooner than one quickDivisor-th of the model's
+// progress timeout shows nothing about the worker.
+const quickDivisor = 8
 
 // liveness is how long a worker has been at work without progress: as long as
 // the longest of the requests at work, plus what ended requests showed. Requests
@@ -104,7 +104,7 @@ func (p *process) leaseEnded(l *Lease, reason errs.Reason) (hung bool, stalled t
 	timeout := p.model.spec.ProgressTimeout
 	own := now.Sub(latest(l.working, p.lastProgress))
 	timedOut := reason == errs.DeadlineExceeded
-	if timedOut || own >= timeout/quickShare {
+	if timedOut || own >= timeout/quickDivisor {
 		p.addStall(l.working, now)
 	}
 	total := p.stalledFor(now)

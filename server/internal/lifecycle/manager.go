@@ -56,7 +56,7 @@ func New(opts Options, models []ModelSpec, launcher worker.Launcher) (*Manager, 
 	if opts.StateDir != "" {
 		dir = filepath.Join(opts.StateDir, "learned")
 	}
-	m.learned = newStore(dir, opts.Logger)
+	m.learned = newStore(dir, opts.BudgetBytes, opts.Logger)
 	o := newOwner(opts, models, m)
 	o.mgr = m
 	m.background.Go(func() { m.learned.run(m.stopped) })
@@ -144,8 +144,10 @@ func (m *Manager) await(ctx context.Context, w *waiter, start func(*owner)) (*Le
 	return a.lease, a.err
 }
 
-// whyEnded returns DeadlineExceeded for a context whose time ran out, also if
-// that time was shorter than the caller's, and otherwise the context's error.
+// whyEnded returns why a context has ended. That is context.DeadlineExceeded also if
+// the context was cancelled with a cause that wraps it: the router ends an attempt
+// that way before the caller's deadline (router/deadline.go), and a load must
+// continue then as after a deadline. Otherwise it is the context's error.
 func whyEnded(ctx context.Context) error {
 	if errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
 		return context.DeadlineExceeded
@@ -154,9 +156,15 @@ func whyEnded(ctx context.Context) error {
 }
 
 // Acquire waits until the model is loaded and can take the request, and returns
-// a lease on it. It loads the model if necessary and evicts others for it. The
-// deadline of ctx orders the queue, and a request that cannot meet it is refused
-// at once.
+// a lease on it. It loads the model if necessary and evicts others for it.
+//
+// Among requests of one priority, the one with the earliest deadline of ctx gets
+// its lease first. The error is DEADLINE_EXCEEDED if the deadline passes, or at
+// once if the model's load time and queue show that it will. It is MEMORY_BUSY as
+// soon as it is known that no memory for the model becomes free before the
+// deadline. Whatever the deadline, a wait for a model that is not loading ends
+// after Options.MaxWait, with QUEUE_FULL or MEMORY_BUSY. The error is CANCELLED if
+// ctx is cancelled, and that of the load if the load failed.
 func (m *Manager) Acquire(ctx context.Context, req Request) (*Lease, error) {
 	w := m.newWaiter(ctx, waitLease)
 	w.priority, w.live = req.Priority, req.Live
@@ -209,7 +217,7 @@ func (m *Manager) Load(ctx context.Context, req LoadRequest, progress func(LoadP
 		case <-ticker.Chan():
 			report()
 		case <-ctx.Done():
-			m.post(func(o *owner) { o.giveUp(w, ctx.Err()) })
+			m.post(func(o *owner) { o.giveUp(w, whyEnded(ctx)) })
 			return (<-w.result).err
 		}
 	}

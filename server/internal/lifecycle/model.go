@@ -39,7 +39,7 @@ type model struct {
 	// refusingSince is when a request was first refused since the last load
 	// because of its deadline; see refuseLate.
 	refusingSince time.Time
-	lastEviction  *gatewayv1.Eviction
+	lastUnload    *gatewayv1.Eviction
 	// unloads are the pending calls of Unload.
 	unloads []chan int64
 	// launches counts the launches of its process.

@@ -24,18 +24,19 @@ type attempt struct {
 }
 
 // run runs the request. It gives the lease back before it returns, and adds to
-// queued how long the request waited for it.
-func (a *attempt) run(caller context.Context, queued *time.Duration) (served *gatewayv1.ServedBy, err error) {
+// queued how long the request waited for it. callCtx is the call's context; that
+// of the attempt can end earlier.
+func (a *attempt) run(callCtx context.Context, queued *time.Duration) (served *gatewayv1.ServedBy, err error) {
 	var info lifecycle.LeaseInfo
 	result := errNotCounted // for the breaker, also after a panic below
-	defer func() { a.call.end(caller, info.Worker, result) }()
-	ctx, cancel := context.WithCancelCause(caller)
+	defer func() { a.call.end(callCtx, info.Worker, result) }()
+	ctx, cancel := context.WithCancelCause(callCtx)
 	defer cancel(nil)
-	timer := a.startOutputTimer(caller, cancel)
+	timer := a.startOutputTimer(callCtx, cancel)
 	defer timer.stop()
 	lease, err := a.acquire(ctx, queued)
 	if err != nil {
-		return nil, a.timedOut(ctx, caller, err)
+		return nil, a.errorOf(ctx, callCtx, err)
 	}
 	info = lease.Info()
 	ctx, span := startSpan(ctx, "infer", a.model)
@@ -43,11 +44,11 @@ func (a *attempt) run(caller context.Context, queued *time.Duration) (served *ga
 	err = errs.New(errs.Internal, "the request panicked") // the result of a panic below
 	defer func() { lease.Release(err) }()
 	if a.live() && !timer.stop() { // live audio may take as long as it likes
-		err = a.timedOut(ctx, caller, errs.From(ctx.Err()))
+		err = a.errorOf(ctx, callCtx, errs.From(ctx.Err()))
 		return nil, err
 	}
 	start := time.Now()
-	err = a.timedOut(ctx, caller, a.relay(ctx, pauseObserver{lease, a.call}, timer))
+	err = a.errorOf(ctx, callCtx, a.runOnLease(ctx, pauseObserver{lease, a.call}, timer))
 	result = err
 	return &gatewayv1.ServedBy{
 		Model:             a.model,
@@ -77,8 +78,8 @@ func (a *attempt) live() bool {
 	return ok && audio.live()
 }
 
-// relay runs the request on its lease.
-func (a *attempt) relay(ctx context.Context, lease Lease, timer *outputTimer) error {
+// runOnLease runs the request on its lease.
+func (a *attempt) runOnLease(ctx context.Context, lease Lease, timer *outputTimer) error {
 	a.sink.Begin()
 	first := true
 	meter := newMeter(a.router.opts.Observer, a.req, a.model)

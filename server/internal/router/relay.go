@@ -22,20 +22,21 @@ import (
 const pauseAfter = 2 * time.Second
 
 // errSlowReader is the cause of the error of a request whose client does not
-// read. Its sink may still be in use then.
+// read, or too slowly. Its sink may still be in use then.
 var errSlowReader = errors.New("the client does not read")
 
 // relay sends a request to the lease's worker and gives the output to emit. If
-// emit takes longer than readTimeout for one message (0: no limit), relay returns
-// while emit still runs; only the end of the client's stream ends emit then.
+// the client falls further than readTimeout behind minReadRate (0: no limit),
+// relay returns while emit still runs; only the end of the client's stream ends
+// emit then.
 func relay(ctx context.Context, lease Lease, req Request, readTimeout time.Duration, emit func(*enginev1.RunResponse) error) error {
-	run, cancel := context.WithCancelCause(ctx)
+	streamCtx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	reader := newSlowReader(lease, readTimeout, emit)
 	var senders sync.WaitGroup
 	ended := make(chan error, 1)
 	go func() {
-		ended <- recovered(func() error { return exchange(run, cancel, &senders, lease, req, reader) })
+		ended <- recovered(func() error { return exchange(streamCtx, cancel, &senders, lease, req, reader) })
 	}()
 	var err error
 	select {
@@ -43,11 +44,11 @@ func relay(ctx context.Context, lease Lease, req Request, readTimeout time.Durat
 	case <-reader.timedOut:
 		err = errSlowReader
 	}
-	if err == nil && req.Audio != nil && run.Err() != nil {
-		err = context.Cause(run) // the worker took broken audio for its end
+	if err == nil && req.Audio != nil && streamCtx.Err() != nil {
+		err = context.Cause(streamCtx) // the worker took broken audio for its end
 	}
 	if err != nil && !errors.Is(err, errSlowReader) {
-		err = cause(ctx, run, err)
+		err = requestError(ctx, streamCtx, err)
 	}
 	cancel(nil) // the worker has answered: no more audio is needed
 	senders.Wait()
@@ -56,21 +57,23 @@ func relay(ctx context.Context, lease Lease, req Request, readTimeout time.Durat
 		panic(p) // the interceptor of the call recovers it
 	}
 	if errors.Is(err, errSlowReader) {
-		return errs.New(errs.DeadlineExceeded, "the client read nothing for %s", readTimeout).WithCause(errSlowReader)
+		return errs.New(errs.DeadlineExceeded, "the client read nothing, or too little, for %s: read at least %d KiB a second", readTimeout, minReadRate>>10).WithCause(errSlowReader)
 	}
 	return err
 }
 
-// cause picks the error of a request from what failed.
+// requestError picks the error of a request from what failed: err, and the cause
+// of the stream's end. ctx is the attempt's context, streamCtx the stream's.
 //
-// The loss of its lease comes first. Then comes the end of the call: a deadline
-// that passes while the request is at work becomes DEADLINE_EXCEEDED here,
-// whatever else failed. Then come failures of the client, and last what the
-// worker said.
-func cause(ctx, run context.Context, err error) error {
+// A panic comes first. Then comes the loss of the lease: the worker ended, or
+// the request sent no audio. Then comes the end of the attempt: a deadline that
+// passes while the request has its lease becomes DEADLINE_EXCEEDED here, whatever
+// else failed. Then come a sink that did not take the output and a failure of
+// the audio, and last what the worker said.
+func requestError(ctx, streamCtx context.Context, err error) error {
 	var p *panicError
 	var emitted emitError
-	audio := context.Cause(run)
+	audio := context.Cause(streamCtx)
 	switch {
 	case errors.As(err, &p) || errors.As(audio, &p):
 		return p
@@ -91,8 +94,8 @@ func cause(ctx, run context.Context, err error) error {
 
 // exchange opens the stream, starts to send the audio, if any, and receives to
 // the end.
-func exchange(run context.Context, cancel context.CancelCauseFunc, senders *sync.WaitGroup, lease Lease, req Request, reader *slowReader) error {
-	stream, err := lease.Run(run)
+func exchange(ctx context.Context, cancel context.CancelCauseFunc, senders *sync.WaitGroup, lease Lease, req Request, reader *slowReader) error {
+	stream, err := lease.Run(ctx)
 	if err != nil {
 		return err
 	}
@@ -103,20 +106,21 @@ func exchange(run context.Context, cancel context.CancelCauseFunc, senders *sync
 		if err := stream.CloseSend(); err != nil {
 			return err
 		}
-		return receive(run, stream, reader)
+		return receive(ctx, stream, reader)
 	}
 	senders.Go(func() {
-		if err := recovered(func() error { return sendAudio(run, stream, lease, req.Audio) }); err != nil {
+		if err := recovered(func() error { return sendAudio(ctx, stream, lease, req.Audio) }); err != nil {
 			cancel(err)
 		}
 	})
-	return receive(run, stream, reader)
+	return receive(ctx, stream, reader)
 }
 
 // sendAudio sends audio until it ends, or until the stream does.
 func sendAudio(ctx context.Context, stream enginev1.Engine_RunClient, lease Lease, audio Audio) error {
+	pace := &audioPace{lease: lease, audio: audio}
 	for {
-		piece, err := nextAudio(ctx, lease, audio)
+		piece, err := pace.next(ctx)
 		if errors.Is(err, io.EOF) {
 			return stream.CloseSend()
 		}
@@ -130,23 +134,6 @@ func sendAudio(ctx context.Context, stream enginev1.Engine_RunClient, lease Leas
 			return nil // receive returns the cause
 		}
 	}
-}
-
-// nextAudio waits for audio. If the client is slow the lease is paused: a silent
-// client must neither hold cores nor make the worker look as if it hung.
-func nextAudio(ctx context.Context, lease Lease, audio Audio) ([]byte, error) {
-	soon, cancel := context.WithTimeout(ctx, pauseAfter)
-	defer cancel()
-	piece, err := audio.Next(soon)
-	if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
-		return piece, audioFault(ctx, err)
-	}
-	resume := lease.Pause(true)
-	piece, err = audio.Next(ctx)
-	if resumeErr := resume(ctx); resumeErr != nil {
-		return nil, resumeErr
-	}
-	return piece, audioFault(ctx, err)
 }
 
 // receive gives the worker's output to the reader.

@@ -1,7 +1,8 @@
 // Package router takes a request to the model that answers it. It lists the
 // candidates for the request's task, takes a lease on the first and relays the
 // request to its worker. If a candidate fails it tries the next, as long as the
-// request allows that and no output has reached the caller.
+// request allows that and no output has reached the caller. deadline.go lists
+// what happens to a request whose deadline passes.
 package router
 
 import (
@@ -77,7 +78,7 @@ type Options struct {
 	Tasks map[string][]string
 	// Observer counts events.
 	Observer Observer
-	// SlowReaderTimeout is how long a caller may take to read one message; 0 is
+	// SlowReaderTimeout is how long a client may take to read one message; 0 is
 	// no limit.
 	SlowReaderTimeout time.Duration
 	// Breaker holds the settings of all circuit breakers.

@@ -140,7 +140,7 @@ class Draining(ModelGatewayError):
 
 
 class DeadlineExceeded(ModelGatewayError, TimeoutError):
-    """The deadline passed, or the server expects that it cannot be met."""
+    """The deadline or another time limit passed, or the server expects that the deadline cannot be met."""
 
     reason = "DEADLINE_EXCEEDED"
 

@@ -73,8 +73,12 @@ const (
 	ErrorReason_ERROR_REASON_LOAD_COOLDOWN ErrorReason = 14
 	// The server is shutting down (UNAVAILABLE, HTTP 503).
 	ErrorReason_ERROR_REASON_DRAINING ErrorReason = 15
-	// The deadline passed, or the server expects that it cannot be met
-	// (DEADLINE_EXCEEDED, HTTP 504).
+	// The deadline passed, or the server expects that it cannot be met, or a
+	// model had no output in its share of the time to it. Or a time limit of the
+	// server passed, whatever the deadline: the client sent no audio, no message
+	// on a WebSocket or its body too slowly, or did not read the answer; or a
+	// cloud model did not answer (DEADLINE_EXCEEDED, HTTP 504; 408 for a slow
+	// body).
 	ErrorReason_ERROR_REASON_DEADLINE_EXCEEDED ErrorReason = 16
 	// The request has no valid credentials (UNAUTHENTICATED, HTTP 401).
 	ErrorReason_ERROR_REASON_UNAUTHENTICATED ErrorReason = 17

@@ -146,8 +146,12 @@ export enum ErrorReason {
   DRAINING = 15,
 
   /**
-   * The deadline passed, or the server expects that it cannot be met
-   * (DEADLINE_EXCEEDED, HTTP 504).
+   * The deadline passed, or the server expects that it cannot be met, or a
+   * model had no output in its share of the time to it. Or a time limit of the
+   * server passed, whatever the deadline: the client sent no audio, no message
+   * on a WebSocket or its body too slowly, or did not read the answer; or a
+   * cloud model did not answer (DEADLINE_EXCEEDED, HTTP 504; 408 for a slow
+   * body).
    *
    * @generated from enum value: ERROR_REASON_DEADLINE_EXCEEDED = 16;
    */
