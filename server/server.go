@@ -236,7 +236,7 @@ func (s *Server) makeServices(version string, metrics *telemetry.Metrics) (*api.
 		TaskMethods: methods,
 	})
 	return api.NewServerFactory(s.cfg.Limits, s.log, validator, api.Services{
-		Inference: inference, Admin: api.NewAdmin(s.manager, routed), Health: s.health,
+		Inference: inference, Admin: api.NewAdmin(s.manager, routed, s.cfg.Limits), Health: s.health,
 	}), nil
 }
 

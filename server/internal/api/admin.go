@@ -2,8 +2,12 @@ package api
 
 import (
 	"context"
+	"sync/atomic"
+	"time"
 
+	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/config"
 	"github.com/lexilingo/modelgateway/server/internal/lifecycle"
 	"google.golang.org/protobuf/types/known/durationpb"
 )
@@ -26,13 +30,15 @@ type Admin struct {
 
 	models   Manager
 	breakers Breakers
+	limits   config.Limits
+	watchers atomic.Int64
 }
 
 var _ gatewayv1.ModelAdminServiceServer = (*Admin)(nil)
 
 // NewAdmin returns the service. Its streams of events end with the manager.
-func NewAdmin(models Manager, breakers Breakers) *Admin {
-	return &Admin{models: models, breakers: breakers}
+func NewAdmin(models Manager, breakers Breakers, limits config.Limits) *Admin {
+	return &Admin{models: models, breakers: breakers, limits: limits}
 }
 
 // ListModels implements gatewayv1.ModelAdminServiceServer.
@@ -110,6 +116,10 @@ func (a *Admin) PlanLoad(ctx context.Context, req *gatewayv1.PlanLoadRequest) (*
 
 // WatchModels implements gatewayv1.ModelAdminServiceServer.
 func (a *Admin) WatchModels(req *gatewayv1.WatchModelsRequest, stream gatewayv1.ModelAdminService_WatchModelsServer) error {
+	defer a.watchers.Add(-1)
+	if a.watchers.Add(1) > int64(a.limits.MaxWatchers) {
+		return errs.New(errs.QueueFull, "%d WatchModels calls are open, the most allowed: close one, or raise limits.max_watchers", a.limits.MaxWatchers)
+	}
 	ctx, cancel := context.WithCancel(stream.Context())
 	defer cancel()
 	events, err := a.models.Watch(ctx, req.GetName())
@@ -117,9 +127,28 @@ func (a *Admin) WatchModels(req *gatewayv1.WatchModelsRequest, stream gatewayv1.
 		return err
 	}
 	for event := range events {
-		if err := stream.Send(event); err != nil {
+		if err := a.sendWithin(func() error { return stream.Send(event) }); err != nil {
 			return err
 		}
 	}
 	return stream.Context().Err()
+}
+
+// sendWithin sends a message, and returns before it is sent if the client does
+// not read it in time. The end of the call ends send then.
+func (a *Admin) sendWithin(send func() error) error {
+	timeout := a.limits.SlowReaderTimeout
+	if timeout == 0 {
+		return send()
+	}
+	sent := make(chan error, 1)
+	go func() { sent <- send() }()
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	select {
+	case err := <-sent:
+		return err
+	case <-timer.C:
+		return errs.New(errs.DeadlineExceeded, "the client read nothing for %s", timeout)
+	}
 }

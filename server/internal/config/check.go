@@ -102,6 +102,12 @@ func (c *Config) checkLimits(bad complain) {
 	if c.Limits.MaxResets < 1 || c.Limits.MaxResets > 1<<20 {
 		bad("limits.max_resets is %d: it must be 1 to 1048576", c.Limits.MaxResets)
 	}
+	if c.Limits.MaxConnections < 2 || c.Limits.MaxConnections > 1<<20 {
+		bad("limits.max_connections is %d: it must be 2 to 1048576", c.Limits.MaxConnections)
+	}
+	if c.Limits.MaxWatchers < 1 || c.Limits.MaxWatchers > 1<<20 {
+		bad("limits.max_watchers is %d: it must be 1 to 1048576", c.Limits.MaxWatchers)
+	}
 	if c.Limits.MaxConnectionAge < 0 {
 		bad("limits.max_connection_age is %s: it must not be negative", c.Limits.MaxConnectionAge)
 	}

@@ -76,6 +76,10 @@ type Limits struct {
 	// MaxResets is how many calls a second the client of one gRPC connection may
 	// cancel before the connection is read slowly.
 	MaxResets int `yaml:"max_resets"`
+	// MaxConnections is the limit of connections to each port.
+	MaxConnections int `yaml:"max_connections"`
+	// MaxWatchers is the limit of WatchModels calls at once.
+	MaxWatchers int `yaml:"max_watchers"`
 	// MaxConnectionAge is the age at which the client of a gRPC connection is asked to
 	// open a new one. Current calls continue. 0: no limit.
 	MaxConnectionAge time.Duration `yaml:"max_connection_age"`

@@ -67,10 +67,6 @@ func (c *conn) Read(p []byte) (int, error) {
 
 // Write implements net.Conn.
 func (c *conn) Write(p []byte) (int, error) {
-	if timeout := c.guard.opts.UnreadTimeout; timeout > 0 {
-		// An error means that the connection is closed, as Write will say.
-		_ = c.Conn.SetWriteDeadline(time.Now().Add(timeout))
-	}
 	// Before the bytes are written: the client may answer them with a new stream.
 	c.out.feed(p)
 	return c.Conn.Write(p)

@@ -35,8 +35,6 @@ type body struct {
 	bounded io.ReadCloser // raw up to limit
 	limit   int64
 	audio   bool // read at the engine's pace
-	// streaming bodies are no longer guarded.
-	streaming bool
 
 	// reading is held by the goroutine that reads: the one that sends a recording
 	// to the engine may still wait for more of it when the answer has come.
@@ -78,9 +76,7 @@ func (b *body) apply(p Policy) bool {
 	b.audio = p.kind == audioStream
 	switch p.kind {
 	case messageStream:
-		b.streaming = true
-		_ = b.control.SetReadDeadline(time.Time{})
-		return true
+		return true // see messageBody
 	case audioStream:
 		b.bound(math.MaxInt64)
 	case large:
@@ -186,6 +182,13 @@ func (b *body) afterRead(n int, err error) error {
 		b.paused = time.Now()
 	}
 	return err
+}
+
+// end says that the whole body has been read.
+func (b *body) end() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ended = true
 }
 
 // unread reports whether a part of the body has not been read.

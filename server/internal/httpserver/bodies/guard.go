@@ -86,9 +86,6 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r.Body = b
 		g.next.ServeHTTP(answer, r)
 	}
-	if b.streaming {
-		return
-	}
 	if b.failure.Load() != nil {
 		answer.WriteHeader(http.StatusOK) // sends the failure, unless the answer has begun
 	}

@@ -3,6 +3,7 @@ package bodies
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"os"
 	"sync"
@@ -55,6 +56,10 @@ func (m *messageBody) Read(p []byte) (int, error) {
 	}
 	m.setDeadline()
 	n, err := m.raw.Read(p)
+	if err == nil {
+		// Over HTTP/2 the deadline would end the body before the next Read.
+		_ = m.control.SetReadDeadline(time.Time{})
+	}
 	m.framing.Feed(p[:n], m.completed)
 	if latest := time.Now().Add(m.readTimeout); m.framing.Unfinished() {
 		m.deadline = m.deadline.Add(time.Duration(n) * time.Second / minThroughput)
@@ -70,6 +75,9 @@ func (m *messageBody) Read(p []byte) (int, error) {
 	case !m.reservation.Grow(messageCopies * m.framing.Size()):
 		m.fail(tooMany())
 	default:
+		if errors.Is(err, io.EOF) {
+			m.end()
+		}
 		return n, err
 	}
 	return 0, m.failure.Load().err

@@ -1,0 +1,104 @@
+package server
+
+import (
+	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/lexilingo/modelgateway/server/internal/config"
+)
+
+// connections is a listener that bounds its connections: their number, and the
+// time in which a client must read what is written to it. Those above the limit
+// are closed at once. The clients at one address get at most half of them, except
+// those of this machine, which may be a proxy for many.
+type connections struct {
+	net.Listener
+	max          int
+	writeTimeout time.Duration // 0 is no limit
+
+	mu    sync.Mutex
+	count int
+	peers map[string]int
+}
+
+func limitConnections(lis net.Listener, limits config.Limits) net.Listener {
+	return &connections{Listener: lis, max: limits.MaxConnections, writeTimeout: limits.SlowReaderTimeout, peers: map[string]int{}}
+}
+
+// Accept implements net.Listener.
+func (l *connections) Accept() (net.Conn, error) {
+	for {
+		conn, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		peer := peerOf(conn.RemoteAddr())
+		if l.add(peer) {
+			return &connection{Conn: conn, writeTimeout: l.writeTimeout, closed: sync.OnceFunc(func() { l.remove(peer) })}, nil
+		}
+		_ = conn.Close() // the client sees it
+	}
+}
+
+func (l *connections) add(peer string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.count >= l.max || peer != "" && 2*l.peers[peer] >= l.max {
+		return false
+	}
+	l.count++
+	l.peers[peer]++
+	return true
+}
+
+func (l *connections) remove(peer string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.count--
+	if l.peers[peer]--; l.peers[peer] == 0 {
+		delete(l.peers, peer)
+	}
+}
+
+// peerOf returns what the connections of one client have in common; "" for those
+// of this machine.
+func peerOf(addr net.Addr) string {
+	tcp, ok := addr.(*net.TCPAddr)
+	if !ok || tcp.IP.IsLoopback() {
+		return ""
+	}
+	return tcp.IP.String()
+}
+
+// connection is a connection of such a listener.
+type connection struct {
+	net.Conn
+	writeTimeout time.Duration
+	closed       func()
+}
+
+// Write implements net.Conn.
+func (c *connection) Write(p []byte) (int, error) {
+	if c.writeTimeout > 0 {
+		// An error means that the connection is closed, as Write will say.
+		_ = c.Conn.SetWriteDeadline(time.Now().Add(c.writeTimeout))
+	}
+	return c.Conn.Write(p)
+}
+
+// Close implements net.Conn.
+func (c *connection) Close() error {
+	c.closed()
+	return c.Conn.Close()
+}
+
+// SyscallConn implements syscall.Conn.
+func (c *connection) SyscallConn() (syscall.RawConn, error) {
+	conn, ok := c.Conn.(syscall.Conn)
+	if !ok {
+		return nil, syscall.ENOTSUP
+	}
+	return conn.SyscallConn()
+}
