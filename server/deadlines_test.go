@@ -24,55 +24,15 @@ const slowChat = `fault: {"token_count": 20, "token_interval_us": 300}`
 // the model: they do not open its breaker, which one failure would open here, and
 // its worker lives on.
 func TestCallersThatLeaveDoNotOpenTheBreaker(t *testing.T) {
-	r := start(t, speechModels+"breaker: {failures: 1}\nlimits: {slow_reader_timeout: 200ms}\n")
+	r := start(t, speechModels+"breaker: {failures: 1}\nlimits: {slow_reader_timeout: 200ms, max_resets: 100000}\n")
 	load(t, r, "qwen", true)
-	for name, c := range map[string]struct {
+	for _, c := range []struct {
+		name  string
 		count int
 		stay  time.Duration             // at most
 		leave func(ctx context.Context) // ctx ends soon
 	}{
-		"deadlines and cancels of gRPC": {10_000, 12 * time.Millisecond, func(ctx context.Context) {
-			if rand.IntN(2) == 0 {
-				limited, cancel := context.WithCancel(context.WithoutCancel(ctx))
-				defer context.AfterFunc(ctx, cancel)()
-				defer cancel()
-				ctx = limited
-			}
-			_ = chatOf("qwen", slowChat)(ctx, r)
-		}},
-		"time-outs of REST": {500, 12 * time.Millisecond, func(ctx context.Context) {
-			call(ctx, r, "/v1/chat", chatBody("qwen", slowChat).body, "Grpc-Timeout", "5m")
-		}},
-		"connections of REST": {500, 12 * time.Millisecond, func(ctx context.Context) {
-			call(ctx, r, "/v1/chat:stream", chatBody("qwen", slowChat).body)
-		}},
-		"uploads": {300, 60 * time.Millisecond, func(ctx context.Context) {
-			body, upload := io.Pipe()
-			defer context.AfterFunc(ctx, func() { _ = upload.CloseWithError(io.ErrClosedPipe) })()
-			go func() { _, _ = upload.Write(make([]byte, 1000)) }()
-			req, _ := http.NewRequestWithContext(ctx, http.MethodPost, r.http+"/v1/transcribe", body)
-			req.Header.Set("Content-Type", "application/octet-stream")
-			do(req)
-		}},
-		"sessions": {300, 60 * time.Millisecond, func(ctx context.Context) {
-			stream, err := r.chat.OpenTranscription(ctx, &gatewayv1.OpenTranscriptionRequest{Config: &gatewayv1.TranscriptionConfig{}})
-			if err != nil {
-				return
-			}
-			first, _ := stream.Recv()
-			_, _ = r.chat.PushAudio(ctx, &gatewayv1.PushAudioRequest{SessionId: first.GetSessionId(), Audio: []byte("ab")})
-			<-ctx.Done()
-		}},
-		"WebSockets": {300, 60 * time.Millisecond, func(ctx context.Context) {
-			socket, _, err := websocket.DefaultDialer.DialContext(ctx, "ws"+strings.TrimPrefix(r.http, "http")+"/v1/transcribe/ws", nil)
-			if err != nil {
-				return
-			}
-			_ = socket.WriteMessage(websocket.BinaryMessage, make([]byte, 1000))
-			<-ctx.Done()
-			_ = socket.Close()
-		}},
-		"slow readers": {2, time.Minute, func(context.Context) {
+		{"slow readers", 2, time.Minute, func(context.Context) {
 			ctx, leave := context.WithCancel(t.Context())
 			defer leave()
 			stream, err := r.chat.StreamChat(ctx, &gatewayv1.StreamChatRequest{Messages: say(`fault: {"fault":"flood_response","fault_after_tokens":1}`)})
@@ -83,8 +43,49 @@ func TestCallersThatLeaveDoNotOpenTheBreaker(t *testing.T) {
 			_, _ = stream.Header()
 			eventually(t, func() bool { return activeRequests(t, r) == 0 })
 		}},
+		{"deadlines and cancels of gRPC", 10_000, 12 * time.Millisecond, func(ctx context.Context) {
+			if rand.IntN(2) == 0 {
+				limited, cancel := context.WithCancel(context.WithoutCancel(ctx))
+				defer context.AfterFunc(ctx, cancel)()
+				defer cancel()
+				ctx = limited
+			}
+			_ = chatOf("qwen", slowChat)(ctx, r)
+		}},
+		{"time-outs of REST", 500, 12 * time.Millisecond, func(ctx context.Context) {
+			call(ctx, r, "/v1/chat", chatBody("qwen", slowChat).body, "Grpc-Timeout", "5m")
+		}},
+		{"connections of REST", 500, 12 * time.Millisecond, func(ctx context.Context) {
+			call(ctx, r, "/v1/chat:stream", chatBody("qwen", slowChat).body)
+		}},
+		{"uploads", 300, 60 * time.Millisecond, func(ctx context.Context) {
+			body, upload := io.Pipe()
+			defer context.AfterFunc(ctx, func() { _ = upload.CloseWithError(io.ErrClosedPipe) })()
+			go func() { _, _ = upload.Write(make([]byte, 1000)) }()
+			req, _ := http.NewRequestWithContext(ctx, http.MethodPost, r.http+"/v1/transcribe", body)
+			req.Header.Set("Content-Type", "application/octet-stream")
+			do(req)
+		}},
+		{"sessions", 300, 60 * time.Millisecond, func(ctx context.Context) {
+			stream, err := r.chat.OpenTranscription(ctx, &gatewayv1.OpenTranscriptionRequest{Config: &gatewayv1.TranscriptionConfig{}})
+			if err != nil {
+				return
+			}
+			first, _ := stream.Recv()
+			_, _ = r.chat.PushAudio(ctx, &gatewayv1.PushAudioRequest{SessionId: first.GetSessionId(), Audio: []byte("ab")})
+			<-ctx.Done()
+		}},
+		{"WebSockets", 300, 60 * time.Millisecond, func(ctx context.Context) {
+			socket, _, err := websocket.DefaultDialer.DialContext(ctx, "ws"+strings.TrimPrefix(r.http, "http")+"/v1/transcribe/ws", nil)
+			if err != nil {
+				return
+			}
+			_ = socket.WriteMessage(websocket.BinaryMessage, make([]byte, 1000))
+			<-ctx.Done()
+			_ = socket.Close()
+		}},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(c.name, func(t *testing.T) {
 			var left atomic.Int32
 			left.Store(int32(c.count)) //nolint:gosec // small
 			var clients sync.WaitGroup
