@@ -16,7 +16,7 @@ RUN --mount=type=cache,target=/root/go/pkg/mod --mount=type=cache,target=/root/.
 
 FROM debian:forky-slim
 RUN apt-get update && apt-get install -y --no-install-recommends \
-        ca-certificates libespeak-ng1 libllama0 libonnxruntime1.23 libwhisper1 \
+        ca-certificates libespeak-ng1 libllama0 libonnxruntime1.23 libwhisper1 tini \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --no-create-home --uid 10001 --user-group --home-dir /var/lib/modelgateway --shell /usr/sbin/nologin modelgateway \
     && install -d -o modelgateway -g modelgateway /var/lib/modelgateway /models
@@ -26,6 +26,7 @@ RUN ln -s ../lib/modelgateway/modelgateway /usr/bin/modelgateway
 # In a container the server must listen on all interfaces, because its loopback address cannot be reached from
 # outside. The server does not authenticate its callers and normally refuses such addresses. Here access is limited
 # by the ports that the container publishes: publish them on 127.0.0.1, or put an authenticating proxy in front.
+# Requests of web pages are still checked; set MODELGATEWAY_ALLOWED_HOSTS if callers use another name than localhost.
 ENV MODELGATEWAY_GRPC_LISTEN=0.0.0.0:50051 \
     MODELGATEWAY_HTTP_LISTEN=0.0.0.0:8001 \
     MODELGATEWAY_ALLOW_UNAUTHENTICATED=true \
@@ -38,5 +39,6 @@ VOLUME ["/models", "/var/lib/modelgateway"]
 EXPOSE 50051 8001
 HEALTHCHECK --interval=10s --timeout=5s --start-period=5s --retries=3 \
     CMD ["modelgateway", "--timeout", "4s", "status"]
-ENTRYPOINT ["modelgateway"]
+# The first process of a container must reap the processes whose parents have ended.
+ENTRYPOINT ["tini", "--", "modelgateway"]
 CMD ["serve"]

@@ -1,7 +1,9 @@
 package server
 
 import (
+	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -79,5 +81,32 @@ func TestServeOverAUnixSocket(t *testing.T) {
 	r := start(t, strings.Replace(faultModels, "grpc_listen: 127.0.0.1:0", "grpc_listen: unix:"+socket, 1))
 	if err := chatOf("", "Hello")(within(t, 20*time.Second), r); err != nil || r.GRPCAddr().Network() != "unix" {
 		t.Errorf("%s: %v", r.GRPCAddr(), err)
+	}
+}
+
+// The container image listens like this. A page whose domain resolves to the
+// published address (DNS rebinding) must get nothing.
+func TestOpenAddressChecksTheHost(t *testing.T) {
+	r := start(t, strings.Replace(faultModels, "http_listen: 127.0.0.1:0", "http_listen: 0.0.0.0:0\nallow_unauthenticated: true\nallowed_hosts: [ai.example]", 1))
+	url := fmt.Sprintf("http://127.0.0.1:%d/health", r.HTTPAddr().(*net.TCPAddr).Port)
+	for host, want := range map[string]int{
+		"": 200, "localhost:8001": 200, "192.0.2.1": 200, "ai.example": 200, "evil.example:8001": 403,
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = host
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("%q: %d, want %d", host, resp.StatusCode, want)
+		}
+	}
+	if log := r.logs.String(); !strings.Contains(log, "does not authenticate callers") {
+		t.Errorf("no warning in the log:\n%s", log)
 	}
 }

@@ -27,9 +27,10 @@ func Serve(ctx context.Context, cfg *config.Config, version string, out, logs io
 	telemetry.RouteGRPCLog(log)
 	telemetry.RouteStandardLog(log)
 	s, err := New(Options{
-		Config:  cfg,
-		Log:     log,
-		Version: version,
+		Config:      cfg,
+		Log:         log,
+		Version:     version,
+		ReapOrphans: true,
 		Ready: func(grpcAddress, httpAddress net.Addr) {
 			fmt.Fprintf(out, "modelgateway %s is ready: gRPC %s, HTTP %s\n", version, formatAddr("", grpcAddress), formatAddr("http://", httpAddress))
 		},

@@ -39,6 +39,9 @@ type Options struct {
 	Log *slog.Logger
 	// Version is the version of the program.
 	Version string
+	// ReapOrphans makes the server reap the processes that workers leave. It is for
+	// programs that start no other processes.
+	ReapOrphans bool
 	// Ready is called once, with both addresses, when the server is ready; it may
 	// be nil.
 	Ready func(grpcAddress, httpAddress net.Addr)
@@ -97,7 +100,7 @@ func New(opts Options) (s *Server, err error) {
 	if err := unpackStarter(s.cfg); err != nil {
 		return s, err
 	}
-	metrics, err := s.startModels()
+	metrics, err := s.startModels(opts)
 	if err != nil {
 		return s, err
 	}
@@ -130,12 +133,12 @@ func (s *Server) lockState() error {
 }
 
 // startModels starts the worker host and the lifecycle manager.
-func (s *Server) startModels() (*telemetry.Metrics, error) {
+func (s *Server) startModels(opts Options) (*telemetry.Metrics, error) {
 	specs, err := modelSpecs(s.cfg)
 	if err != nil {
 		return nil, err
 	}
-	if s.host, err = worker.NewHost(worker.Options{Logger: s.log}); err != nil {
+	if s.host, err = worker.NewHost(worker.Options{Logger: s.log, ReapOrphans: opts.ReapOrphans}); err != nil {
 		return nil, err
 	}
 	s.local = worker.NewInProcess(s.log, builtIn(s.cfg, s.log), s.host)
@@ -182,14 +185,15 @@ func (s *Server) makeServers(version string, metrics *telemetry.Metrics) error {
 		return err
 	}
 	s.http, err = httpserver.New(s.requests, httpserver.Options{
-		Conn:    s.conn,
-		GRPC:    s.internal,
-		State:   s,
-		Metrics: metrics.Handler(),
-		Limits:  s.cfg.Limits,
-		CORS:    s.cfg.CORS,
-		Version: version,
-		Log:     s.log,
+		Conn:         s.conn,
+		AllowedHosts: s.cfg.AllowedHosts,
+		GRPC:         s.internal,
+		State:        s,
+		Metrics:      metrics.Handler(),
+		Limits:       s.cfg.Limits,
+		CORS:         s.cfg.CORS,
+		Version:      version,
+		Log:          s.log,
 	})
 	return err
 }
@@ -245,6 +249,9 @@ func (s *Server) Status(ctx context.Context, req *gatewayv1.StatusRequest) (*gat
 
 // Draining implements pages.State.
 func (s *Server) Draining() bool { return s.draining.Load() }
+
+// Ready implements pages.State.
+func (s *Server) Ready() error { return s.host.Ready() }
 
 // GRPCAddr returns the address of the gRPC listener.
 func (s *Server) GRPCAddr() net.Addr { return s.grpcLis.Addr() }

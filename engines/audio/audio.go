@@ -25,6 +25,10 @@ const (
 	minRate     = 8000   // hertz
 	maxRate     = 192000 // hertz
 	maxChannels = 8
+	// Of files one after the other: each needs a decoder, and each rate a table of
+	// the resampler.
+	maxFiles = 1000
+	maxRates = 6
 )
 
 // DefaultMaxBytes is the limit of the encoded input if Limits sets none: 1 GiB,
@@ -36,6 +40,16 @@ const DefaultMaxBytes = 1 << 30
 // all samples, and a few kilobytes of FLAC can decode to hours of silence.
 const DefaultClipDuration = time.Hour
 
+// Sound must have cost bytes: a megabyte of FLAC can decode to days of silence,
+// and an engine would work on all of it. Silence of minutes is normal in a
+// recording, so a stream may have freeDuration in any case. In the long run it
+// needs bytesPerSecond. PCM, WAV and MP3 cannot have less than 1,000, speech in
+// Opus has 700 or more, and FLAC of digital silence at 44.1 kHz has 150.
+const (
+	bytesPerSecond = 128
+	freeDuration   = 5 * time.Minute
+)
+
 // Source returns audio bytes; engines.AudioSource implements it.
 type Source interface {
 	// Next returns the next bytes, or io.EOF after the last. The caller uses the
@@ -44,7 +58,8 @@ type Source interface {
 }
 
 // Limits bound one stream. Exceeding one is an INVALID_REQUEST error, returned
-// after the samples within the limit.
+// after the samples within the limit. The same error ends a stream whose bytes
+// hold far more sound than speech can.
 type Limits struct {
 	// MaxDuration of the decoded audio; 0 is no limit for a Reader, and
 	// DefaultClipDuration for ReadAll.

@@ -110,7 +110,7 @@ const sendSupported = "send WAV, FLAC, MP3, Ogg/Opus, WebM/Opus, or raw PCM with
 
 // unsupported returns the error for a format that was recognised but cannot be
 // decoded.
-func unsupported(format string) error {
+func unsupported(format string) *errs.Error {
 	return errs.New(errs.AudioUnreadable, "the audio is %s, which is not supported: %s", format, sendSupported)
 }
 

@@ -38,6 +38,7 @@ type flacInfo struct {
 type flacDecoder struct {
 	r        *bufio.Reader
 	header   flacInfo
+	mixer    *mixer
 	frame    flacFrame
 	position uint64 // samples returned so far
 	gap      uint64 // samples of silence to return before frame
@@ -73,6 +74,7 @@ func newFLAC(r *bufio.Reader) (*flacDecoder, error) {
 			return nil, flacTruncated(err)
 		}
 	}
+	d.mixer = newMixer(d.header.rate, d.header.channels)
 	return d, checkShape(d.header.rate, d.header.channels, errs.AudioUnreadable)
 }
 
@@ -114,7 +116,7 @@ func (d *flacDecoder) next() ([]float32, error) {
 		return d.out, nil
 	}
 	d.ready = false
-	d.out = d.frame.mean(d.out)
+	d.out = d.frame.mean(d.out, d.mixer)
 	d.position += uint64(len(d.out))
 	return d.out, nil
 }
@@ -145,7 +147,8 @@ func (d *flacDecoder) decode() error {
 	}
 }
 
-// seekFrame skips to the next sync code of a frame.
+// seekFrame skips to the next sync code of a frame. It returns errNextFile if
+// another file begins before it.
 func (d *flacDecoder) seekFrame() error {
 	for {
 		b, err := d.r.Peek(2)
@@ -154,6 +157,11 @@ func (d *flacDecoder) seekFrame() error {
 		}
 		if b[0] == 0xff && b[1]&0xfe == 0xf8 {
 			return nil
+		}
+		if found, err := nextFile(d.r); err != nil {
+			return err
+		} else if found {
+			return errNextFile
 		}
 		if _, err := d.r.Discard(1); err != nil {
 			return err

@@ -277,15 +277,14 @@ func (f *flacFrame) decorrelate() {
 }
 
 // mean averages the channels into out, scaled to -1..1.
-func (f *flacFrame) mean(out []float32) []float32 {
+func (f *flacFrame) mean(out []float32, m *mixer) []float32 {
 	out = resize(out, f.block)
-	scale := 1 / (float64(int64(1)<<(f.depth-1)) * float64(f.channels))
+	scale := 1 / float64(int64(1)<<(f.depth-1))
 	for i := range out {
-		sum := int64(0)
-		for _, x := range f.samples[:f.channels] {
-			sum += x[i]
+		for c, x := range f.samples[:f.channels] {
+			m.in[c] = float64(x[i])
 		}
-		out[i] = float32(float64(sum) * scale)
+		out[i] = float32(m.mean() * scale)
 	}
 	return out
 }

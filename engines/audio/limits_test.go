@@ -128,10 +128,8 @@ func oggPage(like string, flags byte, lacing, body string) string {
 // A few kilobytes of FLAC can decode to hours of silence. The limit ends the
 // stream, and little memory is used.
 func TestDecompressionBomb(t *testing.T) {
-	frame := flacSilence()
-	stream := "fLaC\x80\x00\x00\x22" + "\xff\xff\xff\xff" + "\x00\x00\x00\x00\x00\x00" + "\x03\xe8\x00\xf0\x00\x00\x00\x00" + strings.Repeat("\x00", 16)
-	data := []byte(stream + strings.Repeat(frame, 2000)) // 32 KB: 2 h 16 min
-	limits := audio.Limits{MaxDuration: 10 * time.Minute}
+	data := []byte(flacHeader + strings.Repeat(flacSilence(), 2000)) // 28 KB: 2 h 16 min
+	limits := audio.Limits{MaxDuration: 4 * time.Minute}
 	r := audio.NewReader(nil, &pieces{data: data, size: fixed(1000)}, limits)
 	buf := make([]float32, 4096)
 	total := 0
@@ -143,8 +141,8 @@ func TestDecompressionBomb(t *testing.T) {
 			total += n
 		}
 	})
-	wantReason(t, err, errs.InvalidRequest, "longer than the limit of 10m0s")
-	if total != 10*60*audio.SampleRate {
+	wantReason(t, err, errs.InvalidRequest, "longer than the limit of 4m0s")
+	if total != 4*60*audio.SampleRate {
 		t.Errorf("%d samples", total)
 	}
 	if cost > 8<<20 {
@@ -152,8 +150,59 @@ func TestDecompressionBomb(t *testing.T) {
 	}
 }
 
-// flacSilence returns a frame of 65,536 samples of silence, 16 kHz mono 16-bit.
-func flacSilence() string {
+// A stream without a limit of its duration ends when it has far more sound than
+// its bytes can hold, in every format that can have that.
+func TestSoundWithoutBytes(t *testing.T) {
+	flac := func(frames int) string { return flacHeader + strings.Repeat(flacSilence(), frames) }
+	opus := string(read(t, "silk.opus"))
+	head := opus[:1+strings.Index(opus[1:], "OggS")]
+	head = opus[:len(head)+1+strings.Index(opus[len(head)+1:], "OggS")] // with the tags
+	// Each packet is 0.12 s of which nothing was sent.
+	silence := oggPage(opus, 0, strings.Repeat("\x01", 255), strings.Repeat("\x59", 255))
+	for name, data := range map[string]string{
+		"FLAC of 20 kB, 1.6 hours":  flac(1400),
+		"FLAC of 1 MB, 82 hours":    flac(72_000),
+		"Opus of 54 kB, 51 minutes": head + strings.Repeat(silence, 100),
+	} {
+		r := audio.NewReader(nil, &pieces{data: []byte(data), size: fixed(1000)}, audio.Limits{})
+		buf := make([]float32, 4096)
+		total, err := 0, error(nil)
+		for err == nil {
+			var n int
+			n, err = r.Read(buf)
+			total += n
+		}
+		wantReason(t, err, errs.InvalidRequest, "nearly all silence")
+		const free = 300
+		if seconds := total / audio.SampleRate; seconds < free || seconds > free+len(data)/128 {
+			t.Errorf("%s: %d s of sound from %d bytes", name, seconds, len(data))
+		}
+	}
+}
+
+// Silence of minutes is no fault, and bytes of sound pay for more.
+func TestSilenceInARecording(t *testing.T) {
+	sound := flacFrame("\x02" + strings.Repeat("\x12\x34", 65536)) // verbatim samples
+	for name, data := range map[string]string{
+		"4 minutes of silence":                flacHeader + strings.Repeat(flacSilence(), 60),
+		"an hour of silence after 20 s sound": flacHeader + strings.Repeat(sound, 5) + strings.Repeat(flacSilence(), 880),
+	} {
+		got, err := drainAny(audio.NewReader(nil, &pieces{data: []byte(data), size: fixed(1000)}, audio.Limits{}))
+		if err != nil {
+			t.Errorf("%s: %v after %d s", name, err, len(got)/audio.SampleRate)
+		}
+	}
+}
+
+// flacHeader begins a file of 16 kHz mono 16-bit.
+const flacHeader = "fLaC\x80\x00\x00\x22\xff\xff\xff\xff\x00\x00\x00\x00\x00\x00\x03\xe8\x00\xf0\x00\x00\x00\x00" +
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+
+// flacSilence returns a frame of 65,536 samples of silence.
+func flacSilence() string { return flacFrame("\x00\x00\x00") } // a constant subframe of 0
+
+// flacFrame returns a frame of 65,536 samples, 16 kHz mono 16-bit.
+func flacFrame(subframe string) string {
 	b := []byte{0xff, 0xf8, 0x75, 0x08, 0x00, 0xff, 0xff}
 	var sum8 byte
 	for _, c := range b {
@@ -162,7 +211,7 @@ func flacSilence() string {
 			sum8 = sum8<<1 ^ sum8>>7*0x07
 		}
 	}
-	b = append(b, sum8, 0x00, 0x00, 0x00) // a constant subframe of 0
+	b = append(append(b, sum8), subframe...)
 	var sum16 uint16
 	for _, c := range b {
 		sum16 ^= uint16(c) << 8

@@ -18,7 +18,7 @@ type oggDecoder struct {
 	serial uint32
 	tags   bool   // the comment header has been read
 	ended  bool   // the stream's last page has been read
-	other  string // the format of the first stream that is not Opus
+	other  string // the format of the first stream that is not Opus, of those that begin here
 
 	open    bool     // the last packet continues on the next page
 	packet  []byte   // the open packet's bytes so far
@@ -33,7 +33,7 @@ func newOgg(r *bufio.Reader) (*oggDecoder, error) {
 	d := &oggDecoder{pages: newOggPages(r)}
 	for d.stream == nil {
 		page, err := d.pages.next()
-		if errors.Is(err, io.EOF) {
+		if errors.Is(err, io.EOF) || errors.Is(err, errNextFile) {
 			if d.other == "" {
 				return nil, errs.New(errs.AudioUnreadable, "the Ogg file is incomplete or damaged: send the complete file")
 			}
@@ -80,6 +80,9 @@ func (d *oggDecoder) addPage(page *oggPage) error {
 	if page.flags&oggFirst != 0 {
 		return d.beginStream(page)
 	}
+	if d.stream != nil && d.tags && d.other != "" {
+		return unsupported(d.other).WithCause(errNextFile) // all streams that began here
+	}
 	if d.stream == nil || page.serial != d.serial || d.ended {
 		return nil
 	}
@@ -92,7 +95,7 @@ func (d *oggDecoder) addPage(page *oggPage) error {
 // decoded.
 func (d *oggDecoder) beginStream(page *oggPage) error {
 	if !strings.HasPrefix(string(page.body[:min(len(page.body), 8)]), opusHeadMagic) {
-		if d.other == "" {
+		if d.other == "" && (d.stream == nil || d.tags) {
 			d.other = oggCodec(page.body)
 		}
 		return nil
@@ -107,7 +110,7 @@ func (d *oggDecoder) beginStream(page *oggPage) error {
 	if d.stream, err = newOpusStream(head); err != nil {
 		return err
 	}
-	d.serial, d.tags, d.ended = page.serial, false, false
+	d.serial, d.tags, d.ended, d.other = page.serial, false, false, ""
 	d.packet, d.open, d.lost = nil, false, false
 	d.decoded, d.end, d.base = 0, math.MaxInt64, -1
 	return nil

@@ -110,7 +110,8 @@ func (p *oggPages) truncated(lacing, body []byte) (*oggPage, error) {
 	return &p.page, nil
 }
 
-// seekPage skips to the next capture pattern.
+// seekPage skips to the next capture pattern. It returns errNextFile if another
+// file begins before it.
 func (p *oggPages) seekPage() error {
 	for {
 		magic, err := p.r.Peek(4)
@@ -119,6 +120,11 @@ func (p *oggPages) seekPage() error {
 		}
 		if string(magic) == "OggS" {
 			return nil
+		}
+		if found, err := nextFile(p.r); err != nil {
+			return err
+		} else if found {
+			return errNextFile
 		}
 		if _, err := p.r.Discard(1); err != nil {
 			return err

@@ -85,12 +85,13 @@ type opusStream struct {
 	decoder opus.Decoder
 	skip    int  // samples still to drop
 	decoded bool // at least one packet was decoded
+	mixer   *mixer
 	mixed   [opusMaxPacket * 2]float32
 	out     [opusMaxPacket]float32
 }
 
 func newOpusStream(head opusHead) (*opusStream, error) {
-	s := &opusStream{head: head, skip: head.preSkip}
+	s := &opusStream{head: head, skip: head.preSkip, mixer: newMixer(opusRate, head.channels)}
 	return s, s.reset()
 }
 
@@ -133,13 +134,11 @@ func (s *opusStream) decodePacket(packet []byte, n int) (ok bool) {
 	if err != nil || got != n || n == 0 {
 		return false
 	}
-	scale := s.head.gain / float32(channels)
 	for i := range n {
-		sum := s.mixed[i*channels]
-		if channels == 2 {
-			sum += s.mixed[i*channels+1]
+		for c := range channels {
+			s.mixer.in[c] = float64(s.mixed[i*channels+c])
 		}
-		s.out[i] = sum * scale
+		s.out[i] = float32(s.mixer.mean()) * s.head.gain
 	}
 	s.decoded = true
 	return true

@@ -40,6 +40,7 @@ type pcm struct {
 	r     io.Reader
 	meta  Info
 	typ   sampleType
+	mixer *mixer
 	frame int // bytes of one sample of each channel
 
 	buf  []byte // whole frames; its first held bytes are the beginning of a frame
@@ -53,7 +54,7 @@ const pcmBlock = 16 << 10
 func newPCM(r io.Reader, meta Info, typ sampleType) *pcm {
 	frame := typ.bytes * meta.Channels
 	buf := make([]byte, pcmBlock/frame*frame)
-	return &pcm{r: r, meta: meta, typ: typ, frame: frame, buf: buf, out: make([]float32, len(buf)/frame)}
+	return &pcm{r: r, meta: meta, typ: typ, mixer: newMixer(meta.SampleRate, meta.Channels), frame: frame, buf: buf, out: make([]float32, len(buf)/frame)}
 }
 
 // newRawPCM returns a decoder for samples as format describes them.
@@ -113,9 +114,8 @@ func (p *pcm) mean(b []byte) float32 {
 	if p.meta.Channels == 1 {
 		return p.typ.value(b)
 	}
-	var sum float64
 	for c := range p.meta.Channels {
-		sum += float64(p.typ.value(b[c*p.typ.bytes:]))
+		p.mixer.in[c] = float64(p.typ.value(b[c*p.typ.bytes:]))
 	}
-	return float32(sum / float64(p.meta.Channels))
+	return float32(p.mixer.mean())
 }

@@ -9,6 +9,8 @@ import (
 	"math"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
@@ -16,10 +18,11 @@ import (
 // decoder decodes one format.
 type decoder interface {
 	// next returns mono samples at the rate of info as soon as some are
-	// available, and io.EOF after the last. They are valid until the next call.
+	// available, and io.EOF after the last; errNextFile if another file follows.
+	// They are valid until the next call.
 	// It may return no samples and no error.
 	next() ([]float32, error)
-	// info describes the input.
+	// info describes the input; in MP3 it may change with a call of next.
 	info() Info
 }
 
@@ -30,13 +33,18 @@ type Reader struct {
 	buffered *bufio.Reader
 	format   *gatewayv1.AudioFormat
 
-	decoder   decoder
-	resampler *resampler
-	ended     bool      // the decoder returned its last samples
-	pending   []float32 // resampled, not yet read
-	left      int64     // samples until MaxDuration
-	limit     time.Duration
-	err       error // sticky
+	decoder    decoder
+	files      int  // that were read before the decoder's
+	meta       Info // of the samples that were decoded last
+	rate       int  // of the resampler
+	resampler  *resampler
+	resamplers map[int]*resampler // by rate
+	ended      bool               // the decoder returned its last samples
+	pending    []float32          // resampled, not yet read
+	left       int64              // samples until MaxDuration
+	decoded    int64              // samples so far
+	limit      time.Duration
+	err        error // sticky
 }
 
 // NewReader returns a Reader that decodes a stream while it arrives. If format is
@@ -47,7 +55,8 @@ func NewReader(format *gatewayv1.AudioFormat, source Source, limits Limits) *Rea
 	if in.maxBytes <= 0 {
 		in.maxBytes = DefaultMaxBytes
 	}
-	r := &Reader{in: in, buffered: bufio.NewReader(in), format: format, limit: limits.MaxDuration, left: math.MaxInt64}
+	r := &Reader{in: in, buffered: bufio.NewReader(in), format: format, limit: limits.MaxDuration, left: math.MaxInt64,
+		resamplers: map[int]*resampler{}}
 	if r.limit > 0 {
 		r.left = int64(r.limit.Seconds() * SampleRate)
 	}
@@ -77,20 +86,16 @@ func (r *Reader) Read(dst []float32) (int, error) {
 	return n, nil
 }
 
-// Info describes the input. It is zero until the first Read returns.
-func (r *Reader) Info() Info {
-	if r.decoder == nil {
-		return Info{}
-	}
-	return r.decoder.info()
-}
+// Info describes the input. It is zero until the first Read returns. Of several
+// files, one after the other, it describes the last one that was read.
+func (r *Reader) Info() Info { return r.meta }
 
 // Close frees the reader's buffers. It does not close the source.
 func (r *Reader) Close() error {
 	if r.err == nil {
 		r.err = io.ErrClosedPipe
 	}
-	r.decoder, r.resampler, r.pending = nil, nil, nil
+	r.decoder, r.resampler, r.resamplers, r.pending = nil, nil, nil, nil
 	return nil
 }
 
@@ -102,7 +107,7 @@ func (r *Reader) advance() {
 	}
 	samples, err := r.decode()
 	if len(samples) > 0 {
-		r.keep(r.resampler.process(samples))
+		r.keep(r.resample(samples))
 	}
 	if err == nil || r.err != nil {
 		return
@@ -114,7 +119,16 @@ func (r *Reader) advance() {
 	var typed *errs.Error
 	switch {
 	case errors.As(err, &typed):
+		if errors.Is(err, errNextFile) {
+			err = placed(err, float64(r.decoded)/SampleRate)
+		}
 		r.err = err
+		return
+	case errors.Is(err, errNextFile):
+		r.decoder, r.format = nil, nil
+		if r.files++; r.files == maxFiles {
+			r.err = errs.New(errs.AudioUnreadable, "the audio consists of more than %d files: join them into one", maxFiles)
+		}
 		return
 	case !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
 		r.err = damaged("audio").WithCause(err)
@@ -126,8 +140,15 @@ func (r *Reader) advance() {
 	}
 }
 
-// keep makes samples the pending ones, up to MaxDuration.
+// keep makes samples the pending ones, up to MaxDuration and to what the bytes so
+// far may hold.
 func (r *Reader) keep(samples []float32) {
+	paid := (int64(freeDuration.Seconds()) + r.in.total/bytesPerSecond) * SampleRate
+	if r.decoded += int64(len(samples)); r.decoded > paid {
+		samples = samples[:max(0, int64(len(samples))-(r.decoded-paid))]
+		r.err = errs.New(errs.InvalidRequest, "the first %s of the audio hold more than %v of sound, which is nearly all silence: cut the silence out, or send WAV",
+			humanize.IBytes(uint64(r.in.total)), (time.Duration(paid) * time.Second / SampleRate).Truncate(time.Second))
+	}
 	if int64(len(samples)) > r.left {
 		samples = samples[:r.left]
 		r.err = errs.New(errs.InvalidRequest, "the audio is longer than the limit of %v: send a shorter clip", r.limit)
@@ -150,15 +171,45 @@ func (r *Reader) decode() (samples []float32, err error) {
 	}()
 	if r.decoder == nil {
 		d, err := open(r.format, r.buffered)
+		var typed *errs.Error
+		if r.meta.SampleRate > 0 && errors.As(err, &typed) {
+			err = typed.WithCause(errNextFile)
+		}
 		if err != nil {
 			return nil, err
 		}
-		r.decoder = d
-		r.resampler = newResampler(d.info().SampleRate)
+		r.decoder, r.meta = d, d.info()
 	}
 	samples, err = r.decoder.next()
+	r.meta = r.decoder.info()
 	silenceInvalid(samples)
 	return samples, err
+}
+
+// resample converts samples of the current rate. The samples of several rates, one
+// after the other, are one recording.
+func (r *Reader) resample(samples []float32) []float32 {
+	var rest []float32
+	if r.rate != r.meta.SampleRate {
+		if r.resampler != nil {
+			rest = r.resampler.flush()
+		}
+		r.rate = r.meta.SampleRate
+		if r.resampler = r.resamplers[r.rate]; r.resampler != nil {
+			r.resampler.reset()
+		} else if len(r.resamplers) == maxRates {
+			r.err = errs.New(errs.AudioUnreadable, "the audio consists of parts with more than %d sample rates: convert it to one rate", maxRates)
+			return rest
+		} else {
+			r.resampler = newResampler(r.rate)
+			r.resamplers[r.rate] = r.resampler
+		}
+	}
+	samples = r.resampler.process(samples)
+	if len(rest) > 0 {
+		samples = append(rest, samples...)
+	}
+	return samples
 }
 
 // silenceInvalid sets NaN and infinities to 0: they must not reach a model, and

@@ -66,9 +66,18 @@ func newResampler(rate int) *resampler {
 	for p := range r.table {
 		r.table[p] = kaiserSinc(r.half, float64(p)/float64(r.phases), cutoff, beta)
 	}
+	r.reset()
+	return r
+}
+
+// reset begins a new input.
+func (r *resampler) reset() {
+	if r.same {
+		return
+	}
 	r.buf = make([]float32, r.half-1) // silence before the first sample
 	r.from = -int64(r.half - 1)
-	return r
+	r.at, r.frac, r.seen = 0, 0, 0
 }
 
 // kaiserSinc returns the 2*half taps for an output at offset (0..1) after an input

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 )
@@ -24,58 +26,153 @@ const wavFormatBytes = 40
 // wavUnknown is the length that streaming encoders write for an unknown length.
 const wavUnknown = 0xffffffff
 
-// newWAV reads the chunks before the samples. Encoders that write to a pipe leave
-// a length of 0 or all ones: the samples then extend to the end of the stream, as
-// they do if the length is too large.
+// wavDecoder decodes WAV. Encoders that write to a pipe leave a length of 0 or all
+// ones: the samples then extend to the end of the stream, as they do if the length
+// is too large.
 //
 // go-audio/wav could replace it if it read from an io.Reader that cannot seek, and
 // did not trust the lengths in the header.
-func newWAV(r *bufio.Reader) (*pcm, error) {
+type wavDecoder struct {
+	*pcm
+	r        *bufio.Reader
+	length64 int64             // from RF64's ds64 chunk; -1 if it has none
+	length   int64             // of the chunk of samples
+	samples  *io.LimitedReader // nil if they extend to the end of the stream
+}
+
+// newWAV reads the chunks before the samples.
+func newWAV(r *bufio.Reader) (*wavDecoder, error) {
 	if _, err := r.Discard(12); err != nil { // "RIFF", length, "WAVE"
 		return nil, wavTruncated(err)
 	}
-	var samples *pcm
-	length64 := int64(-1)
+	d := &wavDecoder{r: r, length64: -1}
+	if err := d.seekSamples(); err != nil {
+		return nil, wavTruncated(err)
+	}
+	return d, nil
+}
+
+// next implements decoder. Behind the samples it looks for more of them, and for
+// another file.
+func (d *wavDecoder) next() ([]float32, error) {
+	samples, err := d.pcm.next()
+	if len(samples) > 0 || !errors.Is(err, io.EOF) || d.samples == nil || d.samples.N > 0 {
+		return samples, err
+	}
+	d.held = 0 // an incomplete frame at the end
+	if err := d.skipPadding(d.length); err != nil {
+		return nil, err
+	}
+	if found, err := nextFile(d.r); err != nil {
+		return nil, err
+	} else if found {
+		return nil, errNextFile
+	}
+	if b, err := d.r.Peek(4); err != nil || !wavChunkID(b) {
+		return nil, io.EOF // not a chunk: it is ignored, as by players
+	}
+	return nil, d.seekSamples()
+}
+
+// seekSamples reads the chunks up to the next one of samples.
+func (d *wavDecoder) seekSamples() error {
 	for {
+		if d.pcm != nil {
+			if found, err := nextFile(d.r); err != nil {
+				return err
+			} else if found {
+				return errNextFile
+			}
+		}
 		var header [8]byte
-		if _, err := io.ReadFull(r, header[:]); err != nil {
-			return nil, wavTruncated(err)
+		if _, err := io.ReadFull(d.r, header[:]); err != nil {
+			return err
 		}
 		id, length := string(header[:4]), int64(binary.LittleEndian.Uint32(header[4:]))
+		rest := length
 		switch id {
 		case "data":
-			if samples == nil {
-				return nil, errs.New(errs.AudioUnreadable, "the WAV file is damaged: it has no format chunk before its samples")
-			}
-			if length == wavUnknown && length64 > 0 {
-				length = length64
-			}
-			if length != 0 && length != wavUnknown {
-				samples.r = io.LimitReader(r, length)
-			}
-			return samples, nil
+			return d.beginSamples(length)
 		case "fmt ", "ds64":
 			body := make([]byte, min(length, wavFormatBytes))
-			if _, err := io.ReadFull(r, body); err != nil {
-				return nil, wavTruncated(err)
+			if _, err := io.ReadFull(d.r, body); err != nil {
+				return err
 			}
-			length -= int64(len(body))
-			if id == "ds64" { // RF64: the lengths that 32 bits do not hold
-				if len(body) >= 16 {
-					length64 = int64(binary.LittleEndian.Uint64(body[8:]))
-				}
-				break
-			}
-			var err error
-			if samples, err = parseWAVFormat(body, r); err != nil {
-				return nil, err
+			rest -= int64(len(body))
+			if err := d.readHeader(id, body); err != nil {
+				return err
 			}
 		}
-		// Chunks are padded to an even length.
-		if _, err := io.CopyN(io.Discard, r, length+length&1); err != nil {
-			return nil, wavTruncated(err)
+		if _, err := io.CopyN(io.Discard, d.r, rest); err != nil {
+			return err
+		}
+		if err := d.skipPadding(length); err != nil {
+			return err
 		}
 	}
+}
+
+// readHeader reads the body of a chunk that describes the samples.
+func (d *wavDecoder) readHeader(id string, body []byte) error {
+	if id == "ds64" { // RF64: the lengths that 32 bits do not hold
+		if len(body) >= 16 {
+			d.length64 = int64(binary.LittleEndian.Uint64(body[8:]))
+		}
+		return nil
+	}
+	if d.pcm != nil {
+		return nil // the first one counts
+	}
+	var err error
+	d.pcm, err = parseWAVFormat(body, d.r)
+	return err
+}
+
+// beginSamples starts to decode a chunk of samples.
+func (d *wavDecoder) beginSamples(length int64) error {
+	if d.pcm == nil {
+		return errs.New(errs.AudioUnreadable, "the WAV file is damaged: it has no format chunk before its samples")
+	}
+	if length == wavUnknown && d.length64 > 0 {
+		length = d.length64
+	}
+	d.length, d.samples, d.pcm.r = length, nil, d.r
+	if length != 0 && length != wavUnknown {
+		d.samples = &io.LimitedReader{R: d.r, N: length}
+		d.pcm.r = d.samples
+	}
+	return nil
+}
+
+// skipPadding skips the byte after a chunk of an odd length. Some writers leave it
+// out: the next chunk then begins in its place.
+func (d *wavDecoder) skipPadding(length int64) error {
+	if length&1 == 0 {
+		return nil
+	}
+	b, err := d.r.Peek(5)
+	if err := ignoreEOF(err); err != nil {
+		return err
+	}
+	padded := len(b) == 5 && slices.Contains(wavChunks, string(b[1:]))
+	if len(b) == 0 || !padded && wavChunkID(b) {
+		return nil
+	}
+	_, err = d.r.Discard(1)
+	return err
+}
+
+// wavChunks are the common ids of chunks, and of files that may follow.
+var wavChunks = []string{
+	"fmt ", "data", "LIST", "fact", "bext", "JUNK", "junk", "FLLR", "PAD ", "PEAK", "iXML", "_PMX", "cue ", "smpl", "inst",
+	"plst", "DISP", "cart", "axml", "chna", "ds64", "id3 ", "ID3 ", "levl", "umid", "mext", "minf", "elm1", "regn", "acid",
+	"strc", "wavl", "slnt", "afsp", "RIFF", "RF64", "BW64", "fLaC", "OggS",
+}
+
+// wavChunkID reports whether b begins like a chunk: four printable characters of
+// ASCII.
+func wavChunkID(b []byte) bool {
+	return len(b) >= 4 && isText(b[:4]) && !strings.ContainsAny(string(b[:4]), "\r\n\t") && b[0] != ' '
 }
 
 func wavTruncated(err error) error {

@@ -161,7 +161,8 @@ func printable(b []byte) string {
 func (d *webmDecoder) next() ([]float32, error) {
 	for len(d.queue) == 0 {
 		if err := d.advance(); err != nil {
-			if !errors.Is(err, io.EOF) || len(d.group) == 0 {
+			end := errors.Is(err, io.EOF) || errors.Is(err, errNextFile)
+			if !end || len(d.group) == 0 {
 				return nil, err
 			}
 			d.queueGroup()
@@ -178,6 +179,11 @@ func (d *webmDecoder) next() ([]float32, error) {
 
 // advance reads one element.
 func (d *webmDecoder) advance() error {
+	if found, err := nextFile(d.ebml.r); err != nil {
+		return err
+	} else if found {
+		return errNextFile
+	}
 	el, err := d.ebml.next()
 	if err != nil {
 		return err

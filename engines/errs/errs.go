@@ -102,9 +102,10 @@ type Error struct {
 
 // New returns an error. The message says what is wrong and what to do about it.
 // It is sent to clients, so it must not contain paths or texts that the caller
-// did not send.
+// did not send. Of what the caller sent, it repeats at most 100 characters if they
+// are in double quotes, as %q writes them; Shorten the rest.
 func New(reason Reason, format string, args ...any) *Error {
-	return &Error{reason: reason, message: fmt.Sprintf(format, args...)}
+	return &Error{reason: reason, message: tidy(reason, fmt.Sprintf(format, args...))}
 }
 
 // WithCause returns a copy that wraps err, for errors.Is and logs. The cause is
@@ -122,8 +123,12 @@ func (e *Error) WithRetryAfter(d time.Duration) *Error {
 	return &c
 }
 
-// With returns a copy with one more ErrorInfo metadata key, for example "model".
+// With returns a copy with one more ErrorInfo metadata key, for example "model". It
+// shortens the value, unless the key is "fields": these are names of the API.
 func (e *Error) With(key, value string) *Error {
+	if key != "fields" {
+		value = Shorten(value)
+	}
 	c := *e
 	c.metadata = maps.Clone(e.metadata)
 	if c.metadata == nil {
@@ -235,6 +240,7 @@ func fromStatus(st *status.Status) *Error {
 			e.retryAfter = d.GetRetryDelay().AsDuration()
 		}
 	}
+	e.message = tidy(e.reason, e.message)
 	return e
 }
 

@@ -2,6 +2,8 @@ package errs
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"testing"
 
 	"google.golang.org/grpc/codes"
@@ -55,6 +57,43 @@ func TestEarlyEndsHaveOneMessage(t *testing.T) {
 	for _, reason := range []Reason{DeadlineExceeded, Cancelled} {
 		if got := From(New(reason, "our own words").GRPCStatus().Err()).Message(); got != "our own words" {
 			t.Errorf("%s: %q", ReasonName(reason), got)
+		}
+	}
+}
+
+// A message does not begin with its reason, which stands beside it, whether the
+// error was made here or came as a status.
+func TestReasonIsNotRepeated(t *testing.T) {
+	inner := New(InvalidRequest, "no text")
+	for name, e := range map[string]*Error{
+		"made of an error": New(InvalidRequest, "%s", inner),
+		"status":           From(status.Error(codes.InvalidArgument, inner.Error())),
+		"status of ours":   From((&Error{reason: QueueFull, message: "QUEUE_FULL: no text"}).GRPCStatus().Err()),
+	} {
+		if e.Message() != "no text" {
+			t.Errorf("%s: %s", name, e)
+		}
+	}
+}
+
+// An error repeats at most 100 characters of what it quotes.
+func TestQuotesAreShort(t *testing.T) {
+	long := strings.Repeat("ê", 1_000_000)
+	want := strings.Repeat("ê", 100) + "…"
+	for name, c := range map[string]struct{ got, want string }{
+		"argument":    {New(InvalidRequest, "no model %q; use %q", long, "a").Message(), `no model "` + want + `"; use "a"`},
+		"escapes":     {New(InvalidRequest, "%q", strings.Repeat(`"`, 200)).Message(), `"` + strings.Repeat(`\"`, 100) + `…"`},
+		"end missing": {New(InvalidRequest, `got "%s`, long).Message(), `got "` + want},
+		"short":       {New(InvalidRequest, "%q", long[:200]).Message(), `"` + long[:200] + `"`},
+		"status":      {From(status.Error(codes.NotFound, `no "`+long+`"`)).Message(), `no "` + want + `"`},
+		"metadata":    {New(InvalidRequest, "").With("model", long).Metadata()["model"], want},
+		"fields":      {New(InvalidRequest, "").With("fields", long).Metadata()["fields"], long},
+		"not quoted":  {New(InvalidRequest, "%s", long).Message(), strings.Repeat("ê", 2000) + "…"},
+		"number, protojson": {PlainProtoError(fmt.Errorf("proto: (line 1:2): invalid value for int32 field k: %s", strings.Repeat("3", 1_000_000))),
+			"invalid value for int32 field k: " + strings.Repeat("3", 100) + "…"},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s: %d characters, want %d: %.300s", name, len(c.got), len(c.want), c.got)
 		}
 	}
 }

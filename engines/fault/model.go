@@ -180,8 +180,8 @@ func (m *model) ExplainVietnamese(_ context.Context, req *gatewayv1.ExplainVietn
 	}, nil
 }
 
-// Transcribe implements engines.Transcriber: it counts the bytes. Its only fault
-// is "error", at the end.
+// Transcribe implements engines.Transcriber: it counts the bytes. Its only faults
+// are "stall", after the first bytes, and "error", at the end.
 func (m *model) Transcribe(ctx context.Context, cfg *gatewayv1.TranscriptionConfig, audio engines.AudioSource, emit func(*gatewayv1.TranscriptionEvent) error) error {
 	total := 0
 	for {
@@ -193,6 +193,10 @@ func (m *model) Transcribe(ctx context.Context, cfg *gatewayv1.TranscriptionConf
 			return err
 		}
 		m.work.Add(1)
+		if m.params.Fault == "stall" {
+			<-ctx.Done()
+			return ctx.Err()
+		}
 		total += len(data)
 		if !cfg.GetInterimResults() {
 			continue

@@ -184,8 +184,8 @@ func tooLarge(ctx context.Context) bool {
 	return ok && limit.exceeded.Load()
 }
 
-// guard is an http.RoundTripper that sends requests only to the base URL and limits
-// the size of the answers.
+// guard is an http.RoundTripper that sends requests only to the base URL, limits the
+// size of the answers, and brings streams into the form that the library reads.
 type guard struct {
 	base *url.URL
 	next http.RoundTripper
@@ -205,6 +205,9 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 		limit = &answerLimit{bytes: maxTextAnswer}
 	}
 	resp.Body = &boundedBody{ReadCloser: resp.Body, limit: limit, left: limit.bytes}
+	if isEventStream(req, resp) {
+		resp.Body = newEventStream(resp.Body)
+	}
 	return resp, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode"
 
+	"golang.org/x/text/unicode/norm"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/lexilingo/modelgateway/engines/audio"
@@ -67,7 +68,8 @@ func judgementSchema() map[string]any {
 // estimates scores, so the answer is marked as estimated and has no letters or
 // phonemes. The words are those of the reference text, not the model's.
 func (m *model) Pronunciation(ctx context.Context, req *gatewayv1.PronunciationRequest) (*gatewayv1.PronunciationResponse, error) {
-	reference := readWords(req.GetReferenceText())
+	text := norm.NFC.String(req.GetReferenceText())
+	reference := readWords(text)
 	if len(reference) == 0 {
 		return nil, errs.New(errs.InvalidRequest, "the reference text has no words: send the text that was read aloud")
 	}
@@ -84,7 +86,7 @@ func (m *model) Pronunciation(ctx context.Context, req *gatewayv1.PronunciationR
 		return nil, err
 	}
 	defer release()
-	question := fmt.Sprintf("The reference text is %q", req.GetReferenceText())
+	question := fmt.Sprintf("The reference text is %q", text)
 	a, err := m.listen(ctx, pcm, pronunciationInstruction, question, judgementSchema())
 	if err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 
 	"google.golang.org/genai"
 
+	"github.com/lexilingo/modelgateway/engines/aloud"
 	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
@@ -41,7 +42,7 @@ func (m *model) Synthesize(ctx context.Context, req *gatewayv1.SynthesizeRequest
 	if req.GetPhonemes() != "" {
 		return errs.New(errs.InvalidRequest, "Gemini cannot speak phonemes: send text, or use a local voice")
 	}
-	parts := splitText(req.GetText(), maxSpoken)
+	parts := splitText(aloud.Text(req.GetText(), ""), maxSpoken)
 	if len(parts) == 0 {
 		return errs.New(errs.InvalidRequest, "the text has nothing to speak: send text with letters or digits")
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"golang.org/x/sync/semaphore"
+	"golang.org/x/text/unicode/norm"
 	"google.golang.org/genai"
 
 	"github.com/lexilingo/modelgateway/engines"
@@ -74,14 +75,15 @@ func (m *model) Grammar(ctx context.Context, req *gatewayv1.GrammarRequest) (*ga
 	if trivial := tutor.TrivialGrammar(req); trivial != nil {
 		return trivial, nil
 	}
-	contents, config, err := m.conversation(tutor.GrammarMessages(req), tutor.GrammarSampling(req), false)
+	plain := tutor.PlainGrammar(req)
+	contents, config, err := m.conversation(tutor.GrammarMessages(plain), tutor.GrammarSampling(plain), false)
 	if err != nil {
 		return nil, err
 	}
 	if req.GetSampling().GetMaxTokens() == 0 {
 		config.MaxOutputTokens += thoughtTokens
 	}
-	requireSchema(config, tutor.GrammarSchema(req))
+	requireSchema(config, tutor.GrammarSchema(plain))
 	a, err := m.client.generate(ctx, m.parameters.Model, contents, config, maxTextAnswer)
 	if err != nil {
 		return nil, err
@@ -99,7 +101,7 @@ func (m *model) Grammar(ctx context.Context, req *gatewayv1.GrammarRequest) (*ga
 
 // Respond implements engines.Responder.
 func (m *model) Respond(ctx context.Context, req *gatewayv1.RespondRequest) (*gatewayv1.RespondResponse, error) {
-	text, finish, usage, err := m.reply(ctx, tutor.RespondMessages(req), req.GetSampling())
+	text, finish, usage, err := m.reply(ctx, tutor.RespondMessages(tutor.PlainRespond(req)), req.GetSampling())
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +110,7 @@ func (m *model) Respond(ctx context.Context, req *gatewayv1.RespondRequest) (*ga
 
 // ExplainVietnamese implements engines.VietnameseExplainer.
 func (m *model) ExplainVietnamese(ctx context.Context, req *gatewayv1.ExplainVietnameseRequest) (*gatewayv1.ExplainVietnameseResponse, error) {
-	text, finish, usage, err := m.reply(ctx, tutor.ExplainMessages(req), req.GetSampling())
+	text, finish, usage, err := m.reply(ctx, tutor.ExplainMessages(tutor.PlainExplain(req)), req.GetSampling())
 	if err != nil {
 		return nil, err
 	}
@@ -144,11 +146,11 @@ func (m *model) conversation(messages []*gatewayv1.ChatMessage, sampling *gatewa
 		switch {
 		case strings.TrimSpace(msg.GetContent()) == "":
 		case msg.GetRole() == gatewayv1.Role_ROLE_SYSTEM:
-			system = append(system, msg.GetContent())
+			system = append(system, norm.NFC.String(msg.GetContent()))
 		case msg.GetRole() == gatewayv1.Role_ROLE_ASSISTANT:
-			contents = append(contents, genai.NewContentFromText(msg.GetContent(), genai.RoleModel))
+			contents = append(contents, genai.NewContentFromText(norm.NFC.String(msg.GetContent()), genai.RoleModel))
 		default:
-			contents = append(contents, genai.NewContentFromText(msg.GetContent(), genai.RoleUser))
+			contents = append(contents, genai.NewContentFromText(norm.NFC.String(msg.GetContent()), genai.RoleUser))
 		}
 	}
 	if len(contents) == 0 {

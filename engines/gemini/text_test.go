@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/text/unicode/norm"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
@@ -156,6 +157,39 @@ func TestGrammarComputesItsOwnOffsets(t *testing.T) {
 	}
 	if blank, err := m.Grammar(t.Context(), &gatewayv1.GrammarRequest{Text: " "}); err != nil || blank.GetScore() != 100 || len(server.Requests()) != 1 {
 		t.Errorf("a blank text: %v, %v", blank, err)
+	}
+}
+
+// TestGrammarOfPhones checks that the model sees plain punctuation, and that the edits
+// are those of the text.
+func TestGrammarOfPhones(t *testing.T) {
+	server, m := open(t)
+	server.Answer(geminitest.Text(`{"corrected":"She doesn't go, today.","notes":[]}`))
+	resp, err := m.Grammar(t.Context(), &gatewayv1.GrammarRequest{Text: "She don’t go… today 😀."})
+	if err != nil || resp.GetCorrectedText() != "She doesn’t go… today 😀." || len(resp.GetEdits()) != 1 || resp.GetEdits()[0].GetStartOffset() != 4 {
+		t.Errorf("%v, %v", resp, err)
+	}
+	if got := server.Last().LastText(); got != "She don't go, today." {
+		t.Errorf("the model sees %q", got)
+	}
+}
+
+// TestDecomposedText checks that Gemini gets texts in NFC.
+func TestDecomposedText(t *testing.T) {
+	server, m := open(t)
+	const system, user = "Bạn là giáo viên.", "Nguyễn thích cà phê."
+	server.Answer(geminitest.Text("Chào."))
+	err := m.Chat(t.Context(), &gatewayv1.ChatRequest{Messages: []*gatewayv1.ChatMessage{
+		{Role: gatewayv1.Role_ROLE_SYSTEM, Content: norm.NFD.String(system)}, {Role: gatewayv1.Role_ROLE_USER, Content: norm.NFD.String(user)},
+	}}, func(*gatewayv1.StreamChatResponse) error { return nil })
+	if r := server.Last(); err != nil || r.System() != system || r.LastText() != user {
+		t.Errorf("asked with %q and %q: %v", r.System(), r.LastText(), err)
+	}
+	// The answer is no sound; the request is what counts.
+	_ = m.Synthesize(t.Context(), &gatewayv1.SynthesizeRequest{Input: &gatewayv1.SynthesizeRequest_Text{Text: norm.NFD.String(user)}},
+		func(*gatewayv1.SynthesizeResponse) error { return nil })
+	if got := server.Last().LastText(); !strings.HasSuffix(got, user) {
+		t.Errorf("asked to speak %q", got)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/text/unicode/norm"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/lexilingo/modelgateway/engines"
@@ -86,7 +87,7 @@ func transcribeQuestion(cfg *gatewayv1.TranscriptionConfig) string {
 		question += " Translate what is said to English: write the translation only."
 	}
 	if cfg.GetInitialPrompt() != "" {
-		question += fmt.Sprintf(" Names and words that may occur, to be spelt like this: %q", cfg.GetInitialPrompt())
+		question += fmt.Sprintf(" Names and words that may occur, to be spelt like this: %q", norm.NFC.String(cfg.GetInitialPrompt()))
 	}
 	return question
 }

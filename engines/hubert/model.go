@@ -21,8 +21,13 @@ import (
 const (
 	// maxTextRunes is the limit of the API, which a worker checks too.
 	maxTextRunes = 2000
-	// maxReadings is the largest number of readings of a word.
-	maxReadings = 12
+	// maxReadings is the largest number of readings of a word, which are multiplied by
+	// the pronunciations in a dictionary.
+	maxReadings = textnorm.MaxReadings
+	// maxTextReadings is the number of readings of a text above which its words have
+	// fewer, but at least leastReadings.
+	maxTextReadings = 2000
+	leastReadings   = 4
 	// maxNamed is the largest number of words in an error.
 	maxNamed = 5
 )
@@ -130,6 +135,7 @@ func (m *model) words(text string) ([]scoring.Word, error) {
 		}
 		words = append(words, word)
 	}
+	limitReadings(words)
 	switch {
 	case len(words) == 0:
 		return nil, errs.New(errs.InvalidRequest, "the reference text has no words that can be read aloud")
@@ -139,6 +145,22 @@ func (m *model) words(text string) ([]scoring.Word, error) {
 		return nil, errs.New(errs.InvalidRequest, "the model's pronunciation dictionary has none of the words in the reference text: %s", named(unknown))
 	default:
 		return nil, errs.New(errs.InvalidRequest, "none of the words in the reference text can be written with the model's letters: %s", named(unknown))
+	}
+}
+
+// limitReadings bounds the time of the comparison, which grows with the number of
+// readings of the text.
+func limitReadings(words []scoring.Word) {
+	all := 0
+	for _, w := range words {
+		all += len(w.Readings)
+	}
+	if all <= maxTextReadings {
+		return
+	}
+	most := max(leastReadings, maxReadings*maxTextReadings/all)
+	for i, w := range words {
+		words[i].Readings = w.Readings[:min(len(w.Readings), most)]
 	}
 }
 
@@ -153,15 +175,25 @@ func named(words []string) string {
 // readings returns the readings of a word in symbols; none if the vocabulary cannot
 // write any of them completely.
 func (m *model) readings(w textnorm.Word) [][]int {
-	var out [][]int
+	var all [][][]int
 	for _, parts := range w.Readings {
 		ways := [][]int{nil}
 		for i, part := range parts {
 			ways = m.extended(ways, m.vocabulary.Spell(part), i > 0)
 		}
-		out = append(out, ways...)
+		all = append(all, ways)
 	}
-	return out[:min(len(out), maxReadings)]
+	// The first pronunciation of each reading comes before the second of any.
+	var out [][]int
+	for i, more := 0, true; more; i++ {
+		more = false
+		for _, ways := range all {
+			if i < len(ways) && len(out) < maxReadings {
+				out, more = append(out, ways[i]), true
+			}
+		}
+	}
+	return out
 }
 
 // extended returns each of the ways followed by each of the spellings.

@@ -48,6 +48,48 @@ func TestReading(t *testing.T) {
 	}
 }
 
+// TestReadingsOfTeachers checks that every reading of a number that a teacher accepts is
+// right, and that others are not.
+func TestReadingsOfTeachers(t *testing.T) {
+	m := load(t, folder(t, "tones.onnx", published()), nil)
+	for text, c := range map[string]struct{ right, wrong string }{
+		"a 5G phone":       {"a five g phone|a five grams phone", "a four g phone"},
+		"open 24/7":        {"open twenty four seven", "open twenty five seven"},
+		"I got 8/10":       {"i got eight out of ten|i got eight tenths|i got eight over ten", "i got nine out of ten"},
+		"in 10-15 days":    {"in ten to fifteen days|in ten fifteen days", "in ten to fifty days"},
+		"we won 3-0":       {"we won three nil|we won three zero", "we won three one"},
+		"it is 50,000₫":    {"it is fifty thousand dong", "it is fifty thousand"},
+		"it is 50.000đ":    {"it is fifty thousand dong", "it is fifty"},
+		"for 100 VND":      {"for one hundred dong|for a hundred v n d", "for one hundred"},
+		"it is $5":         {"it is five dollars", "it is five dollar"},
+		"it is 5€ now":     {"it is five euros now", "it is five now"},
+		"at 3pm":           {"at three p m", "at three a m"},
+		"at 7:30":          {"at seven thirty|at half past seven", "at seven thirteen"},
+		"in 1905":          {"in nineteen oh five|in nineteen hundred and five", "in nineteen five"},
+		"on 20/11/2024":    {"on the twentieth of november twenty twenty four|on november twentieth two thousand and twenty four", "on the twenty first of november twenty twenty four"},
+		"on May 5":         {"on may fifth|on may five|on may the fifth", "on may fifteen"},
+		"Henry VIII":       {"henry the eighth", "henry the seventh"},
+		"½ or 1.5 kg":      {"a half or one and a half kilograms|one half or one point five kilos", "a half or one and a third kilograms"},
+		"an MP3 file":      {"an m p three file", "an m p four file"},
+		"call 090-123-456": {"call oh nine oh one two three four five six", "call oh nine oh one two three four five"},
+	} {
+		for _, said := range strings.Split(c.right, "|") {
+			for _, w := range ask(t, m, text, said).GetWords() {
+				if w.GetScore() < 90 {
+					t.Errorf("%q read as %q: %q has %v and %v", text, said, w.GetText(), w.GetScore(), w.GetErrorType())
+				}
+			}
+		}
+		worst := float32(100)
+		for _, w := range ask(t, m, text, c.wrong).GetWords() {
+			worst = min(worst, w.GetScore())
+		}
+		if worst >= 90 {
+			t.Errorf("%q read as %q has no mistake", text, c.wrong)
+		}
+	}
+}
+
 func TestScoresAndTimes(t *testing.T) {
 	m := load(t, folder(t, "tones.onnx", published()), nil)
 	right := ask(t, m, "the cat sat down", "___the cat sat down")

@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/lexilingo/modelgateway/engines"
 	"github.com/lexilingo/modelgateway/engines/errs"
 	"github.com/lexilingo/modelgateway/engines/llama/batching"
@@ -62,10 +64,11 @@ func (m *model) Grammar(ctx context.Context, req *gatewayv1.GrammarRequest) (*ga
 	if trivial := tutor.TrivialGrammar(req); trivial != nil {
 		return trivial, nil
 	}
+	plain := tutor.PlainGrammar(req)
 	text, result, err := m.text(ctx, task{
-		messages: tutor.GrammarMessages(req),
-		sampling: tutor.GrammarSampling(req),
-		grammar:  tutor.GrammarGBNF(req),
+		messages: tutor.GrammarMessages(plain),
+		sampling: tutor.GrammarSampling(plain),
+		grammar:  tutor.GrammarGBNF(plain),
 	})
 	if err != nil {
 		return nil, err
@@ -80,7 +83,7 @@ func (m *model) Grammar(ctx context.Context, req *gatewayv1.GrammarRequest) (*ga
 
 // Respond implements engines.Responder.
 func (m *model) Respond(ctx context.Context, req *gatewayv1.RespondRequest) (*gatewayv1.RespondResponse, error) {
-	text, result, err := m.text(ctx, task{messages: tutor.RespondMessages(req), sampling: req.GetSampling()})
+	text, result, err := m.text(ctx, task{messages: tutor.RespondMessages(tutor.PlainRespond(req)), sampling: req.GetSampling()})
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +92,7 @@ func (m *model) Respond(ctx context.Context, req *gatewayv1.RespondRequest) (*ga
 
 // ExplainVietnamese implements engines.VietnameseExplainer.
 func (m *model) ExplainVietnamese(ctx context.Context, req *gatewayv1.ExplainVietnameseRequest) (*gatewayv1.ExplainVietnameseResponse, error) {
-	text, result, err := m.text(ctx, task{messages: tutor.ExplainMessages(req), sampling: req.GetSampling()})
+	text, result, err := m.text(ctx, task{messages: tutor.ExplainMessages(tutor.PlainExplain(req)), sampling: req.GetSampling()})
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +141,7 @@ func (m *model) generate(ctx context.Context, t task, emit func(string) error) (
 		// The server refuses a request for its limit only if the caller chose it and
 		// no grammar ends the answer.
 		CapToRoom:     t.sampling.MaxTokens == nil || t.grammar != "",
-		Stop:          t.sampling.GetStop(),
+		Stop:          composed(t.sampling.GetStop()),
 		InsideThought: prompt.InsideThought,
 		Sampler:       sampler{Sampler: chooser, context: m.context},
 	}, emit)
@@ -151,7 +154,8 @@ func (m *model) prompt(t task) (chatprompt.Prompt, error) {
 		if err != nil {
 			return chatprompt.Prompt{}, err
 		}
-		messages[i] = chatprompt.Message{Role: role, Content: message.GetContent()}
+		// Models are trained on composed letters.
+		messages[i] = chatprompt.Message{Role: role, Content: norm.NFC.String(message.GetContent())}
 	}
 	// A grammar describes the whole answer, so there cannot be a thought before it.
 	prompt, err := m.prompter.Prompt(messages, t.thinking && t.grammar == "")
@@ -159,6 +163,15 @@ func (m *model) prompt(t task) (chatprompt.Prompt, error) {
 		return prompt, errs.New(errs.InvalidRequest, "the model's chat template refuses the conversation: %v", err).WithCause(err)
 	}
 	return prompt, nil
+}
+
+// composed returns texts in NFC, as the model writes them.
+func composed(texts []string) []string {
+	out := make([]string, len(texts))
+	for i, text := range texts {
+		out[i] = norm.NFC.String(text)
+	}
+	return out
 }
 
 func roleName(r gatewayv1.Role) (string, error) {

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/text/unicode/norm"
+
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
@@ -178,6 +180,45 @@ func TestConcurrent(t *testing.T) {
 		}
 	}
 	group.Wait()
+}
+
+// TestMarkup checks that marks are not read, and what the sentences are.
+func TestMarkup(t *testing.T) {
+	m := loadVoice(t, starter(), map[string]any{"noise_scale": 0, "noise_w": 0})
+	for said, want := range map[string][]string{
+		"J. R. R. Tolkien met Mr. and Mrs. Lee on St. Mary Street.": {"J R R Tolkien met Mr. and Mrs. Lee on St. Mary Street."},
+		"I like:\n- **apples**\n- `pears`":                          {"I like:\napples.", "pears."},
+		"Apples\nPears\nPlums":                                      {"Apples.", "Pears.", "Plums"},
+		"# Tea\nSee [this](https://a.b/c) <b>now</b>.":              {"Tea.", "See this now."},
+		"[[ həlˈoʊ ]] *you*":                                        {"[[ həlˈoʊ ]] you"},
+	} {
+		if got := sentencesOf(mustSay(t, m, text(said))); !slices.Equal(got, want) {
+			t.Errorf("%q: the sentences are %q, want %q", said, got, want)
+		}
+	}
+	for marked, plain := range map[string]string{
+		"**Hello** <i>world</i>.": "Hello world.", "Ｈｅｌｌｏ ①.": "Hello 1.", "<speak>Hello</speak>": "Hello",
+	} {
+		if !slices.Equal(sound(mustSay(t, m, text(marked))), sound(mustSay(t, m, text(plain)))) {
+			t.Errorf("%q does not sound like %q", marked, plain)
+		}
+	}
+}
+
+// TestDecomposedText checks that a text sounds the same in each Unicode form: macOS
+// and iOS write accents as characters of their own.
+func TestDecomposedText(t *testing.T) {
+	still := map[string]any{"noise_scale": 0, "noise_w": 0}
+	for voice, said := range map[string]string{"vi": "Đường phố Hà Nội rất đẹp.", "en-us": "We met in a café with Zoë.", "fr": "Ça a été une fête."} {
+		m := loadVoice(t, changedVoice(t, espeakVoice(voice)), still)
+		composed, decomposed := mustSay(t, m, text(norm.NFC.String(said))), mustSay(t, m, text(norm.NFD.String(said)))
+		if !slices.Equal(sound(composed), sound(decomposed)) {
+			t.Errorf("%s: %d samples in NFC, %d in NFD", voice, len(sound(composed)), len(sound(decomposed)))
+		}
+		if got := sentencesOf(decomposed); !slices.Equal(got, sentencesOf(composed)) {
+			t.Errorf("%s: the sentences in NFD are %q", voice, got)
+		}
+	}
 }
 
 func TestTextVoice(t *testing.T) {

@@ -30,8 +30,7 @@ const (
 
 // Engine loads Piper voices.
 type Engine struct {
-	runtime    func() (*onnx.Runtime, error)
-	phonemiser *phonemiser.Phonemiser
+	runtime func() (*onnx.Runtime, error)
 }
 
 var _ engines.Engine = (*Engine)(nil)
@@ -39,7 +38,7 @@ var _ engines.Engine = (*Engine)(nil)
 // New returns the engine. Its libraries are loaded on first use. A program that
 // loads models must call phonemiser.Serve if phonemiser.IsChild reports true.
 func New() *Engine {
-	return &Engine{runtime: sync.OnceValues(onnx.Open), phonemiser: phonemiser.New()}
+	return &Engine{runtime: sync.OnceValues(onnx.Open)}
 }
 
 // Describe implements engines.Engine.
@@ -59,7 +58,7 @@ func (e *Engine) Describe() engines.Description {
 }
 
 // Load implements engines.Engine.
-func (e *Engine) Load(ctx context.Context, opts engines.LoadOptions) (engines.Model, error) {
+func (e *Engine) Load(ctx context.Context, opts engines.LoadOptions) (_ engines.Model, err error) {
 	files, err := voicefile.Find(opts.Path)
 	if err != nil {
 		return nil, err
@@ -76,7 +75,13 @@ func (e *Engine) Load(ctx context.Context, opts engines.LoadOptions) (engines.Mo
 	if err != nil {
 		return nil, err
 	}
-	translate, err := e.translator(ctx, config, files.Name)
+	process := phonemiser.New()
+	defer func() {
+		if err != nil {
+			process.Close()
+		}
+	}()
+	translate, err := translator(ctx, process, config, files.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +101,7 @@ func (e *Engine) Load(ctx context.Context, opts engines.LoadOptions) (engines.Mo
 		session.Close()
 		return nil, err
 	}
-	return &model{name: files.Name, parameters: p, voice: v, translate: translate, work: opts.Work}, nil
+	return &model{name: files.Name, parameters: p, voice: v, translate: translate, phonemiser: process, work: opts.Work}, nil
 }
 
 func report(opts engines.LoadOptions, fraction float64) {
@@ -105,16 +110,16 @@ func report(opts engines.LoadOptions, fraction float64) {
 	}
 }
 
-// translator returns the phonemiser of a voice; nil if the voice is trained on
-// characters.
-func (e *Engine) translator(ctx context.Context, config *voicefile.Config, name string) (phonemes.Phonemiser, error) {
+// translator returns p if it can translate for a voice; nil if the voice is trained
+// on characters.
+func translator(ctx context.Context, p *phonemiser.Phonemiser, config *voicefile.Config, name string) (phonemes.Phonemiser, error) {
 	if config.PhonemeType == voicefile.Text {
 		return nil, nil
 	}
-	err := e.phonemiser.CheckVoice(ctx, config.EspeakVoice)
+	err := p.CheckVoice(ctx, config.EspeakVoice)
 	switch {
 	case err == nil:
-		return e.phonemiser, nil
+		return p, nil
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case errors.Is(err, phonemiser.ErrRefused):

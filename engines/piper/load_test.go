@@ -222,3 +222,45 @@ func speakers(config map[string]any) {
 	config["speaker_id_map"] = names
 	config["default_speaker_id"] = 2
 }
+
+// TestCloseEndsThePhonemiser checks that neither a model that is closed nor one that
+// does not load leaves a process, running or not reaped.
+func TestCloseEndsThePhonemiser(t *testing.T) {
+	m := loadVoice(t, starter(), nil)
+	mustSay(t, m, text("One."))
+	if len(childrenOf(t)) == 0 {
+		t.Fatal("the phonemiser has no process")
+	}
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if left := childrenOf(t); len(left) > 0 {
+		t.Errorf("the processes %v are left after Close", left)
+	}
+	path := changedVoice(t, func(map[string]any) {})
+	if err := os.WriteFile(path, []byte("no graph"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := engine.Load(t.Context(), engines.LoadOptions{Path: path, Device: "cpu", Threads: 1, Work: &engines.WorkCounter{}}); err == nil {
+		t.Error("a file without a graph was loaded")
+	}
+	if left := childrenOf(t); len(left) > 0 {
+		t.Errorf("the processes %v are left after a load that failed", left)
+	}
+}
+
+// childrenOf returns the children of this process, zombies included.
+func childrenOf(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob("/proc/self/task/*/children")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pids []string
+	for _, file := range files {
+		if text, err := os.ReadFile(file); err == nil { // else the thread has ended
+			pids = append(pids, strings.Fields(string(text))...)
+		}
+	}
+	return pids
+}

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/lexilingo/modelgateway/engines"
+	"github.com/lexilingo/modelgateway/engines/aloud"
 	"github.com/lexilingo/modelgateway/engines/errs"
 	"github.com/lexilingo/modelgateway/engines/piper/phonemes"
 	"github.com/lexilingo/modelgateway/engines/piper/phonemiser"
@@ -28,6 +29,7 @@ type model struct {
 	parameters parameters
 	voice      *voice
 	translate  phonemes.Phonemiser
+	phonemiser *phonemiser.Phonemiser // ended by Close
 	work       *engines.WorkCounter
 
 	mu      sync.Mutex
@@ -55,6 +57,7 @@ func (m *model) Description() string {
 // Close implements engines.Model.
 func (m *model) Close() error {
 	m.voice.session.Close()
+	m.phonemiser.Close()
 	return nil
 }
 
@@ -85,7 +88,7 @@ func (m *model) sentences(ctx context.Context, req *gatewayv1.SynthesizeRequest)
 	case *gatewayv1.SynthesizeRequest_Phonemes:
 		return phonemes.FromPhonemes(req.GetPhonemes()), nil
 	case *gatewayv1.SynthesizeRequest_Text:
-		sentences, err := phonemes.FromText(ctx, m.translate, m.voice.config, req.GetText())
+		sentences, err := phonemes.FromText(ctx, m.translate, m.voice.config, aloud.Text(req.GetText(), m.voice.config.EspeakVoice))
 		switch {
 		case err == nil || ctx.Err() != nil:
 			return sentences, err
@@ -125,7 +128,13 @@ func (m *model) say(ctx context.Context, sentence phonemes.Sentence, s options, 
 	if !sentence.Continues {
 		sound = append(sound, silence(out.rate, s.silence)...)
 	}
-	return out.sentence(strings.TrimSpace(sentence.Text), words, sound)
+	return out.sentence(sentenceText(sentence), words, sound)
+}
+
+// sentenceText returns the text of a sentence without the no-break spaces of package
+// aloud.
+func sentenceText(s phonemes.Sentence) string {
+	return strings.TrimSpace(strings.ReplaceAll(s.Text, "\u00a0", " "))
 }
 
 // logUnknown logs symbols without an id, each once.

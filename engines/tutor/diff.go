@@ -2,6 +2,7 @@ package tutor
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/agext/levenshtein"
@@ -39,7 +40,44 @@ const (
 func (e edit) insertion() bool { return e.start == e.end }
 func (e edit) deletion() bool  { return len(e.replacement) == 0 }
 
-func (e edit) proto(tokens []token) *gatewayv1.GrammarEdit {
+// hides reports whether there are hidden characters between the tokens of the edit,
+// or where it inserts words. It is not known where they belong then: "I ❤ you" must
+// not become "I ❤ love you".
+func (e edit) hides(tokens []token) bool {
+	first, last := e.start, e.end-1
+	if e.insertion() {
+		if len(words(e.replacement)) == 0 {
+			return false
+		}
+		first, last = e.start-1, e.start
+	}
+	for i := max(first, 0); i < min(last, len(tokens)-1); i++ {
+		if tokens[i].end != tokens[i+1].start {
+			return true
+		}
+	}
+	return false
+}
+
+// joinsLines reports whether the edit removes the end of a line, which is not for a
+// correction to do.
+func (e edit) joinsLines(tokens []token) bool {
+	return strings.Contains(joinKeys(tokens[e.start:e.end]), "\n") && !strings.Contains(joinKeys(e.replacement), "\n")
+}
+
+// void reports whether the edit changes nothing. That happens if the plain form of a
+// mark depends on what follows it.
+func (e edit) void(tokens []token) bool { return join(tokens[e.start:e.end]) == join(e.replacement) }
+
+// likeText returns a replacement with the apostrophes of the text.
+func likeText(replacement, text string) string {
+	if strings.Contains(text, "’") && !strings.Contains(text, "'") {
+		return strings.ReplaceAll(replacement, "'", "’")
+	}
+	return replacement
+}
+
+func (e edit) proto(tokens []token, text string) *gatewayv1.GrammarEdit {
 	start, end := 0, 0
 	if e.start < len(tokens) {
 		start = tokens[e.start].start
@@ -54,7 +92,7 @@ func (e edit) proto(tokens []token) *gatewayv1.GrammarEdit {
 		StartOffset: int32(start),
 		EndOffset:   int32(end),
 		Original:    join(tokens[e.start:e.end]),
-		Replacement: join(e.replacement),
+		Replacement: likeText(join(e.replacement), text),
 		ErrorType:   e.kind,
 		Explanation: e.explanation,
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -26,20 +27,25 @@ type note struct {
 	Explanation string `json:"explanation"`
 }
 
-// TrivialGrammar returns the response to a text that is empty or only white space,
-// which has no mistakes. It returns nil for all other texts.
+// TrivialGrammar returns the response to a text without letters and digits, which
+// has no mistakes. It returns nil for all other texts.
 func TrivialGrammar(req *gatewayv1.GrammarRequest) *gatewayv1.GrammarResponse {
-	if strings.TrimSpace(req.GetText()) != "" {
+	if strings.ContainsFunc(joinKeys(tokenize(req.GetText())), inWord) {
 		return nil
 	}
+	return unchanged(req)
+}
+
+// unchanged returns the response to a text without mistakes.
+func unchanged(req *gatewayv1.GrammarRequest) *gatewayv1.GrammarResponse {
 	return &gatewayv1.GrammarResponse{CorrectedText: req.GetText(), Score: 100}
 }
 
 // ParseGrammar converts a model's answer to a response. The edits are computed by
 // comparing the texts; their offsets are Unicode code points of the request's
-// text, and applying them gives corrected_text exactly. Where the texts differ
-// only in Unicode normalisation or in the style of quotation marks, the request's
-// characters are kept.
+// text, and applying them gives corrected_text exactly. Where the texts have the
+// same plain form, the request's characters are kept. If the answer cannot be a
+// correction of the text, the response has no edits.
 //
 // It returns INVALID_REQUEST if the answer is incomplete, because then the text
 // was too long for max_tokens or for the context window. It returns INTERNAL if
@@ -58,14 +64,19 @@ func ParseGrammar(req *gatewayv1.GrammarRequest, modelText string) (*gatewayv1.G
 		return nil, errs.New(errs.Internal, "the model returned an empty correction: try again, or use another model")
 	}
 	text := req.GetText()
-	lead, trail := surroundingSpace(text)
 	tokens := tokenize(text)
-	edits := mergeMoves(compare(tokens, tokenize(lead+corrected+trail)), tokens)
+	lead, trail := surroundingSpace(joinKeys(tokens))
+	after := tokenize(lead + corrected + trail)
+	edits := mergeMoves(compare(tokens, after), tokens)
+	if !plausible(tokens, after, edits) {
+		return unchanged(req), nil
+	}
+	edits = slices.DeleteFunc(edits, func(e edit) bool { return e.hides(tokens) || e.joinsLines(tokens) || e.void(tokens) })
 	describe(edits, tokens, a.Notes)
 
 	res := &gatewayv1.GrammarResponse{Score: score(edits, tokens)}
 	for _, e := range edits {
-		res.Edits = append(res.Edits, e.proto(tokens))
+		res.Edits = append(res.Edits, e.proto(tokens, text))
 	}
 	res.CorrectedText = Apply(text, res.GetEdits())
 	return res, nil

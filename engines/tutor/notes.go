@@ -24,7 +24,7 @@ type change struct {
 // punctuation), its type is used even if a note says otherwise.
 func describe(edits []edit, tokens []token, notes []note) {
 	changes := changesOf(notes)
-	text := strings.ToLower(keyOf(join(tokens)))
+	text := strings.ToLower(joinKeys(tokens))
 	for i := range edits {
 		e := &edits[i]
 		kind, sure := classify(*e, tokens)
@@ -50,7 +50,7 @@ func changesOf(notes []note) []*change {
 			out = append(out, &change{
 				from:  plain(from[e.start:e.end]),
 				to:    plain(e.replacement),
-				wrong: strings.ToLower(keyOf(n.Wrong)),
+				wrong: strings.ToLower(joinKeys(tokenize(n.Wrong))),
 				note:  n,
 			})
 		}
@@ -95,9 +95,9 @@ func surrounds(wrong string, e edit, tokens []token, text string) bool {
 	if wrong == "" {
 		return false
 	}
-	at := len(strings.ToLower(keyOf(join(tokens[:e.start]))))
+	at := len(strings.ToLower(joinKeys(tokens[:e.start])))
 	from := max(0, at-len(wrong))
-	to := min(len(text), at+len(strings.ToLower(keyOf(join(tokens[e.start:e.end]))))+len(wrong))
+	to := min(len(text), at+len(strings.ToLower(joinKeys(tokens[e.start:e.end])))+len(wrong))
 	return from <= to && strings.Contains(text[from:to], wrong)
 }
 
@@ -106,7 +106,7 @@ func plain(tokens []token) string {
 	if w := words(tokens); len(w) > 0 {
 		return strings.Join(w, " ")
 	}
-	return strings.TrimSpace(keyOf(join(tokens)))
+	return strings.TrimSpace(joinKeys(tokens))
 }
 
 func errorType(name string) gatewayv1.GrammarErrorType {

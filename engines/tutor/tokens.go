@@ -3,15 +3,13 @@ package tutor
 import (
 	"strings"
 	"unicode"
-
-	"golang.org/x/text/unicode/norm"
 )
 
 // token is a word, a run of white space, a run of symbols (such as an emoji with
 // its modifiers) or one punctuation mark.
 type token struct {
 	text       string
-	key        string // normalised text, for comparisons
+	key        string // its plain form, for comparisons
 	start, end int    // in code points from the beginning of the text
 	word       bool
 	space      bool
@@ -39,19 +37,20 @@ func classOf(r rune) runeClass {
 	}
 }
 
-// tokenize splits a text into tokens. Their texts joined are the text.
+// tokenize splits a text into the tokens of its plain form. Hidden characters are in
+// no token, or within one.
 func tokenize(text string) []token {
-	runes := []rune(text)
+	runes, plain := []rune(text), plainOf(text, hiddenInGrammar)
 	var tokens []token
-	for i := 0; i < len(runes); {
-		class := classOf(runes[i])
+	for i := 0; i < len(plain); {
+		class := classOf(plain[i].r)
 		end := i + 1
-		for class != classPunct && end < len(runes) && continues(runes, end, class) {
+		for end < len(plain) && (plain[end].from == plain[i].from || class != classPunct && continues(plain, end, class)) {
 			end++
 		}
-		s := string(runes[i:end])
+		from, to := plain[i].from, plain[end-1].to
 		tokens = append(tokens, token{
-			text: s, key: keyOf(s), start: i, end: end,
+			text: string(runes[from:to]), key: keysOf(plain[i:end]), start: from, end: to,
 			word: class == classWord, space: class == classSpace,
 		})
 		i = end
@@ -59,31 +58,19 @@ func tokenize(text string) []token {
 	return tokens
 }
 
-// continues reports whether the rune at i belongs to the token before it.
+// continues reports whether the character at i belongs to the token before it.
 // Combining marks belong to their letter; apostrophes and hyphens inside a word
 // belong to the word.
-func continues(runes []rune, i int, class runeClass) bool {
-	r := runes[i]
+func continues(plain []plainRune, i int, class runeClass) bool {
+	r := plain[i].r
 	if class == classWord {
-		if classOf(r) == classWord || unicode.IsMark(r) {
+		if classOf(r) == classWord || unicode.IsMark(r) || plain[i].from == plain[i-1].from {
 			return true
 		}
-		inner := strings.ContainsRune("'’ʼ-‐‑", r)
-		return inner && i+1 < len(runes) && classOf(runes[i+1]) == classWord
+		return strings.ContainsRune("'-", r) && i+1 < len(plain) && classOf(plain[i+1].r) == classWord
 	}
 	return classOf(r) == class
 }
-
-// typographic maps typographic variants to one form: models replace one by another
-// without meaning a correction.
-var typographic = strings.NewReplacer(
-	"’", "'", "‘", "'", "ʼ", "'", "“", `"`, "”", `"`, "‐", "-", "‑", "-",
-	"\u00a0", " ", "\u202f", " ", "\r\n", "\n",
-)
-
-// keyOf returns the text that tokens are compared by: s in NFC, with plain
-// quotation marks, hyphens and spaces.
-func keyOf(s string) string { return typographic.Replace(norm.NFC.String(s)) }
 
 // words returns the keys of the word tokens in lower case.
 func words(tokens []token) []string {
@@ -101,6 +88,15 @@ func join(tokens []token) string {
 	var b strings.Builder
 	for _, t := range tokens {
 		b.WriteString(t.text)
+	}
+	return b.String()
+}
+
+// joinKeys returns the plain form of the tokens.
+func joinKeys(tokens []token) string {
+	var b strings.Builder
+	for _, t := range tokens {
+		b.WriteString(t.key)
 	}
 	return b.String()
 }

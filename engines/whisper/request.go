@@ -3,6 +3,8 @@ package whisper
 import (
 	"strings"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/lexilingo/modelgateway/engines/errs"
 	"github.com/lexilingo/modelgateway/engines/whisper/whispercpp"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
@@ -30,7 +32,7 @@ var aliases = map[string]string{"jv": "jw", "nb": "no", "fil": "tl", "iw": "he"}
 func (m *model) request(cfg *gatewayv1.TranscriptionConfig) (request, error) {
 	r := request{options: m.parameters.options(m.threads), words: cfg.GetWordTimestamps()}
 	r.options.Translate = cfg.GetTranslate() && m.weights.Multilingual()
-	r.options.InitialPrompt = strings.ReplaceAll(cfg.GetInitialPrompt(), "\x00", "")
+	r.options.InitialPrompt = norm.NFC.String(strings.ReplaceAll(cfg.GetInitialPrompt(), "\x00", ""))
 	r.options.TokenTimes = r.words
 	if beams := int(cfg.GetBeamSize()); beams > 0 {
 		r.options.BeamSize = beams

@@ -15,11 +15,12 @@ import (
 	"github.com/mattn/go-isatty"
 
 	modelgateway "github.com/lexilingo/modelgateway/clients/go"
+	"github.com/lexilingo/modelgateway/server/internal/config"
 )
 
 // globals are the flags of every command that calls a server.
 type globals struct {
-	Addr    string        `help:"gRPC address of the server." default:"127.0.0.1:50051" env:"MODELGATEWAY_ADDR"`
+	Addr    string        `help:"gRPC address of the server." default:"${addr}" env:"MODELGATEWAY_ADDR"`
 	JSON    bool          `name:"json" help:"Print JSON: one object, or one object per line for streams."`
 	Timeout time.Duration `help:"Give up after this long; 0 means no limit." default:"5m"`
 }
@@ -79,6 +80,7 @@ func run(ctx context.Context, args []string, con *console, build Build) int {
 	parser, err := kong.New(&c,
 		kong.Name("modelgateway"),
 		kong.Description(description),
+		kong.Vars{"addr": defaultAddr()},
 		kong.Writers(con.out, con.err),
 		kong.Exit(func(code int) { exit = code }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
@@ -100,6 +102,15 @@ func run(ctx context.Context, args []string, con *console, build Build) int {
 		return exitUsage
 	}
 	return report(parsed.Run(), &c.globals, con)
+}
+
+// defaultAddr returns the address of the server that listens as the environment says.
+// The health check of a container has the server's environment.
+func defaultAddr() string {
+	if listen := strings.TrimSpace(os.Getenv("MODELGATEWAY_GRPC_LISTEN")); listen != "" {
+		return config.DialAddress(listen)
+	}
+	return "127.0.0.1:50051"
 }
 
 // commandName returns the program and the command that a parse error is about.

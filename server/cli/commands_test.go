@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -205,4 +206,26 @@ func TestWatchRunsUntilInterrupted(t *testing.T) {
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("an interrupted watch ends with %v", err)
 	}
+}
+
+// The health check of the image runs with the server's environment and no flags.
+func TestDefaultAddressIsThatOfTheServer(t *testing.T) {
+	s := start(t)
+	_, port, err := net.SplitHostPort(s.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, env := range [][]string{
+		{"MODELGATEWAY_GRPC_LISTEN=0.0.0.0:" + port},
+		{"MODELGATEWAY_GRPC_LISTEN= :" + port},
+		{"MODELGATEWAY_GRPC_LISTEN=" + s.addr},
+		{"MODELGATEWAY_GRPC_LISTEN=unix:/nonexistent", "MODELGATEWAY_ADDR=" + s.addr},
+	} {
+		cmd := command(t, "status")
+		cmd.Env = append(cmd.Env, env...)
+		finish(t, cmd).check(t, exitOK)
+	}
+	cmd := command(t, "status")
+	cmd.Env = append(cmd.Env, "MODELGATEWAY_GRPC_LISTEN=unix:/nonexistent/socket")
+	finish(t, cmd).check(t, exitNoServer, "unix:/nonexistent/socket")
 }

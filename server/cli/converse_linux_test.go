@@ -75,14 +75,11 @@ func unlock(t *testing.T, master *os.File) (number int) {
 	return number
 }
 
-// expectTimeout is how long a test waits for a text on the terminal.
-const expectTimeout = 20 * time.Second
-
 // expect reads until the terminal shows the text, and discards what it read.
 func (o *terminalOf) expect(text string) {
 	o.t.Helper()
 	buf := make([]byte, 4096)
-	if err := o.master.SetReadDeadline(time.Now().Add(expectTimeout)); err != nil {
+	if err := o.master.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		o.t.Fatal(err)
 	}
 	for {
@@ -111,7 +108,7 @@ func (o *terminalOf) send(keys string) {
 func (o *terminalOf) expectPrompt() {
 	o.t.Helper()
 	o.expect("> ")
-	for end := time.Now().Add(expectTimeout); !o.rawMode(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(patience); !o.rawMode(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			o.t.Fatal("the prompt appeared, but Ctrl-C still is a signal")
 		}

@@ -18,7 +18,7 @@ const progressBarWidth = 30
 type loadCommand struct {
 	Name     string `arg:"" help:"Model to load."`
 	Pin      bool   `help:"Keep the model loaded until \"unload\"."`
-	Priority string `help:"Priority of the load: ${enum}. Default: the model's own. Idle models of this priority or below can be unloaded for it." enum:"own,low,normal,high,critical" default:"own"`
+	Priority string `help:"Priority of the load: ${enum}. Default: the model's own. Idle models of this priority or lower, or past their idle timeout, can be unloaded for it." enum:"own,low,normal,high,critical" default:"own"`
 }
 
 // Run loads a model and shows the progress.

@@ -15,6 +15,10 @@ import (
 	"time"
 )
 
+// patience is how long the tests wait for an event. It only ends a test that hangs:
+// no machine that is merely slow or busy needs it.
+const patience = 10 * time.Minute
+
 // programs is the directory of the built programs.
 var programs string
 
@@ -147,7 +151,7 @@ func startWith(t *testing.T, file string) *serveProcess {
 // stop ends the server with SIGTERM, as an operator does. The exit code must be 0.
 func (s *serveProcess) stop(t *testing.T) {
 	_ = s.cmd.Process.Signal(syscall.SIGTERM)
-	kill := time.AfterFunc(20*time.Second, func() { _ = s.cmd.Process.Kill() })
+	kill := time.AfterFunc(patience, func() { _ = s.cmd.Process.Kill() })
 	defer kill.Stop()
 	err := s.cmd.Wait()
 	if err != nil {

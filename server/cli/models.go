@@ -93,7 +93,7 @@ func (m modelsCommand) Run(ctx context.Context, g *globals, con *console) error 
 			case g.JSON:
 				return writeJSON(con.out, res.GetModel())
 			}
-			return writeModels(con.out, []*gatewayv1.Model{res.GetModel()})
+			return writeModel(con.out, res.GetModel(), time.Now())
 		}
 		res, err := c.ListModels(ctx, &gatewayv1.ListModelsRequest{})
 		switch {
@@ -102,12 +102,26 @@ func (m modelsCommand) Run(ctx context.Context, g *globals, con *console) error 
 		case g.JSON:
 			return writeJSON(con.out, res)
 		}
-		return writeModels(con.out, res.GetModels())
+		return writeModels(con.out, res.GetModels(), time.Now())
 	})
 }
 
+// writeModel prints the table for one model, and why the model was last unloaded.
+func writeModel(w io.Writer, m *gatewayv1.Model, now time.Time) error {
+	if err := writeModels(w, []*gatewayv1.Model{m}, now); err != nil || m.GetLastEviction() == nil {
+		return err
+	}
+	e := m.GetLastEviction()
+	line := "Last unload: " + e.GetTime().AsTime().Local().Format(time.DateTime) + ", " + unloadReason(e)
+	if e.GetDetail() != "" {
+		line += ": " + e.GetDetail()
+	}
+	_, err := fmt.Fprintf(w, "\n%s\n", line)
+	return err
+}
+
 // writeModels prints a table, and below it failures and notes.
-func writeModels(w io.Writer, models []*gatewayv1.Model) error {
+func writeModels(w io.Writer, models []*gatewayv1.Model, now time.Time) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "MODEL\tENGINE\tSTATE\tDECLARED\tESTIMATED\tMEASURED\tPEAK\tPRIORITY\tIDLE TIMEOUT\tLAST UNLOAD\tTASKS")
 	for _, m := range models {
@@ -115,7 +129,7 @@ func writeModels(w io.Writer, models []*gatewayv1.Model) error {
 		peak := max(mem.GetPeakBytes(), mem.GetLearnedBytes())
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", m.GetName(), m.GetEngine(), state(m),
 			size(mem.GetDeclaredBytes()), size(mem.GetEstimatedBytes()), size(mem.GetMeasuredBytes()), size(peak),
-			priorityName(m.GetPriority()), formatDuration(m.GetIdleTimeout()), lastUnload(m), strings.Join(m.GetTasks(), " "))
+			priorityName(m.GetPriority()), formatDuration(m.GetIdleTimeout()), lastUnload(m, now), strings.Join(m.GetTasks(), " "))
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -135,16 +149,27 @@ func writeModels(w io.Writer, models []*gatewayv1.Model) error {
 	return nil
 }
 
-func lastUnload(m *gatewayv1.Model) string {
+// lastUnload returns when and why a model was last unloaded, with the date if it
+// was not today.
+func lastUnload(m *gatewayv1.Model, now time.Time) string {
 	e := m.GetLastEviction()
 	if e == nil {
 		return "-"
 	}
-	s := e.GetTime().AsTime().Local().Format(time.TimeOnly) + " " + evictionName(e.GetReason())
-	if e.GetRequestedBy() != "" {
-		s += " for " + e.GetRequestedBy()
+	at := e.GetTime().AsTime().Local()
+	layout := time.TimeOnly
+	if at.Format(time.DateOnly) != now.Local().Format(time.DateOnly) {
+		layout = time.DateTime
 	}
-	return s
+	return at.Format(layout) + " " + unloadReason(e)
+}
+
+func unloadReason(e *gatewayv1.Eviction) string {
+	reason := enumName(e.GetReason(), "EVICTION_REASON_")
+	if e.GetRequestedBy() != "" {
+		reason += " for " + e.GetRequestedBy()
+	}
+	return reason
 }
 
 // watch prints events until the user interrupts it, which is not an error.

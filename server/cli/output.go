@@ -112,9 +112,8 @@ func enumName(value fmt.Stringer, prefix string) string {
 	return strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(value.String(), prefix), "_", " "))
 }
 
-func stateName(s gatewayv1.ModelState) string        { return enumName(s, "MODEL_STATE_") }
-func priorityName(p gatewayv1.Priority) string       { return enumName(p, "PRIORITY_") }
-func evictionName(r gatewayv1.EvictionReason) string { return enumName(r, "EVICTION_REASON_") }
+func stateName(s gatewayv1.ModelState) string  { return enumName(s, "MODEL_STATE_") }
+func priorityName(p gatewayv1.Priority) string { return enumName(p, "PRIORITY_") }
 
 // servedLine returns a line that says which model answered and how long it took.
 func servedLine(s *gatewayv1.ServedBy, usage *gatewayv1.Usage) string {

@@ -132,7 +132,7 @@ func TestPullResumesAfterKill(t *testing.T) {
 	}
 	awaitBlocked(t, first)
 	const least = 32 << 20
-	for end := time.Now().Add(time.Minute); recorded(dir) < least; {
+	for end := time.Now().Add(patience); recorded(dir) < least; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("%d bytes are recorded", recorded(dir))
 		}
@@ -155,7 +155,7 @@ func awaitBlocked(t *testing.T, m *mirror) {
 	t.Helper()
 	select {
 	case <-m.blocked:
-	case <-time.After(time.Minute):
+	case <-time.After(patience):
 		t.Fatal("the mirror did not reach its limit")
 	}
 }
@@ -170,7 +170,7 @@ func TestInterruptedPullSaysHowToResume(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	kill := time.AfterFunc(2*time.Minute, func() { _ = cmd.Process.Kill() })
+	kill := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
 	defer kill.Stop()
 	awaitBlocked(t, first)
 	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {

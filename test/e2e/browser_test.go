@@ -57,7 +57,7 @@ func TestSpeechFromAPage(t *testing.T) {
 	p := newPage(t)
 	s := start(t, speechModels+fmt.Sprintf("cors: {allowed_origins: [%q]}\n", p.URL))
 	p.speech = s.say(t, readAloud).wav()
-	whole, err := s.transcribe(within(t, 2*time.Minute), &gatewayv1.TranscriptionConfig{Language: "en"}, p.speech, 64<<10)
+	whole, err := s.transcribe(within(t, patience), &gatewayv1.TranscriptionConfig{Language: "en"}, p.speech, 64<<10)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func TestSpeechFromAPage(t *testing.T) {
 			t.Error("there were no interim results")
 		}
 	}
-	eventually(t, time.Minute, "the model is free again", func() bool { return s.model(t, "whisper").GetActiveCount() == 0 })
+	eventually(t, patience, "the model is free again", func() bool { return s.model(t, "whisper").GetActiveCount() == 0 })
 }
 
 // The output of a browser's MediaRecorder reaches the engine over the WebSocket.

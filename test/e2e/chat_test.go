@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
@@ -146,24 +147,53 @@ func TestUserTextIsNeverSpecialTokens(t *testing.T) {
 	}
 }
 
-// On SIGTERM the server finishes the current answer and exits with code 0.
-func TestShutdownOnSIGTERM(t *testing.T) {
-	s := start(t, "")
-	stream, err := s.models.StreamChat(t.Context(), endless(600))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := stream.Recv(); err != nil {
+// stoppedStream starts an answer, stops the worker before its end, and returns the
+// worker's process. If a machine is so busy that the answer ends before, the next
+// one is longer.
+func stoppedStream(t *testing.T, s *server) (gatewayv1.ModelGatewayService_StreamChatClient, int) {
+	t.Helper()
+	if _, err := s.models.Chat(within(t, patience), &gatewayv1.ChatRequest{Messages: user("Hello"), Sampling: greedy(1)}); err != nil {
 		t.Fatal(err)
 	}
 	worker := int(s.model(t, "qwen").GetWorkerPid())
-	wantAtWork(t, s, "qwen", 1)
+	for tokens := int32(100); tokens < 7000; tokens *= 2 {
+		stream, err := s.models.StreamChat(within(t, patience), endless(tokens))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := stream.Recv(); err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.Kill(worker, syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		if s.model(t, "qwen").GetActiveCount() == 1 {
+			return stream, worker
+		}
+		if err := syscall.Kill(worker, syscall.SIGCONT); err != nil {
+			t.Fatal(err)
+		}
+		_ = end(stream)
+	}
+	t.Fatal("all answers ended before the worker was stopped")
+	return nil, 0
+}
+
+// On SIGTERM the server finishes the current answer and exits with code 0.
+func TestShutdownOnSIGTERM(t *testing.T) {
+	s := start(t, "drain_timeout: 10m\n"+strings.Replace(oneChat, "PROGRESS", "10m", 1))
+	stream, worker := stoppedStream(t, s)
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
 		s.stop(t)
 	}()
+	eventually(t, patience, "the server shuts down", func() bool { return strings.Contains(s.output(), "shutting down") })
+	if err := syscall.Kill(worker, syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
 	var finish gatewayv1.FinishReason
+	var err error
 	for err == nil {
 		var piece *gatewayv1.StreamChatResponse
 		piece, err = stream.Recv()

@@ -4,7 +4,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
@@ -24,7 +23,7 @@ func TestLibraryVariables(t *testing.T) {
 			t.Setenv(variable, nowhere)
 			s := start(t, speechModels)
 			for _, model := range models {
-				stream, err := s.admin.LoadModel(within(t, 2*time.Minute), &gatewayv1.LoadModelRequest{Name: model})
+				stream, err := s.admin.LoadModel(within(t, patience), &gatewayv1.LoadModelRequest{Name: model})
 				for err == nil {
 					_, err = stream.Recv()
 				}

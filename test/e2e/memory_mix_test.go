@@ -25,9 +25,9 @@ const (
 	mixClients = 8
 	mixSeconds = 10
 	// mixLimit ends a run in which a model was never used.
-	mixLimit = 3 * time.Minute
+	mixLimit = patience
 	// mixDeadline is the deadline of each request, much longer than any waits.
-	mixDeadline = 3 * time.Minute
+	mixDeadline = patience
 )
 
 // Runs the same models with a budget in which only one fits: once with the sizes
@@ -110,7 +110,7 @@ func runMix(t *testing.T, s *server, budget int64) {
 	clients.Wait()
 	took := time.Since(began)
 	m.check(t)
-	eventually(t, time.Minute, "everything is unloaded when idle", func() bool {
+	eventually(t, patience, "everything is unloaded when idle", func() bool {
 		now := s.status(t)
 		return now.GetMemoryUsedBytes() == 0 && now.GetCpuThreadsUsed() == 0 && len(s.workers(t)) == 0
 	})
@@ -189,7 +189,7 @@ func (m *mix) check(t *testing.T) {
 	if !m.everyoneServed() {
 		t.Errorf("not every kind of request was served: %v", m.served)
 	}
-	eventually(t, 30*time.Second, "no request is active or queued", func() bool {
+	eventually(t, patience, "no request is active or queued", func() bool {
 		for _, model := range m.s.status(t).GetModels() {
 			if model.GetActiveCount() != 0 || model.GetQueuedCount() != 0 {
 				return false

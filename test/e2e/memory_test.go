@@ -105,7 +105,7 @@ func primaries() map[string]string {
 // request makes one request and expects an answer of its primary model.
 func (s *server) request(t *testing.T, kind string, r *gatewayv1.Routing) {
 	t.Helper()
-	by, err := requestKinds(s)[kind](within(t, 2*time.Minute), r)
+	by, err := requestKinds(s)[kind](within(t, patience), r)
 	if err != nil || by.GetModel() != primaries()[kind] || by.GetFallback() {
 		t.Fatalf("%s: %v, %v; want an answer of %s", kind, by, err, primaries()[kind])
 	}
@@ -113,7 +113,7 @@ func (s *server) request(t *testing.T, kind string, r *gatewayv1.Routing) {
 
 func (s *server) status(t *testing.T) *gatewayv1.StatusResponse {
 	t.Helper()
-	got, err := s.models.Status(within(t, time.Minute), &gatewayv1.StatusRequest{})
+	got, err := s.models.Status(within(t, patience), &gatewayv1.StatusRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,13 +166,14 @@ func TestEvictionsGoByPriority(t *testing.T) {
 	s.wantEvicted(t, "hubert", "qwen")
 	s.wantLoaded(t, "qwen", "whisper", "piper", "gemini")
 
-	// hubert has a lower priority than all loaded models.
-	_, err := requestKinds(s)["pronunciation"](within(t, time.Minute), &gatewayv1.Routing{NoFallback: true})
+	// hubert has a lower priority than all loaded models. They do not give way to its
+	// requests before 14 s.
+	_, err := requestKinds(s)["pronunciation"](within(t, 5*time.Second), &gatewayv1.Routing{NoFallback: true})
 	if e := errs.From(err); e == nil || e.Reason() != errs.MemoryBusy || e.RetryAfter() <= 0 {
 		t.Errorf("%v, want MEMORY_BUSY with a retry time", err)
 	}
 	s.wantLoaded(t, "qwen", "whisper", "piper", "gemini")
-	by, err := requestKinds(s)["pronunciation"](within(t, time.Minute), nil)
+	by, err := requestKinds(s)["pronunciation"](within(t, 5*time.Second), nil)
 	if err != nil || by.GetModel() != "gemini" || by.GetFallbackReason() != gatewayv1.FallbackReason_FALLBACK_REASON_MEMORY_BUSY {
 		t.Errorf("%v, %v; want an answer of the cloud model because of MEMORY_BUSY", by, err)
 	}

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
@@ -256,7 +255,7 @@ func TestInvalidModelFiles(t *testing.T) {
 			stream := midStream(t, s)
 			for _, name := range slices.Sorted(maps.Keys(e.files)) {
 				model := e.model(name)
-				err := e.ask(within(t, time.Minute), s, model)
+				err := e.ask(within(t, patience), s, model)
 				if got := errs.From(err); got == nil || got.Reason() != e.files[name].want || got.Message() == "" {
 					t.Errorf("%s: %v, want %s", model, err, errs.ReasonName(e.files[name].want))
 				}

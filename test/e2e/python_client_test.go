@@ -8,11 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
-
-// pytestWithin limits the time of all Python tests in a folder together.
-const pytestWithin = 10 * time.Minute
 
 // pytestReport has the relevant fields of pytest's JUnit file.
 type pytestReport struct {
@@ -36,7 +32,7 @@ func runPytest(t *testing.T, dir string, least int) {
 	t.Helper()
 	program(t)
 	report := filepath.Join(t.TempDir(), "pytest.xml")
-	ctx, cancel := context.WithTimeout(t.Context(), pytestWithin)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, python(t), "-m", "pytest", "-q", "-p", "no:cacheprovider",
 		"--junitxml="+report, "--basetemp="+filepath.Join(t.TempDir(), "pytest"))
@@ -81,7 +77,7 @@ func TestModelsEval(t *testing.T) {
 
 // The type annotations of the package pass mypy in strict mode.
 func TestPythonClientTypes(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), pytestWithin)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, python(t), "-m", "mypy", "--cache-dir="+t.TempDir())
 	cmd.Dir = inProject(t, "clients", "python")

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"google.golang.org/protobuf/types/known/structpb"
 
@@ -159,7 +158,7 @@ func TestPythonEngineLifecycle(t *testing.T) {
 	if chat.GetMessage().GetContent() == "" || chat.GetUsage().GetCompletionTokenCount() == 0 || chat.GetServedBy().GetModel() != "languages" {
 		t.Errorf("the chat answered %v", chat)
 	}
-	eventually(t, time.Minute, "its process is measured", func() bool {
+	eventually(t, patience, "its process is measured", func() bool {
 		return s.model(t, "languages").GetMemory().GetMeasuredBytes() > 0
 	})
 	languages := s.model(t, "languages")
@@ -229,7 +228,7 @@ func TestPythonEngineCancelAndExit(t *testing.T) {
 	if err := s.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 20*time.Second, "the worker ends with the server", func() bool { return !alive(worker) })
+	eventually(t, patience, "the worker ends with the server", func() bool { return !alive(worker) })
 	if err := end(stream); errors.Is(err, io.EOF) {
 		t.Error("the answer succeeded without its server")
 	}

@@ -30,7 +30,7 @@ func dial(t *testing.T, s *server, path string) *websocket.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	_ = conn.SetReadDeadline(time.Now().Add(2 * time.Minute))
+	_ = conn.SetReadDeadline(time.Now().Add(patience))
 	return conn
 }
 
@@ -79,7 +79,7 @@ func TestSpeechOverSockets(t *testing.T) {
 	if rate != want.rate || !bytes.Equal(got.Bytes(), want.pcm) {
 		t.Fatalf("%d bytes at %d Hz, want %d at %d Hz", got.Len(), rate, len(want.pcm), want.rate)
 	}
-	text, err := s.transcribe(within(t, 2*time.Minute), &gatewayv1.TranscriptionConfig{Language: "en"}, want.wav(), 64<<10)
+	text, err := s.transcribe(within(t, patience), &gatewayv1.TranscriptionConfig{Language: "en"}, want.wav(), 64<<10)
 	if err != nil {
 		t.Fatal(err)
 	}

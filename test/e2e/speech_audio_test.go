@@ -121,7 +121,7 @@ func TestBadAudio(t *testing.T) {
 // try makes all three calls with the clip.
 func (c *badClip) try(t *testing.T, s *server) {
 	cfg := &gatewayv1.TranscriptionConfig{Format: c.format, Language: "en"}
-	ctx := within(t, 3*time.Minute)
+	ctx := within(t, patience)
 	began := time.Now()
 	clip, err := s.recognize(ctx, cfg, c.data)
 	c.check(t, "Recognize", err, c.recognize)
@@ -176,7 +176,7 @@ func (s *server) answerBeside(t *testing.T) (stop func() int64) {
 		scores.ServedBy = nil
 		return heard.GetTranscript(), scores, nil
 	}
-	ctx := within(t, 10*time.Minute)
+	ctx := within(t, patience)
 	transcript, scores, err := ask(ctx)
 	if err != nil {
 		t.Fatal(err)

@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
@@ -27,7 +26,7 @@ func TestSpeechOnTheCommandLine(t *testing.T) {
 	if want := s.say(t, readAloud).wav(); string(said) != string(want) {
 		t.Errorf("%d bytes, want %d as over gRPC", len(said), len(want))
 	}
-	res, err := s.transcribe(within(t, 2*time.Minute), &gatewayv1.TranscriptionConfig{Language: "en"}, said, 64<<10)
+	res, err := s.transcribe(within(t, patience), &gatewayv1.TranscriptionConfig{Language: "en"}, said, 64<<10)
 	if err != nil {
 		t.Fatal(err)
 	}

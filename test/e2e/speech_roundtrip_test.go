@@ -136,7 +136,7 @@ func form(t *testing.T, file []byte, fields map[string]string) (contentType stri
 func roundTripTranscript(t *testing.T, s *server, said *speech) {
 	file := said.wav()
 	cfg := &gatewayv1.TranscriptionConfig{Language: "en", WordTimestamps: true}
-	ctx := within(t, 3*time.Minute)
+	ctx := within(t, patience)
 	clip, err := s.recognize(ctx, cfg, file)
 	if err != nil {
 		t.Fatal(err)
@@ -210,7 +210,7 @@ func checkTranscript(t *testing.T, got *gatewayv1.Transcript, length time.Durati
 // roundTripLive uses interim results, and pushes audio as with gRPC-Web.
 func roundTripLive(t *testing.T, s *server, said *speech) {
 	cfg := &gatewayv1.TranscriptionConfig{Language: "en", InterimResults: true}
-	ctx := within(t, 3*time.Minute)
+	ctx := within(t, patience)
 	stream, err := s.models.StreamTranscribe(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -253,7 +253,7 @@ func roundTripLive(t *testing.T, s *server, said *speech) {
 // pairs are in the wrong order.
 func (s *server) push(t *testing.T, cfg *gatewayv1.TranscriptionConfig, clip []byte) *gatewayv1.Transcript {
 	t.Helper()
-	ctx := within(t, 2*time.Minute)
+	ctx := within(t, patience)
 	events, err := s.models.OpenTranscription(ctx, &gatewayv1.OpenTranscriptionRequest{Config: cfg})
 	if err != nil {
 		t.Fatal(err)
@@ -295,7 +295,7 @@ func (s *server) push(t *testing.T, cfg *gatewayv1.TranscriptionConfig, clip []b
 
 func roundTripPronunciation(t *testing.T, s *server, said *speech) {
 	file := said.wav()
-	ctx := within(t, time.Minute)
+	ctx := within(t, patience)
 	want, err := s.pronounce(ctx, nil, file, spoken)
 	if err != nil {
 		t.Fatal(err)

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
@@ -92,7 +91,7 @@ func TestSpeechIsReported(t *testing.T) {
 	if len(loaded) != 0 || len(models) != 4 {
 		t.Errorf("before: %v, loaded %v", models, loaded)
 	}
-	ctx := within(t, 2*time.Minute)
+	ctx := within(t, patience)
 	said := s.say(t, sentences)
 	clip := wav(16000, tone(16000, 2.5, 0.5))
 	for range 2 {
@@ -116,7 +115,7 @@ func TestSpeechIsReported(t *testing.T) {
 		{"piper", "synthesize", 1, said.duration().Seconds()},
 		{"hubert", "pronunciation", 1, 2.5},
 	} {
-		eventually(t, 30*time.Second, d.model+" is measured", func() bool { return s.model(t, d.model).GetMemory().GetMeasuredBytes() > 0 })
+		eventually(t, patience, d.model+" is measured", func() bool { return s.model(t, d.model).GetMemory().GetMeasuredBytes() > 0 })
 		s.checkModelMetrics(t, d.model, d.task, d.requests, d.seconds)
 		s.checkModelHealth(t, d.model, d.requests)
 	}
@@ -176,7 +175,7 @@ func TestIdleSpeechModelsAreUnloaded(t *testing.T) {
 			s.request(t, kind, nil)
 			pids[models[i]] = int(s.model(t, models[i]).GetWorkerPid())
 		}
-		eventually(t, time.Minute, "all models are unloaded", func() bool { return s.status(t).GetMemoryUsedBytes() == 0 && len(s.workers(t)) == 0 })
+		eventually(t, patience, "all models are unloaded", func() bool { return s.status(t).GetMemoryUsedBytes() == 0 && len(s.workers(t)) == 0 })
 		numbers := s.metrics(t)
 		for _, name := range models {
 			m := s.model(t, name)

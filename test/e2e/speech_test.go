@@ -116,7 +116,7 @@ func (s *server) synthesize(ctx context.Context, req *gatewayv1.SynthesizeReques
 // say speaks a text with the starter voice.
 func (s *server) say(t *testing.T, text string) *speech {
 	t.Helper()
-	got, err := s.synthesize(within(t, time.Minute), quiet(text))
+	got, err := s.synthesize(within(t, patience), quiet(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func wav(rate int, pcm []byte) []byte {
 // exchange sends a body over HTTP and returns the response.
 func (s *server) exchange(t *testing.T, path, contentType, accept string, body []byte) (*http.Response, []byte) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(within(t, 2*time.Minute), http.MethodPost, s.http+path, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(within(t, patience), http.MethodPost, s.http+path, bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}

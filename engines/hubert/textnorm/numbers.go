@@ -79,26 +79,24 @@ func integer(text string) [][]string {
 	if err != nil || len(text) > maxDigits || len(text) > 1 && text[0] == '0' {
 		return [][]string{digits(text), oh(text)}
 	}
-	readings := [][]string{cardinal(n, false), cardinal(n, true)}
+	readings := withA([][]string{cardinal(n, false), cardinal(n, true)})
 	if len(text) == 4 && n >= 1100 && n < 2100 {
-		readings = append([][]string{year(int(n))}, readings...)
+		readings = append(append([][]string{year(int(n))}, readings...), years(int(n))...)
 	}
 	if len(text) >= 3 {
 		readings = append(readings, digits(text), oh(text))
+	}
+	if len(text) == 3 && n%100 >= 10 {
+		readings = append(readings, append(belowHundred(int(n/100)), belowHundred(int(n%100))...)) // "nine eleven"
+	}
+	if len(text) == 4 && n >= 2100 && n%100 >= 10 {
+		readings = append(readings, append(belowHundred(int(n/100)), belowHundred(int(n%100))...))
 	}
 	return readings
 }
 
 // oh returns the words of digits with "oh" for 0.
-func oh(text string) []string {
-	words := digits(text)
-	for i, w := range words {
-		if w == "zero" {
-			words[i] = "oh"
-		}
-	}
-	return words
-}
+func oh(text string) []string { return withOh(digits(text)) }
 
 // year returns the words of a year from 1100 to 2099, read in two halves.
 func year(n int) []string {
@@ -115,6 +113,21 @@ func year(n int) []string {
 	default:
 		return append(belowHundred(century), belowHundred(rest)...)
 	}
+}
+
+// years returns further readings of a year.
+func years(n int) [][]string {
+	century, rest := n/100, n%100
+	hundred := append(belowHundred(century), "hundred")
+	switch {
+	case rest == 0 && n%1000 != 0:
+		return nil
+	case century == 20 && rest > 0 && rest < 10:
+		return [][]string{{"twenty", "oh", small()[rest]}}
+	case century != 20 && rest > 0:
+		return [][]string{append(append(hundred[:2:2], "and"), belowHundred(rest)...), append(hundred, belowHundred(rest)...)}
+	}
+	return nil
 }
 
 // ordinal changes the last word of a number to an ordinal, "three" to "third".
@@ -154,17 +167,54 @@ func plural(words []string) []string {
 
 // clock returns the readings of a time of day.
 func clock(hour, minute int) [][]string {
-	h := belowHundred(hour)
+	h := [][]string{belowHundred(hour)}
+	if hour > 12 && hour < 24 {
+		h = append(h, belowHundred(hour-12)) // "15:30" as "three thirty"
+	}
+	var out [][]string
 	switch {
 	case minute == 0 && hour > 12:
-		return [][]string{append(h, "hundred"), append(belowHundred(hour), "o'clock"), belowHundred(hour)}
+		out = append(suffixed(h[:1], "hundred"), append(suffixed(h, "o'clock"), h...)...)
+		out = append(out, suffixed(h[:1], "zero", "zero")...)
 	case minute == 0:
-		return [][]string{append(h, "o'clock"), belowHundred(hour)}
+		out = append(suffixed(h, "o'clock"), h...)
 	case minute < 10:
-		return [][]string{append(h, "oh", small()[minute]), append(belowHundred(hour), belowHundred(minute)...)}
+		out = append(suffixed(h, "oh", small()[minute]), suffixed(h, belowHundred(minute)...)...)
+		out = append(out, suffixed(h, "zero", small()[minute])...)
 	default:
-		return [][]string{append(h, belowHundred(minute)...)}
+		out = suffixed(h, belowHundred(minute)...)
 	}
+	if minute == 0 && hour == 12 {
+		out = append(out, []string{"noon"})
+	}
+	if minute == 0 && hour%24 == 0 || minute == 0 && hour == 12 {
+		out = append(out, []string{"midnight"})
+	}
+	return append(out, pastAndTo(hour, minute)...)
+}
+
+// pastAndTo returns readings such as "half past seven".
+func pastAndTo(hour, minute int) [][]string {
+	part := func(minute int) [][]string {
+		switch minute {
+		case 15:
+			return word("quarter", "a quarter", "fifteen minutes")
+		case 30:
+			return word("half")
+		}
+		m := belowHundred(minute)
+		return [][]string{m, append(m[:len(m):len(m)], "minutes")}
+	}
+	of := func(hour int) []string { return belowHundred((hour+11)%12 + 1) }
+	switch {
+	case minute == 0:
+		return nil
+	case minute == 30:
+		return suffixed(part(minute), append([]string{"past"}, of(hour)...)...)
+	case minute < 30:
+		return append(suffixed(part(minute), append([]string{"past"}, of(hour)...)...), suffixed(few(part(minute), 1), append([]string{"after"}, of(hour)...)...)...)
+	}
+	return suffixed(part(60-minute), append([]string{"to"}, of(hour+1)...)...)
 }
 
 // fraction returns the readings of a simple fraction.
@@ -180,10 +230,11 @@ func fraction(over, under int64) [][]string {
 	case under == 4:
 		return [][]string{append(cardinal(over, false), "quarters"), append(top, "fourths")}
 	case under > 2 && under <= 100 && over == 1:
-		return [][]string{append(top, ordinal(cardinal(under, false))...)}
+		nth := ordinal(cardinal(under, false))
+		return [][]string{append(top, nth...), append([]string{"a"}, nth...)}
 	case under > 2 && under <= 100:
 		return [][]string{append(top, plural(ordinal(cardinal(under, false)))...)}
 	default:
-		return [][]string{append(append(top, "over"), cardinal(under, false)...), append(cardinal(over, false), cardinal(under, false)...)}
+		return nil // it is read otherwise
 	}
 }

@@ -34,13 +34,17 @@ func Words(text string) []Word {
 			after.next = ""
 		}
 		w := Word{Text: core(field), Pause: strings.ContainsAny(field, ".,;:!?…–—")}
+		if w.Text == "" && after.number && isMoney(field) {
+			w.Text = strings.TrimRight(field, ".,;:!?") // "5 $"
+		}
 		if w.Text == "" {
 			if w.Pause && len(words) > 0 {
 				words[len(words)-1].Pause = true
 			}
 			continue
 		}
-		w.Readings = dedupe(read(w.Text, field, &after))
+		w.Readings = dedupe(read(wide(w.Text), field, &after))
+		w.Readings = few(w.Readings, MaxReadings)
 		if plain := strings.TrimRight(w.Text, "."); len(w.Readings) > 0 && len(w.Readings[0]) == 1 && w.Readings[0][0] == strings.ToLower(plain) {
 			w.Text = plain // not an abbreviation: the dot is the end of a sentence
 		}
@@ -54,7 +58,41 @@ type context struct {
 	next   string // the next word
 	number bool   // the previous word was a number
 	one    bool   // that number was 1
+	month  bool   // the previous word was the name of a month
 	money  string // unit of money that is said after a scale word: "$5 million"
+}
+
+// isMoney reports whether a field is the sign of a currency.
+func isMoney(field string) bool {
+	runes := []rune(strings.TrimRight(field, ".,;:!?"))
+	if len(runes) != 1 {
+		return false
+	}
+	_, ok := currencies()[runes[0]]
+	return ok
+}
+
+// isStyled reports whether r is a number in a circle or a Roman numeral.
+func isStyled(r rune) bool { return r >= 0x2460 && r <= 0x2473 || r >= 0x2160 && r <= 0x216b }
+
+// isNumber reports whether r alone can be read as a number.
+func isNumber(r rune) bool {
+	_, fraction := vulgar()[r]
+	return unicode.IsDigit(r) || fraction || isStyled(r)
+}
+
+// wide returns a word with ordinary letters and digits for full-width and styled
+// ones.
+func wide(word string) string {
+	var b strings.Builder
+	for _, r := range word {
+		if r >= 0xff01 && r <= 0xff5e || isStyled(r) {
+			b.WriteString(norm.NFKC.String(string(r)))
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
 
 // plainQuotes replaces typographic apostrophes by the ASCII one.
@@ -69,11 +107,16 @@ func core(field string) string {
 	}
 	kept := func(r rune) bool {
 		_, money := currencies()[r]
-		return unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) || money
+		return unicode.IsLetter(r) || isNumber(r) || unicode.IsMark(r) || money
 	}
 	word := strings.TrimLeftFunc(field, func(r rune) bool { return !kept(r) && r != '\'' && r != '-' && r != '.' && r != '#' })
-	word = strings.TrimRightFunc(word, func(r rune) bool { return !kept(r) && r != '%' && r != '°' && r != '\'' && r != '.' })
-	if !strings.ContainsFunc(word, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }) {
+	word = strings.TrimRightFunc(word, func(r rune) bool {
+		return !kept(r) && r != '%' && r != '°' && r != '\'' && r != '.' && r != '²' && r != '³'
+	})
+	if strings.ContainsAny(word, "²³") && !strings.HasSuffix(word, "m²") && !strings.HasSuffix(word, "m³") {
+		word = strings.TrimRight(word, "²³") // a note below the text
+	}
+	if !strings.ContainsFunc(word, func(r rune) bool { return unicode.IsLetter(r) || isNumber(r) }) {
 		return ""
 	}
 	return trimEdges(word)

@@ -100,13 +100,44 @@ func TestFirstReading(t *testing.T) {
 
 func TestOtherReadings(t *testing.T) {
 	for text, others := range map[string][]string{
-		"2024":     {"two thousand twenty four", "two thousand and twenty four", "two zero two four"},
-		"101":      {"one hundred and one", "one oh one"},
-		"1500":     {"one thousand five hundred"},
-		"USA":      {"usa", "u s a"},
-		"ice-free": {"icefree"},
-		"$3.50":    {"three dollars and fifty cents", "three fifty"},
-		"5:00":     {"five"},
+		"2024":       {"two thousand twenty four", "two thousand and twenty four", "two zero two four"},
+		"101":        {"one hundred and one", "one oh one"},
+		"1500":       {"one thousand five hundred"},
+		"USA":        {"usa", "u s a"},
+		"ice-free":   {"icefree"},
+		"$3.50":      {"three dollars and fifty cents", "three fifty"},
+		"5:00":       {"five"},
+		"5G":         {"five g", "five grams"},
+		"5g":         {"five grams", "five g"},
+		"5m":         {"five meters", "five metres", "five million"},
+		"24/7":       {"twenty four seven", "twenty four sevenths", "twenty four slash seven"},
+		"8/10":       {"eight tenths", "eight out of ten", "eight over ten", "the eighth of october", "august tenth"},
+		"10-15":      {"ten to fifteen", "ten fifteen", "ten minus fifteen", "from ten to fifteen"},
+		"10–15%":     {"ten to fifteen percent"},
+		"3-0":        {"three nil", "three zero", "three to nothing"},
+		"50,000₫":    {"fifty thousand dong"},
+		"50.000đ":    {"fifty thousand dong"},
+		"5$":         {"five dollars"},
+		"$5-10":      {"five to ten dollars"},
+		"7:15":       {"seven fifteen", "quarter past seven", "a quarter past seven"},
+		"7:45":       {"quarter to eight"},
+		"15:30":      {"three thirty", "half past three"},
+		"1905":       {"nineteen oh five", "nineteen hundred and five"},
+		"2005":       {"two thousand and five", "twenty oh five"},
+		"20/11/2024": {"november twentieth two thousand and twenty four", "twenty eleven twenty twenty four"},
+		"2024-11-20": {"the twentieth of november twenty twenty four"},
+		"2½":         {"two and a half"},
+		"1.5":        {"one point five", "one and a half"},
+		"3,5":        {"three point five", "three comma five"},
+		"100":        {"a hundred", "one hundred"},
+		"MP3":        {"m p three"},
+		"VIII":       {"the eighth", "eight", "v i i i"},
+		"#7":         {"number seven", "hashtag seven"},
+		"５Ｇ":         {"five g"},
+		"20m²":       {"twenty square meters"},
+		"①":          {"one"},
+		"Ⅳ":          {"four", "the fourth"},
+		"20°C":       {"twenty degrees celsius", "twenty degrees"},
 	} {
 		words := Words(text)
 		if len(words) != 1 || words[0].Text != text {
@@ -120,6 +151,19 @@ func TestOtherReadings(t *testing.T) {
 			}
 			if !found {
 				t.Errorf("%q has no reading %q: %v", text, want, words[0].Readings)
+			}
+		}
+	}
+}
+
+// TestNoWrongReadings checks that mistakes of learners are no readings.
+func TestNoWrongReadings(t *testing.T) {
+	for text, wrong := range map[string]string{
+		"$5": "five dollar", "5kg": "five kilogram", "50,000₫": "fifty thousand", "5€": "five", "1990s": "nineteen ninety seconds",
+	} {
+		for _, r := range Words(text)[0].Readings {
+			if strings.Join(r, " ") == wrong {
+				t.Errorf("%q may be read as %q", text, wrong)
 			}
 		}
 	}

@@ -1,5 +1,7 @@
 package textnorm
 
+import "strings"
+
 // abbreviations are always read in full. A key is in lower case, without dots at its
 // end.
 func abbreviations() map[string][][]string {
@@ -26,31 +28,48 @@ func dotted() map[string][]string {
 	}
 }
 
-// unit is a unit of measure after a number.
+// unit is a unit of measure or money after a number. Its readings are separated by
+// "/".
 type unit struct {
-	one, many []string
+	one, many string
 	glued     bool // only directly after the digits: alone it is another word
 }
 
+// readings returns the readings of a unit after 1 or after another number. "five
+// dollar" is a mistake.
+func (u unit) readings(one bool) [][]string {
+	if one {
+		return word(strings.Split(u.one, "/")...)
+	}
+	return word(strings.Split(u.many, "/")...)
+}
+
 func units() map[string]unit {
-	u := func(one, many string) unit { return unit{one: []string{one}, many: []string{many}} }
-	glued := func(one, many string) unit { return unit{one: []string{one}, many: []string{many}, glued: true} }
-	hour := unit{one: []string{"kilometer", "per", "hour"}, many: []string{"kilometers", "per", "hour"}}
+	u := func(one, many string) unit { return unit{one: one, many: many} }
+	same := func(name string) unit { return unit{one: name, many: name} }
+	glued := func(one, many string) unit { return unit{one: one, many: many, glued: true} }
+	hour := u("kilometer per hour/kilometre per hour/kilometer an hour", "kilometers per hour/kilometres per hour/kilometers an hour")
 	return map[string]unit{
-		"%": u("percent", "percent"), "°": u("degree", "degrees"), "kg": u("kilogram", "kilograms"), "mg": u("milligram", "milligrams"),
-		"km": u("kilometer", "kilometers"), "cm": u("centimeter", "centimeters"), "mm": u("millimeter", "millimeters"),
-		"ml": u("milliliter", "milliliters"), "lb": u("pound", "pounds"), "lbs": u("pound", "pounds"), "oz": u("ounce", "ounces"),
-		"ft": u("foot", "feet"), "hz": u("hertz", "hertz"), "khz": u("kilohertz", "kilohertz"), "mhz": u("megahertz", "megahertz"),
-		"ghz": u("gigahertz", "gigahertz"), "kb": u("kilobyte", "kilobytes"), "mb": u("megabyte", "megabytes"), "gb": u("gigabyte", "gigabytes"),
+		"%": same("percent"), "°": u("degree", "degrees"), "kg": u("kilogram/kilo", "kilograms/kilos"), "mg": u("milligram", "milligrams"),
+		"km": u("kilometer/kilometre", "kilometers/kilometres"), "cm": u("centimeter/centimetre", "centimeters/centimetres"),
+		"mm": u("millimeter/millimetre", "millimeters/millimetres"), "ml": u("milliliter/millilitre", "milliliters/millilitres"),
+		"lb": u("pound", "pounds"), "lbs": u("pound", "pounds"), "oz": u("ounce", "ounces"), "ft": u("foot", "feet"),
+		"hz": same("hertz"), "khz": same("kilohertz"), "mhz": same("megahertz"), "ghz": same("gigahertz"),
+		"kb": u("kilobyte", "kilobytes"), "mb": u("megabyte/meg", "megabytes/megs"), "gb": u("gigabyte/gig", "gigabytes/gigs"),
 		"tb": u("terabyte", "terabytes"), "hr": u("hour", "hours"), "hrs": u("hour", "hours"), "min": u("minute", "minutes"),
 		"mins": u("minute", "minutes"), "sec": u("second", "seconds"), "secs": u("second", "seconds"),
-		"mph":  {one: []string{"mile", "per", "hour"}, many: []string{"miles", "per", "hour"}},
-		"km/h": hour, "kph": hour, "kmh": hour,
-		"°c": {one: []string{"degree", "celsius"}, many: []string{"degrees", "celsius"}},
-		"°f": {one: []string{"degree", "fahrenheit"}, many: []string{"degrees", "fahrenheit"}},
-		"g":  glued("gram", "grams"), "m": glued("meter", "meters"), "l": glued("liter", "liters"), "h": glued("hour", "hours"),
-		"s": glued("second", "seconds"), "in": glued("inch", "inches"), "k": glued("thousand", "thousand"),
-		"am": {one: []string{"a", "m"}, many: []string{"a", "m"}, glued: true}, "pm": {one: []string{"p", "m"}, many: []string{"p", "m"}, glued: true},
+		"mph": u("mile per hour/mile an hour", "miles per hour/miles an hour"), "km/h": hour, "kph": hour, "kmh": hour,
+		"°c": u("degree celsius/degree c/degree", "degrees celsius/degrees c/degrees/celsius/degrees centigrade"),
+		"°f": u("degree fahrenheit/degree f/degree", "degrees fahrenheit/degrees f/degrees/fahrenheit"),
+		"g":  glued("gram", "grams"), "m": glued("meter/metre", "meters/metres"), "l": glued("liter/litre", "liters/litres"),
+		"h": glued("hour", "hours"), "s": glued("second", "seconds"), "in": glued("inch", "inches"), "k": glued("thousand", "thousand"),
+		"m²": u("square meter/square metre", "square meters/square metres"), "km²": u("square kilometer/square kilometre", "square kilometers/square kilometres"),
+		"m³": u("cubic meter/cubic metre", "cubic meters/cubic metres"), "cm²": u("square centimeter/square centimetre", "square centimeters/square centimetres"),
+		"x": glued("time", "times"), "am": glued("a m", "a m"), "pm": glued("p m", "p m"),
+		"$": u("dollar", "dollars"), "€": u("euro", "euros"), "£": u("pound", "pounds"), "¥": same("yen"), "₫": same("dong"),
+		"đ": same("dong"), "vnd": same("dong/vietnamese dong"), "vnđ": same("dong/vietnamese dong"), "k₫": same("thousand dong"),
+		"usd": u("dollar/u s dollar/us dollar", "dollars/u s dollars/us dollars"), "eur": u("euro", "euros"), "gbp": u("pound", "pounds"),
+		"jpy": same("yen"),
 	}
 }
 

@@ -169,6 +169,9 @@ var languageSwitch = regexp.MustCompile(`\([^)]+\)`)
 // phonemise returns the sentences of a text without [[ phonemes ]]. Some may have no
 // symbols.
 func phonemise(ctx context.Context, p Phonemiser, voice *voicefile.Config, text string) ([]Sentence, error) {
+	// espeak-ng reads a letter and its mark as two letters. Only the composed form is
+	// one: "é", "ệ".
+	text = norm.NFC.String(text)
 	clauses, err := p.Translate(ctx, voice.EspeakVoice, text)
 	if err != nil {
 		return nil, err

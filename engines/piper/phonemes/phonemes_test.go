@@ -2,9 +2,12 @@ package phonemes
 
 import (
 	"context"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/lexilingo/modelgateway/engines/piper/voicefile"
 )
@@ -69,6 +72,24 @@ func TestFromText(t *testing.T) {
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
+// TestDecomposedText checks that a text in NFD is the same as in NFC: in its phonemes,
+// and in the words and sentences that are returned.
+func TestDecomposedText(t *testing.T) {
+	for _, text := range []string{"Nguyễn, café. Đường đi!", "Tiếng Việt [[ab]] ở đây", "ố ặ ü"} {
+		var got [2][]Sentence
+		for i, form := range []norm.Form{norm.NFC, norm.NFD} {
+			sentences, err := FromText(t.Context(), spelling{}, voice(), form.String(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got[i] = sentences
+		}
+		if !reflect.DeepEqual(got[0], got[1]) {
+			t.Errorf("%q in NFC: %v, in NFD: %v", text, got[0], got[1])
 		}
 	}
 }

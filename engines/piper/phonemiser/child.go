@@ -113,7 +113,7 @@ func (c *child) await(timeout time.Duration, talk func() error) error {
 	late := make(chan struct{})
 	timer := time.AfterFunc(timeout, func() {
 		close(late)
-		_ = c.cmd.Process.Kill() // fails only if the child has ended
+		c.kill()
 	})
 	err := talk()
 	if timer.Stop() && err == nil {
@@ -128,9 +128,11 @@ func (c *child) await(timeout time.Duration, talk func() error) error {
 	}
 }
 
+func (c *child) kill() { _ = c.cmd.Process.Kill() } // fails only if the child has ended
+
 // end kills the process if it is running and waits for its end.
 func (c *child) end() {
-	_ = c.cmd.Process.Kill() // fails only if the child has ended
+	c.kill()
 	<-c.ended
 	_ = c.requests.Close()  // the child does not read it any more
 	_ = c.responses.Close() // it was only read

@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/lexilingo/modelgateway/engines/piper/espeak"
@@ -30,9 +31,9 @@ const textTimeout = 10 * time.Second
 // Phonemiser runs the child and replaces it after a failure. It is safe for
 // concurrent use; it processes one text at a time.
 type Phonemiser struct {
-	// sem protects child and the communication with it.
+	// sem protects the communication with child, and its replacement.
 	sem   chan struct{}
-	child *child // nil if none is running
+	child atomic.Pointer[child] // nil if none is running
 
 	timeout     time.Duration
 	environment []string // of the child, in addition to that of the process
@@ -40,9 +41,22 @@ type Phonemiser struct {
 
 var _ phonemes.Phonemiser = (*Phonemiser)(nil)
 
-// New returns a Phonemiser. Its child starts on first use and ends with this
+// New returns a Phonemiser. Its child starts on first use and ends with Close or this
 // process.
 func New() *Phonemiser { return &Phonemiser{sem: make(chan struct{}, 1), timeout: textTimeout} }
+
+// Close ends the child, even if it is busy, and waits for its end. The next use
+// starts another one.
+func (p *Phonemiser) Close() {
+	if c := p.child.Load(); c != nil {
+		c.kill()
+	}
+	p.sem <- struct{}{}
+	defer func() { <-p.sem }()
+	if c := p.child.Swap(nil); c != nil {
+		c.end()
+	}
+}
 
 // CheckVoice returns ErrRefused if the library has no voice of this name, and
 // another error if the library cannot be used.
@@ -113,16 +127,17 @@ func (p *Phonemiser) ask(ctx context.Context, r request) ([]phonemes.Translation
 // exchange sends a request to the child and starts one if there is none. The caller
 // must hold sem.
 func (p *Phonemiser) exchange(r request) (response, error) {
-	if p.child == nil {
-		c, err := startChild(p.timeout, p.environment...)
-		if err != nil {
+	c := p.child.Load()
+	if c == nil {
+		var err error
+		if c, err = startChild(p.timeout, p.environment...); err != nil {
 			return response{}, err
 		}
-		p.child = c
+		p.child.Store(c)
 	}
-	answer, err := p.child.exchange(r, p.timeout)
+	answer, err := c.exchange(r, p.timeout)
 	if err != nil {
-		p.child = nil
+		p.child.Store(nil)
 	}
 	return answer, err
 }

@@ -27,12 +27,7 @@ func newPhonemiser(t *testing.T, environment ...string) *Phonemiser {
 	t.Helper()
 	p := New()
 	p.environment = environment
-	t.Cleanup(func() {
-		p.sem <- struct{}{}
-		if p.child != nil {
-			p.child.end()
-		}
-	})
+	t.Cleanup(p.Close)
 	return p
 }
 
@@ -40,10 +35,10 @@ func newPhonemiser(t *testing.T, environment ...string) *Phonemiser {
 func (p *Phonemiser) pid() int {
 	p.sem <- struct{}{}
 	defer func() { <-p.sem }()
-	if p.child == nil {
-		return 0
+	if c := p.child.Load(); c != nil {
+		return c.cmd.Process.Pid
 	}
-	return p.child.cmd.Process.Pid
+	return 0
 }
 
 func spoken(clauses []phonemes.Translation) string {
@@ -233,6 +228,34 @@ func TestEndOfRequests(t *testing.T) {
 	case <-c.ended:
 	case <-time.After(long):
 		t.Error("the child is still running")
+	}
+}
+
+// TestClose checks that Close ends and reaps the child, even if the library hangs,
+// and that the next text is translated.
+func TestClose(t *testing.T) {
+	p := newPhonemiser(t, role+"=fragile")
+	p.Close()
+	for _, busy := range []bool{false, true} {
+		checkSays(t, p, "Hello", "həlˈoʊ")
+		child := p.pid()
+		if busy {
+			ctx, cancel := context.WithCancel(t.Context())
+			cancelled := make(chan struct{})
+			go func() {
+				defer close(cancelled)
+				_, _ = p.Translate(ctx, "en-us", hang) // cancelled
+			}()
+			for len(p.sem) == 0 { // until the child has the text
+				time.Sleep(time.Millisecond)
+			}
+			cancel()
+			<-cancelled
+		}
+		p.Close()
+		if _, err := os.Stat(fmt.Sprintf("/proc/%d", child)); err == nil {
+			t.Errorf("busy %v: the child %d is left", busy, child)
+		}
 	}
 }
 

@@ -8,10 +8,11 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
+	"github.com/lexilingo/modelgateway/server/internal/width"
 )
 
 // lenientCodec is the protobuf codec, except that it accepts messages that cannot be
-// decoded. grpc-go would fail such a call with INTERNAL and without details before an
+// decoded, and does not decode messages with too many values. grpc-go would fail such a call with INTERNAL and without details before an
 // interceptor sees it. lenientCodec returns an empty message instead, with the cause
 // in an unknown field, where unreadable finds it.
 type lenientCodec struct{ encoding.CodecV2 }
@@ -24,10 +25,18 @@ const reasonField = protowire.MaxValidNumber
 
 // Unmarshal implements encoding.CodecV2.
 func (c lenientCodec) Unmarshal(data mem.BufferSlice, v any) error {
-	err := c.CodecV2.Unmarshal(data, v)
 	msg, ok := v.(proto.Message)
-	if err == nil || !ok {
-		return err
+	if !ok {
+		return c.CodecV2.Unmarshal(data, v)
+	}
+	whole := data.MaterializeToBuffer(mem.DefaultBufferPool())
+	defer whole.Free()
+	err := width.CheckWire(whole.ReadOnlyData(), msg.ProtoReflect().Descriptor())
+	if err == nil {
+		err = c.CodecV2.Unmarshal(mem.BufferSlice{whole}, v)
+	}
+	if err == nil {
+		return nil
 	}
 	proto.Reset(msg)
 	reason := protowire.AppendTag(nil, reasonField, protowire.BytesType)

@@ -5,11 +5,11 @@ import (
 	"io"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/httpserver/inflight"
 )
 
 const (
@@ -19,8 +19,8 @@ const (
 	// queueLimit is how much audio of a session may wait for the engine, in bytes: about
 	// four minutes of 16 kHz speech. Further pushes wait.
 	queueLimit = 8 << 20
-	// totalQueueLimit is how much audio may wait in all sessions. Further pushes are
-	// refused.
+	// totalQueueLimit is how much audio may wait in all sessions; a peer gets its share
+	// of it. Further pushes are refused.
 	totalQueueLimit = 256 << 20
 	// pieceOverhead is the memory that a piece takes in addition to its audio, in bytes.
 	// It bounds the number of empty pieces too.
@@ -36,7 +36,9 @@ const (
 type session struct {
 	id     string
 	cancel context.CancelFunc
-	all    *atomic.Int64 // bytes of audio that wait in all sessions
+	peer   string           // who opened it; see inflight.PeerOf
+	all    *inflight.Shares // bytes of audio that wait in all sessions
+	opened time.Time
 
 	mu      sync.Mutex
 	changed chan struct{}
@@ -56,12 +58,18 @@ type session struct {
 	kept     int // size of events, by eventSize
 	ended    bool
 	err      error
-	attached int // number of the attached stream; streams with lower numbers must end
+	attached int  // number of the attached stream; streams with lower numbers must end
+	detached bool // the attached stream has ended
 }
 
-// newSession returns a session. all counts the bytes that wait in all sessions.
-func newSession(id string, cancel context.CancelFunc, all *atomic.Int64) *session {
-	return &session{id: id, cancel: cancel, all: all, active: time.Now(), changed: make(chan struct{}), early: map[int64][]byte{}, last: -1}
+// newSession returns a session of a peer. all counts the bytes that wait in all
+// sessions.
+func newSession(id string, cancel context.CancelFunc, peer string, all *inflight.Shares) *session {
+	now := time.Now()
+	return &session{
+		id: id, cancel: cancel, peer: peer, all: all, opened: now, active: now,
+		changed: make(chan struct{}), early: map[int64][]byte{}, last: -1,
+	}
 }
 
 // touch wakes all goroutines that wait for a change. The caller holds mu.
@@ -129,14 +137,20 @@ func (s *session) push(ctx context.Context, req *gatewayv1.PushAudioRequest) (in
 	return s.next, nil
 }
 
+// silent reports whether no piece has come yet.
+func (s *session) silent() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.next == 0 && len(s.early) == 0
+}
+
 // pieceSize returns the memory that a piece takes while it waits, in bytes.
 func pieceSize(piece []byte) int { return len(piece) + pieceOverhead }
 
 // reserve counts n more bytes that wait. The caller holds mu.
 func (s *session) reserve(n int) error {
-	if s.all.Add(int64(n)) > totalQueueLimit {
-		s.all.Add(int64(-n))
-		return errs.New(errs.QueueFull, "%d MiB of audio wait in all transcriptions of this server, which is the limit: push this piece again later", totalQueueLimit>>20)
+	if !s.all.Take(s.peer, int64(n)) {
+		return errs.New(errs.QueueFull, "too much audio waits in open transcriptions: %d MiB are possible, and less from one address; push this piece again later", totalQueueLimit>>20)
 	}
 	s.waiting += n
 	return nil
@@ -144,12 +158,13 @@ func (s *session) reserve(n int) error {
 
 // free counts n fewer bytes that wait. The caller holds mu.
 func (s *session) free(n int) {
-	s.all.Add(int64(-n))
+	s.all.GiveBack(s.peer, int64(n))
 	s.waiting -= n
 }
 
 // Next implements router.Audio. It fails if no audio comes for idleTimeout: the
-// caller may be gone, and others wait for the model.
+// caller may be gone, and others wait for the model. A session without a stream
+// has no audio for the engine: nobody would get the result.
 func (s *session) Next(ctx context.Context) ([]byte, error) {
 	s.begin()
 	if err := s.awaitAudio(ctx); err != nil {
@@ -184,7 +199,7 @@ func (s *session) awaitAudio(ctx context.Context) error {
 		limit := s.active.Add(idleTimeout)
 		s.mu.Unlock()
 		idle, cancel := context.WithDeadline(ctx, limit)
-		err := s.await(idle, func() bool { return len(s.ready) > 0 || s.complete() })
+		err := s.await(idle, func() bool { return !s.detached && (len(s.ready) > 0 || s.complete()) })
 		cancel()
 		if err == nil || ctx.Err() != nil {
 			return err

@@ -3,18 +3,25 @@ package api
 import (
 	"context"
 	"errors"
-	"sync/atomic"
+	"io"
+	"net"
+	"net/netip"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/test/bufconn"
+
 	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/httpserver/inflight"
 )
 
 func TestSessionWithoutAudioEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newSession("s", func() {}, &atomic.Int64{})
+		s := newSession("s", func() {}, "", inflight.NewShares(totalQueueLimit))
 		time.Sleep(idleTimeout) // waits for the model
 		s.Begin()
 		time.Sleep(idleTimeout - time.Second)
@@ -44,7 +51,7 @@ func TestSessionWithoutAudioEnds(t *testing.T) {
 
 func TestEmptyPiecesFillTheQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newSession("s", func() {}, &atomic.Int64{})
+		s := newSession("s", func() {}, "", inflight.NewShares(totalQueueLimit))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		var err error
@@ -59,12 +66,12 @@ func TestEmptyPiecesFillTheQueue(t *testing.T) {
 }
 
 func TestAllSessionsTogetherAreBounded(t *testing.T) {
-	var all atomic.Int64
+	all := inflight.NewShares(totalQueueLimit)
 	piece := make([]byte, queueLimit-pieceOverhead)
 	var open []*session
 	var err error
 	for err == nil && len(open) < 100 {
-		s := newSession("s", func() {}, &all)
+		s := newSession("s", func() {}, "", all)
 		open = append(open, s)
 		_, err = s.push(t.Context(), &gatewayv1.PushAudioRequest{Audio: piece})
 	}
@@ -81,7 +88,144 @@ func TestAllSessionsTogetherAreBounded(t *testing.T) {
 	for _, s := range open {
 		s.end(nil, nil)
 	}
-	if all.Load() != 0 {
-		t.Errorf("%d bytes are left", all.Load())
+	if all.Used() != 0 {
+		t.Errorf("%d bytes are left", all.Used())
 	}
+}
+
+// One peer cannot open all sessions, and gets places back when its sessions end.
+func TestPeersShareSessions(t *testing.T) {
+	open := newSessions()
+	defer open.close()
+	from := func(address string) context.Context {
+		return peer.NewContext(t.Context(), &peer.Peer{Addr: net.TCPAddrFromAddrPort(netip.MustParseAddrPort(address))})
+	}
+	wait := func(ctx context.Context, _ *session) { <-ctx.Done() }
+	var mine []*session
+	for len(mine) <= maxSessions {
+		s, err := open.start(from("192.0.2.1:1"), wait)
+		if err != nil {
+			if errs.ReasonOf(err) != errs.QueueFull {
+				t.Error(err)
+			}
+			break
+		}
+		mine = append(mine, s)
+		// A session with audio is not replaced.
+		if _, err := s.push(t.Context(), &gatewayv1.PushAudioRequest{Audio: []byte{1}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(mine) != maxSessions*3/4 {
+		t.Errorf("one peer has %d sessions", len(mine))
+	}
+	if _, err := open.start(from("192.0.2.2:1"), wait); err != nil {
+		t.Errorf("another peer: %v", err)
+	}
+	for range 2 { // a session ends once
+		open.detach(mine[0], 0, true)
+		open.detach(mine[1], 0, true)
+	}
+	if used := open.places.Used(); used != maxSessions*3/4+1-2 {
+		t.Errorf("%d places are taken", used)
+	}
+	if _, err := open.start(from("192.0.2.1:2"), wait); err != nil {
+		t.Errorf("after its sessions have ended: %v", err)
+	}
+}
+
+// Of one peer, a new session replaces the oldest that got no audio.
+func TestSilentSessionsAreReplaced(t *testing.T) {
+	open := newSessions()
+	defer open.close()
+	ctx := peer.NewContext(t.Context(), &peer.Peer{Addr: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1)}})
+	var all []*session
+	for range maxSessions {
+		s, err := open.start(ctx, func(ctx context.Context, s *session) {
+			<-ctx.Done()
+			s.end(nil, errs.From(ctx.Err()))
+		})
+		if err != nil {
+			t.Fatalf("session %d: %v", len(all), err)
+		}
+		if len(all) == 0 {
+			if _, err := s.push(t.Context(), &gatewayv1.PushAudioRequest{Sequence: 1}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		all = append(all, s)
+	}
+	for i, ended := range map[int]bool{0: false, 1: true, maxSessions / 4: true, maxSessions/4 + 1: false, maxSessions - 1: false} {
+		_, err := open.find(all[i].id)
+		if (err != nil) != ended {
+			t.Errorf("session %d: %v", i, err)
+		}
+	}
+	delivered, err := all[1].feed(t.Context(), 0, 0, func(*gatewayv1.OpenTranscriptionResponse) error { return nil })
+	if !delivered || errs.ReasonOf(err) != errs.QueueFull {
+		t.Errorf("a replaced session: %v", err)
+	}
+	if used := open.places.Used(); used != maxSessions*3/4 {
+		t.Errorf("%d places are taken", used)
+	}
+}
+
+// A call over HTTP counts for the client's address, not for the pipe's, whatever
+// the client says about it.
+func TestPeerOfCall(t *testing.T) {
+	pipe := bufconn.Listen(1)
+	defer func() { _ = pipe.Close() }()
+	for name, c := range map[string]struct {
+		from      net.Addr
+		forwarded []string
+		want      string
+	}{
+		"gRPC":              {&net.TCPAddr{IP: net.IPv4(192, 0, 2, 1)}, []string{"192.0.2.9"}, "192.0.2.1"},
+		"a Unix socket":     {&net.UnixAddr{Name: "@", Net: "unix"}, nil, ""},
+		"HTTP":              {pipe.Addr(), []string{"192.0.2.1"}, "192.0.2.1"},
+		"HTTP with a lie":   {pipe.Addr(), []string{"192.0.2.8", "192.0.2.9, 192.0.2.1"}, "192.0.2.1"},
+		"HTTP without both": {pipe.Addr(), nil, ""},
+	} {
+		ctx := peer.NewContext(t.Context(), &peer.Peer{Addr: c.from})
+		ctx = metadata.NewIncomingContext(ctx, metadata.MD{"x-forwarded-for": c.forwarded})
+		if got := peerOf(ctx); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+// The engine gets no audio of a session whose client is gone, until the client is
+// back.
+func TestSessionWithoutStreamRests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		open := newSessions()
+		defer open.close()
+		s, err := open.start(t.Context(), func(ctx context.Context, _ *session) { <-ctx.Done() })
+		if err != nil {
+			t.Fatal(err)
+		}
+		first := open.attach(s)
+		if _, err := s.push(t.Context(), &gatewayv1.PushAudioRequest{Audio: []byte{1}, Last: true}); err != nil {
+			t.Fatal(err)
+		}
+		open.detach(s, first, false)
+		next := func() error {
+			soon, cancel := context.WithTimeout(t.Context(), reopenTimeout/2)
+			defer cancel()
+			_, err := s.Next(soon)
+			return err
+		}
+		if err := next(); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("without a stream: %v", err)
+		}
+		second := open.attach(s)
+		open.detach(s, first, false) // late
+		if err := next(); err != nil {
+			t.Errorf("with a stream again: %v", err)
+		}
+		if err := next(); !errors.Is(err, io.EOF) {
+			t.Errorf("at the end: %v", err)
+		}
+		open.detach(s, second, true)
+	})
 }

@@ -64,10 +64,13 @@ func eventSize(event *gatewayv1.TranscriptionEvent) int {
 	return overhead + proto.Size(event)
 }
 
-// end records how the transcription ended.
+// end records how the transcription ended. Only the first call has an effect.
 func (s *session) end(served *gatewayv1.ServedBy, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.ended {
+		return
+	}
 	s.ended, s.err = true, err
 	s.ready, s.early = nil, nil
 	s.free(s.waiting)
@@ -82,8 +85,22 @@ func (s *session) attach() (stream int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.attached++
+	s.detached = false
 	s.touch()
 	return s.attached
+}
+
+// detach says that a stream has ended. It reports whether the stream was the
+// attached one.
+func (s *session) detach(stream int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.attached != stream {
+		return false
+	}
+	s.detached = true
+	s.touch()
+	return true
 }
 
 // after returns the events after a sequence number. It leaves out the final event

@@ -3,16 +3,20 @@ package api
 import (
 	"context"
 	"crypto/rand"
+	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
+
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/httpserver/inflight"
 )
 
 const (
-	// maxSessions is the limit of open sessions.
+	// maxSessions is the limit of open sessions; a peer gets its share of them.
 	maxSessions = 1024
 	// reopenTimeout is how long a session without a stream waits for another one.
 	reopenTimeout = 30 * time.Second
@@ -24,12 +28,16 @@ type sessions struct {
 	open    map[string]*session
 	timers  map[string]*time.Timer // of sessions without a stream
 	closed  bool
-	queued  atomic.Int64 // bytes of audio that wait in all sessions
+	places  *inflight.Shares // of open sessions
+	queued  *inflight.Shares // bytes of audio that wait in all sessions
 	running sync.WaitGroup
 }
 
 func newSessions() *sessions {
-	return &sessions{open: map[string]*session{}, timers: map[string]*time.Timer{}}
+	return &sessions{
+		open: map[string]*session{}, timers: map[string]*time.Timer{},
+		places: inflight.NewShares(maxSessions), queued: inflight.NewShares(totalQueueLimit),
+	}
 }
 
 // start opens a session. It calls run in a new goroutine, with a context that has
@@ -41,17 +49,57 @@ func (r *sessions) start(ctx context.Context, run func(context.Context, *session
 	if r.closed {
 		return nil, errs.New(errs.Draining, "the server is shutting down")
 	}
-	if len(r.open) >= maxSessions {
-		return nil, errs.New(errs.QueueFull, "%d transcriptions are open, which is the limit: try again later", maxSessions)
+	from := peerOf(ctx)
+	free := r.places.Take(from, 1)
+	if !free && r.endSilent(from) {
+		free = r.places.Take(from, 1)
+	}
+	if !free {
+		return nil, errs.New(errs.QueueFull, "too many transcriptions are open: %d are possible, and fewer from one address; try again later", maxSessions)
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	s := newSession(rand.Text(), cancel, &r.queued)
+	s := newSession(rand.Text(), cancel, from, r.queued)
 	r.open[s.id] = s
 	r.running.Go(func() {
 		defer cancel()
 		run(ctx, s)
 	})
 	return s, nil
+}
+
+// endSilent ends the oldest session of a peer that got no audio yet, and reports
+// whether there was one. The caller holds mu.
+func (r *sessions) endSilent(from string) bool {
+	var oldest *session
+	for _, s := range r.open {
+		if s.peer == from && s.silent() && (oldest == nil || s.opened.Before(oldest.opened)) {
+			oldest = s
+		}
+	}
+	if oldest == nil {
+		return false
+	}
+	oldest.end(nil, errs.New(errs.QueueFull, "too many transcriptions are open, and this one is the oldest without audio: open one when there is audio"))
+	r.remove(oldest)
+	return true
+}
+
+// peerOf returns the peer of a call. A call over HTTP comes through a pipe, and
+// grpc-gateway adds who sent it at the end of x-forwarded-for.
+func peerOf(ctx context.Context) string {
+	from, ok := peer.FromContext(ctx)
+	if !ok {
+		return ""
+	}
+	if from.Addr.Network() != "bufconn" {
+		return inflight.PeerOf(from.Addr.String())
+	}
+	forwarded := metadata.ValueFromIncomingContext(ctx, "x-forwarded-for")
+	if len(forwarded) == 0 {
+		return ""
+	}
+	last := forwarded[len(forwarded)-1]
+	return inflight.PeerOf(strings.TrimSpace(last[strings.LastIndex(last, ",")+1:]))
 }
 
 // find returns an open session.
@@ -80,11 +128,8 @@ func (r *sessions) attach(s *session) int {
 func (r *sessions) detach(s *session, stream int, delivered bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s.mu.Lock()
-	current := s.attached == stream
-	s.mu.Unlock()
 	switch {
-	case !current:
+	case !s.detach(stream):
 	case delivered || r.closed:
 		r.remove(s)
 	default:
@@ -99,6 +144,9 @@ func (r *sessions) detach(s *session, stream int, delivered bool) {
 // remove ends a session. The caller holds mu.
 func (r *sessions) remove(s *session) {
 	s.cancel()
+	if _, open := r.open[s.id]; open {
+		r.places.GiveBack(s.peer, 1)
+	}
 	if t, ok := r.timers[s.id]; ok {
 		t.Stop()
 		delete(r.timers, s.id)

@@ -1,12 +1,12 @@
 package api
 
 import (
-	"sync/atomic"
 	"testing"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/httpserver/inflight"
 	"github.com/lexilingo/modelgateway/server/internal/router"
 )
 
@@ -27,7 +27,7 @@ func TestSinksThatKeepEverythingAreBounded(t *testing.T) {
 		"speech": {&speechCollector{}, &enginev1.RunResponse{Payload: &enginev1.RunResponse_Synthesize{
 			Synthesize: &gatewayv1.SynthesizeResponse{Audio: mib},
 		}}, 65, 66},
-		"session": {newSession("s", func() {}, &atomic.Int64{}), &enginev1.RunResponse{Payload: &enginev1.RunResponse_Transcribe{
+		"session": {newSession("s", func() {}, "", inflight.NewShares(totalQueueLimit)), &enginev1.RunResponse{Payload: &enginev1.RunResponse_Transcribe{
 			Transcribe: segment,
 		}}, 10_000, 20_000},
 	} {
@@ -47,7 +47,7 @@ func TestSinksThatKeepEverythingAreBounded(t *testing.T) {
 
 // Interim results replace one another, so a session of any length can have them.
 func TestInterimResultsTakeNoRoom(t *testing.T) {
-	s := newSession("s", func() {}, &atomic.Int64{})
+	s := newSession("s", func() {}, "", inflight.NewShares(totalQueueLimit))
 	interim := &enginev1.RunResponse{Payload: &enginev1.RunResponse_Transcribe{Transcribe: &gatewayv1.TranscriptionEvent{
 		Event: &gatewayv1.TranscriptionEvent_Interim{Interim: &gatewayv1.InterimTranscript{TentativeText: string(make([]byte, 1<<20))}},
 	}}}

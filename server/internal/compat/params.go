@@ -194,5 +194,5 @@ func takeFormat(params *structpb.Struct) (format string, rest *structpb.Struct, 
 	if format, ok := v.(string); ok && slices.Contains([]string{formatWAV, "pcm"}, format) {
 		return format, rest, nil
 	}
-	return "", nil, errs.New(errs.InvalidRequest, "params.format is %v: speech is wav or pcm", v).With("fields", "format")
+	return "", nil, errs.New(errs.InvalidRequest, "params.format is %s: speech is wav or pcm", errs.Shorten(fmt.Sprint(v))).With("fields", "format")
 }

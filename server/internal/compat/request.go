@@ -49,7 +49,7 @@ func (s *Service) fill(req proto.Message, call untypedCall, params func(map[stri
 		return errs.New(errs.InvalidRequest, "the parameters cannot be read: %s", err)
 	}
 	if err := protojson.Unmarshal(text, req); err != nil {
-		return errs.New(errs.InvalidRequest, "parameters of the task %q: %s", call.task.Name, errs.PlainProtoError(err))
+		return errs.New(errs.InvalidRequest, "parameters of the task %q: %s", call.task.Name, errs.PlainMessageError(err, req.ProtoReflect().Descriptor()))
 	}
 	if audio != nil {
 		setField(req.ProtoReflect(), audioField, protoreflect.ValueOfBytes(audio))

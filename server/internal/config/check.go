@@ -16,6 +16,8 @@ import (
 	"github.com/lexilingo/modelgateway/models"
 )
 
+var hostName = regexp.MustCompile(`^(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?$`)
+
 var modelName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
 
 // The largest numbers that make sense. Values computed from them fit their types:
@@ -77,7 +79,8 @@ func inRange(bad complain, key string, value, lowest, highest int64) {
 }
 
 // checkListen refuses addresses that other machines can reach unless the operator
-// allows them explicitly, because the server does not authenticate callers.
+// allows them explicitly, because the server does not authenticate callers. It warns
+// of those that are allowed.
 func (c *Config) checkListen(bad complain) {
 	for _, l := range []struct{ key, address string }{{"grpc_listen", c.GRPCListen}, {"http_listen", c.HTTPListen}} {
 		network, addr := SplitListen(l.address)
@@ -85,7 +88,12 @@ func (c *Config) checkListen(bad complain) {
 			bad("%s is %q: it must be host:port or unix:/path", l.key, l.address)
 			continue
 		}
-		if !loopback(l.address) && !c.AllowUnauthenticated {
+		switch {
+		case loopback(l.address):
+		case c.AllowUnauthenticated:
+			c.Warnings = append(c.Warnings, fmt.Sprintf("%s is %q and the server does not authenticate callers: everyone who reaches this address "+
+				"can use and unload the models; publish the port on 127.0.0.1 only, or let only a proxy that authenticates callers reach it", l.key, l.address))
+		default:
 			bad("%s is %q, which other machines can reach, and the server does not authenticate callers: "+
 				"use 127.0.0.1, or set allow_unauthenticated: true (--allow-unauthenticated) if a proxy in front authenticates them", l.key, l.address)
 		}
@@ -107,6 +115,11 @@ func (c *Config) checkLimits(bad complain) {
 	}
 	if c.Limits.MaxHeaderKB < 4 || c.Limits.MaxHeaderKB > 1024 {
 		bad("limits.max_header_kb is %d: it must be 4 to 1024", c.Limits.MaxHeaderKB)
+	}
+	for _, host := range c.AllowedHosts {
+		if host != "*" && !hostName.MatchString(host) {
+			bad("allowed_hosts has %q: write a name without scheme and port, such as ai.example.org or *.example.org, or * for all", host)
+		}
 	}
 	for _, origin := range c.CORS.AllowedOrigins {
 		if u, err := url.Parse(origin); origin != "*" && (err != nil || u.Scheme == "" || u.Host == "" || u.Path != "") {

@@ -20,6 +20,9 @@ type Config struct {
 	// AllowUnauthenticated allows listen addresses that other machines can reach. The
 	// server does not authenticate callers, so a proxy in front of it must.
 	AllowUnauthenticated bool `yaml:"allow_unauthenticated"`
+	// AllowedHosts are names under which HTTP requests are answered, in addition to
+	// localhost and IP addresses: "ai.example.org", "*.example.org", or "*" for all.
+	AllowedHosts []string `yaml:"allowed_hosts"`
 	// ModelsDir is the directory of relative model paths.
 	ModelsDir string `yaml:"models_dir"`
 	// StateDir is the directory of learned sizes and load times, and of the starters.
@@ -79,7 +82,7 @@ type Limits struct {
 	// MaxHeaderKB is the size limit of the headers of a request, in KiB.
 	MaxHeaderKB int `yaml:"max_header_kb"`
 	// SlowReaderTimeout is how long a client may take to read one message of a stream
-	// before the call fails. 0: no limit.
+	// before the call fails, and how far it may fall behind 8 KiB a second. 0: no limit.
 	SlowReaderTimeout time.Duration `yaml:"slow_reader_timeout"`
 }
 
@@ -255,4 +258,17 @@ func SplitListen(address string) (network, addr string) {
 		return "unix", address[len(unix):]
 	}
 	return "tcp", address
+}
+
+// DialAddress returns the address at which a client on this machine reaches a listen
+// address: an unspecified host such as 0.0.0.0 becomes 127.0.0.1.
+func DialAddress(listen string) string {
+	host, port, err := net.SplitHostPort(listen)
+	if network, _ := SplitListen(listen); network == "unix" || err != nil {
+		return listen
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		return net.JoinHostPort("127.0.0.1", port)
+	}
+	return listen
 }

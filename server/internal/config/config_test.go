@@ -176,6 +176,9 @@ func TestErrorsNameThePlaceAndTheRemedy(t *testing.T) {
 		"alias":              {"models:\n  a: &a {engine: llama, path: x}\n  b: *a\n", nil, []string{"gateway.yaml:3:6", "*a", "aliases"}},
 		"merge":              {"models:\n  a: &a {engine: llama, path: x}\n  b: {<<: *a, path: y}\n", nil, []string{"gateway.yaml:3", "aliases"}},
 		"starter":            {"models: {a: {engine: llama, path: \"starter:chatt.gguf\"}}\n", nil, []string{"models.a.path", "chat.gguf"}},
+		"host with scheme":   {"allowed_hosts: [https://ai.example.org]\n", nil, []string{"allowed_hosts", "without scheme"}},
+		"host with port":     {"allowed_hosts: [\"ai.example.org:443\"]\n", nil, []string{"allowed_hosts"}},
+		"host pattern":       {"allowed_hosts: [\"ai.*.org\"]\n", nil, []string{"allowed_hosts"}},
 		"origin":             {"cors: {allowed_origins: [app.example.org]}\n", nil, []string{"cors.allowed_origins"}},
 	}
 	for name, c := range cases {
@@ -208,6 +211,31 @@ func TestOpenAddressCanBeAllowed(t *testing.T) {
 		if _, err := load(t, src.yaml, nil, src.flags); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func TestOpenAddressesAreWarnedOf(t *testing.T) {
+	cfg, err := load(t, "grpc_listen: 0.0.0.0:50051\nhttp_listen: \":8001\"\nallow_unauthenticated: true\n", nil, Overrides{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"grpc_listen", "http_listen"} {
+		if !slices.ContainsFunc(cfg.Warnings, func(w string) bool {
+			return strings.HasPrefix(w, key) && strings.Contains(w, "does not authenticate callers")
+		}) {
+			t.Errorf("no warning of %s in %q", key, cfg.Warnings)
+		}
+	}
+	if cfg, err = load(t, "allow_unauthenticated: true\n", nil, Overrides{}); err != nil || len(cfg.Warnings) > 0 {
+		t.Errorf("loopback addresses: %v, %v", cfg.Warnings, err)
+	}
+}
+
+func TestAllowedHosts(t *testing.T) {
+	cfg, err := load(t, "allowed_hosts: [file.example]\n", []string{"MODELGATEWAY_ALLOWED_HOSTS=ai.example.org, *.example.org,gateway,*"}, Overrides{})
+	want := []string{"ai.example.org", "*.example.org", "gateway", "*"}
+	if err != nil || !slices.Equal(cfg.AllowedHosts, want) {
+		t.Errorf("the hosts are %q, %v", cfg.AllowedHosts, err)
 	}
 }
 
@@ -322,5 +350,17 @@ func TestUnknownVariablesWarn(t *testing.T) {
 	}
 	if len(cfg.Warnings) != 1 || !strings.Contains(cfg.Warnings[0], "MODELGATEWAY_GRPC_LISTEN") {
 		t.Errorf("warnings %q", cfg.Warnings)
+	}
+}
+
+func TestDialAddress(t *testing.T) {
+	t.Parallel()
+	for listen, want := range map[string]string{
+		"0.0.0.0:1": "127.0.0.1:1", "[::]:1": "127.0.0.1:1", ":1": "127.0.0.1:1",
+		"10.0.0.1:1": "10.0.0.1:1", "localhost:1": "localhost:1", "unix:/run/x.sock": "unix:/run/x.sock",
+	} {
+		if got := DialAddress(listen); got != want {
+			t.Errorf("%s is dialled at %s, want %s", listen, got, want)
+		}
 	}
 }

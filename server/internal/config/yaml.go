@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"reflect"
@@ -17,6 +18,10 @@ import (
 // for messages. It returns the names of the models in order, or nil if the text has
 // no models.
 func decode(name string, text []byte, cfg *Config) (models []string, err error) {
+	if bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) {
+		return nil, fmt.Errorf("%s: the file is UTF-16: save it as UTF-8", name)
+	}
+	text = bytes.TrimPrefix(text, []byte("\ufeff")) // a byte-order mark, which Windows programs write
 	file, err := parser.ParseBytes(text, 0)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %s", name, yaml.FormatError(err, false, true))

@@ -229,18 +229,6 @@ func TestAddresses(t *testing.T) {
 	check(t, address("unix:/proc/none/server.sock"), Fail, "--http-listen")
 }
 
-func TestDialAddress(t *testing.T) {
-	t.Parallel()
-	for listen, want := range map[string]string{
-		"0.0.0.0:1": "127.0.0.1:1", "[::]:1": "127.0.0.1:1", ":1": "127.0.0.1:1",
-		"10.0.0.1:1": "10.0.0.1:1", "localhost:1": "localhost:1", "unix:/run/x.sock": "unix:/run/x.sock",
-	} {
-		if got := dialAddress(listen); got != want {
-			t.Errorf("%s is dialled at %s, want %s", listen, got, want)
-		}
-	}
-}
-
 func TestFallbacks(t *testing.T) {
 	t.Parallel()
 	metrics := ""
@@ -265,4 +253,19 @@ func TestFallbacks(t *testing.T) {
 	if got := fallbackRemedy("a", "ENGINE_CRASHED"); !strings.Contains(got, "modelgateway models") {
 		t.Error(got)
 	}
+}
+
+func TestReady(t *testing.T) {
+	t.Parallel()
+	code, text := http.StatusOK, "ready\n"
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(code)
+		_, _ = w.Write([]byte(text))
+	}))
+	cfg := &config.Config{HTTPListen: strings.TrimPrefix(server.URL, "http://"), GRPCListen: "127.0.0.1:1"}
+	check(t, checkReady(t.Context(), cfg, "v1"), OK, "version v1 is running at 127.0.0.1:1")
+	code, text = http.StatusServiceUnavailable, "no model can be loaded: why\n"
+	check(t, checkReady(t.Context(), cfg, "v1"), Fail, "not ready: no model can be loaded: why")
+	server.Close()
+	check(t, checkReady(t.Context(), cfg, "v1"), Warn, "cannot ask")
 }

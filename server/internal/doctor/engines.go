@@ -23,7 +23,7 @@ import (
 func checkEngines(ctx context.Context, cfg *config.Config, report func(...Finding)) (map[string]*enginev1.DescribeResponse, error) {
 	host, err := worker.NewHost(worker.Options{Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), NoCgroups: true})
 	if err != nil {
-		report(fail("engines", "Set TMPDIR to a directory with a short path; workers put their sockets there.", "%s", oneLine(err)))
+		report(fail("engines", "Set TMPDIR to a directory that this user can write and whose path is short; workers put their sockets there.", "%s", oneLine(err)))
 		return nil, nil
 	}
 	defer func() { _ = host.Close() }()

@@ -51,21 +51,7 @@ func fallbackRemedy(model, reason string) string {
 func readMetrics(ctx context.Context, listen string) (map[string]*dto.MetricFamily, error) {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	network, address := config.SplitListen(listen)
-	if network != "unix" {
-		address = dialAddress(address)
-	}
-	client := http.Client{Transport: &http.Transport{
-		DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, network, address)
-		},
-	}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost/metrics", http.NoBody)
-	if err != nil {
-		return nil, err
-	}
-	res, err := client.Do(req)
+	res, err := get(ctx, listen, "/metrics")
 	if err != nil {
 		return nil, err
 	}
@@ -75,6 +61,25 @@ func readMetrics(ctx context.Context, listen string) (map[string]*dto.MetricFami
 	}
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	return parser.TextToMetricFamilies(res.Body)
+}
+
+// get sends a request to the server at an HTTP listen address.
+func get(ctx context.Context, listen, path string) (*http.Response, error) {
+	network, address := config.SplitListen(listen)
+	if network != "unix" {
+		address = config.DialAddress(address)
+	}
+	client := http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, network, address)
+		},
+	}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+path, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	return client.Do(req)
 }
 
 func sum(family *dto.MetricFamily) float64 {

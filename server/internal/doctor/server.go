@@ -2,7 +2,9 @@ package doctor
 
 import (
 	"context"
+	"io"
 	"net"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"time"
@@ -19,12 +21,30 @@ const probeTimeout = time.Second
 // address. If there is none, it checks that the listen addresses are free.
 func checkServer(ctx context.Context, cfg *config.Config) []Finding {
 	if version, err := runningVersion(ctx, cfg.GRPCListen); err == nil {
-		return []Finding{ok("server", "version %s is running at %s", version, cfg.GRPCListen), checkFallbacks(ctx, cfg)}
+		return []Finding{checkReady(ctx, cfg, version), checkFallbacks(ctx, cfg)}
 	}
 	return []Finding{
 		checkAddress(ctx, "gRPC address", "--grpc-listen", cfg.GRPCListen),
 		checkAddress(ctx, "HTTP address", "--http-listen", cfg.HTTPListen),
 	}
+}
+
+// checkReady asks a running server whether it can load models. It may have another
+// environment than this program, such as a temporary directory of its own.
+func checkReady(ctx context.Context, cfg *config.Config, version string) Finding {
+	const check = "server"
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	res, err := get(ctx, cfg.HTTPListen, "/readyz")
+	if err != nil {
+		return warn(check, "", "version %s is running at %s; cannot ask whether it is ready: %s", version, cfg.GRPCListen, oneLine(err))
+	}
+	defer func() { _ = res.Body.Close() }()
+	text, err := io.ReadAll(io.LimitReader(res.Body, 1<<10))
+	if err == nil && res.StatusCode == http.StatusOK {
+		return ok(check, "version %s is running at %s", version, cfg.GRPCListen)
+	}
+	return fail(check, "Its log says more.", "version %s is running at %s and is not ready: %s", version, cfg.GRPCListen, strings.TrimSpace(string(text)))
 }
 
 func checkAddress(ctx context.Context, check, flag, address string) Finding {
@@ -46,24 +66,11 @@ func checkAddress(ctx context.Context, check, flag, address string) Finding {
 func runningVersion(ctx context.Context, address string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	client, err := modelgateway.New(dialAddress(address))
+	client, err := modelgateway.New(config.DialAddress(address))
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = client.Close() }()
 	res, err := client.Status(ctx, &gatewayv1.StatusRequest{})
 	return res.GetVersion(), err
-}
-
-// dialAddress returns the address at which a client reaches a listen address: an
-// unspecified host such as 0.0.0.0 becomes 127.0.0.1.
-func dialAddress(address string) string {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil || strings.HasPrefix(address, "unix:") {
-		return address
-	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		return net.JoinHostPort("127.0.0.1", port)
-	}
-	return address
 }

@@ -85,6 +85,8 @@ func (fixedState) Status(context.Context, *gatewayv1.StatusRequest) (*gatewayv1.
 
 func (fixedState) Draining() bool { return false }
 
+func (fixedState) Ready() error { return nil }
+
 // serve starts the whole HTTP server on a loopback port, over a real gRPC server.
 func serve(t *testing.T, change func(*Options)) string {
 	t.Helper()

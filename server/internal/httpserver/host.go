@@ -5,46 +5,79 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
+	"slices"
 	"strings"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/reply"
 )
 
-type loopbackKey struct{}
+// reach says who reaches a listener.
+type reach int
 
-// withListener stores in the context of a connection whether only this machine
-// reaches its listener.
+const (
+	byThisMachine reach = iota // a loopback address
+	byMachines                 // another address
+	byUser                     // a Unix socket, which browsers cannot open
+)
+
+type reachKey struct{}
+
+// withListener stores in the context of a connection who reaches its listener.
 func withListener(ctx context.Context, lis net.Listener) context.Context {
-	addr, ok := lis.Addr().(*net.TCPAddr)
-	return context.WithValue(ctx, loopbackKey{}, ok && addr.IP.IsLoopback())
+	r := byUser
+	if addr, ok := lis.Addr().(*net.TCPAddr); ok {
+		r = byMachines
+		if addr.IP.IsLoopback() {
+			r = byThisMachine
+		}
+	}
+	return context.WithValue(ctx, reachKey{}, r)
 }
 
-// checkHost refuses requests to a loopback listener under a name that is not
-// this machine's. It protects against DNS rebinding: a page whose owner lets its
-// host resolve to 127.0.0.1 has the same origin as the server for the browser.
-func checkHost(next http.Handler) http.Handler {
+// checkHost refuses requests under a name that is not this server's. It protects
+// against DNS rebinding: a page whose owner lets its host resolve to the address of
+// the server has the same origin as the server for the browser. Names of the server
+// are localhost and those in allowed; a listener that other machines reach also has
+// the name of this machine and all IP addresses, which need no DNS: behind a port
+// that a container publishes, it cannot know its own. "*" allows every name.
+func checkHost(allowed []string, next http.Handler) http.Handler {
+	if slices.Contains(allowed, "*") {
+		return next
+	}
+	machine, _ := os.Hostname() // "" if it has none
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		from, _ := r.Context().Value(reachKey{}).(reach)
 		// HTTP/1.0 has no Host header, but browsers always send one.
-		if local, _ := r.Context().Value(loopbackKey{}).(bool); local && r.Host != "" && !isLoopback(r.Host) {
+		if from != byUser && r.Host != "" && !isServed(r.Host, from, machine, allowed) {
 			reply.Refuse(w, r, http.StatusForbidden, errs.New(errs.Forbidden,
-				"this server listens on a loopback address and answers only to requests for localhost or a loopback address"))
+				"this server does not answer to requests for the host %.100q; add the name to allowed_hosts if callers use it", r.Host))
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// isLoopback reports whether a Host header names this machine.
-func isLoopback(hostport string) bool {
+// isServed reports whether a Host header names this server.
+func isServed(hostport string, from reach, machine string, allowed []string) bool {
 	host := hostport
 	if h, _, err := net.SplitHostPort(hostport); err == nil {
 		host = h
 	}
 	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
-	if strings.EqualFold(strings.TrimSuffix(host, "."), "localhost") {
+	if ip, err := netip.ParseAddr(host); err == nil && (from == byMachines || ip.Unmap().IsLoopback()) {
 		return true
 	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.Unmap().IsLoopback()
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if host == "localhost" || from == byMachines && host == strings.ToLower(machine) {
+		return true
+	}
+	return slices.ContainsFunc(allowed, func(name string) bool {
+		name = strings.ToLower(strings.TrimSuffix(name, "."))
+		if domain, ok := strings.CutPrefix(name, "*"); ok { // *.example.org
+			return strings.HasSuffix(host, domain)
+		}
+		return host == name
+	})
 }

@@ -20,9 +20,10 @@ const (
 	maxMessageBytes = 1 << 20
 )
 
-// serveSmallPool serves with 1 MiB for all large bodies and messages.
+// serveSmallPool serves with a memory for all large bodies and messages of which
+// one client may hold 1 MiB.
 func serveSmallPool(t *testing.T) string {
-	return serve(t, func(o *Options) { o.poolBytes = 1 << 20 })
+	return serve(t, func(o *Options) { o.poolBytes = 4<<20/3 + 1 })
 }
 
 // expectReleased expects that all memory is released in the end.
@@ -140,4 +141,48 @@ func TestMessagesReleaseMemory(t *testing.T) {
 			t.Fatalf("%s %v", text, err)
 		}
 	}
+}
+
+// Silent WebSockets keep nobody out: a new one of the same client replaces the one
+// that has been silent for the longest time, and other clients have places left.
+func TestSilentSocketsKeepNobodyOut(t *testing.T) {
+	url := serve(t, nil)
+	dial := func(local string) *websocket.Conn {
+		from := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(local)}}
+		dialer := websocket.Dialer{NetDialContext: from.DialContext}
+		conn, _, err := dialer.Dial("ws"+strings.TrimPrefix(url, "http")+speech.TranscribeSocketPath+"?language=en", nil)
+		if err != nil {
+			t.Fatalf("a client at %s: %v", local, err)
+		}
+		_ = conn.SetReadDeadline(time.Now().Add(time.Minute))
+		t.Cleanup(func() { _ = conn.Close() })
+		return conn
+	}
+	const limit = 1024 * 3 / 4 // of one client
+	working := dial("127.0.0.2")
+	say := func() {
+		if err := working.WriteMessage(websocket.BinaryMessage, []byte("audio")); err != nil {
+			t.Fatal(err)
+		}
+		if _, text, err := working.ReadMessage(); err != nil || strings.Contains(string(text), "error") {
+			t.Fatalf("a socket at work: %s %v", text, err)
+		}
+	}
+	if _, _, err := working.ReadMessage(); err != nil { // the answer to the config
+		t.Fatal(err)
+	}
+	say()
+	oldest := dial("127.0.0.2")
+	for range limit {
+		dial("127.0.0.2")
+	}
+	err := error(nil)
+	for err == nil {
+		_, _, err = oldest.ReadMessage()
+	}
+	if !websocket.IsCloseError(err, websocket.CloseTryAgainLater) || !strings.Contains(err.Error(), "QUEUE_FULL") {
+		t.Errorf("the oldest: %v", err)
+	}
+	say()
+	dial("127.0.0.3")
 }

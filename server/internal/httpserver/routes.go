@@ -19,12 +19,12 @@ func newHandler(ctx context.Context, opts Options, set *sockets.Set, pool *infli
 	if err != nil {
 		return nil, err
 	}
-	guarded := bodies.NewGuard(opts.Limits, pool, opts.bodyReadTimeout, mux)
+	guarded := bodies.NewGuard(opts.Limits, pool, opts.bodyReadTimeout, checkRequest(mux))
 	checked, err := checkOrigin(opts.CORS, guarded)
 	if err != nil {
 		return nil, err
 	}
-	return securityHeaders(checkHost(allowCORS(opts.CORS, checked))), nil
+	return securityHeaders(checkHost(opts.AllowedHosts, allowCORS(opts.CORS, checked))), nil
 }
 
 // newRoutes registers every path, each with the policy that bounds its bodies.
@@ -49,14 +49,14 @@ func newRoutes(ctx context.Context, opts Options, set *sockets.Set) (http.Handle
 	mux.Handle("/", api)
 
 	audio := speech.New(opts.Conn, api, set, opts.Limits.SlowReaderTimeout)
-	mux.Handle("POST "+speech.TranscribePath, bodies.Choose(speech.TranscribeBody, http.HandlerFunc(audio.Transcribe)))
-	mux.Handle("POST "+speech.PronunciationPath, bodies.With(bodies.Large, http.HandlerFunc(audio.Pronounce)))
-	mux.Handle("POST "+speech.SynthesizePath, bodies.With(bodies.Small, http.HandlerFunc(audio.Synthesize)))
+	mux.Handle("POST "+speech.TranscribePath, bodies.Choose(speech.TranscribeBody, bodies.Decompress(http.HandlerFunc(audio.Transcribe))))
+	mux.Handle("POST "+speech.PronunciationPath, bodies.With(bodies.Large, bodies.Decompress(http.HandlerFunc(audio.Pronounce))))
+	mux.Handle("POST "+speech.SynthesizePath, bodies.With(bodies.Small, bodies.Decompress(http.HandlerFunc(audio.Synthesize))))
 	handleGet(mux, speech.TranscribeSocketPath, http.HandlerFunc(audio.TranscribeSocket))
 	handleGet(mux, speech.SynthesizeSocketPath, http.HandlerFunc(audio.SynthesizeSocket))
 
 	for _, m := range rest.Methods() {
-		mux.Handle(m.RPCPath, bodies.With(m.Policy, transcoder))
+		mux.Handle(m.RPCPath, bodies.With(m.Policy, unbuffered(m.Streams, transcoder)))
 	}
 	for _, prefix := range rest.RPCPrefixes() { // methods that do not exist
 		mux.Handle(prefix, bodies.With(bodies.Small, transcoder))
@@ -71,6 +71,17 @@ func newRoutes(ctx context.Context, opts Options, set *sockets.Set) (http.Handle
 	handleGet(mux, "/docs", http.RedirectHandler("/docs/", http.StatusMovedPermanently))
 	handleGet(mux, "/{$}", http.RedirectHandler("/docs/", http.StatusFound))
 	return mux, nil
+}
+
+// unbuffered serves an RPC whose answer may be a stream.
+func unbuffered(stream bool, next http.Handler) http.Handler {
+	if !stream {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		reply.Unbuffered(w.Header())
+		next.ServeHTTP(w, r)
+	})
 }
 
 // handleGet serves GET and HEAD of a path, and refuses other methods. A body is

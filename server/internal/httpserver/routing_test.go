@@ -30,7 +30,7 @@ func TestUnknownPathsAndMethodsAnswerInOneForm(t *testing.T) {
 		{"POST", "/nothing", 404, ""},
 		{"POST", "/modelgateway.v1.ModelGatewayService/Nothing", 404, ""},
 		{"POST", "/modelgateway.v1.Nothing/Chat", 404, ""},
-		{"POST", rpcChat, 404, ""}, // not Connect, without its header
+		{"POST", rpcChat, 415, ""}, // not Connect, without its header
 	} {
 		resp, e := send(t, c.method, url+c.path, strings.NewReader("{}"), "Content-Type", "application/json")
 		if resp.StatusCode != c.want || resp.Header.Get("Allow") != c.allow || resp.Header.Get("Content-Type") != "application/json" {

@@ -39,8 +39,8 @@ const (
 	idleTimeout = 2 * time.Minute
 )
 
-// Options configure the HTTP server. All exported fields but Limits, CORS and
-// Version are required.
+// Options configure the HTTP server. All exported fields but Limits,
+// AllowedHosts, CORS and Version are required.
 type Options struct {
 	// Conn is a connection to the gRPC server of this process.
 	Conn *grpc.ClientConn
@@ -52,6 +52,8 @@ type Options struct {
 	Metrics http.Handler
 	// Limits protect the server from its clients.
 	Limits config.Limits
+	// AllowedHosts are names of the server, in addition to those of the machine.
+	AllowedHosts []string
 	// CORS has the origins whose pages may call.
 	CORS config.CORS
 	// Version is that of the program.
@@ -100,6 +102,7 @@ func New(ctx context.Context, opts Options) (*Server, error) {
 		},
 		ErrorLog:    log.New(logWriter{opts.Log}, "", 0),
 		BaseContext: func(lis net.Listener) context.Context { return withListener(ctx, lis) },
+		ConnContext: inflight.WithConn,
 	}}, nil
 }
 

@@ -41,17 +41,19 @@ func (p *planner) mostOvergrown() (*modelView, int64) {
 // growth is how many bytes a process measures above its reservation.
 func (p *processView) growth() int64 { return p.measured - p.reserved }
 
-// shrink ends a model that has outgrown its reservation. If it is at work and
-// idle models that it may evict hold enough, those are ended instead.
+// shrink ends a model that has outgrown its reservation. If it is loading or at
+// work, and idle models that it may evict hold enough, those are ended instead.
 func (p *planner) shrink(m *modelView, excess int64) {
 	if m.proc.phase == phaseLoading || len(m.proc.leases) > 0 {
 		others := slices.DeleteFunc(p.residents(m.priority), func(r resident) bool { return r.name == m.name })
 		eviction := chooseVictims(excess, evictable(m.priority, others))
 		for _, v := range eviction.victims {
 			p.decide(kill{
-				model:  v.name,
-				reason: gatewayv1.EvictionReason_EVICTION_REASON_OVER_BUDGET,
-				detail: "model " + m.name + " grew beyond its reservation and the memory budget was exceeded",
+				model:    v.name,
+				reason:   gatewayv1.EvictionReason_EVICTION_REASON_OVER_BUDGET,
+				forModel: m.name,
+				detail: "model " + m.name + " grew beyond its reservation and the memory budget was exceeded; " +
+					evictedBecause(v, p.now),
 			})
 		}
 		if eviction.outcome == outcomeFitsAfter {

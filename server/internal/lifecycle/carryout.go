@@ -23,7 +23,7 @@ func (d launch) carryOut(o *owner) {
 }
 
 func (d drain) carryOut(o *owner) {
-	o.byName[d.model].proc.drain(&ending{reason: d.reason, detail: d.detail, handover: d.handover})
+	o.byName[d.model].proc.drain(&ending{reason: d.reason, detail: d.detail, forModel: d.forModel, handoverUntil: d.handoverUntil})
 }
 
 func (d cancelHandover) carryOut(o *owner) {
@@ -35,7 +35,7 @@ func (d cancelHandover) carryOut(o *owner) {
 }
 
 func (d kill) carryOut(o *owner) {
-	o.byName[d.model].proc.kill(&ending{reason: d.reason, detail: d.detail, loadErr: d.loadErr}, d.err)
+	o.byName[d.model].proc.kill(&ending{reason: d.reason, detail: d.detail, forModel: d.forModel, loadErr: d.loadErr}, d.err)
 }
 
 func (d grant) carryOut(o *owner) {

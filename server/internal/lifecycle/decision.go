@@ -35,10 +35,13 @@ type (
 
 	// drain unloads a model once its requests have ended. A load is cut short.
 	drain struct {
-		model    string
-		reason   gatewayv1.EvictionReason
-		handover handover
-		detail   string
+		model  string
+		reason gatewayv1.EvictionReason
+		// forModel is the model that needs the memory; empty if there is none.
+		forModel string
+		// handoverUntil is how long requests may delay the drain for forModel.
+		handoverUntil time.Time
+		detail        string
 	}
 
 	// cancelHandover takes a draining model back into service.
@@ -53,7 +56,10 @@ type (
 	kill struct {
 		model  string
 		reason gatewayv1.EvictionReason
-		detail string
+		// forModel is the model whose growth takes the memory; empty if there is
+		// none.
+		forModel string
+		detail   string
 		// err ends the leases; nil if there are none.
 		err *errs.Error
 		// loadErr ends the wait of those that wait for the load; with nil they
@@ -109,7 +115,7 @@ func (d drain) predict(s *snapshot) {
 	case p.phase == phaseLoading || len(p.leases) == 0:
 		p.phase, p.handover = phaseStopping, handover{}
 	default:
-		p.phase, p.handover = phaseDraining, d.handover
+		p.phase, p.handover = phaseDraining, handover{forModel: d.forModel, until: d.handoverUntil}
 	}
 }
 

@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -17,7 +18,7 @@ import (
 func (s *snapshot) waitsFor(m *modelView) string {
 	switch p := m.proc; {
 	case p == nil && m.sizeKnown:
-		return "its memory is held by " + s.holders(m)
+		return "its memory is held by " + s.holders(m, m.demanded())
 	case p == nil:
 		return "the size of its file was being determined"
 	case p.phase == phaseLoading:
@@ -31,50 +32,54 @@ func (s *snapshot) waitsFor(m *modelView) string {
 	}
 }
 
-// holders lists the models that hold memory, and why they keep it from a model.
-func (s *snapshot) holders(from *modelView) string {
+// holders lists the models that hold memory, and why they keep it from another
+// one that is demanded with a priority.
+func (s *snapshot) holders(from *modelView, priority gatewayv1.Priority) string {
 	var names []string
 	for i := range s.models {
 		if m := &s.models[i]; m.proc != nil && m != from {
-			names = append(names, m.name+" ("+humanBytes(m.charged())+", "+s.keptBecause(m, from.priority)+")")
+			names = append(names, m.name+" ("+humanBytes(m.charged())+", "+s.whyKept(m, priority)+")")
 		}
 	}
 	return strings.Join(names, ", ")
 }
 
-// keptBecause returns why a resident model would not be evicted for a request of
-// a priority.
-func (s *snapshot) keptBecause(m *modelView, priority gatewayv1.Priority) string {
-	r := s.resident(m, priority)
-	switch p := m.proc; {
-	case p.unloading():
-		return "being unloaded"
-	case p.phase == phaseLoading:
-		return "loading"
-	case len(p.leases) > 0:
-		return "running " + count(len(p.leases), "request")
-	case m.pinned:
-		return "pinned"
-	case r.busy:
-		return count(len(m.queue), "queued request")
-	case r.priority > priority && !r.pastIdle:
-		return "higher priority, " + priorityName(r.priority)
+// whyKept returns why a resident model stays when a model is demanded with a
+// priority.
+func (s *snapshot) whyKept(m *modelView, priority gatewayv1.Priority) string {
+	return cmp.Or(keptBecause(s.resident(m, priority), priority), "idle; its eviction is not needed or not enough")
+}
+
+// evictedBecause returns why a model may be evicted although it is loaded.
+func evictedBecause(r resident, now time.Time) string {
+	since := round(now.Sub(r.lastUsed))
+	switch {
+	case r.lastUsed.IsZero():
+		return "no request waits for its load any more, priority " + priorityName(r.priority)
+	case r.pastIdle:
+		return fmt.Sprintf("past its idle timeout, unused for %s", since)
 	default:
-		return "idle; its eviction is not needed or not enough"
+		return fmt.Sprintf("idle for %s, priority %s", since, priorityName(r.priority))
 	}
 }
 
-// evictedBecause returns why a model is the n-th to be evicted, counted from 0.
-func evictedBecause(n int, r resident, now time.Time) string {
-	since := round(now.Sub(r.lastUsed))
-	if r.pastIdle {
-		return fmt.Sprintf("past its idle time, unused for %s", since)
-	}
-	why := fmt.Sprintf("idle for %s, priority %s", since, priorityName(r.priority))
-	if n == 0 {
-		return why + ", the cheapest to load again among those of the lowest priority"
+// chosenBecause returns why a model is evicted before others. evictable are the
+// models that may be evicted, in order.
+func chosenBecause(r resident, evictable []resident, now time.Time) string {
+	why := evictedBecause(r, now)
+	if !r.pastIdle && r.name == evictable[0].name {
+		why += ", the cheapest to load again among the evictable models of the lowest priority"
 	}
 	return why
+}
+
+// pressureDetail is for a model that is evicted or handed over for another one,
+// whose first request has waited for so long.
+func pressureDetail(victim resident, forModel string, waited time.Duration, now time.Time) string {
+	if victim.busy() {
+		return fmt.Sprintf("handover: model %s had waited %s for the memory; the current requests could end first", forModel, round(waited))
+	}
+	return "model " + forModel + " needed the memory; " + evictedBecause(victim, now)
 }
 
 func errUnknown(name string) *errs.Error {
@@ -123,16 +128,17 @@ func queueFullError(m *modelView) *errs.Error {
 		WithRetryAfter(wait).With("model", m.name)
 }
 
-// memoryBusyError is for a request for which no memory becomes free in time. If
-// ever is true, memory can become free at a later time.
-func (s *snapshot) memoryBusyError(m *modelView, at time.Time, ever bool) *errs.Error {
+// memoryBusyError is for a request for which no memory becomes free in time.
+// priority is that of the demand. If ever is true, memory can become free at a
+// later time.
+func (s *snapshot) memoryBusyError(m *modelView, priority gatewayv1.Priority, at time.Time, ever bool) *errs.Error {
 	retry, advice := 30*time.Second, "unload or unpin one of them"
 	if ever {
 		retry = max(at.Sub(s.now), time.Second)
 		advice = "try again in " + round(retry).String() + ", or unload one of them"
 	}
 	return errs.New(errs.MemoryBusy, "model %q needs %s and %s of the memory budget of %s are free; the rest is held by %s: %s",
-		m.name, humanBytes(m.required), humanBytes(s.free()), humanBytes(s.limits.budget), s.holders(m), advice).
+		m.name, humanBytes(m.required), humanBytes(s.free()), humanBytes(s.limits.budget), s.holders(m, priority), advice).
 		WithRetryAfter(retry).With("model", m.name)
 }
 
@@ -210,6 +216,10 @@ func humanBytes(n int64) string { return humanize.IBytes(uint64(max(0, n))) }
 
 func stateName(s gatewayv1.ModelState) string {
 	return strings.TrimPrefix(s.String(), "MODEL_STATE_")
+}
+
+func unloadReasonName(r gatewayv1.EvictionReason) string {
+	return strings.TrimPrefix(r.String(), "EVICTION_REASON_")
 }
 
 func priorityName(p gatewayv1.Priority) string {

@@ -30,7 +30,7 @@ func TestAHungWorkerIsReplaced(t *testing.T) {
 	s.reaped("a", nil)
 	s.loaded("a")
 	s.lease(next)
-	if e := s.o.byName["a"].lastEviction; e.GetReason() != gatewayv1.EvictionReason_EVICTION_REASON_HUNG {
+	if e := s.o.byName["a"].lastUnload; e.GetReason() != gatewayv1.EvictionReason_EVICTION_REASON_HUNG {
 		t.Errorf("evicted because of %v", e)
 	}
 }

@@ -22,6 +22,9 @@ const (
 	learnedFiles = 256
 	// learnedMaxBytes limits the size of a record's file.
 	learnedMaxBytes = 64 << 10
+	// learnedMaxLoad is the longest load time that is believed. Requests with earlier
+	// deadlines are refused, so that no load would correct a wrong one.
+	learnedMaxLoad = time.Hour
 )
 
 // record is what was learned from earlier runs of one file, engine and
@@ -74,9 +77,10 @@ func lastRuns[T any](s []T) []T { return s[max(0, len(s)-learnedRuns):] }
 
 // store keeps records in memory and, in the background, on disk: one JSON file
 // per key, replaced atomically, the oldest deleted above learnedFiles. A file
-// that cannot be read is ignored.
+// that cannot be read is ignored, and so are numbers in it that cannot be true.
 type store struct {
 	dir    string
+	budget int64 // for all models
 	logger *slog.Logger
 	wake   chan struct{}
 
@@ -85,9 +89,10 @@ type store struct {
 	dirty map[string]record
 }
 
-func newStore(dir string, logger *slog.Logger) *store {
+func newStore(dir string, budget int64, logger *slog.Logger) *store {
 	return &store{
 		dir:    dir,
+		budget: budget,
 		logger: logger,
 		wake:   make(chan struct{}, 1),
 		cache:  map[string]record{},
@@ -183,6 +188,13 @@ func (s *store) read(key string) record {
 	if err := json.Unmarshal(data, &r); err != nil || r.Key != key {
 		s.logger.Warn("a record of peak memory and load times is unreadable and is ignored", "file", s.path(key), "error", err)
 		return empty
+	}
+	found := len(r.PeakBytes) + len(r.LoadSeconds)
+	// No worker may take more than the limit of a process that has the whole budget.
+	r.PeakBytes = slices.DeleteFunc(r.PeakBytes, func(n int64) bool { return n <= 0 || n > hardLimit(s.budget) })
+	r.LoadSeconds = slices.DeleteFunc(r.LoadSeconds, func(n float64) bool { return n < 0 || n > learnedMaxLoad.Seconds() })
+	if found > len(r.PeakBytes)+len(r.LoadSeconds) {
+		s.logger.Warn("a record has impossible peaks of memory or load times, which are ignored", "file", s.path(key))
 	}
 	r.PeakBytes, r.LoadSeconds = lastRuns(r.PeakBytes), lastRuns(r.LoadSeconds)
 	return r

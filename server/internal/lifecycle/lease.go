@@ -36,7 +36,7 @@ type LeaseInfo struct {
 }
 
 // Lease is the right to use a model. While it is held the model is not evicted,
-// neither for its idle time nor for memory. It must be released before the
+// neither for its idle timeout nor for memory. It must be released before the
 // caller learns that its request has ended.
 //
 // A lease is lost if its worker crashes, hangs, is ended because it outgrew the

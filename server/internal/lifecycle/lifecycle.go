@@ -122,8 +122,8 @@ type Observer interface {
 	// LoadEnded is called when a load ended. err is nil if the model is ready, and
 	// CANCELLED if the load was cancelled because every caller had left.
 	LoadEnded(model string, took time.Duration, err error)
-	// Evicted is called when a model's process has ended.
-	Evicted(model string, reason gatewayv1.EvictionReason)
+	// Unloaded is called when a model's process has ended, for whatever reason.
+	Unloaded(model string, reason gatewayv1.EvictionReason)
 	// MemoryChanged is called when a model's bytes were reserved, measured or
 	// freed.
 	MemoryChanged(model string, reserved, measured, peak int64)
@@ -231,5 +231,5 @@ type noObserver struct{}
 
 func (noObserver) StateChanged(string, gatewayv1.ModelState, gatewayv1.ModelState) {}
 func (noObserver) LoadEnded(string, time.Duration, error)                          {}
-func (noObserver) Evicted(string, gatewayv1.EvictionReason)                        {}
+func (noObserver) Unloaded(string, gatewayv1.EvictionReason)                       {}
 func (noObserver) MemoryChanged(string, int64, int64, int64)                       {}

@@ -56,7 +56,7 @@ func New(opts Options, models []ModelSpec, launcher worker.Launcher) (*Manager, 
 	if opts.StateDir != "" {
 		dir = filepath.Join(opts.StateDir, "learned")
 	}
-	m.learned = newStore(dir, opts.Logger)
+	m.learned = newStore(dir, opts.BudgetBytes, opts.Logger)
 	o := newOwner(opts, models, m)
 	o.mgr = m
 	m.background.Go(func() { m.learned.run(m.stopped) })

@@ -36,7 +36,7 @@ func TestAVictimIsChargedUntilItIsReaped(t *testing.T) {
 	s.state("b", loading)
 	s.loaded("b")
 	s.lease(b)
-	e := s.o.byName["a"].lastEviction
+	e := s.o.byName["a"].lastUnload
 	if e.GetReason() != gatewayv1.EvictionReason_EVICTION_REASON_PRESSURE || e.GetRequestedBy() != "b" {
 		t.Errorf("eviction %v", e)
 	}
@@ -46,7 +46,7 @@ func TestPriorityProtectsAResident(t *testing.T) {
 	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("top", 80*mb, critical, idleAfter(time.Minute)), spec("low", 80*mb, low))
 	s.serve("top")
 	// Its deadline is before it has waited for long enough to be of top's priority,
-	// and before the end of top's idle time: waiting does not help.
+	// and before the end of top's idle timeout: waiting does not help.
 	e := s.reason(s.request("low", s.within(29*time.Second)), errs.MemoryBusy)
 	if e.RetryAfter() != 30*time.Second {
 		t.Errorf("retry after %s", e.RetryAfter())

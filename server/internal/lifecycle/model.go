@@ -43,8 +43,8 @@ type model struct {
 	// the model; zero since the last launch.
 	starvedSince time.Time
 	// turns are those of its leases.
-	turns        turns
-	lastEviction *gatewayv1.Eviction
+	turns      turns
+	lastUnload *gatewayv1.Eviction
 	// unloads are the pending calls of Unload.
 	unloads []chan int64
 	// launches counts the launches of its process.

@@ -63,15 +63,15 @@ func (p *planner) place() {
 // hands over models at work. It returns the bytes that the model claims of what
 // others give back: what comes after it in the queue must not take them.
 func (p *planner) placeModel(m *modelView, claimed int64) int64 {
-	d := demand{need: m.required, priority: m.queue[0].priority, claimed: claimed}
+	d := demand{need: m.required, priority: m.demanded(), claimed: claimed}
 	oldest := p.now
 	for _, w := range m.queue {
-		d.priority = max(d.priority, w.priority)
 		if w.arrival.Before(oldest) {
 			oldest = w.arrival
 		}
 	}
 	residents := p.yielding(m, d.priority, p.residents(d.priority))
+	waited := p.now.Sub(oldest)
 	eviction := planEviction(d, residents, p.limits.budget)
 	if eviction.outcome == outcomeWait {
 		if p.refuseUnplaceable(m, d, residents) {
@@ -81,13 +81,14 @@ func (p *planner) placeModel(m *modelView, claimed int64) int64 {
 			// Those that are left may be of lower priority.
 			return p.placeModel(m, claimed)
 		}
-		if p.now.Sub(oldest) >= p.limits.handoverAfter {
-			if eviction = planHandover(d, residents, p.limits.budget); eviction.outcome == outcomeWait {
-				return claimMemory(d, residents, p.limits.budget, p.now)
-			}
+		if waited < p.limits.handoverAfter {
+			return 0
 		}
+		eviction = planHandover(d, residents, p.limits.budget)
 	}
 	switch eviction.outcome {
+	case outcomeWait:
+		return claimMemory(d, residents, p.limits.budget, p.now)
 	case outcomeNever:
 		err := exceedsBudgetError(m.name, d.need, m.requiredFrom, p.limits.budget)
 		for len(m.queue) > 0 {
@@ -97,28 +98,32 @@ func (p *planner) placeModel(m *modelView, claimed int64) int64 {
 		p.decide(launch{model: m.name, bytes: d.need})
 	case outcomeFitsAfter:
 		for _, v := range eviction.victims {
-			p.evict(p.model(v.name), m)
+			p.evict(v, m, waited)
 		}
 		return d.need
 	}
 	return 0
 }
 
-// evict drains a model for another one. Leases whose requests have been silent
-// for too long end at once.
-func (p *planner) evict(victim, forModel *modelView) {
+// evict drains a model for another one, whose first request has waited for so
+// long. Leases whose requests have been silent for too long end at once. The
+// decision is carried out by process.drain, and when the process has ended
+// recorded by process.unloaded (exit.go) as the model's last unload.
+func (p *planner) evict(victim resident, forModel *modelView, waited time.Duration) {
+	m := p.model(victim.name)
 	p.decide(drain{
-		model:    victim.name,
-		reason:   gatewayv1.EvictionReason_EVICTION_REASON_PRESSURE,
-		handover: handover{forModel: forModel.name, until: p.now.Add(p.handoverLimit(victim))},
-		detail:   "model " + forModel.name + " needed the memory",
+		model:         m.name,
+		reason:        gatewayv1.EvictionReason_EVICTION_REASON_PRESSURE,
+		forModel:      forModel.name,
+		handoverUntil: p.now.Add(p.handoverLimit(m)),
+		detail:        pressureDetail(victim, forModel.name, waited, p.now),
 	})
-	p.endSilenceOf(victim)
+	p.endSilenceOf(m)
 }
 
 // refuseUnplaceable refuses the waiters for which no memory can become free
 // before their deadline: it is pinned, or held by models of higher priority that
-// will not be past their idle time by then. It reports whether it refused any.
+// will not be past their idle timeout by then. It reports whether it refused any.
 func (p *planner) refuseUnplaceable(m *modelView, d demand, residents []resident) bool {
 	d.claimed = 0
 	at, ever := earliestRoom(d, residents, p.limits.budget, p.now)
@@ -132,18 +137,16 @@ func (p *planner) refuseUnplaceable(m *modelView, d demand, residents []resident
 			continue
 		}
 		if err == nil {
-			err = p.memoryBusyError(m, at, ever)
+			err = p.memoryBusyError(m, d.priority, at, ever)
 		}
 		p.decide(refuse{model: m.name, waiter: w.seq, err: err, noMemory: true})
 	}
 	return err != nil
 }
 
-// planEviction decides which idle models are evicted to make room. It never
-// names a model that is busy, pinned, unserved or unloading, nor one of higher
-// priority unless it is past its idle time. The victims are no more than needed,
-// and without them the demand is within the budget. A demand that does not fit
-// evicts nothing.
+// planEviction decides which idle models are evicted to make room: only those
+// that keptBecause does not protect, and no more than needed. A demand that does
+// not fit evicts nothing.
 func planEviction(d demand, residents []resident, budget int64) evictionPlan {
 	if d.need > budget {
 		return evictionPlan{outcome: outcomeNever}
@@ -158,35 +161,33 @@ func planEviction(d demand, residents []resident, budget int64) evictionPlan {
 	return chooseVictims(d.need-later, evictable(d.priority, residents))
 }
 
-// planHandover decides which models at work are drained for a demand that has
-// waited long enough: those of its priority or below that are past their minimum
-// residence, and neither unserved nor blocked for handovers. Idle ones go first.
+// planHandover decides which models are drained for a demand that has waited
+// long enough: idle ones first, then those in use that canHandOver accepts.
 func planHandover(d demand, residents []resident, budget int64) evictionPlan {
 	if d.need > budget {
 		return evictionPlan{outcome: outcomeNever}
 	}
 	_, later := freeBytes(d, residents, budget)
-	candidates := evictable(d.priority, residents)
-	var working []resident
+	var inUse []resident
 	for _, r := range residents {
-		if r.busy && r.pastMinResidence && !r.blockedHandover && !r.pinned && !r.unserved && !r.unloading && r.priority <= d.priority {
-			working = append(working, r)
+		if canHandOver(r, d.priority) {
+			inUse = append(inUse, r)
 		}
 	}
-	slices.SortFunc(working, compareValue)
-	return chooseVictims(d.need-later, append(candidates, working...))
+	slices.SortFunc(inUse, compareForEviction)
+	return chooseVictims(d.need-later, append(evictable(d.priority, residents), inUse...))
 }
 
-// claimMemory returns the bytes that a demand claims which has waited for long
-// while models of its priority or below hold the memory that may not be handed
-// over yet: without a claim, smaller models would keep filling the gaps before
-// it. Nothing is claimed of what stays held, be it by requests that a handover
-// could not wait for.
+// claimMemory returns how many bytes a demand claims that has waited long enough
+// for a handover but cannot get one yet. Without a claim, smaller models would
+// take each piece of memory that becomes free, and the demand would never fit.
+// The claim is 0 if the memory cannot become free now: others may use it then.
+// A model whose last handover failed counts as one that keeps its memory.
 func claimMemory(d demand, residents []resident, budget int64, now time.Time) int64 {
 	d.claimed = 0
 	residents = slices.Clone(residents)
 	for i, r := range residents {
-		residents[i].pinned = r.pinned || r.busy && r.blockedHandover
+		residents[i].pinned = r.pinned || r.busy() && r.blockedHandover
 	}
 	if at, ever := earliestRoom(d, residents, budget, now); !ever || at.After(now) {
 		return 0
@@ -234,22 +235,56 @@ func freeBytes(d demand, residents []resident, budget int64) (now, later int64) 
 	return now, now + later - d.claimed
 }
 
-// evictable returns the idle models that a request of this priority may evict,
-// in the order of eviction.
-func evictable(p gatewayv1.Priority, residents []resident) []resident {
+// keptBecause returns why a model is not evicted for a demand of a priority;
+// "" if it may be. The rules of eviction and of handover use it, and the texts
+// that explain them.
+func keptBecause(r resident, priority gatewayv1.Priority) string {
+	switch {
+	case r.unloading:
+		return "being unloaded"
+	case r.loading:
+		return "loading"
+	case r.leases > 0:
+		return "running " + count(r.leases, "request")
+	case r.pinned:
+		return "pinned"
+	case r.queued > 0:
+		return count(r.queued, "queued request")
+	case r.unserved:
+		return "just loaded, has not served the requests that it was loaded for"
+	case r.priority > priority && !r.pastIdle:
+		return "higher priority, " + priorityName(r.priority)
+	default:
+		return ""
+	}
+}
+
+// canHandOver reports whether a model in use may be handed over to a demand of a
+// priority: it may be evicted except for its requests, it is past its minimum
+// residence, and no earlier handover of it failed shortly before.
+func canHandOver(r resident, priority gatewayv1.Priority) bool {
+	withoutRequests := r
+	withoutRequests.leases, withoutRequests.queued = 0, 0
+	return r.busy() && r.pastMinResidence && !r.blockedHandover && keptBecause(withoutRequests, priority) == ""
+}
+
+// evictable returns the idle models that a demand of a priority may evict, in
+// the order of eviction.
+func evictable(priority gatewayv1.Priority, residents []resident) []resident {
 	var out []resident
 	for _, r := range residents {
-		if !r.busy && !r.pinned && !r.unserved && !r.unloading && (r.priority <= p || r.pastIdle) {
+		if keptBecause(r, priority) == "" {
 			out = append(out, r)
 		}
 	}
-	slices.SortFunc(out, compareValue)
+	slices.SortFunc(out, compareForEviction)
 	return out
 }
 
-// compareValue orders residents for eviction: past idle time first, then lower
-// priority, then lower cost of a reload, then least recently used.
-func compareValue(a, b resident) int {
+// compareForEviction is the order of eviction: first the models past their idle
+// timeout, then the lower priority, then the lower reloadCost, then the least
+// recently used.
+func compareForEviction(a, b resident) int {
 	if a.pastIdle != b.pastIdle {
 		if a.pastIdle {
 			return -1
@@ -265,7 +300,7 @@ func compareValue(a, b resident) int {
 }
 
 // chooseVictims takes candidates in order until the missing bytes are found. It
-// then spares those that turned out not to be needed, the most valuable first.
+// then spares those that turned out not to be needed, beginning with the last.
 func chooseVictims(missing int64, candidates []resident) evictionPlan {
 	var victims []resident
 	for _, r := range candidates {

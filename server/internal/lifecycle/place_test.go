@@ -31,7 +31,7 @@ func TestPlanEviction(t *testing.T) {
 		"above the budget: nothing is evicted": {
 			demand{need: 101, priority: critical}, []resident{{name: "a", charged: 60, priority: low}}, outcomeNever, nil,
 		},
-		"past its idle time: first, whatever its priority": {
+		"past its idle timeout: first, whatever its priority": {
 			demand{need: 50, priority: low},
 			[]resident{{name: "a", charged: 50, priority: low}, {name: "b", charged: 50, priority: critical, pastIdle: true}},
 			outcomeFitsAfter, []string{"b"},
@@ -59,12 +59,12 @@ func TestPlanEviction(t *testing.T) {
 		},
 		"busy, pinned and unserved: kept": {
 			demand{need: 50, priority: critical},
-			[]resident{{name: "a", charged: 30, busy: true}, {name: "b", charged: 30, pinned: true}, {name: "c", charged: 30, unserved: true}},
+			[]resident{{name: "a", charged: 30, leases: 1}, {name: "b", charged: 30, pinned: true}, {name: "c", charged: 30, unserved: true}},
 			outcomeWait, nil,
 		},
 		"not enough: nothing is evicted": {
 			demand{need: 80, priority: critical},
-			[]resident{{name: "a", charged: 30, priority: low}, {name: "b", charged: 60, busy: true}}, outcomeWait, nil,
+			[]resident{{name: "a", charged: 30, priority: low}, {name: "b", charged: 60, leases: 1}}, outcomeWait, nil,
 		},
 		"not needed in the end: kept": {
 			demand{need: 60, priority: critical},
@@ -76,7 +76,7 @@ func TestPlanEviction(t *testing.T) {
 			[]resident{{name: "a", charged: 60, unloading: true}, {name: "b", charged: 40}}, outcomeFitsAfter, nil,
 		},
 		"claimed memory is not free": {
-			demand{need: 40, priority: normal, claimed: 40}, []resident{{name: "a", charged: 60, busy: true}}, outcomeWait, nil,
+			demand{need: 40, priority: normal, claimed: 40}, []resident{{name: "a", charged: 60, leases: 1}}, outcomeWait, nil,
 		},
 	}
 	for name, tt := range tests {
@@ -91,7 +91,7 @@ func TestPlanEviction(t *testing.T) {
 
 func TestPlanHandover(t *testing.T) {
 	d := demand{need: 60, priority: normal}
-	working := resident{name: "a", charged: 60, priority: normal, busy: true, pastMinResidence: true}
+	working := resident{name: "a", charged: 60, priority: normal, leases: 1, pastMinResidence: true}
 	with := func(change func(*resident)) []resident { r := working; change(&r); return []resident{r} }
 	if got := planHandover(d, []resident{working}, 100); !slices.Equal(names(got.victims), []string{"a"}) {
 		t.Errorf("a model at work is not drained after its minimum residence: %+v", got)
@@ -117,9 +117,9 @@ func TestEarliestRoom(t *testing.T) {
 		at        time.Time
 		ever      bool
 	}{
-		"busy, same priority: may end now":             {[]resident{{charged: 60, priority: normal, busy: true}}, now, true},
-		"higher priority: at the end of its idle time": {[]resident{{charged: 60, priority: high, idleAt: later}}, later, true},
-		"higher priority without an idle time: never":  {[]resident{{charged: 60, priority: high}}, now, false},
+		"busy, same priority: may end now":                {[]resident{{charged: 60, priority: normal, leases: 1}}, now, true},
+		"higher priority: at the end of its idle timeout": {[]resident{{charged: 60, priority: high, idleAt: later}}, later, true},
+		"higher priority without an idle timeout: never":  {[]resident{{charged: 60, priority: high}}, now, false},
 		"pinned: never":                  {[]resident{{charged: 60, priority: low, pinned: true, idleAt: later}}, now, false},
 		"being unloaded: counts as free": {[]resident{{charged: 60, priority: high, unloading: true}}, now, true},
 	}
@@ -162,11 +162,11 @@ func fuzzResidents(data []byte) []resident {
 			name:             string(rune('a' + i/3)),
 			charged:          int64(data[i]),
 			priority:         gatewayv1.Priority(data[i+2]%4 + 1),
-			busy:             flags&1 != 0,
+			leases:           int(flags & 1),
 			pinned:           flags&2 != 0,
 			unserved:         flags&4 != 0,
 			unloading:        flags&8 != 0,
-			pastIdle:         flags&16 != 0,
+			pastIdle:         flags&17 == 16, // a model in use is never past its idle timeout
 			pastMinResidence: flags&32 != 0,
 			reloadCost:       float64(data[i+2] >> 4),
 			lastUsed:         time.Unix(int64(data[i+2]>>2), 0),
@@ -186,7 +186,7 @@ func checkPlan(t *testing.T, kind string, d demand, residents []resident, budget
 		if v.pinned || v.unserved || v.unloading {
 			t.Fatalf("%s: victim %+v is pinned, unserved or unloading", kind, v)
 		}
-		if v.busy && (!handover || !v.pastMinResidence || v.priority > d.priority) {
+		if v.busy() && (!handover || !v.pastMinResidence || v.priority > d.priority) {
 			t.Fatalf("%s: victim %+v is at work", kind, v)
 		}
 		if v.priority > d.priority && !v.pastIdle {

@@ -23,10 +23,12 @@ func (o *owner) planLoad(m *model, priority gatewayv1.Priority, size *sizing) *g
 }
 
 func (s *snapshot) planLoad(m *modelView, priority gatewayv1.Priority) *gatewayv1.PlanLoadResponse {
+	d := demand{need: m.required, priority: priority}
 	need := m.required
+	residents := s.residents(priority)
 	var eviction evictionPlan
 	if m.proc == nil {
-		eviction = planEviction(demand{need: need, priority: priority}, s.residents(priority), s.limits.budget)
+		eviction = planEviction(d, residents, s.limits.budget)
 	} else {
 		need = m.proc.reserved
 	}
@@ -40,25 +42,25 @@ func (s *snapshot) planLoad(m *modelView, priority gatewayv1.Priority) *gatewayv
 		resp.ExpectedLoadDuration = durationpb.New(m.loadTime)
 	}
 	evicted := map[string]bool{}
-	for i, v := range eviction.victims {
+	for _, v := range eviction.victims {
 		evicted[v.name] = true
 		resp.Evictions = append(resp.Evictions, &gatewayv1.PlannedEviction{
-			Name: v.name, FreedBytes: v.charged, Why: evictedBecause(i, v, s.now),
+			Name: v.name, FreedBytes: v.charged, Why: chosenBecause(v, evictable(priority, residents), s.now),
 		})
 	}
 	for i := range s.models {
 		if other := &s.models[i]; other != m && other.proc != nil && !evicted[other.name] {
 			resp.Kept = append(resp.Kept, &gatewayv1.KeptModel{
-				Name: other.name, ChargedBytes: other.charged(), Why: s.keptBecause(other, priority),
+				Name: other.name, ChargedBytes: other.charged(), Why: s.whyKept(other, priority),
 			})
 		}
 	}
-	resp.Outcome, resp.Explanation = s.conclude(m, eviction)
+	resp.Outcome, resp.Explanation = s.conclude(m, d, eviction)
 	return resp
 }
 
 // conclude sums a plan up in an outcome and a sentence.
-func (s *snapshot) conclude(m *modelView, eviction evictionPlan) (gatewayv1.LoadOutcome, string) {
+func (s *snapshot) conclude(m *modelView, d demand, eviction evictionPlan) (gatewayv1.LoadOutcome, string) {
 	switch p := m.proc; {
 	case p == nil:
 	case p.unloading():
@@ -78,18 +80,36 @@ func (s *snapshot) conclude(m *modelView, eviction evictionPlan) (gatewayv1.Load
 		return gatewayv1.LoadOutcome_LOAD_OUTCOME_FITS, needs + "."
 	case outcomeFitsAfter:
 		after := "the models that are being unloaded have ended"
-		if len(eviction.victims) > 0 {
-			names := make([]string, 0, len(eviction.victims))
-			for _, v := range eviction.victims {
-				names = append(names, v.name)
-			}
-			after = strings.Join(names, " and ") + " is evicted"
-			if len(names) > 1 {
-				after = strings.Join(names, " and ") + " are evicted"
-			}
+		switch names := victimNames(eviction.victims); len(eviction.victims) {
+		case 0:
+		case 1:
+			after = names + " is evicted"
+		default:
+			after = names + " are evicted"
 		}
 		return gatewayv1.LoadOutcome_LOAD_OUTCOME_FITS_AFTER_EVICTION, needs + "; it fits once " + after + "."
 	default:
-		return gatewayv1.LoadOutcome_LOAD_OUTCOME_MUST_WAIT, needs + "; the rest is held by " + s.holders(m) + "."
+		return gatewayv1.LoadOutcome_LOAD_OUTCOME_MUST_WAIT, needs + "; the rest is held by " + s.holders(m, d.priority) + "." + s.handoverLater(d)
 	}
+}
+
+// handoverLater says which models would be unloaded by a handover, once a request
+// has waited long enough; "" if none.
+func (s *snapshot) handoverLater(d demand) string {
+	later := *s
+	later.now = s.now.Add(s.limits.handoverAfter)
+	eviction := planHandover(d, later.residents(d.priority), s.limits.budget)
+	if eviction.outcome != outcomeFitsAfter {
+		return ""
+	}
+	return fmt.Sprintf(" A request that has waited %s gets the memory of %s by a handover: no new requests start there, and each is unloaded when its current ones have ended.",
+		round(s.limits.handoverAfter), victimNames(eviction.victims))
+}
+
+func victimNames(victims []resident) string {
+	names := make([]string, 0, len(victims))
+	for _, v := range victims {
+		names = append(names, v.name)
+	}
+	return strings.Join(names, " and ")
 }

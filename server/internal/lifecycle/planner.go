@@ -15,9 +15,13 @@ type planner struct {
 // must be carried out. It depends on nothing but the snapshot, and leaves in it
 // the state that will result.
 //
-// The order of the rules matters: what has timed out ends first, so that the
-// others can use what it frees, and leases are granted before memory is planned,
-// so that a model with a ready request counts as busy.
+// The order of the rules matters: what exceeds the budget or has timed out ends
+// first, so that the others can use what it frees, and leases are granted before
+// memory is planned, so that a model with a ready request counts as busy.
+//
+// Four things end a model without the planner: an unload by request (unload.go),
+// the shutdown (shutdown.go), an exit or crash of its process (exit.go), and a
+// hang that shows when a request ends (lease.go, release).
 func plan(s *snapshot) []decision {
 	p := &planner{snapshot: s}
 	p.holdBudget()

@@ -68,7 +68,7 @@ func TestPlanExamples(t *testing.T) {
 		"it makes no progress: end it": {
 			func(a, _ *modelView) { a.proc = loaded(60, lease); a.proc.stalled = 30 * time.Second }, []string{"kill a HUNG"},
 		},
-		"it was not used for its idle time: unload it": {
+		"it was not used for its idle timeout: unload it": {
 			func(a, _ *modelView) { a.proc = loaded(60); a.proc.lastUsed = ago(5 * time.Minute) }, []string{"drain a"},
 		},
 		"a stream is silent while a request waits: end it, grant": {
@@ -116,8 +116,8 @@ func summary(d decision) string {
 	case launch:
 		return "launch " + d.model
 	case drain:
-		if d.handover.forModel != "" {
-			return "drain " + d.model + " for " + d.handover.forModel
+		if d.forModel != "" {
+			return "drain " + d.model + " for " + d.forModel
 		}
 		return "drain " + d.model
 	case cancelHandover:

@@ -166,7 +166,7 @@ func (w *world) checkDrain(s *snapshot, m *modelView, d drain) {
 	switch {
 	case p.unloading() || m.pinned && p.phase == phaseReady:
 		w.Fatalf("%+v: it is pinned or unloading: %+v", d, p)
-	case d.handover.forModel == "":
+	case d.forModel == "":
 		if len(p.leases) > 0 || len(m.queue) > 0 {
 			w.Fatalf("%+v: it is not idle: %+v", d, p)
 		}
@@ -174,7 +174,7 @@ func (w *world) checkDrain(s *snapshot, m *modelView, d drain) {
 	case len(p.leases) == 0 && len(m.queue) == 0 && p.unserved:
 		w.Fatalf("%+v: it has not served those that it was loaded for", d)
 	}
-	other := s.model(d.handover.forModel)
+	other := s.model(d.forModel)
 	var highest gatewayv1.Priority
 	oldest := s.now
 	for _, q := range other.queue {

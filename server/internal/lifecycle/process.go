@@ -63,8 +63,9 @@ type process struct {
 type ending struct {
 	reason gatewayv1.EvictionReason
 	detail string
-	// handover is set for PRESSURE.
-	handover handover
+	// forModel is the model that needs the memory; see drain and kill.
+	forModel      string
+	handoverUntil time.Time
 	// unpinned: the model was pinned until this unload, for REQUESTED.
 	unpinned bool
 	// loadErr ends the wait of those that wait for the load; with nil they

@@ -185,7 +185,7 @@ func TestIdleUnloadDoesNotRaceARequest(t *testing.T) {
 	s.advance(5*time.Minute - 1)
 	s.state("a", ready)
 	s.clock.Advance(1)
-	w := s.request("a") // at the end of the idle time: it is served before the unload
+	w := s.request("a") // at the end of the idle timeout: it is served before the unload
 	l := s.lease(w)
 	s.release(l, nil)
 	s.advance(5 * time.Minute)
@@ -196,7 +196,7 @@ func TestIdleUnloadDoesNotRaceARequest(t *testing.T) {
 	s.state("a", loading)
 	s.loaded("a")
 	s.lease(late)
-	if e := s.o.byName["a"].lastEviction; e.GetReason() != gatewayv1.EvictionReason_EVICTION_REASON_IDLE {
+	if e := s.o.byName["a"].lastUnload; e.GetReason() != gatewayv1.EvictionReason_EVICTION_REASON_IDLE {
 		t.Errorf("evicted because of %v", e)
 	}
 }
@@ -228,7 +228,7 @@ func TestAnUnderestimatedModelStaysInTheBudget(t *testing.T) {
 	s.release(grower, grower.Cause())
 	s.reaped("idle", nil)
 	s.reaped("grower", nil)
-	if e := s.o.byName["grower"].lastEviction; e.GetReason() != gatewayv1.EvictionReason_EVICTION_REASON_OVER_BUDGET {
+	if e := s.o.byName["grower"].lastUnload; e.GetReason() != gatewayv1.EvictionReason_EVICTION_REASON_OVER_BUDGET {
 		t.Errorf("evicted because of %v", e)
 	}
 	// The next load reserves more, and waits for the memory.

@@ -78,7 +78,7 @@ func newSim(t testing.TB, opts Options, specs ...ModelSpec) *sim {
 	s := &sim{
 		t:        t,
 		clock:    clockwork.NewFakeClock(),
-		store:    newStore("", quiet()),
+		store:    newStore("", opts.BudgetBytes, quiet()),
 		workers:  map[*process]*simWorker{},
 		launches: map[string]int{},
 		limits:   map[string]int64{},

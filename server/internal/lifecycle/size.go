@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
+	"github.com/lexilingo/modelgateway/server/internal/worker"
 )
 
 // unknownBytes is reserved for a model whose size is not known at all.
@@ -39,6 +40,9 @@ func lookUp(spec ModelSpec, learned *store) sizing {
 	}
 	if spec.Estimate != nil {
 		s.estimated, s.err = spec.Estimate()
+		if busy := worker.Exhausted(s.err); busy != nil { // nothing is wrong with the files
+			s.err = busy
+		}
 	}
 	s.learned = learned.get(s.key)
 	return s

@@ -82,12 +82,13 @@ type processView struct {
 	leases []leaseView
 	// stalled is how long it has been at work without progress.
 	stalled time.Duration
-	// handover is set while it drains for another model.
+	// handover is set while it is handed over: in use, and draining for another
+	// model.
 	handover handover
 	backoff  handoverBackoff
 }
 
-// handover is the drain of a process for another model.
+// handover is the drain of a process in use for another model.
 type handover struct {
 	// forModel is the model that needs the memory; empty if there is none.
 	forModel string
@@ -208,7 +209,7 @@ func (p *process) view() *processView {
 		backoff:        p.backoff,
 	}
 	if p.phase == phaseDraining {
-		v.handover = p.end.handover
+		v.handover = handover{forModel: p.end.forModel, until: p.end.handoverUntil}
 	}
 	for l := range p.leases {
 		v.leases = append(v.leases, leaseView{
@@ -319,6 +320,19 @@ func (m *modelView) head(accept func(*waiterView) bool) *waiterView {
 		}
 	}
 	return best
+}
+
+// demanded is the priority with which the model claims memory: the highest of
+// the requests that wait for it.
+func (m *modelView) demanded() gatewayv1.Priority {
+	if len(m.queue) == 0 {
+		return m.priority
+	}
+	highest := gatewayv1.Priority_PRIORITY_UNSPECIFIED
+	for _, w := range m.queue {
+		highest = max(highest, w.priority)
+	}
+	return highest
 }
 
 func anyWaiter(*waiterView) bool { return true }

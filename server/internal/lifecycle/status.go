@@ -77,8 +77,8 @@ func (m *model) describe(evictionRank int32) *gatewayv1.Model {
 		d.AverageLatency = durationpb.New(m.stats.latency / time.Duration(m.stats.served))
 		d.LastUsedTime = timestamppb.New(m.stats.lastUsed)
 	}
-	if m.lastEviction != nil {
-		d.LastEviction = proto.CloneOf(m.lastEviction)
+	if m.lastUnload != nil {
+		d.LastEviction = proto.CloneOf(m.lastUnload)
 	}
 	if f := m.failure; f != nil {
 		d.Failure = &gatewayv1.LoadFailure{

@@ -8,7 +8,7 @@ import (
 )
 
 // unloadIdle ends loads whose callers have all left by their own choice, and
-// models past their idle time. It forgets sizes that no request waits for: they
+// models past their idle timeout. It forgets sizes that no request waits for: they
 // may be out of date when the next one arrives.
 func (p *planner) unloadIdle() {
 	for i := range p.models {

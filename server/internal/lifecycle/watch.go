@@ -25,9 +25,10 @@ type watcher struct {
 
 // change describes a change of a model's state.
 type change struct {
-	eviction gatewayv1.EvictionReason
-	err      *errs.Error
-	detail   string
+	// unload is why the model was unloaded; unspecified if it was not.
+	unload gatewayv1.EvictionReason
+	err    *errs.Error
+	detail string
 }
 
 // watch adds a watcher; nil if there is no such model.
@@ -85,7 +86,7 @@ func (m *model) event(to gatewayv1.ModelState, c change) *gatewayv1.WatchModelsR
 		Time:           timestamppb.New(m.now),
 		Name:           m.spec.Name,
 		ToState:        to,
-		EvictionReason: c.eviction,
+		EvictionReason: c.unload,
 		Detail:         c.detail,
 		ChargedBytes:   m.charged(),
 	}
@@ -110,9 +111,13 @@ func (m *model) announce(c change) {
 	}
 	m.opts.Observer.StateChanged(m.spec.Name, from, to)
 	level := slog.LevelInfo
-	if c.err != nil || isCrash(c.eviction) {
+	if c.err != nil || isCrash(c.unload) {
 		level = slog.LevelWarn
 	}
-	m.opts.Logger.Log(context.Background(), level, "model state", "model", m.spec.Name,
-		"from", stateName(from), "to", stateName(to), "detail", c.detail, "charged_bytes", m.charged())
+	attrs := []any{"model", m.spec.Name, "from", stateName(from), "to", stateName(to)}
+	if c.unload != gatewayv1.EvictionReason_EVICTION_REASON_UNSPECIFIED {
+		attrs = append(attrs, "reason", unloadReasonName(c.unload))
+	}
+	attrs = append(attrs, "detail", c.detail, "charged_bytes", m.charged())
+	m.opts.Logger.Log(context.Background(), level, "model state", attrs...)
 }

@@ -22,12 +22,13 @@ import (
 const pauseAfter = 2 * time.Second
 
 // errSlowReader is the cause of the error of a request whose client does not
-// read. Its sink may still be in use then.
+// read, or too slowly. Its sink may still be in use then.
 var errSlowReader = errors.New("the client does not read")
 
 // relay sends a request to the lease's worker and gives the output to emit. If
-// emit takes longer than readTimeout for one message (0: no limit), relay returns
-// while emit still runs; only the end of the client's stream ends emit then.
+// the client falls further than readTimeout behind minReadRate (0: no limit),
+// relay returns while emit still runs; only the end of the client's stream ends
+// emit then.
 func relay(ctx context.Context, lease Lease, req Request, readTimeout time.Duration, emit func(*enginev1.RunResponse) error) error {
 	streamCtx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -56,7 +57,7 @@ func relay(ctx context.Context, lease Lease, req Request, readTimeout time.Durat
 		panic(p) // the interceptor of the call recovers it
 	}
 	if errors.Is(err, errSlowReader) {
-		return errs.New(errs.DeadlineExceeded, "the client read nothing for %s", readTimeout).WithCause(errSlowReader)
+		return errs.New(errs.DeadlineExceeded, "the client read nothing, or too little, for %s: read at least %d KiB a second", readTimeout, minReadRate>>10).WithCause(errSlowReader)
 	}
 	return err
 }
@@ -117,8 +118,9 @@ func exchange(ctx context.Context, cancel context.CancelCauseFunc, senders *sync
 
 // sendAudio sends audio until it ends, or until the stream does.
 func sendAudio(ctx context.Context, stream enginev1.Engine_RunClient, lease Lease, audio Audio) error {
+	pace := &audioPace{lease: lease, audio: audio}
 	for {
-		piece, err := nextAudio(ctx, lease, audio)
+		piece, err := pace.next(ctx)
 		if errors.Is(err, io.EOF) {
 			return stream.CloseSend()
 		}
@@ -132,23 +134,6 @@ func sendAudio(ctx context.Context, stream enginev1.Engine_RunClient, lease Leas
 			return nil // receive returns the cause
 		}
 	}
-}
-
-// nextAudio waits for audio. If the client is slow the lease is paused: a silent
-// client must neither hold cores nor make the worker look as if it hung.
-func nextAudio(ctx context.Context, lease Lease, audio Audio) ([]byte, error) {
-	soon, cancel := context.WithTimeout(ctx, pauseAfter)
-	defer cancel()
-	piece, err := audio.Next(soon)
-	if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
-		return piece, audioFault(ctx, err)
-	}
-	resume := lease.Pause(true)
-	piece, err = audio.Next(ctx)
-	if resumeErr := resume(ctx); resumeErr != nil {
-		return nil, resumeErr
-	}
-	return piece, audioFault(ctx, err)
 }
 
 // receive gives the worker's output to the reader.

@@ -4,19 +4,23 @@ import (
 	"context"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
 )
 
 // slowReader gives messages to a client that may be slow to read them. While it
 // is slow the lease is paused: the worker cannot send, and must not look as if it
-// made no progress. If one message takes longer than the time limit, the request
-// is over.
+// made no progress. If the client is further behind minReadRate than the limit,
+// for one message or for many, the request is over.
 type slowReader struct {
-	lease Lease
-	emit  func(*enginev1.RunResponse) error
-	// untilPause is how long a message may take before the lease is paused, and
-	// pauseLimit how long the pause may take; 0 is no limit.
-	untilPause, pauseLimit time.Duration
+	lease  Lease
+	emit   func(*enginev1.RunResponse) error
+	limit  time.Duration // 0 is none
+	behind arrears
+	// pauseLimit is how long a pause during the present message may take; 0 is no
+	// limit.
+	pauseLimit time.Duration
 	// read tells waitForReader that the message was read.
 	read chan struct{}
 	// timedOut is closed if the client was too slow. Whichever of the two channels
@@ -26,23 +30,26 @@ type slowReader struct {
 	resume func(context.Context) error
 }
 
-func newSlowReader(lease Lease, timeout time.Duration, emit func(*enginev1.RunResponse) error) *slowReader {
-	r := &slowReader{lease: lease, emit: emit, untilPause: pauseAfter, read: make(chan struct{}), timedOut: make(chan struct{})}
-	if timeout > 0 {
-		r.untilPause = min(pauseAfter, timeout/2)
-		r.pauseLimit = timeout - r.untilPause
-	}
-	return r
+func newSlowReader(lease Lease, limit time.Duration, emit func(*enginev1.RunResponse) error) *slowReader {
+	return &slowReader{lease: lease, limit: limit, emit: emit, read: make(chan struct{}), timedOut: make(chan struct{})}
 }
 
 // give gives the client one message and returns when it is read.
 func (r *slowReader) give(ctx context.Context, resp *enginev1.RunResponse) error {
-	slow := time.AfterFunc(r.untilPause, r.waitForReader)
+	after := pauseAfter
+	if r.limit > 0 {
+		left := r.limit - time.Duration(r.behind)
+		after = min(after, left/2)
+		r.pauseLimit = left - after
+	}
+	start := time.Now()
+	slow := time.AfterFunc(after, r.waitForReader)
 	var paused, timedOut bool
 	err := func() error {
 		defer func() { paused, timedOut = r.stopWaiting(slow) }() // even if emit panics
 		return r.emit(resp)
 	}()
+	r.behind.add(time.Since(start), proto.Size(resp), minReadRate)
 	switch {
 	case timedOut:
 		return errSlowReader

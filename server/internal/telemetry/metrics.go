@@ -181,8 +181,8 @@ func (m *Metrics) LoadEnded(model string, took time.Duration, err error) {
 	m.loads.WithLabelValues(model, label(errs.ReasonName(errs.ReasonOf(err)), "")).Inc()
 }
 
-// Evicted implements lifecycle.Observer.
-func (m *Metrics) Evicted(model string, reason gatewayv1.EvictionReason) {
+// Unloaded implements lifecycle.Observer.
+func (m *Metrics) Unloaded(model string, reason gatewayv1.EvictionReason) {
 	m.evictions.WithLabelValues(model, label(reason.String(), "EVICTION_REASON_")).Inc()
 }
 

@@ -52,6 +52,9 @@ func looksSecret(key string) bool {
 	return false
 }
 
+// workerEnvironment returns the environment of a worker. When ggml fails, it would
+// start a debugger in the worker to print a stack, if one is installed.
 func workerEnvironment(spec Spec, handshake []string) []string {
-	return append(environment(os.Environ(), spec.Env), handshake...)
+	env := append([]string{"GGML_NO_BACKTRACE=1"}, environment(os.Environ(), spec.Env)...)
+	return append(env, handshake...)
 }

@@ -40,11 +40,17 @@ type failures struct {
 // explain returns why a call failed: what the engine answered or, if the connection
 // broke, how the process ended. ctx is the call's.
 func (f *failures) explain(ctx context.Context, err error) error {
-	if err == nil || errors.Is(err, io.EOF) || ctx.Err() != nil || answered(err) {
+	if err == nil || errors.Is(err, io.EOF) || ctx.Err() != nil {
 		return err
 	}
-	switch errs.ReasonOf(err) {
-	case errs.EngineCrashed, errs.Internal, errs.Cancelled, errs.DeadlineExceeded:
+	reason := errs.ReasonOf(err)
+	if answered(err) && reason != errs.Draining {
+		return err
+	}
+	switch reason {
+	// A worker that got SIGTERM answers that it drains. If the server has sent it, the
+	// manager knows why; else it is a crash.
+	case errs.EngineCrashed, errs.Internal, errs.Cancelled, errs.DeadlineExceeded, errs.Draining:
 		return f.broken(ctx, err)
 	default:
 		return err
@@ -58,6 +64,10 @@ func (f *failures) broken(ctx context.Context, err error) error {
 			return exit
 		}
 		return errs.New(errs.EngineCrashed, "the engine of model %q was stopped", f.model).
+			WithCause(fmt.Errorf("%w: %w", ErrEnded, err)).With("model", f.model)
+	}
+	if ctx.Err() == nil && errs.ReasonOf(err) == errs.Draining {
+		return errs.New(errs.EngineCrashed, "the engine of model %q is stopping", f.model).
 			WithCause(fmt.Errorf("%w: %w", ErrEnded, err)).With("model", f.model)
 	}
 	if code := status.Code(err); ctx.Err() == nil && (code == codes.Unavailable || code == codes.Canceled) {
@@ -94,7 +104,10 @@ func (p *process) exitError() error {
 	if stopped || state == nil {
 		return nil
 	}
-	how := state.String() // e.g. "signal: killed", "exit status 3"
+	what, how := "crashed", state.String() // e.g. "signal: killed", "exit status 3"
+	if state.Success() {
+		what = "ended by itself" // for example by SIGTERM, of which it closes the model
+	}
 	if overLimit {
 		how = fmt.Sprintf("it exceeded its memory limit of %d bytes", p.spec.MemoryLimitBytes)
 	}
@@ -102,7 +115,7 @@ func (p *process) exitError() error {
 	if last := p.logs.lastLine(); last != "" {
 		cause = withOutput(cause, last)
 	}
-	return errs.New(errs.EngineCrashed, "the engine %q of model %q crashed (%s)", p.spec.Engine, p.spec.Model, how).
+	return errs.New(errs.EngineCrashed, "the engine %q of model %q %s (%s)", p.spec.Engine, p.spec.Model, what, how).
 		WithCause(cause).With("model", p.spec.Model)
 }
 

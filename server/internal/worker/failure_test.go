@@ -54,6 +54,8 @@ func TestBrokenCallIsExplainedByTheEndOfTheProcess(t *testing.T) {
 		"an answer of the engine":          {err: answer, ends: true, exit: exit, want: answer.Error()},
 		"an untyped invalid argument":      {err: status.Error(codes.InvalidArgument, "no"), ends: true, exit: exit, want: "rpc error: code = InvalidArgument desc = no"},
 		"a cancelled call":                 {err: unavailable, cancel: true, want: unavailable.Error(), wait: exitWait / 4},
+		"a worker that drains":             {err: errs.New(errs.Draining, "the engine is stopping").GRPCStatus().Err(), ends: true, exit: exit, want: exit.Error(), wait: exitWait / 2, atEnd: true},
+		"a worker that drains slowly":      {err: errs.New(errs.Draining, "the engine is stopping").GRPCStatus().Err(), want: `ENGINE_CRASHED: the engine of model "m" is stopping`, wait: exitWait, atEnd: true},
 		"the end of the stream":            {err: io.EOF, ends: true, exit: exit, want: "EOF"},
 	} {
 		synctest.Test(t, func(t *testing.T) {

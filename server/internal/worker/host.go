@@ -30,8 +30,8 @@ type Options struct {
 	// slog.Default().
 	Logger *slog.Logger
 	// RuntimeDir is where the private folder for the workers' sockets is created.
-	// Default: os.TempDir(). It should be short: the path of a socket has at most
-	// 107 bytes.
+	// Default: $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR or os.TempDir(), whichever can be
+	// used first. It should be short: the path of a socket has at most 107 bytes.
 	RuntimeDir string
 	// StartTimeout limits a worker's start, handshake and first answer together.
 	// Default: 20 s.
@@ -39,6 +39,10 @@ type Options struct {
 	// NoCgroups sets memory limits by RLIMIT_DATA even where cgroups can be
 	// created.
 	NoCgroups bool
+	// ReapOrphans makes the server the parent of processes whose parents in a worker
+	// have ended, and reaps them. It is for programs that start no process but by the
+	// host: the exit status of any other would be lost.
+	ReapOrphans bool
 }
 
 // Host starts workers as processes. Each has its own process group, a minimal
@@ -49,6 +53,7 @@ type Host struct {
 	log      *slog.Logger
 	timeout  time.Duration
 	dir      *socketDir
+	reaper   *reaper // nil if orphans are not reaped
 	spawner  *spawner
 	watchdog *watchdog     // nil without a shell
 	cgroups  *cgroupParent // nil if none can be made
@@ -80,7 +85,12 @@ func NewHost(opts Options) (*Host, error) {
 			h.log.Info("cannot create cgroups; the memory limit of workers is RLIMIT_DATA", "reason", err)
 		}
 	}
-	if h.watchdog, err = startWatchdog(); err != nil {
+	if opts.ReapOrphans {
+		if h.reaper, err = startReaper(); err != nil {
+			h.log.Info("cannot reap the processes that workers leave", "reason", err)
+		}
+	}
+	if h.watchdog, err = startWatchdog(h.reaper); err != nil {
 		h.log.Info("cannot start the watchdog; if the server is killed, children of workers may survive", "reason", err)
 	}
 	h.spawner = newSpawner()
@@ -107,6 +117,7 @@ func (h *Host) Close() error {
 	h.busy.Wait()
 	h.spawner.close()
 	h.watchdog.close()
+	h.reaper.close()
 	return h.dir.remove()
 }
 
@@ -126,10 +137,24 @@ func (h *Host) begin(p *process) error {
 func (h *Host) cleanUp(p *process, client *plugin.Client) {
 	client.Kill() // closes the connection and removes the sockets
 	p.removeCgroup()
+	h.forget(p)
+}
+
+// forget undoes begin.
+func (h *Host) forget(p *process) {
 	h.mu.Lock()
 	delete(h.live, p)
 	h.mu.Unlock()
 	h.busy.Done()
+}
+
+// Ready returns why no worker can start; nil if none of the reasons that do not
+// depend on the worker is known.
+func (h *Host) Ready() error {
+	if _, err := h.dir.use(); err != nil {
+		return noSocketDir(err)
+	}
+	return nil
 }
 
 // Launch implements Launcher.
@@ -144,7 +169,13 @@ func (h *Host) Launch(ctx context.Context, spec Spec) (Worker, error) {
 	if err := h.begin(p); err != nil {
 		return nil, err
 	}
-	client := h.newClient(p)
+	sockets, err := h.dir.use()
+	if err != nil {
+		h.forget(p)
+		p.log.Error("cannot create the folder for the workers' sockets", "error", err)
+		return nil, noSocketDir(err).With("engine", spec.Engine).With("model", spec.Model)
+	}
+	client := h.newClient(p, sockets)
 	start, cancel := context.WithTimeout(ctx, h.timeout)
 	defer cancel()
 	unhook := context.AfterFunc(start, func() { p.stop(0) })
@@ -162,8 +193,9 @@ func (h *Host) Launch(ctx context.Context, spec Spec) (Worker, error) {
 	return nil, p.startError(start, err)
 }
 
-// newClient returns the go-plugin client of one worker.
-func (h *Host) newClient(p *process) *plugin.Client {
+// newClient returns the go-plugin client of one worker, whose sockets are below the
+// folder sockets.
+func (h *Host) newClient(p *process, sockets string) *plugin.Client {
 	printed := &lineWriter{sink: p.logs}
 	return plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig:  engines.Handshake(),
@@ -171,7 +203,7 @@ func (h *Host) newClient(p *process) *plugin.Client {
 		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
 		SkipHostEnv:      true,
 		StartTimeout:     h.timeout,
-		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: h.dir.path},
+		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: sockets},
 		SyncStdout:       printed,
 		SyncStderr:       printed,
 		// startError and exitError say more than the log of go-plugin.

@@ -2,6 +2,7 @@ package worker_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strconv"
 	"strings"
@@ -74,6 +75,68 @@ func TestKilledWorkerFailsItsStreamsWithinASecond(t *testing.T) {
 		if errs.ReasonOf(err) != errs.EngineCrashed || !strings.Contains(err.Error(), "signal: killed") {
 			t.Errorf("after SIGKILL: %v", err)
 		}
+	}
+}
+
+// A worker that another program ends by SIGTERM closes its model and answers that it
+// drains. For the callers that is a crash: the server did not ask for it.
+func TestWorkerThatGetsSIGTERMCrashes(t *testing.T) {
+	h := newHost(t, worker.Options{})
+	for name, c := range map[string]struct {
+		parameters map[string]any
+		call       func(w worker.Worker) error
+	}{
+		"a stream": {nil, func(w worker.Worker) error {
+			stream := chat(t.Context(), t, w, `fault: {"token_count": 1000000, "token_interval_us": 1000}`)
+			if _, err := stream.Recv(); err != nil {
+				t.Fatal(err)
+			}
+			terminate(t, w)
+			_, err := drain(stream)
+			return err
+		}},
+		// The process does not end within the time that a call waits for that.
+		"a slow close": {map[string]any{"close_ms": 8000}, func(w worker.Worker) error {
+			stream := chat(t.Context(), t, w, `fault: {"token_count": 1000000, "token_interval_us": 1000}`)
+			if _, err := stream.Recv(); err != nil {
+				t.Fatal(err)
+			}
+			terminate(t, w)
+			_, err := drain(stream)
+			w.Stop(0)
+			return err
+		}},
+		"the next call": {map[string]any{"close_ms": 8000}, func(w worker.Worker) error {
+			stream := chat(t.Context(), t, w, `fault: {"token_count": 1000000, "token_interval_us": 1000}`)
+			terminate(t, w)
+			_, _ = drain(stream) // the worker knows
+			_, err := drain(chat(t.Context(), t, w, "hello"))
+			w.Stop(0)
+			return err
+		}},
+	} {
+		w := launchLoaded(t, h, spec(t, c.parameters))
+		err := c.call(w)
+		if errs.ReasonOf(err) != errs.EngineCrashed || !errors.Is(err, worker.ErrEnded) {
+			t.Errorf("%s: %v", name, err)
+		}
+		<-w.Done()
+	}
+	w := launch(t, h, spec(t, map[string]any{"load_ms": 60_000}))
+	_, err := w.Load(t.Context(), func(float64) { terminate(t, w) })
+	if errs.ReasonOf(err) != errs.EngineCrashed {
+		t.Errorf("a load: %v", err)
+	}
+	<-w.Done()
+	if err := w.ExitError(); errs.ReasonOf(err) != errs.EngineCrashed || !strings.Contains(err.Error(), "ended by itself (exit status 0)") {
+		t.Errorf("the exit error is %v", err)
+	}
+}
+
+func terminate(t *testing.T, w worker.Worker) {
+	t.Helper()
+	if err := syscall.Kill(w.PID(), syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
+		t.Fatal(err)
 	}
 }
 
@@ -215,7 +278,7 @@ func TestWorkersGetNoSecrets(t *testing.T) {
 	if strings.Contains(all, "secret-") {
 		t.Errorf("the worker's environment has a secret:\n%s", all)
 	}
-	for _, want := range []string{"PATH=", "ADDED=yes", "MG_LLAMA_VERBOSE=1", "OMP_WAIT_POLICY=passive"} {
+	for _, want := range []string{"PATH=", "ADDED=yes", "MG_LLAMA_VERBOSE=1", "GGML_NO_BACKTRACE=1", "OMP_WAIT_POLICY=passive"} {
 		if !strings.Contains(all, want) {
 			t.Errorf("the worker's environment lacks %s:\n%s", want, all)
 		}

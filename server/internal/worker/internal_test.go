@@ -2,16 +2,21 @@ package worker
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/lexilingo/modelgateway/engines/errs"
 )
 
 func testSink() (*logSink, *bytes.Buffer, *time.Time) {
@@ -131,7 +136,7 @@ func TestOpenMPDoesNotSpinUnlessItIsTold(t *testing.T) {
 
 // The watchdog kills the groups that are left when its input ends, and no others.
 func TestWatchdog(t *testing.T) {
-	w, err := startWatchdog()
+	w, err := startWatchdog(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,41 +166,23 @@ func TestWatchdog(t *testing.T) {
 	_ = groups[1].Wait() // killed
 }
 
-func TestSocketDirRemovesOnlyStaleFolders(t *testing.T) {
-	parent, err := os.MkdirTemp("", "w")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(parent) })
-	first, err := newSocketDir(parent)
-	if err != nil {
-		t.Fatal(err)
-	}
-	stale := filepath.Join(parent, socketDirPrefix+"123")
-	unlocked := filepath.Join(parent, socketDirPrefix+"456") // has no lock file yet
-	for _, dir := range []string{stale, unlocked} {
-		if err := os.Mkdir(dir, 0o700); err != nil {
-			t.Fatal(err)
+func TestExhausted(t *testing.T) {
+	for name, err := range map[string]error{
+		"process": &os.SyscallError{Syscall: "pipe2", Err: syscall.EMFILE},
+		"system":  fmt.Errorf("open: %w", &os.PathError{Op: "open", Path: "/x", Err: syscall.ENFILE}),
+		"gRPC":    status.Error(codes.Unavailable, "connection error: dial unix /x: socket: too many open files"),
+		"printed": withOutput(errors.New("no handshake"), "engine: error while loading shared libraries: Too many open files in system", "accept: too many open files"),
+		"fork":    &os.PathError{Op: "fork/exec", Path: "/x", Err: syscall.EAGAIN},
+		"memory":  syscall.ENOMEM,
+	} {
+		busy := Exhausted(err)
+		if busy == nil || busy.Reason() != errs.MemoryBusy || busy.RetryAfter() <= 0 || !errors.Is(busy, err) {
+			t.Errorf("%s: %v", name, busy)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(stale, socketDirLock), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	second, err := newSocketDir(parent)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for dir, want := range map[string]bool{first.path: true, second.path: true, unlocked: true, stale: false} {
-		if _, err := os.Stat(dir); (err == nil) != want {
-			t.Errorf("%s exists: %v; want %v", dir, err == nil, want)
+	for _, err := range []error{nil, syscall.ENOENT, errors.New("no")} {
+		if busy := Exhausted(err); busy != nil {
+			t.Errorf("%v became %v", err, busy)
 		}
-	}
-	for _, d := range []*socketDir{first, second} {
-		if err := d.remove(); err != nil {
-			t.Error(err)
-		}
-	}
-	if _, err := newSocketDir(filepath.Join(parent, strings.Repeat("long", 30))); err == nil {
-		t.Error("a path that is too long for sockets was accepted")
 	}
 }

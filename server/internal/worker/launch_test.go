@@ -22,8 +22,10 @@ func TestStartErrors(t *testing.T) {
 	dir := t.TempDir()
 	text := filepath.Join(dir, "text")
 	script := filepath.Join(dir, "script")
+	orphan := filepath.Join(dir, "orphan")
 	if err := errors.Join(
 		os.WriteFile(text, []byte("not a program"), 0o644),
+		os.WriteFile(orphan, []byte("#!/nonexistent/interpreter\n"), 0o755),
 		os.WriteFile(script, []byte("#!/bin/sh\necho 'prog: error while loading shared libraries: libllama.so.0: cannot open shared object file' >&2\nexit 127\n"), 0o755),
 	); err != nil {
 		t.Fatal(err)
@@ -35,6 +37,7 @@ func TestStartErrors(t *testing.T) {
 		output  string // in the last output, not in the message
 	}{
 		"no program":     {[]string{filepath.Join(dir, "engine-none")}, "there is no program engine-none", ""},
+		"no interpreter": {[]string{orphan}, "orphan needs a dynamic linker or an interpreter", ""},
 		"no such name":   {[]string{"engine-that-is-not-installed"}, "there is no program engine-that-is-not-installed", ""},
 		"not executable": {[]string{text}, "text is not executable", ""},
 		"no library":     {[]string{script}, "library libllama.so.0", "cannot open shared object file"},
@@ -71,7 +74,7 @@ func TestCancelledLaunchLeavesNoFiles(t *testing.T) {
 		_, err := h.Launch(ctx, spec(t, nil, "--fault=handshake-silent"))
 		result <- err
 	}()
-	sockets := filepath.Join(runtime, "mg-workers-*", "plugin-dir*")
+	sockets := filepath.Join(runtime, "mg-sockets-*", "plugin-dir*")
 	eventually(t, 5*time.Second, "the start has begun", func() bool { return len(glob(t, sockets)) == 1 })
 	cancel()
 	if err := <-result; errs.ReasonOf(err) != errs.Cancelled {
@@ -82,6 +85,87 @@ func TestCancelledLaunchLeavesNoFiles(t *testing.T) {
 	}
 }
 
+// The temporary directory is cleaned by age on many systems. The worker that runs
+// must not notice, and the next one must start.
+func TestLaunchAfterTheSocketFolderWasRemoved(t *testing.T) {
+	parent := shortTempDir(t)
+	h := newHost(t, worker.Options{RuntimeDir: parent})
+	first := launchLoaded(t, h, spec(t, nil))
+	for range 2 {
+		for _, dir := range glob(t, filepath.Join(parent, "*")) {
+			if err := os.RemoveAll(dir); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := h.Ready(); err != nil {
+			t.Errorf("the host is not ready: %v", err)
+		}
+		launchLoaded(t, h, spec(t, nil))
+	}
+	if _, err := drain(chat(t.Context(), t, first, "hello")); err != nil {
+		t.Errorf("the worker from before: %v", err)
+	}
+}
+
+// A missing folder must not be told as a missing program.
+func TestLaunchWithoutASocketFolder(t *testing.T) {
+	parent := filepath.Join(shortTempDir(t), "sub")
+	h := newHost(t, worker.Options{RuntimeDir: parent})
+	if err := errors.Join(os.RemoveAll(parent), os.WriteFile(parent, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := h.Launch(t.Context(), spec(t, nil))
+	for _, err := range []error{err, h.Ready()} {
+		if errs.ReasonOf(err) != errs.EngineUnavailable || !strings.Contains(err.Error(), "folder for the workers' sockets") {
+			t.Errorf("the error is %v", err)
+		}
+		if strings.Contains(errs.From(err).Message(), parent) {
+			t.Errorf("the message has the path: %v", err)
+		}
+	}
+	if err := os.Remove(parent); err != nil {
+		t.Fatal(err)
+	}
+	launch(t, h, spec(t, nil))
+}
+
+// A server that has no more files can start the worker later. Wherever the start
+// fails, the caller is told to try again.
+func TestLaunchWithoutFileDescriptors(t *testing.T) {
+	h := newHost(t, worker.Options{})
+	s := spec(t, nil)
+	var before syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &before); err != nil {
+		t.Fatal(err)
+	}
+	set := func(files uint64) {
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: files, Max: before.Max}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	defer set(before.Cur)
+	refused := 0
+	for used := uint64(len(glob(t, "/proc/self/fd/*"))); ; used++ {
+		set(used)
+		w, err := h.Launch(t.Context(), s)
+		set(before.Cur)
+		if err == nil {
+			w.Stop(0)
+			<-w.Done()
+			break
+		}
+		if e := errs.From(err); e.Reason() != errs.MemoryBusy || e.RetryAfter() <= 0 || !strings.Contains(e.Message(), "files") {
+			t.Errorf("with %d files: %v", used, err)
+		}
+		if refused++; refused > 100 {
+			t.Fatal("no worker starts")
+		}
+	}
+	if refused < 3 {
+		t.Errorf("only %d launches were refused", refused)
+	}
+}
+
 func TestCloseEndsWorkersAndRemovesFiles(t *testing.T) {
 	runtime := shortTempDir(t)
 	h, err := worker.NewHost(worker.Options{RuntimeDir: runtime})
@@ -89,7 +173,7 @@ func TestCloseEndsWorkersAndRemovesFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := launchLoaded(t, h, spec(t, map[string]any{"ignore_sigterm": true}))
-	if info, err := os.Stat(glob(t, filepath.Join(runtime, "mg-workers-*"))[0]); err != nil || info.Mode().Perm() != 0o700 {
+	if info, err := os.Stat(glob(t, filepath.Join(runtime, "mg-sockets-*"))[0]); err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("the folder of the sockets is %v (%v)", info, err)
 	}
 	if err := h.Close(); err != nil {

@@ -106,7 +106,7 @@ func walkProcess(proc procfs.Proc) (int64, error) {
 }
 
 // children lists the direct children of all threads of a process. The children of
-// a child that has ended belong to init and are not found.
+// a child that has ended belong to the server or to init and are not found.
 func children(pid int) []int {
 	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
 	if err != nil {

@@ -90,7 +90,7 @@ func (p *process) start() error {
 	defer func() { _ = errW.Close() }()
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = nil, outW, errW
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	if err := p.host.spawner.start(p.cmd); err != nil {
+	if err := p.host.reaper.start(p.cmd, func() error { return p.host.spawner.start(p.cmd) }); err != nil {
 		return errors.Join(err, outR.Close(), errR.Close())
 	}
 	p.pid = p.cmd.Process.Pid
@@ -148,7 +148,7 @@ func (p *process) reap(readers *sync.WaitGroup, pipes ...*os.File) {
 	p.mu.Lock()
 	_ = syscall.Kill(-p.pid, syscall.SIGKILL)
 	p.host.watchdog.remove(p.pid)
-	_ = p.cmd.Wait() // its error repeats ProcessState
+	_ = p.host.reaper.wait(p.cmd) // its error repeats ProcessState
 	p.reaped = true
 	p.state = p.cmd.ProcessState
 	p.overLimit = p.cgroup.killed()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -23,11 +24,35 @@ func unavailable(spec Spec, format string, args ...any) *errs.Error {
 		With("engine", spec.Engine).With("model", spec.Model)
 }
 
+// noSocketDir returns the error of a host that has no folder for sockets. Callers do
+// not see the path.
+func noSocketDir(err error) *errs.Error {
+	if busy := Exhausted(err); busy != nil {
+		return busy
+	}
+	return errs.New(errs.EngineUnavailable, "the folder for the workers' sockets cannot be created"+remedy).WithCause(err)
+}
+
+// Exhausted returns MEMORY_BUSY if err says that the operating system has no more
+// processes, memory or open files for the server, which passes; else nil.
+func Exhausted(err error) *errs.Error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.ENOMEM):
+		return errs.New(errs.MemoryBusy, "the operating system has no room for another process; try again later").WithCause(err)
+	// gRPC and the worker only say it in words.
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), strings.Contains(err.Error()+LastOutput(err), syscall.EMFILE.Error()):
+		return errs.New(errs.MemoryBusy, "too many files are open; try again later, or raise the limit of open files (ulimit -n, LimitNOFILE)").WithCause(err)
+	}
+	return nil
+}
+
 // CheckProgram returns ENGINE_UNAVAILABLE if the engine's program does not exist
 // or must not be executed. It does not start the program.
 func (s Spec) CheckProgram() error {
 	if _, err := exec.LookPath(s.Command[0]); err != nil {
-		return unavailable(s, "%s", programError(filepath.Base(s.Command[0]), err)).WithCause(err)
+		return unavailable(s, "%s", programError(s.Command[0], err)).WithCause(err)
 	}
 	return nil
 }
@@ -37,10 +62,12 @@ func (s Spec) CheckProgram() error {
 func (p *process) startError(start context.Context, err error) error {
 	program := filepath.Base(p.spec.Command[0])
 	switch {
-	case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.ENOMEM):
-		return errs.New(errs.MemoryBusy, "the operating system has no room for another process; try again later").WithCause(err)
+	case p.cmd == nil: // go-plugin did not get as far as the program
+		return noSocketDir(err).With("engine", p.spec.Engine).With("model", p.spec.Model)
+	case p.pid == 0 && Exhausted(err) != nil:
+		return Exhausted(err).With("engine", p.spec.Engine).With("model", p.spec.Model)
 	case p.pid == 0:
-		return unavailable(p.spec, "%s", programError(program, err)).WithCause(err)
+		return unavailable(p.spec, "%s", programError(p.cmd.Path, err)).WithCause(err)
 	}
 	handshake, state := p.outcome()
 	printed := p.logs.lastLines(3)
@@ -50,6 +77,8 @@ func (p *process) startError(start context.Context, err error) error {
 	err = withOutput(err, printed...)
 	p.log.Warn("the worker did not start", "error", err, "last_output", LastOutput(err))
 	switch library := missingLibrary(p.logs.lastLines(tailLines)); {
+	case Exhausted(err) != nil:
+		return Exhausted(err).With("engine", p.spec.Engine).With("model", p.spec.Model)
 	case library != "":
 		return unavailable(p.spec, "%s needs the library %s, which is not installed", program, library).WithCause(err)
 	case strings.Contains(err.Error(), "incompatible"):
@@ -65,11 +94,15 @@ func (p *process) startError(start context.Context, err error) error {
 	}
 }
 
-// programError describes why a program cannot be executed.
-func programError(program string, err error) string {
+// programError describes why the program at path cannot be executed.
+func programError(path string, err error) string {
+	program := filepath.Base(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return "there is no program " + program + ", or its interpreter is missing"
+		if _, missing := os.Stat(path); missing == nil && filepath.Base(path) != path {
+			return program + " needs a dynamic linker or an interpreter that is not installed"
+		}
+		return "there is no program " + program
 	case errors.Is(err, fs.ErrPermission):
 		return program + " is not executable"
 	case errors.Is(err, syscall.ENOEXEC):

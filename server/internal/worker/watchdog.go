@@ -27,14 +27,15 @@ for id in $groups; do kill -9 "-$id" 2>/dev/null; done
 // is a shell of about 1 MB that waits in read(2). A system without a shell has no
 // watchdog.
 type watchdog struct {
-	mu    sync.Mutex
-	cmd   *exec.Cmd
-	input io.WriteCloser
+	mu     sync.Mutex
+	cmd    *exec.Cmd
+	reaper *reaper
+	input  io.WriteCloser
 }
 
 // startWatchdog starts the shell in a new session, so that the terminal's Ctrl-C
 // does not end it.
-func startWatchdog() (*watchdog, error) {
+func startWatchdog(r *reaper) (*watchdog, error) {
 	cmd := exec.Command("/bin/sh", "-c", watchdogScript)
 	cmd.Env = []string{}
 	cmd.Dir = "/"
@@ -43,10 +44,10 @@ func startWatchdog() (*watchdog, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := cmd.Start(); err != nil {
+	if err := r.start(cmd, cmd.Start); err != nil {
 		return nil, err
 	}
-	return &watchdog{cmd: cmd, input: input}, nil
+	return &watchdog{cmd: cmd, reaper: r, input: input}, nil
 }
 
 // add adds a process group.
@@ -73,5 +74,5 @@ func (w *watchdog) close() {
 		return
 	}
 	_ = w.input.Close()
-	_ = w.cmd.Wait() // it ends at the end of its input
+	_ = w.reaper.wait(w.cmd) // it ends at the end of its input
 }

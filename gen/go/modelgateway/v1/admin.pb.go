@@ -275,7 +275,8 @@ type LoadModelRequest struct {
 	// the model is loaded again. Default false.
 	Pin bool `protobuf:"varint,2,opt,name=pin,proto3" json:"pin,omitempty"`
 	// Which idle models may be evicted for the load: those of this priority or
-	// lower. Default: the model's configured priority.
+	// lower, and those past their idle timeout. Default: the model's configured
+	// priority.
 	Priority      Priority `protobuf:"varint,3,opt,name=priority,proto3,enum=modelgateway.v1.Priority" json:"priority,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -251,8 +251,8 @@ type Routing struct {
 	// task's primary. If it cannot, the request fails. Default false.
 	NoFallback bool `protobuf:"varint,2,opt,name=no_fallback,json=noFallback,proto3" json:"no_fallback,omitempty"`
 	// Position in the queue, and which idle models may be evicted for this
-	// request: those of this priority or lower. Default: the model's configured
-	// priority.
+	// request: those of this priority or lower, and those past their idle timeout.
+	// Default: the model's configured priority.
 	Priority      Priority `protobuf:"varint,3,opt,name=priority,proto3,enum=modelgateway.v1.Priority" json:"priority,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

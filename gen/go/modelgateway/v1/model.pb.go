@@ -35,8 +35,8 @@ const (
 	ModelState_MODEL_STATE_LOADING ModelState = 2
 	// The model answers requests.
 	ModelState_MODEL_STATE_READY ModelState = 3
-	// The model finishes its current requests and is then unloaded. New requests
-	// wait until it is loaded again.
+	// The model is being unloaded: it finishes its current requests, or its process
+	// was ended and has not exited yet. New requests wait until it is loaded again.
 	ModelState_MODEL_STATE_DRAINING ModelState = 4
 	// The load failed. Requests fail until the cooldown ends.
 	ModelState_MODEL_STATE_FAILED ModelState = 5
@@ -89,17 +89,19 @@ func (ModelState) EnumDescriptor() ([]byte, []int) {
 	return file_modelgateway_v1_model_proto_rawDescGZIP(), []int{0}
 }
 
-// Why a model was unloaded.
+// Why a model was unloaded, whatever ended its process.
 type EvictionReason int32
 
 const (
-	// The model was not unloaded.
+	// The model was not unloaded, or its load failed or was cancelled.
 	EvictionReason_EVICTION_REASON_UNSPECIFIED EvictionReason = 0
 	// It was not used for its idle timeout.
 	EvictionReason_EVICTION_REASON_IDLE EvictionReason = 1
-	// Another model needed the memory.
+	// Another model needed the memory: the model was idle, or it was handed over
+	// after its current requests.
 	EvictionReason_EVICTION_REASON_PRESSURE EvictionReason = 2
-	// Measured memory exceeded the budget.
+	// Measured memory exceeded the budget: the model outgrew its reservation, or it
+	// was idle and another one did.
 	EvictionReason_EVICTION_REASON_OVER_BUDGET EvictionReason = 3
 	// An operator requested it.
 	EvictionReason_EVICTION_REASON_REQUESTED EvictionReason = 4
@@ -327,7 +329,9 @@ type Eviction struct {
 	Reason EvictionReason `protobuf:"varint,1,opt,name=reason,proto3,enum=modelgateway.v1.EvictionReason" json:"reason,omitempty"`
 	// When.
 	Time *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
-	// The model that needed the memory. Only for EVICTION_REASON_PRESSURE.
+	// For EVICTION_REASON_PRESSURE the model that needed the memory. For
+	// EVICTION_REASON_OVER_BUDGET the other model that outgrew its reservation, or
+	// empty if this model did. Otherwise empty.
 	RequestedBy string `protobuf:"bytes,3,opt,name=requested_by,json=requestedBy,proto3" json:"requested_by,omitempty"`
 	// One sentence for an operator.
 	Detail        string `protobuf:"bytes,4,opt,name=detail,proto3" json:"detail,omitempty"`

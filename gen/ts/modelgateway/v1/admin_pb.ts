@@ -121,7 +121,8 @@ export type LoadModelRequest = Message<"modelgateway.v1.LoadModelRequest"> & {
 
   /**
    * Which idle models may be evicted for the load: those of this priority or
-   * lower. Default: the model's configured priority.
+   * lower, and those past their idle timeout. Default: the model's configured
+   * priority.
    *
    * @generated from field: modelgateway.v1.Priority priority = 3;
    */

@@ -38,8 +38,8 @@ export type Routing = Message<"modelgateway.v1.Routing"> & {
 
   /**
    * Position in the queue, and which idle models may be evicted for this
-   * request: those of this priority or lower. Default: the model's configured
-   * priority.
+   * request: those of this priority or lower, and those past their idle timeout.
+   * Default: the model's configured priority.
    *
    * @generated from field: modelgateway.v1.Priority priority = 3;
    */

@@ -103,7 +103,9 @@ export type Eviction = Message<"modelgateway.v1.Eviction"> & {
   time?: Timestamp | undefined;
 
   /**
-   * The model that needed the memory. Only for EVICTION_REASON_PRESSURE.
+   * For EVICTION_REASON_PRESSURE the model that needed the memory. For
+   * EVICTION_REASON_OVER_BUDGET the other model that outgrew its reservation, or
+   * empty if this model did. Otherwise empty.
    *
    * @generated from field: string requested_by = 3;
    */
@@ -437,8 +439,8 @@ export enum ModelState {
   READY = 3,
 
   /**
-   * The model finishes its current requests and is then unloaded. New requests
-   * wait until it is loaded again.
+   * The model is being unloaded: it finishes its current requests, or its process
+   * was ended and has not exited yet. New requests wait until it is loaded again.
    *
    * @generated from enum value: MODEL_STATE_DRAINING = 4;
    */
@@ -459,13 +461,13 @@ export const ModelStateSchema: GenEnum<ModelState> = /*@__PURE__*/
   enumDesc(file_modelgateway_v1_model, 0);
 
 /**
- * Why a model was unloaded.
+ * Why a model was unloaded, whatever ended its process.
  *
  * @generated from enum modelgateway.v1.EvictionReason
  */
 export enum EvictionReason {
   /**
-   * The model was not unloaded.
+   * The model was not unloaded, or its load failed or was cancelled.
    *
    * @generated from enum value: EVICTION_REASON_UNSPECIFIED = 0;
    */
@@ -479,14 +481,16 @@ export enum EvictionReason {
   IDLE = 1,
 
   /**
-   * Another model needed the memory.
+   * Another model needed the memory: the model was idle, or it was handed over
+   * after its current requests.
    *
    * @generated from enum value: EVICTION_REASON_PRESSURE = 2;
    */
   PRESSURE = 2,
 
   /**
-   * Measured memory exceeded the budget.
+   * Measured memory exceeded the budget: the model outgrew its reservation, or it
+   * was idle and another one did.
    *
    * @generated from enum value: EVICTION_REASON_OVER_BUDGET = 3;
    */

@@ -1,6 +1,7 @@
 package bodies
 
 import (
+	"context"
 	"errors"
 	"io"
 	"math"
@@ -28,13 +29,18 @@ type body struct {
 	small       int64
 	large       int64
 	readTimeout time.Duration
+	pool        *inflight.Pool
+	peer        string
 	reservation *inflight.Reservation
+	ctx         context.Context // of the request
+	cancel      context.CancelFunc
 	failure     atomic.Pointer[failure]
 
 	// Of the policy.
 	bounded io.ReadCloser // raw up to limit
 	limit   int64
-	audio   bool // read at the engine's pace
+	audio   bool       // read ahead of the engine
+	ahead   *readAhead // of an audio stream
 	// streaming bodies are no longer guarded.
 	streaming bool
 
@@ -60,8 +66,11 @@ func newBody(g *Guard, w http.ResponseWriter, r *http.Request) *body {
 		large:       g.large,
 		readTimeout: g.readTimeout,
 		deadline:    time.Now().Add(g.readTimeout),
-		reservation: g.pool.Reserve(inflight.Options{Free: unreservedBytes}),
+		pool:        g.pool,
+		peer:        inflight.PeerOf(r.RemoteAddr),
 	}
+	b.ctx, b.cancel = context.WithCancel(r.Context())
+	b.reservation = g.pool.Reserve(inflight.Options{Free: unreservedBytes, Peer: b.peer})
 	b.bound(g.small)
 	return b
 }
@@ -83,19 +92,17 @@ func (b *body) apply(p Policy) bool {
 		return true
 	case audioStream:
 		b.bound(math.MaxInt64)
+		b.startAhead()
 	case large:
 		b.bound(b.large)
 	default:
 		b.bound(b.small)
 	}
-	b.reservation.SetMax(p.held)
-	switch {
-	case b.length > b.limit:
-		b.fail(tooLarge(b.limit))
-	// A small body reserves as it arrives: a Content-Length alone must not keep
+	// A body reserves memory as it arrives: a Content-Length alone must not keep
 	// others out.
-	case b.length > b.small && !b.audio && !b.reservation.Grow(b.length):
-		b.fail(tooMany())
+	b.reservation.SetMax(p.held)
+	if b.length > b.limit {
+		b.fail(tooLarge(b.limit))
 	}
 	return b.failure.Load() == nil
 }
@@ -115,6 +122,14 @@ func StopReading(w http.ResponseWriter) {
 
 // Read implements io.Reader.
 func (b *body) Read(p []byte) (int, error) {
+	if b.audio {
+		return b.readFromAhead(p)
+	}
+	return b.readBounded(p)
+}
+
+// readBounded reads from the connection.
+func (b *body) readBounded(p []byte) (int, error) {
 	b.reading.Lock()
 	defer b.reading.Unlock()
 	if f := b.failure.Load(); f != nil {
@@ -186,6 +201,12 @@ func (b *body) afterRead(n int, err error) error {
 		b.paused = time.Now()
 	}
 	return err
+}
+
+func (b *body) isStopped() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.stopped
 }
 
 // unread reports whether a part of the body has not been read.

@@ -56,7 +56,7 @@ func NewGuard(limits config.Limits, pool *inflight.Pool, readTimeout time.Durati
 
 // NewPool returns the memory that large bodies and messages share.
 func NewPool(limits config.Limits) *inflight.Pool {
-	return inflight.NewPool(max(poolBytes, MaxJSONBytes(limits)) + inflight.Step)
+	return inflight.NewPool(max(poolBytes, 2*MaxJSONBytes(limits)) + inflight.Step)
 }
 
 // MaxJSONBytes returns the size of the largest message as JSON, where audio is
@@ -70,7 +70,9 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	b := newBody(g, w, r)
+	defer b.cancel()
 	defer b.reservation.Release()
+	defer b.closeAhead()
 	answer := &responseWriter{ResponseWriter: w, request: r.Clone(r.Context()), body: b}
 	// If the handler does not read the body, net/http does before it answers.
 	_ = b.control.SetReadDeadline(b.deadline)
@@ -82,7 +84,7 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if b.failure.Load() == nil {
-		r = r.WithContext(r.Context())
+		r = r.WithContext(b.ctx)
 		r.Body = b
 		g.next.ServeHTTP(answer, r)
 	}
@@ -93,5 +95,7 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer.WriteHeader(http.StatusOK) // sends the failure, unless the answer has begun
 	}
 	b.reservation.Release()
+	b.closeAhead()
 	b.discardRest(answer, r.ProtoMajor == 1)
+	b.awaitAhead()
 }

@@ -23,8 +23,7 @@ var (
 	// route have it too.
 	Small = Policy{kind: small}
 	// Large is for messages that carry audio or a model's own parameters: at most
-	// limits.max_request_mb, as JSON. A body that states a size above that of
-	// Small reserves it at once.
+	// limits.max_request_mb, as JSON.
 	Large = Policy{kind: large}
 	// MessageStream is for RPCs that last as long as a client sends. Neither their
 	// size nor their time is bounded; gRPC bounds each message.
@@ -32,8 +31,9 @@ var (
 )
 
 // AudioStream is for a recording that goes to the engine while it arrives. Its
-// size is not bounded: the server holds at most held bytes of it at once, and
-// reads at the engine's pace, which does not count against the client.
+// size is not bounded. The handler holds at most held bytes of it at once. The
+// server reads ahead of the engine while it has memory for that, and otherwise at
+// the engine's pace, which does not count against the client.
 func AudioStream(held int64) Policy { return Policy{kind: audioStream, held: held} }
 
 // With serves a route whose bodies have a policy.

@@ -1,6 +1,9 @@
 // Package inflight bounds the memory that all requests together hold while the
 // server works on them: large bodies, WebSocket messages, and speech that waits
-// until its length is known.
+// until its length is known. Shares is how peers share that, and places.
+//
+// Ahead is what is read of a connection while its request is busy, so that the
+// end of the connection is seen.
 package inflight
 
 import "sync"
@@ -9,39 +12,10 @@ import "sync"
 const Step = 256 << 10
 
 // Pool is an amount of memory that requests share.
-type Pool struct {
-	size int64
-
-	mu   sync.Mutex
-	used int64
-}
+type Pool struct{ *Shares }
 
 // NewPool returns a pool of size bytes.
-func NewPool(size int64) *Pool { return &Pool{size: size} }
-
-// Used returns how many bytes are reserved.
-func (p *Pool) Used() int64 {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.used
-}
-
-// take reserves n bytes and reports whether the pool has them.
-func (p *Pool) take(n int64) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if n > p.size-p.used {
-		return false
-	}
-	p.used += n
-	return true
-}
-
-func (p *Pool) giveBack(n int64) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.used -= n
-}
+func NewPool(size int64) *Pool { return &Pool{NewShares(size)} }
 
 // Options are the bounds of one reservation.
 type Options struct {
@@ -50,6 +24,11 @@ type Options struct {
 	// Max is the most bytes that the owner holds, however many it reads.
 	// 0 means no limit.
 	Max int64
+	// Peer is the peer of the request; see PeerOf.
+	Peer string
+	// Spare is for memory that is useful but not necessary. It takes nothing of the
+	// second half of the pool.
+	Spare bool
 }
 
 // Reservation is what one request holds of a pool. Its methods may be called
@@ -81,11 +60,29 @@ func (r *Reservation) Grow(size int64) bool {
 	if r.opts.Max > 0 {
 		more = min(more, r.opts.Max-r.held)
 	}
-	if !r.pool.take(more) {
+	limit := r.pool.size
+	if r.opts.Spare {
+		limit /= 2
+	}
+	if !r.pool.takeWithin(limit, r.opts.Peer, more) {
 		return false
 	}
 	r.held += more
 	return true
+}
+
+// Shrink returns what the reservation holds beyond size bytes and a step.
+func (r *Reservation) Shrink(size int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	keep := size
+	if size > 0 {
+		keep += Step
+	}
+	if r.held > keep {
+		r.pool.GiveBack(r.opts.Peer, r.held-keep)
+		r.held = keep
+	}
 }
 
 // SetMax changes the most bytes that the reservation holds. It must be called
@@ -100,6 +97,6 @@ func (r *Reservation) SetMax(bytes int64) {
 func (r *Reservation) Release() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.pool.giveBack(r.held)
+	r.pool.GiveBack(r.opts.Peer, r.held)
 	r.held, r.released = 0, true
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"net/http"
 
+	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
@@ -16,6 +17,8 @@ type State interface {
 	Status(ctx context.Context, req *gatewayv1.StatusRequest) (*gatewayv1.StatusResponse, error)
 	// Draining reports whether the server is shutting down.
 	Draining() bool
+	// Ready returns why the server cannot load models; nil if nothing prevents it.
+	Ready() error
 }
 
 // health is what GET /health answers: the fields of the Python gateway, and more.
@@ -139,6 +142,9 @@ func Health(state State) http.Handler {
 			s = &gatewayv1.StatusResponse{Draining: true}
 		}
 		h := newHealth(s)
+		if h.Status == statusHealthy && state.Ready() != nil {
+			h.Status = statusDegraded
+		}
 		code := http.StatusOK
 		if h.Status == statusDraining {
 			code = http.StatusServiceUnavailable
@@ -156,11 +162,15 @@ func Live() http.Handler {
 }
 
 // Ready serves a readiness probe: it answers 200, and 503 while the server is
-// shutting down.
+// shutting down or cannot load models.
 func Ready(state State) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		if state.Draining() {
 			writeText(w, http.StatusServiceUnavailable, "draining\n")
+			return
+		}
+		if err := state.Ready(); err != nil {
+			writeText(w, http.StatusServiceUnavailable, "no model can be loaded: "+errs.From(err).Message()+"\n")
 			return
 		}
 		writeText(w, http.StatusOK, "ready\n")

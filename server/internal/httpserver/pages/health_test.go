@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
@@ -19,6 +20,7 @@ type fixedState struct {
 	status   *gatewayv1.StatusResponse
 	err      error
 	draining bool
+	unready  error
 }
 
 func (f fixedState) Status(context.Context, *gatewayv1.StatusRequest) (*gatewayv1.StatusResponse, error) {
@@ -26,6 +28,8 @@ func (f fixedState) Status(context.Context, *gatewayv1.StatusRequest) (*gatewayv
 }
 
 func (f fixedState) Draining() bool { return f.draining }
+
+func (f fixedState) Ready() error { return f.unready }
 
 // documented is the answer in the documentation of the Python gateway.
 const documented = `{
@@ -105,6 +109,7 @@ func TestHealthReportsTrouble(t *testing.T) {
 	}{
 		"a failed model": {fixedState{status: failed}, 200, statusDegraded},
 		"draining":       {fixedState{status: &gatewayv1.StatusResponse{Draining: true}}, 503, statusDraining},
+		"no folder":      {fixedState{status: &gatewayv1.StatusResponse{}, unready: errors.New("no folder")}, 200, statusDegraded},
 		"ended":          {fixedState{err: errors.New("gone")}, 503, statusDraining},
 	}
 	for name, c := range cases {
@@ -116,6 +121,24 @@ func TestHealthReportsTrouble(t *testing.T) {
 		}
 		if w.Code != c.code || got.Status != c.status {
 			t.Errorf("%s: %d %s", name, w.Code, w.Body)
+		}
+	}
+}
+
+func TestReadyTellsWhyModelsCannotLoad(t *testing.T) {
+	for name, c := range map[string]struct {
+		state fixedState
+		code  int
+		body  string
+	}{
+		"ready":     {fixedState{}, 200, "ready\n"},
+		"draining":  {fixedState{draining: true}, 503, "draining\n"},
+		"no folder": {fixedState{unready: errs.New(errs.EngineUnavailable, "there is no folder")}, 503, "no model can be loaded: there is no folder\n"},
+	} {
+		w := httptest.NewRecorder()
+		Ready(c.state).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+		if w.Code != c.code || w.Body.String() != c.body {
+			t.Errorf("%s: %d %q", name, w.Code, w.Body)
 		}
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"connectrpc.com/connect"
 	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 )
@@ -21,7 +20,7 @@ func Refuse(w http.ResponseWriter, r *http.Request, code int, e *errs.Error) {
 
 // NotFound refuses a path that does not exist.
 func NotFound(w http.ResponseWriter, r *http.Request) {
-	e := errs.New(errs.InvalidRequest, "nothing is served at %s; see /docs", r.URL.Path)
+	e := errs.New(errs.InvalidRequest, "nothing is served at %s; see /docs", errs.Shorten(r.URL.Path))
 	st := e.GRPCStatus().Proto()
 	st.Code = int32(codes.NotFound)
 	if isRPC(r) {
@@ -34,7 +33,8 @@ func NotFound(w http.ResponseWriter, r *http.Request) {
 // methods that it has.
 func MethodNotAllowed(w http.ResponseWriter, r *http.Request, allowed ...string) {
 	methods := strings.Join(allowed, ", ")
-	e := errs.New(errs.InvalidRequest, "%s %s is not supported; use %s, or see /docs", r.Method, r.URL.Path, methods)
+	e := errs.New(errs.InvalidRequest, "%s %s is not supported; use %s, or see /docs",
+		errs.Shorten(r.Method), errs.Shorten(r.URL.Path), methods)
 	st := e.GRPCStatus().Proto()
 	st.Code = int32(codes.Unimplemented)
 	w.Header().Set("Allow", methods)
@@ -44,25 +44,40 @@ func MethodNotAllowed(w http.ResponseWriter, r *http.Request, allowed ...string)
 // refuse answers with a status whose gRPC code may differ from the reason's.
 func refuse(w http.ResponseWriter, r *http.Request, code int, e *errs.Error, st *spb.Status) {
 	setRetryAfter(w.Header(), e)
+	text := ""
+	if suffix, ok := strings.CutPrefix(r.Header.Get("Content-Type"), WebText); ok {
+		// connect-go does not know it. The answer has no body, so it needs no base64.
+		text = WebText + suffix
+		r = r.Clone(r.Context())
+		r.Header.Set("Content-Type", Web+suffix)
+	}
 	writer := connect.NewErrorWriter(connect.WithRequireConnectProtocolHeader())
 	if !isRPC(r) || !writer.IsSupported(r) {
 		writeStatus(w, code, st, errs.ReasonName(e.Reason()))
 		return
 	}
-	failure := connect.NewError(connect.Code(st.GetCode()), errorText(st.GetMessage())) //nolint:gosec // a gRPC code
-	for _, any := range st.GetDetails() {
-		if m, err := any.UnmarshalNew(); err == nil {
-			addDetail(failure, m)
-		}
-	}
-	_ = writer.Write(&codeWriter{ResponseWriter: w, code: code}, r, failure) // fails only if the client is gone
+	_ = writer.Write(&codeWriter{ResponseWriter: w, code: code, text: text}, r, connectError(st)) // fails only if the client is gone
 }
 
-func addDetail(e *connect.Error, m proto.Message) {
-	if d, err := connect.NewErrorDetail(m); err == nil {
-		e.AddDetail(d)
+// ConnectError returns an error in the form that connect-go and the transcoder
+// write.
+func ConnectError(e *errs.Error) *connect.Error { return connectError(e.GRPCStatus().Proto()) }
+
+func connectError(st *spb.Status) *connect.Error {
+	failure := connect.NewError(connect.Code(st.GetCode()), errorText(st.GetMessage())) //nolint:gosec // a gRPC code
+	for _, any := range st.GetDetails() {
+		if d, err := connect.NewErrorDetail(any); err == nil {
+			failure.AddDetail(d)
+		}
 	}
+	return failure
 }
+
+// The media types of gRPC-Web, before their suffix.
+const (
+	Web     = "application/grpc-web"
+	WebText = "application/grpc-web-text"
+)
 
 // isRPC reports whether a request is for an RPC path, or in gRPC's framing. It
 // chooses the form of an answer only, never what the request may do.
@@ -82,6 +97,7 @@ func (t errorText) Error() string { return string(t) }
 type codeWriter struct {
 	http.ResponseWriter
 	code int
+	text string // the Content-Type of grpc-web-text
 }
 
 // WriteHeader implements http.ResponseWriter. The protocols that answer 200
@@ -89,6 +105,9 @@ type codeWriter struct {
 func (w *codeWriter) WriteHeader(code int) {
 	if code != http.StatusOK {
 		code = w.code
+	}
+	if w.text != "" {
+		w.Header().Set("Content-Type", w.text)
 	}
 	w.ResponseWriter.WriteHeader(code)
 }

@@ -2,13 +2,17 @@ package rest
 
 import (
 	"bytes"
+	"encoding/json"
 	"io"
+	"strings"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
+	"github.com/lexilingo/modelgateway/server/internal/httpserver/bodies"
+	"github.com/lexilingo/modelgateway/server/internal/width"
 )
 
 // The media types of streams.
@@ -35,9 +39,9 @@ func (c wholeJSON) NewDecoder(r io.Reader) runtime.Decoder {
 	return runtime.DecoderFunc(func(v any) error {
 		text, err := io.ReadAll(r)
 		if err != nil {
-			return err
+			return decodeError{errs.From(bodies.ReadError(err))}
 		}
-		if len(bytes.TrimSpace(text)) == 0 {
+		if len(bytes.TrimSpace(bytes.TrimPrefix(text, byteOrderMark))) == 0 {
 			return io.EOF
 		}
 		msg, ok := v.(proto.Message)
@@ -45,8 +49,8 @@ func (c wholeJSON) NewDecoder(r io.Reader) runtime.Decoder {
 			return c.Unmarshal(text, v)
 		}
 		// The decoder of JSONPb would ignore what follows the first message.
-		if err := c.UnmarshalOptions.Unmarshal(text, msg); err != nil {
-			return decodeError{Unreadable("body", err)}
+		if err := UnmarshalJSON(c.UnmarshalOptions, "body", text, msg); err != nil {
+			return decodeError{err}
 		}
 		return nil
 	})
@@ -60,10 +64,28 @@ func (e decodeError) Error() string { return e.typed.Message() }
 
 func (e decodeError) Unwrap() error { return e.typed }
 
-// Unreadable is the error of JSON that is not the message expected; what is the
-// caller's name for it.
-func Unreadable(what string, err error) *errs.Error {
-	return errs.New(errs.InvalidRequest, "the %s cannot be read: %s", what, errs.PlainProtoError(err)).WithCause(err)
+// byteOrderMark may come before a text in UTF-8; Windows programs write it.
+var byteOrderMark = []byte("\ufeff")
+
+// UnmarshalJSON reads JSON that comes from a caller; what is the caller's name for
+// it.
+func UnmarshalJSON(opts protojson.UnmarshalOptions, what string, text []byte, msg proto.Message) *errs.Error {
+	text = bytes.TrimPrefix(text, byteOrderMark)
+	if bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) {
+		return errs.New(errs.InvalidRequest, "the %s cannot be read: it is UTF-16; send UTF-8", what)
+	}
+	err := width.CheckJSON(text)
+	if err == nil {
+		err = opts.Unmarshal(text, msg)
+	}
+	if err == nil {
+		return nil
+	}
+	why := errs.PlainMessageError(err, msg.ProtoReflect().Descriptor())
+	if strings.Contains(why, "unexpected EOF") && json.Valid(text) { // what protojson says of it
+		why = `a string has a \u escape for half of a character (a lone surrogate)`
+	}
+	return errs.New(errs.InvalidRequest, "the %s cannot be read: %s", what, why).WithCause(err)
 }
 
 // jsonLines is the codec whose streams are JSONLines.

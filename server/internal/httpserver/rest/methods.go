@@ -25,6 +25,8 @@ type Method struct {
 	HTTPMethod, Template string
 	// Policy bounds the bodies of its requests, whichever way they come.
 	Policy bodies.Policy
+	// Streams is whether its answer is a stream.
+	Streams bool
 }
 
 // largeMethods are the unary RPCs whose requests carry audio, or parameters that
@@ -55,7 +57,7 @@ func Methods() []Method {
 }
 
 func newMethod(service protoreflect.ServiceDescriptor, rpc protoreflect.MethodDescriptor) Method {
-	m := Method{RPCPath: "/" + string(service.FullName()) + "/" + string(rpc.Name())}
+	m := Method{RPCPath: "/" + string(service.FullName()) + "/" + string(rpc.Name()), Streams: rpc.IsStreamingServer()}
 	switch {
 	case rpc.IsStreamingClient():
 		m.Policy = bodies.MessageStream
@@ -81,16 +83,16 @@ var (
 	quotedVariable = regexp.MustCompile(`\\\{[^}]+\\\}`)
 )
 
-// bodyPolicies returns the policies of the REST routes, by pattern as
-// grpc-gateway writes it: /v1/models/{name=*}:load.
-func bodyPolicies() map[string]bodies.Policy {
-	policies := map[string]bodies.Policy{}
+// routes returns the RPCs with a REST route, by pattern as grpc-gateway writes it:
+// /v1/models/{name=*}:load.
+func routes() map[string]Method {
+	routes := map[string]Method{}
 	for _, m := range Methods() {
 		if m.Template != "" {
-			policies[templateVariable.ReplaceAllString(m.Template, "{$1=*}")] = m.Policy
+			routes[templateVariable.ReplaceAllString(m.Template, "{$1=*}")] = m
 		}
 	}
-	return policies
+	return routes
 }
 
 // routingError answers requests without a REST route.

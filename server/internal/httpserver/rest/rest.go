@@ -47,7 +47,7 @@ func NewAPI(ctx context.Context, conn *grpc.ClientConn) (*API, error) {
 		runtime.WithErrorHandler(writeError),
 		runtime.WithStreamErrorHandler(streamError),
 		runtime.WithRoutingErrorHandler(routingError),
-		runtime.WithMiddlewares(boundBody(bodyPolicies())),
+		runtime.WithMiddlewares(prepare(routes())),
 		runtime.WithDisableHTTPMethodOverride(),
 	)
 	for _, register := range []func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error{
@@ -102,17 +102,28 @@ func (a *API) Answer(w http.ResponseWriter, msg proto.Message) {
 	_, _ = w.Write(text) // fails only if the client is gone
 }
 
-// boundBody applies the body policy of the route that matched.
-func boundBody(policies map[string]bodies.Policy) runtime.Middleware {
+// prepare applies the body policy of the route that matched, and chooses the form
+// of its answer.
+func prepare(routes map[string]Method) runtime.Middleware {
+	offers := []string{reply.JSON, JSONLines, EventStream}
 	return func(next runtime.HandlerFunc) runtime.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request, params map[string]string) {
-			policy := bodies.Small
+			method := Method{Policy: bodies.Small}
 			if pattern, ok := runtime.HTTPPattern(r.Context()); ok {
-				policy = policies[pattern.String()]
+				method = routes[pattern.String()]
 			}
-			bodies.With(policy, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			bodies.With(method.Policy, bodies.Decompress(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				media := reply.Negotiate(r, offers...)
+				if media == "" {
+					reply.NotAcceptable(w, r, offers...)
+					return
+				}
+				r.Header.Set("Accept", media) // grpc-gateway knows only single types
+				if method.Streams {
+					reply.Unbuffered(w.Header())
+				}
 				next(w, r, params)
-			})).ServeHTTP(w, r)
+			}))).ServeHTTP(w, r)
 		}
 	}
 }

@@ -1,14 +1,22 @@
 package rest
 
 import (
+	"compress/gzip"
+	"errors"
 	"fmt"
+	"io"
+	"mime"
 	"net/http"
-	"strconv"
+	"slices"
+	"strings"
 
+	"connectrpc.com/connect"
 	"connectrpc.com/vanguard"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
 
+	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 	"github.com/lexilingo/modelgateway/server/internal/config"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/bodies"
@@ -26,38 +34,99 @@ func RPCPrefixes() []string {
 // NewTranscoder serves gRPC-Web and Connect over the gRPC server, and gRPC to
 // clients that use it on the HTTP port.
 func NewTranscoder(server *grpc.Server, limits config.Limits) (http.Handler, error) {
-	sized := messageSizeErrors(limits, server)
+	typed := typedStatuses(limits, server)
 	services := []*vanguard.Service{
-		vanguard.NewService(gatewayv1.ModelGatewayService_ServiceDesc.ServiceName, sized),
-		vanguard.NewService(gatewayv1.ModelAdminService_ServiceDesc.ServiceName, sized),
+		vanguard.NewService(gatewayv1.ModelGatewayService_ServiceDesc.ServiceName, typed),
+		vanguard.NewService(gatewayv1.ModelAdminService_ServiceDesc.ServiceName, typed),
 	}
 	// The gRPC server bounds messages; this bounds their longer form in JSON.
-	limit := uint32(bodies.MaxJSONBytes(limits)) //nolint:gosec // of at most 1024 MiB
+	limit := bodies.MaxJSONBytes(limits)
 	transcoder, err := vanguard.NewTranscoder(services, vanguard.WithDefaultServiceOptions(
 		vanguard.WithTargetProtocols(vanguard.ProtocolGRPC),
 		vanguard.WithTargetCodecs(vanguard.CodecProto),
-		vanguard.WithMaxMessageBufferBytes(limit),
-	), vanguard.WithUnknownHandler(http.HandlerFunc(reply.NotFound)))
+		// The transcoder decompresses, within bounds.
+		vanguard.WithNoTargetCompression(),
+		vanguard.WithMaxMessageBufferBytes(uint32(limit)), //nolint:gosec // of at most 1024 MiB
+	),
+		vanguard.WithCodec(newConnectJSON),
+		vanguard.WithCompression(vanguard.CompressionGzip,
+			func() connect.Compressor { return gzip.NewWriter(io.Discard) },
+			func() connect.Decompressor { return decompressor{bodies.NewGunzip(limit)} }),
+		vanguard.WithUnknownHandler(http.HandlerFunc(noRPC)),
+	)
 	if err != nil {
 		return nil, fmt.Errorf("cannot set up gRPC-Web and Connect: %w", err)
 	}
+	refusing := typedRefusals(transcoder)
+	framed := webText(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err == nil && media == reply.JSON && strings.EqualFold(params["charset"], "utf-8") {
+			r.Header.Set("Content-Type", media) // the transcoder knows one spelling
+		}
+		if isFramed(r) {
+			r = r.WithContext(r.Context())
+			r.Body = &frames{ReadCloser: r.Body}
+		}
+		refusing.ServeHTTP(w, r)
+	}))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost {
 			reply.MethodNotAllowed(w, r, http.MethodPost)
 			return
 		}
-		transcoder.ServeHTTP(w, r)
+		framed.ServeHTTP(w, r)
 	}), nil
 }
 
-// messageSizeErrors answers a message that is larger than the gRPC server takes
-// as a body that is too large, as the other limits do.
-func messageSizeErrors(limits config.Limits, next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		next.ServeHTTP(w, r)
-		code, err := strconv.Atoi(w.Header().Get("Grpc-Status"))
-		if err == nil && reply.MessageTooLarge(codes.Code(code), w.Header().Get("Grpc-Message")) { //nolint:gosec // a gRPC code
-			bodies.FailTooLarge(w, int64(limits.MaxRequestMB)<<20)
-		}
-	})
+// noRPC answers a request that is in none of the protocols, or for no method.
+func noRPC(w http.ResponseWriter, r *http.Request) {
+	if !slices.ContainsFunc(Methods(), func(m Method) bool { return m.RPCPath == r.URL.Path }) {
+		reply.NotFound(w, r)
+		return
+	}
+	reply.Refuse(w, r, http.StatusUnsupportedMediaType, errs.New(errs.InvalidRequest,
+		"Content-Type %q is not served here; send %s+proto, %s+proto, application/connect+json, or application/json with the header Connect-Protocol-Version: 1",
+		r.Header.Get("Content-Type"), reply.Web, reply.WebText))
+}
+
+// isFramed reports whether the body of a request has messages in frames.
+func isFramed(r *http.Request) bool {
+	media := r.Header.Get("Content-Type")
+	return strings.HasPrefix(media, "application/grpc") || strings.HasPrefix(media, "application/connect+")
+}
+
+// connectJSON is the transcoder's codec of JSON. Its errors have a reason.
+type connectJSON struct{ *vanguard.JSONCodec }
+
+func newConnectJSON(types vanguard.TypeResolver) vanguard.Codec {
+	codec := vanguard.NewJSONCodec(types)
+	codec.UnmarshalOptions = protojson.UnmarshalOptions{Resolver: types}
+	return connectJSON{codec}
+}
+
+// Unmarshal implements vanguard.Codec.
+func (c connectJSON) Unmarshal(text []byte, msg proto.Message) error {
+	if err := UnmarshalJSON(c.UnmarshalOptions, "message", text, msg); err != nil {
+		return reply.ConnectError(err)
+	}
+	return nil
+}
+
+// decompressor is a Gunzip whose errors the transcoder understands.
+type decompressor struct{ *bodies.Gunzip }
+
+// Reset implements connect.Decompressor.
+func (d decompressor) Reset(source io.Reader) error {
+	if err := d.Gunzip.Reset(source); err != nil {
+		return reply.ConnectError(errs.From(err))
+	}
+	return nil
+}
+
+// Read implements connect.Decompressor.
+func (d decompressor) Read(p []byte) (int, error) {
+	n, err := d.Gunzip.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = reply.ConnectError(errs.From(err))
+	}
+	return n, err
 }

@@ -32,6 +32,12 @@ type Message struct {
 	reservation *inflight.Reservation
 }
 
+// size is the memory of a message that waits, in bytes.
+func (m Message) size() int64 {
+	const overhead = 128
+	return int64(len(m.Data)) + overhead
+}
+
 func (m Message) release() {
 	if m.reservation != nil {
 		m.reservation.Release()
@@ -54,15 +60,17 @@ func (c *Socket) readMessages() {
 	}
 }
 
-// deliver waits until Next takes a message.
+// deliver adds a message for Next as soon as there is room.
 func (c *Socket) deliver(m Message) error {
-	select {
-	case c.messages <- m:
+	err := c.messages.Put(c.ctx.Done(), m, m.size())
+	if err == nil {
 		return nil
-	case <-c.ctx.Done():
-		m.release()
-		return context.Cause(c.ctx)
 	}
+	m.release()
+	if errors.Is(err, inflight.ErrHungUp) {
+		return errGone
+	}
+	return context.Cause(c.ctx)
 }
 
 func (c *Socket) readMessage() (Message, error) {
@@ -76,7 +84,7 @@ func (c *Socket) readMessage() (Message, error) {
 	}
 	m := Message{
 		Text:        kind == websocket.TextMessage,
-		reservation: c.opts.Pool.Reserve(inflight.Options{Free: unreservedBytes}),
+		reservation: c.opts.Pool.Reserve(inflight.Options{Free: unreservedBytes, Peer: c.peer}),
 	}
 	if m.Data, err = c.readData(r, m.reservation); err != nil {
 		m.release()
@@ -121,10 +129,14 @@ func (c *Socket) extendReadDeadline() {
 }
 
 // readDeadline is when the pong is overdue, the socket idle for too long, or the
-// time for its close over. mu is held.
+// time for its close over. While messages wait, the socket is not idle. mu is
+// held.
 func (c *Socket) readDeadline() time.Time {
 	if !c.closeBy.IsZero() {
 		return c.closeBy
+	}
+	if !c.messages.Empty() {
+		return time.Now().Add(pongTimeout)
 	}
 	pong, idle := time.Now().Add(pongTimeout), c.waitingSince.Add(c.opts.IdleTimeout)
 	if idle.Before(pong) {

@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	// maxSockets bounds the open WebSockets.
+	// maxSockets bounds the open WebSockets; a peer gets its share of them.
 	maxSockets = 1024
 	// pingInterval is the time between two pings, and pongTimeout how long a client
 	// may send nothing at all.
@@ -48,7 +48,7 @@ type Set struct {
 
 	mu      sync.Mutex
 	open    map[*Socket]struct{}
-	count   int // open ones, and those in the handshake
+	places  *inflight.Shares // of open ones, and of those in the handshake
 	closed  bool
 	running sync.WaitGroup
 }
@@ -58,7 +58,7 @@ func NewSet(opts Options) *Set {
 	if opts.IdleTimeout == 0 {
 		opts.IdleTimeout = defaultIdleTimeout
 	}
-	return &Set{opts: opts, open: map[*Socket]struct{}{}}
+	return &Set{opts: opts, open: map[*Socket]struct{}{}, places: inflight.NewShares(maxSockets)}
 }
 
 // Serve upgrades a request to a WebSocket and calls work with it. ctx becomes
@@ -73,11 +73,13 @@ func (s *Set) Serve(ctx context.Context, w http.ResponseWriter, r *http.Request,
 			"this path is a WebSocket; send a GET over HTTP/1.1 with Upgrade: websocket and no body"))
 		return
 	}
-	if err := s.enter(); err != nil {
+	peer := inflight.PeerOf(r.RemoteAddr)
+	if err := s.enter(peer); err != nil {
 		reply.Error(w, err)
 		return
 	}
-	defer s.exit()
+	var c *Socket
+	defer func() { s.exit(peer, c) }()
 	upgrader := websocket.Upgrader{
 		CheckOrigin:      func(*http.Request) bool { return true }, // the server checks all origins
 		HandshakeTimeout: closeTimeout,
@@ -89,32 +91,53 @@ func (s *Set) Serve(ctx context.Context, w http.ResponseWriter, r *http.Request,
 	if err != nil {
 		return // the upgrader has answered, or the client is gone
 	}
-	c := newSocket(ctx, conn, s.opts)
+	c = newSocket(ctx, conn, s.opts)
 	s.add(c)
 	defer s.remove(c)
 	c.run(work)
 }
 
-// enter counts a socket in, until exit.
-func (s *Set) enter() error {
+// enter takes a place for a socket of a peer, until exit.
+func (s *Set) enter(peer string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.closed:
 		return errDraining()
-	case s.count >= maxSockets:
-		return errs.New(errs.QueueFull, "%d WebSockets are open, and no more are possible; try again later", maxSockets)
+	case !s.places.Take(peer, 1) && !s.replaceSilent(peer):
+		return errs.New(errs.QueueFull, "too many WebSockets are open: %d are possible, and fewer from one address; try again later", maxSockets)
 	}
-	s.count++
 	s.running.Add(1)
 	return nil
 }
 
-func (s *Set) exit() {
+// exit gives back the place of a socket, which is nil if its handshake failed.
+func (s *Set) exit(peer string, c *Socket) {
 	s.mu.Lock()
-	s.count--
+	if c == nil || !c.replaced {
+		s.places.GiveBack(peer, 1)
+	}
 	s.mu.Unlock()
 	s.running.Done()
+}
+
+// replaceSilent ends the socket of a peer that has been without work for the
+// longest time, and leaves its place to a new one of that peer. It reports whether
+// there was such a socket. mu is held.
+func (s *Set) replaceSilent(peer string) bool {
+	var silent *Socket
+	var since time.Time
+	for c := range s.open {
+		if at, idle := c.idleSince(); c.peer == peer && !c.replaced && idle && (silent == nil || at.Before(since)) {
+			silent, since = c, at
+		}
+	}
+	if silent == nil {
+		return false
+	}
+	silent.replaced = true
+	silent.End(errs.New(errs.QueueFull, "too many WebSockets are open, and this one had no work for the longest time; open one when you need it"))
+	return true
 }
 
 func (s *Set) add(c *Socket) {

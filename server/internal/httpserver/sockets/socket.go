@@ -10,6 +10,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
+	"github.com/lexilingo/modelgateway/server/internal/httpserver/inflight"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/reply"
 )
 
@@ -22,12 +23,13 @@ var (
 	errLarge = errors.New("message too large")
 )
 
-// Socket is one WebSocket. The client's messages wait in messages, one at a
-// time: while nothing takes them, TCP holds the client back.
+// Socket is one WebSocket. The client's messages are read ahead of their use into
+// messages, as far as there is memory; beyond that, TCP holds the client back.
 type Socket struct {
 	conn     *websocket.Conn
 	opts     Options
-	messages chan Message
+	peer     string
+	messages *inflight.Ahead[Message]
 	last     Message // which Next returned
 
 	// ctx ends with the socket, and end gives the cause. The first cause counts.
@@ -35,14 +37,19 @@ type Socket struct {
 	end context.CancelCauseFunc
 
 	mu           sync.Mutex
-	waitingSince time.Time // when the reader began to wait for a message
+	waitingSince time.Time // when both sides of messages began to wait for one
 	closeBy      time.Time // until when the client may still send, once the socket ends
 	working      bool      // with work that may finish while the server drains
+	idle         time.Time // since when it is not working
 	draining     bool
+
+	replaced bool // another socket has its place; guarded by the mutex of the Set
 }
 
 func newSocket(ctx context.Context, conn *websocket.Conn, opts Options) *Socket {
-	c := &Socket{conn: conn, opts: opts, messages: make(chan Message)}
+	c := &Socket{conn: conn, opts: opts, idle: time.Now(), peer: inflight.PeerOf(conn.RemoteAddr().String())}
+	spare := opts.Pool.Reserve(inflight.Options{Peer: c.peer, Spare: true})
+	c.messages = inflight.NewAhead[Message](spare, inflight.MaxAhead, inflight.HangupOf(ctx))
 	c.ctx, c.end = context.WithCancelCause(ctx)
 	conn.SetPongHandler(func(string) error {
 		c.extendReadDeadline()
@@ -59,6 +66,9 @@ func (c *Socket) run(work func(*Socket) error) {
 	c.close(work(c))
 	c.last.release()
 	helpers.Wait()
+	for _, m := range c.messages.Close() {
+		m.release()
+	}
 }
 
 // Context ends with the socket.
@@ -72,13 +82,17 @@ func (c *Socket) End(err error) { c.end(err) }
 // one goroutine may call it.
 func (c *Socket) Next() (Message, error) {
 	c.last.release()
-	select {
-	case c.last = <-c.messages:
-		return c.last, nil
-	case <-c.ctx.Done():
-		c.last = Message{}
+	c.last = Message{}
+	m, err := c.messages.Next(c.ctx.Done())
+	if err != nil {
 		return Message{}, context.Cause(c.ctx)
 	}
+	c.last = m
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waitingSince = time.Now()
+	_ = c.conn.SetReadDeadline(c.readDeadline()) // the next read shows an error
+	return m, nil
 }
 
 // BeginWork marks the socket as working. It returns an error if the server
@@ -97,10 +111,17 @@ func (c *Socket) BeginWork() error {
 func (c *Socket) EndWork() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.working = false
+	c.working, c.idle = false, time.Now()
 	if c.draining {
 		c.end(errDraining())
 	}
+}
+
+// idleSince returns since when the socket is without work, and whether it is.
+func (c *Socket) idleSince() (time.Time, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.idle, !c.working
 }
 
 // drain ends the socket, or has EndWork do it.

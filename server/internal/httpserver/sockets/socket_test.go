@@ -5,12 +5,15 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"github.com/lexilingo/modelgateway/server/internal/httpserver/inflight"
 )
 
 // A pong extends the read deadline, but not beyond the idle timeout or the end of
 // the socket.
 func TestPongsExtendReadDeadline(t *testing.T) {
-	c := &Socket{conn: &websocket.Conn{}, opts: Options{IdleTimeout: time.Hour}}
+	messages := inflight.NewAhead[Message](inflight.NewPool(0).Reserve(inflight.Options{}), 0, nil)
+	c := &Socket{conn: &websocket.Conn{}, opts: Options{IdleTimeout: time.Hour}, messages: messages}
 	for name, change := range map[string]struct {
 		waitingSince, closeBy time.Time
 		want                  time.Duration

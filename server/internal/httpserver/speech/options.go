@@ -3,6 +3,7 @@ package speech
 import (
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"github.com/grpc-ecosystem/grpc-gateway/v2/utilities"
@@ -54,11 +55,14 @@ func fillOptions(msg proto.Message, options url.Values, field func(option string
 			return errs.New(errs.InvalidRequest, "unknown option %q", name)
 		}
 		for _, v := range given {
+			if !utf8.ValidString(v) {
+				return errs.New(errs.InvalidRequest, "the option %s is not UTF-8", name)
+			}
 			values.Add(path, enumValue(name, v))
 		}
 	}
 	if err := runtime.PopulateQueryParameters(msg, values, utilities.NewDoubleArray(nil)); err != nil {
-		return errs.New(errs.InvalidRequest, "invalid option: %s", errs.PlainProtoError(err)).WithCause(err)
+		return errs.New(errs.InvalidRequest, "invalid option: %s", errs.PlainMessageError(err, msg.ProtoReflect().Descriptor())).WithCause(err)
 	}
 	return nil
 }

@@ -16,6 +16,10 @@ func (h *Handlers) Pronounce(w http.ResponseWriter, r *http.Request) {
 		h.api.ServeHTTP(w, r)
 		return
 	}
+	if reply.Negotiate(r, reply.JSON) == "" {
+		reply.NotAcceptable(w, r, reply.JSON)
+		return
+	}
 	resp, err := h.score(r)
 	if err != nil {
 		reply.Error(w, err)

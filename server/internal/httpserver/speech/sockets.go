@@ -75,8 +75,8 @@ func (h *Handlers) transcribeSocket(c *sockets.Socket, cfg *gatewayv1.Transcript
 func parseConfig(m sockets.Message) (*gatewayv1.TranscriptionConfig, error) {
 	cfg := &gatewayv1.TranscriptionConfig{}
 	if m.Text && !isEnd(m.Data) {
-		if err := protojson.Unmarshal(m.Data, cfg); err != nil {
-			return nil, rest.Unreadable("config", err)
+		if err := rest.UnmarshalJSON(protojson.UnmarshalOptions{}, "config", m.Data, cfg); err != nil {
+			return nil, err
 		}
 		return cfg, nil
 	}
@@ -86,7 +86,7 @@ func parseConfig(m sockets.Message) (*gatewayv1.TranscriptionConfig, error) {
 // isEnd reports whether a text message is {"end":true}.
 func isEnd(text []byte) bool {
 	var message struct{ End bool }
-	d := json.NewDecoder(bytes.NewReader(text))
+	d := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(text, []byte("\ufeff"))))
 	d.DisallowUnknownFields()
 	if d.Decode(&message) != nil {
 		return false
@@ -175,8 +175,8 @@ func (h *Handlers) synthesizeSocket(c *sockets.Socket, m sockets.Message) error 
 	}
 	defer c.EndWork()
 	req := &gatewayv1.SynthesizeRequest{}
-	if err := protojson.Unmarshal(m.Data, req); err != nil {
-		return c.SendError(rest.Unreadable("request", err))
+	if err := rest.UnmarshalJSON(protojson.UnmarshalOptions{}, "request", m.Data, req); err != nil {
+		return c.SendError(err)
 	}
 	ctx, cancel := context.WithCancel(c.Context())
 	defer cancel()

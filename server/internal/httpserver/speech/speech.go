@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/munnerz/goautoneg"
 	"google.golang.org/grpc"
 
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
@@ -74,16 +73,6 @@ func TranscribeBody(r *http.Request) bodies.Policy {
 	return bodies.Large
 }
 
-// negotiate returns the first of offers that suits the Accept header best; the
-// first of all if the request has no Accept header, or none that suits.
-func negotiate(r *http.Request, offers ...string) string {
-	accept := strings.ToLower(strings.Join(r.Header.Values("Accept"), ","))
-	if best := goautoneg.Negotiate(accept, offers); best != "" {
-		return best
-	}
-	return offers[0]
-}
-
 // isJSON reports whether a body is JSON. If the request does not say, the body
 // decides: curl calls everything a form, or nothing.
 func isJSON(r *http.Request) bool {
@@ -100,12 +89,12 @@ func isJSON(r *http.Request) bool {
 		io.Closer
 	}{ahead, r.Body}
 	for {
-		c, err := ahead.ReadByte()
+		c, _, err := ahead.ReadRune()
 		if err != nil {
 			return true // an empty or broken body: the JSON decoder says so
 		}
-		if !strings.ContainsRune(" \t\r\n", rune(c)) {
-			_ = ahead.UnreadByte() // cannot fail after ReadByte
+		if !strings.ContainsRune(" \t\r\n\ufeff", c) { // space, or a byte-order mark
+			_ = ahead.UnreadRune() // cannot fail after ReadRune
 			if c == '{' {
 				r.Header.Set("Content-Type", reply.JSON)
 			}

@@ -40,8 +40,12 @@ const (
 
 // Synthesize serves POST of SynthesizePath.
 func (h *Handlers) Synthesize(w http.ResponseWriter, r *http.Request) {
-	media := negotiate(r, wavType, xWAVType, pcmType, l16Type, reply.JSON, rest.JSONLines, rest.EventStream)
+	offers := []string{wavType, xWAVType, pcmType, l16Type, reply.JSON, rest.JSONLines, rest.EventStream}
+	media := reply.Negotiate(r, offers...)
 	switch media {
+	case "":
+		reply.NotAcceptable(w, r, offers...)
+		return
 	case reply.JSON, rest.JSONLines, rest.EventStream:
 		r.Header.Set("Accept", media)
 		h.api.ServeHTTP(w, r)
@@ -66,7 +70,7 @@ func (h *Handlers) Synthesize(w http.ResponseWriter, r *http.Request) {
 	}
 	answer := &audioAnswer{
 		w: w, control: http.NewResponseController(w), writeTimeout: h.writeTimeout,
-		media: media, reservation: h.unsent.Reserve(inflight.Options{}),
+		media: media, reservation: h.unsent.Reserve(inflight.Options{Peer: inflight.PeerOf(r.RemoteAddr)}),
 	}
 	defer answer.close()
 	if err := answer.send(stream); err != nil {
@@ -151,6 +155,7 @@ func (a *audioAnswer) add(pcm []byte) error {
 // who answered, which is known at the end only.
 func (a *audioAnswer) begin() error {
 	a.begun = true
+	reply.Unbuffered(a.w.Header())
 	a.w.Header().Set("Trailer", strings.Join(ServedByHeaders(), ", "))
 	if !a.isWAV() {
 		return nil

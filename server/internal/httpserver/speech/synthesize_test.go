@@ -41,7 +41,7 @@ func TestSynthesizeAnswersInTheAcceptedType(t *testing.T) {
 	r := start(t, servertest.SpeechModels)
 	want := r.Synthesize(t, "one two")
 	const body = `{"text":"one two"}`
-	for _, accept := range []string{"", "*/*", "audio/wav", "audio/*", "Audio/WAV;q=0.9, text/html;q=0.1", "video/mp4"} {
+	for _, accept := range []string{"", "*/*", "audio/wav", "audio/*", "Audio/WAV;q=0.9, text/html;q=0.1", "video/mp4, audio/*;q=0.1"} {
 		resp, file := r.Post(t, "/v1/synthesize", body, "Accept", accept)
 		if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "audio/wav" || resp.Header.Get("Content-Length") != strconv.Itoa(len(want)+44) {
 			t.Fatalf("%q: %d %v", accept, resp.StatusCode, resp.Header)

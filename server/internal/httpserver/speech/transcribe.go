@@ -17,7 +17,11 @@ const pieceBytes = 64 << 10
 
 // Transcribe serves POST of TranscribePath.
 func (h *Handlers) Transcribe(w http.ResponseWriter, r *http.Request) {
-	media := negotiate(r, reply.JSON, textType)
+	media := reply.Negotiate(r, reply.JSON, textType)
+	if media == "" {
+		reply.NotAcceptable(w, r, reply.JSON, textType)
+		return
+	}
 	json := isJSON(r)
 	if json && media == reply.JSON {
 		h.api.ServeHTTP(w, r)

@@ -12,6 +12,7 @@ import (
 	"github.com/lexilingo/modelgateway/engines/errs"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/bodies"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/inflight"
+	"github.com/lexilingo/modelgateway/server/internal/httpserver/reply"
 )
 
 const (
@@ -29,7 +30,7 @@ const (
 	formJSON       bodyForm = iota
 	formAudio               // the body is the audio
 	formMultipart           // the audio is a file of a form
-	formUndeclared          // JSON or audio: curl's default content type
+	formUndeclared          // JSON or audio: curl's default, or a type of neither
 )
 
 // formOf returns how the body of a request carries audio, and the parameters of
@@ -45,12 +46,12 @@ func formOf(r *http.Request) (bodyForm, map[string]string) {
 		return formJSON, nil // the JSON decoder answers
 	case media == "multipart/form-data":
 		return formMultipart, params
-	case media == "application/x-www-form-urlencoded":
-		return formUndeclared, nil
-	case strings.HasPrefix(media, "audio/"), media == "video/webm", media == "application/ogg", media == "application/octet-stream":
+	case strings.HasPrefix(media, "audio/"), strings.HasPrefix(media, "video/"), media == "application/ogg", media == "application/octet-stream":
 		return formAudio, params
+	case media == reply.JSON, media == "text/json", strings.HasSuffix(media, "+json"):
+		return formJSON, params
 	}
-	return formJSON, params
+	return formUndeclared, nil
 }
 
 // readAheadOf returns how much of a recording is read ahead if the rest is
