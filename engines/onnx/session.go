@@ -126,6 +126,10 @@ func load(device, path string, desc description, opts Options) (*Session, error)
 	return &Session{session: session, inputs: desc.inputs, outputs: desc.outputs, device: device}, nil
 }
 
+// allowSpinning is ONNX Runtime's option for what the threads of an operator do while
+// they wait.
+const allowSpinning = "session.intra_op.allow_spinning"
+
 // newSessionOptions returns the options of a session whose runs have many different
 // lengths.
 func newSessionOptions(device string, opts Options) (*ort.SessionOptions, error) {
@@ -144,9 +148,10 @@ func newSessionOptions(device string, opts Options) (*ort.SessionOptions, error)
 		// Memory patterns are kept for each length. For a medium Piper voice they need
 		// 120 MB more than the arena alone, and save no time.
 		options.SetMemPattern(false),
-		// Threads must not spin while they wait for the next run: other workers need
-		// the processor.
-		options.AddSessionConfigEntry("session.force_spinning_stop", "1"),
+		// Threads must not spin while they wait for each other or for the next run:
+		// other workers need the processor, and on a busy machine the threads that
+		// they wait for do.
+		options.AddSessionConfigEntry(allowSpinning, flag(false)),
 		options.AddSessionConfigEntry("session.disable_prepacking", flag(opts.Unpacked)),
 		appendProvider(options, device),
 	)

@@ -41,6 +41,18 @@ func loadWith(t *testing.T, name string, options Options) *Session {
 	return s
 }
 
+func TestThreadsDoNotSpin(t *testing.T) {
+	openRuntime(t)
+	options, err := newSessionOptions(DeviceCPU, Options{Threads: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = options.Destroy() }()
+	if got, err := options.GetSessionConfigEntry(allowSpinning); err != nil || got != "0" {
+		t.Errorf("%s is %q, %v", allowSpinning, got, err)
+	}
+}
+
 func TestRun(t *testing.T) {
 	s := loadModel(t, "double.onnx")
 	in, out := s.Inputs(), s.Outputs()

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/prometheus/procfs"
 
@@ -165,13 +166,14 @@ func TestEvictionsGoByPriority(t *testing.T) {
 	s.wantEvicted(t, "hubert", "qwen")
 	s.wantLoaded(t, "qwen", "whisper", "piper", "gemini")
 
-	// hubert has a lower priority than all loaded models.
-	_, err := requestKinds(s)["pronunciation"](within(t, patience), &gatewayv1.Routing{NoFallback: true})
+	// hubert has a lower priority than all loaded models. They do not give way to its
+	// requests before 14 s.
+	_, err := requestKinds(s)["pronunciation"](within(t, 5*time.Second), &gatewayv1.Routing{NoFallback: true})
 	if e := errs.From(err); e == nil || e.Reason() != errs.MemoryBusy || e.RetryAfter() <= 0 {
 		t.Errorf("%v, want MEMORY_BUSY with a retry time", err)
 	}
 	s.wantLoaded(t, "qwen", "whisper", "piper", "gemini")
-	by, err := requestKinds(s)["pronunciation"](within(t, patience), nil)
+	by, err := requestKinds(s)["pronunciation"](within(t, 5*time.Second), nil)
 	if err != nil || by.GetModel() != "gemini" || by.GetFallbackReason() != gatewayv1.FallbackReason_FALLBACK_REASON_MEMORY_BUSY {
 		t.Errorf("%v, %v; want an answer of the cloud model because of MEMORY_BUSY", by, err)
 	}

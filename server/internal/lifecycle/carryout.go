@@ -17,7 +17,9 @@ func (d lookUpSize) carryOut(o *owner) {
 func (d forgetSize) carryOut(o *owner) { o.byName[d.model].size.known = false }
 
 func (d launch) carryOut(o *owner) {
-	o.byName[d.model].launch(d.bytes, o.snapshot().free())
+	m := o.byName[d.model]
+	m.starvedSince = time.Time{}
+	m.launch(d.bytes, o.snapshot().free())
 }
 
 func (d drain) carryOut(o *owner) {
@@ -42,12 +44,16 @@ func (d grant) carryOut(o *owner) {
 	p := m.proc
 	p.observeWork()
 	p.working++
+	if m.spec.Threads > 0 {
+		o.turns.granted(d.rank, m.spec.MaxConcurrency)
+	}
 	if w.kind == waitResume {
 		w.lease.pauses, w.lease.working = 0, o.now
 		w.lease.resumed()
 		return
 	}
 	p.unserved = false
+	m.turns.granted(w.priority, 1)
 	m.use.add(o.now)
 	l := newLease(o.mgr, w, p)
 	p.leases[l] = struct{}{}
@@ -82,7 +88,13 @@ func (p *process) loadWithin(arrival time.Time) time.Duration {
 	return p.readyAt.Sub(latest(arrival, p.started))
 }
 
-func (d refuse) carryOut(o *owner) { o.byName[d.model].waiter(d.waiter).refuse(d.err) }
+func (d refuse) carryOut(o *owner) {
+	m := o.byName[d.model]
+	if d.noMemory {
+		m.starvedSince = earlier(m.starvedSince, o.now)
+	}
+	m.waiter(d.waiter).refuse(d.err)
+}
 
 func (d endSilent) carryOut(o *owner) {
 	p := o.byName[d.model].proc

@@ -71,6 +71,8 @@ type (
 	grant struct {
 		model  string
 		waiter uint64
+		// rank is the priority in whose order the model got its cores.
+		rank gatewayv1.Priority
 	}
 
 	// refuse ends a queued request with an error.
@@ -78,6 +80,8 @@ type (
 		model  string
 		waiter uint64
 		err    *errs.Error
+		// noMemory: no memory for the model becomes free in time.
+		noMemory bool
 	}
 
 	// endSilent ends a lease whose request sends no audio.
@@ -96,7 +100,12 @@ func (d lookUpSize) predict(s *snapshot) { s.model(d.model).lookingUp = true }
 func (d forgetSize) predict(s *snapshot) { s.model(d.model).sizeKnown = false }
 
 func (d launch) predict(s *snapshot) {
-	s.model(d.model).proc = &processView{phase: phaseLoading, reserved: d.bytes, started: s.now}
+	m := s.model(d.model)
+	m.proc = &processView{phase: phaseLoading, reserved: d.bytes, started: s.now}
+	m.starvedSince = time.Time{}
+	for i := range m.queue {
+		m.queue[i].age(m.starvedSince, s)
+	}
 }
 
 func (d drain) predict(s *snapshot) {
@@ -130,12 +139,16 @@ func (d kill) predict(s *snapshot) {
 func (d grant) predict(s *snapshot) {
 	m := s.model(d.model)
 	w := m.queue[slices.IndexFunc(m.queue, func(w waiterView) bool { return w.seq == d.waiter })]
+	if m.threads > 0 {
+		s.turns.granted(d.rank, m.maxConcurrency)
+	}
 	if w.kind == waitResume {
 		i := slices.IndexFunc(m.proc.leases, func(l leaseView) bool { return l.id == w.lease })
 		m.proc.leases[i].paused = false
 		m.removeWaiters(func(w waiterView) bool { return w.lease == m.proc.leases[i].id })
 		return
 	}
+	m.turns.granted(w.priority, 1)
 	m.uses++
 	m.proc.unserved = false
 	m.proc.leases = append(m.proc.leases, leaseView{id: w.seq, granted: s.now, live: w.live})
@@ -144,7 +157,11 @@ func (d grant) predict(s *snapshot) {
 }
 
 func (d refuse) predict(s *snapshot) {
-	s.model(d.model).removeWaiters(func(w waiterView) bool { return w.seq == d.waiter })
+	m := s.model(d.model)
+	if d.noMemory {
+		m.starvedSince = earlier(m.starvedSince, s.now)
+	}
+	m.removeWaiters(func(w waiterView) bool { return w.seq == d.waiter })
 }
 
 func (d endSilent) predict(s *snapshot) {
@@ -160,7 +177,7 @@ func (d reload) predict(s *snapshot) {
 	s.lastSeq++
 	m.reloadDue = s.now.Add(m.reloadDelay)
 	m.queue = append(m.queue, waiterView{
-		seq: s.lastSeq, kind: waitLoad, priority: m.priority, effective: m.priority, arrival: s.now, runnable: s.now,
+		seq: s.lastSeq, kind: waitLoad, priority: m.priority, effective: m.priority, arrival: s.now, since: s.now, runnable: s.now,
 	})
 }
 

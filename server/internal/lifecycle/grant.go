@@ -9,47 +9,52 @@ import (
 // many cores as it has threads, whatever the number of its leases: they share
 // the threads. A request that joins a model at work needs no further cores, but
 // must not prolong the wait of one that comes before it and waits for those
-// cores: of higher priority, or overdue.
+// cores: of higher priority, or overdue. Low priorities have their turns; see
+// turns.go.
 func (p *planner) grant() {
 	for {
-		m, w := p.nextGrant()
-		if w == nil {
+		m := p.nextGrant()
+		if m == nil {
 			return
 		}
-		p.decide(grant{model: m.name, waiter: w.seq})
+		p.decide(grant{model: m.model.name, waiter: m.next.seq, rank: m.waiter.priority})
 	}
 }
 
-// grantable is a model and its first waiter that could get a lease if there are
-// cores.
+// grantable is a model that could grant a lease if there are cores.
 type grantable struct {
-	model  *modelView
-	waiter *waiterView
+	model *modelView
+	// waiter is the first in the order of the queue: the model gets cores in its
+	// order. next gets the lease: it differs if it is the turn of a lower priority.
+	waiter, next *waiterView
+	// turn: the model comes first whatever the priority of its waiter.
+	turn bool
 }
 
-func (p *planner) nextGrant() (*modelView, *waiterView) {
+func (p *planner) nextGrant() *grantable {
 	var heads []grantable
 	for i := range p.models {
 		m := &p.models[i]
 		if w := p.grantable(m); w != nil {
-			heads = append(heads, grantable{m, w})
+			heads = append(heads, grantable{model: m, waiter: w, next: p.nextOf(m, w)})
 		}
 	}
 	if len(heads) > 1 {
-		slices.SortFunc(heads, func(a, b grantable) int { return compareWaiters(a.waiter, b.waiter) })
+		p.markTurn(heads)
+		slices.SortFunc(heads, compareGrantable)
 	}
 	free := p.limits.cores - p.coresUsed()
-	var blocked []*waiterView
-	for _, h := range heads {
+	var blocked []grantable
+	for i, h := range heads {
 		switch {
 		case h.model.threads > 0 && h.waiter.mustYield(blocked):
 		case p.coresToStart(h.model) > free:
-			blocked = append(blocked, h.waiter)
+			blocked = append(blocked, h)
 		default:
-			return h.model, h.waiter
+			return &heads[i]
 		}
 	}
-	return nil, nil
+	return nil
 }
 
 // grantable returns the first waiter of a model that could get a lease, or
@@ -68,6 +73,44 @@ func (p *planner) grantable(m *modelView) *waiterView {
 	})
 }
 
+// nextOf returns the waiter that gets a model's next lease, given the first in
+// the order of the queue.
+func (p *planner) nextOf(m *modelView, first *waiterView) *waiterView {
+	if first.kind == waitLease {
+		if w := m.nextTurn(); w != nil {
+			return w
+		}
+	}
+	return first
+}
+
+// markTurn marks the model that comes first because it is its turn of the cores:
+// the one whose waiter came first of those of low priority that are overdue.
+func (p *planner) markTurn(heads []grantable) {
+	var first *grantable
+	for i := range heads {
+		h := &heads[i]
+		due := h.model.threads > 0 && h.waiter.overdue && p.turns.due(h.waiter.priority)
+		if due && (first == nil || h.waiter.seq < first.waiter.seq) {
+			first = h
+		}
+	}
+	if first != nil {
+		first.turn = true
+	}
+}
+
+func compareGrantable(a, b grantable) int {
+	switch {
+	case a.turn:
+		return -1
+	case b.turn:
+		return 1
+	default:
+		return compareWaiters(a.waiter, b.waiter)
+	}
+}
+
 // coresToStart is how many cores a model needs beyond those that it holds.
 func (p *planner) coresToStart(m *modelView) int {
 	if m.proc.working() > 0 {
@@ -78,6 +121,8 @@ func (p *planner) coresToStart(m *modelView) int {
 
 // mustYield reports whether a request must wait for those that come before it
 // and are short of cores.
-func (w *waiterView) mustYield(blocked []*waiterView) bool {
-	return slices.ContainsFunc(blocked, func(b *waiterView) bool { return b.overdue || b.effective > w.effective })
+func (w *waiterView) mustYield(blocked []grantable) bool {
+	return slices.ContainsFunc(blocked, func(b grantable) bool {
+		return b.turn || b.waiter.overdue || b.waiter.effective > w.effective
+	})
 }

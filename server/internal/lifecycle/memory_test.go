@@ -45,15 +45,18 @@ func TestAVictimIsChargedUntilItIsReaped(t *testing.T) {
 func TestPriorityProtectsAResident(t *testing.T) {
 	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("top", 80*mb, critical, idleAfter(time.Minute)), spec("low", 80*mb, low))
 	s.serve("top")
-	// Its deadline is before the end of top's idle timeout: waiting does not help.
-	e := s.reason(s.request("low", s.within(30*time.Second)), errs.MemoryBusy)
-	if e.RetryAfter() != time.Minute {
+	// Its deadline is before it has waited for long enough to be of top's priority,
+	// and before the end of top's idle timeout: waiting does not help.
+	e := s.reason(s.request("low", s.within(29*time.Second)), errs.MemoryBusy)
+	if e.RetryAfter() != 30*time.Second {
 		t.Errorf("retry after %s", e.RetryAfter())
 	}
 	// A request that can wait until then gets the memory.
 	w := s.request("low", s.within(2*time.Minute))
 	s.waits(w)
-	s.advance(time.Minute)
+	s.advance(29 * time.Second)
+	s.state("top", ready)
+	s.advance(time.Second)
 	s.state("top", draining)
 	s.reaped("top", nil)
 	s.loaded("low")

@@ -39,7 +39,12 @@ type model struct {
 	// refusingSince is when a request was first refused since the last load
 	// because of its deadline; see refuseLate.
 	refusingSince time.Time
-	lastUnload    *gatewayv1.Eviction
+	// starvedSince is when the first of the requests came that got no memory for
+	// the model; zero since the last launch.
+	starvedSince time.Time
+	// turns are those of its leases.
+	turns      turns
+	lastUnload *gatewayv1.Eviction
 	// unloads are the pending calls of Unload.
 	unloads []chan int64
 	// launches counts the launches of its process.

@@ -36,6 +36,8 @@ type owner struct {
 	seq uint64
 	// shuttingDown: no new leases; stopping: the workers are being stopped.
 	shuttingDown, stopping bool
+	// turns are those of the cores.
+	turns turns
 	// whenIdle are closed once no lease is held.
 	whenIdle []chan struct{}
 	// planned is the state after the last plan.
@@ -152,6 +154,9 @@ func (o *owner) giveUp(w *waiter, cause error) {
 	if err.Reason() == errs.DeadlineExceeded {
 		if p := w.model.proc; p != nil && p.phase == phaseLoading {
 			p.missedDeadline = true
+		}
+		if w.model.proc == nil {
+			w.model.starvedSince = earlier(w.model.starvedSince, w.arrival)
 		}
 		s := o.snapshot()
 		err = s.deadlineError(s.model(w.model.spec.Name), o.now.Sub(w.arrival), cause)

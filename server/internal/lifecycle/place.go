@@ -70,7 +70,7 @@ func (p *planner) placeModel(m *modelView, claimed int64) int64 {
 			oldest = w.arrival
 		}
 	}
-	residents := p.residents(d.priority)
+	residents := p.yielding(m, d.priority, p.residents(d.priority))
 	waited := p.now.Sub(oldest)
 	eviction := planEviction(d, residents, p.limits.budget)
 	if eviction.outcome == outcomeWait {
@@ -139,7 +139,7 @@ func (p *planner) refuseUnplaceable(m *modelView, d demand, residents []resident
 		if err == nil {
 			err = p.memoryBusyError(m, d.priority, at, ever)
 		}
-		p.decide(refuse{model: m.name, waiter: w.seq, err: err})
+		p.decide(refuse{model: m.name, waiter: w.seq, err: err, noMemory: true})
 	}
 	return err != nil
 }

@@ -78,11 +78,18 @@ func (s *snapshot) nextWake() time.Duration {
 	for i := range s.models {
 		m := &s.models[i]
 		for _, w := range m.queue {
-			waited := s.now.Sub(w.arrival)
+			waited := s.now.Sub(w.since)
 			at(w.arrival.Add(s.limits.maxWait))
 			at(w.arrival.Add(s.limits.handoverAfter))
 			at(w.runnable.Add(s.limits.cpuQuantum))
-			at(w.arrival.Add(waited.Truncate(s.limits.agingStep) + s.limits.agingStep))
+			at(w.since.Add(waited.Truncate(s.limits.agingStep) + s.limits.agingStep))
+		}
+		if m.proc == nil && len(m.queue) > 0 {
+			for j := range s.models {
+				if r := &s.models[j]; r.proc != nil {
+					at(s.yieldsAt(m, r))
+				}
+			}
 		}
 		if m.awaitsReload() {
 			at(m.reloadDue)

@@ -18,7 +18,7 @@ func TestPlanExamples(t *testing.T) {
 		}
 	}
 	waits := func(arrival time.Time) []waiterView {
-		return []waiterView{{seq: 9, priority: normal, effective: normal, arrival: arrival, runnable: arrival}}
+		return []waiterView{{seq: 9, priority: normal, effective: normal, arrival: arrival, since: arrival, runnable: arrival}}
 	}
 	lease := leaseView{id: 1, granted: ago(10 * time.Second)}
 	for name, tt := range map[string]struct {

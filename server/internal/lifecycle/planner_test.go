@@ -15,7 +15,7 @@ import (
 // progress of a worker, which a grant reads, and the delay after a second reload.
 func describe(s *snapshot) string {
 	var b strings.Builder
-	fmt.Fprintln(&b, s.now, s.shuttingDown, s.lastSeq)
+	fmt.Fprintln(&b, s.now, s.shuttingDown, s.lastSeq, s.turns)
 	for _, m := range s.models {
 		p := m.proc
 		m.proc, m.reloadDelay = nil, 0

@@ -22,11 +22,21 @@ type world struct {
 	// grown is how much processes have grown since the budget was last kept.
 	grown int64
 	names []string
+	// service is how long a lease may last.
+	service time.Duration
+	// passed counts the turns in a row that passed over a priority of a model, or,
+	// without a model's name, over a model of that priority that waits for cores.
+	passed map[passedOver]int
+}
+
+type passedOver struct {
+	model    string
+	priority gatewayv1.Priority
 }
 
 func newWorld(t *rapid.T) *world {
 	w := &world{
-		T: t, due: map[string]time.Time{}, leases: map[uint64]time.Time{}, stuck: map[string]bool{},
+		T: t, due: map[string]time.Time{}, leases: map[uint64]time.Time{}, passed: map[passedOver]int{}, service: 4 * time.Second, stuck: map[string]bool{},
 		s: &snapshot{
 			now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
 			limits: limits{
@@ -107,10 +117,47 @@ func (w *world) check(s *snapshot, d decision) {
 		if m.queue[i].kind == waitLease && (m.proc.phase != phaseReady || len(m.proc.leases) >= m.maxConcurrency) {
 			w.Fatalf("%+v: phase %d, %d leases", d, m.proc.phase, len(m.proc.leases))
 		}
+		w.checkTurns(s, d, m.queue[i])
 	case refuse:
 		if d.err == nil {
 			w.Fatalf("%+v: no error", d)
 		}
+	}
+}
+
+// checkTurns checks that every priority gets its turns: of the leases of a model,
+// and, once it is overdue, of the cores. Two other priorities may be due with it.
+func (w *world) checkTurns(s *snapshot, d grant, granted waiterView) {
+	count := func(model string, to, p gatewayv1.Priority, concurrent int, waits bool) {
+		k := passedOver{model, p}
+		if !waits || to <= p {
+			w.passed[k] = 0
+			return
+		}
+		if w.passed[k] += wholeTurn / concurrent; w.passed[k] > (turnOf+1)*wholeTurn {
+			w.Fatalf("%+v: %d turns in a row passed over priority %d", d, w.passed[k]/wholeTurn, p)
+		}
+	}
+	m := s.model(d.model)
+	if granted.kind == waitLease {
+		for p := low; p < critical; p++ {
+			count(m.name, granted.priority, p, 1, slices.ContainsFunc(m.queue, func(q waiterView) bool {
+				return q.kind == waitLease && q.priority == p
+			}))
+		}
+	}
+	if m.threads == 0 {
+		return
+	}
+	for p := low; p < critical; p++ {
+		waits := false
+		for i := range s.models {
+			if other := &s.models[i]; other.threads > 0 {
+				head := (&planner{snapshot: s}).grantable(other)
+				waits = waits || head != nil && head.overdue && head.priority == p
+			}
+		}
+		count("", d.rank, p, m.maxConcurrency, waits)
 	}
 }
 
@@ -137,7 +184,7 @@ func (w *world) checkDrain(s *snapshot, m *modelView, d drain) {
 		}
 	}
 	r := s.resident(m, highest)
-	if r.priority > highest && !r.pastIdle {
+	if r.priority > highest && !r.pastIdle && s.now.Before(s.yieldsAt(other, m)) {
 		w.Fatalf("%+v: it has a higher priority than those that need the memory", d)
 	}
 	if len(p.leases) > 0 && (s.now.Sub(oldest) < s.limits.handoverAfter || s.now.Sub(p.readyAt) < s.minResidence(p)) {
@@ -198,7 +245,7 @@ func (w *world) follow(decisions []decision) {
 			w.stuck[d.model] = false
 		case grant:
 			if _, resumed := w.leases[d.waiter]; !resumed {
-				w.leases[d.waiter] = w.s.now.Add(w.upTo(4 * time.Second))
+				w.leases[d.waiter] = w.s.now.Add(w.upTo(w.service))
 			}
 		}
 	}
@@ -222,7 +269,7 @@ func (w *world) request(m *modelView, kind waiterKind) {
 	w.s.lastSeq++
 	q := waiterView{
 		seq: w.s.lastSeq, kind: kind, priority: gatewayv1.Priority(rapid.IntRange(1, 4).Draw(w.T, "priority")),
-		arrival: w.s.now, runnable: w.s.now, live: rapid.Bool().Draw(w.T, "live"),
+		arrival: w.s.now, since: w.s.now, runnable: w.s.now, live: rapid.Bool().Draw(w.T, "live"),
 	}
 	if rapid.Bool().Draw(w.T, "has a deadline") {
 		q.deadline = w.s.now.Add(w.upTo(30 * time.Second))
@@ -282,7 +329,11 @@ func (w *world) setTime(now time.Time) {
 		m := &w.s.models[i]
 		for j := range m.queue {
 			q := &m.queue[j]
-			q.effective = effectivePriority(q.priority, now.Sub(q.arrival), w.s.limits.agingStep)
+			starved := m.starvedSince
+			if m.proc != nil {
+				starved = time.Time{}
+			}
+			q.age(starved, w.s)
 			q.overdue = now.Sub(q.runnable) >= w.s.limits.cpuQuantum
 		}
 		if p := m.proc; p != nil {
@@ -374,6 +425,18 @@ func (w *world) act() {
 		if p != nil && len(p.leases) > 0 {
 			w.pauseOrResume(m, &p.leases[0])
 		}
+	case 11: // steady load of short requests
+		w.request(m, waitLease)
+		w.service = 200 * time.Millisecond
+		for range 2 * turnOf {
+			for len(m.queue) < m.maxQueue {
+				w.request(m, waitLease)
+				q := &m.queue[len(m.queue)-1]
+				q.priority, q.effective = critical, critical
+			}
+			w.advance(w.upTo(w.service))
+		}
+		w.service = 4 * time.Second
 	}
 	w.plan()
 }

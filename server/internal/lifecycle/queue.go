@@ -128,7 +128,7 @@ func compareWaiters(a, b *waiterView) int {
 			return c
 		}
 	}
-	return cmp.Compare(a.seq, b.seq)
+	return cmp.Or(a.since.Compare(b.since), cmp.Compare(a.seq, b.seq))
 }
 
 func compareDeadlines(a, b time.Time) int {
@@ -144,7 +144,8 @@ func compareDeadlines(a, b time.Time) int {
 	}
 }
 
-// ahead counts the queued requests that come before the one of an identifier.
+// ahead counts the leases that are granted before the one to the queued request
+// of an identifier.
 func (m *modelView) ahead(seq uint64) int {
 	self := &m.queue[slices.IndexFunc(m.queue, func(w waiterView) bool { return w.seq == seq })]
 	n := 0
@@ -153,7 +154,7 @@ func (m *modelView) ahead(seq uint64) int {
 			n++
 		}
 	}
-	return n
+	return min(n, m.turnsAhead(self))
 }
 
 // queueTime estimates how long a request with so many ahead waits for its turn,
@@ -209,7 +210,8 @@ func (w *waiter) refuseLate(load, queue time.Duration) {
 }
 
 // boundQueues refuses what is above the bound of a queue: the request of the
-// lowest priority that came last, which may be the newest.
+// lowest priority that came last, which may be the newest, but not the one whose
+// turn is next.
 func (p *planner) boundQueues() {
 	for i := range p.models {
 		m := &p.models[i]
@@ -217,6 +219,9 @@ func (p *planner) boundQueues() {
 			queue := slices.DeleteFunc(slices.Clone(m.queue), func(w waiterView) bool { return w.kind == waitResume })
 			if len(queue) <= m.maxQueue {
 				break
+			}
+			if next := m.nextTurn(); next != nil && len(queue) > 1 {
+				queue = slices.DeleteFunc(queue, func(w waiterView) bool { return w.seq == next.seq })
 			}
 			last := slices.MaxFunc(queue, func(a, b waiterView) int {
 				return cmp.Or(cmp.Compare(b.priority, a.priority), cmp.Compare(a.seq, b.seq))

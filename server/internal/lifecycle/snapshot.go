@@ -18,6 +18,8 @@ type snapshot struct {
 	shuttingDown bool
 	// lastSeq is the highest waiterView.seq so far.
 	lastSeq uint64
+	// turns are those of the cores.
+	turns turns
 	// models are in the order of the configuration.
 	models []modelView
 }
@@ -58,6 +60,12 @@ type modelView struct {
 	// zero if it was not lost. reloadDelay is the time to the try after that.
 	reloadDue   time.Time
 	reloadDelay time.Duration
+
+	// turns are those of its leases.
+	turns turns
+	// starvedSince is when the first of the requests came that got no memory for
+	// the model; zero since the last launch.
+	starvedSince time.Time
 
 	queue []waiterView
 	// proc is nil while the model has no worker.
@@ -112,6 +120,9 @@ type waiterView struct {
 	effective gatewayv1.Priority
 	overdue   bool
 	arrival   time.Time
+	// since is when the wait began that raises its priority: its arrival, or that of
+	// an earlier request that got no memory for the same model.
+	since time.Time
 	// deadline is zero without one.
 	deadline time.Time
 	// runnable is when it began to wait for cores alone.
@@ -141,6 +152,7 @@ func (o *owner) snapshot(models ...*model) *snapshot {
 		},
 		shuttingDown: o.shuttingDown,
 		lastSeq:      o.seq,
+		turns:        o.turns,
 		models:       make([]modelView, 0, len(models)),
 	}
 	for _, m := range models {
@@ -167,6 +179,8 @@ func (m *model) view() modelView {
 		loadTime:        m.size.learned.loadTime(),
 		uses:            m.use.value(m.now),
 		serviceTime:     m.stats.service,
+		turns:           m.turns,
+		starvedSince:    m.starvedSince,
 		reloadDue:       m.reload.due,
 		reloadDelay:     m.opts.cooldown(m.reload.tries + 1),
 	}
@@ -209,13 +223,18 @@ func (p *process) view() *processView {
 func (w *waiter) view() waiterView {
 	m := w.model
 	runnable := w.runnableSince()
+	since := w.arrival
+	if m.proc == nil {
+		since = earlier(m.starvedSince, since)
+	}
 	v := waiterView{
 		seq:           w.seq,
 		kind:          w.kind,
 		priority:      w.priority,
-		effective:     effectivePriority(w.priority, m.now.Sub(w.arrival), m.opts.AgingStep),
+		effective:     effectivePriority(w.priority, m.now.Sub(since), m.opts.AgingStep),
 		overdue:       m.now.Sub(runnable) >= m.opts.CPUQuantum,
 		arrival:       w.arrival,
+		since:         since,
 		deadline:      w.deadline,
 		runnable:      runnable,
 		waitedForLoad: w.waitedForLoad,

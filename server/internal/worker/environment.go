@@ -11,7 +11,7 @@ import (
 func inherited() []string {
 	return []string{
 		"PATH", "HOME", "USER", "TMPDIR", "LANG", "LC_ALL", "LC_CTYPE", "TZ",
-		"LD_LIBRARY_PATH", "OMP_NUM_THREADS",
+		"LD_LIBRARY_PATH", "OMP_NUM_THREADS", waitPolicy, "GOMP_SPINCOUNT",
 		"CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "NVIDIA_DRIVER_CAPABILITIES",
 	}
 }
@@ -19,10 +19,18 @@ func inherited() []string {
 // enginePrefix is the prefix of variables for engines.
 const enginePrefix = "MG_"
 
+// waitPolicy is OpenMP's variable for what its threads do while they wait for each
+// other, which those of ggml do thousands of times in a request. By default they
+// spin. A thread that spins takes the time of one that it waits for if there are
+// fewer cores than threads that can run, and that is not known to OpenMP: on a busy
+// machine requests take ten times as long.
+const waitPolicy = "OMP_WAIT_POLICY"
+
 // environment returns a worker's environment: variables of the server
-// ("KEY=value") and those added for the model, which take precedence.
+// ("KEY=value") and those added for the model, which take precedence. Threads of
+// OpenMP sleep while they wait unless one of them says otherwise.
 func environment(server, added []string) []string {
-	var env []string
+	env := []string{waitPolicy + "=passive"}
 	for _, kv := range server {
 		key, _, _ := strings.Cut(kv, "=")
 		forEngines := strings.HasPrefix(key, enginePrefix) && !looksSecret(key)

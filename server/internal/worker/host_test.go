@@ -278,7 +278,7 @@ func TestWorkersGetNoSecrets(t *testing.T) {
 	if strings.Contains(all, "secret-") {
 		t.Errorf("the worker's environment has a secret:\n%s", all)
 	}
-	for _, want := range []string{"PATH=", "ADDED=yes", "MG_LLAMA_VERBOSE=1", "GGML_NO_BACKTRACE=1"} {
+	for _, want := range []string{"PATH=", "ADDED=yes", "MG_LLAMA_VERBOSE=1", "GGML_NO_BACKTRACE=1", "OMP_WAIT_POLICY=passive"} {
 		if !strings.Contains(all, want) {
 			t.Errorf("the worker's environment lacks %s:\n%s", want, all)
 		}

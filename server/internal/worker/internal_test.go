@@ -106,11 +106,31 @@ func TestEnvironment(t *testing.T) {
 		"MG_ONNXRUNTIME=/o.so", "MG_GGML_BACKENDS=/b", "MG_ESPEAK_DATA=/e",
 	}, []string{"PATH=/own"})
 	want := []string{
+		"OMP_WAIT_POLICY=passive",
 		"PATH=/bin", "HOME=/root", "MG_THREADS=2", "LD_LIBRARY_PATH=/lib",
 		"MG_ONNXRUNTIME=/o.so", "MG_GGML_BACKENDS=/b", "MG_ESPEAK_DATA=/e", "PATH=/own",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("the environment is %q; want %q (os/exec takes the last of equal names)", got, want)
+	}
+}
+
+// A policy of the server or of the model comes after the default.
+func TestOpenMPDoesNotSpinUnlessItIsTold(t *testing.T) {
+	for name, tt := range map[string]struct{ server, added, want []string }{
+		"default": {want: []string{"OMP_WAIT_POLICY=passive"}},
+		"of the server": {
+			server: []string{"OMP_WAIT_POLICY=active", "GOMP_SPINCOUNT=7"},
+			want:   []string{"OMP_WAIT_POLICY=passive", "OMP_WAIT_POLICY=active", "GOMP_SPINCOUNT=7"},
+		},
+		"of the model": {
+			server: []string{"OMP_WAIT_POLICY=passive"}, added: []string{"OMP_WAIT_POLICY=active"},
+			want: []string{"OMP_WAIT_POLICY=passive", "OMP_WAIT_POLICY=passive", "OMP_WAIT_POLICY=active"},
+		},
+	} {
+		if got := environment(tt.server, tt.added); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: the environment is %q; want %q", name, got, tt.want)
+		}
 	}
 }
 

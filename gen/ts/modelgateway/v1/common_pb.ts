@@ -253,8 +253,9 @@ export const SamplingOptionsSchema: GenMessage<SamplingOptions> = /*@__PURE__*/
 
 /**
  * Importance of a request or a model. Queues are ordered by it, and a loaded
- * model cannot be evicted for a request of lower priority until its idle
- * timeout has passed.
+ * model is not evicted for a request of lower priority until its idle timeout
+ * has passed or the request has waited for long. Under steady load of higher
+ * priority, a lower one gets one turn of eight.
  *
  * @generated from enum modelgateway.v1.Priority
  */
