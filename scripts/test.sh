@@ -17,6 +17,9 @@ tools=$(scripts/tools.sh gotestsum grpcurl)
 python=$(scripts/tools.sh python)
 nodejs=$(scripts/tools.sh nodejs)
 scripts/system.sh chromium
+# The engines' threads sleep while they wait for each other, as in workers (docs/operations.md): other programs on the
+# machine must not make the tests ten times slower.
+export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 export PATH=$tools:$nodejs${nodejs:+:}$PATH MG_PYTHON=$python/python3
 
 # npm projects of tests; they are installed again only if their lock file changes.
