@@ -83,7 +83,7 @@ type connection struct {
 func (c *connection) Write(p []byte) (int, error) {
 	if c.writeTimeout > 0 {
 		// An error means that the connection is closed, as Write will say.
-		_ = c.Conn.SetWriteDeadline(time.Now().Add(c.writeTimeout))
+		_ = c.SetWriteDeadline(time.Now().Add(c.writeTimeout))
 	}
 	return c.Conn.Write(p)
 }

@@ -93,7 +93,7 @@ func TestWatchersAreLimited(t *testing.T) {
 	}
 	checkStatus(t, err, codes.ResourceExhausted, errs.QueueFull, true)
 	resp, body := r.get(t, "/v1/models:watch")
-	if resp.StatusCode != 429 || !strings.Contains(body, "QUEUE_FULL") {
+	if resp.StatusCode != http.StatusTooManyRequests || !strings.Contains(body, "QUEUE_FULL") {
 		t.Errorf("%d %s", resp.StatusCode, body)
 	}
 }

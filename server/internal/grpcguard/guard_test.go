@@ -98,7 +98,7 @@ func serve(t *testing.T, opts Options, answers int) (*Guard, *echo, *client) {
 	return g, e, c
 }
 
-func (c *client) write(parts ...[]byte) { _, _ = c.Conn.Write(slices.Concat(parts...)) }
+func (c *client) write(parts ...[]byte) { _, _ = c.Write(slices.Concat(parts...)) }
 
 // headers returns the frame that opens a stream.
 func (c *client) headers(stream uint32) []byte {
