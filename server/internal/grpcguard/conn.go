@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
+	"github.com/lexilingo/modelgateway/server/internal/httpserver/inflight"
 )
 
 // readBuffer is the size of a connection's buffer for reading, in bytes.
@@ -17,6 +18,7 @@ const readBuffer = 16 << 10
 type conn struct {
 	net.Conn
 	guard  *Guard
+	peer   string // whose share of the memory the client uses
 	reader *bufio.Reader
 	// in and out follow the frames of the client and of the server.
 	in, out frames
@@ -41,7 +43,7 @@ type address struct {
 
 func newConn(raw net.Conn, g *Guard) *conn {
 	c := &conn{
-		Conn: raw, guard: g, reader: bufio.NewReaderSize(raw, readBuffer),
+		Conn: raw, guard: g, peer: inflight.PeerOf(raw.RemoteAddr().String()), reader: bufio.NewReaderSize(raw, readBuffer),
 		streams: map[uint32]*stream{}, resets: newBucket(g.opts.MaxResets, time.Now()),
 	}
 	c.in = frames{skip: prefaceLen, begin: c.received, data: c.arrived}

@@ -60,18 +60,18 @@ func (s *stream) refuse(err *errs.Error) {
 func (s *stream) hold(bytes int64) bool {
 	c := s.conn
 	small := min(bytes, smallBytes)
-	return grow(c.guard.small, &s.small, small, &c.small, allSmallBytes/8) &&
-		grow(c.guard.opts.Pool, &s.large, bytes-small, &c.large, c.guard.opts.Pool.Size()*3/4)
+	return grow(c.guard.small, c.peer, &s.small, small, &c.small, allSmallBytes/8) &&
+		grow(c.guard.opts.Pool, c.peer, &s.large, bytes-small, &c.large, c.guard.opts.Pool.Size()*3/4)
 }
 
-// grow makes one stream hold at least want bytes of a pool. The connection may
-// hold share of it.
-func grow(pool *inflight.Pool, held *int64, want int64, conn *int64, share int64) bool {
+// grow makes one stream of a peer hold at least want bytes of a pool. The
+// connection may hold share of it, and the peer what the pool leaves to one.
+func grow(pool *inflight.Pool, peer string, held *int64, want int64, conn *int64, share int64) bool {
 	more := want - *held
 	if more <= 0 {
 		return true
 	}
-	if *conn+more > share || !pool.Take("", more) {
+	if *conn+more > share || !pool.Take(peer, more) {
 		return false
 	}
 	*held += more
@@ -85,8 +85,8 @@ func (s *stream) release() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s.released = true
-	c.guard.small.GiveBack("", s.small)
-	c.guard.opts.Pool.GiveBack("", s.large)
+	c.guard.small.GiveBack(c.peer, s.small)
+	c.guard.opts.Pool.GiveBack(c.peer, s.large)
 	c.small -= s.small
 	c.large -= s.large
 	s.small, s.large = 0, 0
