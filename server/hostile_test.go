@@ -12,7 +12,6 @@ import (
 	"runtime/debug"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -190,34 +189,5 @@ func TestCompressedMessagesAreRefused(t *testing.T) {
 	}
 	if _, err := dialGRPC(t, address).Recognize(within(t, time.Minute), &gatewayv1.RecognizeRequest{Audio: audio[:1000]}); err != nil {
 		t.Error(err)
-	}
-}
-
-// The same over Connect, gRPC-Web and gRPC on the HTTP port.
-func TestCompressedMessagesOverHTTPAreRefused(t *testing.T) {
-	r := start(t, speechModels)
-	var protocols http.Protocols
-	protocols.SetUnencryptedHTTP2(true) // gRPC needs it
-	transport := &http.Transport{Protocols: &protocols}
-	defer transport.CloseIdleConnections()
-	for _, header := range [][2]string{
-		{"application/json", "Content-Encoding"},
-		{"application/proto", "Content-Encoding"},
-		{"application/connect+json", "Connect-Content-Encoding"},
-		{"application/grpc-web+proto", "Grpc-Encoding"},
-		{"application/grpc", "Grpc-Encoding"},
-	} {
-		req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, r.http+gatewayv1.ModelGatewayService_Chat_FullMethodName, strings.NewReader("\x1f\x8b"))
-		req.Header.Set("Content-Type", header[0])
-		req.Header.Set(header[1], "gzip")
-		resp, err := transport.RoundTrip(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, _ := io.ReadAll(resp.Body)
-		_ = resp.Body.Close()
-		if text := string(body) + fmt.Sprint(resp.Header, resp.Trailer); !strings.Contains(text, "compressed") {
-			t.Errorf("%v: %d %s", header, resp.StatusCode, text)
-		}
 	}
 }
