@@ -207,7 +207,7 @@ func TestDetailsOfInternalErrorsAreOnlyLogged(t *testing.T) {
 	st := status.Convert(err)
 	info, _ := details(st)
 	id := info.GetMetadata()["error_id"]
-	if st.Code() != codes.Internal || strings.Contains(st.Message(), "told to") || id == "" {
+	if st.Code() != codes.Internal || strings.Contains(st.Message(), "as requested") || id == "" {
 		t.Errorf("%v", err)
 	}
 	if !strings.Contains(r.logs.String(), id) {
