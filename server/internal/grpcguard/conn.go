@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
-	"github.com/lexilingo/modelgateway/server/internal/httpserver/inflight"
+	"github.com/lexilingo/modelgateway/server/internal/inflight"
 )
 
 // readBuffer is the size of a connection's buffer for reading, in bytes.

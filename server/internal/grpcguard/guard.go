@@ -20,7 +20,7 @@ import (
 	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/tap"
 
-	"github.com/lexilingo/modelgateway/server/internal/httpserver/inflight"
+	"github.com/lexilingo/modelgateway/server/internal/inflight"
 )
 
 const (

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
-	"github.com/lexilingo/modelgateway/server/internal/httpserver/inflight"
+	"github.com/lexilingo/modelgateway/server/internal/inflight"
 )
 
 // stream is a call on a guarded connection. The connection's mu guards it.

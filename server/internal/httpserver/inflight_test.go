@@ -11,8 +11,8 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"github.com/lexilingo/modelgateway/server/internal/httpserver/inflight"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/speech"
+	"github.com/lexilingo/modelgateway/server/internal/inflight"
 )
 
 // The sizes to which the server holds recordings and messages, in bytes.

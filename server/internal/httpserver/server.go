@@ -27,9 +27,9 @@ import (
 
 	"github.com/lexilingo/modelgateway/server/internal/config"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/bodies"
-	"github.com/lexilingo/modelgateway/server/internal/httpserver/inflight"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/pages"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/sockets"
+	"github.com/lexilingo/modelgateway/server/internal/inflight"
 )
 
 const (

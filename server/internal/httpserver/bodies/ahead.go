@@ -5,7 +5,7 @@ import (
 	"errors"
 	"io"
 
-	"github.com/lexilingo/modelgateway/server/internal/httpserver/inflight"
+	"github.com/lexilingo/modelgateway/server/internal/inflight"
 )
 
 const (

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/lexilingo/modelgateway/server/internal/config"
-	"github.com/lexilingo/modelgateway/server/internal/httpserver/inflight"
+	"github.com/lexilingo/modelgateway/server/internal/inflight"
 )
 
 // A client that is gone ends its request while nobody reads its body, whether the

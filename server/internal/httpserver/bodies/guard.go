@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/lexilingo/modelgateway/server/internal/config"
-	"github.com/lexilingo/modelgateway/server/internal/httpserver/inflight"
+	"github.com/lexilingo/modelgateway/server/internal/inflight"
 )
 
 const (

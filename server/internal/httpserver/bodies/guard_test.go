@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/lexilingo/modelgateway/server/internal/config"
-	"github.com/lexilingo/modelgateway/server/internal/httpserver/inflight"
+	"github.com/lexilingo/modelgateway/server/internal/inflight"
 )
 
 // post posts a body and returns the answer with its body.

@@ -11,7 +11,7 @@ import (
 
 	"google.golang.org/grpc/stats"
 
-	"github.com/lexilingo/modelgateway/server/internal/httpserver/inflight"
+	"github.com/lexilingo/modelgateway/server/internal/inflight"
 )
 
 const (

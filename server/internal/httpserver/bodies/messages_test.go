@@ -14,7 +14,7 @@ import (
 	"google.golang.org/grpc/stats"
 
 	"github.com/lexilingo/modelgateway/server/internal/config"
-	"github.com/lexilingo/modelgateway/server/internal/httpserver/inflight"
+	"github.com/lexilingo/modelgateway/server/internal/inflight"
 )
 
 // framed returns messages in gRPC's framing.

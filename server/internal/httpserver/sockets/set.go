@@ -12,8 +12,8 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
-	"github.com/lexilingo/modelgateway/server/internal/httpserver/inflight"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/reply"
+	"github.com/lexilingo/modelgateway/server/internal/inflight"
 )
 
 const (

@@ -6,7 +6,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"github.com/lexilingo/modelgateway/server/internal/httpserver/inflight"
+	"github.com/lexilingo/modelgateway/server/internal/inflight"
 )
 
 // A pong extends the read deadline, but not beyond the idle timeout or the end of

@@ -16,10 +16,10 @@ import (
 
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/bodies"
-	"github.com/lexilingo/modelgateway/server/internal/httpserver/inflight"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/reply"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/rest"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/sockets"
+	"github.com/lexilingo/modelgateway/server/internal/inflight"
 )
 
 // The paths of speech. All but the WebSockets are paths of the REST API too.

@@ -11,8 +11,8 @@ import (
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/bodies"
-	"github.com/lexilingo/modelgateway/server/internal/httpserver/inflight"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/reply"
+	"github.com/lexilingo/modelgateway/server/internal/inflight"
 )
 
 const (
