@@ -32,7 +32,7 @@ func framed(count, size int) []byte {
 func TestMessageStreamsWaitForTheirService(t *testing.T) {
 	for name, body := range map[string][]byte{"large": framed(100, 100_000), "empty": framed(100_000, 0)} {
 		var read atomic.Int64
-		halfway := make(chan struct{})
+		unreceived := make(chan int64, 1) // what was read before the service received any
 		server := httptest.NewServer(NewGuard(config.Limits{MaxRequestMB: 6}, NewPool(config.Limits{}), 0, With(MessageStream,
 			http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				ended := make(chan struct{})
@@ -51,7 +51,7 @@ func TestMessageStreamsWaitForTheirService(t *testing.T) {
 				for m.awaitBacklog() { // until Read waits
 					time.Sleep(time.Millisecond)
 				}
-				close(halfway)
+				unreceived <- read.Load()
 				for {
 					select {
 					case <-ended:
@@ -70,8 +70,7 @@ func TestMessageStreamsWaitForTheirService(t *testing.T) {
 				_ = resp.Body.Close()
 			}
 		}()
-		<-halfway
-		if n := read.Load(); n > maxBacklog+100_000 {
+		if n := <-unreceived; n > maxBacklog+100_000 {
 			t.Errorf("%s: %d bytes were read before the service received any", name, n)
 		}
 		<-done
