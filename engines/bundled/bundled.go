@@ -19,7 +19,7 @@ import (
 
 // Engine is an engine that ships with ModelGateway.
 type Engine struct {
-	// Name is the engine's name in the built-in configuration, in the catalogue of
+	// Name is the engine's name in the built-in configuration, in the catalog of
 	// models, and in what it says about itself.
 	Name string
 	// Program is the name of its executable.

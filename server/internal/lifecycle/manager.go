@@ -131,12 +131,8 @@ func (m *Manager) newWaiter(ctx context.Context, kind waiterKind) *waiter {
 
 // await posts a waiter and waits until it is answered or ctx ends.
 func (m *Manager) await(ctx context.Context, w *waiter, start func(*owner)) (*Lease, error) {
-	select {
-	case m.ops <- start:
-	case <-m.stopped:
+	if !m.post(start) {
 		return nil, errShuttingDown()
-	case <-ctx.Done(): // the owner is busy, and need not learn of a caller that has left
-		return nil, errs.From(whyEnded(ctx))
 	}
 	select {
 	case a := <-w.result:
