@@ -178,6 +178,8 @@ func Receive(ctx context.Context, recv func() error) error {
 	if !ok {
 		return recv()
 	}
+	s.resume()
+	defer s.pause()
 	// If gRPC's own receiving fails, gRPC answers the call at once, with an error
 	// without a reason.
 	received := make(chan error, 1)

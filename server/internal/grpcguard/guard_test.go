@@ -55,12 +55,18 @@ type client struct{ net.Conn }
 type echo struct {
 	received chan error
 	answers  int
+	again    func() // if set, called before a second message is received
 }
 
 func (e *echo) call(_ any, stream grpc.ServerStream) error {
 	m := &healthpb.HealthCheckRequest{}
 	err := Receive(stream.Context(), func() error { return stream.RecvMsg(m) })
 	e.received <- err
+	if err == nil && e.again != nil {
+		e.again()
+		err = Receive(stream.Context(), func() error { return stream.RecvMsg(m) })
+		e.received <- err
+	}
 	for range e.answers {
 		if err := stream.SendMsg(&healthpb.HealthCheckRequest{Service: m.GetService()}); err != nil {
 			return err
@@ -256,5 +262,32 @@ func TestBucketKeepsTheRate(t *testing.T) {
 	}
 	if wait := b.wait(now.Add(time.Second)); wait != 0 {
 		t.Errorf("a second later: %s", wait)
+	}
+}
+
+// A client cannot send the rest of a message while the service is busy with what
+// came before: that is not the client's time.
+func TestMessagesThatWaitForTheirServiceAreNotLate(t *testing.T) {
+	const timeout = 200 * time.Millisecond
+	_, e, c := serve(t, Options{messageTimeout: timeout, sweepInterval: timeout / 10}, 0)
+	e.again = func() { time.Sleep(4 * timeout) } // what is tested
+	conn, err := grpc.NewClient(c.RemoteAddr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	stream, err := conn.NewStream(t.Context(), &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, "/s/m")
+	for range 2 {
+		if err == nil {
+			err = stream.SendMsg(&healthpb.HealthCheckRequest{Service: string(make([]byte, 300<<10))})
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := <-e.received; err != nil {
+			t.Error(err)
+		}
 	}
 }

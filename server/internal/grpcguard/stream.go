@@ -20,6 +20,7 @@ type stream struct {
 	messages inflight.Framing
 	total    int64
 	due      time.Time // when the next bytes of a message that is owed must have come
+	paused   time.Time // since when the service, which has received a message, asks for no other
 	small    int64     // bytes that it holds, of the first smallBytes
 	large    int64     // and of the rest
 	released bool
@@ -92,9 +93,27 @@ func (s *stream) release() {
 	s.small, s.large = 0, 0
 }
 
+// pause says that the service asks for no message. The client may then not be able
+// to send: gRPC lets it send a window full.
+func (s *stream) pause() {
+	s.conn.mu.Lock()
+	defer s.conn.mu.Unlock()
+	s.paused = time.Now()
+}
+
+// resume says that the service asks for a message. The pause is not the client's.
+func (s *stream) resume() {
+	s.conn.mu.Lock()
+	defer s.conn.mu.Unlock()
+	if !s.paused.IsZero() {
+		s.due = s.due.Add(time.Since(s.paused))
+		s.paused = time.Time{}
+	}
+}
+
 // late reports whether the client owes a message for too long.
 func (s *stream) late(now time.Time) bool {
-	return !s.released && s.messages.Unfinished() && now.After(s.due)
+	return !s.released && s.paused.IsZero() && s.messages.Unfinished() && now.After(s.due)
 }
 
 // answered takes bytes of the answer, from the service.

@@ -45,6 +45,7 @@ func TestDisconnectReturnsTheLease(t *testing.T) {
 	for name, upload := range map[string]func(*testing.T, *servertest.Running) func(){
 		"whole body":        post("/v1/transcribe", audio+length(uploadBytes), zeros(uploadBytes)),
 		"part of a body":    post("/v1/transcribe", audio+length(10*uploadBytes), zeros(uploadBytes)),
+		"part, undeclared":  post("/v1/transcribe", "Content-Type: application/x-www-form-urlencoded\n"+length(uploadBytes+1), zeros(uploadBytes)),
 		"part of chunks":    post("/v1/transcribe", audio+chunked, aChunk),
 		"whole form":        post("/v1/transcribe", formHead+length(len(part)+uploadBytes+9), io.MultiReader(text(part), zeros(uploadBytes), text("\r\n--x--\r\n"))),
 		"part of a form":    post("/v1/transcribe", formHead+length(10*uploadBytes), io.MultiReader(text(part), zeros(uploadBytes))),

@@ -150,3 +150,23 @@ func TestSlowReadersFallBehind(t *testing.T) {
 		})
 	}
 }
+
+// A client that is behind by more than the limit, which can come by a late timer,
+// does not get a pause without a limit.
+func TestReaderBehindItsLimitTimesOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const limit = 10 * time.Second
+		stuck := make(chan struct{})
+		r := newSlowReader(&pauseCounter{}, limit, func(*enginev1.RunResponse) error { <-stuck; return nil })
+		r.behind = arrears(limit + time.Millisecond)
+		ended := make(chan error, 1)
+		go func() { ended <- r.give(t.Context(), &enginev1.RunResponse{}) }()
+		select {
+		case <-r.timedOut:
+		case <-time.After(time.Hour):
+			t.Error("the client still has time")
+		}
+		close(stuck)
+		<-ended
+	})
+}

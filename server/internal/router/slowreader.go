@@ -38,7 +38,7 @@ func newSlowReader(lease Lease, limit time.Duration, emit func(*enginev1.RunResp
 func (r *slowReader) give(ctx context.Context, resp *enginev1.RunResponse) error {
 	after := pauseAfter
 	if r.limit > 0 {
-		left := r.limit - time.Duration(r.behind)
+		left := max(time.Millisecond, r.limit-time.Duration(r.behind))
 		after = min(after, left/2)
 		r.pauseLimit = left - after
 	}

@@ -40,6 +40,7 @@ type body struct {
 	bounded io.ReadCloser // raw up to limit
 	limit   int64
 	audio   bool       // read ahead of the engine
+	stream  bool       // of messages; see messageBody
 	ahead   *readAhead // of an audio stream
 
 	// reading is held by the goroutine that reads: the one that sends a recording
@@ -82,7 +83,7 @@ func (b *body) bound(limit int64) {
 // far as its Content-Length shows. A route that another one calls may apply its
 // own policy; the last one counts.
 func (b *body) apply(p Policy) bool {
-	b.audio = p.kind == audioStream
+	b.audio, b.stream = p.kind == audioStream, p.kind == messageStream
 	switch p.kind {
 	case messageStream:
 		return true // see messageBody
@@ -155,6 +156,18 @@ func (b *body) beforeRead() bool {
 	// An error means a connection without deadlines, which no listener of ours
 	// accepts.
 	_ = b.control.SetReadDeadline(b.deadline)
+	return true
+}
+
+// setReadDeadline sets the deadline of a stream of messages. It reports false when
+// the service has answered.
+func (b *body) setReadDeadline(deadline time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.stopped {
+		return false
+	}
+	_ = b.control.SetReadDeadline(deadline) // see beforeRead
 	return true
 }
 
@@ -251,7 +264,7 @@ func (b *body) setDiscardDeadline(discard bool) {
 	if discard {
 		until = time.Now().Add(discardTimeout)
 		b.addPause()
-		if b.deadline.Before(until) {
+		if !b.stream && b.deadline.Before(until) {
 			until = b.deadline
 		}
 	}

@@ -20,6 +20,9 @@ const (
 	// messageOverhead is what a message takes beside its bytes. It bounds the
 	// number of empty messages too.
 	messageOverhead = 256
+	// hangupInterval is the time between two looks at a connection from which
+	// nothing is read.
+	hangupInterval = 25 * time.Millisecond
 	// messageCopies is how often a message is in memory when it is decoded, beside
 	// what it is decoded to.
 	messageCopies = 2
@@ -31,10 +34,15 @@ const (
 // the pool, and must arrive in time.
 type messageBody struct {
 	*body
-	done <-chan struct{} // of the request
+	done   <-chan struct{} // of the request
+	hungUp func() bool     // whether the client is gone; may be nil
+	http1  bool
 
 	framing  inflight.Framing
 	deadline time.Time
+
+	closing sync.Once
+	closed  chan struct{} // by Close
 
 	mu       sync.Mutex
 	waiting  []int64 // the sizes of the messages that the service has not received
@@ -43,7 +51,10 @@ type messageBody struct {
 }
 
 func newMessageBody(b *body, r *http.Request) *messageBody {
-	return &messageBody{body: b, done: r.Context().Done(), received: make(chan struct{}, 1)}
+	return &messageBody{
+		body: b, done: r.Context().Done(), hungUp: inflight.HangupOf(r.Context()), http1: r.ProtoMajor == 1,
+		closed: make(chan struct{}), received: make(chan struct{}, 1),
+	}
 }
 
 // Read implements io.Reader.
@@ -54,11 +65,13 @@ func (m *messageBody) Read(p []byte) (int, error) {
 	if !m.awaitService() {
 		return 0, context.Canceled
 	}
-	m.setDeadline()
+	if !m.setDeadline() {
+		return 0, ErrStopped
+	}
 	n, err := m.raw.Read(p)
 	if err == nil {
 		// Over HTTP/2 the deadline would end the body before the next Read.
-		_ = m.control.SetReadDeadline(time.Time{})
+		_ = m.setReadDeadline(time.Time{})
 	}
 	m.framing.Feed(p[:n], m.completed)
 	if latest := time.Now().Add(m.readTimeout); m.framing.Unfinished() {
@@ -70,6 +83,8 @@ func (m *messageBody) Read(p []byte) (int, error) {
 		m.deadline = latest
 	}
 	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded) && m.isStopped():
+		return n, ErrStopped
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		m.fail(tooSlow())
 	case !m.reservation.Grow(messageCopies * m.framing.Size()):
@@ -77,6 +92,8 @@ func (m *messageBody) Read(p []byte) (int, error) {
 	default:
 		if errors.Is(err, io.EOF) {
 			m.end()
+		} else if err != nil && !m.isStopped() {
+			m.cancel() // the client is gone, and the service may be busy
 		}
 		return n, err
 	}
@@ -84,8 +101,8 @@ func (m *messageBody) Read(p []byte) (int, error) {
 }
 
 // setDeadline sets the deadline for the next bytes of a message that the client
-// owes. Between messages there is none.
-func (m *messageBody) setDeadline() {
+// owes. Between messages there is none. It reports false after Close.
+func (m *messageBody) setDeadline() bool {
 	deadline := time.Time{}
 	if m.framing.Unfinished() {
 		if m.deadline.IsZero() {
@@ -93,25 +110,52 @@ func (m *messageBody) setDeadline() {
 		}
 		deadline = m.deadline
 	}
-	_ = m.control.SetReadDeadline(deadline) // see beforeRead
+	return m.setReadDeadline(deadline)
 }
 
 // awaitService waits until the service has received most of what came. It
-// reports false if the request has ended.
+// reports false if the request has ended, or its client has gone. The wait is not
+// the client's.
 func (m *messageBody) awaitService() bool {
-	for {
+	var look <-chan time.Time
+	for start := time.Now(); ; {
 		m.mu.Lock()
 		full := m.backlog >= maxBacklog
 		m.mu.Unlock()
 		if !full {
+			if look != nil && !m.deadline.IsZero() {
+				m.deadline = m.deadline.Add(time.Since(start))
+			}
 			return true
+		}
+		if look == nil {
+			tick := time.NewTicker(hangupInterval)
+			defer tick.Stop()
+			look = tick.C
 		}
 		select {
 		case <-m.received:
+		case <-look:
+			if m.hungUp != nil && m.hungUp() {
+				m.cancel()
+				return false
+			}
+		case <-m.closed:
+			return false
 		case <-m.done:
 			return false
 		}
 	}
+}
+
+// Close ends a Read under way, at once or within discardTimeout: gRPC waits for
+// it when the service has answered.
+func (m *messageBody) Close() error {
+	m.closing.Do(func() {
+		close(m.closed)
+		m.setDiscardDeadline(m.http1 && m.unread())
+	})
+	return nil
 }
 
 // completed adds a message that the service has not received.
@@ -141,18 +185,23 @@ func (m *messageBody) serviceReceived() {
 // messagesKey is the key of the messageBody in the context of its request.
 type messagesKey struct{}
 
-// Received tells the bodies of streams what their services have received. The
-// gRPC server of the process needs it.
+// Received tells the bodies of streams what their services have received, and that
+// these have answered. The gRPC server of the process needs it.
 type Received struct{}
 
 var _ stats.Handler = Received{}
 
 // HandleRPC implements stats.Handler.
 func (Received) HandleRPC(ctx context.Context, s stats.RPCStats) {
-	if _, ok := s.(*stats.InPayload); ok {
-		if m, ok := ctx.Value(messagesKey{}).(*messageBody); ok {
-			m.serviceReceived()
-		}
+	m, ok := ctx.Value(messagesKey{}).(*messageBody)
+	if !ok {
+		return
+	}
+	switch s.(type) {
+	case *stats.InPayload:
+		m.serviceReceived()
+	case *stats.End:
+		_ = m.Close() // the transcoder closes it only when it has been read
 	}
 }
 

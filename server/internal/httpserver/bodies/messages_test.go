@@ -3,7 +3,9 @@ package bodies
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -140,4 +142,112 @@ func TestUnfinishedMessagesCountInThePool(t *testing.T) {
 func drain(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	w.WriteHeader(http.StatusOK)
+}
+
+// asGRPC reads bodies as gRPC does: without regard to the service, until the
+// service has answered and the body is closed.
+func asGRPC(service func(http.ResponseWriter, *http.Request)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			_, _ = io.Copy(io.Discard, r.Body)
+		}()
+		service(w, r)
+		_ = r.Body.Close()
+		<-ended
+	})
+}
+
+// A service may answer before the end of its messages, whether its client goes on
+// to send or is silent.
+func TestServicesAnswerBeforeTheEndOfTheirMessages(t *testing.T) {
+	for name, sent := range map[string][]byte{"backlog": framed(10, 100_000), "silence": framed(1, 9)} {
+		for _, http2 := range []bool{false, true} {
+			guard := NewGuard(config.Limits{MaxRequestMB: 6}, NewPool(config.Limits{}), 0, With(MessageStream,
+				asGRPC(func(w http.ResponseWriter, r *http.Request) {
+					m := r.Context().Value(messagesKey{}).(*messageBody)
+					for full := false; !full; time.Sleep(time.Millisecond) {
+						m.mu.Lock()
+						full = m.backlog >= maxBacklog || name == "silence" && m.backlog > 0
+						m.mu.Unlock()
+					}
+					w.WriteHeader(http.StatusOK)
+				})))
+			server := httptest.NewUnstartedServer(guard)
+			var protocols http.Protocols
+			protocols.SetHTTP1(!http2)
+			protocols.SetUnencryptedHTTP2(http2)
+			server.Config.Protocols = &protocols
+			server.Start()
+			client := &http.Client{Transport: &http.Transport{Protocols: &protocols}, Timeout: 20 * time.Second}
+			body, upload := io.Pipe()
+			go func() { _, _ = upload.Write(sent) }()
+			resp, err := client.Post(server.URL, "application/grpc", body) //nolint:noctx // has a timeout
+			if err != nil {
+				t.Errorf("%s, HTTP/2 %t: %v", name, http2, err)
+			} else if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+				t.Errorf("%s, HTTP/2 %t: the end of the answer: %v", name, http2, err)
+			} else {
+				_ = resp.Body.Close()
+			}
+			_ = upload.Close()
+			server.CloseClientConnections()
+			server.Close()
+		}
+	}
+}
+
+// A client that leaves cancels the request, also while its messages wait for a
+// service that is busy.
+func TestMessageStreamsNoticeThatTheirClientLeaves(t *testing.T) {
+	for name, sent := range map[string][]byte{"backlog": framed(3, 100_000), "some": framed(1, 9), "half": framed(1, 9)[:8]} {
+		busy, cancelled := make(chan struct{}), make(chan struct{})
+		server := httptest.NewUnstartedServer(NewGuard(config.Limits{MaxRequestMB: 6}, NewPool(config.Limits{}), 0, With(MessageStream,
+			asGRPC(func(_ http.ResponseWriter, r *http.Request) {
+				m := r.Context().Value(messagesKey{}).(*messageBody)
+				for name == "backlog" && m.awaitBacklog() {
+					time.Sleep(time.Millisecond)
+				}
+				close(busy)
+				<-r.Context().Done()
+				close(cancelled)
+			}))))
+		server.Config.ConnContext = inflight.WithConn
+		server.Start()
+		conn, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2000000\r\n\r\n%s", sent)
+		<-busy
+		_ = conn.Close()
+		select {
+		case <-cancelled:
+		case <-time.After(10 * time.Second):
+			t.Fatalf("%s: the service still works", name)
+		}
+		server.Close()
+	}
+}
+
+// The time in which messages wait for their service is not the client's.
+func TestMessagesThatWaitForTheirServiceAreNotLate(t *testing.T) {
+	const timeout = 200 * time.Millisecond
+	server := httptest.NewServer(NewGuard(config.Limits{MaxRequestMB: 6}, NewPool(config.Limits{}), timeout, With(MessageStream,
+		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			go func() {
+				time.Sleep(3 * timeout) // what is tested
+				for r.Context().Err() == nil {
+					Received{}.HandleRPC(r.Context(), &stats.InPayload{})
+					time.Sleep(time.Millisecond)
+				}
+			}()
+			drain(w, r)
+		}))))
+	defer server.Close()
+	resp, text := post(t, server.URL, bytes.NewReader(framed(100, 100_000)), nil)
+	if resp.StatusCode != http.StatusOK {
+		t.Errorf("%d %s", resp.StatusCode, text)
+	}
 }

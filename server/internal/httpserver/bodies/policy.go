@@ -62,6 +62,14 @@ func Choose(policy func(*http.Request) Policy, next http.Handler) http.Handler {
 	})
 }
 
+// StreamAudio makes the body of the request that w answers an AudioStream: its
+// first bytes have shown that it is one.
+func StreamAudio(w http.ResponseWriter, held int64) {
+	if b := bodyOf(w); b != nil {
+		b.apply(AudioStream(held))
+	}
+}
+
 // bodyOf returns the guarded body of the request that w answers, or nil if the
 // request has no body. It finds it as http.ResponseController finds its
 // methods, through wrappers that handlers put around w.

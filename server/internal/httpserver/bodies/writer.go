@@ -40,7 +40,7 @@ func (w *responseWriter) WriteHeader(code int) {
 		w.sendFailure(f)
 		return
 	}
-	if w.body.audio && w.request.ProtoMajor == 1 && w.body.unread() {
+	if (w.body.audio || w.body.stream) && w.request.ProtoMajor == 1 && w.body.unread() {
 		// net/http would otherwise wait for more of the body before it answers.
 		w.ResponseWriter.Header().Set("Connection", "close")
 	}

@@ -57,6 +57,9 @@ func (h *Handlers) transcript(w http.ResponseWriter, r *http.Request, json bool)
 		return &gatewayv1.TranscribeResponse{Transcript: resp.GetTranscript(), ServedBy: resp.GetServedBy()}, err
 	}
 	form, _ := formOf(r)
+	if form == formUndeclared {
+		bodies.StreamAudio(w, readAheadOf(form))
+	}
 	up, err := openUpload(r, readAheadOf(form))
 	if err != nil {
 		return nil, err
