@@ -2,7 +2,11 @@ package httpserver
 
 import (
 	"bufio"
+	"bytes"
+	"compress/gzip"
+	"encoding/base64"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"strings"
@@ -11,6 +15,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/speech"
 	"github.com/lexilingo/modelgateway/server/internal/inflight"
 )
@@ -82,6 +87,47 @@ func TestRecordingsShareMemory(t *testing.T) {
 	for range room {
 		if code := <-codes; code != 0 {
 			t.Errorf("within the bound: %d", code)
+		}
+	}
+	expectReleased(t, url)
+}
+
+// What a compressed body expands to counts, whatever its protocol.
+func TestDecompressedBytesShareMemory(t *testing.T) {
+	url := serveSmallPool(t)
+	random := make([]byte, 600<<10)
+	if _, err := rand.NewChaCha8([32]byte{}).Read(random); err != nil {
+		t.Fatal(err)
+	}
+	// The text is 800 kB, and spaces compress to nearly nothing.
+	text := `{"messages":[{"role":"ROLE_USER","content":"` + base64.StdEncoding.EncodeToString(random) + `"}]}` + strings.Repeat(" ", 600<<10)
+	var body bytes.Buffer
+	w := gzip.NewWriter(&body)
+	if _, err := io.WriteString(w, text); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if body.Len() > 1<<20 {
+		t.Fatalf("the body itself has %d bytes", body.Len())
+	}
+	for _, path := range []string{"/v1/chat", gatewayv1.ModelGatewayService_Chat_FullMethodName} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+path, bytes.NewReader(body.Bytes()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Connect-Protocol-Version", "1")
+		req.Header.Set("Content-Encoding", "gzip")
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, _ := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusTooManyRequests || !bytes.Contains(answer, []byte("QUEUE_FULL")) {
+			t.Errorf("%s: %d %.200s", path, resp.StatusCode, answer)
 		}
 	}
 	expectReleased(t, url)

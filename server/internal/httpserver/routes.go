@@ -55,7 +55,7 @@ func newRoutes(ctx context.Context, opts Options, set *sockets.Set) (http.Handle
 	handleGet(mux, speech.SynthesizeSocketPath, http.HandlerFunc(audio.SynthesizeSocket))
 
 	for _, m := range rest.Methods() {
-		mux.Handle(m.RPCPath, bodies.With(m.Policy, unbuffered(m.Streams, transcoder)))
+		mux.Handle(m.RPCPath, bodies.With(m.Policy, bodies.Decompress(unbuffered(m.Streams, transcoder))))
 	}
 	for _, prefix := range rest.RPCPrefixes() { // methods that do not exist
 		mux.Handle(prefix, bodies.With(bodies.Small, transcoder))

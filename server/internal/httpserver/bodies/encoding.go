@@ -21,7 +21,7 @@ func Decompress(next http.Handler) http.Handler {
 				r = r.Clone(r.Context())
 				r.Header.Del("Content-Encoding")
 				r.ContentLength = -1
-				r.Body = &gunzipBody{body: b, source: r.Body, zip: NewGunzip(b.limit)}
+				r.Body = &gunzipBody{body: b, source: r.Body, zip: newGunzip(b.limit)}
 			}
 		default:
 			w.Header().Set("Accept-Encoding", "gzip")
@@ -37,7 +37,7 @@ func Decompress(next http.Handler) http.Handler {
 type gunzipBody struct {
 	body   *body
 	source io.ReadCloser
-	zip    *Gunzip
+	zip    *gunzip
 	begun  bool
 }
 
@@ -45,7 +45,7 @@ type gunzipBody struct {
 func (g *gunzipBody) Read(p []byte) (int, error) {
 	if !g.begun {
 		g.begun = true
-		if err := g.zip.Reset(g.source); err != nil {
+		if err := g.zip.reset(g.source); err != nil {
 			return 0, err // io.EOF if there is nothing
 		}
 	}

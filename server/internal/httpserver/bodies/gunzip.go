@@ -20,27 +20,27 @@ const (
 // errTooLarge marks the error of data that expands to more than the limit.
 var errTooLarge = errors.New("too large")
 
-// Gunzip decompresses gzip. It fails on data that expands to more than a limit, or
-// to more than maxRatio times its size. It is a connect.Decompressor.
-type Gunzip struct {
+// gunzip decompresses gzip. It fails on data that expands to more than a limit, or
+// to more than maxRatio times its size.
+type gunzip struct {
 	limit  int64
 	zip    gzip.Reader
 	source countingReader
 	out    int64
 }
 
-// NewGunzip returns a decompressor of at most limit bytes. Reset must be called
-// before Read.
-func NewGunzip(limit int64) *Gunzip { return &Gunzip{limit: limit} }
+// newGunzip returns a gunzip of at most limit bytes. reset must be called before
+// Read.
+func newGunzip(limit int64) *gunzip { return &gunzip{limit: limit} }
 
-// Reset begins to decompress source.
-func (g *Gunzip) Reset(source io.Reader) error {
+// reset begins to decompress source.
+func (g *gunzip) reset(source io.Reader) error {
 	g.source, g.out = countingReader{source: source}, 0
 	return gunzipError(g.zip.Reset(bufio.NewReader(&g.source)))
 }
 
 // Read implements io.Reader.
-func (g *Gunzip) Read(p []byte) (int, error) {
+func (g *gunzip) Read(p []byte) (int, error) {
 	n, err := g.zip.Read(p)
 	g.out += int64(n)
 	switch {
@@ -51,9 +51,6 @@ func (g *Gunzip) Read(p []byte) (int, error) {
 	}
 	return n, gunzipError(err)
 }
-
-// Close implements io.Closer.
-func (g *Gunzip) Close() error { return nil }
 
 // gunzipError returns an error of package gzip as a typed one. An error of the
 // source is returned as it is.

@@ -1,18 +1,15 @@
 package rest
 
 import (
-	"compress/gzip"
-	"errors"
 	"fmt"
-	"io"
 	"mime"
 	"net/http"
 	"slices"
 	"strings"
 
-	"connectrpc.com/connect"
 	"connectrpc.com/vanguard"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/encoding"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
@@ -44,14 +41,10 @@ func NewTranscoder(server *grpc.Server, limits config.Limits) (http.Handler, err
 	transcoder, err := vanguard.NewTranscoder(services, vanguard.WithDefaultServiceOptions(
 		vanguard.WithTargetProtocols(vanguard.ProtocolGRPC),
 		vanguard.WithTargetCodecs(vanguard.CodecProto),
-		// The transcoder decompresses, within bounds.
 		vanguard.WithNoTargetCompression(),
 		vanguard.WithMaxMessageBufferBytes(uint32(limit)), //nolint:gosec // of at most 1024 MiB
 	),
 		vanguard.WithCodec(newConnectJSON),
-		vanguard.WithCompression(vanguard.CompressionGzip,
-			func() connect.Compressor { return gzip.NewWriter(io.Discard) },
-			func() connect.Decompressor { return decompressor{bodies.NewGunzip(limit)} }),
 		vanguard.WithUnknownHandler(http.HandlerFunc(noRPC)),
 	)
 	if err != nil {
@@ -72,6 +65,15 @@ func NewTranscoder(server *grpc.Server, limits config.Limits) (http.Handler, err
 		if r.Method != http.MethodPost {
 			reply.MethodNotAllowed(w, r, http.MethodPost)
 			return
+		}
+		// Compressed bytes can become many in memory. bodies.Decompress counts those of
+		// a body; the messages in frames would be decompressed where nothing does.
+		for _, header := range []string{"Connect-Content-Encoding", "Grpc-Encoding"} {
+			if name := r.Header.Get(header); name != "" && name != encoding.Identity {
+				reply.Refuse(w, r, http.StatusUnsupportedMediaType, errs.New(errs.InvalidRequest,
+					"the messages are compressed (%s: %q): send them uncompressed", header, name))
+				return
+			}
 		}
 		framed.ServeHTTP(w, r)
 	}), nil
@@ -109,24 +111,4 @@ func (c connectJSON) Unmarshal(text []byte, msg proto.Message) error {
 		return reply.ConnectError(err)
 	}
 	return nil
-}
-
-// decompressor is a Gunzip whose errors the transcoder understands.
-type decompressor struct{ *bodies.Gunzip }
-
-// Reset implements connect.Decompressor.
-func (d decompressor) Reset(source io.Reader) error {
-	if err := d.Gunzip.Reset(source); err != nil {
-		return reply.ConnectError(errs.From(err))
-	}
-	return nil
-}
-
-// Read implements connect.Decompressor.
-func (d decompressor) Read(p []byte) (int, error) {
-	n, err := d.Gunzip.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		err = reply.ConnectError(errs.From(err))
-	}
-	return n, err
 }
