@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,38 +9,31 @@ import (
 
 	"github.com/lexilingo/modelgateway/engines/bundled"
 	"github.com/lexilingo/modelgateway/engines/llama/gguffile"
-	"github.com/lexilingo/modelgateway/internal/suggest"
+	"github.com/lexilingo/modelgateway/models"
 )
 
 // StarterScheme is the prefix of the paths of starters.
 const StarterScheme = "starter:"
 
-// StarterDir returns the directory into which the starters are unpacked.
-func (c *Config) StarterDir() string { return filepath.Join(c.StateDir, "starter") }
+// starterDir returns the directory into which the starters are unpacked.
+func (c *Config) starterDir() string { return filepath.Join(c.StateDir, "starter") }
 
-// UsesStarter reports whether a starter is configured.
-func (c *Config) UsesStarter() bool {
-	for _, m := range c.Models {
-		if strings.HasPrefix(m.Path, StarterScheme) {
-			return true
-		}
-	}
-	return false
-}
-
-// ResolveStarter sets the paths of the unpacked starters. files has the paths by file
-// name.
-func (c *Config) ResolveStarter(files map[string]string) error {
-	for _, name := range c.ModelOrder {
-		m := c.Models[name]
+// UnpackStarter writes the starters to the disk and sets their paths, if the
+// configuration uses any.
+func (c *Config) UnpackStarter() error {
+	var files map[string]string
+	for name, m := range c.Models {
 		file, ok := strings.CutPrefix(m.Path, StarterScheme)
 		if !ok {
 			continue
 		}
-		if m.ResolvedPath, ok = files[file]; !ok {
-			known := slices.Sorted(maps.Keys(files))
-			return fmt.Errorf("models.%s.path: there is no starter %q%s", name, file, suggest.DidYouMean(file, known))
+		if files == nil {
+			var err error
+			if files, err = models.Extract(c.starterDir()); err != nil {
+				return err
+			}
 		}
+		m.ResolvedPath = files[file]
 		c.Models[name] = m
 	}
 	return nil
@@ -146,7 +138,7 @@ func (c *Config) resolvePaths() {
 			continue
 		}
 		if file, ok := strings.CutPrefix(m.Path, StarterScheme); ok {
-			m.ResolvedPath = filepath.Join(c.StarterDir(), filepath.Base(file))
+			m.ResolvedPath = filepath.Join(c.starterDir(), filepath.Base(file))
 		} else {
 			m.ResolvedPath = c.absolute(m.Path)
 		}

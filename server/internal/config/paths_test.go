@@ -69,7 +69,7 @@ func TestAnotherFileIsNotTheStarter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m := cfg.Models["qwen"]; m.Note != "" || m.MemoryMB != 0 || strings.HasPrefix(m.ResolvedPath, cfg.StarterDir()) {
+	if m := cfg.Models["qwen"]; m.Note != "" || m.MemoryMB != 0 || strings.HasPrefix(m.ResolvedPath, cfg.starterDir()) {
 		t.Errorf("the starter's note or size stayed: %+v", m)
 	}
 }
@@ -81,10 +81,18 @@ func TestStarterIsInTheStateDirectory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := cfg.Models["qwen"].ResolvedPath; got != filepath.Join(dir, "starter", "chat.gguf") || !cfg.UsesStarter() {
+	if got := cfg.Models["qwen"].ResolvedPath; got != filepath.Join(dir, "starter", "chat.gguf") {
 		t.Errorf("path %s", got)
 	}
-	if _, err := os.Stat(cfg.StarterDir()); err == nil {
+	if _, err := os.Stat(cfg.starterDir()); err == nil {
 		t.Error("reading the configuration wrote files")
+	}
+	if err := cfg.UnpackStarter(); err != nil {
+		t.Fatal(err)
+	}
+	for name, m := range cfg.Models {
+		if _, err := os.Stat(m.ResolvedPath); m.Path != "" && (err != nil || filepath.Dir(filepath.Dir(m.ResolvedPath)) != cfg.starterDir()) {
+			t.Errorf("%s is unpacked to %s: %v", name, m.ResolvedPath, err)
+		}
 	}
 }
