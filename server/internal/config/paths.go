@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -37,6 +38,33 @@ func (c *Config) UnpackStarter() error {
 		c.Models[name] = m
 	}
 	return nil
+}
+
+// EngineCommand returns an engine's command with the path of its program. A name
+// without a slash is searched in EnginesDir, then in PATH. If it is in neither, it
+// stays unchanged, and starting it reports the error. An engine that runs in the
+// server's process has no command.
+func (c *Config) EngineCommand(engine string) []string {
+	if c.InProcess(engine) {
+		return nil
+	}
+	command := c.Engines[engine].Command
+	name := command[0]
+	if strings.ContainsRune(name, filepath.Separator) {
+		return command
+	}
+	found := name
+	if beside := filepath.Join(c.EnginesDir, name); isProgram(beside) {
+		found = beside
+	} else if inPath, err := exec.LookPath(name); err == nil {
+		found = inPath
+	}
+	return append([]string{found}, command[1:]...)
+}
+
+func isProgram(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
 }
 
 // applyModelEnv applies the Python gateway's variables for single models. The models
