@@ -3,12 +3,6 @@ package server
 import (
 	"fmt"
 	"log/slog"
-	"maps"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"slices"
-	"strings"
 
 	"google.golang.org/protobuf/types/known/structpb"
 
@@ -17,25 +11,11 @@ import (
 	"github.com/lexilingo/modelgateway/engines/footprint"
 	"github.com/lexilingo/modelgateway/engines/gemini"
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
-	"github.com/lexilingo/modelgateway/models"
 	"github.com/lexilingo/modelgateway/server/internal/config"
 	"github.com/lexilingo/modelgateway/server/internal/lifecycle"
 	"github.com/lexilingo/modelgateway/server/internal/router"
 	"github.com/lexilingo/modelgateway/server/internal/worker"
 )
-
-// unpackStarter writes the starter models to the disk if the configuration uses
-// them.
-func unpackStarter(cfg *config.Config) error {
-	if !cfg.UsesStarter() {
-		return nil
-	}
-	files, err := models.Extract(cfg.StarterDir())
-	if err != nil {
-		return err
-	}
-	return cfg.ResolveStarter(files)
-}
 
 // modelSpecs converts the configured models to what the lifecycle manager takes.
 func modelSpecs(cfg *config.Config) ([]lifecycle.ModelSpec, error) {
@@ -67,8 +47,8 @@ func modelSpec(cfg *config.Config, name string) (lifecycle.ModelSpec, error) {
 		Worker: worker.Spec{
 			Model:   name,
 			Engine:  m.Engine,
-			Command: engineCommand(cfg, m.Engine),
-			Env:     environment(engine.Env),
+			Command: cfg.EngineCommand(m.Engine),
+			Env:     engine.Environ(),
 			Load: &enginev1.LoadRequest{
 				ModelName:      name,
 				Path:           m.ResolvedPath,
@@ -122,41 +102,6 @@ func builtIn(cfg *config.Config, log *slog.Logger) map[string]func() engines.Eng
 			})
 		},
 	}
-}
-
-// engineCommand returns an engine's command with the path of its program. A name
-// without a path is searched in the folder of engines first, then in PATH. If it
-// is in neither, it stays unchanged, and starting it reports the error. A built-in
-// engine has no command.
-func engineCommand(cfg *config.Config, engine string) []string {
-	if cfg.InProcess(engine) {
-		return nil
-	}
-	dir, command := cfg.EnginesDir, cfg.Engines[engine].Command
-	name := command[0]
-	if strings.ContainsRune(name, filepath.Separator) {
-		return command
-	}
-	found := name
-	if beside := filepath.Join(dir, name); isProgram(beside) {
-		found = beside
-	} else if inPath, err := exec.LookPath(name); err == nil {
-		found = inPath
-	}
-	return append([]string{found}, command[1:]...)
-}
-
-func isProgram(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
-}
-
-func environment(vars map[string]string) []string {
-	env := make([]string, 0, len(vars))
-	for _, k := range slices.Sorted(maps.Keys(vars)) {
-		env = append(env, k+"="+vars[k])
-	}
-	return env
 }
 
 // routerModels converts the configured models to what the router takes.

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -74,15 +72,7 @@ func TestEveryClientChats(t *testing.T) {
 		}
 	})
 	t.Run("python", func(t *testing.T) {
-		python := os.Getenv("MG_PYTHON")
-		if python == "" {
-			t.Fatal("MG_PYTHON is not set: run the tests with `make test`")
-		}
-		gen, err := filepath.Abs(filepath.Join(root, "gen", "python"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		out := output(t, []string{"PYTHONPATH=" + gen}, python, "python/chat.py", s.grpc, "Hello")
+		out := output(t, []string{"PYTHONPATH=" + inProject(t, "gen", "python")}, python(t), "python/chat.py", s.grpc, "Hello")
 		decode[clientAnswer](t, out).check(t, want)
 	})
 	t.Run("CLI", func(t *testing.T) {

@@ -234,13 +234,16 @@ func TestPythonEngineCancelAndExit(t *testing.T) {
 	}
 }
 
-// The log of a failing engine says where it failed, but not what a user said.
+// Neither an answer of an engine nor a refusal puts a user's words into the log.
 func TestPythonEngineLogsNoUsersWords(t *testing.T) {
 	s := start(t, pythonConfig(t))
 	const secret = "tôi tên là Bí Mật"
 	params := fields(t, map[string]any{"text": secret, "deep": map[string]any{"x": 1}})
-	for _, method := range []string{"detect_language", "no_such_method"} {
-		_, _ = s.models.Invoke(t.Context(), &gatewayv1.InvokeRequest{ModelName: "languages", Method: method, Params: params})
+	for method, want := range map[string]errs.Reason{"detect_language": 0, "no_such_method": errs.InvalidRequest} {
+		_, err := s.models.Invoke(t.Context(), &gatewayv1.InvokeRequest{ModelName: "languages", Method: method, Params: params})
+		if errs.ReasonOf(err) != want {
+			t.Errorf("%s ended with %v", method, err)
+		}
 	}
 	s.stop(t)
 	if strings.Contains(s.output(), secret) {

@@ -42,9 +42,7 @@ func (c *Config) check(fromFile map[string]fileTask) error {
 	if c.CPUThreads < 1 || c.CPUThreads > maxThreads {
 		bad("cpu_threads is %d: it must be 1 to %d, or 0 for the number of CPUs", c.CPUThreads, maxThreads)
 	}
-	if c.DrainTimeout < 0 {
-		bad("drain_timeout is %s: it must not be negative", c.DrainTimeout)
-	}
+	notNegative(bad, "drain_timeout", c.DrainTimeout)
 	oneOf(bad, "device", c.Device, "auto", "cpu", "cuda", "mps")
 	oneOf(bad, "log.level", c.Log.Level, "debug", "info", "warn", "error")
 	oneOf(bad, "log.format", c.Log.Format, "auto", "json", "text")
@@ -78,6 +76,12 @@ func inRange(bad complain, key string, value, lowest, highest int64) {
 	}
 }
 
+func notNegative(bad complain, key string, d time.Duration) {
+	if d < 0 {
+		bad("%s is %s: it must not be negative", key, d)
+	}
+}
+
 // checkListen refuses addresses that other machines can reach unless the operator
 // allows them explicitly, because the server does not authenticate callers. It warns
 // of those that are allowed.
@@ -101,30 +105,16 @@ func (c *Config) checkListen(bad complain) {
 }
 
 func (c *Config) checkLimits(bad complain) {
-	if c.Limits.MaxRequestMB < 1 || c.Limits.MaxRequestMB > 1024 {
-		bad("limits.max_request_mb is %d: it must be 1 to 1024", c.Limits.MaxRequestMB)
-	}
+	inRange(bad, "limits.max_request_mb", int64(c.Limits.MaxRequestMB), 1, 1024)
 	if c.Limits.MaxConcurrentStreams < 1 {
 		bad("limits.max_concurrent_streams is 0: it must be at least 1")
 	}
-	if c.Limits.MaxResets < 1 || c.Limits.MaxResets > 1<<20 {
-		bad("limits.max_resets is %d: it must be 1 to 1048576", c.Limits.MaxResets)
-	}
-	if c.Limits.MaxConnections < 2 || c.Limits.MaxConnections > 1<<20 {
-		bad("limits.max_connections is %d: it must be 2 to 1048576", c.Limits.MaxConnections)
-	}
-	if c.Limits.MaxWatchers < 1 || c.Limits.MaxWatchers > 1<<20 {
-		bad("limits.max_watchers is %d: it must be 1 to 1048576", c.Limits.MaxWatchers)
-	}
-	if c.Limits.MaxConnectionAge < 0 {
-		bad("limits.max_connection_age is %s: it must not be negative", c.Limits.MaxConnectionAge)
-	}
-	if c.Limits.SlowReaderTimeout < 0 {
-		bad("limits.slow_reader_timeout is %s: it must not be negative", c.Limits.SlowReaderTimeout)
-	}
-	if c.Limits.MaxHeaderKB < 4 || c.Limits.MaxHeaderKB > 1024 {
-		bad("limits.max_header_kb is %d: it must be 4 to 1024", c.Limits.MaxHeaderKB)
-	}
+	inRange(bad, "limits.max_resets", int64(c.Limits.MaxResets), 1, 1<<20)
+	inRange(bad, "limits.max_connections", int64(c.Limits.MaxConnections), 2, 1<<20)
+	inRange(bad, "limits.max_watchers", int64(c.Limits.MaxWatchers), 1, 1<<20)
+	notNegative(bad, "limits.max_connection_age", c.Limits.MaxConnectionAge)
+	notNegative(bad, "limits.slow_reader_timeout", c.Limits.SlowReaderTimeout)
+	inRange(bad, "limits.max_header_kb", int64(c.Limits.MaxHeaderKB), 4, 1024)
 	for _, host := range c.AllowedHosts {
 		if host != "*" && !hostName.MatchString(host) {
 			bad("allowed_hosts has %q: write a name without scheme and port, such as ai.example.org or *.example.org, or * for all", host)
@@ -200,11 +190,8 @@ func (c *Config) checkModel(bad complain, name string, m Model) {
 	inRange(bad, key+".threads", int64(m.Threads), 0, maxThreads)
 	inRange(bad, key+".max_concurrency", int64(m.MaxConcurrency), 0, maxConcurrency)
 	inRange(bad, key+".queue", int64(m.Queue), 0, maxQueue)
-	for field, d := range map[string]time.Duration{"idle_timeout": *m.IdleTimeout, "progress_timeout": m.ProgressTimeout} {
-		if d < 0 {
-			bad("%s.%s is %s: it must not be negative", key, field, d)
-		}
-	}
+	notNegative(bad, key+".idle_timeout", *m.IdleTimeout)
+	notNegative(bad, key+".progress_timeout", m.ProgressTimeout)
 }
 
 // checkStarter checks that a starter exists.

@@ -144,6 +144,15 @@ type Engine struct {
 	Cloud bool `yaml:"cloud"`
 }
 
+// Environ returns Env in the form of os.Environ, sorted.
+func (e Engine) Environ() []string {
+	env := make([]string, 0, len(e.Env))
+	for _, name := range slices.Sorted(maps.Keys(e.Env)) {
+		env = append(env, name+"="+e.Env[name])
+	}
+	return env
+}
+
 // Model is a model.
 type Model struct {
 	// Engine is the name of an entry of Engines.

@@ -162,6 +162,21 @@ func TestErrorsNameThePlaceAndTheRemedy(t *testing.T) {
 			"models: {a: {engine: llama, path: x, memory_mb: 8796093022208, threads: 4294967297, max_concurrency: -1, queue: 1048577}}\n", nil,
 			[]string{"models.a.memory_mb", "models.a.threads", "models.a.max_concurrency", "models.a.queue"},
 		},
+		"limits of the server": {
+			"limits: {max_request_mb: 0, max_concurrent_streams: 0, max_resets: 0, max_connections: 1, max_watchers: 0, max_header_kb: 3}\n", nil,
+			[]string{
+				"limits.max_request_mb is 0: it must be 1 to 1024", "limits.max_concurrent_streams", "limits.max_resets",
+				"limits.max_connections is 1: it must be 2 to 1048576", "limits.max_watchers", "limits.max_header_kb",
+			},
+		},
+		"negative times": {
+			"drain_timeout: -1s\nlimits: {max_connection_age: -1s, slow_reader_timeout: -1s}\n" +
+				"models: {a: {engine: llama, path: x, idle_timeout: -1s, progress_timeout: -1s}}\n", nil,
+			[]string{
+				"drain_timeout is -1s: it must not be negative", "limits.max_connection_age", "limits.slow_reader_timeout",
+				"models.a.idle_timeout", "models.a.progress_timeout",
+			},
+		},
 		"an engine's bounds": {"engines: {e: {command: [e], max_concurrency: 4294967297}}\n", nil, []string{"engines.e.max_concurrency"}},
 		"breaker":            {"breaker: {failures: -1, open: 0s}\n", nil, []string{"breaker.failures", "breaker.open"}},
 		"trace address":      {"telemetry: {otlp_endpoint: \"127.0.0.1:4317\"}\n", nil, []string{"telemetry.otlp_endpoint", "http://127.0.0.1:4317"}},

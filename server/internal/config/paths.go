@@ -2,49 +2,69 @@ package config
 
 import (
 	"fmt"
-	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/lexilingo/modelgateway/engines/bundled"
 	"github.com/lexilingo/modelgateway/engines/llama/gguffile"
-	"github.com/lexilingo/modelgateway/internal/suggest"
+	"github.com/lexilingo/modelgateway/models"
 )
 
 // StarterScheme is the prefix of the paths of starters.
 const StarterScheme = "starter:"
 
-// StarterDir returns the directory into which the starters are unpacked.
-func (c *Config) StarterDir() string { return filepath.Join(c.StateDir, "starter") }
+// starterDir returns the directory into which the starters are unpacked.
+func (c *Config) starterDir() string { return filepath.Join(c.StateDir, "starter") }
 
-// UsesStarter reports whether a starter is configured.
-func (c *Config) UsesStarter() bool {
-	for _, m := range c.Models {
-		if strings.HasPrefix(m.Path, StarterScheme) {
-			return true
-		}
-	}
-	return false
-}
-
-// ResolveStarter sets the paths of the unpacked starters. files has the paths by file
-// name.
-func (c *Config) ResolveStarter(files map[string]string) error {
-	for _, name := range c.ModelOrder {
-		m := c.Models[name]
+// UnpackStarter writes the starters to the disk and sets their paths, if the
+// configuration uses any.
+func (c *Config) UnpackStarter() error {
+	var files map[string]string
+	for name, m := range c.Models {
 		file, ok := strings.CutPrefix(m.Path, StarterScheme)
 		if !ok {
 			continue
 		}
-		if m.ResolvedPath, ok = files[file]; !ok {
-			known := slices.Sorted(maps.Keys(files))
-			return fmt.Errorf("models.%s.path: there is no starter %q%s", name, file, suggest.DidYouMean(file, known))
+		if files == nil {
+			var err error
+			if files, err = models.Extract(c.starterDir()); err != nil {
+				return err
+			}
 		}
+		m.ResolvedPath = files[file]
 		c.Models[name] = m
 	}
 	return nil
+}
+
+// EngineCommand returns an engine's command with the path of its program. A name
+// without a slash is searched in EnginesDir, then in PATH. If it is in neither, it
+// stays unchanged, and starting it reports the error. An engine that runs in the
+// server's process has no command.
+func (c *Config) EngineCommand(engine string) []string {
+	if c.InProcess(engine) {
+		return nil
+	}
+	command := c.Engines[engine].Command
+	name := command[0]
+	if strings.ContainsRune(name, filepath.Separator) {
+		return command
+	}
+	found := name
+	if beside := filepath.Join(c.EnginesDir, name); isProgram(beside) {
+		found = beside
+	} else if inPath, err := exec.LookPath(name); err == nil {
+		found = inPath
+	}
+	return append([]string{found}, command[1:]...)
+}
+
+func isProgram(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
 }
 
 // applyModelEnv applies the Python gateway's variables for single models. The models
@@ -146,7 +166,7 @@ func (c *Config) resolvePaths() {
 			continue
 		}
 		if file, ok := strings.CutPrefix(m.Path, StarterScheme); ok {
-			m.ResolvedPath = filepath.Join(c.StarterDir(), filepath.Base(file))
+			m.ResolvedPath = filepath.Join(c.starterDir(), filepath.Base(file))
 		} else {
 			m.ResolvedPath = c.absolute(m.Path)
 		}

@@ -2,7 +2,9 @@ package config
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -69,7 +71,7 @@ func TestAnotherFileIsNotTheStarter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m := cfg.Models["qwen"]; m.Note != "" || m.MemoryMB != 0 || strings.HasPrefix(m.ResolvedPath, cfg.StarterDir()) {
+	if m := cfg.Models["qwen"]; m.Note != "" || m.MemoryMB != 0 || strings.HasPrefix(m.ResolvedPath, cfg.starterDir()) {
 		t.Errorf("the starter's note or size stayed: %+v", m)
 	}
 }
@@ -81,10 +83,40 @@ func TestStarterIsInTheStateDirectory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := cfg.Models["qwen"].ResolvedPath; got != filepath.Join(dir, "starter", "chat.gguf") || !cfg.UsesStarter() {
+	if got := cfg.Models["qwen"].ResolvedPath; got != filepath.Join(dir, "starter", "chat.gguf") {
 		t.Errorf("path %s", got)
 	}
-	if _, err := os.Stat(cfg.StarterDir()); err == nil {
+	if _, err := os.Stat(cfg.starterDir()); err == nil {
 		t.Error("reading the configuration wrote files")
+	}
+	if err := cfg.UnpackStarter(); err != nil {
+		t.Fatal(err)
+	}
+	for name, m := range cfg.Models {
+		if _, err := os.Stat(m.ResolvedPath); m.Path != "" && (err != nil || filepath.Dir(filepath.Dir(m.ResolvedPath)) != cfg.starterDir()) {
+			t.Errorf("%s is unpacked to %s: %v", name, m.ResolvedPath, err)
+		}
+	}
+}
+
+func TestEnginesAreFoundInTheirDirectoryThenInPATH(t *testing.T) {
+	dir := t.TempDir()
+	program := filepath.Join(dir, "engine-test")
+	if err := os.WriteFile(program, []byte("#!/bin/sh\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "engine-data"), "not a program")
+	inPath, err := exec.LookPath("sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"engine-test": program, program: program, "sh": inPath, // as in PATH
+		"./engine-test": "./engine-test", "engine-data": "engine-data", "engine-none": "engine-none",
+	} {
+		cfg := &Config{EnginesDir: dir, Engines: map[string]Engine{"e": {Command: []string{name, "-x"}}}}
+		if got := cfg.EngineCommand("e"); !slices.Equal(got, []string{want, "-x"}) {
+			t.Errorf("%s is found as %q, want %s", name, got, want)
+		}
 	}
 }

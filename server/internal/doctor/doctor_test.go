@@ -116,26 +116,6 @@ func TestMissingEngine(t *testing.T) {
 	check(t, missingEngine(cfg, "engine fault", "no-such-program", names), Fail, "--engines-dir")
 }
 
-func TestFindProgram(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	program := filepath.Join(dir, "engine-test")
-	if err := os.WriteFile(program, []byte("#!/bin/sh\n"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"engine-test", program} {
-		if got, err := findProgram(name, dir); err != nil || got != program {
-			t.Errorf("%s is found as %q, %v", name, got, err)
-		}
-	}
-	if got, err := findProgram("sh", dir); err != nil || filepath.Base(got) != "sh" {
-		t.Errorf("sh is found as %q, %v", got, err)
-	}
-	if got, err := findProgram("./engine-test", dir); err == nil {
-		t.Errorf("a path is searched in the engines directory: %s", got)
-	}
-}
-
 func TestDevice(t *testing.T) {
 	t.Parallel()
 	engines := map[string]*enginev1.DescribeResponse{"a": {Devices: []string{"cpu", "cuda"}}, "b": {Devices: []string{"cpu"}}}

@@ -7,8 +7,6 @@ import (
 	"log/slog"
 	"maps"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -51,14 +49,11 @@ func checkEngine(ctx context.Context, host worker.Launcher, cfg *config.Config, 
 	if cfg.InProcess(name) {
 		return ok(check, "built in; runs in the server process"), nil
 	}
-	program, err := findProgram(engine.Command[0], cfg.EnginesDir)
-	if err != nil {
+	spec := worker.Spec{Model: "doctor", Engine: name, Command: cfg.EngineCommand(name), Env: engine.Environ()}
+	if spec.CheckProgram() != nil {
 		return missingEngine(cfg, check, engine.Command[0], models), nil
 	}
-	spec := worker.Spec{Model: "doctor", Engine: name, Command: append([]string{program}, engine.Command[1:]...)}
-	for _, key := range slices.Sorted(maps.Keys(engine.Env)) {
-		spec.Env = append(spec.Env, key+"="+engine.Env[key])
-	}
+	program := spec.Command[0]
 	w, err := host.Launch(ctx, spec)
 	if err != nil {
 		why := errs.From(err).Message()
@@ -102,18 +97,6 @@ func modelsOf(cfg *config.Config, engine string) []string {
 		}
 	}
 	return names
-}
-
-// findProgram finds a program as the server does: in the engines directory, then
-// in PATH. A name with a slash is a path.
-func findProgram(program, dir string) (string, error) {
-	if strings.ContainsRune(program, filepath.Separator) {
-		return exec.LookPath(program)
-	}
-	if path, err := exec.LookPath(filepath.Join(dir, program)); err == nil {
-		return path, nil
-	}
-	return exec.LookPath(program)
 }
 
 // checkDevice checks whether the engines can use the configured device.

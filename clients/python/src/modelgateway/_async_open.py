@@ -13,10 +13,8 @@ from modelgateway.v1 import transcription_pb2
 from . import _results
 from . import audio as audio_module
 from ._async import AsyncCaller
+from ._calls import RESUME_WITHIN
 from .errors import ServerUnreachable
-
-#: Seconds for which the server keeps a session after its stream broke.
-RESUME_WITHIN = 30.0
 
 
 class AsyncOpenTranscription(_results.TranscriptionState, AsyncIterator[transcription_pb2.TranscriptionEvent]):

@@ -28,6 +28,9 @@ LIVE_TIMEOUT = 3600.0
 LOAD_TIMEOUT = 600.0
 ADMIN_TIMEOUT = 15.0
 
+#: Seconds for which the server keeps a transcription session after its stream broke.
+RESUME_WITHIN = 30.0
+
 _CLOCK_TOLERANCE = 0.1
 
 

@@ -11,11 +11,9 @@ from modelgateway.v1 import transcription_pb2
 
 from . import _results
 from . import audio as audio_module
+from ._calls import RESUME_WITHIN
 from ._sync import Caller
 from .errors import ServerUnreachable
-
-#: Seconds for which the server keeps a session after its stream broke.
-RESUME_WITHIN = 30.0
 
 
 class OpenTranscription(_results.TranscriptionState, Iterator[transcription_pb2.TranscriptionEvent]):
