@@ -3,9 +3,10 @@ package inflight
 import "encoding/binary"
 
 // Framing follows the messages of a stream in the framing of gRPC, gRPC-Web and
-// Connect: each comes after a flag and its length.
+// Connect: each comes after a byte of flags and its length.
 type Framing struct {
 	prefix [5]byte
+	flags  byte  // the highest so far
 	have   int   // bytes of prefix
 	left   int64 // bytes of the message that are still to come
 	size   int64
@@ -17,6 +18,9 @@ type Framing struct {
 func (f *Framing) Feed(p []byte, completed func(size int64)) {
 	for len(p) > 0 {
 		if f.left == 0 {
+			if f.have == 0 {
+				f.flags = max(f.flags, p[0])
+			}
 			n := copy(f.prefix[f.have:], p)
 			f.have += n
 			p = p[n:]
@@ -43,5 +47,11 @@ func (f *Framing) Feed(p []byte, completed func(size int64)) {
 // one if none has begun since.
 func (f *Framing) Size() int64 { return f.size }
 
+// Flags returns the highest flags of all messages.
+func (f *Framing) Flags() byte { return f.flags }
+
+// Partial reports whether the sender owes the rest of a message.
+func (f *Framing) Partial() bool { return f.have > 0 || f.left > 0 }
+
 // Unfinished reports whether the sender owes the rest of a message, or the first.
-func (f *Framing) Unfinished() bool { return f.count == 0 || f.have > 0 || f.left > 0 }
+func (f *Framing) Unfinished() bool { return f.count == 0 || f.Partial() }
