@@ -149,7 +149,7 @@ func (c *conn) endLate(now time.Time) {
 		case s.refusal != nil:
 			s.cancel() // its service does not receive
 		case s.late(now):
-			s.refuse(errs.New(errs.DeadlineExceeded, "the message arrived too slowly; send at least %d KiB per second", minThroughput>>10))
+			s.refuse(errs.New(errs.DeadlineExceeded, "the message arrived too slowly; send at least %d KiB per second", inflight.MinThroughput>>10))
 		}
 		stalled = stalled || s.stalled(now)
 	}

@@ -43,9 +43,13 @@ func (f *Framing) Feed(p []byte, completed func(size int64)) {
 	}
 }
 
-// Size returns how many bytes of the current message have come, or of the last
-// one if none has begun since.
-func (f *Framing) Size() int64 { return f.size }
+// Memory returns how much memory the current message takes when it is decoded, as
+// far as it has come, or the last one if none has begun since. What it is decoded
+// to does not count.
+func (f *Framing) Memory() int64 {
+	const copies = 2
+	return copies * f.size
+}
 
 // Flags returns the highest flags of all messages.
 func (f *Framing) Flags() byte { return f.flags }

@@ -23,8 +23,8 @@ func TestFramingFollowsMessages(t *testing.T) {
 			t.Errorf("in steps of %d: flags %d", step, f.Flags())
 		}
 		f.Feed([]byte{0, 0, 0, 0, 9, 'x'}, nil)
-		if f.Size() != 1 || !f.Unfinished() || !f.Partial() {
-			t.Errorf("%d bytes of an unfinished message", f.Size())
+		if f.Memory() != 2 || !f.Unfinished() || !f.Partial() {
+			t.Errorf("%d bytes for an unfinished message", f.Memory())
 		}
 	}
 }

@@ -3,7 +3,7 @@
 // until its length is known. Shares is how peers share that, and places.
 //
 // Ahead is what is read of a connection while its request is busy, so that the
-// end of the connection is seen.
+// end of the connection is seen. Extend is how much time clients have to send.
 package inflight
 
 import "sync"
