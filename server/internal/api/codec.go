@@ -12,9 +12,10 @@ import (
 )
 
 // lenientCodec is the protobuf codec, except that it accepts messages that cannot be
-// decoded, and does not decode messages with too many values. grpc-go would fail such a call with INTERNAL and without details before an
-// interceptor sees it. lenientCodec returns an empty message instead, with the cause
-// in an unknown field, where unreadable finds it.
+// decoded, and does not decode messages with too many values. grpc-go would fail
+// such a call with INTERNAL and without details before an interceptor sees it.
+// lenientCodec returns an empty message instead, with the cause in an unknown
+// field, where unreadable finds it.
 type lenientCodec struct{ encoding.CodecV2 }
 
 func newLenientCodec() lenientCodec { return lenientCodec{encoding.GetCodecV2(encproto.Name)} }

@@ -25,10 +25,7 @@ func request(from addressed, first *enginev1.RunRequest) router.Request {
 // ask runs a task that has one answer. get returns the answer in a message, or nil
 // if the message answers another task.
 func ask[T any](ctx context.Context, r Router, req router.Request, get func(*enginev1.RunResponse) *T) (*T, *gatewayv1.ServedBy, error) {
-	sink := &singleAnswer[*T]{pick: func(m *enginev1.RunResponse) (*T, bool) {
-		answer := get(m)
-		return answer, answer != nil
-	}}
+	sink := &singleAnswer[T]{get: get}
 	served, err := r.Run(ctx, req, sink)
 	if err != nil {
 		return nil, nil, err

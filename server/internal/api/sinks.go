@@ -9,33 +9,29 @@ import (
 // singleAnswer is the sink of a task with one answer. Nothing reaches the caller
 // before the end, so another model can take over at any time.
 type singleAnswer[T any] struct {
-	// pick returns the answer in a message, or false if the message answers another
+	// get returns the answer in a message, or nil if the message answers another
 	// task.
-	pick   func(*enginev1.RunResponse) (T, bool)
-	answer T
-	got    bool
+	get    func(*enginev1.RunResponse) *T
+	answer *T
 }
 
-func (s *singleAnswer[T]) Begin() {
-	var zero T
-	s.answer, s.got = zero, false
-}
+func (s *singleAnswer[T]) Begin() { s.answer = nil }
 
 func (s *singleAnswer[T]) Emit(resp *enginev1.RunResponse) error {
-	answer, ok := s.pick(resp)
-	if !ok {
+	answer := s.get(resp)
+	if answer == nil {
 		return wrongAnswer()
 	}
-	s.answer, s.got = answer, true
+	s.answer = answer
 	return nil
 }
 
 func (s *singleAnswer[T]) Committed() bool { return false }
 
 // result returns the answer of a request that succeeded.
-func (s *singleAnswer[T]) result() (T, error) {
-	if !s.got {
-		return s.answer, errs.New(errs.Internal, "the engine ended without an answer")
+func (s *singleAnswer[T]) result() (*T, error) {
+	if s.answer == nil {
+		return nil, errs.New(errs.Internal, "the engine ended without an answer")
 	}
 	return s.answer, nil
 }

@@ -23,15 +23,15 @@ type conn struct {
 	// in and out follow the frames of the client and of the server.
 	in, out frames
 
-	// last is the stream of the last HEADERS frame. Only the reader uses it.
-	last uint32
+	// Only the reader uses these: last is the stream of the last HEADERS frame.
+	last   uint32
+	resets bucket
 
 	mu      sync.Mutex
 	streams map[uint32]*stream // without those whose answer is complete or not wanted
 	small   int64              // bytes that all streams hold, of the first smallBytes
 	large   int64              // and of the rest
 	unread  int64              // bytes of answers that were not written yet
-	resets  bucket
 }
 
 // address is a peer's address that leads from the context of a call to its
@@ -58,12 +58,7 @@ func (c *conn) RemoteAddr() net.Addr { return address{c.Conn.RemoteAddr(), c} }
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.reader.Read(p)
 	c.in.feed(p[:n])
-	c.mu.Lock()
-	wait := c.resets.wait(time.Now())
-	c.mu.Unlock()
-	if wait > 0 {
-		time.Sleep(wait)
-	}
+	time.Sleep(c.resets.wait(time.Now()))
 	return n, err
 }
 
@@ -86,9 +81,9 @@ func (c *conn) received(f frame) {
 	case frameHeaders:
 		c.last = f.stream
 	case frameReset:
+		c.resets.take(time.Now())
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.resets.take(time.Now())
 		c.forget(f.stream)
 	}
 }
@@ -154,7 +149,7 @@ func (c *conn) endLate(now time.Time) {
 		case s.refusal != nil:
 			s.cancel() // its service does not receive
 		case s.late(now):
-			s.refuse(errs.New(errs.DeadlineExceeded, "the message arrived too slowly; send at least %d KiB per second", minThroughput>>10))
+			s.refuse(errs.New(errs.DeadlineExceeded, "the message arrived too slowly; send at least %d KiB per second", inflight.MinThroughput>>10))
 		}
 		stalled = stalled || s.stalled(now)
 	}

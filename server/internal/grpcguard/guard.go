@@ -29,13 +29,6 @@ const (
 	smallBytes = 64 << 10
 	// allSmallBytes is the limit of these bytes of all streams together.
 	allSmallBytes = 64 << 20
-	// copies is how often a message is in memory when it is decoded, beside what it
-	// is decoded to.
-	copies = 2
-	// messageTimeout is how long a client may send nothing of a message that it
-	// owes, and how long it may send more slowly than minThroughput bytes per second.
-	messageTimeout = 30 * time.Second
-	minThroughput  = 8 << 10
 	// maxUnread is how many bytes of answers may wait for the client of one
 	// connection before it gets no new calls.
 	maxUnread = 32 << 20
@@ -73,7 +66,7 @@ type Guard struct {
 // New returns a guard.
 func New(opts Options) *Guard {
 	if opts.messageTimeout == 0 {
-		opts.messageTimeout, opts.sweepInterval = messageTimeout, sweepInterval
+		opts.messageTimeout, opts.sweepInterval = inflight.SendTimeout, sweepInterval
 	}
 	return &Guard{opts: opts, small: inflight.NewPool(allSmallBytes), conns: map[*conn]struct{}{}}
 }

@@ -198,10 +198,12 @@ func TestUnreadAnswersCountAsCalls(t *testing.T) {
 	if n := len(e.received); n > 0 {
 		t.Errorf("%d more calls were served", n)
 	}
-	for conn := range g.conns {
+	for _, conn := range g.all() {
+		conn.mu.Lock()
 		if n := len(conn.streams); n != 10 {
 			t.Errorf("%d streams", n)
 		}
+		conn.mu.Unlock()
 	}
 }
 

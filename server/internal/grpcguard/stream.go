@@ -41,11 +41,11 @@ func (s *stream) arrived(part []byte, now time.Time) {
 	if s.released || s.refusal != nil {
 		return
 	}
-	s.due = s.due.Add(time.Duration(len(part)) * time.Second / minThroughput)
-	if latest := now.Add(s.conn.guard.opts.messageTimeout); s.due.After(latest) || !s.messages.Unfinished() {
+	latest := now.Add(s.conn.guard.opts.messageTimeout)
+	if s.due = inflight.Extend(s.due, len(part), latest); !s.messages.Unfinished() {
 		s.due = latest
 	}
-	if !s.hold(max(min(s.total, smallBytes), copies*s.messages.Size())) {
+	if !s.hold(max(min(s.total, smallBytes), s.messages.Memory())) {
 		s.refuse(errs.New(errs.QueueFull, "the server has no memory left for messages: try again soon").WithRetryAfter(time.Second))
 	}
 }

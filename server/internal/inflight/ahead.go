@@ -10,9 +10,9 @@ const (
 	// MaxAhead is how much one connection may have read before its use, in bytes:
 	// about a quarter of an hour of 16 kHz speech.
 	MaxAhead = 32 << 20
-	// hangupInterval is the time between two looks at a connection from which
+	// HangupInterval is the time between two looks at a connection from which
 	// nothing is read.
-	hangupInterval = 25 * time.Millisecond
+	HangupInterval = 25 * time.Millisecond
 )
 
 var (
@@ -64,7 +64,7 @@ func (a *Ahead[T]) Put(done <-chan struct{}, value T, size int64) error {
 			return err
 		}
 		if look == nil {
-			tick := time.NewTicker(hangupInterval)
+			tick := time.NewTicker(HangupInterval)
 			defer tick.Stop()
 			look = tick.C
 		}

@@ -3,9 +3,10 @@ package inflight
 import "encoding/binary"
 
 // Framing follows the messages of a stream in the framing of gRPC, gRPC-Web and
-// Connect: each comes after a flag and its length.
+// Connect: each comes after a byte of flags and its length.
 type Framing struct {
 	prefix [5]byte
+	flags  byte  // the highest so far
 	have   int   // bytes of prefix
 	left   int64 // bytes of the message that are still to come
 	size   int64
@@ -17,6 +18,9 @@ type Framing struct {
 func (f *Framing) Feed(p []byte, completed func(size int64)) {
 	for len(p) > 0 {
 		if f.left == 0 {
+			if f.have == 0 {
+				f.flags = max(f.flags, p[0])
+			}
 			n := copy(f.prefix[f.have:], p)
 			f.have += n
 			p = p[n:]
@@ -39,9 +43,19 @@ func (f *Framing) Feed(p []byte, completed func(size int64)) {
 	}
 }
 
-// Size returns how many bytes of the current message have come, or of the last
-// one if none has begun since.
-func (f *Framing) Size() int64 { return f.size }
+// Memory returns how much memory the current message takes when it is decoded, as
+// far as it has come, or the last one if none has begun since. What it is decoded
+// to does not count.
+func (f *Framing) Memory() int64 {
+	const copies = 2
+	return copies * f.size
+}
+
+// Flags returns the highest flags of all messages.
+func (f *Framing) Flags() byte { return f.flags }
+
+// Partial reports whether the sender owes the rest of a message.
+func (f *Framing) Partial() bool { return f.have > 0 || f.left > 0 }
 
 // Unfinished reports whether the sender owes the rest of a message, or the first.
-func (f *Framing) Unfinished() bool { return f.count == 0 || f.have > 0 || f.left > 0 }
+func (f *Framing) Unfinished() bool { return f.count == 0 || f.Partial() }

@@ -19,9 +19,12 @@ func TestFramingFollowsMessages(t *testing.T) {
 		if !slices.Equal(sizes, []int64{3, 0, 2}) || f.Unfinished() {
 			t.Errorf("in steps of %d: messages of %v bytes", step, sizes)
 		}
+		if f.Partial() || f.Flags() != 1 {
+			t.Errorf("in steps of %d: flags %d", step, f.Flags())
+		}
 		f.Feed([]byte{0, 0, 0, 0, 9, 'x'}, nil)
-		if f.Size() != 1 || !f.Unfinished() {
-			t.Errorf("%d bytes of an unfinished message", f.Size())
+		if f.Memory() != 2 || !f.Unfinished() || !f.Partial() {
+			t.Errorf("%d bytes for an unfinished message", f.Memory())
 		}
 	}
 }

@@ -3,7 +3,7 @@
 // until its length is known. Shares is how peers share that, and places.
 //
 // Ahead is what is read of a connection while its request is busy, so that the
-// end of the connection is seen.
+// end of the connection is seen. Extend is how much time clients have to send.
 package inflight
 
 import "sync"
@@ -24,9 +24,6 @@ func (p *Pool) Size() int64 { return p.size }
 type Options struct {
 	// Free bytes need no reservation.
 	Free int64
-	// Max is the most bytes that the owner holds, however many it reads.
-	// 0 means no limit.
-	Max int64
 	// Peer is the peer of the request; see PeerOf.
 	Peer string
 	// Spare is for memory that is useful but not necessary. It takes nothing of the
@@ -41,6 +38,7 @@ type Reservation struct {
 	opts Options
 
 	mu       sync.Mutex
+	max      int64 // see SetMax
 	held     int64
 	released bool
 }
@@ -53,15 +51,15 @@ func (p *Pool) Reserve(opts Options) *Reservation { return &Reservation{pool: p,
 func (r *Reservation) Grow(size int64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.opts.Max > 0 {
-		size = min(size, r.opts.Max)
+	if r.max > 0 {
+		size = min(size, r.max)
 	}
 	if size <= r.opts.Free || size <= r.held || r.released {
 		return true
 	}
 	more := max(size-r.held, Step)
-	if r.opts.Max > 0 {
-		more = min(more, r.opts.Max-r.held)
+	if r.max > 0 {
+		more = min(more, r.max-r.held)
 	}
 	limit := r.pool.size
 	if r.opts.Spare {
@@ -88,12 +86,12 @@ func (r *Reservation) Shrink(size int64) {
 	}
 }
 
-// SetMax changes the most bytes that the reservation holds. It must be called
-// before Grow.
+// SetMax sets the most bytes that the reservation holds, however many its owner
+// reads; 0 means no limit. It must be called before the reservation holds any.
 func (r *Reservation) SetMax(bytes int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.opts.Max = bytes
+	r.max = bytes
 }
 
 // Release returns all bytes to the pool.

@@ -10,14 +10,14 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// Max is how many values and names a message may have.
-const Max = 20_000
+// maxValues is how many values and names a message may have.
+const maxValues = 20_000
 
-// ErrTooWide is the error of a message with more values. Its text continues a
+// errTooWide is the error of a message with more values. Its text continues a
 // sentence about the message.
-var ErrTooWide = fmt.Errorf("it has more than %d values and names; send fewer, or a list of numbers as base64", Max)
+var errTooWide = fmt.Errorf("it has more than %d values and names; send fewer, or a list of numbers as base64", maxValues)
 
-// CheckJSON returns ErrTooWide if a JSON text has more than Max values and names. It
+// CheckJSON returns errTooWide if a JSON text has more than maxValues values and names. It
 // does not check the syntax.
 func CheckJSON(text []byte) error {
 	count := 0
@@ -27,8 +27,8 @@ func CheckJSON(text []byte) error {
 			text = text[stringLength(text):]
 			continue
 		case ',', ':', '[', '{': // what begins a value, or ends a name
-			if count++; count > Max {
-				return ErrTooWide
+			if count++; count > maxValues {
+				return errTooWide
 			}
 		}
 		text = text[1:]
@@ -55,17 +55,17 @@ func stringLength(text []byte) int {
 	}
 }
 
-// CheckWire returns ErrTooWide if a message in protobuf's wire format has more than Max
+// CheckWire returns errTooWide if a message in protobuf's wire format has more than maxValues
 // messages and elements of lists and maps. It does not check the format.
 func CheckWire(data []byte, message protoreflect.MessageDescriptor) error {
 	count := 0
 	if !countWire(data, message, &count) {
-		return ErrTooWide
+		return errTooWide
 	}
 	return nil
 }
 
-// countWire reports whether count stays within Max.
+// countWire reports whether count stays within maxValues.
 func countWire(data []byte, message protoreflect.MessageDescriptor, count *int) bool {
 	for len(data) > 0 {
 		number, kind, n := protowire.ConsumeTag(data)
@@ -78,7 +78,7 @@ func countWire(data []byte, message protoreflect.MessageDescriptor, count *int) 
 		}
 		field := message.Fields().ByNumber(number)
 		if field != nil && (field.Message() != nil || field.IsList()) {
-			if *count++; *count > Max {
+			if *count++; *count > maxValues {
 				return false
 			}
 			if value, m := protowire.ConsumeBytes(data); field.Message() != nil && kind == protowire.BytesType && m >= 0 {

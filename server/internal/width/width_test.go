@@ -25,14 +25,14 @@ func TestJSONAndStructsHaveOneBound(t *testing.T) {
 		"few":              {`{"a":[1,2,3]}`, false},
 		"one string":       {`{"a":"` + strings.Repeat(`\",[{:`, 100_000) + `"}`, false},
 		"backslashes":      {`{"a":"` + strings.Repeat(`\\`, 100_000) + `","b":"\\"}`, false},
-		"numbers, many":    {`{"a":` + list(Max-10, "0") + `}`, false},
-		"numbers":          {`{"a":` + list(Max+1, "0") + `}`, true},
-		"nulls":            {`{"a":` + list(Max+1, "null") + `}`, true},
-		"lists":            {`{"a":` + list(Max/2+1, "[]") + `}`, true},
-		"objects":          {`{"a":` + list(Max/2+1, "{}") + `}`, true},
-		"names":            {"{" + strings.TrimSuffix(strings.Repeat(`"k":0,`, Max/2+1), ",") + "}", true},
-		"deep":             {`{"a":` + strings.Repeat("[", Max+1) + strings.Repeat("]", Max+1) + `}`, true},
-		"strings, escapes": {`{"a":` + list(Max+1, `"\\\""`) + `}`, true},
+		"numbers, many":    {`{"a":` + list(maxValues-10, "0") + `}`, false},
+		"numbers":          {`{"a":` + list(maxValues+1, "0") + `}`, true},
+		"nulls":            {`{"a":` + list(maxValues+1, "null") + `}`, true},
+		"lists":            {`{"a":` + list(maxValues/2+1, "[]") + `}`, true},
+		"objects":          {`{"a":` + list(maxValues/2+1, "{}") + `}`, true},
+		"names":            {"{" + strings.TrimSuffix(strings.Repeat(`"k":0,`, maxValues/2+1), ",") + "}", true},
+		"deep":             {`{"a":` + strings.Repeat("[", maxValues+1) + strings.Repeat("]", maxValues+1) + `}`, true},
+		"strings, escapes": {`{"a":` + list(maxValues+1, `"\\\""`) + `}`, true},
 	} {
 		if err := CheckJSON([]byte(c.params)); (err != nil) != c.wide {
 			t.Errorf("%s, JSON: %v", name, err)
@@ -41,12 +41,12 @@ func TestJSONAndStructsHaveOneBound(t *testing.T) {
 		switch name {
 		case "names": // are not unique
 			s.Fields = map[string]*structpb.Value{}
-			for i := range Max/2 + 1 {
+			for i := range maxValues/2 + 1 {
 				s.Fields[strings.Repeat("k", i%100)+string(rune('a'+i/100))] = structpb.NewNullValue()
 			}
 		case "deep":
 			v := structpb.NewNullValue()
-			for range Max/2 + 1 {
+			for range maxValues/2 + 1 {
 				v = structpb.NewListValue(&structpb.ListValue{Values: []*structpb.Value{v}})
 			}
 			s.Fields = map[string]*structpb.Value{"a": v}
@@ -73,9 +73,9 @@ func TestWireOfTypedMessages(t *testing.T) {
 		data string
 		wide bool
 	}{
-		"messages":      {strings.Repeat("\x0a\x00", Max+1), true},
-		"few":           {strings.Repeat("\x0a\x00", Max), false},
-		"unknown field": {strings.Repeat("\xfa\x7f\x00", Max+1), false},
+		"messages":      {strings.Repeat("\x0a\x00", maxValues+1), true},
+		"few":           {strings.Repeat("\x0a\x00", maxValues), false},
+		"unknown field": {strings.Repeat("\xfa\x7f\x00", maxValues+1), false},
 		"group":         {"\x0b\x0a\x00\x0c", false},
 		"cut off":       {"\x0a\xff\xff", false},
 		"no tag":        {"\xff", false},

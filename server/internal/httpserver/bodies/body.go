@@ -180,16 +180,11 @@ func (b *body) addPause() {
 }
 
 // afterRead accounts for what a Read returned, and returns its error in our
-// words. Bytes extend the deadline by the time that they take at minThroughput,
-// but never to more than readTimeout from now: a fast start does not pay for a
-// long silence.
+// words.
 func (b *body) afterRead(n int, err error) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.deadline = b.deadline.Add(time.Duration(n) * time.Second / minThroughput)
-	if latest := time.Now().Add(b.readTimeout); b.deadline.After(latest) {
-		b.deadline = latest
-	}
+	b.deadline = inflight.Extend(b.deadline, n, time.Now().Add(b.readTimeout))
 	var exceeded *http.MaxBytesError
 	switch {
 	case errors.Is(err, io.EOF):

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
+	"github.com/lexilingo/modelgateway/server/internal/inflight"
 )
 
 // failure is why a body was refused.
@@ -25,7 +26,7 @@ func tooMany() *failure {
 
 func tooSlow() *failure {
 	return &failure{http.StatusRequestTimeout,
-		errs.New(errs.DeadlineExceeded, "the request body arrived too slowly; send at least %d KiB per second", minThroughput>>10)}
+		errs.New(errs.DeadlineExceeded, "the request body arrived too slowly; send at least %d KiB per second", inflight.MinThroughput>>10)}
 }
 
 // cutOff is the failure of a body that ended after got bytes, before the length

@@ -15,12 +15,6 @@ import (
 )
 
 const (
-	// defaultReadTimeout is how long a client may send nothing, and how long it
-	// may send more slowly than minThroughput.
-	defaultReadTimeout = 30 * time.Second
-	// minThroughput is the slowest rate of a body in the long run, in bytes per
-	// second.
-	minThroughput = 8 << 10
 	// discardTimeout and maxDiscardBytes bound what is read of a body after its
 	// answer.
 	discardTimeout  = 5 * time.Second
@@ -45,10 +39,10 @@ type Guard struct {
 }
 
 // NewGuard returns a guard of next. The bodies that it holds count in pool.
-// readTimeout 0 is the default.
+// readTimeout 0 is inflight.SendTimeout.
 func NewGuard(limits config.Limits, pool *inflight.Pool, readTimeout time.Duration, next http.Handler) *Guard {
 	if readTimeout == 0 {
-		readTimeout = defaultReadTimeout
+		readTimeout = inflight.SendTimeout
 	}
 	large := MaxJSONBytes(limits)
 	return &Guard{next: next, small: min(maxSmallBytes, large), large: large, readTimeout: readTimeout, pool: pool}

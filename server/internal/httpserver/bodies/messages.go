@@ -20,12 +20,6 @@ const (
 	// messageOverhead is what a message takes beside its bytes. It bounds the
 	// number of empty messages too.
 	messageOverhead = 256
-	// hangupInterval is the time between two looks at a connection from which
-	// nothing is read.
-	hangupInterval = 25 * time.Millisecond
-	// messageCopies is how often a message is in memory when it is decoded, beside
-	// what it is decoded to.
-	messageCopies = 2
 )
 
 // messageBody is the body of an RPC that lasts as long as its client sends. gRPC
@@ -74,12 +68,8 @@ func (m *messageBody) Read(p []byte) (int, error) {
 		_ = m.setReadDeadline(time.Time{})
 	}
 	m.framing.Feed(p[:n], m.completed)
-	if latest := time.Now().Add(m.readTimeout); m.framing.Unfinished() {
-		m.deadline = m.deadline.Add(time.Duration(n) * time.Second / minThroughput)
-		if m.deadline.After(latest) {
-			m.deadline = latest
-		}
-	} else {
+	latest := time.Now().Add(m.readTimeout)
+	if m.deadline = inflight.Extend(m.deadline, n, latest); !m.framing.Unfinished() {
 		m.deadline = latest
 	}
 	switch {
@@ -87,7 +77,7 @@ func (m *messageBody) Read(p []byte) (int, error) {
 		return n, ErrStopped
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		m.fail(tooSlow())
-	case !m.reservation.Grow(messageCopies * m.framing.Size()):
+	case !m.reservation.Grow(m.framing.Memory()):
 		m.fail(tooMany())
 	default:
 		if errors.Is(err, io.EOF) {
@@ -129,7 +119,7 @@ func (m *messageBody) awaitService() bool {
 			return true
 		}
 		if look == nil {
-			tick := time.NewTicker(hangupInterval)
+			tick := time.NewTicker(inflight.HangupInterval)
 			defer tick.Stop()
 			look = tick.C
 		}

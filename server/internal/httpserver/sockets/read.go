@@ -74,10 +74,7 @@ func (c *Socket) deliver(m Message) error {
 }
 
 func (c *Socket) readMessage() (Message, error) {
-	c.mu.Lock()
-	c.waitingSince = time.Now()
-	c.mu.Unlock()
-	c.extendReadDeadline()
+	c.beginWait()
 	kind, r, err := c.conn.NextReader()
 	if err != nil {
 		return Message{}, c.readError(err)
@@ -120,6 +117,14 @@ type readerFunc func([]byte) (int, error)
 
 // Read implements io.Reader.
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// beginWait says that both sides of messages begin to wait for one.
+func (c *Socket) beginWait() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waitingSince = time.Now()
+	_ = c.conn.SetReadDeadline(c.readDeadline()) // the next read shows an error
+}
 
 // extendReadDeadline sets the time by which the client must send again.
 func (c *Socket) extendReadDeadline() {

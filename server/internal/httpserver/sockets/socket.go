@@ -88,10 +88,7 @@ func (c *Socket) Next() (Message, error) {
 		return Message{}, context.Cause(c.ctx)
 	}
 	c.last = m
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.waitingSince = time.Now()
-	_ = c.conn.SetReadDeadline(c.readDeadline()) // the next read shows an error
+	c.beginWait()
 	return m, nil
 }
 

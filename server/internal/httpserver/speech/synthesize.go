@@ -160,7 +160,7 @@ func (a *audioAnswer) begin() error {
 	if !a.isWAV() {
 		return nil
 	}
-	if err := a.write(append(audio.WAVHeader(a.rate, audio.UnknownLength), a.whole...)); err != nil {
+	if err := a.writeWhole(audio.WAVHeader(a.rate, audio.UnknownLength)); err != nil {
 		return err
 	}
 	a.whole = nil
@@ -177,6 +177,11 @@ func (a *audioAnswer) finish(served *gatewayv1.ServedBy) error {
 	header := audio.WAVHeader(a.rate, int64(len(a.whole)))
 	a.w.Header().Set("Content-Length", strconv.Itoa(len(header)+len(a.whole)))
 	a.begun = true
+	return a.writeWhole(header)
+}
+
+// writeWhole writes the header of a WAV and the samples that waited.
+func (a *audioAnswer) writeWhole(header []byte) error {
 	if err := a.write(header); err != nil {
 		return err
 	}

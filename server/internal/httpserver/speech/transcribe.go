@@ -91,14 +91,15 @@ func (h *Handlers) transcribeStream(ctx context.Context, cfg *gatewayv1.Transcri
 	}()
 	resp := &gatewayv1.TranscribeResponse{}
 	err = stream.RecvMsg(resp)
-	stopReading()
 	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
 		// The body has failed: the goroutine cancelled the call, or net/http did
-		// because the client is gone. In both cases the goroutine is at its end.
+		// because the client is gone or too slow. In all cases the goroutine is at
+		// its end. It must find out why before the reading stops.
 		if readErr := <-sent; readErr != nil {
 			err = readErr
 		}
 	}
+	stopReading()
 	return resp, err
 }
 
