@@ -184,7 +184,7 @@ func clock(hour, minute int) [][]string {
 	if minute == 0 && hour == 12 {
 		out = append(out, []string{"noon"})
 	}
-	if minute == 0 && hour%24 == 0 || minute == 0 && hour == 12 {
+	if minute == 0 && hour%12 == 0 {
 		out = append(out, []string{"midnight"})
 	}
 	return append(out, pastAndTo(hour, minute)...)
