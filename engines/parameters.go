@@ -56,6 +56,19 @@ func CheckRange[T int | float64](parameter string, value, lowest, highest T) err
 		parameter, decimal(float64(lowest)), decimal(float64(highest)), decimal(float64(value))).With("parameter", parameter)
 }
 
+// CheckOneOf returns INVALID_REQUEST if a parameter's value is none of the given ones.
+func CheckOneOf(parameter, value string, values ...string) error {
+	if slices.Contains(values, value) {
+		return nil
+	}
+	quoted := make([]string, len(values))
+	for i, v := range values {
+		quoted[i] = strconv.Quote(v)
+	}
+	return errs.New(errs.InvalidRequest, "parameter %q must be one of %s, not %q",
+		parameter, strings.Join(quoted, ", "), value).With("parameter", parameter)
+}
+
 // decimal formats a number without an exponent.
 func decimal(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 

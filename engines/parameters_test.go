@@ -111,6 +111,19 @@ func FuzzDecodeParameters(f *testing.F) {
 	})
 }
 
+func TestCheckOneOf(t *testing.T) {
+	if err := engines.CheckOneOf("level", "", "", "low"); err != nil {
+		t.Error(err)
+	}
+	err := engines.CheckOneOf("level", "high", "", "low")
+	if errs.ReasonOf(err) != errs.InvalidRequest || !strings.Contains(err.Error(), `"level" must be one of "", "low", not "high"`) {
+		t.Errorf("the error is %v", err)
+	}
+	if got := errs.From(err).Metadata()["parameter"]; got != "level" {
+		t.Errorf("the error names the parameter %q", got)
+	}
+}
+
 func TestCheckRange(t *testing.T) {
 	for _, inside := range []float64{0, 0.5, 1} {
 		if err := engines.CheckRange("scale", inside, 0, 1); err != nil {

@@ -1,11 +1,11 @@
 package gemini
 
 import (
+	"cmp"
 	"maps"
 	"regexp"
 	"runtime/debug"
 	"slices"
-	"strings"
 
 	"google.golang.org/genai"
 
@@ -71,18 +71,17 @@ func readParameters(opts engines.LoadOptions) (parameters, error) {
 				name.parameter, name.value).With("parameter", name.parameter)
 		}
 	}
-	if p.MaxTokens < 1 || p.MaxTokens > maxMaxTokens {
-		return p, errs.New(errs.InvalidRequest, "parameter \"max_tokens\" is %d: it must be 1 to %d", p.MaxTokens, maxMaxTokens).
-			With("parameter", "max_tokens")
-	}
-	if err := checkOneOf("thinking_level", p.ThinkingLevel, []string{"", "minimal", "low", "medium", "high"}); err != nil {
+	if err := cmp.Or(
+		engines.CheckRange("max_tokens", p.MaxTokens, 1, maxMaxTokens),
+		engines.CheckOneOf("thinking_level", p.ThinkingLevel, "", "minimal", "low", "medium", "high"),
+	); err != nil {
 		return p, err
 	}
 	for category, threshold := range p.Safety {
-		if err := checkOneOf("safety", category, slices.Sorted(maps.Keys(harmCategories()))); err != nil {
-			return p, err
-		}
-		if err := checkOneOf("safety."+category, threshold, slices.Sorted(maps.Keys(harmThresholds()))); err != nil {
+		if err := cmp.Or(
+			engines.CheckOneOf("safety", category, slices.Sorted(maps.Keys(harmCategories()))...),
+			engines.CheckOneOf("safety."+category, threshold, slices.Sorted(maps.Keys(harmThresholds()))...),
+		); err != nil {
 			return p, err
 		}
 	}
@@ -91,14 +90,6 @@ func readParameters(opts engines.LoadOptions) (parameters, error) {
 
 // maxMaxTokens is the API's limit on max_tokens in requests.
 const maxMaxTokens = 131072
-
-func checkOneOf(parameter, value string, values []string) error {
-	if slices.Contains(values, value) {
-		return nil
-	}
-	return errs.New(errs.InvalidRequest, "parameter %q is %q: it must be one of %s",
-		parameter, value, strings.Trim(strings.Join(values, ", "), ", ")).With("parameter", parameter)
-}
 
 func harmCategories() map[string]genai.HarmCategory {
 	return map[string]genai.HarmCategory{

@@ -10,13 +10,10 @@ package settings
 
 import (
 	"cmp"
-	"slices"
-	"strings"
 
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/lexilingo/modelgateway/engines"
-	"github.com/lexilingo/modelgateway/engines/errs"
 )
 
 // Parameters are the parameters of a model in the configuration.
@@ -29,7 +26,7 @@ type Parameters struct {
 	// memory of attention grows with its square. Longer clips are computed in
 	// windows that overlap by ContextSeconds on either side.
 	WindowSeconds float64 `json:"window_seconds"`
-	// Measure is the measure of the goodness of pronunciation, one of Measures.
+	// Measure is the measure of the goodness of pronunciation, one of the constants below.
 	Measure string `json:"gop"`
 	// Scale is the goodness in nats that lowers a score to 1/e.
 	Scale float64 `json:"gop_scale"`
@@ -41,11 +38,6 @@ const (
 	MeasureSelfAligned   = "self-aligned"
 	MeasureMaxLogit      = "max-logit"
 )
-
-// Measures returns the values of gop, sorted.
-func Measures() []string {
-	return []string{MeasureAlignmentFree, MeasureMaxLogit, MeasureSelfAligned}
-}
 
 // ContextSeconds is the audio that a window has on either side of the frames that
 // are taken from it.
@@ -64,16 +56,10 @@ func Read(from *structpb.Struct) (Parameters, error) {
 		return p, err
 	}
 	p.File = cmp.Or(p.File, Defaults().File)
-	if err := cmp.Or(
+	return p, cmp.Or(
 		engines.CheckRange("max_seconds", p.MaxSeconds, 1, 600),
 		engines.CheckRange("window_seconds", p.WindowSeconds, 2.5*ContextSeconds, 600),
 		engines.CheckRange("gop_scale", p.Scale, 0.01, 100),
-	); err != nil {
-		return p, err
-	}
-	if !slices.Contains(Measures(), p.Measure) {
-		return p, errs.New(errs.InvalidRequest, "parameter %q must be one of %s, not %q",
-			"gop", strings.Join(Measures(), ", "), p.Measure).With("parameter", "gop")
-	}
-	return p, nil
+		engines.CheckOneOf("gop", p.Measure, MeasureAlignmentFree, MeasureMaxLogit, MeasureSelfAligned),
+	)
 }

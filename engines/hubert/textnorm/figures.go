@@ -51,7 +51,7 @@ func withUnit(readings [][]string, tail string, one bool) [][]string {
 	if strings.Trim(lower, ".") == "a.m" || strings.Trim(lower, ".") == "p.m" {
 		lower = strings.ReplaceAll(lower, ".", "")
 	}
-	if u, ok := units()[lower]; ok {
+	if u, ok := units[lower]; ok {
 		after = u.readings(one)
 	}
 	var letters [][]string

@@ -9,26 +9,23 @@ import (
 // are read digit by digit.
 const maxDigits = 15
 
-func small() []string {
-	return strings.Fields("zero one two three four five six seven eight nine ten eleven twelve thirteen " +
-		"fourteen fifteen sixteen seventeen eighteen nineteen")
-}
+// small are the words of 0 to 19, tens those of 0, 10 to 90.
+var small = strings.Fields("zero one two three four five six seven eight nine ten eleven twelve thirteen " +
+	"fourteen fifteen sixteen seventeen eighteen nineteen")
+var tens = strings.Fields("zero ten twenty thirty forty fifty sixty seventy eighty ninety")
 
-func tens() []string {
-	return strings.Fields("zero ten twenty thirty forty fifty sixty seventy eighty ninety")
-}
-
-func scales() []string { return []string{"", "thousand", "million", "billion", "trillion"} }
+// scales are the words of the powers of 1,000.
+var scales = []string{"", "thousand", "million", "billion", "trillion"}
 
 // belowHundred returns the words of 0 to 99.
 func belowHundred(n int) []string {
 	switch {
 	case n < 20:
-		return []string{small()[n]}
+		return []string{small[n]}
 	case n%10 == 0:
-		return []string{tens()[n/10]}
+		return []string{tens[n/10]}
 	default:
-		return []string{tens()[n/10], small()[n%10]}
+		return []string{tens[n/10], small[n%10]}
 	}
 }
 
@@ -39,7 +36,7 @@ func cardinal(n int64, and bool) []string {
 		return []string{"zero"}
 	}
 	var words []string
-	for group := len(scales()) - 1; group >= 0; group-- {
+	for group := len(scales) - 1; group >= 0; group-- {
 		unit := int64(1)
 		for range group {
 			unit *= 1000
@@ -49,7 +46,7 @@ func cardinal(n int64, and bool) []string {
 			continue
 		}
 		if part >= 100 {
-			words = append(words, small()[part/100], "hundred")
+			words = append(words, small[part/100], "hundred")
 		}
 		if rest := part % 100; rest > 0 {
 			if and && (part >= 100 || group == 0 && len(words) > 0) {
@@ -58,7 +55,7 @@ func cardinal(n int64, and bool) []string {
 			words = append(words, belowHundred(rest)...)
 		}
 		if group > 0 {
-			words = append(words, scales()[group])
+			words = append(words, scales[group])
 		}
 	}
 	return words
@@ -68,7 +65,7 @@ func cardinal(n int64, and bool) []string {
 func digits(text string) []string {
 	words := make([]string, 0, len(text))
 	for _, c := range text {
-		words = append(words, small()[c-'0'])
+		words = append(words, small[c-'0'])
 	}
 	return words
 }
@@ -109,7 +106,7 @@ func year(n int) []string {
 	case century == 20 && rest < 10:
 		return cardinal(int64(n), false)
 	case rest < 10:
-		return append(belowHundred(century), "oh", small()[rest])
+		return append(belowHundred(century), "oh", small[rest])
 	default:
 		return append(belowHundred(century), belowHundred(rest)...)
 	}
@@ -123,7 +120,7 @@ func years(n int) [][]string {
 	case rest == 0 && n%1000 != 0:
 		return nil
 	case century == 20 && rest > 0 && rest < 10:
-		return [][]string{{"twenty", "oh", small()[rest]}}
+		return [][]string{{"twenty", "oh", small[rest]}}
 	case century != 20 && rest > 0:
 		return [][]string{append(append(hundred[:2:2], "and"), belowHundred(rest)...), append(hundred, belowHundred(rest)...)}
 	}
@@ -179,15 +176,15 @@ func clock(hour, minute int) [][]string {
 	case minute == 0:
 		out = append(suffixed(h, "o'clock"), h...)
 	case minute < 10:
-		out = append(suffixed(h, "oh", small()[minute]), suffixed(h, belowHundred(minute)...)...)
-		out = append(out, suffixed(h, "zero", small()[minute])...)
+		out = append(suffixed(h, "oh", small[minute]), suffixed(h, belowHundred(minute)...)...)
+		out = append(out, suffixed(h, "zero", small[minute])...)
 	default:
 		out = suffixed(h, belowHundred(minute)...)
 	}
 	if minute == 0 && hour == 12 {
 		out = append(out, []string{"noon"})
 	}
-	if minute == 0 && hour%24 == 0 || minute == 0 && hour == 12 {
+	if minute == 0 && hour%12 == 0 {
 		out = append(out, []string{"midnight"})
 	}
 	return append(out, pastAndTo(hour, minute)...)

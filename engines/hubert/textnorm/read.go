@@ -18,12 +18,12 @@ func read(word, field string, c *context) [][]string {
 	}
 	lower := strings.ToLower(word)
 	switch {
-	case symbols()[word] != "":
-		return [][]string{{symbols()[word]}}
+	case symbols[word] != "":
+		return [][]string{{symbols[word]}}
 	case before.money != "" && isScale(lower):
 		return [][]string{{lower, before.money}}
-	case before.number && !units()[lower].glued && units()[lower].one != "":
-		readings := units()[lower].readings(before.one)
+	case before.number && !units[lower].glued && units[lower].one != "":
+		readings := units[lower].readings(before.one)
 		if !strings.ContainsFunc(lower, func(r rune) bool { return !unicode.IsLetter(r) }) {
 			readings = append(readings, []string{lower}, spelled(lower))
 		}
@@ -69,13 +69,13 @@ func abbreviation(word, lower, field string, c *context) [][]string {
 		return [][]string{{"street"}, {"saint"}}
 	case key == "no" && hasDot && strings.ContainsFunc(c.next, isASCIIDigit):
 		return [][]string{{"number"}}
-	case abbreviations()[key] != nil:
-		return abbreviations()[key]
-	case hasDot && dotted()[key] != nil && word[:1] != lower[:1]:
+	case abbreviations[key] != nil:
+		return abbreviations[key]
+	case hasDot && dotted[key] != nil && word[:1] != lower[:1]:
 		if c.next == "" {
-			return [][]string{{key}, dotted()[key]} // the dot is the end of the text
+			return [][]string{{key}, dotted[key]} // the dot is the end of the text
 		}
-		return [][]string{dotted()[key], {key}}
+		return [][]string{dotted[key], {key}}
 	case isInitials(word):
 		return [][]string{spelled(strings.ReplaceAll(word, ".", ""))}
 	}
@@ -129,7 +129,7 @@ func joint(sign rune, rest string) string {
 	if sign == '.' && rest != "" {
 		return "dot"
 	}
-	return symbols()[string(sign)]
+	return symbols[string(sign)]
 }
 
 // number returns the readings of a word with digits.
@@ -138,7 +138,7 @@ func number(word string, c *context) [][]string {
 	c.one = word == "1"
 	signs := ""
 	for _, r := range word {
-		if money, ok := currencies()[r]; ok && signs == "" {
+		if money, ok := currencies[r]; ok && signs == "" {
 			return amount(strings.TrimPrefix(word, string(r)), money, c)
 		}
 		if r != '-' && r != '#' && r != '.' && r != '\'' {

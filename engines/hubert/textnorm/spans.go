@@ -117,15 +117,13 @@ func overUnder(a, b string) [][]string {
 	return append(out, day(int(under), int(over))...)
 }
 
-func months() []string {
-	return strings.Fields("january february march april may june july august september october november december")
-}
+var months = strings.Fields("january february march april may june july august september october november december")
 
 // isMonth reports whether a word is the name of a month, or the beginning of one with
 // three letters or more.
 func isMonth(word string) bool {
 	word = strings.ToLower(strings.TrimRight(word, "."))
-	for _, m := range months() {
+	for _, m := range months {
 		if word == m || len(word) >= 3 && len(word) <= 4 && strings.HasPrefix(m, word) {
 			return true
 		}
@@ -138,7 +136,7 @@ func day(d, month int) [][]string {
 	if d < 1 || d > 31 || month < 1 || month > 12 {
 		return nil
 	}
-	name, nth := months()[month-1], ordinal(belowHundred(d))
+	name, nth := months[month-1], ordinal(belowHundred(d))
 	return [][]string{
 		append(append([]string{"the"}, nth...), "of", name), append([]string{name}, nth...),
 		append(nth[:len(nth):len(nth)], "of", name), append([]string{name}, belowHundred(d)...),
@@ -217,15 +215,13 @@ func halves(whole, part string) [][]string {
 }
 
 // vulgar has the fractions that are one character.
-func vulgar() map[rune][2]int64 {
-	return map[rune][2]int64{'½': {1, 2}, '¼': {1, 4}, '¾': {3, 4}, '⅓': {1, 3}, '⅔': {2, 3}, '⅕': {1, 5}, '⅛': {1, 8}, '⅜': {3, 8}, '⅝': {5, 8}, '⅞': {7, 8}}
-}
+var vulgar = map[rune][2]int64{'½': {1, 2}, '¼': {1, 4}, '¾': {3, 4}, '⅓': {1, 3}, '⅔': {2, 3}, '⅕': {1, 5}, '⅛': {1, 8}, '⅜': {3, 8}, '⅝': {5, 8}, '⅞': {7, 8}}
 
 // mixed returns the readings of a number with a fraction: "2½"; nil if the word is
 // none.
 func mixed(text string) [][]string {
 	runes := []rune(text)
-	f, ok := vulgar()[runes[len(runes)-1]]
+	f, ok := vulgar[runes[len(runes)-1]]
 	whole := string(runes[:len(runes)-1])
 	switch {
 	case !ok || whole != "" && !isDigits(whole):

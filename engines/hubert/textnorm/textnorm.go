@@ -68,7 +68,7 @@ func isMoney(field string) bool {
 	if len(runes) != 1 {
 		return false
 	}
-	_, ok := currencies()[runes[0]]
+	_, ok := currencies[runes[0]]
 	return ok
 }
 
@@ -77,7 +77,7 @@ func isStyled(r rune) bool { return r >= 0x2460 && r <= 0x2473 || r >= 0x2160 &&
 
 // isNumber reports whether r alone can be read as a number.
 func isNumber(r rune) bool {
-	_, fraction := vulgar()[r]
+	_, fraction := vulgar[r]
 	return unicode.IsDigit(r) || fraction || isStyled(r)
 }
 
@@ -102,11 +102,11 @@ func plainQuotes(text string) string {
 
 // core removes the punctuation around a word that does not belong to it.
 func core(field string) string {
-	if _, ok := symbols()[field]; ok {
+	if _, ok := symbols[field]; ok {
 		return field
 	}
 	kept := func(r rune) bool {
-		_, money := currencies()[r]
+		_, money := currencies[r]
 		return unicode.IsLetter(r) || isNumber(r) || unicode.IsMark(r) || money
 	}
 	word := strings.TrimLeftFunc(field, func(r rune) bool { return !kept(r) && r != '\'' && r != '-' && r != '.' && r != '#' })
@@ -155,8 +155,8 @@ func isClipped(word string) bool {
 
 func isAbbreviation(word string) bool {
 	key := strings.ToLower(strings.TrimRight(word, "."))
-	_, always := abbreviations()[key]
-	_, withDot := dotted()[key]
+	_, always := abbreviations[key]
+	_, withDot := dotted[key]
 	return always || withDot || key == "st" || key == "no" || isInitials(word)
 }
 

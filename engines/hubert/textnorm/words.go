@@ -4,28 +4,24 @@ import "strings"
 
 // abbreviations are always read in full. A key is in lower case, without dots at its
 // end.
-func abbreviations() map[string][][]string {
-	return map[string][][]string{
-		"mr": {{"mister"}}, "mrs": {{"missus"}, {"misses"}}, "ms": {{"miss"}, {"ms"}}, "dr": {{"doctor"}}, "prof": {{"professor"}},
-		"jr": {{"junior"}}, "sr": {{"senior"}}, "vs": {{"versus"}}, "etc": {{"et", "cetera"}, {"etcetera"}},
-		"e.g": {{"for", "example"}, {"e", "g"}}, "i.e": {{"that", "is"}, {"i", "e"}}, "a.m": {{"a", "m"}}, "p.m": {{"p", "m"}},
-		"ph.d": {{"p", "h", "d"}}, "approx": {{"approximately"}}, "dept": {{"department"}}, "ave": {{"avenue"}}, "blvd": {{"boulevard"}},
-		"ok": {{"okay"}, {"o", "k"}}, "tv": {{"t", "v"}}, "o.k": {{"okay"}},
-	}
+var abbreviations = map[string][][]string{
+	"mr": {{"mister"}}, "mrs": {{"missus"}, {"misses"}}, "ms": {{"miss"}, {"ms"}}, "dr": {{"doctor"}}, "prof": {{"professor"}},
+	"jr": {{"junior"}}, "sr": {{"senior"}}, "vs": {{"versus"}}, "etc": {{"et", "cetera"}, {"etcetera"}},
+	"e.g": {{"for", "example"}, {"e", "g"}}, "i.e": {{"that", "is"}, {"i", "e"}}, "a.m": {{"a", "m"}}, "p.m": {{"p", "m"}},
+	"ph.d": {{"p", "h", "d"}}, "approx": {{"approximately"}}, "dept": {{"department"}}, "ave": {{"avenue"}}, "blvd": {{"boulevard"}},
+	"ok": {{"okay"}, {"o", "k"}}, "tv": {{"t", "v"}}, "o.k": {{"okay"}},
 }
 
 // dotted are abbreviations only with a dot after them: without it they may be
 // words.
-func dotted() map[string][]string {
-	return map[string][]string{
-		"inc": {"incorporated"}, "ltd": {"limited"}, "co": {"company"}, "corp": {"corporation"}, "capt": {"captain"},
-		"gen": {"general"}, "sgt": {"sergeant"}, "lt": {"lieutenant"}, "gov": {"governor"}, "sen": {"senator"}, "rep": {"representative"},
-		"rev": {"reverend"}, "hon": {"honorable"}, "rd": {"road"}, "mt": {"mount"}, "fig": {"figure"}, "vol": {"volume"}, "est": {"established"},
-		"jan": {"january"}, "feb": {"february"}, "mar": {"march"}, "apr": {"april"}, "jun": {"june"}, "jul": {"july"},
-		"aug": {"august"}, "sep": {"september"}, "sept": {"september"}, "oct": {"october"}, "nov": {"november"}, "dec": {"december"},
-		"mon": {"monday"}, "tue": {"tuesday"}, "tues": {"tuesday"}, "wed": {"wednesday"}, "thu": {"thursday"}, "thurs": {"thursday"},
-		"fri": {"friday"}, "sat": {"saturday"}, "sun": {"sunday"},
-	}
+var dotted = map[string][]string{
+	"inc": {"incorporated"}, "ltd": {"limited"}, "co": {"company"}, "corp": {"corporation"}, "capt": {"captain"},
+	"gen": {"general"}, "sgt": {"sergeant"}, "lt": {"lieutenant"}, "gov": {"governor"}, "sen": {"senator"}, "rep": {"representative"},
+	"rev": {"reverend"}, "hon": {"honorable"}, "rd": {"road"}, "mt": {"mount"}, "fig": {"figure"}, "vol": {"volume"}, "est": {"established"},
+	"jan": {"january"}, "feb": {"february"}, "mar": {"march"}, "apr": {"april"}, "jun": {"june"}, "jul": {"july"},
+	"aug": {"august"}, "sep": {"september"}, "sept": {"september"}, "oct": {"october"}, "nov": {"november"}, "dec": {"december"},
+	"mon": {"monday"}, "tue": {"tuesday"}, "tues": {"tuesday"}, "wed": {"wednesday"}, "thu": {"thursday"}, "thurs": {"thursday"},
+	"fri": {"friday"}, "sat": {"saturday"}, "sun": {"sunday"},
 }
 
 // unit is a unit of measure or money after a number. Its readings are separated by
@@ -44,7 +40,7 @@ func (u unit) readings(one bool) [][]string {
 	return word(strings.Split(u.many, "/")...)
 }
 
-func units() map[string]unit {
+var units = func() map[string]unit {
 	u := func(one, many string) unit { return unit{one: one, many: many} }
 	same := func(name string) unit { return unit{one: name, many: name} }
 	glued := func(one, many string) unit { return unit{one: one, many: many, glued: true} }
@@ -71,25 +67,21 @@ func units() map[string]unit {
 		"usd": u("dollar/u s dollar/us dollar", "dollars/u s dollars/us dollars"), "eur": u("euro", "euros"), "gbp": u("pound", "pounds"),
 		"jpy": same("yen"),
 	}
-}
+}()
 
 // currency has the names of a currency and of its hundredth part.
 type currency struct{ one, many, cent, cents string }
 
-func currencies() map[rune]currency {
-	return map[rune]currency{
-		'$': {"dollar", "dollars", "cent", "cents"},
-		'€': {"euro", "euros", "cent", "cents"},
-		'£': {"pound", "pounds", "penny", "pence"},
-		'¥': {one: "yen", many: "yen"},
-		'₫': {one: "dong", many: "dong"},
-	}
+var currencies = map[rune]currency{
+	'$': {"dollar", "dollars", "cent", "cents"},
+	'€': {"euro", "euros", "cent", "cents"},
+	'£': {"pound", "pounds", "penny", "pence"},
+	'¥': {one: "yen", many: "yen"},
+	'₫': {one: "dong", many: "dong"},
 }
 
 // symbols are read as words if they are alone or between words.
-func symbols() map[string]string {
-	return map[string]string{"&": "and", "%": "percent", "@": "at", "+": "plus", "=": "equals", "#": "number"}
-}
+var symbols = map[string]string{"&": "and", "%": "percent", "@": "at", "+": "plus", "=": "equals", "#": "number"}
 
 func isScale(word string) bool {
 	switch word {

@@ -14,7 +14,6 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/lexilingo/modelgateway/engines"
-	"github.com/lexilingo/modelgateway/engines/errs"
 )
 
 // Parameters are the parameters of a model in the configuration.
@@ -98,21 +97,15 @@ func Read(from *structpb.Struct, maxConcurrency int) (Parameters, error) {
 	if p.Parallel == 0 {
 		p.Parallel = max(1, maxConcurrency)
 	}
-	if err := cmp.Or(
+	return p, cmp.Or(
 		engines.CheckRange("n_ctx", p.Context, 256, 1<<22),
 		engines.CheckRange("n_batch", p.Batch, 32, 1<<16),
 		engines.CheckRange("n_ubatch", cmp.Or(p.MicroBatch, cpuMicroBatch), 32, 1<<16),
 		engines.CheckRange("parallel", p.Parallel, 1, maxParallel),
 		engines.CheckRange("max_tokens", p.MaxTokens, 1, 1<<22),
 		engines.CheckRange("top_k", p.TopK, 0, 1<<20),
-	); err != nil {
-		return p, err
-	}
-	if p.LoadMode != LoadRead && p.LoadMode != LoadMap {
-		return p, errs.New(errs.InvalidRequest, "parameter %q must be %q or %q, not %q", "load_mode", LoadRead, LoadMap, p.LoadMode).
-			With("parameter", "load_mode")
-	}
-	return p, nil
+		engines.CheckOneOf("load_mode", p.LoadMode, LoadRead, LoadMap),
+	)
 }
 
 // MicroBatchOn returns the number of tokens that are computed together on the CPU

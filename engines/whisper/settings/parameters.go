@@ -15,7 +15,6 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/lexilingo/modelgateway/engines"
-	"github.com/lexilingo/modelgateway/engines/errs"
 )
 
 // Parameters are the parameters of a model in the configuration. Those that are
@@ -121,7 +120,7 @@ func Read(from *structpb.Struct) (Parameters, error) {
 	if err := engines.DecodeParameters(from, &p); err != nil {
 		return p, err
 	}
-	if err := cmp.Or(
+	return p, cmp.Or(
 		engines.CheckRange("beam_size", p.BeamSize, 0, maxBeamSize),
 		engines.CheckRange("best_of", p.BestOf, 1, MaxDecoders),
 		engines.CheckRange("temperature", p.Temperature, 0, 1),
@@ -140,14 +139,8 @@ func Read(from *structpb.Struct) (Parameters, error) {
 		engines.CheckRange("block_seconds", p.BlockSeconds, 60, 24*3600),
 		engines.CheckRange("interim_step_ms", p.StepMS, 100, 30_000),
 		engines.CheckRange("interim_trim_seconds", p.TrimSeconds, 2, WindowSeconds-trimMargin),
-	); err != nil {
-		return p, err
-	}
-	if p.AudioContext != AudioContextFull && p.AudioContext != AudioContextShort {
-		return p, errs.New(errs.InvalidRequest, "parameter %q must be %q or %q, not %q",
-			"audio_ctx", AudioContextFull, AudioContextShort, p.AudioContext).With("parameter", "audio_ctx")
-	}
-	return p, nil
+		engines.CheckOneOf("audio_ctx", p.AudioContext, AudioContextFull, AudioContextShort),
+	)
 }
 
 // VADPath returns the path of the voice activity model for a model file at the
