@@ -99,7 +99,7 @@ func New(opts Options) (s *Server, err error) {
 	if err := s.lockState(); err != nil {
 		return s, err
 	}
-	if err := unpackStarter(s.cfg); err != nil {
+	if err := s.cfg.UnpackStarters(); err != nil {
 		return s, err
 	}
 	metrics, err := s.startModels(opts)

@@ -17,25 +17,11 @@ import (
 	"github.com/lexilingo/modelgateway/engines/footprint"
 	"github.com/lexilingo/modelgateway/engines/gemini"
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
-	"github.com/lexilingo/modelgateway/models"
 	"github.com/lexilingo/modelgateway/server/internal/config"
 	"github.com/lexilingo/modelgateway/server/internal/lifecycle"
 	"github.com/lexilingo/modelgateway/server/internal/router"
 	"github.com/lexilingo/modelgateway/server/internal/worker"
 )
-
-// unpackStarter writes the starter models to the disk if the configuration uses
-// them.
-func unpackStarter(cfg *config.Config) error {
-	if !cfg.UsesStarter() {
-		return nil
-	}
-	files, err := models.Extract(cfg.StarterDir())
-	if err != nil {
-		return err
-	}
-	return cfg.ResolveStarter(files)
-}
 
 // modelSpecs converts the configured models to what the lifecycle manager takes.
 func modelSpecs(cfg *config.Config) ([]lifecycle.ModelSpec, error) {

@@ -11,16 +11,17 @@ import (
 	"github.com/lexilingo/modelgateway/engines/bundled"
 	"github.com/lexilingo/modelgateway/engines/llama/gguffile"
 	"github.com/lexilingo/modelgateway/internal/suggest"
+	"github.com/lexilingo/modelgateway/models"
 )
 
 // StarterScheme is the prefix of the paths of starters.
 const StarterScheme = "starter:"
 
-// StarterDir returns the directory into which the starters are unpacked.
-func (c *Config) StarterDir() string { return filepath.Join(c.StateDir, "starter") }
+// starterDir returns the directory into which the starters are unpacked.
+func (c *Config) starterDir() string { return filepath.Join(c.StateDir, "starter") }
 
-// UsesStarter reports whether a starter is configured.
-func (c *Config) UsesStarter() bool {
+// usesStarter reports whether a starter is configured.
+func (c *Config) usesStarter() bool {
 	for _, m := range c.Models {
 		if strings.HasPrefix(m.Path, StarterScheme) {
 			return true
@@ -29,9 +30,16 @@ func (c *Config) UsesStarter() bool {
 	return false
 }
 
-// ResolveStarter sets the paths of the unpacked starters. files has the paths by file
-// name.
-func (c *Config) ResolveStarter(files map[string]string) error {
+// UnpackStarters writes the starters to the disk, if one is configured, and sets the
+// paths of those that are.
+func (c *Config) UnpackStarters() error {
+	if !c.usesStarter() {
+		return nil
+	}
+	files, err := models.Extract(c.starterDir())
+	if err != nil {
+		return err
+	}
 	for _, name := range c.ModelOrder {
 		m := c.Models[name]
 		file, ok := strings.CutPrefix(m.Path, StarterScheme)
@@ -146,7 +154,7 @@ func (c *Config) resolvePaths() {
 			continue
 		}
 		if file, ok := strings.CutPrefix(m.Path, StarterScheme); ok {
-			m.ResolvedPath = filepath.Join(c.StarterDir(), filepath.Base(file))
+			m.ResolvedPath = filepath.Join(c.starterDir(), filepath.Base(file))
 		} else {
 			m.ResolvedPath = c.absolute(m.Path)
 		}

@@ -69,7 +69,7 @@ func TestAnotherFileIsNotTheStarter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m := cfg.Models["qwen"]; m.Note != "" || m.MemoryMB != 0 || strings.HasPrefix(m.ResolvedPath, cfg.StarterDir()) {
+	if m := cfg.Models["qwen"]; m.Note != "" || m.MemoryMB != 0 || strings.HasPrefix(m.ResolvedPath, cfg.starterDir()) {
 		t.Errorf("the starter's note or size stayed: %+v", m)
 	}
 }
@@ -81,10 +81,10 @@ func TestStarterIsInTheStateDirectory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := cfg.Models["qwen"].ResolvedPath; got != filepath.Join(dir, "starter", "chat.gguf") || !cfg.UsesStarter() {
+	if got := cfg.Models["qwen"].ResolvedPath; got != filepath.Join(dir, "starter", "chat.gguf") || !cfg.usesStarter() {
 		t.Errorf("path %s", got)
 	}
-	if _, err := os.Stat(cfg.StarterDir()); err == nil {
+	if _, err := os.Stat(cfg.starterDir()); err == nil {
 		t.Error("reading the configuration wrote files")
 	}
 }

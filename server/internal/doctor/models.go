@@ -11,14 +11,13 @@ import (
 	"github.com/lexilingo/modelgateway/engines/errs"
 	"github.com/lexilingo/modelgateway/engines/footprint"
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
-	"github.com/lexilingo/modelgateway/models"
 	"github.com/lexilingo/modelgateway/server/internal/config"
 )
 
 // checkModels checks the parameters of each local model, and whether its file exists, is
 // readable and fits in the budget. engines are those that started.
 func checkModels(ctx context.Context, cfg *config.Config, engines map[string]*enginev1.DescribeResponse) []Finding {
-	if err := extractStarter(cfg); err != nil {
+	if err := cfg.UnpackStarters(); err != nil {
 		return []Finding{fail("starter models", "Check that the state directory is writable and has free space, or choose another with --state-dir.", "%s", oneLine(err))}
 	}
 	var findings []Finding
@@ -34,18 +33,6 @@ func checkModels(ctx context.Context, cfg *config.Config, engines map[string]*en
 		findings = append(findings, checkModel(cfg, name, m, started))
 	}
 	return findings
-}
-
-// extractStarter writes the starter models to disk, as the server does.
-func extractStarter(cfg *config.Config) error {
-	if !cfg.UsesStarter() {
-		return nil
-	}
-	files, err := models.Extract(cfg.StarterDir())
-	if err != nil {
-		return err
-	}
-	return cfg.ResolveStarter(files)
 }
 
 // checkModel returns WARN instead of FAIL for a missing file if the engine did not
