@@ -121,5 +121,5 @@ func (a *attempt) acquire(ctx context.Context, queued *time.Duration) (lease Lea
 func mayFallBack(err error) bool {
 	var client clientError
 	return !errors.As(err, &client) && !errors.Is(err, errSlowReader) &&
-		FallbackReason(err) != gatewayv1.FallbackReason_FALLBACK_REASON_UNSPECIFIED
+		fallbackReason(err) != gatewayv1.FallbackReason_FALLBACK_REASON_UNSPECIFIED
 }

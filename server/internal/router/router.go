@@ -201,7 +201,7 @@ func (r *Router) logFailure(ctx context.Context, task, model string, err error, 
 		message += "; trying the next one"
 	}
 	attrs := []any{"task", task, "model", model, "reason", errs.ReasonName(e.Reason())}
-	if FallbackReason(err) != gatewayv1.FallbackReason_FALLBACK_REASON_UNSPECIFIED {
+	if fallbackReason(err) != gatewayv1.FallbackReason_FALLBACK_REASON_UNSPECIFIED {
 		attrs = append(attrs, "error", err.Error())
 	}
 	r.opts.Log.Log(ctx, level, message, attrs...)
