@@ -159,7 +159,7 @@ func (r *Router) run(ctx context.Context, req Request, sink Sink, queued *time.D
 			continue
 		}
 		last = model
-		a := attempt{router: r, req: req, model: model, sink: sink, call: call, hasNext: r.mayAnswer(req, candidates[i+1:])}
+		a := attempt{router: r, req: req, audio: audio, model: model, sink: sink, call: call, hasNext: r.mayAnswer(req, candidates[i+1:])}
 		if audio != nil && !a.hasNext {
 			audio.stopKeeping()
 		}
