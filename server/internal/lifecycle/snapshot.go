@@ -180,6 +180,7 @@ func (m *model) view() modelView {
 		starvedSince:    m.starvedSince,
 		reloadDue:       m.reload.due,
 		reloadDelay:     m.opts.cooldown(m.reload.tries + 1),
+		queue:           make([]waiterView, 0, len(m.queue)),
 	}
 	for _, w := range m.queue {
 		v.queue = append(v.queue, w.view())
@@ -204,6 +205,7 @@ func (p *process) view() *processView {
 		missedDeadline: p.missedDeadline,
 		stalled:        p.stalledFor(now),
 		backoff:        p.backoff,
+		leases:         make([]leaseView, 0, len(p.leases)),
 	}
 	if p.phase == phaseDraining {
 		v.handover = handover{forModel: p.end.forModel, until: p.end.handoverUntil}
