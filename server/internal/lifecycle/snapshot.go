@@ -134,11 +134,8 @@ type waiterView struct {
 	lease uint64
 }
 
-// snapshot copies the state of models; of all of them if none is named.
-func (o *owner) snapshot(models ...*model) *snapshot {
-	if len(models) == 0 {
-		models = o.models
-	}
+// snapshot copies the state of all models.
+func (o *owner) snapshot() *snapshot {
 	s := &snapshot{
 		now: o.now,
 		limits: limits{
@@ -153,9 +150,9 @@ func (o *owner) snapshot(models ...*model) *snapshot {
 		shuttingDown: o.shuttingDown,
 		lastSeq:      o.seq,
 		turns:        o.turns,
-		models:       make([]modelView, 0, len(models)),
+		models:       make([]modelView, 0, len(o.models)),
 	}
-	for _, m := range models {
+	for _, m := range o.models {
 		s.models = append(s.models, m.view())
 	}
 	return s
@@ -183,6 +180,7 @@ func (m *model) view() modelView {
 		starvedSince:    m.starvedSince,
 		reloadDue:       m.reload.due,
 		reloadDelay:     m.opts.cooldown(m.reload.tries + 1),
+		queue:           make([]waiterView, 0, len(m.queue)),
 	}
 	for _, w := range m.queue {
 		v.queue = append(v.queue, w.view())
@@ -207,6 +205,7 @@ func (p *process) view() *processView {
 		missedDeadline: p.missedDeadline,
 		stalled:        p.stalledFor(now),
 		backoff:        p.backoff,
+		leases:         make([]leaseView, 0, len(p.leases)),
 	}
 	if p.phase == phaseDraining {
 		v.handover = handover{forModel: p.end.forModel, until: p.end.handoverUntil}

@@ -16,6 +16,7 @@ import (
 type attempt struct {
 	router *Router
 	req    Request
+	audio  *replay // the audio of req; nil for none
 	model  string
 	sink   Sink
 	call   *breakerCall
@@ -73,10 +74,7 @@ func (o pauseObserver) Pause(forAudio bool) func(context.Context) error {
 }
 
 // live reports whether the request's audio arrives while it runs.
-func (a *attempt) live() bool {
-	audio, ok := a.req.Audio.(*replay)
-	return ok && audio.live()
-}
+func (a *attempt) live() bool { return a.audio != nil && a.audio.live() }
 
 // runOnLease runs the request on its lease.
 func (a *attempt) runOnLease(ctx context.Context, lease Lease, timer *outputTimer) error {
@@ -95,8 +93,8 @@ func (a *attempt) runOnLease(ctx context.Context, lease Lease, timer *outputTime
 		if err := a.sink.Emit(resp); err != nil {
 			return err
 		}
-		if audio, ok := a.req.Audio.(*replay); ok && a.sink.Committed() {
-			audio.stopKeeping()
+		if a.audio != nil && a.sink.Committed() {
+			a.audio.stopKeeping()
 		}
 		return nil
 	})
@@ -121,5 +119,5 @@ func (a *attempt) acquire(ctx context.Context, queued *time.Duration) (lease Lea
 func mayFallBack(err error) bool {
 	var client clientError
 	return !errors.As(err, &client) && !errors.Is(err, errSlowReader) &&
-		FallbackReason(err) != gatewayv1.FallbackReason_FALLBACK_REASON_UNSPECIFIED
+		fallbackReason(err) != gatewayv1.FallbackReason_FALLBACK_REASON_UNSPECIFIED
 }

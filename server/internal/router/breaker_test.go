@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -41,7 +42,12 @@ func newTestBreaker(t *testing.T) *testBreaker {
 // request runs a request that ends with err.
 func (b *testBreaker) request(err error) {
 	b.t.Helper()
-	b.allowed().end(b.t.Context(), lifecycle.WorkerID{}, err)
+	b.end(b.allowed(), err)
+}
+
+// end ends a request with err.
+func (b *testBreaker) end(call *breakerCall, err error) {
+	call.end(b.t.Context(), lifecycle.WorkerID{}, err)
 }
 
 func (b *testBreaker) allowed() *breakerCall {
@@ -99,20 +105,15 @@ func TestBreakerOpensAndCloses(t *testing.T) {
 		if _, refusal := b.allow(); refusal == nil || refusal.RetryAfter() != time.Second {
 			t.Errorf("during a probe: %v", refusal)
 		}
-		probe.end(t.Context(), lifecycle.WorkerID{}, crash())
+		b.end(probe, crash())
 		b.state(opened)
 		time.Sleep(30*time.Second + time.Nanosecond)
 		b.request(nil)
 		b.state(closed)
 		b.request(nil)
 		want := []gatewayv1.BreakerState{opened, halfOpen, opened, halfOpen, closed}
-		if len(b.states) != len(want) {
-			t.Fatalf("states %v", b.states)
-		}
-		for i := range want {
-			if b.states[i] != want[i] {
-				t.Errorf("states %v", b.states)
-			}
+		if !slices.Equal(b.states, want) {
+			t.Errorf("states %v", b.states)
 		}
 		if strings.Count(b.log.String(), "\n") != len(want) || !strings.Contains(b.log.String(), "last_failure=ENGINE_CRASHED") {
 			t.Errorf("log:\n%s", &b.log)
@@ -217,9 +218,9 @@ func TestFirstOutputClosesTheBreaker(t *testing.T) {
 		b.request(nil)
 		b.request(crash())
 		b.request(crash())
-		stream.end(t.Context(), lifecycle.WorkerID{}, crash()) // counts as usual
+		b.end(stream, crash()) // counts as usual
 		b.state(opened)
-		stream.end(t.Context(), lifecycle.WorkerID{}, nil)
+		b.end(stream, nil)
 		b.state(opened)
 	})
 }
@@ -242,7 +243,7 @@ func TestOutputOfAnOldRequestClosesTheBreaker(t *testing.T) {
 		// The end of the old request counts as usual.
 		b.request(crash())
 		b.request(crash())
-		old.end(t.Context(), lifecycle.WorkerID{}, crash())
+		b.end(old, crash())
 		b.state(opened)
 	})
 }
@@ -257,11 +258,11 @@ func TestOutputOfAnOldRequestDoesNotEndAProbe(t *testing.T) {
 		probe := b.allowed()
 		old.hasOutput()
 		b.state(halfOpen)
-		old.end(t.Context(), lifecycle.WorkerID{}, crash())
+		b.end(old, crash())
 		b.state(halfOpen)
 		probe.hasOutput()
 		b.state(closed)
-		probe.end(t.Context(), lifecycle.WorkerID{}, nil)
+		b.end(probe, nil)
 		b.request(nil)
 	})
 }
@@ -284,8 +285,8 @@ func TestPausedProbeMakesRoomForAnother(t *testing.T) {
 		second.hasOutput()
 		b.state(closed)
 		silent.paused()
-		silent.end(t.Context(), lifecycle.WorkerID{}, crash())
-		second.end(t.Context(), lifecycle.WorkerID{}, crash())
+		b.end(silent, crash())
+		b.end(second, crash())
 		if n := b.describe().GetConsecutiveFailureCount(); n != 2 {
 			t.Errorf("%d failures", n)
 		}
@@ -294,7 +295,7 @@ func TestPausedProbeMakesRoomForAnother(t *testing.T) {
 		time.Sleep(31 * time.Second)
 		silent = b.allowed()
 		silent.paused()
-		silent.end(t.Context(), lifecycle.WorkerID{}, crash())
+		b.end(silent, crash())
 		b.state(opened)
 	})
 }
@@ -320,14 +321,14 @@ func TestEndsOfOldRequestsDoNotChangeTheState(t *testing.T) {
 		b := newTestBreaker(t)
 		good, bad := b.allowed(), b.allowed()
 		b.trip()
-		good.end(t.Context(), lifecycle.WorkerID{}, nil)
+		b.end(good, nil)
 		b.state(opened)
 		if _, refusal := b.allow(); !strings.Contains(refusal.Message(), "3 in a row failed") {
 			t.Error(refusal)
 		}
 		time.Sleep(31 * time.Second)
 		b.request(nil)
-		bad.end(t.Context(), lifecycle.WorkerID{}, crash())
+		b.end(bad, crash())
 		b.state(closed)
 	})
 }

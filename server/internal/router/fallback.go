@@ -5,9 +5,9 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// FallbackReason returns the reason for trying another model after an error. It
+// fallbackReason returns the reason for trying another model after an error. It
 // is unspecified if there is none, e.g. because the request itself is invalid.
-func FallbackReason(err error) gatewayv1.FallbackReason {
+func fallbackReason(err error) gatewayv1.FallbackReason {
 	switch errs.ReasonOf(err) {
 	case errs.ModelFileMissing:
 		return gatewayv1.FallbackReason_FALLBACK_REASON_MODEL_FILE_MISSING

@@ -159,7 +159,7 @@ func (r *Router) run(ctx context.Context, req Request, sink Sink, queued *time.D
 			continue
 		}
 		last = model
-		a := attempt{router: r, req: req, model: model, sink: sink, call: call, hasNext: r.mayAnswer(req, candidates[i+1:])}
+		a := attempt{router: r, req: req, audio: audio, model: model, sink: sink, call: call, hasNext: r.mayAnswer(req, candidates[i+1:])}
 		if audio != nil && !a.hasNext {
 			audio.stopKeeping()
 		}
@@ -201,7 +201,7 @@ func (r *Router) logFailure(ctx context.Context, task, model string, err error, 
 		message += "; trying the next one"
 	}
 	attrs := []any{"task", task, "model", model, "reason", errs.ReasonName(e.Reason())}
-	if FallbackReason(err) != gatewayv1.FallbackReason_FALLBACK_REASON_UNSPECIFIED {
+	if fallbackReason(err) != gatewayv1.FallbackReason_FALLBACK_REASON_UNSPECIFIED {
 		attrs = append(attrs, "error", err.Error())
 	}
 	r.opts.Log.Log(ctx, level, message, attrs...)

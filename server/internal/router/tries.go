@@ -21,7 +21,7 @@ type tries struct {
 // skipped records a candidate that is excluded.
 func (t *tries) skipped(why *errs.Error) {
 	t.skips = append(t.skips, why)
-	t.setReason(FallbackReason(why))
+	t.setReason(fallbackReason(why))
 }
 
 // refused records a candidate whose breaker is open.
@@ -34,7 +34,7 @@ func (t *tries) refused(model string, why *errs.Error) {
 func (t *tries) failed(model string, err error) {
 	t.add(model, errs.From(err))
 	t.final = !mayFallBack(err)
-	t.setReason(FallbackReason(err))
+	t.setReason(fallbackReason(err))
 }
 
 func (t *tries) add(model string, e *errs.Error) {
