@@ -17,9 +17,13 @@ TESTFLAGS ?=
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# MODELS=starter: `make run` fetches nothing and serves only the starter models.
+MODELS ?= published
+
 .PHONY: run
-run: build ## Build everything and start the server (ARGS="--config FILE …")
-	@exec bin/modelgateway serve $(ARGS)
+run: ## Build everything, fetch published models once, and start the server (ARGS="--config FILE …", MODELS=starter: offline)
+	@scripts/build.sh $(if $(filter starter,$(MODELS)),,--models)
+	@exec bin/modelgateway serve $(if $(filter starter,$(MODELS)),--starters-only) $(ARGS)
 
 .PHONY: build
 build: ## Build bin/modelgateway and bin/engine-*
