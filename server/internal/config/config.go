@@ -169,9 +169,6 @@ type Model struct {
 	// Prefer are paths that replace Path: the first that exists and fits in the
 	// memory budget.
 	Prefer []string `yaml:"prefer"`
-	// InsteadOf is a model with a starter. As long as that has the starter and the file
-	// of this model exists, this model takes part; otherwise it is left out.
-	InsteadOf string `yaml:"instead_of_starter"`
 	// MemoryMB is the memory to reserve for the model, in MiB. 0: it is estimated from
 	// the file, and learned after the first load.
 	MemoryMB int64 `yaml:"memory_mb"`

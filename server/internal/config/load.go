@@ -70,16 +70,13 @@ func Load(src Source) (*Config, error) {
 		machine = thisMachine
 	}
 	cfg.setDirs(env)
-	if err := cfg.complete(machine()); err != nil {
+	if err := cfg.complete(machine(), fromFile); err != nil {
 		return nil, err
 	}
 	if err := cfg.applyModelEnv(models); err != nil {
 		return nil, err
 	}
-	if err := cfg.chooseFiles(); err != nil {
-		return nil, err
-	}
-	cfg.completeTasks(fromFile)
+	cfg.chooseFiles()
 	cfg.resolvePaths()
 	if err := cfg.check(fromFile); err != nil {
 		return nil, err
@@ -153,7 +150,7 @@ const (
 )
 
 // complete sets the fields that depend on the machine or on other fields.
-func (c *Config) complete(m Machine) error {
+func (c *Config) complete(m Machine, fromFile map[string]fileTask) error {
 	if c.CPUThreads == 0 {
 		c.CPUThreads = m.Threads
 	}
@@ -180,6 +177,7 @@ func (c *Config) complete(m Machine) error {
 	for name, model := range c.Models {
 		c.Models[name] = c.completeModel(model)
 	}
+	c.completeTasks(fromFile)
 	return nil
 }
 
