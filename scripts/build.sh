@@ -25,6 +25,10 @@ if [ -z "${REVISION:-}" ] && [ -n "$revision" ] && [ -n "$(git status --porcelai
 fi
 ldflags="-X main.version=$version -X main.revision=$revision"
 
+# Without these tags, net and whatever imports it would be compiled twice: with cgo for the engines, without for the server.
+# Nothing here looks up names through the C library.
+tags=netgo,osusergo
+
 is_cgo() { [[ " ${cgo_programs[*]} " == *" $1 "* ]]; }
 
 pure=() native=()
@@ -47,7 +51,7 @@ fetch_models() {
 mkdir -p bin
 scripts/native.sh >/dev/null &
 libraries=$!
-CGO_ENABLED=0 go build -ldflags "$ldflags" -o bin/ "${pure[@]}"
+CGO_ENABLED=0 go build -tags $tags -ldflags "$ldflags" -o bin/ "${pure[@]}"
 models=
 if [ "${1:-}" = --models ]; then
 	fetch_models &
@@ -59,7 +63,7 @@ eval "$exports"
 bin=bin
 [ "$MG_NATIVE" = system ] || bin=bin/libexec
 mkdir -p $bin
-CGO_ENABLED=1 go build -ldflags "$ldflags" -o $bin/ "${native[@]}"
+CGO_ENABLED=1 go build -tags $tags -ldflags "$ldflags" -o $bin/ "${native[@]}"
 [ -z "$models" ] || wait "$models"
 [ "$MG_NATIVE" = prefix ] || exit 0
 for package in "${native[@]}"; do
