@@ -49,7 +49,7 @@ fetch_models() {
 }
 
 mkdir -p bin
-scripts/native.sh >/dev/null &
+scripts/native.sh env >/dev/null &
 libraries=$!
 CGO_ENABLED=0 go build -tags $tags -ldflags "$ldflags" -o bin/ "${pure[@]}"
 models=

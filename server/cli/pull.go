@@ -87,7 +87,11 @@ func (p pullCommand) pull(ctx context.Context, wanted []catalog.Model, cfg *conf
 	if g.JSON || p.DryRun || p.Path {
 		return nil
 	}
-	return writeUse(con.out, wanted, cfg)
+	serves, err := serverFlags{Config: p.Config}.load()
+	if err != nil {
+		return usageError{err}
+	}
+	return writeUse(con.out, wanted, cfg, serves)
 }
 
 // pulled is the result for a model in JSON.
