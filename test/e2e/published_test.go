@@ -36,9 +36,9 @@ func TestDownloadedModelsServe(t *testing.T) {
 	if got := cli("transcribe", said); letters(got) != letters(kennedy) {
 		t.Errorf("of the downloaded voice, heard %q", got)
 	}
-	for name, path := range map[string]string{"whisper": whisper, "piper": voice} {
+	for name, file := range map[string]string{"whisper": whisper, "piper": voice} {
 		m := s.model(t, name)
-		if m.GetState() != gatewayv1.ModelState_MODEL_STATE_READY || !strings.Contains(m.GetNote(), path+" was found") {
+		if m.GetState() != gatewayv1.ModelState_MODEL_STATE_READY || !strings.Contains(m.GetNote(), filepath.Base(file)+" was found") {
 			t.Errorf("%s is %s: %s", name, m.GetState(), m.GetNote())
 		}
 	}

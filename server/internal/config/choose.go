@@ -38,7 +38,7 @@ func (c *Config) chooseFiles() {
 		m := c.Models[name]
 		for _, path := range m.Prefer {
 			if !c.StartersOnly && c.usable(name, m, path) {
-				note := fmt.Sprintf("%s was found, so it is used instead of %s.", c.absolute(path), m.Path)
+				note := fmt.Sprintf("%s was found, so it is used instead of %s.", path, m.Path)
 				m = m.withPath(path)
 				m.Note = note
 				break
