@@ -232,6 +232,17 @@ func TestPackagesReplaceAHubOutOfReach(t *testing.T) {
 	}
 }
 
+func TestRegistryOutOfReach(t *testing.T) {
+	r := newRegistry(t)
+	model := r.inTwo(random(t, testSize))
+	for name, value := range map[string]string{"PIP_NO_INDEX": "", "PIP_FIND_LINKS": "", "PIP_INDEX_URL": "http://127.0.0.1:1/simple"} {
+		t.Setenv(name, value)
+	}
+	if e := packagesTrial(t).mustFail(model, Unreachable); !strings.Contains(e.Message, "no registry of Python packages can be reached") {
+		t.Error(e.Message)
+	}
+}
+
 // A file without a known checksum can be put in place by hand.
 func TestFilesWithoutAChecksumCanBeAccepted(t *testing.T) {
 	t.Parallel()
