@@ -104,7 +104,7 @@ type twoModels struct {
 	fallbacks []string
 }
 
-func (t *twoModels) RequestEnded(_, _ string, _ error, _, _ time.Duration) {}
+func (t *twoModels) RequestEnded(_, _, _ string, _ error, _, _ time.Duration) {}
 func (t *twoModels) Tokens(string, *gatewayv1.Usage)                       {}
 func (t *twoModels) Audio(string, string, time.Duration)                   {}
 func (t *twoModels) BreakerChanged(string, gatewayv1.BreakerState)         {}
