@@ -58,14 +58,14 @@ type Server struct {
 	log     *slog.Logger
 	onReady func(grpcAddress, httpAddress net.Addr)
 
-	lock     *flock.Flock
-	host     *worker.Host
-	local    *worker.InProcess
-	manager  *lifecycle.Manager
-	service  *api.Inference
-	health   *health.Server
-	tracing  *telemetry.Tracing
-	guard    *grpcguard.Guard
+	lock    *flock.Flock
+	host    *worker.Host
+	local   *worker.InProcess
+	manager *lifecycle.Manager
+	service *api.Inference
+	health  *health.Server
+	tracing *telemetry.Tracing
+	guard   *grpcguard.Guard
 
 	authorizer *auth.Authorizer
 

@@ -33,6 +33,7 @@ type cli struct {
 
 	Serve      serveCommand      `cmd:"" help:"Run the server."`
 	Status     statusCommand     `cmd:"" help:"Show the server's memory, threads and models."`
+	Health     healthCommand     `cmd:"" help:"Report whether the server serves; the exit code says so too."`
 	Models     modelsCommand     `cmd:"" help:"List the models, or watch their state changes."`
 	Load       loadCommand       `cmd:"" help:"Load a model before its first request."`
 	Unload     unloadCommand     `cmd:"" help:"Unload a model, and unpin it."`
