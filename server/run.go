@@ -78,6 +78,7 @@ func (s *Server) Run(running, draining context.Context) error {
 	go func() { ended <- serveError(s.internal.Serve(s.pipe)) }()
 	go func() { ended <- serveError(s.public.Serve(s.guard.Listen(limitConnections(s.grpcLis, s.cfg.Limits)))) }()
 	go func() { ended <- serveError(s.http.Serve(limitConnections(s.httpLis, s.cfg.Limits))) }()
+	go s.authorizer.Follow(s.requests)
 	s.setServing(healthpb.HealthCheckResponse_SERVING)
 	if s.onReady != nil {
 		s.onReady(s.GRPCAddr(), s.HTTPAddr())

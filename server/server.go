@@ -22,6 +22,7 @@ import (
 
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 	"github.com/lexilingo/modelgateway/server/internal/api"
+	"github.com/lexilingo/modelgateway/server/internal/auth"
 	"github.com/lexilingo/modelgateway/server/internal/compat"
 	"github.com/lexilingo/modelgateway/server/internal/config"
 	"github.com/lexilingo/modelgateway/server/internal/grpcguard"
@@ -57,14 +58,17 @@ type Server struct {
 	log     *slog.Logger
 	onReady func(grpcAddress, httpAddress net.Addr)
 
-	lock     *flock.Flock
-	host     *worker.Host
-	local    *worker.InProcess
-	manager  *lifecycle.Manager
-	service  *api.Inference
-	health   *health.Server
-	tracing  *telemetry.Tracing
-	guard    *grpcguard.Guard
+	lock    *flock.Flock
+	host    *worker.Host
+	local   *worker.InProcess
+	manager *lifecycle.Manager
+	service *api.Inference
+	health  *health.Server
+	tracing *telemetry.Tracing
+	guard   *grpcguard.Guard
+
+	authorizer *auth.Authorizer
+
 	public   *grpc.Server
 	internal *grpc.Server
 	conn     *grpc.ClientConn
@@ -97,6 +101,9 @@ func New(opts Options) (s *Server, err error) {
 		return s, err
 	}
 	if err := s.lockState(); err != nil {
+		return s, err
+	}
+	if s.authorizer, err = auth.New(s.cfg.Auth.KeysFile, s.log); err != nil {
 		return s, err
 	}
 	if err := s.cfg.UnpackStarter(); err != nil {
@@ -196,6 +203,7 @@ func (s *Server) makeServers(version string, metrics *telemetry.Metrics) error {
 	}
 	s.http, err = httpserver.New(s.requests, httpserver.Options{
 		Conn:         s.conn,
+		Authorizer:   s.authorizer,
 		AllowedHosts: s.cfg.AllowedHosts,
 		GRPC:         s.internal,
 		State:        s,
@@ -239,7 +247,7 @@ func (s *Server) makeServices(version string, metrics *telemetry.Metrics) (*api.
 		HasTask:     routed.HasTask,
 		TaskMethods: methods,
 	})
-	return api.NewServerFactory(s.cfg.Limits, s.log, validator, api.Services{
+	return api.NewServerFactory(s.cfg.Limits, s.log, validator, s.authorizer, api.Services{
 		Inference: inference, Admin: api.NewAdmin(s.manager, routed, s.cfg.Limits), Health: s.health,
 	}), nil
 }

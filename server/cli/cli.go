@@ -13,6 +13,7 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/mattn/go-isatty"
+	"google.golang.org/grpc"
 
 	modelgateway "github.com/lexilingo/modelgateway/clients/go"
 	"github.com/lexilingo/modelgateway/server/internal/config"
@@ -21,6 +22,7 @@ import (
 // globals are the flags of every command that calls a server.
 type globals struct {
 	Addr    string        `help:"gRPC address of the server." default:"${addr}" env:"MODELGATEWAY_ADDR"`
+	APIKey  string        `name:"api-key" help:"API key. Better in the environment: other users of the machine can read command lines." placeholder:"KEY" env:"MODELGATEWAY_API_KEY"`
 	JSON    bool          `name:"json" help:"Print JSON: one object, or one object per line for streams."`
 	Timeout time.Duration `help:"Give up after this long; 0 means no limit." default:"5m"`
 }
@@ -31,6 +33,7 @@ type cli struct {
 
 	Serve      serveCommand      `cmd:"" help:"Run the server."`
 	Status     statusCommand     `cmd:"" help:"Show the server's memory, threads and models."`
+	Health     healthCommand     `cmd:"" help:"Report whether the server serves; the exit code says so too."`
 	Models     modelsCommand     `cmd:"" help:"List the models, or watch their state changes."`
 	Load       loadCommand       `cmd:"" help:"Load a model before its first request."`
 	Unload     unloadCommand     `cmd:"" help:"Unload a model, and unpin it."`
@@ -43,6 +46,7 @@ type cli struct {
 	Synthesize synthesizeCommand `cmd:"" help:"Convert text to speech."`
 	Pronounce  pronounceCommand  `cmd:"" help:"Score the pronunciation of a text that was read aloud."`
 	Pull       pullCommand       `cmd:"" help:"Download published models, or list them."`
+	Keys       keysCommand       `cmd:"" help:"Make, list and revoke API keys."`
 	Doctor     doctorCommand     `cmd:"" help:"Check the configuration, engines, models, memory and ports."`
 	Version    versionCommand    `cmd:"" help:"Print version information."`
 }
@@ -147,7 +151,11 @@ func (g *globals) client() (*modelgateway.Client, error) {
 	if err := checkAddr(g.Addr); err != nil {
 		return nil, err
 	}
-	client, err := modelgateway.New(g.Addr)
+	var options []grpc.DialOption
+	if g.APIKey != "" {
+		options = append(options, modelgateway.WithAPIKey(g.APIKey))
+	}
+	client, err := modelgateway.New(g.Addr, options...)
 	if err != nil {
 		return nil, usageError{err}
 	}

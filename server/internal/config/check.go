@@ -93,13 +93,13 @@ func (c *Config) checkListen(bad complain) {
 			continue
 		}
 		switch {
-		case loopback(l.address):
+		case loopback(l.address), c.Auth.KeysFile != "":
 		case c.AllowUnauthenticated:
 			c.Warnings = append(c.Warnings, fmt.Sprintf("%s is %q and the server does not authenticate callers: everyone who reaches this address "+
 				"can use and unload the models; publish the port on 127.0.0.1 only, or let only a proxy that authenticates callers reach it", l.key, l.address))
 		default:
-			bad("%s is %q, which other machines can reach, and the server does not authenticate callers: "+
-				"use 127.0.0.1, or set allow_unauthenticated: true (--allow-unauthenticated) if a proxy in front authenticates them", l.key, l.address)
+			bad("%s is %q, which other machines can reach, and the server does not authenticate callers: use 127.0.0.1, or API keys "+
+				"(auth.keys_file, \"modelgateway keys add\"), or set allow_unauthenticated: true (--allow-unauthenticated) if a proxy in front authenticates them", l.key, l.address)
 		}
 	}
 }

@@ -17,8 +17,11 @@ type Config struct {
 	GRPCListen string `yaml:"grpc_listen"`
 	// HTTPListen is the HTTP address.
 	HTTPListen string `yaml:"http_listen"`
-	// AllowUnauthenticated allows listen addresses that other machines can reach. The
-	// server does not authenticate callers, so a proxy in front of it must.
+	// Auth says who may call.
+	Auth Auth `yaml:"auth"`
+	// AllowUnauthenticated allows listen addresses that other machines can reach
+	// without auth.keys_file. A proxy in front of the server must then authenticate
+	// callers.
 	AllowUnauthenticated bool `yaml:"allow_unauthenticated"`
 	// AllowedHosts are names under which HTTP requests are answered, in addition to
 	// localhost and IP addresses: "ai.example.org", "*.example.org", or "*" for all.
@@ -60,6 +63,14 @@ type Config struct {
 	ModelOrder []string `yaml:"-"`
 	// Warnings are messages for the log: what was changed or ignored, and why.
 	Warnings []string `yaml:"-"`
+}
+
+// Auth says who may call.
+type Auth struct {
+	// KeysFile is the file of API keys, which "modelgateway keys" writes. Every caller
+	// needs a key then. Empty: callers need none. A relative path is below the state
+	// directory.
+	KeysFile string `yaml:"keys_file"`
 }
 
 // Log is the level and the format of the log.

@@ -59,6 +59,8 @@ func ownVariables() []Variable {
 		{envPrefix + "ADDR", "server that the command line calls; the server ignores it", func(*Config, *modelEnv, string) error { return nil }},
 		{envPrefix + "GRPC_LISTEN", "gRPC address", text(func(c *Config) *string { return &c.GRPCListen })},
 		{envPrefix + "HTTP_LISTEN", "HTTP address", text(func(c *Config) *string { return &c.HTTPListen })},
+		{envPrefix + "KEYS_FILE", "file of API keys; every caller needs a key then", text(func(c *Config) *string { return &c.Auth.KeysFile })},
+		{envPrefix + "API_KEY", "key with which the command line calls a server; the server ignores it", func(*Config, *modelEnv, string) error { return nil }},
 		{envPrefix + "ALLOW_UNAUTHENTICATED", "true allows addresses that other machines can reach, without authentication", boolean(func(c *Config) *bool { return &c.AllowUnauthenticated })},
 		{envPrefix + "ALLOWED_HOSTS", "names under which HTTP requests are answered, separated by commas", list(func(c *Config) *[]string { return &c.AllowedHosts })},
 		{envPrefix + "MODELS_DIR", "directory of relative model paths", text(func(c *Config) *string { return &c.ModelsDir })},

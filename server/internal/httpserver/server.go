@@ -25,6 +25,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"github.com/lexilingo/modelgateway/server/internal/auth"
 	"github.com/lexilingo/modelgateway/server/internal/config"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/bodies"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/pages"
@@ -46,6 +47,8 @@ type Options struct {
 	Conn *grpc.ClientConn
 	// GRPC is that server.
 	GRPC *grpc.Server
+	// Authorizer decides who may use a route.
+	Authorizer *auth.Authorizer
 	// State is what the health pages show.
 	State pages.State
 	// Metrics serves /metrics.
