@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
+	"time"
 
 	"github.com/gofrs/flock"
 	"google.golang.org/grpc"
@@ -23,6 +24,7 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 	"github.com/lexilingo/modelgateway/server/internal/api"
 	"github.com/lexilingo/modelgateway/server/internal/auth"
+	"github.com/lexilingo/modelgateway/server/internal/certificates"
 	"github.com/lexilingo/modelgateway/server/internal/compat"
 	"github.com/lexilingo/modelgateway/server/internal/config"
 	"github.com/lexilingo/modelgateway/server/internal/grpcguard"
@@ -67,7 +69,8 @@ type Server struct {
 	tracing *telemetry.Tracing
 	guard   *grpcguard.Guard
 
-	authorizer *auth.Authorizer
+	authorizer   *auth.Authorizer
+	certificates *certificates.Source // nil: plain text
 
 	public   *grpc.Server
 	internal *grpc.Server
@@ -106,6 +109,9 @@ func New(opts Options) (s *Server, err error) {
 	if s.authorizer, err = auth.New(s.cfg.Auth.KeysFile, s.log); err != nil {
 		return s, err
 	}
+	if err := s.openCertificates(); err != nil {
+		return s, err
+	}
 	if err := s.cfg.UnpackStarter(); err != nil {
 		return s, err
 	}
@@ -139,6 +145,24 @@ func (s *Server) lockState() error {
 		return fmt.Errorf("state_dir: another modelgateway uses %s; set another folder with --state-dir", s.cfg.StateDir)
 	}
 	return nil
+}
+
+// openCertificates reads the server's certificate, if it has one.
+func (s *Server) openCertificates() (err error) {
+	files := s.cfg.TLS
+	if !files.Enabled() {
+		return nil
+	}
+	if files.SelfSigned {
+		made, err := certificates.SelfSigned(filepath.Join(s.cfg.StateDir, "tls"), time.Now())
+		if err != nil {
+			return err
+		}
+		files.CertFile, files.KeyFile = made.CertFile, made.KeyFile
+		s.log.Info("using a self-signed TLS certificate; clients must trust it as their authority", "file", files.CertFile)
+	}
+	s.certificates, err = certificates.Open(files, s.log)
+	return err
 }
 
 // startModels starts the worker host and the lifecycle manager.

@@ -21,6 +21,7 @@ type serverFlags struct {
 	LogLevel             *string `placeholder:"LEVEL" help:"Log level: debug, info, warn or error."`
 	LogFormat            *string `placeholder:"FORMAT" help:"Log format: auto, json or text."`
 	KeysFile             *string `placeholder:"FILE" help:"File of API keys (\"modelgateway keys\"). Every caller needs a key then."`
+	TLSSelfSigned        *bool   `name:"tls-self-signed" help:"Use TLS with a certificate for this machine, which is made in the state directory. For a first try."`
 	AllowUnauthenticated *bool   `help:"Allow listen addresses that other machines can reach, without authentication."`
 }
 
@@ -39,7 +40,7 @@ func (f serverFlags) load() (*config.Config, error) {
 		Flags: config.Overrides{
 			GRPCListen: f.GRPCListen, HTTPListen: f.HTTPListen, ModelsDir: f.ModelsDir, StateDir: f.StateDir,
 			EnginesDir: f.EnginesDir, MaxMemoryMB: f.MaxMemoryMB, Device: f.Device,
-			LogLevel: f.LogLevel, LogFormat: f.LogFormat, AllowUnauthenticated: f.AllowUnauthenticated, KeysFile: f.KeysFile,
+			LogLevel: f.LogLevel, LogFormat: f.LogFormat, AllowUnauthenticated: f.AllowUnauthenticated, KeysFile: f.KeysFile, TLSSelfSigned: f.TLSSelfSigned,
 		},
 	})
 }

@@ -19,6 +19,8 @@ type Config struct {
 	HTTPListen string `yaml:"http_listen"`
 	// Auth says who may call.
 	Auth Auth `yaml:"auth"`
+	// TLS is the transport security of both listeners.
+	TLS TLS `yaml:"tls"`
 	// AllowUnauthenticated allows listen addresses that other machines can reach
 	// without auth.keys_file. A proxy in front of the server must then authenticate
 	// callers.
@@ -72,6 +74,24 @@ type Auth struct {
 	// directory.
 	KeysFile string `yaml:"keys_file"`
 }
+
+// TLS is the transport security of both listeners, except Unix sockets.
+type TLS struct {
+	// CertFile and KeyFile are the server's certificate, with its chain, and its
+	// private key, in PEM form. They are read again when they change. Empty: plain
+	// text.
+	CertFile string `yaml:"cert_file"`
+	KeyFile  string `yaml:"key_file"`
+	// ClientCAFile has the authorities of the clients' certificates, in PEM form.
+	// Every client needs a certificate then.
+	ClientCAFile string `yaml:"client_ca_file"`
+	// SelfSigned makes a certificate for this machine in the state directory, for a
+	// first try.
+	SelfSigned bool `yaml:"self_signed"`
+}
+
+// Enabled reports whether the listeners have transport security.
+func (t TLS) Enabled() bool { return t.CertFile != "" || t.SelfSigned }
 
 // Log is the level and the format of the log.
 type Log struct {

@@ -25,6 +25,7 @@ type Overrides struct {
 	LogFormat            *string
 	AllowUnauthenticated *bool
 	KeysFile             *string
+	TLSSelfSigned        *bool
 }
 
 // Source is where a configuration comes from.
@@ -133,6 +134,7 @@ func (c *Config) applyFlags(f Overrides) {
 	set(&c.Log.Format, f.LogFormat)
 	set(&c.AllowUnauthenticated, f.AllowUnauthenticated)
 	set(&c.Auth.KeysFile, f.KeysFile)
+	set(&c.TLS.SelfSigned, f.TLSSelfSigned)
 }
 
 func set[T any](field, value *T) {

@@ -96,6 +96,7 @@ func New(ctx context.Context, opts Options) (*Server, error) {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true)
+	protocols.SetHTTP2(true)
 	return &Server{sockets: set, Server: &http.Server{
 		Handler:           handler,
 		Protocols:         &protocols,
