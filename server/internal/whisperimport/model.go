@@ -146,6 +146,11 @@ func (i item) asFloat32() bool {
 	return len(i.tensor.shape) < 2 || strings.HasSuffix(i.name, "positional_embedding")
 }
 
+// copied reports whether the bytes need no conversion.
+func (i item) copied() bool {
+	return i.tensor.scale == nil && (i.asFloat32() && i.tensor.kind == float32s || !i.asFloat32() && i.tensor.kind == float16s)
+}
+
 // dimensions returns the shape in the order of ggml, the fastest first.
 func (i item) dimensions() []int64 {
 	shape := slices.Clone(i.tensor.shape)
@@ -214,6 +219,13 @@ func (m *model) write(w io.Writer, tokens [][]byte) error {
 	for _, i := range m.items {
 		if _, err := w.Write(i.headBytes()); err != nil {
 			return err
+		}
+		if i.copied() {
+			t, size := i.tensor, i.tensor.values()*i.tensor.kind.bytes
+			if _, err := io.CopyN(w, io.NewSectionReader(t.file, t.offset, size), size); err != nil {
+				return err
+			}
+			continue
 		}
 		err := i.tensor.read(func(values []float32) error {
 			encoded = encoded[:0]
