@@ -76,8 +76,10 @@ func formatAddr(scheme string, a net.Addr) string {
 func (s *Server) Run(running, draining context.Context) error {
 	ended := make(chan error, 3)
 	go func() { ended <- serveError(s.internal.Serve(s.pipe)) }()
-	go func() { ended <- serveError(s.public.Serve(s.guard.Listen(limitConnections(s.grpcLis, s.cfg.Limits)))) }()
-	go func() { ended <- serveError(s.http.Serve(limitConnections(s.httpLis, s.cfg.Limits))) }()
+	go func() {
+		ended <- serveError(s.public.Serve(s.guard.Listen(limitConnections(s.grpcLis, s.cfg.Limits, s.proxies))))
+	}()
+	go func() { ended <- serveError(s.http.Serve(limitConnections(s.httpLis, s.cfg.Limits, s.proxies))) }()
 	s.setServing(healthpb.HealthCheckResponse_SERVING)
 	if s.onReady != nil {
 		s.onReady(s.GRPCAddr(), s.HTTPAddr())
