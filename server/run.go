@@ -79,7 +79,7 @@ func (s *Server) Run(running, draining context.Context) error {
 	go func() {
 		ended <- serveError(s.public.Serve(s.guard.Listen(limitConnections(s.grpcLis, s.cfg.Limits, s.proxies))))
 	}()
-	go func() { ended <- serveError(s.http.Serve(limitConnections(s.httpLis, s.cfg.Limits, s.proxies))) }()
+	go func() { ended <- serveError(s.http.Serve(s.http.Throttled(limitConnections(s.httpLis, s.cfg.Limits, s.proxies)))) }()
 	s.setServing(healthpb.HealthCheckResponse_SERVING)
 	if s.onReady != nil {
 		s.onReady(s.GRPCAddr(), s.HTTPAddr())

@@ -119,7 +119,7 @@ func serve(t *testing.T, change func(*Options)) string {
 	}
 	server := httptest.NewUnstartedServer(srv.Handler)
 	server.Config = srv.Server
-	server.Listener = srv.throttled(server.Listener)
+	server.Listener = srv.Throttled(server.Listener)
 	server.Start()
 	t.Cleanup(func() {
 		server.Close()

@@ -26,11 +26,9 @@ type conn struct {
 	closed   chan struct{}
 }
 
-// Serve serves the connections of lis.
-func (s *Server) Serve(lis net.Listener) error { return s.Server.Serve(s.throttled(lis)) }
-
-// throttled returns a listener of such connections.
-func (s *Server) throttled(lis net.Listener) net.Listener { return listener{lis, &s.opts} }
+// Throttled returns a listener of such connections. Serve needs one, with or without
+// TLS on it.
+func (s *Server) Throttled(lis net.Listener) net.Listener { return listener{lis, &s.opts} }
 
 // Accept implements net.Listener.
 func (l listener) Accept() (net.Conn, error) {
@@ -73,6 +71,9 @@ type throttleKey struct{}
 // withConn stores in the context of a connection what its requests share.
 func withConn(ctx context.Context, c net.Conn) context.Context {
 	ctx = inflight.WithConn(ctx, c)
+	if secured, ok := c.(interface{ NetConn() net.Conn }); ok { // *tls.Conn
+		c = secured.NetConn()
+	}
 	if c, ok := c.(*conn); ok && c.throttle != nil {
 		ctx = context.WithValue(ctx, throttleKey{}, c.throttle)
 	}
