@@ -22,6 +22,7 @@ import (
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/auth"
 	"github.com/lexilingo/modelgateway/server/internal/config"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/reply"
 	"github.com/lexilingo/modelgateway/server/internal/inflight"
@@ -101,6 +102,9 @@ func serve(t *testing.T, change func(*Options)) string {
 	}
 	opts.Pool = NewPool(opts.Limits)
 	opts.Calls, opts.Cancels = inflight.NewShares(4000), inflight.NewRates(1000)
+	if opts.Authorizer, err = auth.New("", nil); err != nil {
+		t.Fatal(err)
+	}
 	if change != nil {
 		change(&opts)
 	}
