@@ -14,6 +14,7 @@ import (
 	"github.com/lexilingo/modelgateway/engines/gemini/endpoint"
 	"github.com/lexilingo/modelgateway/internal/suggest"
 	"github.com/lexilingo/modelgateway/models"
+	"github.com/lexilingo/modelgateway/server/internal/peers"
 )
 
 var hostName = regexp.MustCompile(`^(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?$`)
@@ -128,6 +129,7 @@ func (c *Config) checkLimits(bad complain) {
 	if c.Limits.MaxConcurrentStreams < 1 {
 		bad("limits.max_concurrent_streams is 0: it must be at least 1")
 	}
+	inRange(bad, "limits.max_calls", int64(c.Limits.MaxCalls), 4, 1<<20)
 	inRange(bad, "limits.max_resets", int64(c.Limits.MaxResets), 1, 1<<20)
 	inRange(bad, "limits.max_connections", int64(c.Limits.MaxConnections), 2, 1<<20)
 	inRange(bad, "limits.max_watchers", int64(c.Limits.MaxWatchers), 1, 1<<20)
@@ -138,6 +140,9 @@ func (c *Config) checkLimits(bad complain) {
 		if host != "*" && !hostName.MatchString(host) {
 			bad("allowed_hosts has %q: write a name without scheme and port, such as ai.example.org or *.example.org, or * for all", host)
 		}
+	}
+	if _, err := peers.ParseProxies(c.TrustedProxies); err != nil {
+		bad("trusted_proxies %w", err)
 	}
 	for _, origin := range c.CORS.AllowedOrigins {
 		if u, err := url.Parse(origin); origin != "*" && (err != nil || u.Scheme == "" || u.Host == "" || u.Path != "") {

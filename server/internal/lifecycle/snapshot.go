@@ -113,6 +113,8 @@ type leaseView struct {
 	// silentSince is when its request began to wait for audio; zero if it does
 	// not.
 	silentSince time.Time
+	// absent: its client is gone, and may come back.
+	absent bool
 }
 
 // waiterView is a queued request in a snapshot.
@@ -221,7 +223,7 @@ func (p *process) view() *processView {
 	for _, l := range p.leasesInOrder() {
 		v.leases = append(v.leases, leaseView{
 			id: l.id, granted: l.granted, worked: l.workedFor(now), paused: l.pauses > 0, live: l.live, priority: l.priority,
-			silentSince: l.silentSince,
+			silentSince: l.silentSince, absent: l.absent,
 		})
 	}
 	return v
