@@ -150,6 +150,15 @@ func TestErrorsNameThePlaceAndTheRemedy(t *testing.T) {
 		"a task under two names": {
 			"tasks: {transcribe: {primary: whisper}, stt: {primary: gemini}}\n", nil, []string{"tasks.stt and tasks.transcribe", "keep one"},
 		},
+		"parameters of a model": {
+			"models:\n  a: {engine: llama, path: x, parameters: {n_ctxx: 1}}\n  b: {engine: whisper, path: x, parameters: {beam_size: 99}}\n" +
+				"  c: {engine: piper, path: x, parameters: {volume: loud}}\n  d: {engine: hubert, path: x, parameters: {flie: y}}\n" +
+				"  e: {engine: gemini, parameters: {modle: x}}\n", nil,
+			[]string{
+				`models.a.parameters: unknown parameter "n_ctxx"; did you mean "n_ctx"?`, `models.b.parameters: parameter "beam_size" must be from 0 to 16, not 99`,
+				`models.c.parameters: parameter "volume" must be a number`, `models.d.parameters: unknown parameter "flie"`, `models.e.parameters: unknown parameter "modle"`,
+			},
+		},
 		"priority":         {"models: {a: {engine: llama, path: x, priority: hihg}}\n", nil, []string{`"high"`}},
 		"open address":     {"grpc_listen: 0.0.0.0:50051\n", nil, []string{"grpc_listen", "allow_unauthenticated"}},
 		"all addresses":    {"http_listen: :8001\n", nil, []string{"http_listen", "allow_unauthenticated"}},

@@ -174,6 +174,7 @@ func (c *Config) complete(m Machine, fromFile map[string]fileTask) error {
 		c.Models[name] = c.completeModel(model)
 	}
 	c.completeTasks(fromFile)
+	c.warnOfTasks()
 	return nil
 }
 
