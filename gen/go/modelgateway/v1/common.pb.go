@@ -121,6 +121,9 @@ const (
 	FallbackReason_FALLBACK_REASON_RATE_LIMITED FallbackReason = 11
 	// An internal error of the model or its engine.
 	FallbackReason_FALLBACK_REASON_INTERNAL FallbackReason = 12
+	// The server's configuration of the model is wrong, such as a parameter that
+	// its engine does not know.
+	FallbackReason_FALLBACK_REASON_MODEL_CONFIG_INVALID FallbackReason = 13
 )
 
 // Enum value maps for FallbackReason.
@@ -139,6 +142,7 @@ var (
 		10: "FALLBACK_REASON_BREAKER_OPEN",
 		11: "FALLBACK_REASON_RATE_LIMITED",
 		12: "FALLBACK_REASON_INTERNAL",
+		13: "FALLBACK_REASON_MODEL_CONFIG_INVALID",
 	}
 	FallbackReason_value = map[string]int32{
 		"FALLBACK_REASON_UNSPECIFIED":          0,
@@ -154,6 +158,7 @@ var (
 		"FALLBACK_REASON_BREAKER_OPEN":         10,
 		"FALLBACK_REASON_RATE_LIMITED":         11,
 		"FALLBACK_REASON_INTERNAL":             12,
+		"FALLBACK_REASON_MODEL_CONFIG_INVALID": 13,
 	}
 )
 
@@ -678,7 +683,7 @@ const file_modelgateway_v1_common_proto_rawDesc = "" +
 	"\fPRIORITY_LOW\x10\x01\x12\x13\n" +
 	"\x0fPRIORITY_NORMAL\x10\x02\x12\x11\n" +
 	"\rPRIORITY_HIGH\x10\x03\x12\x15\n" +
-	"\x11PRIORITY_CRITICAL\x10\x04*\xdb\x03\n" +
+	"\x11PRIORITY_CRITICAL\x10\x04*\x85\x04\n" +
 	"\x0eFallbackReason\x12\x1f\n" +
 	"\x1bFALLBACK_REASON_UNSPECIFIED\x10\x00\x12&\n" +
 	"\"FALLBACK_REASON_MODEL_FILE_MISSING\x10\x01\x12&\n" +
@@ -693,7 +698,8 @@ const file_modelgateway_v1_common_proto_rawDesc = "" +
 	"\x1cFALLBACK_REASON_BREAKER_OPEN\x10\n" +
 	"\x12 \n" +
 	"\x1cFALLBACK_REASON_RATE_LIMITED\x10\v\x12\x1c\n" +
-	"\x18FALLBACK_REASON_INTERNAL\x10\f*y\n" +
+	"\x18FALLBACK_REASON_INTERNAL\x10\f\x12(\n" +
+	"$FALLBACK_REASON_MODEL_CONFIG_INVALID\x10\r*y\n" +
 	"\fFinishReason\x12\x1d\n" +
 	"\x19FINISH_REASON_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12FINISH_REASON_STOP\x10\x01\x12\x18\n" +

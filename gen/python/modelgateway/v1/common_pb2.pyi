@@ -33,6 +33,7 @@ class FallbackReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     FALLBACK_REASON_BREAKER_OPEN: _ClassVar[FallbackReason]
     FALLBACK_REASON_RATE_LIMITED: _ClassVar[FallbackReason]
     FALLBACK_REASON_INTERNAL: _ClassVar[FallbackReason]
+    FALLBACK_REASON_MODEL_CONFIG_INVALID: _ClassVar[FallbackReason]
 
 class FinishReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -58,6 +59,7 @@ FALLBACK_REASON_DEADLINE: FallbackReason
 FALLBACK_REASON_BREAKER_OPEN: FallbackReason
 FALLBACK_REASON_RATE_LIMITED: FallbackReason
 FALLBACK_REASON_INTERNAL: FallbackReason
+FALLBACK_REASON_MODEL_CONFIG_INVALID: FallbackReason
 FINISH_REASON_UNSPECIFIED: FinishReason
 FINISH_REASON_STOP: FinishReason
 FINISH_REASON_LENGTH: FinishReason
