@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -386,5 +387,33 @@ func TestDialAddress(t *testing.T) {
 		if got := DialAddress(listen); got != want {
 			t.Errorf("%s is dialled at %s, want %s", listen, got, want)
 		}
+	}
+}
+
+// TestStartersBringTheirParameters checks that what applies to a starter follows its
+// path, and that the configuration has the last word.
+func TestStartersBringTheirParameters(t *testing.T) {
+	cfg, err := load(t, `
+models:
+  plain: {engine: whisper, path: "starter:whisper.bin"}
+  own: {engine: whisper, path: "starter:whisper.bin", parameters: {max_disagreement: 1, beam_size: 2}}
+  other: {engine: whisper, path: other.bin}
+`, nil, Overrides{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, own, other := cfg.Models["plain"], cfg.Models["own"], cfg.Models["other"]
+	if plain.Warning == "" || own.Warning != plain.Warning || other.Warning != "" {
+		t.Errorf("warnings %q, %q, %q", plain.Warning, own.Warning, other.Warning)
+	}
+	if len(plain.Parameters) == 0 || len(other.Parameters) > 0 {
+		t.Errorf("parameters %v, %v", plain.Parameters, other.Parameters)
+	}
+	if fmt.Sprint(own.Parameters) != "map[beam_size:2 max_disagreement:1]" {
+		t.Errorf("parameters %v", own.Parameters)
+	}
+	cfg, err = load(t, "", []string{"WHISPER_MODEL_SIZE=base"}, Overrides{})
+	if err != nil || cfg.Models["whisper"].Warning != "" || cfg.Models["qwen"].Warning == "" {
+		t.Errorf("%v, %q", err, cfg.Models["whisper"].Warning)
 	}
 }

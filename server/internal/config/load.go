@@ -74,6 +74,9 @@ func Load(src Source) (*Config, error) {
 	if err := cfg.applyModelEnv(models); err != nil {
 		return nil, err
 	}
+	if err := cfg.applyStarters(); err != nil {
+		return nil, err
+	}
 	cfg.resolvePaths()
 	if err := cfg.check(fromFile); err != nil {
 		return nil, err

@@ -334,8 +334,11 @@ type ServedBy struct {
 	LoadDuration *durationpb.Duration `protobuf:"bytes,6,opt,name=load_duration,json=loadDuration,proto3" json:"load_duration,omitempty"`
 	// Time from the start of inference to its last output.
 	InferenceDuration *durationpb.Duration `protobuf:"bytes,7,opt,name=inference_duration,json=inferenceDuration,proto3" json:"inference_duration,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// What a reader of the answer should know about the model, such as that it is
+	// a starter that knows little. Empty for most models.
+	Warning       string `protobuf:"bytes,8,opt,name=warning,proto3" json:"warning,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ServedBy) Reset() {
@@ -415,6 +418,13 @@ func (x *ServedBy) GetInferenceDuration() *durationpb.Duration {
 		return x.InferenceDuration
 	}
 	return nil
+}
+
+func (x *ServedBy) GetWarning() string {
+	if x != nil {
+		return x.Warning
+	}
+	return ""
 }
 
 // Number of tokens that a language model read and generated.
@@ -631,7 +641,7 @@ const file_modelgateway_v1_common_proto_rawDesc = "" +
 	"local_only\x18\x01 \x01(\bR\tlocalOnly\x12\x1f\n" +
 	"\vno_fallback\x18\x02 \x01(\bR\n" +
 	"noFallback\x12?\n" +
-	"\bpriority\x18\x03 \x01(\x0e2\x19.modelgateway.v1.PriorityB\b\xbaH\x05\x82\x01\x02\x10\x01R\bpriority\"\xea\x02\n" +
+	"\bpriority\x18\x03 \x01(\x0e2\x19.modelgateway.v1.PriorityB\b\xbaH\x05\x82\x01\x02\x10\x01R\bpriority\"\x84\x03\n" +
 	"\bServedBy\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12\x16\n" +
 	"\x06engine\x18\x02 \x01(\tR\x06engine\x12\x1a\n" +
@@ -639,7 +649,8 @@ const file_modelgateway_v1_common_proto_rawDesc = "" +
 	"\x0ffallback_reason\x18\x04 \x01(\x0e2\x1f.modelgateway.v1.FallbackReasonR\x0efallbackReason\x12@\n" +
 	"\x0equeue_duration\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\rqueueDuration\x12>\n" +
 	"\rload_duration\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\floadDuration\x12H\n" +
-	"\x12inference_duration\x18\a \x01(\v2\x19.google.protobuf.DurationR\x11inferenceDuration\"\xa6\x01\n" +
+	"\x12inference_duration\x18\a \x01(\v2\x19.google.protobuf.DurationR\x11inferenceDuration\x12\x18\n" +
+	"\awarning\x18\b \x01(\tR\awarning\"\xa6\x01\n" +
 	"\x05Usage\x12,\n" +
 	"\x12prompt_token_count\x18\x01 \x01(\x05R\x10promptTokenCount\x129\n" +
 	"\x19cached_prompt_token_count\x18\x02 \x01(\x05R\x16cachedPromptTokenCount\x124\n" +
