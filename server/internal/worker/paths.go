@@ -12,10 +12,7 @@ import (
 
 // foldersOf returns the folders whose files a worker may name in its errors.
 func foldersOf(spec Spec) []string {
-	paths := []string{spec.Load.GetPath(), filepath.Join(os.TempDir(), "file")}
-	for _, word := range spec.Command {
-		paths = append(paths, word)
-	}
+	paths := append([]string{spec.Load.GetPath(), filepath.Join(os.TempDir(), "file")}, spec.Command...)
 	var folders []string
 	for _, path := range paths {
 		if folder := filepath.Dir(path); filepath.IsAbs(path) && folder != "/" {
