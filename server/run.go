@@ -83,10 +83,10 @@ func (s *Server) Run(running, draining context.Context) error {
 	go func() { ended <- serveError(s.internal.Serve(s.pipe)) }()
 	// The guard reads frames, so it is inside TLS.
 	go func() {
-		ended <- serveError(s.public.Serve(s.guard.Listen(s.secure(limitConnections(s.grpcLis, s.cfg.Limits), "h2"))))
+		ended <- serveError(s.public.Serve(s.guard.Listen(s.secure(limitConnections(s.grpcLis, s.cfg.Limits, s.proxies), "h2"))))
 	}()
 	go func() {
-		ended <- serveError(s.http.Serve(s.secure(limitConnections(s.httpLis, s.cfg.Limits), "h2", "http/1.1")))
+		ended <- serveError(s.http.Serve(s.secure(s.http.Throttled(limitConnections(s.httpLis, s.cfg.Limits, s.proxies)), "h2", "http/1.1")))
 	}()
 	go s.authorizer.Follow(s.requests)
 	s.setServing(healthpb.HealthCheckResponse_SERVING)

@@ -29,7 +29,9 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/config"
 	"github.com/lexilingo/modelgateway/server/internal/grpcguard"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver"
+	"github.com/lexilingo/modelgateway/server/internal/inflight"
 	"github.com/lexilingo/modelgateway/server/internal/lifecycle"
+	"github.com/lexilingo/modelgateway/server/internal/peers"
 	"github.com/lexilingo/modelgateway/server/internal/router"
 	"github.com/lexilingo/modelgateway/server/internal/telemetry"
 	"github.com/lexilingo/modelgateway/server/internal/worker"
@@ -68,6 +70,7 @@ type Server struct {
 	health  *health.Server
 	tracing *telemetry.Tracing
 	guard   *grpcguard.Guard
+	proxies peers.Proxies
 
 	authorizer   *auth.Authorizer
 	certificates *certificates.Source // nil: plain text
@@ -207,21 +210,27 @@ func (s *Server) makeServers(version string, metrics *telemetry.Metrics) error {
 	options := append(s.tracing.ServerOptions(), s.watches.option())
 	// The memory of all messages and bodies.
 	pool := httpserver.NewPool(s.cfg.Limits)
+	calls, cancels := inflight.NewShares(int64(s.cfg.Limits.MaxCalls)), inflight.NewRates(s.cfg.Limits.MaxResets)
+	if s.proxies, err = peers.ParseProxies(s.cfg.TrustedProxies); err != nil {
+		return err
+	}
 	s.guard = grpcguard.New(grpcguard.Options{
 		Pool:          pool,
 		MaxStreams:    int(s.cfg.Limits.MaxConcurrentStreams),
-		MaxResets:     s.cfg.Limits.MaxResets,
+		Calls:         calls,
+		Cancels:       cancels,
+		Proxies:       s.proxies,
 		UnreadTimeout: s.cfg.Limits.SlowReaderTimeout,
 	})
 	s.public = factory.Public(append(s.guard.ServerOptions(), options...)...)
 	// By default gRPC buffers up to 16 MiB of a stream that the service has not read.
-	s.internal = factory.Internal(append(options, httpserver.ServerOption(), grpc.StaticStreamWindowSize(streamWindow), grpc.StaticConnWindowSize(pipeWindow))...)
+	s.internal = factory.Internal(append(options, peers.ServerOption(), httpserver.ServerOption(), grpc.StaticStreamWindowSize(streamWindow), grpc.StaticConnWindowSize(pipeWindow))...)
 	s.pipe = bufconn.Listen(pipeBuffer)
-	s.conn, err = grpc.NewClient("passthrough:///server",
+	s.conn, err = grpc.NewClient("passthrough:///server", append(peers.DialOptions(),
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return s.pipe.DialContext(ctx) }),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32), grpc.MaxCallSendMsgSize(math.MaxInt32)),
-	)
+	)...)
 	if err != nil {
 		return err
 	}
@@ -234,6 +243,9 @@ func (s *Server) makeServers(version string, metrics *telemetry.Metrics) error {
 		Metrics:      metrics.Handler(),
 		Limits:       s.cfg.Limits,
 		Pool:         pool,
+		Calls:        calls,
+		Cancels:      cancels,
+		Proxies:      s.proxies,
 		CORS:         s.cfg.CORS,
 		Version:      version,
 		Log:          s.log,

@@ -3,17 +3,14 @@ package api
 import (
 	"context"
 	"crypto/rand"
-	"strings"
 	"sync"
 	"time"
-
-	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/peer"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 	"github.com/lexilingo/modelgateway/server/internal/auth"
 	"github.com/lexilingo/modelgateway/server/internal/inflight"
+	"github.com/lexilingo/modelgateway/server/internal/peers"
 )
 
 const (
@@ -50,9 +47,9 @@ func (r *sessions) start(ctx context.Context, run func(context.Context, *session
 	if r.closed {
 		return nil, errs.New(errs.Draining, "the server is shutting down")
 	}
-	from := peerOf(ctx)
+	from := peers.From(ctx)
 	free := r.places.Take(from, 1)
-	if !free && r.endSilent(from) {
+	if !free && r.endUnused(from) {
 		free = r.places.Take(from, 1)
 	}
 	if !free {
@@ -70,39 +67,27 @@ func (r *sessions) start(ctx context.Context, run func(context.Context, *session
 	return s, nil
 }
 
-// endSilent ends the oldest session of a peer that got no audio yet, and reports
-// whether there was one. The caller holds mu.
-func (r *sessions) endSilent(from string) bool {
+// endUnused ends the oldest session of a peer whose client is gone, or else the
+// oldest that got no audio yet, and reports whether there was one. The caller
+// holds mu.
+func (r *sessions) endUnused(from string) bool {
 	var oldest *session
+	oldestGone := false
 	for _, s := range r.open {
-		if s.peer == from && s.silent() && (oldest == nil || s.opened.Before(oldest.opened)) {
-			oldest = s
+		gone, silent := s.unused()
+		if s.peer != from || !gone && (!silent || oldestGone) {
+			continue
+		}
+		if oldest == nil || gone && !oldestGone || s.opened.Before(oldest.opened) {
+			oldest, oldestGone = s, gone
 		}
 	}
 	if oldest == nil {
 		return false
 	}
-	oldest.end(nil, errs.New(errs.QueueFull, "too many transcriptions are open, and this one is the oldest without audio: open one when there is audio"))
+	oldest.end(nil, errs.New(errs.QueueFull, "too many transcriptions are open, and this one was the oldest without a client or audio: open one when there is audio"))
 	r.remove(oldest)
 	return true
-}
-
-// peerOf returns the peer of a call. A call over HTTP comes through a pipe, and
-// grpc-gateway adds who sent it at the end of x-forwarded-for.
-func peerOf(ctx context.Context) string {
-	from, ok := peer.FromContext(ctx)
-	if !ok {
-		return ""
-	}
-	if from.Addr.Network() != "bufconn" {
-		return inflight.PeerOf(from.Addr.String())
-	}
-	forwarded := metadata.ValueFromIncomingContext(ctx, "x-forwarded-for")
-	if len(forwarded) == 0 {
-		return ""
-	}
-	last := forwarded[len(forwarded)-1]
-	return inflight.PeerOf(strings.TrimSpace(last[strings.LastIndex(last, ",")+1:]))
 }
 
 // find returns an open session of the caller. For others it does not exist.

@@ -28,6 +28,9 @@ type Config struct {
 	// AllowedHosts are names under which HTTP requests are answered, in addition to
 	// localhost and IP addresses: "ai.example.org", "*.example.org", or "*" for all.
 	AllowedHosts []string `yaml:"allowed_hosts"`
+	// TrustedProxies are addresses and networks of proxies whose header
+	// X-Forwarded-For says for whom they call.
+	TrustedProxies []string `yaml:"trusted_proxies"`
 	// ModelsDir is the directory of relative model paths. Default: "models" in the
 	// working directory if it exists, else DataDir.
 	ModelsDir string `yaml:"models_dir"`
@@ -113,8 +116,10 @@ type Limits struct {
 	MaxRequestMB int `yaml:"max_request_mb"`
 	// MaxConcurrentStreams is the limit of concurrent calls on one connection.
 	MaxConcurrentStreams uint32 `yaml:"max_concurrent_streams"`
-	// MaxResets is how many calls a second the client of one gRPC connection may
-	// cancel before the connection is read slowly.
+	// MaxCalls is the limit of calls and requests at once, of all clients.
+	MaxCalls int `yaml:"max_calls"`
+	// MaxResets is how many calls a second one client may cancel, on all of its
+	// connections together, before it is served slowly.
 	MaxResets int `yaml:"max_resets"`
 	// MaxConnections is the limit of connections to each port.
 	MaxConnections int `yaml:"max_connections"`
@@ -230,6 +235,8 @@ type Model struct {
 
 	// ResolvedPath is Path as an absolute path.
 	ResolvedPath string `yaml:"-"`
+	// Warning is what callers should know of the model's answers; empty for most.
+	Warning string `yaml:"-"`
 	// Absent is the reason why the model is not served although it is configured, such
 	// as a missing key. Empty: it is served.
 	Absent string `yaml:"-"`

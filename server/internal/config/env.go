@@ -67,6 +67,7 @@ func ownVariables() []Variable {
 		{envPrefix + "TLS_CA", "authority of a server's certificate, for the command line; the server ignores it", func(*Config, *modelEnv, string) error { return nil }},
 		{envPrefix + "ALLOW_UNAUTHENTICATED", "true allows addresses that other machines can reach, without authentication", boolean(func(c *Config) *bool { return &c.AllowUnauthenticated })},
 		{envPrefix + "ALLOWED_HOSTS", "names under which HTTP requests are answered, separated by commas", list(func(c *Config) *[]string { return &c.AllowedHosts })},
+		{envPrefix + "TRUSTED_PROXIES", "addresses and networks of trusted proxies, separated by commas", list(func(c *Config) *[]string { return &c.TrustedProxies })},
 		{envPrefix + "MODELS_DIR", "directory of relative model paths", text(func(c *Config) *string { return &c.ModelsDir })},
 		{envPrefix + "STARTERS_ONLY", "true keeps the starters where downloaded models would replace them", boolean(func(c *Config) *bool { return &c.StartersOnly })},
 		{envPrefix + "STATE_DIR", "directory of learned sizes and times", text(func(c *Config) *string { return &c.StateDir })},

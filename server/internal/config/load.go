@@ -79,6 +79,9 @@ func Load(src Source) (*Config, error) {
 		return nil, err
 	}
 	cfg.chooseFiles()
+	if err := cfg.applyStarters(); err != nil {
+		return nil, err
+	}
 	cfg.resolvePaths()
 	if err := cfg.check(fromFile); err != nil {
 		return nil, err
@@ -185,6 +188,7 @@ func (c *Config) complete(m Machine, fromFile map[string]fileTask) error {
 		c.Models[name] = c.completeModel(model)
 	}
 	c.completeTasks(fromFile)
+	c.warnOfTasks()
 	return nil
 }
 

@@ -23,7 +23,7 @@ func newHandler(ctx context.Context, opts Options, set *sockets.Set) (http.Handl
 	if err != nil {
 		return nil, err
 	}
-	return securityHeaders(checkHost(opts.AllowedHosts, allowCORS(opts.CORS, checked))), nil
+	return securityHeaders(checkHost(opts.AllowedHosts, allowCORS(opts.CORS, admit(opts, checked)))), nil
 }
 
 // newRoutes registers every path, each with who may use it, and with the policy that

@@ -10,6 +10,7 @@ import (
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 	"github.com/lexilingo/modelgateway/server/internal/worker"
 )
 
@@ -51,7 +52,9 @@ type Lease struct {
 	arrived time.Time
 	granted time.Time
 	load    time.Duration
-	once    sync.Once
+	// priority is that of the request.
+	priority gatewayv1.Priority
+	once     sync.Once
 
 	// life ends when the lease is lost; its cause is why.
 	life context.Context
@@ -67,7 +70,21 @@ type Lease struct {
 	// silentSince is when the request began to wait for audio; zero if it does
 	// not.
 	silentSince time.Time
+	// absent: the client is gone, and may come back.
+	absent bool
 }
+
+// Waiting is what a request waits for.
+type Waiting int
+
+const (
+	// ForReader: the client does not read.
+	ForReader Waiting = iota
+	// ForAudio: the client sends no audio.
+	ForAudio
+	// ForClient: the client is gone, and may come back.
+	ForClient
+)
 
 // Info returns what the lease was granted on.
 func (l *Lease) Info() LeaseInfo {
@@ -136,28 +153,24 @@ func (l *Lease) Release(err error) {
 }
 
 // Pause says that the request waits for its client: it holds no cores, and no
-// progress is expected of it. The model stays leased. With forAudio it waits for
-// audio, and loses its lease to other requests if that takes longer than
-// Options.SilenceLimit.
+// progress is expected of it. The model stays leased. One that waits for audio
+// loses its lease to other requests if that takes longer than
+// Options.SilenceLimit, and one whose client is gone at once.
 //
 // The returned function ends the pause and must be called once. Pauses add up,
 // e.g. one for each direction of a stream. The function that ends the last one
 // waits in the queue until there are cores for the model; it returns why the
 // lease was lost if it was.
-func (l *Lease) Pause(forAudio bool) (resume func(context.Context) error) {
+func (l *Lease) Pause(why Waiting) (resume func(context.Context) error) {
 	l.mgr.post(func(*owner) {
 		l.pause()
-		if forAudio {
-			l.setWaitingForAudio(true)
-		}
+		l.setWaiting(why, true)
 	})
 	return func(ctx context.Context) error {
 		w := l.mgr.newWaiter(ctx, waitResume)
 		w.lease = l
 		_, err := l.mgr.await(ctx, w, func(o *owner) {
-			if forAudio {
-				l.setWaitingForAudio(false)
-			}
+			l.setWaiting(why, false)
 			o.resume(w)
 		})
 		return err
@@ -213,12 +226,14 @@ func (l *Lease) drop() {
 	if !l.held() {
 		return
 	}
-	delete(l.proc.leases, l)
-	l.proc.resetHandoverBackoff()
+	p := l.proc
+	delete(p.leases, l)
+	p.resetHandoverBackoff()
 	if l.pauses == 0 {
-		l.proc.working--
+		p.working--
 	}
 	l.resumed()
+	p.proceedIfNoneWaits()
 }
 
 func (l *Lease) pause() {
@@ -240,6 +255,7 @@ func (l *Lease) pause() {
 	// A resume that waits for cores needs none any more.
 	if l.resumed() {
 		l.pauses--
+		l.proc.proceedIfNoneWaits()
 	}
 }
 
@@ -256,9 +272,16 @@ func (o *owner) resume(w *waiter) {
 		l.pauses--
 		w.resolve(admission{lease: l})
 	default:
-		w.priority = w.model.spec.Priority
+		w.priority = l.rank()
 		o.enqueue(w)
 	}
+}
+
+// proceed lets a request work again.
+func (l *Lease) proceed() {
+	l.proc.working++
+	l.pauses, l.working = 0, l.proc.model.now
+	l.resumed()
 }
 
 // resumed ends the waits to resume the lease. It reports whether there were any.

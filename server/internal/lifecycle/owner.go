@@ -20,6 +20,9 @@ type effects interface {
 	launch(ctx context.Context, p *process, spec worker.Spec)
 	// stop ends a worker.
 	stop(w worker.Worker, grace time.Duration)
+	// suspend stops a worker from running until proceed.
+	suspend(w worker.Worker)
+	proceed(w worker.Worker)
 	// learn stores the record of a run.
 	learn(r record)
 }
@@ -77,6 +80,12 @@ func (o *owner) do(f func(*owner)) {
 	}
 	o.schedule()
 	o.notifyIdle()
+}
+
+// read calls f, which changes nothing.
+func (o *owner) read(f func(*owner)) {
+	o.now = o.opts.Clock.Now()
+	f(o)
 }
 
 // schedule plans what the present state and time call for, and carries it out.

@@ -27,9 +27,9 @@ type Lease interface {
 	// request failed, also if the lease was lost.
 	Run(ctx context.Context) (enginev1.Engine_RunClient, error)
 	// Pause gives up the model's cores while the request waits for its client.
-	// With forAudio the lease may be lost to other requests if that takes long.
-	// The returned function waits for the cores and must be called once.
-	Pause(forAudio bool) (resume func(context.Context) error)
+	// The lease may be lost to other requests if that takes long, or if the client
+	// is gone. The returned function waits for the cores and must be called once.
+	Pause(why lifecycle.Waiting) (resume func(context.Context) error)
 	// Release gives the lease back, with the error that the request ends with.
 	Release(err error)
 }
@@ -43,6 +43,8 @@ type Model struct {
 	Cloud bool
 	// Absent says why the model is not served; empty if it is.
 	Absent string
+	// Warning is what callers should know of the model's answers.
+	Warning string
 }
 
 // Observer counts events. Its methods may be called concurrently.

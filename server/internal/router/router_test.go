@@ -32,7 +32,7 @@ func (l *fakeLease) Run(ctx context.Context) (enginev1.Engine_RunClient, error) 
 	return endlessStream{ctx: ctx}, nil
 }
 
-func (l *fakeLease) Pause(bool) func(context.Context) error {
+func (l *fakeLease) Pause(lifecycle.Waiting) func(context.Context) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.paused = true

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/lexilingo/modelgateway/server/internal/inflight"
+	"github.com/lexilingo/modelgateway/server/internal/peers"
 )
 
 // body is the body of a request within the bounds of its route. A client that
@@ -66,7 +67,7 @@ func newBody(g *Guard, w http.ResponseWriter, r *http.Request) *body {
 		readTimeout: g.readTimeout,
 		deadline:    time.Now().Add(g.readTimeout),
 		pool:        g.pool,
-		peer:        inflight.PeerOf(r.RemoteAddr),
+		peer:        peers.From(r.Context()),
 	}
 	b.ctx, b.cancel = context.WithCancel(r.Context())
 	b.reservation = g.pool.Reserve(inflight.Options{Free: unreservedBytes, Peer: b.peer})
@@ -188,8 +189,7 @@ func (b *body) afterRead(n int, err error) error {
 	var exceeded *http.MaxBytesError
 	switch {
 	case errors.Is(err, io.EOF):
-		b.ended = true
-		_ = b.control.SetReadDeadline(time.Time{})
+		b.endLocked()
 	case errors.Is(err, os.ErrDeadlineExceeded) && b.stopped:
 		return ErrStopped
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -217,7 +217,15 @@ func (b *body) isStopped() bool {
 func (b *body) end() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.endLocked()
+}
+
+// endLocked says that the whole body has been read. From now on net/http reads the
+// connection of HTTP/1, to see when the client goes: a deadline would look like that,
+// and end the requests that follow on the connection. mu is held.
+func (b *body) endLocked() {
 	b.ended = true
+	_ = b.control.SetReadDeadline(time.Time{})
 }
 
 // unread reports whether a part of the body has not been read.
@@ -255,6 +263,9 @@ func (b *body) setDiscardDeadline(discard bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.stopped = true
+	if b.ended {
+		return
+	}
 	until := time.Unix(1, 0)
 	if discard {
 		until = time.Now().Add(discardTimeout)

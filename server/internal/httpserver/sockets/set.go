@@ -14,6 +14,7 @@ import (
 	"github.com/lexilingo/modelgateway/engines/errs"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/reply"
 	"github.com/lexilingo/modelgateway/server/internal/inflight"
+	"github.com/lexilingo/modelgateway/server/internal/peers"
 )
 
 const (
@@ -81,7 +82,7 @@ func (s *Set) Serve(ctx context.Context, w http.ResponseWriter, r *http.Request,
 			"this path is a WebSocket; send a GET over HTTP/1.1 with Upgrade: websocket and no body"))
 		return
 	}
-	peer := inflight.PeerOf(r.RemoteAddr)
+	peer := peers.From(r.Context())
 	if err := s.enter(peer); err != nil {
 		reply.Error(w, err)
 		return
