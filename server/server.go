@@ -246,6 +246,7 @@ func (s *Server) makeServices(version string, metrics *telemetry.Metrics) (*api.
 
 // acquire implements router.Acquire.
 func (s *Server) acquire(ctx context.Context, req lifecycle.Request) (router.Lease, error) {
+	req.Peer = api.PeerOf(ctx)
 	lease, err := s.manager.Acquire(ctx, req)
 	if err != nil {
 		return nil, err // returning lease would make a router.Lease that is not nil

@@ -188,7 +188,7 @@ func TestPeerOfCall(t *testing.T) {
 	} {
 		ctx := peer.NewContext(t.Context(), &peer.Peer{Addr: c.from})
 		ctx = metadata.NewIncomingContext(ctx, metadata.MD{"x-forwarded-for": c.forwarded})
-		if got := peerOf(ctx); got != c.want {
+		if got := PeerOf(ctx); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}

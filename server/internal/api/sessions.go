@@ -49,7 +49,7 @@ func (r *sessions) start(ctx context.Context, run func(context.Context, *session
 	if r.closed {
 		return nil, errs.New(errs.Draining, "the server is shutting down")
 	}
-	from := peerOf(ctx)
+	from := PeerOf(ctx)
 	free := r.places.Take(from, 1)
 	if !free && r.endSilent(from) {
 		free = r.places.Take(from, 1)
@@ -84,9 +84,9 @@ func (r *sessions) endSilent(from string) bool {
 	return true
 }
 
-// peerOf returns the peer of a call. A call over HTTP comes through a pipe, and
+// PeerOf returns the peer of a call. A call over HTTP comes through a pipe, and
 // grpc-gateway adds who sent it at the end of x-forwarded-for.
-func peerOf(ctx context.Context) string {
+func PeerOf(ctx context.Context) string {
 	from, ok := peer.FromContext(ctx)
 	if !ok {
 		return ""

@@ -54,6 +54,7 @@ func (d grant) carryOut(o *owner) {
 	}
 	p.unserved = false
 	m.turns.granted(w.priority, 1)
+	m.peerServed(w.peer)
 	m.use.add(o.now)
 	l := newLease(o.mgr, w, p)
 	p.leases[l] = struct{}{}
@@ -73,6 +74,8 @@ func newLease(mgr *Manager, w *waiter, p *process) *Lease {
 		granted: now,
 		working: now,
 		live:    w.live,
+		peer:    w.peer,
+		number:  p.model.grants,
 		load:    p.loadWithin(w.arrival),
 		life:    life,
 		lose:    lose,

@@ -167,7 +167,7 @@ func whyEnded(ctx context.Context) error {
 // ctx is cancelled, and that of the load if the load failed.
 func (m *Manager) Acquire(ctx context.Context, req Request) (*Lease, error) {
 	w := m.newWaiter(ctx, waitLease)
-	w.priority, w.live = req.Priority, req.Live
+	w.priority, w.live, w.peer = req.Priority, req.Live, req.Peer
 	l, err := m.await(ctx, w, func(o *owner) { o.acquire(w, req.Model) })
 	if err != nil {
 		return nil, err
