@@ -7,15 +7,17 @@ import (
 	"time"
 
 	"github.com/lexilingo/modelgateway/server/internal/config"
+	"github.com/lexilingo/modelgateway/server/internal/peers"
 )
 
 // connections is a listener that bounds its connections: their number, and the
 // time in which a client must read what is written to it. Those above the limit
 // are closed at once. The clients at one address get at most half of them, except
-// those of this machine, which may be a proxy for many.
+// those of this machine and of trusted proxies, which have many clients.
 type connections struct {
 	net.Listener
 	max          int
+	proxies      peers.Proxies
 	writeTimeout time.Duration // 0 is no limit
 
 	mu    sync.Mutex
@@ -23,8 +25,8 @@ type connections struct {
 	peers map[string]int
 }
 
-func limitConnections(lis net.Listener, limits config.Limits) net.Listener {
-	return &connections{Listener: lis, max: limits.MaxConnections, writeTimeout: limits.SlowReaderTimeout, peers: map[string]int{}}
+func limitConnections(lis net.Listener, limits config.Limits, proxies peers.Proxies) net.Listener {
+	return &connections{Listener: lis, proxies: proxies, max: limits.MaxConnections, writeTimeout: limits.SlowReaderTimeout, peers: map[string]int{}}
 }
 
 // Accept implements net.Listener.
@@ -34,7 +36,7 @@ func (l *connections) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		peer := peerOf(conn.RemoteAddr())
+		peer := l.peerOf(conn.RemoteAddr())
 		if l.add(peer) {
 			return &connection{Conn: conn, writeTimeout: l.writeTimeout, closed: sync.OnceFunc(func() { l.remove(peer) })}, nil
 		}
@@ -62,14 +64,13 @@ func (l *connections) remove(peer string) {
 	}
 }
 
-// peerOf returns what the connections of one client have in common; "" for those
-// of this machine.
-func peerOf(addr net.Addr) string {
+// peerOf returns the peer of a connection; "" for those that have many clients.
+func (l *connections) peerOf(addr net.Addr) string {
 	tcp, ok := addr.(*net.TCPAddr)
-	if !ok || tcp.IP.IsLoopback() {
+	if !ok || tcp.IP.IsLoopback() || l.proxies.Trusts(addr.String()) {
 		return ""
 	}
-	return tcp.IP.String()
+	return peers.Of(addr.String())
 }
 
 // connection is a connection of such a listener.

@@ -53,7 +53,7 @@ func TestConnectionsAreLimited(t *testing.T) {
 
 // The clients at one address get half of the connections.
 func TestOneAddressGetsHalfOfTheConnections(t *testing.T) {
-	l := limitConnections(nil, config.Limits{MaxConnections: 4}).(*connections)
+	l := limitConnections(nil, config.Limits{MaxConnections: 4}, nil).(*connections)
 	for _, c := range []struct {
 		address string
 		ok      bool
@@ -65,11 +65,11 @@ func TestOneAddressGetsHalfOfTheConnections(t *testing.T) {
 		{"127.0.0.1", true},
 		{"192.0.2.2", false},
 	} {
-		if ok := l.add(peerOf(&net.TCPAddr{IP: net.ParseIP(c.address)})); ok != c.ok {
+		if ok := l.add(l.peerOf(&net.TCPAddr{IP: net.ParseIP(c.address)})); ok != c.ok {
 			t.Errorf("%s: %v", c.address, ok)
 		}
 	}
-	l.remove(peerOf(&net.TCPAddr{IP: net.ParseIP("192.0.2.1")}))
+	l.remove(l.peerOf(&net.TCPAddr{IP: net.ParseIP("192.0.2.1")}))
 	if !l.add("192.0.2.1") || l.count != 4 {
 		t.Error("a connection that ended made no room")
 	}
@@ -102,6 +102,12 @@ func TestWatchersAreLimited(t *testing.T) {
 // test ends. It returns how many there were.
 func rapidReset(t *testing.T, address, method string, request proto.Message) *atomic.Int64 {
 	t.Helper()
+	return rapidResetFrom(t, "127.0.0.1", address, method, request)
+}
+
+// rapidResetFrom is rapidReset from another address of this machine.
+func rapidResetFrom(t *testing.T, local, address, method string, request proto.Message) *atomic.Int64 {
+	t.Helper()
 	message, err := proto.Marshal(request)
 	if err != nil {
 		t.Fatal(err)
@@ -119,7 +125,8 @@ func rapidReset(t *testing.T, address, method string, request proto.Message) *at
 		head := []byte{0, byte(len(payload) >> 8), byte(len(payload)), kind, flags}
 		return append(binary.BigEndian.AppendUint32(head, stream), payload...)
 	}
-	conn, err := net.Dial("tcp", address)
+	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(local)}}
+	conn, err := dialer.Dial("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
+	"time"
 
 	"github.com/gofrs/flock"
 	"google.golang.org/grpc"
@@ -22,11 +23,15 @@ import (
 
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 	"github.com/lexilingo/modelgateway/server/internal/api"
+	"github.com/lexilingo/modelgateway/server/internal/auth"
+	"github.com/lexilingo/modelgateway/server/internal/certificates"
 	"github.com/lexilingo/modelgateway/server/internal/compat"
 	"github.com/lexilingo/modelgateway/server/internal/config"
 	"github.com/lexilingo/modelgateway/server/internal/grpcguard"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver"
+	"github.com/lexilingo/modelgateway/server/internal/inflight"
 	"github.com/lexilingo/modelgateway/server/internal/lifecycle"
+	"github.com/lexilingo/modelgateway/server/internal/peers"
 	"github.com/lexilingo/modelgateway/server/internal/router"
 	"github.com/lexilingo/modelgateway/server/internal/telemetry"
 	"github.com/lexilingo/modelgateway/server/internal/worker"
@@ -57,14 +62,19 @@ type Server struct {
 	log     *slog.Logger
 	onReady func(grpcAddress, httpAddress net.Addr)
 
-	lock     *flock.Flock
-	host     *worker.Host
-	local    *worker.InProcess
-	manager  *lifecycle.Manager
-	service  *api.Inference
-	health   *health.Server
-	tracing  *telemetry.Tracing
-	guard    *grpcguard.Guard
+	lock    *flock.Flock
+	host    *worker.Host
+	local   *worker.InProcess
+	manager *lifecycle.Manager
+	service *api.Inference
+	health  *health.Server
+	tracing *telemetry.Tracing
+	guard   *grpcguard.Guard
+	proxies peers.Proxies
+
+	authorizer   *auth.Authorizer
+	certificates *certificates.Source // nil: plain text
+
 	public   *grpc.Server
 	internal *grpc.Server
 	conn     *grpc.ClientConn
@@ -97,6 +107,12 @@ func New(opts Options) (s *Server, err error) {
 		return s, err
 	}
 	if err := s.lockState(); err != nil {
+		return s, err
+	}
+	if s.authorizer, err = auth.New(s.cfg.Auth.KeysFile, s.log); err != nil {
+		return s, err
+	}
+	if err := s.openCertificates(); err != nil {
 		return s, err
 	}
 	if err := s.cfg.UnpackStarter(); err != nil {
@@ -132,6 +148,24 @@ func (s *Server) lockState() error {
 		return fmt.Errorf("state_dir: another modelgateway uses %s; set another folder with --state-dir", s.cfg.StateDir)
 	}
 	return nil
+}
+
+// openCertificates reads the server's certificate, if it has one.
+func (s *Server) openCertificates() (err error) {
+	files := s.cfg.TLS
+	if !files.Enabled() {
+		return nil
+	}
+	if files.SelfSigned {
+		made, err := certificates.SelfSigned(filepath.Join(s.cfg.StateDir, "tls"), time.Now())
+		if err != nil {
+			return err
+		}
+		files.CertFile, files.KeyFile = made.CertFile, made.KeyFile
+		s.log.Info("using a self-signed TLS certificate; clients must trust it as their authority", "file", files.CertFile)
+	}
+	s.certificates, err = certificates.Open(files, s.log)
+	return err
 }
 
 // startModels starts the worker host and the lifecycle manager.
@@ -176,32 +210,42 @@ func (s *Server) makeServers(version string, metrics *telemetry.Metrics) error {
 	options := append(s.tracing.ServerOptions(), s.watches.option())
 	// The memory of all messages and bodies.
 	pool := httpserver.NewPool(s.cfg.Limits)
+	calls, cancels := inflight.NewShares(int64(s.cfg.Limits.MaxCalls)), inflight.NewRates(s.cfg.Limits.MaxResets)
+	if s.proxies, err = peers.ParseProxies(s.cfg.TrustedProxies); err != nil {
+		return err
+	}
 	s.guard = grpcguard.New(grpcguard.Options{
 		Pool:          pool,
 		MaxStreams:    int(s.cfg.Limits.MaxConcurrentStreams),
-		MaxResets:     s.cfg.Limits.MaxResets,
+		Calls:         calls,
+		Cancels:       cancels,
+		Proxies:       s.proxies,
 		UnreadTimeout: s.cfg.Limits.SlowReaderTimeout,
 	})
 	s.public = factory.Public(append(s.guard.ServerOptions(), options...)...)
 	// By default gRPC buffers up to 16 MiB of a stream that the service has not read.
-	s.internal = factory.Internal(append(options, httpserver.ServerOption(), grpc.StaticStreamWindowSize(streamWindow), grpc.StaticConnWindowSize(pipeWindow))...)
+	s.internal = factory.Internal(append(options, peers.ServerOption(), httpserver.ServerOption(), grpc.StaticStreamWindowSize(streamWindow), grpc.StaticConnWindowSize(pipeWindow))...)
 	s.pipe = bufconn.Listen(pipeBuffer)
-	s.conn, err = grpc.NewClient("passthrough:///server",
+	s.conn, err = grpc.NewClient("passthrough:///server", append(peers.DialOptions(),
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return s.pipe.DialContext(ctx) }),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32), grpc.MaxCallSendMsgSize(math.MaxInt32)),
-	)
+	)...)
 	if err != nil {
 		return err
 	}
 	s.http, err = httpserver.New(s.requests, httpserver.Options{
 		Conn:         s.conn,
+		Authorizer:   s.authorizer,
 		AllowedHosts: s.cfg.AllowedHosts,
 		GRPC:         s.internal,
 		State:        s,
 		Metrics:      metrics.Handler(),
 		Limits:       s.cfg.Limits,
 		Pool:         pool,
+		Calls:        calls,
+		Cancels:      cancels,
+		Proxies:      s.proxies,
 		CORS:         s.cfg.CORS,
 		Version:      version,
 		Log:          s.log,
@@ -239,14 +283,13 @@ func (s *Server) makeServices(version string, metrics *telemetry.Metrics) (*api.
 		HasTask:     routed.HasTask,
 		TaskMethods: methods,
 	})
-	return api.NewServerFactory(s.cfg.Limits, s.log, validator, api.Services{
+	return api.NewServerFactory(s.cfg.Limits, s.log, validator, s.authorizer, api.Services{
 		Inference: inference, Admin: api.NewAdmin(s.manager, routed, s.cfg.Limits), Health: s.health,
 	}), nil
 }
 
 // acquire implements router.Acquire.
 func (s *Server) acquire(ctx context.Context, req lifecycle.Request) (router.Lease, error) {
-	req.Peer = api.PeerOf(ctx)
 	lease, err := s.manager.Acquire(ctx, req)
 	if err != nil {
 		return nil, err // returning lease would make a router.Lease that is not nil

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"io"
 	"strings"
@@ -236,4 +237,33 @@ func TestOpenTranscriptionWithoutItsEngine(t *testing.T) {
 	unknown := `{"config":{"model":"nobody"}}`
 	resp, body := r.post(t, "/v1/transcriptions:open", unknown)
 	checkHTTP(t, resp, body, 404, codes.NotFound, errs.ModelNotFound, false)
+}
+
+// A session whose client is gone keeps its lease until another request waits for
+// the model, and not longer.
+func TestAbandonedSessionGivesItsPlaceUp(t *testing.T) {
+	r := start(t, strings.Replace(speechModels, "max_concurrency: 16", "max_concurrency: 1", 1))
+	ctx, leave := context.WithCancel(t.Context())
+	stream, err := r.chat.OpenTranscription(ctx, &gatewayv1.OpenTranscriptionRequest{Config: &gatewayv1.TranscriptionConfig{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	session := next(t, stream).GetSessionId()
+	if _, err := push(t, r, session, 0, 10, false); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() bool { return activeRequests(t, r) == 1 })
+	leave()
+	start := time.Now()
+	for range 2 {
+		if _, err := r.chat.Recognize(within(t, time.Minute), &gatewayv1.RecognizeRequest{Audio: make([]byte, 10)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Log("the others were served after", time.Since(start))
+	// The session is still known: it did not end because of its own timeout.
+	again := open(t, r, &gatewayv1.OpenTranscriptionRequest{SessionId: session})
+	if _, err := again.Recv(); errs.ReasonOf(err) != errs.QueueFull {
+		t.Errorf("the session: %v", err)
+	}
 }

@@ -36,7 +36,8 @@ const (
 type session struct {
 	id     string
 	cancel context.CancelFunc
-	peer   string           // who opened it; see inflight.PeerOf
+	peer   string           // who opened it; see package peers
+	owner  string           // the id of the key of who opened it; see auth.Caller
 	all    *inflight.Shares // bytes of audio that wait in all sessions
 	opened time.Time
 
@@ -137,11 +138,11 @@ func (s *session) push(ctx context.Context, req *gatewayv1.PushAudioRequest) (in
 	return s.next, nil
 }
 
-// silent reports whether no piece has come yet.
-func (s *session) silent() bool {
+// unused reports whether the client is gone, or has sent no piece yet.
+func (s *session) unused() (gone, silent bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.next == 0 && len(s.early) == 0
+	return s.detached, s.next == 0 && len(s.early) == 0
 }
 
 // pieceSize returns the memory that a piece takes while it waits, in bytes.
@@ -181,6 +182,12 @@ func (s *session) Next(ctx context.Context) ([]byte, error) {
 	s.active = time.Now()
 	s.touch()
 	return piece, nil
+}
+
+// AwaitPresence implements router.Leaver: the client is there while it has a
+// stream.
+func (s *session) AwaitPresence(ctx context.Context, present bool) error {
+	return s.await(ctx, func() bool { return s.detached != present })
 }
 
 // begin lets the attached stream tell its caller to push audio.

@@ -4,19 +4,14 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
-	"net/netip"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/peer"
-	"google.golang.org/grpc/test/bufconn"
-
 	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 	"github.com/lexilingo/modelgateway/server/internal/inflight"
+	"github.com/lexilingo/modelgateway/server/internal/peers"
 )
 
 func TestSessionWithoutAudioEnds(t *testing.T) {
@@ -98,12 +93,12 @@ func TestPeersShareSessions(t *testing.T) {
 	open := newSessions()
 	defer open.close()
 	from := func(address string) context.Context {
-		return peer.NewContext(t.Context(), &peer.Peer{Addr: net.TCPAddrFromAddrPort(netip.MustParseAddrPort(address))})
+		return peers.With(t.Context(), address)
 	}
 	wait := func(ctx context.Context, _ *session) { <-ctx.Done() }
 	var mine []*session
 	for len(mine) <= maxSessions {
-		s, err := open.start(from("192.0.2.1:1"), wait)
+		s, err := open.start(from("192.0.2.1"), wait)
 		if err != nil {
 			if errs.ReasonOf(err) != errs.QueueFull {
 				t.Error(err)
@@ -119,7 +114,7 @@ func TestPeersShareSessions(t *testing.T) {
 	if len(mine) != maxSessions*3/4 {
 		t.Errorf("one peer has %d sessions", len(mine))
 	}
-	if _, err := open.start(from("192.0.2.2:1"), wait); err != nil {
+	if _, err := open.start(from("192.0.2.2"), wait); err != nil {
 		t.Errorf("another peer: %v", err)
 	}
 	for range 2 { // a session ends once
@@ -129,7 +124,7 @@ func TestPeersShareSessions(t *testing.T) {
 	if used := open.places.Used(); used != maxSessions*3/4+1-2 {
 		t.Errorf("%d places are taken", used)
 	}
-	if _, err := open.start(from("192.0.2.1:2"), wait); err != nil {
+	if _, err := open.start(from("192.0.2.1"), wait); err != nil {
 		t.Errorf("after its sessions have ended: %v", err)
 	}
 }
@@ -138,7 +133,7 @@ func TestPeersShareSessions(t *testing.T) {
 func TestSilentSessionsAreReplaced(t *testing.T) {
 	open := newSessions()
 	defer open.close()
-	ctx := peer.NewContext(t.Context(), &peer.Peer{Addr: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1)}})
+	ctx := peers.With(t.Context(), "192.0.2.1")
 	var all []*session
 	for range maxSessions {
 		s, err := open.start(ctx, func(ctx context.Context, s *session) {
@@ -156,7 +151,7 @@ func TestSilentSessionsAreReplaced(t *testing.T) {
 		all = append(all, s)
 	}
 	for i, ended := range map[int]bool{0: false, 1: true, maxSessions / 4: true, maxSessions/4 + 1: false, maxSessions - 1: false} {
-		_, err := open.find(all[i].id)
+		_, err := open.find(t.Context(), all[i].id)
 		if (err != nil) != ended {
 			t.Errorf("session %d: %v", i, err)
 		}
@@ -170,26 +165,27 @@ func TestSilentSessionsAreReplaced(t *testing.T) {
 	}
 }
 
-// A call over HTTP counts for the client's address, not for the pipe's, whatever
-// the client says about it.
-func TestPeerOfCall(t *testing.T) {
-	pipe := bufconn.Listen(1)
-	defer func() { _ = pipe.Close() }()
-	for name, c := range map[string]struct {
-		from      net.Addr
-		forwarded []string
-		want      string
-	}{
-		"gRPC":              {&net.TCPAddr{IP: net.IPv4(192, 0, 2, 1)}, []string{"192.0.2.9"}, "192.0.2.1"},
-		"a Unix socket":     {&net.UnixAddr{Name: "@", Net: "unix"}, nil, ""},
-		"HTTP":              {pipe.Addr(), []string{"192.0.2.1"}, "192.0.2.1"},
-		"HTTP with a lie":   {pipe.Addr(), []string{"192.0.2.8", "192.0.2.9, 192.0.2.1"}, "192.0.2.1"},
-		"HTTP without both": {pipe.Addr(), nil, ""},
-	} {
-		ctx := peer.NewContext(t.Context(), &peer.Peer{Addr: c.from})
-		ctx = metadata.NewIncomingContext(ctx, metadata.MD{"x-forwarded-for": c.forwarded})
-		if got := PeerOf(ctx); got != c.want {
-			t.Errorf("%s: %q, want %q", name, got, c.want)
+// Before a session without audio, a new one replaces one whose client is gone.
+func TestAbandonedSessionsAreReplaced(t *testing.T) {
+	open := newSessions()
+	defer open.close()
+	ctx := peers.With(t.Context(), "192.0.2.1")
+	var all []*session
+	for range maxSessions*3/4 + 1 {
+		s, err := open.start(ctx, func(ctx context.Context, _ *session) { <-ctx.Done() })
+		if err != nil {
+			t.Fatalf("session %d: %v", len(all), err)
+		}
+		if all = append(all, s); len(all) == 2 {
+			if _, err := s.push(t.Context(), &gatewayv1.PushAudioRequest{Audio: []byte{1}}); err != nil {
+				t.Fatal(err)
+			}
+			open.detach(s, open.attach(s), false)
+		}
+	}
+	for i, ended := range map[int]bool{0: false, 1: true, 2: false} {
+		if _, err := open.find(ctx, all[i].id); (err != nil) != ended {
+			t.Errorf("session %d: %v", i, err)
 		}
 	}
 }

@@ -3,16 +3,14 @@ package api
 import (
 	"context"
 	"crypto/rand"
-	"strings"
 	"sync"
 	"time"
 
-	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/peer"
-
 	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/auth"
 	"github.com/lexilingo/modelgateway/server/internal/inflight"
+	"github.com/lexilingo/modelgateway/server/internal/peers"
 )
 
 const (
@@ -49,16 +47,18 @@ func (r *sessions) start(ctx context.Context, run func(context.Context, *session
 	if r.closed {
 		return nil, errs.New(errs.Draining, "the server is shutting down")
 	}
-	from := PeerOf(ctx)
+	from := peers.From(ctx)
 	free := r.places.Take(from, 1)
-	if !free && r.endSilent(from) {
+	if !free && r.endUnused(from) {
 		free = r.places.Take(from, 1)
 	}
 	if !free {
 		return nil, errs.New(errs.QueueFull, "too many transcriptions are open: %d are possible, and fewer from one address; try again later", maxSessions)
 	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	caller := auth.CallerOf(ctx)
+	ctx, cancel := caller.While(context.WithoutCancel(ctx))
 	s := newSession(rand.Text(), cancel, from, r.queued)
+	s.owner = caller.ID
 	r.open[s.id] = s
 	r.running.Go(func() {
 		defer cancel()
@@ -67,46 +67,34 @@ func (r *sessions) start(ctx context.Context, run func(context.Context, *session
 	return s, nil
 }
 
-// endSilent ends the oldest session of a peer that got no audio yet, and reports
-// whether there was one. The caller holds mu.
-func (r *sessions) endSilent(from string) bool {
+// endUnused ends the oldest session of a peer whose client is gone, or else the
+// oldest that got no audio yet, and reports whether there was one. The caller
+// holds mu.
+func (r *sessions) endUnused(from string) bool {
 	var oldest *session
+	oldestGone := false
 	for _, s := range r.open {
-		if s.peer == from && s.silent() && (oldest == nil || s.opened.Before(oldest.opened)) {
-			oldest = s
+		gone, silent := s.unused()
+		if s.peer != from || !gone && (!silent || oldestGone) {
+			continue
+		}
+		if oldest == nil || gone && !oldestGone || s.opened.Before(oldest.opened) {
+			oldest, oldestGone = s, gone
 		}
 	}
 	if oldest == nil {
 		return false
 	}
-	oldest.end(nil, errs.New(errs.QueueFull, "too many transcriptions are open, and this one is the oldest without audio: open one when there is audio"))
+	oldest.end(nil, errs.New(errs.QueueFull, "too many transcriptions are open, and this one was the oldest without a client or audio: open one when there is audio"))
 	r.remove(oldest)
 	return true
 }
 
-// PeerOf returns the peer of a call. A call over HTTP comes through a pipe, and
-// grpc-gateway adds who sent it at the end of x-forwarded-for.
-func PeerOf(ctx context.Context) string {
-	from, ok := peer.FromContext(ctx)
-	if !ok {
-		return ""
-	}
-	if from.Addr.Network() != "bufconn" {
-		return inflight.PeerOf(from.Addr.String())
-	}
-	forwarded := metadata.ValueFromIncomingContext(ctx, "x-forwarded-for")
-	if len(forwarded) == 0 {
-		return ""
-	}
-	last := forwarded[len(forwarded)-1]
-	return inflight.PeerOf(strings.TrimSpace(last[strings.LastIndex(last, ",")+1:]))
-}
-
-// find returns an open session.
-func (r *sessions) find(id string) (*session, error) {
+// find returns an open session of the caller. For others it does not exist.
+func (r *sessions) find(ctx context.Context, id string) (*session, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if s, ok := r.open[id]; ok {
+	if s, ok := r.open[id]; ok && s.owner == auth.CallerOf(ctx).ID {
 		return s, nil
 	}
 	return nil, errs.New(errs.InvalidRequest, "no open transcription has this session_id: it has ended, or it had no stream for %s", reopenTimeout)
@@ -180,7 +168,7 @@ func (s *Inference) OpenTranscription(req *gatewayv1.OpenTranscriptionRequest, s
 // session returns the session that a request names, or a new one.
 func (s *Inference) session(ctx context.Context, req *gatewayv1.OpenTranscriptionRequest) (*session, error) {
 	if id := req.GetSessionId(); id != "" {
-		return s.sessions.find(id)
+		return s.sessions.find(ctx, id)
 	}
 	cfg := req.GetConfig()
 	if cfg == nil {
@@ -188,13 +176,13 @@ func (s *Inference) session(ctx context.Context, req *gatewayv1.OpenTranscriptio
 	}
 	return s.sessions.start(ctx, func(ctx context.Context, open *session) {
 		served, err := s.router.Run(ctx, transcription(cfg, open), open)
-		open.end(served, err)
+		open.end(served, endOf(ctx, err))
 	})
 }
 
 // PushAudio implements gatewayv1.ModelGatewayServiceServer.
 func (s *Inference) PushAudio(ctx context.Context, req *gatewayv1.PushAudioRequest) (*gatewayv1.PushAudioResponse, error) {
-	open, err := s.sessions.find(req.GetSessionId())
+	open, err := s.sessions.find(ctx, req.GetSessionId())
 	if err != nil {
 		return nil, err
 	}

@@ -17,12 +17,20 @@ type Config struct {
 	GRPCListen string `yaml:"grpc_listen"`
 	// HTTPListen is the HTTP address.
 	HTTPListen string `yaml:"http_listen"`
-	// AllowUnauthenticated allows listen addresses that other machines can reach. The
-	// server does not authenticate callers, so a proxy in front of it must.
+	// Auth says who may call.
+	Auth Auth `yaml:"auth"`
+	// TLS is the transport security of both listeners.
+	TLS TLS `yaml:"tls"`
+	// AllowUnauthenticated allows listen addresses that other machines can reach
+	// without auth.keys_file. A proxy in front of the server must then authenticate
+	// callers.
 	AllowUnauthenticated bool `yaml:"allow_unauthenticated"`
 	// AllowedHosts are names under which HTTP requests are answered, in addition to
 	// localhost and IP addresses: "ai.example.org", "*.example.org", or "*" for all.
 	AllowedHosts []string `yaml:"allowed_hosts"`
+	// TrustedProxies are addresses and networks of proxies whose header
+	// X-Forwarded-For says for whom they call.
+	TrustedProxies []string `yaml:"trusted_proxies"`
 	// ModelsDir is the directory of relative model paths.
 	ModelsDir string `yaml:"models_dir"`
 	// StateDir is the directory of learned sizes and load times, and of the starters.
@@ -62,6 +70,32 @@ type Config struct {
 	Warnings []string `yaml:"-"`
 }
 
+// Auth says who may call.
+type Auth struct {
+	// KeysFile is the file of API keys, which "modelgateway keys" writes. Every caller
+	// needs a key then. Empty: callers need none. A relative path is below the state
+	// directory.
+	KeysFile string `yaml:"keys_file"`
+}
+
+// TLS is the transport security of both listeners, except Unix sockets.
+type TLS struct {
+	// CertFile and KeyFile are the server's certificate, with its chain, and its
+	// private key, in PEM form. They are read again when they change. Empty: plain
+	// text.
+	CertFile string `yaml:"cert_file"`
+	KeyFile  string `yaml:"key_file"`
+	// ClientCAFile has the authorities of the clients' certificates, in PEM form.
+	// Every client needs a certificate then.
+	ClientCAFile string `yaml:"client_ca_file"`
+	// SelfSigned makes a certificate for this machine in the state directory, for a
+	// first try.
+	SelfSigned bool `yaml:"self_signed"`
+}
+
+// Enabled reports whether the listeners have transport security.
+func (t TLS) Enabled() bool { return t.CertFile != "" || t.SelfSigned }
+
 // Log is the level and the format of the log.
 type Log struct {
 	// Level is "debug", "info", "warn" or "error".
@@ -76,8 +110,10 @@ type Limits struct {
 	MaxRequestMB int `yaml:"max_request_mb"`
 	// MaxConcurrentStreams is the limit of concurrent calls on one connection.
 	MaxConcurrentStreams uint32 `yaml:"max_concurrent_streams"`
-	// MaxResets is how many calls a second the client of one gRPC connection may
-	// cancel before the connection is read slowly.
+	// MaxCalls is the limit of calls and requests at once, of all clients.
+	MaxCalls int `yaml:"max_calls"`
+	// MaxResets is how many calls a second one client may cancel, on all of its
+	// connections together, before it is served slowly.
 	MaxResets int `yaml:"max_resets"`
 	// MaxConnections is the limit of connections to each port.
 	MaxConnections int `yaml:"max_connections"`

@@ -194,6 +194,10 @@ func TestErrorsNameThePlaceAndTheRemedy(t *testing.T) {
 		"host with scheme":   {"allowed_hosts: [https://ai.example.org]\n", nil, []string{"allowed_hosts", "without scheme"}},
 		"host with port":     {"allowed_hosts: [\"ai.example.org:443\"]\n", nil, []string{"allowed_hosts"}},
 		"host pattern":       {"allowed_hosts: [\"ai.*.org\"]\n", nil, []string{"allowed_hosts"}},
+		"proxy name":         {"trusted_proxies: [proxy.example.org]\n", nil, []string{"trusted_proxies", "proxy.example.org", "10.0.0.0/8"}},
+		"every address":      {"trusted_proxies: [0.0.0.0/0]\n", nil, []string{"trusted_proxies", "every address"}},
+		"part of a network":  {"", []string{"MODELGATEWAY_TRUSTED_PROXIES=10.0.0.5/8"}, []string{"trusted_proxies", "10.0.0.0/8", "10.0.0.5"}},
+		"calls":              {"limits: {max_calls: 0}\n", nil, []string{"limits.max_calls"}},
 		"origin":             {"cors: {allowed_origins: [app.example.org]}\n", nil, []string{"cors.allowed_origins"}},
 	}
 	for name, c := range cases {

@@ -24,6 +24,8 @@ type Overrides struct {
 	LogLevel             *string
 	LogFormat            *string
 	AllowUnauthenticated *bool
+	KeysFile             *string
+	TLSSelfSigned        *bool
 }
 
 // Source is where a configuration comes from.
@@ -131,6 +133,8 @@ func (c *Config) applyFlags(f Overrides) {
 	set(&c.Log.Level, f.LogLevel)
 	set(&c.Log.Format, f.LogFormat)
 	set(&c.AllowUnauthenticated, f.AllowUnauthenticated)
+	set(&c.Auth.KeysFile, f.KeysFile)
+	set(&c.TLS.SelfSigned, f.TLSSelfSigned)
 }
 
 func set[T any](field, value *T) {
@@ -158,6 +162,9 @@ func (c *Config) complete(m Machine, fromFile map[string]fileTask) error {
 	var err error
 	if c.StateDir, err = stateDir(c.StateDir); err != nil {
 		return err
+	}
+	if file := c.Auth.KeysFile; file != "" && !filepath.IsAbs(file) {
+		c.Auth.KeysFile = filepath.Join(c.StateDir, file)
 	}
 	if c.EnginesDir == "" {
 		if exe, err := os.Executable(); err == nil {

@@ -7,8 +7,11 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/grpc/metadata"
+
 	"github.com/lexilingo/modelgateway/engines/errs"
 	"github.com/lexilingo/modelgateway/server/internal/inflight"
+	"github.com/lexilingo/modelgateway/server/internal/peers"
 )
 
 // readBuffer is the size of a connection's buffer for reading, in bytes.
@@ -17,15 +20,18 @@ const readBuffer = 16 << 10
 // conn is a guarded connection.
 type conn struct {
 	net.Conn
-	guard  *Guard
-	peer   string // whose share of the memory the client uses
-	reader *bufio.Reader
+	guard    *Guard
+	peer     string // whose shares its calls use, unless a trusted proxy is there
+	proxy    bool   // a trusted proxy is there
+	throttle *inflight.Throttle
+	reader   *bufio.Reader
+	closing  sync.Once
+	closed   chan struct{}
 	// in and out follow the frames of the client and of the server.
 	in, out frames
 
-	// Only the reader uses these: last is the stream of the last HEADERS frame.
-	last   uint32
-	resets bucket
+	// last is the stream of the last HEADERS frame. Only the reader uses it.
+	last uint32
 
 	mu      sync.Mutex
 	streams map[uint32]*stream // without those whose answer is complete or not wanted
@@ -42,10 +48,12 @@ type address struct {
 }
 
 func newConn(raw net.Conn, g *Guard) *conn {
+	from := raw.RemoteAddr().String()
 	c := &conn{
-		Conn: raw, guard: g, peer: inflight.PeerOf(raw.RemoteAddr().String()), reader: bufio.NewReaderSize(raw, readBuffer),
-		streams: map[uint32]*stream{}, resets: newBucket(g.opts.MaxResets, time.Now()),
+		Conn: raw, guard: g, peer: peers.Of(from), proxy: g.opts.Proxies.Trusts(from), reader: bufio.NewReaderSize(raw, readBuffer),
+		streams: map[uint32]*stream{}, closed: make(chan struct{}),
 	}
+	c.throttle = g.opts.Cancels.Throttle(c.peer)
 	c.in = frames{skip: prefaceLen, begin: c.received, data: c.arrived}
 	c.out = frames{begin: c.sending, data: func(uint32, []byte) {}}
 	return c
@@ -58,7 +66,9 @@ func (c *conn) RemoteAddr() net.Addr { return address{c.Conn.RemoteAddr(), c} }
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.reader.Read(p)
 	c.in.feed(p[:n])
-	time.Sleep(c.resets.wait(time.Now()))
+	if !c.proxy { // which has other clients too: their calls are refused instead
+		c.throttle.Hold(c.closed)
+	}
 	return n, err
 }
 
@@ -71,8 +81,33 @@ func (c *conn) Write(p []byte) (int, error) {
 
 // Close implements net.Conn.
 func (c *conn) Close() error {
-	c.guard.remove(c)
+	c.closing.Do(func() {
+		close(c.closed)
+		c.guard.remove(c)
+		c.leave()
+	})
 	return c.Conn.Close()
+}
+
+// leave counts the calls that end because the connection does.
+func (c *conn) leave() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.streams {
+		if !s.released {
+			c.cancelled(s)
+		}
+	}
+}
+
+// cancelled counts a call that the client has cancelled, or for which it has no
+// place; nil for one that has ended. mu is held.
+func (c *conn) cancelled(s *stream) {
+	if !c.proxy {
+		c.throttle.Count(1)
+	} else if s != nil {
+		c.guard.opts.Cancels.Count(s.peer, 1)
+	}
 }
 
 // received takes the header of a frame of the client.
@@ -81,9 +116,9 @@ func (c *conn) received(f frame) {
 	case frameHeaders:
 		c.last = f.stream
 	case frameReset:
-		c.resets.take(time.Now())
 		c.mu.Lock()
 		defer c.mu.Unlock()
+		c.cancelled(c.streams[f.stream])
 		c.forget(f.stream)
 	}
 }
@@ -126,14 +161,26 @@ func (c *conn) forget(id uint32) {
 }
 
 // open begins the stream whose headers were read last, or refuses it.
-func (c *conn) open(ctx context.Context) (context.Context, error) {
+func (c *conn) open(ctx context.Context, header metadata.MD) (context.Context, error) {
+	opts := &c.guard.opts
+	peer := c.peer
+	if c.proxy {
+		peer = opts.Proxies.PeerOf(c.Conn.RemoteAddr().String(), header.Get(peers.Header))
+		if wait := opts.Cancels.Wait(peer); wait > 0 {
+			return nil, errs.New(errs.QueueFull, "this client has cancelled too many calls: try again later").WithRetryAfter(wait)
+		}
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.streams) >= c.guard.opts.MaxStreams || c.unread > maxUnread {
+	if len(c.streams) >= opts.MaxStreams || c.unread > maxUnread {
 		return nil, errs.New(errs.QueueFull, "too many answers on this connection were not read: read them first")
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	s := &stream{conn: c, cancel: cancel, refused: make(chan struct{}), due: time.Now().Add(c.guard.opts.messageTimeout)}
+	s := &stream{conn: c, peer: peer, refused: make(chan struct{}), due: time.Now().Add(opts.messageTimeout)}
+	if !opts.Calls.Take(peer, 1) {
+		c.cancelled(s)
+		return nil, inflight.TooManyCalls()
+	}
+	ctx, s.cancel = context.WithCancel(peers.With(ctx, peer))
 	c.streams[c.last] = s
 	context.AfterFunc(ctx, s.release)
 	return context.WithValue(ctx, streamKey{}, s), nil
@@ -158,34 +205,4 @@ func (c *conn) endLate(now time.Time) {
 		// gRPC has no way to end an answer that its service has given.
 		_ = c.Conn.Close() // the reader of the connection gets the error
 	}
-}
-
-// bucket counts events against a rate.
-type bucket struct {
-	rate, level float64
-	last        time.Time
-}
-
-func newBucket(rate int, now time.Time) bucket {
-	return bucket{rate: float64(rate), level: 2 * float64(rate), last: now}
-}
-
-// take counts an event.
-func (b *bucket) take(now time.Time) {
-	b.fill(now)
-	b.level--
-}
-
-// wait returns how long to wait until the rate is kept.
-func (b *bucket) wait(now time.Time) time.Duration {
-	if b.level >= 0 {
-		return 0
-	}
-	b.fill(now)
-	return max(0, time.Duration(-b.level/b.rate*float64(time.Second)))
-}
-
-func (b *bucket) fill(now time.Time) {
-	b.level = min(2*b.rate, b.level+now.Sub(b.last).Seconds()*b.rate)
-	b.last = now
 }

@@ -21,6 +21,7 @@ import (
 	"google.golang.org/grpc/tap"
 
 	"github.com/lexilingo/modelgateway/server/internal/inflight"
+	"github.com/lexilingo/modelgateway/server/internal/peers"
 )
 
 const (
@@ -43,9 +44,13 @@ type Options struct {
 	// MaxStreams is the limit of calls on one connection, with those whose answer
 	// was not read yet.
 	MaxStreams int
-	// MaxResets is how many calls a second the client of one connection may reset;
-	// it may reset twice as many at once. A client that resets more is read slowly.
-	MaxResets int
+	// Calls are the places of calls of all connections, and of HTTP requests.
+	Calls *inflight.Shares
+	// Cancels counts the calls that peers cancel. A connection of a peer that
+	// cancels too many is read slowly.
+	Cancels *inflight.Rates
+	// Proxies are trusted to say whose a call is.
+	Proxies peers.Proxies
 	// UnreadTimeout is how long a client may read nothing of an answer that waits
 	// for it; 0 is no limit.
 	UnreadTimeout time.Duration
@@ -151,7 +156,7 @@ func (g *Guard) remove(c *conn) {
 
 // admit decides whether a stream may begin. gRPC calls it when it has read the
 // stream's headers.
-func (g *Guard) admit(ctx context.Context, _ *tap.Info) (context.Context, error) {
+func (g *Guard) admit(ctx context.Context, info *tap.Info) (context.Context, error) {
 	p, ok := peer.FromContext(ctx)
 	if !ok {
 		return ctx, nil
@@ -160,7 +165,7 @@ func (g *Guard) admit(ctx context.Context, _ *tap.Info) (context.Context, error)
 	if !ok {
 		return ctx, nil
 	}
-	return a.conn.open(ctx)
+	return a.conn.open(ctx, info.Header)
 }
 
 // Receive receives a message with recv, and returns before it does if the guard

@@ -85,7 +85,12 @@ func serve(t *testing.T, opts Options, answers int) (*Guard, *echo, *client) {
 		opts.Pool = inflight.NewPool(4 << 20)
 	}
 	opts.MaxStreams = max(opts.MaxStreams, 10)
-	opts.MaxResets = max(opts.MaxResets, 1000)
+	if opts.Calls == nil {
+		opts.Calls = inflight.NewShares(1000)
+	}
+	if opts.Cancels == nil {
+		opts.Cancels = inflight.NewRates(1000)
+	}
 	g, e := New(opts), &echo{received: make(chan error, 1000), answers: answers}
 	server := grpc.NewServer(append(g.ServerOptions(), grpc.MaxRecvMsgSize(64<<20))...)
 	server.RegisterService(&grpc.ServiceDesc{ServiceName: "s", HandlerType: (*any)(nil), Streams: []grpc.StreamDesc{
@@ -244,27 +249,6 @@ func TestHonestClientsAreNotRefused(t *testing.T) {
 		}
 	}
 	eventually(t, "the memory does not come back", func() bool { return g.small.Used() == 0 && g.opts.Pool.Used() == 0 })
-}
-
-// A client that resets too many calls is read slowly.
-func TestBucketKeepsTheRate(t *testing.T) {
-	now := time.Unix(0, 0)
-	b := newBucket(100, now)
-	for range 200 {
-		b.take(now)
-	}
-	if wait := b.wait(now); wait != 0 {
-		t.Errorf("after what may come at once: %s", wait)
-	}
-	for range 50 {
-		b.take(now)
-	}
-	if wait := b.wait(now); wait != 500*time.Millisecond {
-		t.Errorf("%s, want 500ms", wait)
-	}
-	if wait := b.wait(now.Add(time.Second)); wait != 0 {
-		t.Errorf("a second later: %s", wait)
-	}
 }
 
 // A client cannot send the rest of a message while the service is busy with what

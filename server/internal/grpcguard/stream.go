@@ -11,6 +11,7 @@ import (
 // stream is a call on a guarded connection. The connection's mu guards it.
 type stream struct {
 	conn   *conn
+	peer   string // whose shares it uses
 	cancel context.CancelFunc
 	// refused is closed when the stream is refused; refusal says why.
 	refused chan struct{}
@@ -61,8 +62,8 @@ func (s *stream) refuse(err *errs.Error) {
 func (s *stream) hold(bytes int64) bool {
 	c := s.conn
 	small := min(bytes, smallBytes)
-	return grow(c.guard.small, c.peer, &s.small, small, &c.small, allSmallBytes/8) &&
-		grow(c.guard.opts.Pool, c.peer, &s.large, bytes-small, &c.large, c.guard.opts.Pool.Size()*3/4)
+	return grow(c.guard.small, s.peer, &s.small, small, &c.small, allSmallBytes/8) &&
+		grow(c.guard.opts.Pool, s.peer, &s.large, bytes-small, &c.large, c.guard.opts.Pool.Size()*3/4)
 }
 
 // grow makes one stream of a peer hold at least want bytes of a pool. The
@@ -86,8 +87,9 @@ func (s *stream) release() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s.released = true
-	c.guard.small.GiveBack(c.peer, s.small)
-	c.guard.opts.Pool.GiveBack(c.peer, s.large)
+	c.guard.opts.Calls.GiveBack(s.peer, 1)
+	c.guard.small.GiveBack(s.peer, s.small)
+	c.guard.opts.Pool.GiveBack(s.peer, s.large)
 	c.small -= s.small
 	c.large -= s.large
 	s.small, s.large = 0, 0

@@ -19,6 +19,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/inflight"
 	"github.com/lexilingo/modelgateway/server/internal/servertest"
 )
 
@@ -59,6 +60,7 @@ func TestDisconnectReturnsTheLease(t *testing.T) {
 		"gRPC":              uploadGRPC,
 		"gRPC both ways":    streamGRPC,
 		"WebSocket":         streamSocket,
+		"more than is read": fillReadAhead,
 	} {
 		t.Run(name, func(t *testing.T) {
 			hangUp := upload(t, r)
@@ -69,6 +71,30 @@ func TestDisconnectReturnsTheLease(t *testing.T) {
 			t.Log("the lease came back after", time.Since(gone))
 		})
 	}
+}
+
+// fillReadAhead sends more of a recording than the server reads ahead. The end of
+// the connection comes to the server behind bytes that it does not read.
+func fillReadAhead(t *testing.T, r *servertest.Running) func() {
+	conn := r.Dial(t, "POST /v1/transcribe HTTP/1.1\nHost: localhost\nContent-Type: audio/wav\nContent-Length: 1000000000\n\n")
+	const enough = 128 << 10 // more than one read takes
+	if _, err := io.Copy(conn, servertest.Zeros(inflight.MaxAhead)); err != nil {
+		t.Fatal(err)
+	}
+	// The server reads as long as a pipe on the way to the engine has room.
+	for last, same := 0, 0; last < enough || same < 5; {
+		unread := servertest.Unread(t, conn)
+		if same++; unread != last {
+			last, same = unread, 0
+		}
+		if unread < enough {
+			if _, err := conn.Write(make([]byte, 32<<10)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		servertest.Eventually(t, func() bool { return servertest.Unsent(t, conn) == 0 })
+	}
+	return func() { _ = conn.Close() }
 }
 
 const transcribeRPC = gatewayv1.ModelGatewayService_Transcribe_FullMethodName

@@ -22,8 +22,10 @@ import (
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/auth"
 	"github.com/lexilingo/modelgateway/server/internal/config"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/reply"
+	"github.com/lexilingo/modelgateway/server/internal/inflight"
 )
 
 // fakeService answers without models.
@@ -99,6 +101,10 @@ func serve(t *testing.T, change func(*Options)) string {
 		Limits: config.Limits{MaxRequestMB: 8, MaxHeaderKB: 64, MaxConcurrentStreams: 100}, Log: slog.New(slog.DiscardHandler),
 	}
 	opts.Pool = NewPool(opts.Limits)
+	opts.Calls, opts.Cancels = inflight.NewShares(4000), inflight.NewRates(1000)
+	if opts.Authorizer, err = auth.New("", nil); err != nil {
+		t.Fatal(err)
+	}
 	if change != nil {
 		change(&opts)
 	}
@@ -117,6 +123,7 @@ func serve(t *testing.T, change func(*Options)) string {
 	}
 	server := httptest.NewUnstartedServer(srv.Handler)
 	server.Config = srv.Server
+	server.Listener = srv.Throttled(server.Listener)
 	server.Start()
 	t.Cleanup(func() {
 		server.Close()

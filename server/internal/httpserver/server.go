@@ -25,11 +25,13 @@ import (
 
 	"google.golang.org/grpc"
 
+	"github.com/lexilingo/modelgateway/server/internal/auth"
 	"github.com/lexilingo/modelgateway/server/internal/config"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/bodies"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/pages"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/sockets"
 	"github.com/lexilingo/modelgateway/server/internal/inflight"
+	"github.com/lexilingo/modelgateway/server/internal/peers"
 )
 
 const (
@@ -40,12 +42,14 @@ const (
 )
 
 // Options configure the HTTP server. All exported fields but Limits,
-// AllowedHosts, CORS and Version are required.
+// AllowedHosts, Proxies, CORS and Version are required.
 type Options struct {
 	// Conn is a connection to the gRPC server of this process.
 	Conn *grpc.ClientConn
 	// GRPC is that server.
 	GRPC *grpc.Server
+	// Authorizer decides who may use a route.
+	Authorizer *auth.Authorizer
 	// State is what the health pages show.
 	State pages.State
 	// Metrics serves /metrics.
@@ -56,6 +60,12 @@ type Options struct {
 	AllowedHosts []string
 	// Pool is the memory of large bodies and messages; see NewPool.
 	Pool *inflight.Pool
+	// Calls are the places of requests, and of gRPC calls.
+	Calls *inflight.Shares
+	// Cancels counts the requests that peers cancel.
+	Cancels *inflight.Rates
+	// Proxies are trusted to say whose a request is.
+	Proxies peers.Proxies
 	// CORS has the origins whose pages may call.
 	CORS config.CORS
 	// Version is that of the program.
@@ -77,6 +87,7 @@ func ServerOption() grpc.ServerOption { return grpc.StatsHandler(bodies.Received
 // Server is the HTTP server with its WebSockets.
 type Server struct {
 	*http.Server
+	opts    Options
 	sockets *sockets.Set
 }
 
@@ -93,7 +104,8 @@ func New(ctx context.Context, opts Options) (*Server, error) {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true)
-	return &Server{sockets: set, Server: &http.Server{
+	protocols.SetHTTP2(true)
+	return &Server{opts: opts, sockets: set, Server: &http.Server{
 		Handler:           handler,
 		Protocols:         &protocols,
 		ReadHeaderTimeout: headerTimeout,
@@ -106,7 +118,7 @@ func New(ctx context.Context, opts Options) (*Server, error) {
 		},
 		ErrorLog:    log.New(logWriter{opts.Log}, "", 0),
 		BaseContext: func(lis net.Listener) context.Context { return withListener(ctx, lis) },
-		ConnContext: inflight.WithConn,
+		ConnContext: withConn,
 	}}, nil
 }
 

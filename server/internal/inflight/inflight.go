@@ -24,7 +24,7 @@ func (p *Pool) Size() int64 { return p.size }
 type Options struct {
 	// Free bytes need no reservation.
 	Free int64
-	// Peer is the peer of the request; see PeerOf.
+	// Peer is the peer of the request; see package peers.
 	Peer string
 	// Spare is for memory that is useful but not necessary. It takes nothing of the
 	// second half of the pool.

@@ -1,16 +1,17 @@
 package inflight
 
 import (
-	"net"
-	"net/netip"
 	"sync"
+	"time"
+
+	"github.com/lexilingo/modelgateway/engines/errs"
 )
 
 // peerShare is how much of what is free one peer may hold, as a factor. A peer
 // that is alone gets three quarters; the rest is for another one.
 const peerShare = 3
 
-// Shares is an amount that peers share: bytes, or places. A peer may hold at most
+// Shares is an amount that peers (package peers) share: bytes, or places. A peer may hold at most
 // peerShare times what is left after it, so that no peer alone can use up all.
 // The peer "" has no such bound.
 type Shares struct {
@@ -57,22 +58,8 @@ func (s *Shares) GiveBack(peer string, n int64) {
 	}
 }
 
-// PeerOf returns the peer of an address with a port: the IPv4 address, or the
-// network of the IPv6 address, of which a client has many. Other addresses, such
-// as those of Unix sockets, give "".
-func PeerOf(address string) string {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		host = address
-	}
-	ip, err := netip.ParseAddr(host)
-	if err != nil {
-		return ""
-	}
-	if ip = ip.Unmap().WithZone(""); ip.Is4() || ip.IsLoopback() {
-		return ip.String()
-	}
-	const network = 64 // bits
-	prefix, _ := ip.Prefix(network)
-	return prefix.String()
+// TooManyCalls is the error of a call for which there is no place.
+func TooManyCalls() *errs.Error {
+	return errs.New(errs.QueueFull, "too many calls are at work, or from this address: wait for some to end, or raise limits.max_calls").
+		WithRetryAfter(time.Second)
 }

@@ -37,22 +37,3 @@ func TestPeersGetShares(t *testing.T) {
 		t.Errorf("%v, %d are used", s.held, s.Used())
 	}
 }
-
-func TestPeerOf(t *testing.T) {
-	for address, want := range map[string]string{
-		"192.0.2.1:80":                   "192.0.2.1",
-		"192.0.2.1":                      "192.0.2.1",
-		"127.0.0.1:1":                    "127.0.0.1",
-		"[::1]:1":                        "::1",
-		"[::ffff:192.0.2.1]:80":          "192.0.2.1",
-		"[2001:db8:1:2:3:4:5:6]:80":      "2001:db8:1:2::/64",
-		"[2001:db8:1:2:ffff::1%eth0]:80": "2001:db8:1:2::/64",
-		"@":                              "",
-		"":                               "",
-		"/run/modelgateway.sock":         "",
-	} {
-		if got := PeerOf(address); got != want {
-			t.Errorf("%q is %q, want %q", address, got, want)
-		}
-	}
-}

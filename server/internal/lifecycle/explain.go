@@ -180,6 +180,12 @@ func silentError(model string, silent time.Duration) *errs.Error {
 		round(silent), model).WithCause(ErrSilent).With("model", model)
 }
 
+// absentError is for a request whose client is gone.
+func absentError(model string) *errs.Error {
+	return errs.New(errs.QueueFull, "the client was gone while other requests waited for model %q: begin again", model).
+		WithCause(ErrSilent).With("model", model)
+}
+
 // cooldownError is for a request for a failed model that is not tried again yet.
 func cooldownError(model string, f *failure, now time.Time) *errs.Error {
 	left := max(f.retryAt.Sub(now), time.Millisecond)

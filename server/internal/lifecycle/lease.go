@@ -69,7 +69,21 @@ type Lease struct {
 	// silentSince is when the request began to wait for audio; zero if it does
 	// not.
 	silentSince time.Time
+	// absent: the client is gone, and may come back.
+	absent bool
 }
+
+// Waiting is what a request waits for.
+type Waiting int
+
+const (
+	// ForReader: the client does not read.
+	ForReader Waiting = iota
+	// ForAudio: the client sends no audio.
+	ForAudio
+	// ForClient: the client is gone, and may come back.
+	ForClient
+)
 
 // Info returns what the lease was granted on.
 func (l *Lease) Info() LeaseInfo {
@@ -138,28 +152,24 @@ func (l *Lease) Release(err error) {
 }
 
 // Pause says that the request waits for its client: it holds no cores, and no
-// progress is expected of it. The model stays leased. With forAudio it waits for
-// audio, and loses its lease to other requests if that takes longer than
-// Options.SilenceLimit.
+// progress is expected of it. The model stays leased. One that waits for audio
+// loses its lease to other requests if that takes longer than
+// Options.SilenceLimit, and one whose client is gone at once.
 //
 // The returned function ends the pause and must be called once. Pauses add up,
 // e.g. one for each direction of a stream. The function that ends the last one
 // waits in the queue until there are cores for the model; it returns why the
 // lease was lost if it was.
-func (l *Lease) Pause(forAudio bool) (resume func(context.Context) error) {
+func (l *Lease) Pause(why Waiting) (resume func(context.Context) error) {
 	l.mgr.post(func(*owner) {
 		l.pause()
-		if forAudio {
-			l.setWaitingForAudio(true)
-		}
+		l.setWaiting(why, true)
 	})
 	return func(ctx context.Context) error {
 		w := l.mgr.newWaiter(ctx, waitResume)
 		w.lease = l
 		_, err := l.mgr.await(ctx, w, func(o *owner) {
-			if forAudio {
-				l.setWaitingForAudio(false)
-			}
+			l.setWaiting(why, false)
 			o.resume(w)
 		})
 		return err

@@ -66,7 +66,7 @@ func TestSilenceEndsTheStreamOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	resume := lease.Pause(true)
+	resume := lease.Pause(ForAudio)
 	next := make(chan error, 1)
 	err = failureOf(t, lease, func() {
 		go func() {

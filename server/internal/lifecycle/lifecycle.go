@@ -74,8 +74,6 @@ type Request struct {
 	// Priority orders the queue and says which idle models may be evicted;
 	// unspecified is the model's own.
 	Priority gatewayv1.Priority
-	// Peer is who asks: see peers.go.
-	Peer string
 	// Live is true for audio that arrives while it is processed. The time that
 	// takes says nothing about the model, and silence in it is limited by
 	// Options.SilenceLimit.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/peers"
 	"github.com/lexilingo/modelgateway/server/internal/worker"
 )
 
@@ -24,7 +25,8 @@ type Manager struct {
 	launcher worker.Launcher
 	learned  *store
 
-	ops     chan func(*owner)
+	inbox   *inbox
+	reports reports
 	stopped chan struct{}
 	// processes are the goroutines of workers and look-ups, background the others.
 	processes, background sync.WaitGroup
@@ -49,7 +51,7 @@ func New(opts Options, models []ModelSpec, launcher worker.Launcher) (*Manager, 
 	m := &Manager{
 		opts:     opts,
 		launcher: launcher,
-		ops:      make(chan func(*owner)),
+		inbox:    newInbox(),
 		stopped:  make(chan struct{}),
 	}
 	dir := ""
@@ -85,54 +87,80 @@ func (m *Manager) loop(o *owner) {
 	timer := m.opts.Clock.NewTimer(o.planned.nextWake())
 	defer timer.Stop()
 	for !o.ended() {
-		var f func(*owner)
+		c := &call{}
 		select {
-		case f = <-m.ops:
+		case <-m.inbox.ready:
+			if c = m.inbox.next(); c == nil {
+				continue
+			}
 		case <-timer.Chan():
 		}
-		o.do(f)
+		if c.reads {
+			o.read(c.run)
+			continue
+		}
+		o.do(c.run)
 		timer.Reset(o.planned.nextWake())
 	}
 	o.closeWatchers()
 }
 
-// post makes the owner run f. It returns false if the manager has ended.
+// post makes the owner run f for the server itself. It returns false if the
+// manager has ended.
 func (m *Manager) post(f func(*owner)) bool {
+	c := &call{run: f}
+	m.inbox.putOwn(c)
 	select {
-	case m.ops <- f:
+	case <-c.taken:
 		return true
 	case <-m.stopped:
 		return false
 	}
 }
 
-// call makes the owner run f and waits for it.
-func (m *Manager) call(ctx context.Context, f func(*owner)) error {
-	done := make(chan struct{})
-	run := func(o *owner) { f(o); close(done) }
+// ask makes the owner run f for a request, when it is the turn of the request's
+// peer. A request that ends before that does not reach the owner.
+func (m *Manager) ask(ctx context.Context, f func(*owner)) error {
+	if ctx.Err() != nil {
+		return errs.From(ctx.Err())
+	}
+	c := &call{run: f}
+	m.inbox.putFor(peers.From(ctx), c)
 	select {
-	case m.ops <- run:
-		<-done
+	case <-c.taken:
 		return nil
 	case <-m.stopped:
 		return errShuttingDown()
 	case <-ctx.Done():
+	}
+	if m.inbox.withdraw(c) {
 		return errs.From(ctx.Err())
 	}
+	return nil
+}
+
+// call makes the owner run f for a request and waits for it.
+func (m *Manager) call(ctx context.Context, f func(*owner)) error {
+	done := make(chan struct{})
+	if err := m.ask(ctx, func(o *owner) { f(o); close(done) }); err != nil {
+		return err
+	}
+	<-done
+	return nil
 }
 
 func (m *Manager) newWaiter(ctx context.Context, kind waiterKind) *waiter {
-	w := &waiter{kind: kind, arrival: m.opts.Clock.Now(), result: make(chan admission, 1)}
+	w := &waiter{kind: kind, peer: peers.From(ctx), arrival: m.opts.Clock.Now(), result: make(chan admission, 1)}
 	if d, ok := ctx.Deadline(); ok {
 		w.deadline = d
 	}
 	return w
 }
 
-// await posts a waiter and waits until it is answered or ctx ends.
+// await begins the wait of a waiter and waits until it is answered or ctx ends.
 func (m *Manager) await(ctx context.Context, w *waiter, start func(*owner)) (*Lease, error) {
-	if !m.post(start) {
-		return nil, errShuttingDown()
+	if err := m.ask(ctx, start); err != nil {
+		return nil, err
 	}
 	select {
 	case a := <-w.result:
@@ -167,7 +195,7 @@ func whyEnded(ctx context.Context) error {
 // ctx is cancelled, and that of the load if the load failed.
 func (m *Manager) Acquire(ctx context.Context, req Request) (*Lease, error) {
 	w := m.newWaiter(ctx, waitLease)
-	w.priority, w.live, w.peer = req.Priority, req.Live, req.Peer
+	w.priority, w.live = req.Priority, req.Live
 	l, err := m.await(ctx, w, func(o *owner) { o.acquire(w, req.Model) })
 	if err != nil {
 		return nil, err
@@ -188,8 +216,8 @@ func (m *Manager) Acquire(ctx context.Context, req Request) (*Lease, error) {
 func (m *Manager) Load(ctx context.Context, req LoadRequest, progress func(LoadProgress)) error {
 	w := m.newWaiter(ctx, waitLoad)
 	w.priority, w.pin = req.Priority, req.Pin
-	if !m.post(func(o *owner) { o.preload(w, req.Model) }) {
-		return errShuttingDown()
+	if err := m.ask(ctx, func(o *owner) { o.preload(w, req.Model) }); err != nil {
+		return err
 	}
 	report := func() {
 		if progress == nil {
@@ -285,34 +313,6 @@ func (m *Manager) Plan(ctx context.Context, name string, priority gatewayv1.Prio
 	var resp *gatewayv1.PlanLoadResponse
 	err := m.call(ctx, func(o *owner) { resp = o.planLoad(o.byName[name], priority, s) })
 	return resp, err
-}
-
-// Models describes all models, in the order of the configuration.
-func (m *Manager) Models(ctx context.Context) ([]*gatewayv1.Model, error) {
-	var out []*gatewayv1.Model
-	err := m.call(ctx, func(o *owner) { out = o.describeAll() })
-	return out, err
-}
-
-// Model describes one model.
-func (m *Manager) Model(ctx context.Context, name string) (*gatewayv1.Model, error) {
-	var out *gatewayv1.Model
-	err := m.call(ctx, func(o *owner) {
-		if model := o.byName[name]; model != nil {
-			out = model.describe(o.evictionRanks()[name])
-		}
-	})
-	if err == nil && out == nil {
-		return nil, errUnknown(name)
-	}
-	return out, err
-}
-
-// Totals returns the numbers of the whole manager.
-func (m *Manager) Totals(ctx context.Context) (Totals, error) {
-	var t Totals
-	err := m.call(ctx, func(o *owner) { t = o.totals() })
-	return t, err
 }
 
 // Watch returns the state changes of a model, or of all if name is empty. The

@@ -79,6 +79,12 @@ func (o *owner) do(f func(*owner)) {
 	o.notifyIdle()
 }
 
+// read calls f, which changes nothing.
+func (o *owner) read(f func(*owner)) {
+	o.now = o.opts.Clock.Now()
+	f(o)
+}
+
 // schedule plans what the present state and time call for, and carries it out.
 func (o *owner) schedule() {
 	for _, m := range o.models {

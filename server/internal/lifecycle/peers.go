@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// Callers at different addresses are peers. Of the requests for a model that have
-// the same priority, peers get the leases in turn, however many requests each of
-// them has; and a full queue refuses requests of the peer that has the most.
+// Of the requests for a model that have the same priority, peers (package peers) get
+// the leases in turn, however many requests each of them has; and a full queue
+// refuses requests of the peer that has the most.
 
 // held returns how many leases of the model each peer has; nil if the requests in
 // the queue have only one peer.

@@ -45,8 +45,9 @@ type waiter struct {
 	probe bool
 	// pin: the model is to be pinned once it is loaded, for waitLoad.
 	pin bool
-	// live, peer: see Request.
+	// live: see Request.
 	live bool
+	// peer is who asks; see peers.go.
 	peer string
 	// served is the number of the lease that its peer has got last; see lastServed.
 	served uint64

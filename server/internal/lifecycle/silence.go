@@ -7,20 +7,26 @@ import (
 )
 
 // ErrSilent is in the chain of a request's error if the request lost its lease
-// because it sent no audio while other requests waited.
+// because it sent no audio, or its client was gone, while other requests waited.
 var ErrSilent = errors.New("no audio came while other requests waited")
 
-// setWaitingForAudio records that a request began, or ceased, to wait for audio.
-func (l *Lease) setWaitingForAudio(waits bool) {
-	l.silentSince = time.Time{}
-	if waits && l.live {
-		l.silentSince = l.proc.model.now
+// setWaiting records that a request began, or ceased, to wait.
+func (l *Lease) setWaiting(why Waiting, waits bool) {
+	switch why {
+	case ForClient:
+		l.absent = waits
+	case ForAudio:
+		l.silentSince = time.Time{}
+		if waits && l.live {
+			l.silentSince = l.proc.model.now
+		}
 	}
 }
 
-// endSilence ends live leases whose requests have sent no audio for too long, as
-// far as others wait for their places: requests for the same model, or models
-// that need its memory. While no other request waits, a stream may be silent.
+// endSilence ends live leases whose requests have sent no audio for too long, or
+// have no client, as far as others wait for their places: requests for the same
+// model, or models that need its memory. While no other request waits, a stream
+// may be silent, and its client may be gone.
 func (p *planner) endSilence() {
 	for i := range p.models {
 		if m := &p.models[i]; m.proc != nil {
@@ -31,7 +37,11 @@ func (p *planner) endSilence() {
 
 func (p *planner) endSilenceOf(m *modelView) {
 	for _, l := range p.silentLeases(m.proc, p.placesWanted(m)) {
-		p.decide(endSilent{model: m.name, lease: l.id, err: silentError(m.name, p.now.Sub(l.silentSince))})
+		err := silentError(m.name, p.now.Sub(l.silentSince))
+		if l.absent {
+			err = absentError(m.name)
+		}
+		p.decide(endSilent{model: m.name, lease: l.id, err: err})
 	}
 }
 
@@ -52,15 +62,23 @@ func (p *planner) placesWanted(m *modelView) int {
 	return max(0, wanted)
 }
 
-// silentLeases returns up to n leases that have been silent for too long, the
-// longest silent first.
+// silentLeases returns up to n leases without a client, or that have been silent
+// for too long, the longest silent first.
 func (p *planner) silentLeases(proc *processView, n int) []leaseView {
 	var silent []leaseView
 	for _, l := range proc.leases {
-		if !l.silentSince.IsZero() && p.now.Sub(l.silentSince) >= p.limits.silence {
+		if l.absent || !l.silentSince.IsZero() && p.now.Sub(l.silentSince) >= p.limits.silence {
 			silent = append(silent, l)
 		}
 	}
-	slices.SortStableFunc(silent, func(a, b leaseView) int { return a.silentSince.Compare(b.silentSince) })
+	slices.SortStableFunc(silent, func(a, b leaseView) int {
+		if a.absent != b.absent {
+			if a.absent {
+				return -1
+			}
+			return 1
+		}
+		return a.silentSince.Compare(b.silentSince)
+	})
 	return silent[:min(n, len(silent))]
 }

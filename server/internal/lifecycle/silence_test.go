@@ -24,12 +24,12 @@ func (s *sim) openStream(name string) *Lease {
 // waitForAudio makes a lease wait for audio, as the router does.
 func (s *sim) waitForAudio(l *Lease) {
 	s.do(func(*owner) { l.pause() })
-	s.do(func(*owner) { l.setWaitingForAudio(true) })
+	s.do(func(*owner) { l.setWaiting(ForAudio, true) })
 }
 
 func (s *sim) sendAudio(l *Lease) {
 	s.t.Helper()
-	s.do(func(*owner) { l.setWaitingForAudio(false) })
+	s.do(func(*owner) { l.setWaiting(ForAudio, false) })
 	r := &waiter{kind: waitResume, lease: l, arrival: s.clock.Now(), result: make(chan admission, 1)}
 	s.do(func(o *owner) { o.resume(r) })
 	s.lease(r)
@@ -149,4 +149,28 @@ func TestLiveRequestsDoNotCountInTheServiceTime(t *testing.T) {
 	// The end of a live one is not known: a clip may wait for it.
 	s.openStream("stt")
 	s.waits(s.request("stt", s.within(time.Second)))
+}
+
+// A stream whose client is gone keeps its lease only while nobody waits for it.
+func TestAbsentClientsLoseTheirLeasesAtOnce(t *testing.T) {
+	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("stt", 10*mb, normal, concurrency(2)))
+	gone, back, silent := s.openStream("stt"), s.openStream("stt"), (*Lease)(nil)
+	for _, l := range []*Lease{gone, back} {
+		s.do(func(*owner) { l.pause() })
+		s.do(func(*owner) { l.setWaiting(ForClient, true) })
+	}
+	s.advance(time.Minute) // no request waits
+	s.lost(gone, false)
+	s.do(func(*owner) { back.setWaiting(ForClient, false) })
+	silent = s.openStream("stt")
+	s.lost(gone, true)
+	s.lost(back, false)
+	if err := gone.Cause(); errs.ReasonOf(err) != errs.QueueFull || !errors.Is(err, ErrSilent) {
+		t.Error(err)
+	}
+	s.waitForAudio(silent)
+	s.do(func(*owner) { back.setWaiting(ForClient, true) })
+	s.openStream("stt")
+	s.lost(back, true) // before the silent one
+	s.lost(silent, false)
 }

@@ -109,6 +109,8 @@ type leaseView struct {
 	// silentSince is when its request began to wait for audio; zero if it does
 	// not.
 	silentSince time.Time
+	// absent: its client is gone, and may come back.
+	absent bool
 }
 
 // waiterView is a queued request in a snapshot.
@@ -218,7 +220,8 @@ func (p *process) view() *processView {
 	}
 	for l := range p.leases {
 		v.leases = append(v.leases, leaseView{
-			id: l.id, granted: l.granted, worked: l.workedFor(now), paused: l.pauses > 0, live: l.live, peer: l.peer, silentSince: l.silentSince,
+			id: l.id, granted: l.granted, worked: l.workedFor(now), paused: l.pauses > 0, live: l.live, peer: l.peer,
+			silentSince: l.silentSince, absent: l.absent,
 		})
 	}
 	slices.SortFunc(v.leases, func(a, b leaseView) int { return cmp.Compare(a.id, b.id) })

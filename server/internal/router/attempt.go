@@ -68,9 +68,9 @@ type pauseObserver struct {
 }
 
 // Pause implements Lease.
-func (o pauseObserver) Pause(forAudio bool) func(context.Context) error {
+func (o pauseObserver) Pause(why lifecycle.Waiting) func(context.Context) error {
 	o.call.paused()
-	return o.Lease.Pause(forAudio)
+	return o.Lease.Pause(why)
 }
 
 // live reports whether the request's audio arrives while it runs.
@@ -79,6 +79,9 @@ func (a *attempt) live() bool { return a.audio != nil && a.audio.live() }
 // runOnLease runs the request on its lease.
 func (a *attempt) runOnLease(ctx context.Context, lease Lease, timer *outputTimer) error {
 	a.sink.Begin()
+	if a.audio != nil {
+		defer watchPresence(ctx, lease, a.audio.audio)()
+	}
 	first := true
 	meter := newMeter(a.router.opts.Observer, a.req, a.model)
 	return relay(ctx, lease, a.req, a.router.opts.SlowReaderTimeout, func(resp *enginev1.RunResponse) error {

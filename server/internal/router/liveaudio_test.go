@@ -172,11 +172,11 @@ type silentLease struct {
 	waits int
 }
 
-func (l *silentLease) Pause(forAudio bool) func(context.Context) error {
-	if forAudio {
+func (l *silentLease) Pause(why lifecycle.Waiting) func(context.Context) error {
+	if why == lifecycle.ForAudio {
 		l.waits++
 	}
-	return l.modelLease.Pause(forAudio)
+	return l.modelLease.Pause(why)
 }
 
 func (l *silentLease) Run(ctx context.Context) (enginev1.Engine_RunClient, error) {

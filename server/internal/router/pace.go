@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/lexilingo/modelgateway/server/internal/lifecycle"
 )
 
 const (
@@ -63,7 +65,7 @@ func (p *audioPace) await(ctx context.Context) ([]byte, error) {
 		if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
 			return piece, err
 		}
-		p.resume = p.lease.Pause(true)
+		p.resume = p.lease.Pause(lifecycle.ForAudio)
 	}
 	return p.read(ctx)
 }

@@ -10,6 +10,7 @@ import (
 
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/lifecycle"
 )
 
 // pauseCounter is a lease that counts its pauses.
@@ -20,7 +21,7 @@ type pauseCounter struct {
 	longest      time.Duration // pause
 }
 
-func (l *pauseCounter) Pause(bool) func(context.Context) error {
+func (l *pauseCounter) Pause(lifecycle.Waiting) func(context.Context) error {
 	l.pauses++
 	l.open++
 	l.since = time.Now()

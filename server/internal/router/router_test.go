@@ -32,7 +32,7 @@ func (l *fakeLease) Run(ctx context.Context) (enginev1.Engine_RunClient, error) 
 	return endlessStream{ctx: ctx}, nil
 }
 
-func (l *fakeLease) Pause(bool) func(context.Context) error {
+func (l *fakeLease) Pause(lifecycle.Waiting) func(context.Context) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.paused = true
@@ -74,7 +74,7 @@ type queueTimes struct {
 	waits []time.Duration
 }
 
-func (q *queueTimes) RequestEnded(_, _ string, _ error, _, wait time.Duration) {
+func (q *queueTimes) RequestEnded(_, _, _ string, _ error, _, wait time.Duration) {
 	q.waits = append(q.waits, wait)
 }
 

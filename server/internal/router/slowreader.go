@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
+	"github.com/lexilingo/modelgateway/server/internal/lifecycle"
 )
 
 // slowReader gives messages to a client that may be slow to read them. While it
@@ -63,7 +64,7 @@ func (r *slowReader) give(ctx context.Context, resp *enginev1.RunResponse) error
 
 // waitForReader pauses the lease until the message is read or takes too long.
 func (r *slowReader) waitForReader() {
-	r.resume = r.lease.Pause(false)
+	r.resume = r.lease.Pause(lifecycle.ForReader)
 	var tooLong <-chan time.Time
 	if r.pauseLimit > 0 {
 		timer := time.NewTimer(r.pauseLimit)

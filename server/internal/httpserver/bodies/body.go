@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/lexilingo/modelgateway/server/internal/inflight"
+	"github.com/lexilingo/modelgateway/server/internal/peers"
 )
 
 // body is the body of a request within the bounds of its route. A client that
@@ -66,7 +67,7 @@ func newBody(g *Guard, w http.ResponseWriter, r *http.Request) *body {
 		readTimeout: g.readTimeout,
 		deadline:    time.Now().Add(g.readTimeout),
 		pool:        g.pool,
-		peer:        inflight.PeerOf(r.RemoteAddr),
+		peer:        peers.From(r.Context()),
 	}
 	b.ctx, b.cancel = context.WithCancel(r.Context())
 	b.reservation = g.pool.Reserve(inflight.Options{Free: unreservedBytes, Peer: b.peer})

@@ -14,6 +14,7 @@ import (
 	"github.com/lexilingo/modelgateway/engines/errs"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/reply"
 	"github.com/lexilingo/modelgateway/server/internal/inflight"
+	"github.com/lexilingo/modelgateway/server/internal/peers"
 )
 
 const (
@@ -28,6 +29,14 @@ const (
 	defaultIdleTimeout = 5 * time.Minute
 	// closeTimeout is how long a client may take to read the end of a WebSocket.
 	closeTimeout = 5 * time.Second
+)
+
+const (
+	// Protocol is the subprotocol of all sockets. Clients need not name it, except
+	// browsers that name another: they must be answered with one of theirs.
+	Protocol = "modelgateway"
+	// TokenProtocol begins the subprotocol that has a browser's API key.
+	TokenProtocol = "modelgateway.key."
 )
 
 // Options are the bounds of all sockets of a Set.
@@ -73,7 +82,7 @@ func (s *Set) Serve(ctx context.Context, w http.ResponseWriter, r *http.Request,
 			"this path is a WebSocket; send a GET over HTTP/1.1 with Upgrade: websocket and no body"))
 		return
 	}
-	peer := inflight.PeerOf(r.RemoteAddr)
+	peer := peers.From(r.Context())
 	if err := s.enter(peer); err != nil {
 		reply.Error(w, err)
 		return
@@ -83,6 +92,7 @@ func (s *Set) Serve(ctx context.Context, w http.ResponseWriter, r *http.Request,
 	upgrader := websocket.Upgrader{
 		CheckOrigin:      func(*http.Request) bool { return true }, // the server checks all origins
 		HandshakeTimeout: closeTimeout,
+		Subprotocols:     []string{Protocol},
 		Error: func(w http.ResponseWriter, r *http.Request, status int, reason error) {
 			reply.Refuse(w, r, status, errs.New(errs.InvalidRequest, "%s", reason))
 		},

@@ -12,6 +12,7 @@ import (
 	"github.com/lexilingo/modelgateway/engines/errs"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/reply"
 	"github.com/lexilingo/modelgateway/server/internal/inflight"
+	"github.com/lexilingo/modelgateway/server/internal/peers"
 )
 
 var (
@@ -47,7 +48,7 @@ type Socket struct {
 }
 
 func newSocket(ctx context.Context, conn *websocket.Conn, opts Options) *Socket {
-	c := &Socket{conn: conn, opts: opts, idle: time.Now(), peer: inflight.PeerOf(conn.RemoteAddr().String())}
+	c := &Socket{conn: conn, opts: opts, idle: time.Now(), peer: peers.From(ctx)}
 	spare := opts.Pool.Reserve(inflight.Options{Peer: c.peer, Spare: true})
 	c.messages = inflight.NewAhead[Message](spare, inflight.MaxAhead, inflight.HangupOf(ctx))
 	c.ctx, c.end = context.WithCancelCause(ctx)

@@ -17,6 +17,7 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/reply"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/rest"
 	"github.com/lexilingo/modelgateway/server/internal/inflight"
+	"github.com/lexilingo/modelgateway/server/internal/peers"
 )
 
 const (
@@ -70,7 +71,7 @@ func (h *Handlers) Synthesize(w http.ResponseWriter, r *http.Request) {
 	}
 	answer := &audioAnswer{
 		w: w, control: http.NewResponseController(w), writeTimeout: h.writeTimeout,
-		media: media, reservation: h.unsent.Reserve(inflight.Options{Peer: inflight.PeerOf(r.RemoteAddr)}),
+		media: media, reservation: h.unsent.Reserve(inflight.Options{Peer: peers.From(r.Context())}),
 	}
 	defer answer.close()
 	if err := answer.send(stream); err != nil {
