@@ -43,15 +43,20 @@ func (d grant) carryOut(o *owner) {
 	w := m.waiter(d.waiter)
 	p := m.proc
 	p.observeWork()
-	p.working++
-	if m.spec.Threads > 0 {
+	if p.working == 0 {
+		p.turn = d.turn
+	}
+	if d.counts {
 		o.turns.granted(d.rank, m.spec.MaxConcurrency)
 	}
 	if w.kind == waitResume {
-		w.lease.pauses, w.lease.working = 0, o.now
-		w.lease.resumed()
+		w.lease.proceed()
+	}
+	p.proceedAll()
+	if w.kind == waitResume {
 		return
 	}
+	p.working++
 	p.unserved = false
 	m.turns.granted(w.priority, 1)
 	m.peerServed(w.peer)
@@ -66,19 +71,20 @@ func newLease(mgr *Manager, w *waiter, p *process) *Lease {
 	now := p.model.now
 	life, lose := context.WithCancelCause(context.Background())
 	return &Lease{
-		id:      w.seq,
-		mgr:     mgr,
-		proc:    p,
-		worker:  p.worker,
-		arrived: w.arrival,
-		granted: now,
-		working: now,
-		live:    w.live,
-		peer:    w.peer,
-		number:  p.model.grants,
-		load:    p.loadWithin(w.arrival),
-		life:    life,
-		lose:    lose,
+		id:       w.seq,
+		mgr:      mgr,
+		proc:     p,
+		worker:   p.worker,
+		arrived:  w.arrival,
+		granted:  now,
+		working:  now,
+		live:     w.live,
+		priority: w.priority,
+		peer:     w.peer,
+		number:   p.model.grants,
+		load:     p.loadWithin(w.arrival),
+		life:     life,
+		lose:     lose,
 	}
 }
 

@@ -71,8 +71,12 @@ type (
 	grant struct {
 		model  string
 		waiter uint64
-		// rank is the priority in whose order the model got its cores.
-		rank gatewayv1.Priority
+		// rank is the priority in whose order the model got its cores. counts: they
+		// count as a turn now.
+		rank   gatewayv1.Priority
+		counts bool
+		// turn is that of a model that begins to hold cores.
+		turn coresTurn
 	}
 
 	// refuse ends a queued request with an error.
@@ -139,20 +143,23 @@ func (d kill) predict(s *snapshot) {
 func (d grant) predict(s *snapshot) {
 	m := s.model(d.model)
 	w := m.queue[slices.IndexFunc(m.queue, func(w waiterView) bool { return w.seq == d.waiter })]
-	if m.threads > 0 {
+	if m.proc.working() == 0 {
+		m.proc.turn = d.turn
+	}
+	if d.counts {
 		s.turns.granted(d.rank, m.maxConcurrency)
 	}
+	suspended := m.proc.suspended
+	m.proc.suspended = false
+	m.resume(func(r waiterView) bool { return suspended || r.lease == w.lease })
 	if w.kind == waitResume {
-		i := slices.IndexFunc(m.proc.leases, func(l leaseView) bool { return l.id == w.lease })
-		m.proc.leases[i].paused = false
-		m.removeWaiters(func(w waiterView) bool { return w.lease == m.proc.leases[i].id })
 		return
 	}
 	m.turns.granted(w.priority, 1)
 	m.peerServed(w.peer)
 	m.uses++
 	m.proc.unserved = false
-	m.proc.leases = append(m.proc.leases, leaseView{id: w.seq, granted: s.now, live: w.live, peer: w.peer})
+	m.proc.leases = append(m.proc.leases, leaseView{id: w.seq, granted: s.now, live: w.live, priority: w.priority, peer: w.peer})
 	slices.SortFunc(m.proc.leases, func(a, b leaseView) int { return cmp.Compare(a.id, b.id) })
 	m.removeWaiters(func(w waiterView) bool { return w.seq == d.waiter })
 }
@@ -182,11 +189,24 @@ func (d reload) predict(s *snapshot) {
 	})
 }
 
+// resume lets requests that wait to resume their work do so.
+func (m *modelView) resume(which func(waiterView) bool) {
+	m.removeWaiters(func(w waiterView) bool {
+		if w.kind != waitResume || !which(w) {
+			return false
+		}
+		i := slices.IndexFunc(m.proc.leases, func(l leaseView) bool { return l.id == w.lease })
+		m.proc.leases[i].paused = false
+		return true
+	})
+}
+
 // dropLease removes a lease and the requests that wait to resume it.
 func (m *modelView) dropLease(id uint64) {
 	p := m.proc
 	p.leases = slices.DeleteFunc(p.leases, func(l leaseView) bool { return l.id == id })
 	m.removeWaiters(func(w waiterView) bool { return w.lease == id })
+	p.suspended = p.suspended && slices.ContainsFunc(m.queue, func(w waiterView) bool { return w.kind == waitResume })
 	if !slices.ContainsFunc(p.leases, func(l leaseView) bool { return l.granted.Before(p.backoff.failedAt) }) {
 		p.backoff = handoverBackoff{}
 	}

@@ -62,6 +62,9 @@ func (w *fakeWorker) Description() *enginev1.DescribeResponse { return nil }
 func (w *fakeWorker) WorkCount() uint64                       { return w.work.Load() }
 func (w *fakeWorker) Done() <-chan struct{}                   { return w.done }
 
+func (w *fakeWorker) Suspend()  {}
+func (w *fakeWorker) Continue() {}
+
 func (w *fakeWorker) Run(ctx context.Context) (enginev1.Engine_RunClient, error) {
 	return &fakeStream{ctx: ctx, worker: w}, nil
 }

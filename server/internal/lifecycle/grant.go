@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"slices"
+	"time"
 )
 
 // grant gives leases to queued requests of models that are ready, in the order
@@ -10,14 +11,17 @@ import (
 // the threads. A request that joins a model at work needs no further cores, but
 // must not prolong the wait of one that comes before it and waits for those
 // cores: of higher priority, or overdue. Low priorities have their turns; see
-// turns.go.
+// turns.go. A model at work may be suspended for another one; see suspend.go.
 func (p *planner) grant() {
 	for {
 		m := p.nextGrant()
 		if m == nil {
 			return
 		}
-		p.decide(grant{model: m.model.name, waiter: m.next.seq, rank: m.waiter.priority})
+		turn := m.coresTurn(p.now)
+		p.decide(grant{
+			model: m.model.name, waiter: m.next.seq, rank: m.waiter.priority, counts: turn.counted && m.model.threads > 0, turn: turn,
+		})
 	}
 }
 
@@ -39,22 +43,34 @@ func (p *planner) nextGrant() *grantable {
 			heads = append(heads, grantable{model: m, waiter: w, next: p.nextOf(m, w)})
 		}
 	}
-	if len(heads) > 1 {
-		p.markTurn(heads)
-		slices.SortFunc(heads, compareGrantable)
-	}
+	p.markTurn(heads)
+	slices.SortFunc(heads, compareGrantable)
 	free := p.limits.cores - p.coresUsed()
 	var blocked []grantable
 	for i, h := range heads {
 		switch {
 		case h.model.threads > 0 && h.waiter.mustYield(blocked):
-		case p.coresToStart(h.model) > free:
+		case p.coresToStart(h.model) > free && !p.makeRoom(&h, p.coresToStart(h.model)-free):
 			blocked = append(blocked, h)
 		default:
 			return &heads[i]
 		}
 	}
+	if len(blocked) > 0 {
+		p.endTurns()
+	}
 	return nil
+}
+
+// coresTurn is the model's turn of the cores if it gets them now. A suspended model
+// that gets them because no other wants them now may be suspended again at once.
+func (g *grantable) coresTurn(now time.Time) coresTurn {
+	t := coresTurn{began: now, rank: g.waiter.effective, waited: g.waiter.runnable}
+	if g.turn {
+		t.rank = ownTurn
+	}
+	t.counted = g.turn || !g.model.proc.suspended || g.next.kind != waitResume
+	return t
 }
 
 // grantable returns the first waiter of a model that could get a lease, or

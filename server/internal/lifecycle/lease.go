@@ -10,6 +10,7 @@ import (
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 	"github.com/lexilingo/modelgateway/server/internal/worker"
 )
 
@@ -51,7 +52,9 @@ type Lease struct {
 	arrived time.Time
 	granted time.Time
 	load    time.Duration
-	once    sync.Once
+	// priority is that of the request.
+	priority gatewayv1.Priority
+	once     sync.Once
 
 	// life ends when the lease is lost; its cause is why.
 	life context.Context
@@ -225,12 +228,14 @@ func (l *Lease) drop() {
 	if !l.held() {
 		return
 	}
-	delete(l.proc.leases, l)
-	l.proc.resetHandoverBackoff()
+	p := l.proc
+	delete(p.leases, l)
+	p.resetHandoverBackoff()
 	if l.pauses == 0 {
-		l.proc.working--
+		p.working--
 	}
 	l.resumed()
+	p.proceedIfNoneWaits()
 }
 
 func (l *Lease) pause() {
@@ -252,6 +257,7 @@ func (l *Lease) pause() {
 	// A resume that waits for cores needs none any more.
 	if l.resumed() {
 		l.pauses--
+		l.proc.proceedIfNoneWaits()
 	}
 }
 
@@ -268,9 +274,16 @@ func (o *owner) resume(w *waiter) {
 		l.pauses--
 		w.resolve(admission{lease: l})
 	default:
-		w.priority = w.model.spec.Priority
+		w.priority = l.rank()
 		o.enqueue(w)
 	}
+}
+
+// proceed lets a request work again.
+func (l *Lease) proceed() {
+	l.proc.working++
+	l.pauses, l.working = 0, l.proc.model.now
+	l.resumed()
 }
 
 // resumed ends the waits to resume the lease. It reports whether there were any.

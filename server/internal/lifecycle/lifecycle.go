@@ -149,7 +149,8 @@ type Options struct {
 	// holds before that model is drained for it; default 2 s.
 	HandoverAfter time.Duration
 	// CPUQuantum is how long a request waits for cores that a busy model holds
-	// before that model gets no new requests ahead of it; default 500 ms.
+	// before that model gets no new requests ahead of it, and a model's turn of the
+	// cores while others wait for them; default 500 ms.
 	CPUQuantum time.Duration
 	// AgingStep is the wait that raises a request's place in the queue by one
 	// priority; default 10 s. It does not change what the request may evict.

@@ -20,6 +20,9 @@ type effects interface {
 	launch(ctx context.Context, p *process, spec worker.Spec)
 	// stop ends a worker.
 	stop(w worker.Worker, grace time.Duration)
+	// suspend stops a worker from running until proceed.
+	suspend(w worker.Worker)
+	proceed(w worker.Worker)
 	// learn stores the record of a run.
 	learn(r record)
 }

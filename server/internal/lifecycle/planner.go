@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"slices"
 	"time"
 )
 
@@ -101,6 +102,10 @@ func (s *snapshot) nextWake() time.Duration {
 	return next
 }
 
+func (s *snapshot) anyWaits() bool {
+	return slices.ContainsFunc(s.models, func(m modelView) bool { return len(m.queue) > 0 })
+}
+
 func (s *snapshot) wakeForProcess(m *modelView, at func(time.Time)) {
 	p := m.proc
 	if p.phase == phaseDraining && p.handover.forModel != "" {
@@ -110,6 +115,9 @@ func (s *snapshot) wakeForProcess(m *modelView, at func(time.Time)) {
 		if !l.silentSince.IsZero() {
 			at(l.silentSince.Add(s.limits.silence))
 		}
+	}
+	if m.holdsCores() && s.anyWaits() {
+		at(p.turn.began.Add(s.limits.cpuQuantum))
 	}
 	if p.phase == phaseReady {
 		at(p.readyAt.Add(s.minResidence(p)))

@@ -76,6 +76,18 @@ func TestPlanExamples(t *testing.T) {
 				a.proc, a.queue, a.maxConcurrency = loaded(60, leaseView{id: 1, paused: true, live: true, silentSince: ago(30 * time.Second)}), waits(now), 1
 			}, []string{"endSilent a", "grant a"},
 		},
+		"a model at work has had its turn, and the other comes first: suspend it, grant": {
+			func(a, b *modelView) {
+				a.threads, b.threads = 2, 2
+				a.proc, b.proc, b.queue = loaded(40, leaseView{id: 1, priority: normal, worked: 10 * time.Second}), loaded(40), waits(now)
+			}, []string{"suspend a", "grant b"},
+		},
+		"a model at work has had its turn, and comes first again: it keeps the cores": {
+			func(a, b *modelView) {
+				a.threads, b.threads = 2, 2
+				a.proc, b.proc, b.queue = loaded(40, leaseView{id: 1, priority: high, worked: time.Second}), loaded(40), waits(now)
+			}, []string{"nextTurn a"},
+		},
 		"a pinned model was lost: load it again": {
 			func(a, _ *modelView) { a.pinned, a.reloadDue = true, now }, []string{"reload a", "launch a"},
 		},
@@ -132,6 +144,10 @@ func summary(d decision) string {
 		return "endSilent " + d.model
 	case reload:
 		return "reload " + d.model
+	case suspend:
+		return "suspend " + d.model
+	case nextTurn:
+		return "nextTurn " + d.model
 	default:
 		return fmt.Sprintf("unknown decision %T", d)
 	}

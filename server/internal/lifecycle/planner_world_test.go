@@ -88,151 +88,6 @@ func (w *world) plan() {
 	}
 }
 
-// check checks a decision against the state before it.
-func (w *world) check(s *snapshot, d decision) {
-	switch d := d.(type) {
-	case launch:
-		m := s.model(d.model)
-		if m.proc != nil || len(m.queue) == 0 || s.used()+d.bytes > s.limits.budget {
-			w.Fatalf("%+v: process %+v, %d requests wait, %d used", d, m.proc, len(m.queue), s.used())
-		}
-	case drain:
-		w.checkDrain(s, s.model(d.model), d)
-	case kill:
-		m := s.model(d.model)
-		idle := len(m.proc.leases) == 0
-		switch d.reason {
-		case gatewayv1.EvictionReason_EVICTION_REASON_HUNG:
-			if m.proc.stalled < m.progressTimeout {
-				w.Fatalf("%+v: it has stalled for %s only", d, m.proc.stalled)
-			}
-		default:
-			if s.used() <= s.limits.budget || m.proc.growth() <= 0 && !idle || d.err == nil && !idle {
-				w.Fatalf("%+v: %d used, process %+v", d, s.used(), m.proc)
-			}
-		}
-	case grant:
-		m := s.model(d.model)
-		i := slices.IndexFunc(m.queue, func(q waiterView) bool { return q.seq == d.waiter })
-		if m.queue[i].kind == waitLease && (m.proc.phase != phaseReady || len(m.proc.leases) >= m.maxConcurrency) {
-			w.Fatalf("%+v: phase %d, %d leases", d, m.proc.phase, len(m.proc.leases))
-		}
-		w.checkTurns(s, d, m.queue[i])
-	case refuse:
-		if d.err == nil {
-			w.Fatalf("%+v: no error", d)
-		}
-	}
-}
-
-// checkTurns checks that every priority gets its turns: of the leases of a model,
-// and, once it is overdue, of the cores. Two other priorities may be due with it.
-func (w *world) checkTurns(s *snapshot, d grant, granted waiterView) {
-	count := func(model string, to, p gatewayv1.Priority, concurrent int, waits bool) {
-		k := passedOver{model, p}
-		if !waits || to <= p {
-			w.passed[k] = 0
-			return
-		}
-		if w.passed[k] += wholeTurn / concurrent; w.passed[k] > (turnOf+1)*wholeTurn {
-			w.Fatalf("%+v: %d turns in a row passed over priority %d", d, w.passed[k]/wholeTurn, p)
-		}
-	}
-	m := s.model(d.model)
-	if granted.kind == waitLease {
-		for p := low; p < critical; p++ {
-			count(m.name, granted.priority, p, 1, slices.ContainsFunc(m.queue, func(q waiterView) bool {
-				return q.kind == waitLease && q.priority == p
-			}))
-		}
-	}
-	if m.threads == 0 {
-		return
-	}
-	for p := low; p < critical; p++ {
-		waits := false
-		for i := range s.models {
-			if other := &s.models[i]; other.threads > 0 {
-				head := (&planner{snapshot: s}).grantable(other)
-				waits = waits || head != nil && head.overdue && head.priority == p
-			}
-		}
-		count("", d.rank, p, m.maxConcurrency, waits)
-	}
-}
-
-func (w *world) checkDrain(s *snapshot, m *modelView, d drain) {
-	p := m.proc
-	switch {
-	case p.unloading() || m.pinned && p.phase == phaseReady:
-		w.Fatalf("%+v: it is pinned or unloading: %+v", d, p)
-	case d.forModel == "":
-		if len(p.leases) > 0 || len(m.queue) > 0 {
-			w.Fatalf("%+v: it is not idle: %+v", d, p)
-		}
-		return
-	case len(p.leases) == 0 && len(m.queue) == 0 && p.unserved:
-		w.Fatalf("%+v: it has not served those that it was loaded for", d)
-	}
-	other := s.model(d.forModel)
-	var highest gatewayv1.Priority
-	oldest := s.now
-	for _, q := range other.queue {
-		highest = max(highest, q.priority)
-		if q.arrival.Before(oldest) {
-			oldest = q.arrival
-		}
-	}
-	r := s.resident(m, highest)
-	if r.priority > highest && !r.pastIdle && s.now.Before(s.yieldsAt(other, m)) {
-		w.Fatalf("%+v: it has a higher priority than those that need the memory", d)
-	}
-	if len(p.leases) > 0 && (s.now.Sub(oldest) < s.limits.handoverAfter || s.now.Sub(p.readyAt) < s.minResidence(p)) {
-		w.Fatalf("%+v: a model at work is drained too early: %+v", d, p)
-	}
-}
-
-// checkState checks the invariants of the state after all decisions.
-func (w *world) checkState() {
-	staying := w.s.used()
-	for i := range w.s.models {
-		m := &w.s.models[i]
-		p := m.proc
-		if p == nil {
-			continue
-		}
-		if p.phase == phaseStopping {
-			staying -= p.charged()
-			if len(p.leases) > 0 {
-				w.Fatalf("%s is stopped with leases: %+v", m.name, p)
-			}
-		}
-		if len(p.leases) > m.maxConcurrency {
-			w.Fatalf("%s has %d leases", m.name, len(p.leases))
-		}
-		admitted := slices.DeleteFunc(slices.Clone(m.queue), func(q waiterView) bool { return q.kind == waitResume })
-		if len(admitted) > m.maxQueue {
-			w.Fatalf("%d requests wait for %s", len(admitted), m.name)
-		}
-	}
-	for i := range w.s.models {
-		for _, q := range w.s.models[i].queue {
-			if waited := w.s.now.Sub(q.arrival); q.kind != waitResume && waited > w.longestWait() {
-				w.Fatalf("a request for %s has waited %s", w.s.models[i].name, waited)
-			}
-		}
-	}
-	if staying > w.s.limits.budget || w.s.used() > w.s.limits.budget+w.grown {
-		w.Fatalf("%d used, %d of it stay, growth %d", w.s.used(), staying, w.grown)
-	}
-	if w.s.used() <= w.s.limits.budget {
-		w.grown = 0
-	}
-	if n := w.s.coresUsed(); n > w.s.limits.cores {
-		w.Fatalf("%d cores used", n)
-	}
-}
-
 // follow starts what decisions lead to.
 func (w *world) follow(decisions []decision) {
 	for _, d := range decisions {
@@ -343,8 +198,10 @@ func (w *world) setTime(now time.Time) {
 				p.stalled = 0
 			}
 			for j := range p.leases {
-				if !p.leases[j].paused {
-					p.leases[j].worked += passed
+				if l := &p.leases[j]; l.paused {
+					w.leases[l.id] = w.leases[l.id].Add(passed)
+				} else {
+					l.worked += passed
 				}
 			}
 		}
@@ -392,7 +249,7 @@ func (w *world) endLease(m *modelView, id uint64) {
 func (w *world) act() {
 	m := w.anyModel()
 	p := m.proc
-	switch rapid.IntRange(0, 11).Draw(w.T, "act") {
+	switch rapid.IntRange(0, 12).Draw(w.T, "act") {
 	case 0, 1, 2, 3:
 		w.request(m, waitLease)
 	case 4:
@@ -438,6 +295,11 @@ func (w *world) act() {
 			w.advance(w.upTo(w.service))
 		}
 		w.service = 4 * time.Second
+	case 12: // long requests
+		w.service = 40 * time.Second
+		w.request(m, waitLease)
+		w.advance(w.upTo(10 * time.Second))
+		w.service = 4 * time.Second
 	}
 	w.plan()
 }
@@ -450,6 +312,9 @@ func (w *world) pauseOrResume(m *modelView, l *leaseView) {
 		if l.live {
 			l.silentSince = w.s.now
 		}
+	case waits && m.proc.suspended:
+		m.removeWaiters(func(q waiterView) bool { return q.lease == l.id })
+		m.proc.suspended = slices.ContainsFunc(m.queue, func(q waiterView) bool { return q.kind == waitResume })
 	case !waits:
 		l.silentSince = time.Time{}
 		w.request(m, waitResume)

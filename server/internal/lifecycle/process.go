@@ -43,6 +43,10 @@ type process struct {
 	leases                     map[*Lease]struct{}
 	// working is the number of leases that are not paused.
 	working int
+	// suspended: its process does not run, because the requests of another model
+	// come before its own. turn is its last turn of the cores.
+	suspended bool
+	turn      coresTurn
 	// unserved: it was loaded for requests, and none has got its lease yet.
 	unserved bool
 	// missedDeadline: the deadline of a request passed while the model loaded.

@@ -214,6 +214,9 @@ func TestAPausedLeaseHoldsNoCores(t *testing.T) {
 		s.advance(20 * time.Second)
 	}
 	s.state("stt", ready)
+	w = s.request("chat") // the first one has been at work for so long that it would yield
+	s.release(chat, nil)
+	chat = s.lease(w)
 	r := &waiter{kind: waitResume, lease: stt, arrival: s.clock.Now(), result: make(chan admission, 1)}
 	s.do(func(o *owner) { o.resume(r) })
 	s.waits(r)

@@ -40,7 +40,7 @@ func TestNoEvictionOfALeasedModel(t *testing.T) {
 // llama.cpp#28698: a model was evicted before the request it was loaded for
 // reached it.
 func TestNoEvictionBeforeTheFirstLease(t *testing.T) {
-	s := newSim(t, Options{BudgetBytes: 100 * mb, CPUThreads: 1},
+	s := newSim(t, Options{BudgetBytes: 100 * mb, CPUThreads: 1, CPUQuantum: time.Hour},
 		spec("busy", 10*mb, critical, threads(1)), spec("a", 80*mb, low, threads(1)), spec("b", 80*mb, critical))
 	w := s.request("busy")
 	s.loaded("busy")

@@ -37,6 +37,12 @@ func (m *Manager) learn(r record) { m.learned.put(r) }
 // stop ends a worker; it does not wait.
 func (m *Manager) stop(w worker.Worker, grace time.Duration) { w.Stop(grace) }
 
+// suspend stops a worker from running.
+func (m *Manager) suspend(w worker.Worker) { w.Suspend() }
+
+// proceed has it run again.
+func (m *Manager) proceed(w worker.Worker) { w.Continue() }
+
 // launch runs a worker's process in a new goroutine.
 func (m *Manager) launch(ctx context.Context, p *process, spec worker.Spec) {
 	m.processes.Go(func() { m.run(ctx, p, spec) })

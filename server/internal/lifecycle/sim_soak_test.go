@@ -154,7 +154,7 @@ func (s *soak) progress() {
 	}
 	s.held = slices.DeleteFunc(s.held, func(h *holding) bool {
 		if h.lease.Cause() == nil && now.Before(h.until) {
-			if w := s.workers[h.lease.proc]; !h.stuck && w != nil {
+			if w := s.workers[h.lease.proc]; !h.stuck && w != nil && !w.suspended {
 				w.work++
 			}
 			return false
@@ -220,6 +220,7 @@ func (s *soak) check() {
 	if n := s.o.snapshot().coresUsed(); n > s.o.opts.CPUThreads {
 		s.t.Fatalf("%d threads at work", n)
 	}
+	s.checkSuspended()
 	for _, h := range s.held {
 		l := h.lease
 		if r := errs.ReasonOf(l.Cause()); l.Cause() != nil && r != errs.EngineCrashed && r != errs.MemoryBusy {

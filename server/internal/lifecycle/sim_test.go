@@ -57,12 +57,16 @@ type simWorker struct {
 	work    uint64
 	bytes   int64
 	stopped bool
+	// suspended: it must make no progress.
+	suspended bool
 }
 
 func (w *simWorker) PID() int                                               { return 1 }
 func (w *simWorker) Description() *enginev1.DescribeResponse                { return nil }
 func (w *simWorker) WorkCount() uint64                                      { return w.work }
 func (w *simWorker) MemoryBytes() (int64, error)                            { return w.bytes, nil }
+func (w *simWorker) Suspend()                                               {}
+func (w *simWorker) Continue()                                              {}
 func (w *simWorker) Stop(time.Duration)                                     { w.stopped = true }
 func (w *simWorker) Done() <-chan struct{}                                  { return nil }
 func (w *simWorker) ExitError() error                                       { return nil }
@@ -117,6 +121,23 @@ func (s *sim) stop(w worker.Worker, _ time.Duration) {
 	for p, v := range s.workers {
 		if v == w {
 			s.events = append(s.events, "stop "+p.model.spec.Name)
+		}
+	}
+}
+
+func (s *sim) suspend(w worker.Worker) { s.run(w.(*simWorker), false) }
+
+func (s *sim) proceed(w worker.Worker) { s.run(w.(*simWorker), true) }
+
+// run records that a worker was suspended, or that it runs again.
+func (s *sim) run(w *simWorker, runs bool) {
+	if w.suspended != runs {
+		s.t.Errorf("a worker that is suspended: %t is to run: %t", w.suspended, runs)
+	}
+	w.suspended = !runs
+	for p, v := range s.workers {
+		if v == w {
+			s.events = append(s.events, map[bool]string{false: "suspend ", true: "proceed "}[runs]+p.model.spec.Name)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -79,6 +80,9 @@ type processView struct {
 	reserved, measured, peak   int64
 	started, readyAt, lastUsed time.Time
 	unserved, missedDeadline   bool
+	// suspended and turn: see process.
+	suspended bool
+	turn      coresTurn
 	// leases are in the order of their identifiers.
 	leases []leaseView
 	// stalled is how long it has been at work without progress.
@@ -106,6 +110,8 @@ type leaseView struct {
 	paused bool
 	live   bool
 	peer   string
+	// priority is that of its request.
+	priority gatewayv1.Priority
 	// silentSince is when its request began to wait for audio; zero if it does
 	// not.
 	silentSince time.Time
@@ -211,6 +217,8 @@ func (p *process) view() *processView {
 		lastUsed:       p.lastUsed,
 		unserved:       p.unserved,
 		missedDeadline: p.missedDeadline,
+		suspended:      p.suspended,
+		turn:           p.turn,
 		stalled:        p.stalledFor(now),
 		backoff:        p.backoff,
 		leases:         make([]leaseView, 0, len(p.leases)),
@@ -218,14 +226,18 @@ func (p *process) view() *processView {
 	if p.phase == phaseDraining {
 		v.handover = handover{forModel: p.end.forModel, until: p.end.handoverUntil}
 	}
-	for l := range p.leases {
+	for _, l := range p.leasesInOrder() {
 		v.leases = append(v.leases, leaseView{
-			id: l.id, granted: l.granted, worked: l.workedFor(now), paused: l.pauses > 0, live: l.live, peer: l.peer,
-			silentSince: l.silentSince, absent: l.absent,
+			id: l.id, granted: l.granted, worked: l.workedFor(now), paused: l.pauses > 0, live: l.live, priority: l.priority,
+			peer: l.peer, silentSince: l.silentSince, absent: l.absent,
 		})
 	}
-	slices.SortFunc(v.leases, func(a, b leaseView) int { return cmp.Compare(a.id, b.id) })
 	return v
+}
+
+// leasesInOrder returns the leases in the order of their identifiers.
+func (p *process) leasesInOrder() []*Lease {
+	return slices.SortedFunc(maps.Keys(p.leases), func(a, b *Lease) int { return cmp.Compare(a.id, b.id) })
 }
 
 func (w *waiter) view() waiterView {
@@ -282,12 +294,16 @@ func (s *snapshot) free() int64 { return max(0, s.limits.budget-s.used()) }
 func (s *snapshot) coresUsed() int {
 	n := 0
 	for i := range s.models {
-		m := &s.models[i]
-		if m.proc != nil && m.proc.phase != phaseStopping && m.proc.working() > 0 {
+		if m := &s.models[i]; m.holdsCores() {
 			n += s.coresOf(m)
 		}
 	}
 	return n
+}
+
+// holdsCores reports whether the model is at work.
+func (m *modelView) holdsCores() bool {
+	return m.proc != nil && m.proc.phase != phaseStopping && m.proc.working() > 0
 }
 
 // coresOf is how many cores a model holds while it is at work: as many as it

@@ -197,6 +197,34 @@ func TestWorkersEndWhenTheServerIsKilled(t *testing.T) {
 	}
 }
 
+// A suspended worker's processes do not run, and its calls go on when it continues.
+func TestSuspend(t *testing.T) {
+	h := newHost(t, worker.Options{})
+	w := launchLoaded(t, h, spec(t, nil))
+	got, err := invoke(t, w, "spawn_child", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pids := []int{w.PID(), int(got["pid"].(float64))}
+	stream := chat(t.Context(), t, w, `fault: {"token_count": 100, "token_interval_us": 1000}`)
+	if _, err := stream.Recv(); err != nil {
+		t.Fatal(err)
+	}
+	w.Suspend()
+	for _, pid := range pids {
+		eventually(t, 10*time.Second, "the process is stopped", func() bool { return state(pid) == "T" })
+	}
+	w.Continue()
+	if _, err := drain(stream); err != nil {
+		t.Errorf("the call ended with %v", err)
+	}
+	w.Suspend()
+	w.Stop(time.Hour) // it ends by itself
+	awaitDone(t, w, 30*time.Second)
+	w.Suspend() // no other process that has its number
+	w.Continue()
+}
+
 func TestStopOfASuspendedProcess(t *testing.T) {
 	h := newHost(t, worker.Options{})
 	w := launchLoaded(t, h, spec(t, nil))

@@ -149,6 +149,12 @@ func (w *inProcessWorker) WorkCount() uint64 { return w.engine.WorkCount() + w.l
 // be measured, so it returns 0: the charge is what the configuration declares.
 func (w *inProcessWorker) MemoryBytes() (int64, error) { return 0, nil }
 
+// Suspend implements Worker.
+func (w *inProcessWorker) Suspend() {}
+
+// Continue implements Worker.
+func (w *inProcessWorker) Continue() {}
+
 // Stop implements Worker. Calls that run are cancelled at once. They and the model
 // get grace to end, but at least minStopTime. If an engine takes longer, its memory
 // is not freed.

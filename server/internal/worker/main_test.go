@@ -197,12 +197,20 @@ func awaitDone(t testing.TB, w worker.Worker, atMost time.Duration) time.Duratio
 
 // alive reports whether a process exists and is not a zombie.
 func alive(pid int) bool {
+	s := state(pid)
+	return s != "" && s != "Z"
+}
+
+// state is the letter of a process's state, e.g. "T" for one that is stopped; empty if
+// there is none.
+func state(pid int) string {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return false
+		return ""
 	}
-	_, state, _ := strings.Cut(string(data), ") ")
-	return !strings.HasPrefix(state, "Z")
+	_, rest, _ := strings.Cut(string(data), ") ")
+	letter, _, _ := strings.Cut(rest, " ")
+	return letter
 }
 
 // eventually polls a condition for which there is no event.

@@ -219,10 +219,22 @@ func (p *process) stop(grace time.Duration) {
 		return
 	}
 	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may be a zombie already
+	_ = syscall.Kill(-p.pid, syscall.SIGCONT) // a suspended process does not act on SIGTERM
 	if p.grace != nil {
 		p.grace.Stop()
 	}
 	p.grace = time.AfterFunc(grace, p.killGroup)
+}
+
+// signalGroup sends a signal to the process group, unless the process was told to
+// end.
+func (p *process) signalGroup(sig syscall.Signal) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.pid == 0 || p.reaped || p.stopped {
+		return
+	}
+	_ = syscall.Kill(-p.pid, sig) // it may be a zombie already
 }
 
 func (p *process) killGroup() {

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/go-plugin"
@@ -84,6 +85,12 @@ func (w *processWorker) WorkCount() uint64 { return w.reported.Load() + w.loadSt
 
 // MemoryBytes implements Worker.
 func (w *processWorker) MemoryBytes() (int64, error) { return w.process.memoryBytes() }
+
+// Suspend implements Worker.
+func (w *processWorker) Suspend() { w.process.signalGroup(syscall.SIGSTOP) }
+
+// Continue implements Worker.
+func (w *processWorker) Continue() { w.process.signalGroup(syscall.SIGCONT) }
 
 // Stop implements Worker.
 func (w *processWorker) Stop(grace time.Duration) { w.process.stop(grace) }

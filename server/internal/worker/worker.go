@@ -54,6 +54,11 @@ type Worker interface {
 	// MemoryBytes returns the proportional set size of the process and its
 	// children.
 	MemoryBytes() (int64, error)
+	// Suspend stops the process and its group from running until Continue. Calls
+	// remain open meanwhile. An engine in the server's process is not affected.
+	Suspend()
+	// Continue ends Suspend.
+	Continue()
 	// Stop asks the process to end (SIGTERM) and ends it (SIGKILL to its
 	// process group) after grace; 0 is at once. It does not wait.
 	Stop(grace time.Duration)
