@@ -22,6 +22,7 @@ const (
 	mostForNone   = 64 * megabyte          // and by how many for connections and calls of few bytes
 	mostGrowth    = 512 * megabyte         // by how many at most, with its workers
 	mostPerMB     = 100 * time.Millisecond // of processor time for each megabyte that is refused
+	mostLater     = 50 * time.Millisecond  // by how much the honest client's answers come later, or
 	mostSlower    = 2.0                    // by what factor the honest client's answers come later
 	mostLease     = 100 * time.Millisecond // until a model is free after a disconnect
 	mostLeft      = 1.1                    // what is left of the memory

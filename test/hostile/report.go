@@ -123,7 +123,7 @@ func (r *result) late() []string {
 		}
 		for _, k := range kindNames {
 			now, alone := a.times[k].quantile(0.99), r.aloneAt(a, k).quantile(0.99)
-			if float64(now) > mostSlower*float64(alone) {
+			if now > alone+mostLater && float64(now) > mostSlower*float64(alone) {
 				say("%s: the p99 of %s is %v, and %v when nobody attacks", a.name, k, now.Round(time.Millisecond), alone.Round(time.Millisecond))
 			}
 		}

@@ -9,10 +9,11 @@ import (
 // the leases in turn, however many requests each of them has; and a full queue
 // refuses requests of the peer that has the most.
 
-// held returns how many leases of the model each peer has; nil if the requests in
-// the queue have only one peer.
+// held returns how many leases of the model each peer has; nil if the requests that
+// wait for one have only one peer.
 func (m *modelView) held() map[string]int {
-	several := slices.ContainsFunc(m.queue, func(w waiterView) bool { return w.peer != m.queue[0].peer })
+	first := slices.IndexFunc(m.queue, func(w waiterView) bool { return w.kind == waitLease })
+	several := slices.ContainsFunc(m.queue, func(w waiterView) bool { return w.kind == waitLease && w.peer != m.queue[first].peer })
 	if !several {
 		return nil
 	}
@@ -86,7 +87,7 @@ func (m *model) lastServed(peer string) uint64 {
 func (m *model) peerServed(peer string) {
 	m.grants++
 	for _, w := range m.queue {
-		if w.peer == peer {
+		if w.kind == waitLease && w.peer == peer {
 			w.served = m.grants
 		}
 	}
@@ -96,7 +97,7 @@ func (m *model) peerServed(peer string) {
 func (m *modelView) peerServed(peer string) {
 	m.grants++
 	for i := range m.queue {
-		if w := &m.queue[i]; w.peer == peer {
+		if w := &m.queue[i]; w.kind == waitLease && w.peer == peer {
 			w.served = m.grants
 		}
 	}

@@ -70,7 +70,9 @@ func (w *waiter) runnableSince() time.Time {
 func (o *owner) enqueue(w *waiter) {
 	o.seq++
 	w.seq = o.seq
-	w.served = w.model.lastServed(w.peer)
+	if w.kind == waitLease {
+		w.served = w.model.lastServed(w.peer)
+	}
 	w.model.queue = append(w.model.queue, w)
 }
 
