@@ -80,8 +80,14 @@ func runAttack(args []string) error {
 	}
 	var stream atomic.Uint64
 	c.random = func() *rand.Rand { return rand.New(rand.NewPCG(*seed, stream.Add(1))) } //nolint:gosec // nothing secret
-	ctx, cancel := context.WithTimeout(context.Background(), *length)
+	ctx, cancel := context.WithTimeout(context.Background(), *length+patience)
 	defer cancel()
+	time.AfterFunc(*length, func() {
+		for c.requests.Load() == 0 && ctx.Err() == nil { // it is still preparing, on a busy machine
+			rest(ctx, 10*time.Millisecond)
+		}
+		cancel()
+	})
 	var running sync.WaitGroup
 	for _, a := range attacks {
 		if strings.Contains(","+*names+",", ","+a.name+",") {
@@ -102,7 +108,7 @@ func startAttack(ctx context.Context, s *server, seed uint64, names string, leng
 		return nil, err
 	}
 	// Its own end comes soon after the time given.
-	ctx, cancel := context.WithTimeout(ctx, length+patience)
+	ctx, cancel := context.WithTimeout(ctx, length+2*patience)
 	cmd := exec.CommandContext(ctx, self, "attack", "-names", names, "-grpc", s.grpc, "-http", s.http,
 		"-for", length.String(), "-seed", fmt.Sprint(seed))
 	var out bytes.Buffer

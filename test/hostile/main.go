@@ -19,7 +19,7 @@ import (
 // What docs/security.md promises.
 const (
 	mostPerByte   = 10                     // by how many bytes the server grows for each that was sent
-	mostForNone   = 64 * megabyte          // and by how many for connections and calls of few bytes
+	mostForNone   = 128 * megabyte         // and by how many for connections and calls of few bytes
 	mostGrowth    = 512 * megabyte         // by how many at most, with its workers
 	mostPerMB     = 100 * time.Millisecond // of processor time for each megabyte that is refused
 	mostLater     = 50 * time.Millisecond  // by how much the honest client's answers come later, or
