@@ -239,3 +239,23 @@ func cutText(data []byte) (text string, rest []byte) {
 	n := binary.LittleEndian.Uint64(data)
 	return string(data[8 : 8+n]), data[8+n:]
 }
+
+// TestStartersAreEmbedded checks that what applies to starters is about starters.
+func TestStartersAreEmbedded(t *testing.T) {
+	starters, err := Starters()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sums, err := Checksums()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, s := range starters {
+		if _, ok := sums[name]; !ok {
+			t.Errorf("there is no starter %s", name)
+		}
+		if s.Warning == "" || strings.Contains(s.Warning, "\n") {
+			t.Errorf("the warning of %s is %q", name, s.Warning)
+		}
+	}
+}

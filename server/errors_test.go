@@ -35,6 +35,7 @@ models:
   missing: {engine: fault, path: MODEL.absent, memory_mb: 32}
   corrupt: {engine: fault, path: MODEL.corrupt, memory_mb: 32}
   deaf: {engine: fault, path: MODEL, memory_mb: 32, threads: 1, parameters: {fault: error, error_reason: AUDIO_UNREADABLE}}
+  mistyped: {engine: fault, path: MODEL, memory_mb: 32, parameters: {allocate_byte: 1}}
   broken: {engine: fault, path: MODEL, memory_mb: 32, parameters: {load_fault: crash}}
   pinned: {engine: fault, path: MODEL, memory_mb: 600, threads: 1}
   big: {engine: fault, path: MODEL, memory_mb: 600, threads: 1}
@@ -106,6 +107,7 @@ func TestErrorTable(t *testing.T) {
 		{errs.ModelExceedsBudget, codes.FailedPrecondition, 400, false, chatOf("huge", "x"), chatBody("huge", "x")},
 		{errs.ModelFileMissing, codes.FailedPrecondition, 400, false, chatOf("missing", "x"), chatBody("missing", "x")},
 		{errs.ModelFileInvalid, codes.FailedPrecondition, 400, false, chatOf("corrupt", "x"), chatBody("corrupt", "x")},
+		{errs.ModelConfigInvalid, codes.FailedPrecondition, 400, false, chatOf("mistyped", "x"), chatBody("mistyped", "x")},
 		{errs.EngineUnavailable, codes.FailedPrecondition, 400, false, func(ctx context.Context, r *running) error {
 			_, err := r.chat.Recognize(ctx, &gatewayv1.RecognizeRequest{Audio: []byte("RIFF")})
 			return err
@@ -149,6 +151,76 @@ func TestErrorTable(t *testing.T) {
 		checkHTTP(t, resp, body, 503, codes.Unavailable, errs.LoadCooldown, true)
 	})
 }
+
+// A wrong configuration of a model is not a fault of the caller, whatever the engine
+// calls it: a fallback answers.
+func TestWrongConfigurationFallsBack(t *testing.T) {
+	const models = `
+engines:
+  fault: {command: [engine-fault]}
+models:
+  mistyped: {engine: fault, path: MODEL, memory_mb: 32, parameters: {allocate_byte: 1}}
+  deaf: {engine: fault, path: MODEL, memory_mb: 32, parameters: {load_fault: error, load_error_reason: AUDIO_UNREADABLE}}
+  good: {engine: fault, path: MODEL, memory_mb: 32}
+tasks:
+  chat: {primary: PRIMARY, fallbacks: [good]}
+`
+	for _, primary := range []string{"mistyped", "deaf"} {
+		r := start(t, onLoopback+strings.ReplaceAll(models, "PRIMARY", primary))
+		answer, err := r.chat.Chat(within(t, 20*time.Second), &gatewayv1.ChatRequest{Messages: say("x")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := answer.GetServedBy(); s.GetModel() != "good" || s.GetFallbackReason() != gatewayv1.FallbackReason_FALLBACK_REASON_MODEL_CONFIG_INVALID {
+			t.Errorf("served by %v", s)
+		}
+	}
+}
+
+// Errors of engines, and of the libraries whose words they pass on, name files but not
+// the folders of the server.
+func TestErrorsHideThePathsOfTheServer(t *testing.T) {
+	r := start(t, onLoopback+`
+engines:
+  fault: {command: [engine-fault]}
+models:
+  talkative: {engine: fault, path: MODEL, memory_mb: 32, parameters: {load_fault: error, load_error_text: "open /srv/private/models/x.onnx: /usr/lib/private/libx.so is too old; see https://example.org/a/b or and/or"}}
+  missing: {engine: fault, path: MODEL.absent, memory_mb: 32}
+  good: {engine: fault, path: MODEL, memory_mb: 32}
+tasks:
+  chat: {primary: good}
+`)
+	path := r.cfg.Models["good"].ResolvedPath
+	text := `{"fault":"error","error_reason":"RATE_LIMITED","error_text":"cannot map ` + path + `; /home/of/caller stays"}`
+	for _, c := range []struct{ model, text, want string }{
+		{"talkative", "x", "open x.onnx: libx.so is too old; see https://example.org/a/b or and/or"},
+		{"good", "fault: " + text, "cannot map " + filepath.Base(path) + "; /home/of/caller stays"},
+		{"missing", "x", "does not exist"},
+	} {
+		err := chatOf(c.model, c.text)(within(t, 20*time.Second), r)
+		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), filepath.Dir(path)) {
+			t.Errorf("%s: %v; want %q in it, and not %q", c.model, err, c.want, filepath.Dir(path))
+		}
+	}
+	listed, err := r.admin.ListModels(within(t, 20*time.Second), &gatewayv1.ListModelsRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, hidden := range []string{"/srv/private", "/usr/lib/private"} {
+		if strings.Contains(listed.String(), hidden) {
+			t.Errorf("the list of the models has %s", hidden)
+		}
+		if !strings.Contains(r.logs.String(), hidden) {
+			t.Errorf("the log lacks %s", hidden)
+		}
+	}
+}
+
+// onLoopback begins a configuration whose server listens on free ports.
+const onLoopback = `
+grpc_listen: 127.0.0.1:0
+http_listen: 127.0.0.1:0
+`
 
 // The retry delay that an engine gives reaches the caller.
 func TestRetryDelayOfTheEngineReachesCallers(t *testing.T) {

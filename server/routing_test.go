@@ -294,3 +294,38 @@ func sumOf(metrics, prefix string) int {
 	}
 	return sum
 }
+
+// Every answer of a starter says that it is one, on every surface; others say nothing.
+func TestStartersWarnTheirCallers(t *testing.T) {
+	r := start(t, onLoopback+`
+engines:
+  fault: {command: [engine-fault]}
+models:
+  starter: {engine: fault, path: "starter:chat.gguf", memory_mb: 32}
+  voice: {engine: fault, path: "starter:pronunciation.onnx", memory_mb: 32}
+  full: {engine: fault, path: MODEL, memory_mb: 32}
+tasks:
+  chat: {primary: starter}
+  synthesize: {primary: voice}
+`)
+	ctx := within(t, 20*time.Second)
+	answer, err := r.chat.Chat(ctx, &gatewayv1.ChatRequest{Messages: say("x")})
+	if err != nil || !strings.Contains(answer.GetServedBy().GetWarning(), "starter") {
+		t.Errorf("%v, %v", answer.GetServedBy(), err)
+	}
+	answer, err = r.chat.Chat(ctx, &gatewayv1.ChatRequest{Model: "full", Messages: say("x")})
+	if err != nil || answer.GetServedBy().GetWarning() != "" {
+		t.Errorf("%v, %v", answer.GetServedBy(), err)
+	}
+	for _, path := range []string{"/v1/chat", "/v1/chat:stream"} {
+		if _, body := r.post(t, path, userSays); !strings.Contains(body, `"warning":"This is a starter`) {
+			t.Errorf("%s: %s", path, body)
+		}
+	}
+	if _, body := r.post(t, "/v1/tasks/chat", `{"params":{"text":"x"}}`); !strings.Contains(body, `"warning":"This is a starter`) {
+		t.Errorf("ExecuteTask: %s", body)
+	}
+	if resp, _ := r.post(t, "/v1/synthesize", `{"text":"x"}`, "Accept", "audio/wav"); !strings.Contains(resp.Header.Get("X-Modelgateway-Warning"), "starter") {
+		t.Errorf("the headers of a WAV are %v", resp.Header)
+	}
+}

@@ -108,7 +108,7 @@ func builtIn(cfg *config.Config, log *slog.Logger) map[string]func() engines.Eng
 func routerModels(cfg *config.Config) map[string]router.Model {
 	out := map[string]router.Model{}
 	for name, m := range cfg.Models {
-		out[name] = router.Model{Cloud: cfg.Engines[m.Engine].Cloud, Absent: m.Absent}
+		out[name] = router.Model{Cloud: cfg.Engines[m.Engine].Cloud, Absent: m.Absent, Warning: m.Warning}
 	}
 	return out
 }

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"strings"
 	"time"
@@ -53,6 +54,7 @@ const (
 	Forbidden          = gatewayv1.ErrorReason_ERROR_REASON_FORBIDDEN
 	Internal           = gatewayv1.ErrorReason_ERROR_REASON_INTERNAL
 	Cancelled          = gatewayv1.ErrorReason_ERROR_REASON_CANCELLED
+	ModelConfigInvalid = gatewayv1.ErrorReason_ERROR_REASON_MODEL_CONFIG_INVALID
 )
 
 // Code returns the gRPC code of a reason.
@@ -62,7 +64,7 @@ func Code(r Reason) codes.Code {
 		return codes.InvalidArgument
 	case ModelNotFound, TaskUnknown:
 		return codes.NotFound
-	case ModelExceedsBudget, ModelFileMissing, ModelFileInvalid, EngineUnavailable:
+	case ModelExceedsBudget, ModelFileMissing, ModelFileInvalid, ModelConfigInvalid, EngineUnavailable:
 		return codes.FailedPrecondition
 	case MemoryBusy, QueueFull, RateLimited:
 		return codes.ResourceExhausted
@@ -138,6 +140,18 @@ func (e *Error) With(key, value string) *Error {
 	return &c
 }
 
+// Rewrite returns a copy in which rewrite was applied to the message and to each value
+// of the metadata, for example to remove what callers must not see.
+func (e *Error) Rewrite(rewrite func(string) string) *Error {
+	c := *e
+	c.message = rewrite(e.message)
+	c.metadata = maps.Clone(e.metadata)
+	for key, value := range c.metadata {
+		c.metadata[key] = rewrite(value)
+	}
+	return &c
+}
+
 // Reason returns why the call failed.
 func (e *Error) Reason() Reason { return e.reason }
 
@@ -176,6 +190,15 @@ func (e *Error) GRPCStatus() *status.Status {
 		return withDetails
 	}
 	return st
+}
+
+// WithoutPath returns an error of a file operation without the path, which must not be
+// in a message: "permission denied". It returns every other error unchanged.
+func WithoutPath(err error) error {
+	if e := (*fs.PathError)(nil); errors.As(err, &e) {
+		return e.Err
+	}
+	return err
 }
 
 // ReasonName returns the public name of a reason, for example "MODEL_NOT_FOUND".

@@ -11,6 +11,7 @@ package fault
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -38,6 +39,8 @@ type Parameters struct {
 	LoadFault string `json:"load_fault"`
 	// LoadErrorReason is a reason's name; MODEL_FILE_INVALID by default.
 	LoadErrorReason string `json:"load_error_reason"`
+	// LoadErrorText is the message of that error.
+	LoadErrorText string `json:"load_error_text"`
 	// AllocateBytes is how many bytes the load allocates and touches, whatever
 	// the configuration declares.
 	AllocateBytes int64 `json:"allocate_bytes"`
@@ -77,6 +80,8 @@ type RunParameters struct {
 	// ErrorReason is the name of the reason of the fault "error"; INTERNAL by
 	// default.
 	ErrorReason string `json:"error_reason"`
+	// ErrorText is the message of that error.
+	ErrorText string `json:"error_text"`
 	// ErrorRetryMilliseconds is the retry delay that this error advises; 0 is
 	// the default of its reason.
 	ErrorRetryMilliseconds int `json:"error_retry_ms"`
@@ -210,7 +215,7 @@ func (m *model) loadFault() error {
 	case "":
 		return nil
 	case "error":
-		return errs.New(reasonNamed(m.params.LoadErrorReason, errs.ModelFileInvalid), "the load fails as requested")
+		return errs.New(reasonNamed(m.params.LoadErrorReason, errs.ModelFileInvalid), "%s", cmp.Or(m.params.LoadErrorText, "the load fails as requested"))
 	default:
 		return misbehave(m.params.LoadFault)
 	}

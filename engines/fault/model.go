@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -139,7 +140,7 @@ func (m *model) chatFault(ctx context.Context, p RunParameters, emit func(*gatew
 
 // failure returns the error of the fault "error".
 func (p RunParameters) failure() error {
-	return errs.New(reasonNamed(p.ErrorReason, errs.Internal), "the call fails as requested").WithRetryAfter(time.Duration(p.ErrorRetryMilliseconds) * time.Millisecond)
+	return errs.New(reasonNamed(p.ErrorReason, errs.Internal), "%s", cmp.Or(p.ErrorText, "the call fails as requested")).WithRetryAfter(time.Duration(p.ErrorRetryMilliseconds) * time.Millisecond)
 }
 
 func wordCount(req *gatewayv1.ChatRequest) int {

@@ -90,7 +90,7 @@ func (e *Engine) Load(ctx context.Context, opts engines.LoadOptions) (engines.Mo
 	if err := endpoint.Check(e.options.BaseURL); err != nil {
 		return nil, errs.New(errs.EngineUnavailable, "gemini.base_url: %v", err).WithCause(err)
 	}
-	p, err := readParameters(opts)
+	p, err := readParameters(opts.Parameters)
 	if err != nil {
 		return nil, err
 	}

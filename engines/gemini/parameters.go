@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"google.golang.org/genai"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/lexilingo/modelgateway/engines"
 	"github.com/lexilingo/modelgateway/engines/errs"
@@ -57,10 +58,17 @@ func defaults() parameters {
 	}
 }
 
+// CheckParameters returns the error with which the load of a model refuses its
+// parameters, INVALID_REQUEST.
+func CheckParameters(from *structpb.Struct) error {
+	_, err := readParameters(from)
+	return err
+}
+
 // readParameters reads and checks the parameters of a model.
-func readParameters(opts engines.LoadOptions) (parameters, error) {
+func readParameters(from *structpb.Struct) (parameters, error) {
 	p := defaults()
-	if err := engines.DecodeParameters(opts.Parameters, &p); err != nil {
+	if err := engines.DecodeParameters(from, &p); err != nil {
 		return p, err
 	}
 	for _, name := range []struct{ parameter, value string }{

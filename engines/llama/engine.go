@@ -12,6 +12,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"path/filepath"
 	"sync"
 
 	"github.com/lexilingo/modelgateway/engines"
@@ -112,7 +113,7 @@ func loadError(ctx context.Context, opts engines.LoadOptions, err error) error {
 	default:
 		return errs.New(errs.ModelFileInvalid,
 			"the model file %s cannot be used: llama.cpp says: %v; use a chat model that llama.cpp %s supports, or fetch the file again",
-			opts.Path, err, llamacpp.Version()).With("path", opts.Path).WithCause(err)
+			filepath.Base(opts.Path), err, llamacpp.Version()).WithCause(err)
 	}
 }
 
@@ -120,8 +121,7 @@ func loadError(ctx context.Context, opts engines.LoadOptions, err error) error {
 func newModel(backend *llamacpp.Backend, weights *llamacpp.Model, p settings.Parameters, opts engines.LoadOptions) (*model, error) {
 	if !weights.Generates() {
 		return nil, errs.New(errs.ModelFileInvalid,
-			"the model file %s cannot be used: its architecture reads text but does not write any; use a chat model", opts.Path).
-			With("path", opts.Path)
+			"the model file %s cannot be used: its architecture reads text but does not write any; use a chat model", filepath.Base(opts.Path))
 	}
 	vocab := newVocabulary(weights.Vocab())
 	source := p.ChatTemplate
@@ -131,8 +131,8 @@ func newModel(backend *llamacpp.Backend, weights *llamacpp.Model, p settings.Par
 	prompter, err := chatprompt.NewPrompter(source, vocab)
 	if err != nil {
 		return nil, errs.New(errs.ModelFileInvalid,
-			"the chat template of %s is not valid: %v; set the model's parameter chat_template", opts.Path, err).
-			With("path", opts.Path).WithCause(err)
+			"the chat template of %s is not valid: %v; set the model's parameter chat_template", filepath.Base(opts.Path), err).
+			WithCause(err)
 	}
 	slots := p.Parallel * slotsPerSequence
 	p.MicroBatch = p.MicroBatchOn(opts.Device != ggml.DeviceCPU && p.GPULayers != 0 && len(ggml.Accelerators()) > 0)

@@ -84,7 +84,7 @@ func classifyWord(from, to, before string) gatewayv1.GrammarErrorType {
 		return verbTense
 	case regularForms(from, to):
 		return verbTense
-	case misspelt(from, to):
+	case misspelt(from, to) || sameGroup(shortened, from, to):
 		return spelling
 	case inAny(agreeing, from) || inAny(agreeing, to) || prepositions[from] || prepositions[to]:
 		return unspecified

@@ -69,6 +69,46 @@ func (e edit) joinsLines(tokens []token) bool {
 // mark depends on what follows it.
 func (e edit) void(tokens []token) bool { return join(tokens[e.start:e.end]) == join(e.replacement) }
 
+// repeats reports whether the edit says again what stands beside it: "I hope you I
+// hope you have a good day".
+func (e edit) repeats(tokens []token) bool {
+	again := words(e.replacement)
+	if !e.insertion() || len(again) < 2 {
+		return false
+	}
+	before, after := words(tokens[:e.start]), words(tokens[e.end:])
+	return len(before) >= len(again) && slices.Equal(before[len(before)-len(again):], again) ||
+		len(after) >= len(again) && slices.Equal(after[:len(again)], again)
+}
+
+// keepForeign returns the edits without those that spoil a word of another language, and
+// without those beside them: they belong together.
+func keepForeign(edits []edit, tokens []token) []edit {
+	var out []edit
+	for i, e := range edits {
+		spoiled := e.spoils(tokens) ||
+			i > 0 && e.start-edits[i-1].end <= 1 && edits[i-1].spoils(tokens) ||
+			i+1 < len(edits) && edits[i+1].start-e.end <= 1 && edits[i+1].spoils(tokens)
+		if !spoiled {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// spoils reports whether the edit removes or misspells a word of another language, such
+// as "bún" in an English text. It may translate one, and change its diacritics.
+func (e edit) spoils(tokens []token) bool {
+	to := words(e.replacement)
+	return slices.ContainsFunc(words(tokens[e.start:e.end]), func(w string) bool {
+		plain := fold(w)
+		if !isForeign(w) || slices.ContainsFunc(to, func(other string) bool { return fold(other) == plain }) {
+			return false
+		}
+		return len(to) == 0 || slices.ContainsFunc(to, func(other string) bool { return resembles(plain, other) })
+	})
+}
+
 // likeText returns a replacement with the apostrophes of the text.
 func likeText(replacement, text string) string {
 	if strings.Contains(text, "’") && !strings.Contains(text, "'") {

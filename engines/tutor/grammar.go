@@ -71,7 +71,10 @@ func ParseGrammar(req *gatewayv1.GrammarRequest, modelText string) (*gatewayv1.G
 	if !plausible(tokens, after, edits) {
 		return unchanged(req), nil
 	}
-	edits = slices.DeleteFunc(edits, func(e edit) bool { return e.hides(tokens) || e.joinsLines(tokens) || e.void(tokens) })
+	edits = keepForeign(edits, tokens)
+	edits = slices.DeleteFunc(edits, func(e edit) bool {
+		return e.hides(tokens) || e.joinsLines(tokens) || e.void(tokens) || e.repeats(tokens)
+	})
 	describe(edits, tokens, a.Notes)
 
 	res := &gatewayv1.GrammarResponse{Score: score(edits, tokens)}

@@ -24,6 +24,12 @@ var (
 		"advice advise", "affect effect", "quiet quite", "were where", "who whose whom", "many much",
 		"few little", "fewer less", "say tell", "speak talk", "see watch look", "good well", "make do",
 	)
+	// shortened are words as people write them in a chat.
+	shortened = groups(
+		"u you", "ur your you're", "r are", "y why", "n and", "pls plz please", "thx thanks thank",
+		"wanna want", "gonna going", "gotta got", "tmr tmrw tomorrow", "bc cuz cause because", "ppl people",
+		"msg message", "gd good", "luv love", "abt about", "b4 before", "4ever forever",
+	)
 	plurals = groups(
 		"child children", "man men", "woman women", "person people", "foot feet", "tooth teeth",
 		"mouse mice", "goose geese", "knife knives", "wife wives", "life lives", "leaf leaves",

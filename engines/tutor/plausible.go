@@ -9,16 +9,10 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Limits of a correction. Corrections that teachers made are far below them; the
-// answers of a model that has lost the text are above one of them.
+// What a model that has lost the text gives away.
 const (
-	moreWords    = 3 // words that one edit may add
-	fewerWords   = 4 // words that one edit may remove
-	strangeWords = 1 // new words that resemble none of the text
-	lostWords    = 2 // words of the text that resemble none of the new ones
-	wordsPerMore = 4 // one more of both for so many words of the text
-	leakedWords  = 5 // words in a row that come from the prompt
-	longNumber   = 2 // digits of a number that must not be lost
+	leakedWords = 5 // words in a row that come from the prompt
+	longNumber  = 2 // digits of a number that must not be lost
 )
 
 // plausible reports whether after can be a correction of before. Small models lose a
@@ -34,7 +28,7 @@ func plausible(before, after []token, edits []edit) bool {
 	}
 	return len(is) > 0 && !leaks(was, is) && !strangeCase(before, after, known) &&
 		keepsMarks(joinKeys(before), joinKeys(after)) && keepsNumbers(before, after) && keepsFixed(before, after) &&
-		keepsPairs(before, after) && fewChanges(before, edits, known, knownWords(is))
+		keepsPairs(before, after) && concerns(before, edits, after)
 }
 
 // knownWords returns the words of a text and their forms without diacritics.
@@ -189,37 +183,6 @@ func keepsFixed(before, after []token) bool {
 	return true
 }
 
-// fewChanges reports whether the edits are few and small enough for a correction.
-// was and is are the known words of the two texts.
-func fewChanges(before []token, edits []edit, was, is map[string]bool) bool {
-	strange, missing := 0, 0
-	for _, e := range edits {
-		from, to := words(before[e.start:e.end]), words(e.replacement)
-		if len(to) > len(from)+moreWords || len(from) > len(to)+fewerWords {
-			return false
-		}
-		added, lost := unlike(to, from, was), unlike(from, to, is)
-		if added > strangeWords+len(from)/2 || lost > added+lostWords {
-			return false
-		}
-		strange, missing = strange+added, missing+lost-min(lost, added)
-	}
-	more := len(words(before)) / wordsPerMore
-	return strange <= strangeWords+more && missing <= lostWords+more
-}
-
-// unlike returns how many of the words are no form of one of the others, not known,
-// and not among the small words that any sentence may have.
-func unlike(list, others []string, known map[string]bool) int {
-	n := 0
-	for _, w := range list {
-		if !known[w] && !isSmall(w) && !resembles(w, others) {
-			n++
-		}
-	}
-	return n
-}
-
 func isSmall(w string) bool {
 	return articles[w] || prepositions[w] || subjects[w] || quantifiers[w] || small[w] || inAny(agreeing, w)
 }
@@ -227,14 +190,12 @@ func isSmall(w string) bool {
 // small are further words that have little meaning alone.
 var small = set("and or but so if because when while than as not very much too also just me him us them be been being had will would can could should may might must what how why where whose who going got get")
 
-func resembles(w string, others []string) bool {
-	for _, o := range others {
-		if len(w) > maxWordBytes || len(o) > maxWordBytes {
-			continue
-		}
-		if levenshtein.Similarity(w, o, nil) >= similarWords || sameVerb(w, o) || sameGroup(confusable, w, o) || sameGroup(plurals, w, o) {
-			return true
-		}
-	}
-	return false
+// resembles reports whether two words are forms of one word, or nearly spelt alike.
+func resembles(a, b string) bool {
+	return sameWord(a, b) || len(a) <= maxWordBytes && len(b) <= maxWordBytes && levenshtein.Similarity(a, b, nil) >= similarWords
+}
+
+// sameWord reports whether two words are known to be forms of one, or easily confused.
+func sameWord(a, b string) bool {
+	return sameVerb(a, b) || sameGroup(confusable, a, b) || sameGroup(plurals, a, b) || sameGroup(shortened, a, b)
 }

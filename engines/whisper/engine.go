@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"path/filepath"
 	"sync"
 
 	"github.com/lexilingo/modelgateway/engines"
@@ -108,6 +109,6 @@ func loadError(ctx context.Context, opts engines.LoadOptions, err error) error {
 	default:
 		return errs.New(errs.ModelFileInvalid,
 			"the model's file %s cannot be loaded by whisper.cpp %s: %v; fetch it again",
-			opts.Path, whispercpp.Version(), err).With("path", opts.Path).WithCause(err)
+			filepath.Base(opts.Path), whispercpp.Version(), err).WithCause(err)
 	}
 }

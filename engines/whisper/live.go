@@ -11,7 +11,6 @@ import (
 	"github.com/lexilingo/modelgateway/engines/whisper/agreement"
 	"github.com/lexilingo/modelgateway/engines/whisper/speech"
 	"github.com/lexilingo/modelgateway/engines/whisper/transcript"
-	"github.com/lexilingo/modelgateway/engines/whisper/whispercpp"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
@@ -142,10 +141,8 @@ func (l *live) hypothesis(c *clip, hasSpeech bool) ([]transcript.Segment, error)
 		options.InitialPrompt = l.prompt()
 	}
 	var segments []transcript.Segment
-	err := l.stream.run(options, c.input(), nil, func(found whispercpp.Segment) error {
-		if s, ok := l.segment(c, found); ok {
-			segments = append(segments, s)
-		}
+	_, err := l.hear(options, c, nil, func(s transcript.Segment) error {
+		segments = append(segments, s)
 		return nil
 	})
 	return segments, err
@@ -237,6 +234,7 @@ func (l *live) dropBefore(to time.Duration) {
 	// A copy, because an abandoned computation may still read the old buffer.
 	l.buffer = slices.Clone(l.buffer[samples:])
 	l.start += speech.Duration(samples)
+	l.omitted = l.omitted || l.uncertain
 	l.processed -= samples
 	l.lastInput = 0
 	l.trimmed = true
@@ -257,6 +255,7 @@ func (l *live) finish() error {
 			return err
 		}
 	}
+	l.omitted = l.omitted || l.uncertain
 	for _, s := range l.text.Finish(segments) {
 		if err := l.emitSegment(s); err != nil {
 			return err

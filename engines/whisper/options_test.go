@@ -26,6 +26,7 @@ func TestParametersArePassedOn(t *testing.T) {
 		"VADModel":          "stream.go: it is the path of a file",
 		"VADSamplesOverlap": "transcription.go: where the speech is cut out",
 		"SilenceThreshold":  "transcription.go and live.go: silence is found without whisper.cpp",
+		"MaxDisagreement":   "certain.go: the engine compares two transcripts",
 		"BlockSeconds":      "whole.go",
 		"StepMS":            "live.go",
 		"TrimSeconds":       "live.go",

@@ -3,6 +3,7 @@ package whisper
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"time"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
@@ -41,7 +42,7 @@ func (s *stream) renew() error {
 		if s.vad, err = s.model.backend.OpenVAD(path, s.model.threads); err != nil {
 			return errs.New(errs.ModelFileInvalid,
 				"the voice activity model %s cannot be loaded by whisper.cpp %s: %v; fetch it again",
-				path, whispercpp.Version(), err).With("path", path).WithCause(err)
+				filepath.Base(path), whispercpp.Version(), err).WithCause(err)
 		}
 	}
 	return nil

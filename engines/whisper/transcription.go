@@ -22,6 +22,9 @@ type transcription struct {
 	confidence float32 // of the language
 	received   int     // samples
 	segments   []transcript.Segment
+	// uncertain reports whether the last text that was heard was left out, because the
+	// model was not certain of it; omitted, whether any was.
+	uncertain, omitted bool
 }
 
 // clip is a stretch of the audio that is given to the model.
@@ -162,6 +165,7 @@ func (t *transcription) emitFinal() error {
 		Text:          transcript.Text(t.segments),
 		Language:      whispercpp.LanguageCode(t.request.options.Language),
 		AudioDuration: durationpb.New(speech.Duration(t.received)),
+		Uncertain:     t.omitted,
 	}
 	if t.detected {
 		final.LanguageConfidence = t.confidence

@@ -9,7 +9,6 @@ import (
 
 	"github.com/lexilingo/modelgateway/engines/audio"
 	"github.com/lexilingo/modelgateway/engines/whisper/speech"
-	"github.com/lexilingo/modelgateway/engines/whisper/whispercpp"
 )
 
 // whole transcribes audio in blocks, each when all of it has arrived. The segments are
@@ -102,15 +101,8 @@ func (t *transcription) block(b *block, c *clip, again bool) (next int, ran bool
 	if again {
 		options.InitialPrompt = ""
 	}
-	lastEnd := 0
-	err = t.stream.run(options, c.input(), window, func(found whispercpp.Segment) error {
-		lastEnd = int(found.End)
-		s, ok := t.segment(c, found)
-		if !ok {
-			return nil
-		}
-		return t.emitSegment(s)
-	})
+	lastEnd, err := t.hear(options, c, window, t.emitSegment)
+	t.omitted = t.omitted || t.uncertain
 	if err != nil {
 		// Do not use b here: an abandoned run still changes it.
 		return 0, false, err

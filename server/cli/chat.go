@@ -33,6 +33,9 @@ func (r routingFlags) printServed(con *console, served *gatewayv1.ServedBy, usag
 	if r.Stats || con.errTTY || served.GetFallback() {
 		fmt.Fprintln(con.err, con.paint(con.errTTY, dim)(servedLine(served, usage)))
 	}
+	if served.GetWarning() != "" {
+		fmt.Fprintln(con.err, con.paint(con.errTTY, dim)("warning: "+served.GetWarning()))
+	}
 }
 
 // samplingFlags are the sampling options. For those not set, the model's defaults apply.

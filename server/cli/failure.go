@@ -124,7 +124,7 @@ func remedy(e *modelgateway.Error) (int, string) {
 	case gatewayv1.ErrorReason_ERROR_REASON_MODEL_EXCEEDS_BUDGET:
 		return exitUnservable, "Raise MAX_MEMORY_MB, or configure a smaller model."
 	case gatewayv1.ErrorReason_ERROR_REASON_MODEL_FILE_MISSING, gatewayv1.ErrorReason_ERROR_REASON_MODEL_FILE_INVALID,
-		gatewayv1.ErrorReason_ERROR_REASON_ENGINE_UNAVAILABLE:
+		gatewayv1.ErrorReason_ERROR_REASON_ENGINE_UNAVAILABLE, gatewayv1.ErrorReason_ERROR_REASON_MODEL_CONFIG_INVALID:
 		return exitUnservable, `Run "modelgateway doctor" to check the engines and model files.`
 	case gatewayv1.ErrorReason_ERROR_REASON_MEMORY_BUSY, gatewayv1.ErrorReason_ERROR_REASON_QUEUE_FULL,
 		gatewayv1.ErrorReason_ERROR_REASON_RATE_LIMITED, gatewayv1.ErrorReason_ERROR_REASON_ENGINE_CRASHED,

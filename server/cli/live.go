@@ -164,6 +164,7 @@ func (c transcribeCommand) printEvents(stream gatewayv1.ModelGatewayService_Stre
 			if text := strings.TrimSpace(e.Final.GetText()); !printed && text != "" {
 				fmt.Fprintln(con.out, con.printable(text))
 			}
+			printUncertain(con, e.Final)
 		}
 		if event.GetServedBy() != nil {
 			c.printServed(con, event.GetServedBy(), nil)

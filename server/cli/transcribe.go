@@ -100,6 +100,13 @@ func (c transcribeCommand) whole(ctx context.Context, client *modelgateway.Clien
 	return stream.CloseAndRecv()
 }
 
+// printUncertain says that a transcript lacks words of which the model was not certain.
+func printUncertain(con *console, t *gatewayv1.Transcript) {
+	if t.GetUncertain() {
+		fmt.Fprintln(con.err, "The model heard words of which it was not certain, and left them out.")
+	}
+}
+
 // print prints a transcript: as text, or word by word.
 func (c transcribeCommand) print(con *console, res *gatewayv1.TranscribeResponse) error {
 	var err error
@@ -110,6 +117,7 @@ func (c transcribeCommand) print(con *console, res *gatewayv1.TranscribeResponse
 	} else {
 		_, err = fmt.Fprintln(con.out, con.printable(strings.TrimSpace(res.GetTranscript().GetText())))
 	}
+	printUncertain(con, res.GetTranscript())
 	c.printServed(con, res.GetServedBy(), nil)
 	return err
 }

@@ -31,14 +31,14 @@ func Check(path string) error {
 		err = fmt.Errorf("it has %d bytes, and its weights end at %d", h.FileSize, h.End)
 	}
 	if err != nil {
-		return invalid(path, err, "%v; the file is damaged or incomplete: fetch it again", err)
+		return invalid(path, err, "%v; the file is damaged or incomplete: fetch it again", errs.WithoutPath(err))
 	}
 	return checkModel(path, h)
 }
 
 func invalid(path string, cause error, format string, args ...any) error {
-	return errs.New(errs.ModelFileInvalid, "the model file %s cannot be used: %s", path, fmt.Sprintf(format, args...)).
-		With("path", path).WithCause(cause)
+	return errs.New(errs.ModelFileInvalid, "the model file %s cannot be used: %s", filepath.Base(path), fmt.Sprintf(format, args...)).
+		WithCause(cause)
 }
 
 // checkReadable checks what can be checked without reading the header.
@@ -46,10 +46,10 @@ func checkReadable(path string) error {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return errs.New(errs.ModelFileMissing, "the model file %s does not exist; put it there, or correct the model's path", path).
-			With("path", path).WithCause(err)
+		return errs.New(errs.ModelFileMissing, "the model file %s does not exist; put it there, or correct the model's path", filepath.Base(path)).
+			WithCause(err)
 	case err != nil:
-		return invalid(path, err, "%v; make it readable for the server's user", err)
+		return invalid(path, err, "%v; make it readable for the server's user", errs.WithoutPath(err))
 	case info.IsDir():
 		return invalid(path, nil, "it is a folder; name the .gguf file in it")
 	case !info.Mode().IsRegular():
@@ -59,14 +59,14 @@ func checkReadable(path string) error {
 	}
 	file, err := os.Open(path) //nolint:gosec // the path is the configuration's
 	if err != nil {
-		return invalid(path, err, "%v; make it readable for the server's user", err)
+		return invalid(path, err, "%v; make it readable for the server's user", errs.WithoutPath(err))
 	}
 	defer func() { _ = file.Close() }()
 	head := make([]byte, len(magic))
 	n, err := io.ReadFull(file, head)
 	switch {
 	case err != nil && !errors.Is(err, io.ErrUnexpectedEOF):
-		return invalid(path, err, "%v; check the disk", err)
+		return invalid(path, err, "%v; check the disk", errs.WithoutPath(err))
 	case string(head[:n]) != magic[:n]:
 		return invalid(path, nil, "it is not a GGUF file; this engine reads GGUF files only")
 	case err != nil:

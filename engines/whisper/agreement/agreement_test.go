@@ -164,3 +164,27 @@ func TestCommittedNeverChanges(t *testing.T) {
 		}
 	})
 }
+
+func TestDifference(t *testing.T) {
+	words := func(text string) (out []transcript.Word) {
+		for _, w := range strings.Fields(text) {
+			out = append(out, transcript.Word{Text: w})
+		}
+		return out
+	}
+	for _, c := range []struct {
+		first, second string
+		want          float64
+	}{
+		{"", "", 0},
+		{"I like tea.", "I like tea.", 0},
+		{"I like tea.", "i like tea", 1. / 3},
+		{"I like tea.", "I like you.", 1. / 3},
+		{"I like tea.", "", 1},
+		{"Tea.", "I like tea.", 2.5},
+	} {
+		if got := Difference(words(c.first), words(c.second)); got != c.want {
+			t.Errorf("%q and %q: %v, want %v", c.first, c.second, got, c.want)
+		}
+	}
+}

@@ -47,6 +47,13 @@ func align(committed, words []transcript.Word) (covered int, place []int) {
 	return covered, place
 }
 
+// Difference returns the share of the words that differ between two transcripts of the
+// same audio, relative to the first; 0 if they are equal. It may be more than 1.
+func Difference(first, second []transcript.Word) float64 {
+	cost := distances(first, second)[len(first)][len(second)]
+	return float64(cost) / float64(wordCost*max(1, len(first)))
+}
+
 // distances returns the edit distances of all prefixes of a to all prefixes of b.
 func distances(a, b []transcript.Word) [][]int {
 	cost := make([][]int, len(a)+1)

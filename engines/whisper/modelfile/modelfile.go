@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 )
@@ -81,10 +82,10 @@ func read(path, what string, check func(*reader)) error {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return errs.New(errs.ModelFileMissing, "%s %s does not exist: put it there, or correct its path", what, path).
-			With("path", path).WithCause(err)
+		return errs.New(errs.ModelFileMissing, "%s %s does not exist: put it there, or correct its path", what, filepath.Base(path)).
+			WithCause(err)
 	case err != nil:
-		return invalid(path, what, fmt.Errorf("%w; check its permissions", err))
+		return invalid(path, what, fmt.Errorf("%w; check its permissions", errs.WithoutPath(err)))
 	case info.IsDir():
 		return invalid(path, what, errors.New("it is a folder; set the path to the .bin file in it"))
 	case !info.Mode().IsRegular():
@@ -94,7 +95,7 @@ func read(path, what string, check func(*reader)) error {
 	}
 	file, err := os.Open(path) //nolint:gosec // the path is from the configuration
 	if err != nil {
-		return invalid(path, what, fmt.Errorf("%w; check its permissions", err))
+		return invalid(path, what, fmt.Errorf("%w; check its permissions", errs.WithoutPath(err)))
 	}
 	defer func() { _ = file.Close() }()
 	r := newReader(file, info.Size())
@@ -105,7 +106,7 @@ func read(path, what string, check func(*reader)) error {
 }
 
 func invalid(path, what string, cause error) error {
-	return errs.New(errs.ModelFileInvalid, "%s %s cannot be used: %v", what, path, cause).With("path", path).WithCause(cause)
+	return errs.New(errs.ModelFileInvalid, "%s %s cannot be used: %v", what, filepath.Base(path), errs.WithoutPath(cause)).WithCause(cause)
 }
 
 // header reads the part of the file before the tensors.

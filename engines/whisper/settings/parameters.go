@@ -71,6 +71,10 @@ type Parameters struct {
 	// SilenceThreshold is the largest sample, 0 to 1, of audio that counts as
 	// silent without asking the model; 0 asks the model about all audio.
 	SilenceThreshold float64 `json:"silence_threshold"`
+	// MaxDisagreement is the largest share of words that may differ if the same audio is
+	// transcribed a second time with a short silence before it. If more do, the model has
+	// not understood the audio, and its text is left out. 1 transcribes only once.
+	MaxDisagreement float64 `json:"max_disagreement"`
 
 	// BlockSeconds is the length of audio that is transcribed in one run, exactly
 	// as whisper-cli would; longer audio is divided into blocks.
@@ -108,8 +112,8 @@ func Defaults() Parameters {
 		EntropyThreshold: 2.4, LogProbThreshold: -1, NoSpeechThreshold: 0.6,
 		MaxTextContext: 16384, FlashAttention: true, AudioContext: AudioContextFull,
 		VADThreshold: 0.5, VADMinSpeechMS: 250, VADMinSilenceMS: 100, VADSpeechPadMS: 30, VADSamplesOverlap: 0.1,
-		SilenceThreshold: 0.0003,
-		BlockSeconds:     300, StepMS: 1000, TrimSeconds: 15,
+		SilenceThreshold: 0.0003, MaxDisagreement: 1,
+		BlockSeconds: 300, StepMS: 1000, TrimSeconds: 15,
 	}
 }
 
@@ -136,6 +140,7 @@ func Read(from *structpb.Struct) (Parameters, error) {
 		engines.CheckRange("vad_speech_pad_ms", p.VADSpeechPadMS, 0, 10_000),
 		engines.CheckRange("vad_samples_overlap", p.VADSamplesOverlap, 0, 10),
 		engines.CheckRange("silence_threshold", p.SilenceThreshold, 0, 1),
+		engines.CheckRange("max_disagreement", p.MaxDisagreement, 0, 1),
 		engines.CheckRange("block_seconds", p.BlockSeconds, 60, 24*3600),
 		engines.CheckRange("interim_step_ms", p.StepMS, 100, 30_000),
 		engines.CheckRange("interim_trim_seconds", p.TrimSeconds, 2, WindowSeconds-trimMargin),

@@ -11,6 +11,12 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/lexilingo/modelgateway/engines/bundled"
+	"github.com/lexilingo/modelgateway/engines/errs"
+	"github.com/lexilingo/modelgateway/engines/footprint"
+	"github.com/lexilingo/modelgateway/engines/gemini"
 	"github.com/lexilingo/modelgateway/engines/gemini/endpoint"
 	"github.com/lexilingo/modelgateway/internal/suggest"
 	"github.com/lexilingo/modelgateway/models"
@@ -36,8 +42,8 @@ const (
 // check returns an error that names everything that is wrong. fromFile are the
 // routes of the configuration file.
 func (c *Config) check(fromFile map[string]fileTask) error {
-	var errs []error
-	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	var wrong []error
+	bad := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
 	c.checkListen(bad)
 	c.checkTLS(bad)
 	inRange(bad, "max_memory_mb", c.MaxMemoryMB, 1, maxMemoryMB)
@@ -60,7 +66,7 @@ func (c *Config) check(fromFile map[string]fileTask) error {
 		c.checkModel(bad, name, c.Models[name])
 	}
 	c.checkTasks(bad, fromFile)
-	return errors.Join(errs...)
+	return errors.Join(wrong...)
 }
 
 // complain adds an error.
@@ -209,6 +215,9 @@ func (c *Config) checkModel(bad complain, name string, m Model) {
 	if file, ok := strings.CutPrefix(m.Path, StarterScheme); ok {
 		checkStarter(bad, key, file)
 	}
+	if err := c.checkParameters(m); err != nil {
+		bad("%s.parameters: %s", key, errs.From(err).Message())
+	}
 	oneOf(bad, key+".priority", string(m.Priority), "low", "normal", "high", "critical")
 	inRange(bad, key+".memory_mb", m.MemoryMB, 0, maxMemoryMB)
 	inRange(bad, key+".threads", int64(m.Threads), 0, maxThreads)
@@ -216,6 +225,19 @@ func (c *Config) checkModel(bad complain, name string, m Model) {
 	inRange(bad, key+".queue", int64(m.Queue), 0, maxQueue)
 	notNegative(bad, key+".idle_timeout", *m.IdleTimeout)
 	notNegative(bad, key+".progress_timeout", m.ProgressTimeout)
+}
+
+// checkParameters checks the parameters of a model of an engine that ships with the
+// server. What only another engine knows, it checks when it loads the model.
+func (c *Config) checkParameters(m Model) error {
+	parameters, err := structpb.NewStruct(m.Parameters)
+	switch {
+	case err != nil:
+		return errs.New(errs.InvalidRequest, "%v", err)
+	case c.InProcess(m.Engine):
+		return gemini.CheckParameters(parameters)
+	}
+	return bundled.CheckParameters(c.Engines[m.Engine].Command, footprint.Model{Parameters: parameters, MaxConcurrency: m.MaxConcurrency})
 }
 
 // checkStarter checks that a starter exists.

@@ -226,6 +226,8 @@ type Model struct {
 
 	// ResolvedPath is Path as an absolute path.
 	ResolvedPath string `yaml:"-"`
+	// Warning is what callers should know of the model's answers; empty for most.
+	Warning string `yaml:"-"`
 	// Absent is the reason why the model is not served although it is configured, such
 	// as a missing key. Empty: it is served.
 	Absent string `yaml:"-"`

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -149,6 +150,15 @@ func TestErrorsNameThePlaceAndTheRemedy(t *testing.T) {
 		"unknown model of an alias": {"tasks: {stt: {primary: whispr}}\n", nil, []string{"tasks.stt:", `"whisper"`}},
 		"a task under two names": {
 			"tasks: {transcribe: {primary: whisper}, stt: {primary: gemini}}\n", nil, []string{"tasks.stt and tasks.transcribe", "keep one"},
+		},
+		"parameters of a model": {
+			"models:\n  a: {engine: llama, path: x, parameters: {n_ctxx: 1}}\n  b: {engine: whisper, path: x, parameters: {beam_size: 99}}\n" +
+				"  c: {engine: piper, path: x, parameters: {volume: loud}}\n  d: {engine: hubert, path: x, parameters: {flie: y}}\n" +
+				"  e: {engine: gemini, parameters: {modle: x}}\n", nil,
+			[]string{
+				`models.a.parameters: unknown parameter "n_ctxx"; did you mean "n_ctx"?`, `models.b.parameters: parameter "beam_size" must be from 0 to 16, not 99`,
+				`models.c.parameters: parameter "volume" must be a number`, `models.d.parameters: unknown parameter "flie"`, `models.e.parameters: unknown parameter "modle"`,
+			},
 		},
 		"priority":         {"models: {a: {engine: llama, path: x, priority: hihg}}\n", nil, []string{`"high"`}},
 		"open address":     {"grpc_listen: 0.0.0.0:50051\n", nil, []string{"grpc_listen", "allow_unauthenticated"}},
@@ -381,5 +391,33 @@ func TestDialAddress(t *testing.T) {
 		if got := DialAddress(listen); got != want {
 			t.Errorf("%s is dialled at %s, want %s", listen, got, want)
 		}
+	}
+}
+
+// TestStartersBringTheirParameters checks that what applies to a starter follows its
+// path, and that the configuration has the last word.
+func TestStartersBringTheirParameters(t *testing.T) {
+	cfg, err := load(t, `
+models:
+  plain: {engine: whisper, path: "starter:whisper.bin"}
+  own: {engine: whisper, path: "starter:whisper.bin", parameters: {max_disagreement: 1, beam_size: 2}}
+  other: {engine: whisper, path: other.bin}
+`, nil, Overrides{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, own, other := cfg.Models["plain"], cfg.Models["own"], cfg.Models["other"]
+	if plain.Warning == "" || own.Warning != plain.Warning || other.Warning != "" {
+		t.Errorf("warnings %q, %q, %q", plain.Warning, own.Warning, other.Warning)
+	}
+	if len(plain.Parameters) == 0 || len(other.Parameters) > 0 {
+		t.Errorf("parameters %v, %v", plain.Parameters, other.Parameters)
+	}
+	if fmt.Sprint(own.Parameters) != "map[beam_size:2 max_disagreement:1]" {
+		t.Errorf("parameters %v", own.Parameters)
+	}
+	cfg, err = load(t, "", []string{"WHISPER_MODEL_SIZE=base"}, Overrides{})
+	if err != nil || cfg.Models["whisper"].Warning != "" || cfg.Models["qwen"].Warning == "" {
+		t.Errorf("%v, %q", err, cfg.Models["whisper"].Warning)
 	}
 }

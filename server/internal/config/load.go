@@ -76,6 +76,9 @@ func Load(src Source) (*Config, error) {
 	if err := cfg.applyModelEnv(models); err != nil {
 		return nil, err
 	}
+	if err := cfg.applyStarters(); err != nil {
+		return nil, err
+	}
 	cfg.resolvePaths()
 	if err := cfg.check(fromFile); err != nil {
 		return nil, err
@@ -181,6 +184,7 @@ func (c *Config) complete(m Machine, fromFile map[string]fileTask) error {
 		c.Models[name] = c.completeModel(model)
 	}
 	c.completeTasks(fromFile)
+	c.warnOfTasks()
 	return nil
 }
 

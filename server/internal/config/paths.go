@@ -40,6 +40,25 @@ func (c *Config) UnpackStarter() error {
 	return nil
 }
 
+// applyStarters sets the warnings of starters, and those parameters of theirs that the
+// configuration does not set.
+func (c *Config) applyStarters() error {
+	starters, err := models.Starters()
+	if err != nil {
+		return err
+	}
+	for name, m := range c.Models {
+		file, ok := strings.CutPrefix(m.Path, StarterScheme)
+		if !ok {
+			continue
+		}
+		m.Warning = starters[file].Warning
+		m.Parameters = overlay(starters[file].Parameters, m.Parameters)
+		c.Models[name] = m
+	}
+	return nil
+}
+
 // EngineCommand returns an engine's command with the path of its program. A name
 // without a slash is searched in EnginesDir, then in PATH. If it is in neither, it
 // stays unchanged, and starting it reports the error. An engine that runs in the

@@ -70,6 +70,22 @@ func (c *Config) completeTasks(fromFile map[string]fileTask) {
 	}
 }
 
+// warnOfTasks warns if requests for a task fail for lack of a model.
+func (c *Config) warnOfTasks() {
+	if len(c.Tasks) == 0 {
+		c.Warnings = append(c.Warnings, "0 tasks: no task has a model, so requests fail unless they name one; "+
+			"list the tasks of a model, e.g. models.NAME.tasks: [chat], or set tasks.chat.primary")
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Tasks)) {
+		candidates := c.Tasks[name].Candidates()
+		absent := func(model string) bool { return c.Models[model].Absent != "" }
+		if !slices.ContainsFunc(candidates, func(model string) bool { return !absent(model) }) {
+			c.Warnings = append(c.Warnings, fmt.Sprintf("requests for the task %s fail: model %s is not available: %s",
+				name, candidates[0], c.Models[candidates[0]].Absent))
+		}
+	}
+}
+
 // withoutUnknown returns a route without the models that are not configured.
 func (c *Config) withoutUnknown(t Task) Task {
 	kept := slices.DeleteFunc(slices.Clone(t.Candidates()), func(model string) bool {

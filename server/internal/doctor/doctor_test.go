@@ -3,7 +3,6 @@ package doctor
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -141,25 +140,25 @@ func TestModels(t *testing.T) {
 	check(t, checkModel(cfg, "installed", m, true), Fail, "needs 101 MiB (declared), more than the whole budget of 100 MiB", "MAX_MEMORY_MB")
 }
 
-func TestParametersOfModels(t *testing.T) {
+// TestParametersOfOtherEngines checks that the doctor says what it cannot check.
+func TestParametersOfOtherEngines(t *testing.T) {
 	t.Parallel()
-	const models = `
-models:
-  speech: {engine: whisper, path: missing.bin, parameters: {%s}}
-`
-	for parameters, want := range map[string]string{
-		"beam_sizes: 2": `unknown parameter "beam_sizes"; did you mean "beam_size"?`,
-		"beam_size: 99": `parameter "beam_size" must be from 0 to 16, not 99`,
-		"beam_size: 2":  "missing.bin: does not exist",
-	} {
-		cfg := load(t, t.TempDir(), fmt.Sprintf(models, parameters))
-		started := map[string]*enginev1.DescribeResponse{"whisper": {}}
-		finding := checkModels(t.Context(), cfg, started)[0]
-		check(t, finding, Fail, want)
-		if parameters != "beam_size: 2" {
-			check(t, finding, Fail, "models.speech.parameters")
-		}
+	dir := t.TempDir()
+	cfg := load(t, dir, strings.Replace(twoModels, "path: installed.bin,", "path: installed.bin, parameters: {x: 1},", 1))
+	write(t, filepath.Join(dir, "installed.bin"), "x")
+	check(t, checkModels(t.Context(), cfg, nil)[0], OK, "checks the parameters when it loads the model")
+}
+
+func TestNoTasks(t *testing.T) {
+	t.Parallel()
+	cfg := load(t, t.TempDir(), "models:\n  mine: {engine: whisper, path: x.bin}\n")
+	findings := checkConfiguration(cfg)
+	if len(findings) != 1 {
+		t.Fatalf("%v", findings)
 	}
+	check(t, findings[0], Warn, "0 tasks", "models.NAME.tasks")
+	cfg = load(t, t.TempDir(), "models:\n  cloud: {engine: gemini, tasks: [chat]}\n")
+	check(t, checkConfiguration(cfg)[1], Warn, "requests for the task chat fail", "GEMINI_API_KEY")
 }
 
 func TestHubertFiles(t *testing.T) {

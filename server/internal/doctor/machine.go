@@ -14,7 +14,10 @@ import (
 )
 
 func checkConfiguration(cfg *config.Config) []Finding {
-	findings := []Finding{ok("configuration", "%d models, %d tasks", len(cfg.Models), len(cfg.Tasks))}
+	var findings []Finding
+	if len(cfg.Tasks) > 0 { // else a warning says so
+		findings = append(findings, ok("configuration", "%d models, %d tasks", len(cfg.Models), len(cfg.Tasks)))
+	}
 	for _, w := range cfg.Warnings {
 		findings = append(findings, warn("configuration", "", "%s", w))
 	}

@@ -14,8 +14,9 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/config"
 )
 
-// checkModels checks the parameters of each local model, and whether its file exists, is
-// readable and fits in the budget. engines are those that started.
+// checkModels checks whether the file of each local model exists, is readable and fits
+// in the budget. engines are those that started. The configuration's own check has read
+// the parameters.
 func checkModels(ctx context.Context, cfg *config.Config, engines map[string]*enginev1.DescribeResponse) []Finding {
 	if err := cfg.UnpackStarter(); err != nil {
 		return []Finding{fail("starter models", "Check that the state directory is writable and has free space, or choose another with --state-dir.", "%s", oneLine(err))}
@@ -41,12 +42,8 @@ func checkModel(cfg *config.Config, name string, m config.Model, engineStarted b
 	check := "model " + name
 	command := cfg.Engines[m.Engine].Command
 	model, err := modelOf(m)
-	if err == nil {
-		err = bundled.CheckParameters(command, model)
-	}
 	if err != nil {
-		return fail(check, "Correct models."+name+".parameters in the configuration. docs/configuration.md says where the parameters of each engine are described.",
-			"%s", errs.From(err).Message())
+		return fail(check, "Correct models."+name+".parameters in the configuration.", "%s", errs.From(err).Message())
 	}
 	estimate, err := estimateModel(model, command)
 	if err == nil {
@@ -72,7 +69,11 @@ func checkModel(cfg *config.Config, name string, m config.Model, engineStarted b
 		return fail(check, "Raise MAX_MEMORY_MB, use a smaller quantisation, or lower the model's context size.",
 			"%s: needs %s (%s), more than the whole budget of %s", m.ResolvedPath, formatBytes(need), source, formatBytes(cfg.MemoryBudgetBytes()))
 	}
-	return ok(check, "%s: needs %s (%s)", m.ResolvedPath, formatBytes(need), source)
+	unknown := ""
+	if bundled.NameOf(command) == "" && len(m.Parameters) > 0 {
+		unknown = "; its engine checks the parameters when it loads the model"
+	}
+	return ok(check, "%s: needs %s (%s)%s", m.ResolvedPath, formatBytes(need), source, unknown)
 }
 
 func missingFileRemedy(engine string, tasks []string) string {

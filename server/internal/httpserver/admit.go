@@ -33,7 +33,7 @@ func admit(opts Options, next http.Handler) http.Handler {
 			throttle.Count(1)
 		}
 		throttle.Hold(r.Context().Done())
-		if r.Context().Err() == nil {
+		if !waits || r.Context().Err() == nil {
 			next.ServeHTTP(w, r)
 		}
 		cancelled := hasLeft(r)

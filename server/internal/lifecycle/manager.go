@@ -77,6 +77,9 @@ func (m *Manager) preview(specs []ModelSpec) {
 		default:
 		}
 		s := lookUp(spec, m.learned)
+		if s.err != nil {
+			m.opts.Logger.Warn("requests for a model will fail", "model", spec.Name, "path", spec.Worker.Load.GetPath(), "error", s.err)
+		}
 		m.post(func(o *owner) { o.byName[spec.Name].preview(s) })
 	}
 }

@@ -57,6 +57,7 @@ func (a *attempt) run(callCtx context.Context, queued *time.Duration) (served *g
 		QueueDuration:     durationpb.New(info.QueueDuration),
 		LoadDuration:      durationpb.New(info.LoadDuration),
 		InferenceDuration: durationpb.New(time.Since(start)),
+		Warning:           a.router.opts.Models[a.model].Warning,
 	}, err
 }
 

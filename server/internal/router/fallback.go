@@ -13,6 +13,8 @@ func fallbackReason(err error) gatewayv1.FallbackReason {
 		return gatewayv1.FallbackReason_FALLBACK_REASON_MODEL_FILE_MISSING
 	case errs.ModelFileInvalid:
 		return gatewayv1.FallbackReason_FALLBACK_REASON_MODEL_FILE_INVALID
+	case errs.ModelConfigInvalid:
+		return gatewayv1.FallbackReason_FALLBACK_REASON_MODEL_CONFIG_INVALID
 	case errs.EngineUnavailable:
 		return gatewayv1.FallbackReason_FALLBACK_REASON_ENGINE_UNAVAILABLE
 	case errs.ModelExceedsBudget:

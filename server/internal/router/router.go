@@ -43,6 +43,8 @@ type Model struct {
 	Cloud bool
 	// Absent says why the model is not served; empty if it is.
 	Absent string
+	// Warning is what callers should know of the model's answers.
+	Warning string
 }
 
 // Observer counts events. Its methods may be called concurrently.

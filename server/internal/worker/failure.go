@@ -31,6 +31,8 @@ const exitWait = time.Second
 // failures explains why calls to one worker failed.
 type failures struct {
 	model string
+	// folders are not named in errors of the worker.
+	folders []string
 	// ended is closed when the worker has ended. exitError returns why after
 	// that; nil if it was stopped.
 	ended     <-chan struct{}
@@ -45,7 +47,7 @@ func (f *failures) explain(ctx context.Context, err error) error {
 	}
 	reason := errs.ReasonOf(err)
 	if answered(err) && reason != errs.Draining {
-		return err
+		return errs.From(err).Rewrite(f.hide)
 	}
 	switch reason {
 	// A worker that got SIGTERM answers that it drains. If the server has sent it, the

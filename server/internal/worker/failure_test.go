@@ -51,7 +51,7 @@ func TestBrokenCallIsExplainedByTheEndOfTheProcess(t *testing.T) {
 		"a stop":                           {err: unavailable, ends: true, want: `ENGINE_CRASHED: the engine of model "m" was stopped`, wait: exitWait / 2, atEnd: true},
 		"no end of the process":            {err: unavailable, want: `ENGINE_CRASHED: the connection to the engine of model "m" broke`, wait: exitWait},
 		"an untyped failure":               {err: status.Error(codes.Unknown, "ValueError"), want: "rpc error: code = Unknown desc = ValueError", wait: exitWait},
-		"an answer of the engine":          {err: answer, ends: true, exit: exit, want: answer.Error()},
+		"an answer of the engine":          {err: answer, ends: true, exit: exit, want: errs.From(answer).Error()},
 		"an untyped invalid argument":      {err: status.Error(codes.InvalidArgument, "no"), ends: true, exit: exit, want: "rpc error: code = InvalidArgument desc = no"},
 		"a cancelled call":                 {err: unavailable, cancel: true, want: unavailable.Error(), wait: exitWait / 4},
 		"a worker that drains":             {err: errs.New(errs.Draining, "the engine is stopping").GRPCStatus().Err(), ends: true, exit: exit, want: exit.Error(), wait: exitWait / 2, atEnd: true},

@@ -51,7 +51,7 @@ func (l *InProcess) Launch(ctx context.Context, spec Spec) (Worker, error) {
 		return nil, unavailable(spec, "it has no command in the configuration, and is not built into the server")
 	}
 	w := &inProcessWorker{spec: spec, log: l.log.With("model", spec.Model, "engine", spec.Engine), done: make(chan struct{})}
-	w.failures = &failures{model: spec.Model, ended: w.done, exitError: w.ExitError}
+	w.failures = &failures{model: spec.Model, folders: foldersOf(spec), ended: w.done, exitError: w.ExitError}
 	var err error
 	if w.engine, err = engines.ServeInProcess(build(), w.log); err != nil {
 		return nil, unavailable(spec, "its service cannot be started").WithCause(err)
@@ -130,7 +130,7 @@ func (w *inProcessWorker) Description() *enginev1.DescribeResponse { return w.de
 
 // Load implements Worker.
 func (w *inProcessWorker) Load(ctx context.Context, progress func(fraction float64)) (*enginev1.LoadResponse, error) {
-	return load(ctx, w.engine.Client(), w.spec.Load, w.failures, &w.loadSteps, progress)
+	return load(ctx, w.engine.Client(), w.spec.Load, w.failures, w.log, &w.loadSteps, progress)
 }
 
 // Run implements Worker.

@@ -30,7 +30,7 @@ var _ Worker = (*processWorker)(nil)
 
 func newProcessWorker(p *process, engine enginev1.EngineClient, desc *enginev1.DescribeResponse) *processWorker {
 	w := &processWorker{process: p, engine: engine, desc: desc, watched: make(chan struct{})}
-	w.failures = &failures{model: p.spec.Model, ended: p.done, exitError: p.exitError}
+	w.failures = &failures{model: p.spec.Model, folders: foldersOf(p.spec), ended: p.done, exitError: p.exitError}
 	w.life, w.end = context.WithCancel(context.Background())
 	return w
 }
@@ -68,7 +68,7 @@ func (w *processWorker) Description() *enginev1.DescribeResponse { return w.desc
 
 // Load implements Worker.
 func (w *processWorker) Load(ctx context.Context, progress func(fraction float64)) (*enginev1.LoadResponse, error) {
-	return load(ctx, w.engine, w.process.spec.Load, w.failures, &w.loadSteps, progress)
+	return load(ctx, w.engine, w.process.spec.Load, w.failures, w.process.log, &w.loadSteps, progress)
 }
 
 // Run implements Worker.

@@ -97,6 +97,12 @@ class ModelFileInvalid(ModelGatewayError):
     reason = "MODEL_FILE_INVALID"
 
 
+class ModelConfigInvalid(ModelGatewayError):
+    """The server's configuration of the model is wrong, such as a parameter that its engine does not know."""
+
+    reason = "MODEL_CONFIG_INVALID"
+
+
 class EngineUnavailable(ModelGatewayError):
     """The engine, a library, the device or an API key is missing, or the model does not support the task."""
 

@@ -121,6 +121,9 @@ const (
 	FallbackReason_FALLBACK_REASON_RATE_LIMITED FallbackReason = 11
 	// An internal error of the model or its engine.
 	FallbackReason_FALLBACK_REASON_INTERNAL FallbackReason = 12
+	// The server's configuration of the model is wrong, such as a parameter that
+	// its engine does not know.
+	FallbackReason_FALLBACK_REASON_MODEL_CONFIG_INVALID FallbackReason = 13
 )
 
 // Enum value maps for FallbackReason.
@@ -139,6 +142,7 @@ var (
 		10: "FALLBACK_REASON_BREAKER_OPEN",
 		11: "FALLBACK_REASON_RATE_LIMITED",
 		12: "FALLBACK_REASON_INTERNAL",
+		13: "FALLBACK_REASON_MODEL_CONFIG_INVALID",
 	}
 	FallbackReason_value = map[string]int32{
 		"FALLBACK_REASON_UNSPECIFIED":          0,
@@ -154,6 +158,7 @@ var (
 		"FALLBACK_REASON_BREAKER_OPEN":         10,
 		"FALLBACK_REASON_RATE_LIMITED":         11,
 		"FALLBACK_REASON_INTERNAL":             12,
+		"FALLBACK_REASON_MODEL_CONFIG_INVALID": 13,
 	}
 )
 
@@ -329,8 +334,11 @@ type ServedBy struct {
 	LoadDuration *durationpb.Duration `protobuf:"bytes,6,opt,name=load_duration,json=loadDuration,proto3" json:"load_duration,omitempty"`
 	// Time from the start of inference to its last output.
 	InferenceDuration *durationpb.Duration `protobuf:"bytes,7,opt,name=inference_duration,json=inferenceDuration,proto3" json:"inference_duration,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// What a reader of the answer should know about the model, such as that it is
+	// a starter that knows little. Empty for most models.
+	Warning       string `protobuf:"bytes,8,opt,name=warning,proto3" json:"warning,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ServedBy) Reset() {
@@ -410,6 +418,13 @@ func (x *ServedBy) GetInferenceDuration() *durationpb.Duration {
 		return x.InferenceDuration
 	}
 	return nil
+}
+
+func (x *ServedBy) GetWarning() string {
+	if x != nil {
+		return x.Warning
+	}
+	return ""
 }
 
 // Number of tokens that a language model read and generated.
@@ -626,7 +641,7 @@ const file_modelgateway_v1_common_proto_rawDesc = "" +
 	"local_only\x18\x01 \x01(\bR\tlocalOnly\x12\x1f\n" +
 	"\vno_fallback\x18\x02 \x01(\bR\n" +
 	"noFallback\x12?\n" +
-	"\bpriority\x18\x03 \x01(\x0e2\x19.modelgateway.v1.PriorityB\b\xbaH\x05\x82\x01\x02\x10\x01R\bpriority\"\xea\x02\n" +
+	"\bpriority\x18\x03 \x01(\x0e2\x19.modelgateway.v1.PriorityB\b\xbaH\x05\x82\x01\x02\x10\x01R\bpriority\"\x84\x03\n" +
 	"\bServedBy\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12\x16\n" +
 	"\x06engine\x18\x02 \x01(\tR\x06engine\x12\x1a\n" +
@@ -634,7 +649,8 @@ const file_modelgateway_v1_common_proto_rawDesc = "" +
 	"\x0ffallback_reason\x18\x04 \x01(\x0e2\x1f.modelgateway.v1.FallbackReasonR\x0efallbackReason\x12@\n" +
 	"\x0equeue_duration\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\rqueueDuration\x12>\n" +
 	"\rload_duration\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\floadDuration\x12H\n" +
-	"\x12inference_duration\x18\a \x01(\v2\x19.google.protobuf.DurationR\x11inferenceDuration\"\xa6\x01\n" +
+	"\x12inference_duration\x18\a \x01(\v2\x19.google.protobuf.DurationR\x11inferenceDuration\x12\x18\n" +
+	"\awarning\x18\b \x01(\tR\awarning\"\xa6\x01\n" +
 	"\x05Usage\x12,\n" +
 	"\x12prompt_token_count\x18\x01 \x01(\x05R\x10promptTokenCount\x129\n" +
 	"\x19cached_prompt_token_count\x18\x02 \x01(\x05R\x16cachedPromptTokenCount\x124\n" +
@@ -678,7 +694,7 @@ const file_modelgateway_v1_common_proto_rawDesc = "" +
 	"\fPRIORITY_LOW\x10\x01\x12\x13\n" +
 	"\x0fPRIORITY_NORMAL\x10\x02\x12\x11\n" +
 	"\rPRIORITY_HIGH\x10\x03\x12\x15\n" +
-	"\x11PRIORITY_CRITICAL\x10\x04*\xdb\x03\n" +
+	"\x11PRIORITY_CRITICAL\x10\x04*\x85\x04\n" +
 	"\x0eFallbackReason\x12\x1f\n" +
 	"\x1bFALLBACK_REASON_UNSPECIFIED\x10\x00\x12&\n" +
 	"\"FALLBACK_REASON_MODEL_FILE_MISSING\x10\x01\x12&\n" +
@@ -693,7 +709,8 @@ const file_modelgateway_v1_common_proto_rawDesc = "" +
 	"\x1cFALLBACK_REASON_BREAKER_OPEN\x10\n" +
 	"\x12 \n" +
 	"\x1cFALLBACK_REASON_RATE_LIMITED\x10\v\x12\x1c\n" +
-	"\x18FALLBACK_REASON_INTERNAL\x10\f*y\n" +
+	"\x18FALLBACK_REASON_INTERNAL\x10\f\x12(\n" +
+	"$FALLBACK_REASON_MODEL_CONFIG_INVALID\x10\r*y\n" +
 	"\fFinishReason\x12\x1d\n" +
 	"\x19FINISH_REASON_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12FINISH_REASON_STOP\x10\x01\x12\x18\n" +

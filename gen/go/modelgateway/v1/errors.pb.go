@@ -88,6 +88,10 @@ const (
 	ErrorReason_ERROR_REASON_INTERNAL ErrorReason = 19
 	// The caller cancelled the call (CANCELLED, HTTP 499).
 	ErrorReason_ERROR_REASON_CANCELLED ErrorReason = 20
+	// The server's configuration of the model is wrong, such as a parameter that
+	// its engine does not know. Only the server's operator can correct it
+	// (FAILED_PRECONDITION, HTTP 400).
+	ErrorReason_ERROR_REASON_MODEL_CONFIG_INVALID ErrorReason = 21
 )
 
 // Enum value maps for ErrorReason.
@@ -114,6 +118,7 @@ var (
 		18: "ERROR_REASON_FORBIDDEN",
 		19: "ERROR_REASON_INTERNAL",
 		20: "ERROR_REASON_CANCELLED",
+		21: "ERROR_REASON_MODEL_CONFIG_INVALID",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":          0,
@@ -137,6 +142,7 @@ var (
 		"ERROR_REASON_FORBIDDEN":            18,
 		"ERROR_REASON_INTERNAL":             19,
 		"ERROR_REASON_CANCELLED":            20,
+		"ERROR_REASON_MODEL_CONFIG_INVALID": 21,
 	}
 )
 
@@ -171,7 +177,7 @@ var File_modelgateway_v1_errors_proto protoreflect.FileDescriptor
 
 const file_modelgateway_v1_errors_proto_rawDesc = "" +
 	"\n" +
-	"\x1cmodelgateway/v1/errors.proto\x12\x0fmodelgateway.v1*\xb9\x05\n" +
+	"\x1cmodelgateway/v1/errors.proto\x12\x0fmodelgateway.v1*\xe0\x05\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cERROR_REASON_INVALID_REQUEST\x10\x01\x12!\n" +
@@ -194,7 +200,8 @@ const file_modelgateway_v1_errors_proto_rawDesc = "" +
 	"\x1cERROR_REASON_UNAUTHENTICATED\x10\x11\x12\x1a\n" +
 	"\x16ERROR_REASON_FORBIDDEN\x10\x12\x12\x19\n" +
 	"\x15ERROR_REASON_INTERNAL\x10\x13\x12\x1a\n" +
-	"\x16ERROR_REASON_CANCELLED\x10\x14B\xc8\x01\n" +
+	"\x16ERROR_REASON_CANCELLED\x10\x14\x12%\n" +
+	"!ERROR_REASON_MODEL_CONFIG_INVALID\x10\x15B\xc8\x01\n" +
 	"\x13com.modelgateway.v1B\vErrorsProtoP\x01ZGgithub.com/lexilingo/modelgateway/gen/go/modelgateway/v1;modelgatewayv1\xa2\x02\x03MXX\xaa\x02\x0fModelgateway.V1\xca\x02\x0fModelgateway\\V1\xe2\x02\x1bModelgateway\\V1\\GPBMetadata\xea\x02\x10Modelgateway::V1b\x06proto3"
 
 var (

@@ -444,7 +444,7 @@ func (x *TranscriptSegment) GetConfidence() float32 {
 // A complete transcript.
 type Transcript struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The whole text. Empty if there is no speech.
+	// The whole text. Empty if there is no speech, or if `uncertain` says why.
 	Text string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
 	// Segments of the text, in order.
 	Segments []*TranscriptSegment `protobuf:"bytes,2,rep,name=segments,proto3" json:"segments,omitempty"`
@@ -454,6 +454,9 @@ type Transcript struct {
 	LanguageConfidence float32 `protobuf:"fixed32,4,opt,name=language_confidence,json=languageConfidence,proto3" json:"language_confidence,omitempty"`
 	// Duration of the audio.
 	AudioDuration *durationpb.Duration `protobuf:"bytes,5,opt,name=audio_duration,json=audioDuration,proto3" json:"audio_duration,omitempty"`
+	// True if words were heard of which the model was not certain. They are left
+	// out of the text, which may be empty then. Few models find this out.
+	Uncertain     bool `protobuf:"varint,6,opt,name=uncertain,proto3" json:"uncertain,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -521,6 +524,13 @@ func (x *Transcript) GetAudioDuration() *durationpb.Duration {
 		return x.AudioDuration
 	}
 	return nil
+}
+
+func (x *Transcript) GetUncertain() bool {
+	if x != nil {
+		return x.Uncertain
+	}
+	return false
 }
 
 // Preliminary text of a stream, after its last final segment.
@@ -1390,14 +1400,15 @@ const file_modelgateway_v1_transcription_proto_rawDesc = "" +
 	"\x05words\x18\x04 \x03(\v2 .modelgateway.v1.TranscribedWordR\x05words\x12\x1e\n" +
 	"\n" +
 	"confidence\x18\x05 \x01(\x02R\n" +
-	"confidence\"\xef\x01\n" +
+	"confidence\"\x8d\x02\n" +
 	"\n" +
 	"Transcript\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12>\n" +
 	"\bsegments\x18\x02 \x03(\v2\".modelgateway.v1.TranscriptSegmentR\bsegments\x12\x1a\n" +
 	"\blanguage\x18\x03 \x01(\tR\blanguage\x12/\n" +
 	"\x13language_confidence\x18\x04 \x01(\x02R\x12languageConfidence\x12@\n" +
-	"\x0eaudio_duration\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\raudioDuration\"\xa5\x01\n" +
+	"\x0eaudio_duration\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\raudioDuration\x12\x1c\n" +
+	"\tuncertain\x18\x06 \x01(\bR\tuncertain\"\xa5\x01\n" +
 	"\x11InterimTranscript\x12%\n" +
 	"\x0ecommitted_text\x18\x01 \x01(\tR\rcommittedText\x12%\n" +
 	"\x0etentative_text\x18\x02 \x01(\tR\rtentativeText\x12B\n" +

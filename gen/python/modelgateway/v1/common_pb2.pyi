@@ -33,6 +33,7 @@ class FallbackReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     FALLBACK_REASON_BREAKER_OPEN: _ClassVar[FallbackReason]
     FALLBACK_REASON_RATE_LIMITED: _ClassVar[FallbackReason]
     FALLBACK_REASON_INTERNAL: _ClassVar[FallbackReason]
+    FALLBACK_REASON_MODEL_CONFIG_INVALID: _ClassVar[FallbackReason]
 
 class FinishReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -58,6 +59,7 @@ FALLBACK_REASON_DEADLINE: FallbackReason
 FALLBACK_REASON_BREAKER_OPEN: FallbackReason
 FALLBACK_REASON_RATE_LIMITED: FallbackReason
 FALLBACK_REASON_INTERNAL: FallbackReason
+FALLBACK_REASON_MODEL_CONFIG_INVALID: FallbackReason
 FINISH_REASON_UNSPECIFIED: FinishReason
 FINISH_REASON_STOP: FinishReason
 FINISH_REASON_LENGTH: FinishReason
@@ -74,7 +76,7 @@ class Routing(_message.Message):
     def __init__(self, local_only: _Optional[bool] = ..., no_fallback: _Optional[bool] = ..., priority: _Optional[_Union[Priority, str]] = ...) -> None: ...
 
 class ServedBy(_message.Message):
-    __slots__ = ("model", "engine", "fallback", "fallback_reason", "queue_duration", "load_duration", "inference_duration")
+    __slots__ = ("model", "engine", "fallback", "fallback_reason", "queue_duration", "load_duration", "inference_duration", "warning")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     ENGINE_FIELD_NUMBER: _ClassVar[int]
     FALLBACK_FIELD_NUMBER: _ClassVar[int]
@@ -82,6 +84,7 @@ class ServedBy(_message.Message):
     QUEUE_DURATION_FIELD_NUMBER: _ClassVar[int]
     LOAD_DURATION_FIELD_NUMBER: _ClassVar[int]
     INFERENCE_DURATION_FIELD_NUMBER: _ClassVar[int]
+    WARNING_FIELD_NUMBER: _ClassVar[int]
     model: str
     engine: str
     fallback: bool
@@ -89,7 +92,8 @@ class ServedBy(_message.Message):
     queue_duration: _duration_pb2.Duration
     load_duration: _duration_pb2.Duration
     inference_duration: _duration_pb2.Duration
-    def __init__(self, model: _Optional[str] = ..., engine: _Optional[str] = ..., fallback: _Optional[bool] = ..., fallback_reason: _Optional[_Union[FallbackReason, str]] = ..., queue_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., load_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., inference_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    warning: str
+    def __init__(self, model: _Optional[str] = ..., engine: _Optional[str] = ..., fallback: _Optional[bool] = ..., fallback_reason: _Optional[_Union[FallbackReason, str]] = ..., queue_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., load_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., inference_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., warning: _Optional[str] = ...) -> None: ...
 
 class Usage(_message.Message):
     __slots__ = ("prompt_token_count", "cached_prompt_token_count", "completion_token_count")

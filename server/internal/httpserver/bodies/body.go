@@ -198,8 +198,7 @@ func (b *body) afterRead(n int, err error) error {
 	var exceeded *http.MaxBytesError
 	switch {
 	case errors.Is(err, io.EOF):
-		b.ended = true
-		_ = b.control.SetReadDeadline(time.Time{})
+		b.endLocked()
 	case errors.Is(err, os.ErrDeadlineExceeded) && b.stopped:
 		return ErrStopped
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -227,7 +226,15 @@ func (b *body) isStopped() bool {
 func (b *body) end() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.endLocked()
+}
+
+// endLocked says that the whole body has been read. From now on net/http reads the
+// connection of HTTP/1, to see when the client goes: a deadline would look like that,
+// and end the requests that follow on the connection. mu is held.
+func (b *body) endLocked() {
 	b.ended = true
+	_ = b.control.SetReadDeadline(time.Time{})
 }
 
 // unread reports whether a part of the body has not been read.
@@ -265,6 +272,9 @@ func (b *body) setDiscardDeadline(discard bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.stopped = true
+	if b.ended {
+		return
+	}
 	until := time.Unix(1, 0)
 	if discard {
 		until = time.Now().Add(discardTimeout)

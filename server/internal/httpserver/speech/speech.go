@@ -108,12 +108,13 @@ const (
 	modelHeader    = "X-Modelgateway-Model"
 	engineHeader   = "X-Modelgateway-Engine"
 	fallbackHeader = "X-Modelgateway-Fallback"
+	warningHeader  = "X-Modelgateway-Warning"
 	timingHeader   = "Server-Timing"
 )
 
 // ServedByHeaders returns the names of the headers that say who answered.
 func ServedByHeaders() []string {
-	return []string{modelHeader, engineHeader, fallbackHeader, timingHeader}
+	return []string{modelHeader, engineHeader, fallbackHeader, warningHeader, timingHeader}
 }
 
 // setServedBy writes who answered into headers, or trailers.
@@ -122,6 +123,9 @@ func setServedBy(header http.Header, served *gatewayv1.ServedBy) {
 	header.Set(engineHeader, mime.QEncoding.Encode("utf-8", served.GetEngine()))
 	if served.GetFallback() {
 		header.Set(fallbackHeader, strings.TrimPrefix(served.GetFallbackReason().String(), "FALLBACK_REASON_"))
+	}
+	if served.GetWarning() != "" {
+		header.Set(warningHeader, mime.QEncoding.Encode("utf-8", served.GetWarning()))
 	}
 	ms := func(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 	header.Set(timingHeader, fmt.Sprintf("queue;dur=%.1f, load;dur=%.1f, inference;dur=%.1f", ms(served.GetQueueDuration().AsDuration()),
