@@ -8,7 +8,8 @@ MAKEFLAGS += --no-print-directory
 # Sets CGO_CFLAGS, CGO_LDFLAGS and MG_… for packages that link native libraries.
 NATIVE := eval "$$(scripts/native.sh env)"
 
-# ARGS: arguments of `make run`, `make models`, `make bench` and `make models-eval`. PKG, TESTFLAGS: packages and flags of `make test`.
+# ARGS: arguments of `make run`, `make models`, `make bench`, `make hostile` and `make models-eval`. PKG, TESTFLAGS: packages and
+# flags of `make test`.
 ARGS ?=
 PKG ?= ./...
 TESTFLAGS ?=
@@ -56,6 +57,10 @@ lint: ## Check format, code, import rules, protos, scripts, and that gen/ is up 
 .PHONY: bench
 bench: build ## Measure chat and speech against reference programs, overhead, start, memory, cancellation (ARGS="NAME …")
 	@scripts/bench.sh $(ARGS)
+
+.PHONY: hostile
+hostile: build ## Attack a server beside an honest client, and check what docs/security.md promises (ARGS="-only A1,A4")
+	@go run ./test/hostile $(ARGS)
 
 .PHONY: models-eval
 models-eval: ## Measure the starter models on held-out data (ARGS="--only chat", ARGS=--help)

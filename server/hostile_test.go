@@ -6,12 +6,14 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"regexp"
 	"runtime/debug"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -189,5 +191,49 @@ func TestCompressedMessagesAreRefused(t *testing.T) {
 	}
 	if _, err := dialGRPC(t, address).Recognize(within(t, time.Minute), &gatewayv1.RecognizeRequest{Audio: audio[:1000]}); err != nil {
 		t.Error(err)
+	}
+}
+
+// A client that fills the queue of a model does not keep others out: they get places
+// in it, and their turn, over every protocol.
+func TestAFullQueueHasRoomForOthers(t *testing.T) {
+	r := start(t, strings.Replace(faultModels, "max_concurrency: 16, queue: 512", "max_concurrency: 1, queue: 4", 1))
+	hold, leave := context.WithCancel(within(t, time.Minute))
+	many := dialGRPC(t, r.GRPCAddr().String(), grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
+		from := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}
+		return from.DialContext(ctx, "tcp", address)
+	}))
+	errors := make(chan error, 100)
+	counts := func() (active, queued int32) {
+		m := r.test.Model(t, "qwen")
+		return m.GetActiveCount(), m.GetQueuedCount()
+	}
+	calls := 0
+	for active, queued := counts(); queued < 4; active, queued = counts() {
+		if int(active+queued) == calls { // the last one has arrived
+			calls++
+			go func() {
+				_, err := many.Chat(hold, &gatewayv1.ChatRequest{Messages: say(stalls)})
+				errors <- err
+			}()
+		}
+	}
+	answers := make(chan error, 2)
+	go func() { answers <- chatOf("qwen", "Hello")(within(t, time.Minute), r) }()
+	checkStatus(t, <-errors, codes.ResourceExhausted, errs.QueueFull, true) // for the other's place
+	go func() {
+		req := chatBody("qwen", "Hello")
+		resp, body := r.post(t, req.path, req.body)
+		if resp.StatusCode != http.StatusOK {
+			t.Errorf("over REST: %d %s", resp.StatusCode, body)
+		}
+		answers <- nil
+	}()
+	checkStatus(t, <-errors, codes.ResourceExhausted, errs.QueueFull, true)
+	leave()
+	for range cap(answers) {
+		if err := <-answers; err != nil {
+			t.Error(err)
+		}
 	}
 }

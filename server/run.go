@@ -16,6 +16,7 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/lexilingo/modelgateway/server/internal/config"
+	"github.com/lexilingo/modelgateway/server/internal/httpserver"
 	"github.com/lexilingo/modelgateway/server/internal/telemetry"
 )
 
@@ -50,6 +51,8 @@ func Serve(ctx context.Context, cfg *config.Config, version string, out, logs io
 	draining, abort := context.WithCancel(context.WithoutCancel(ctx))
 	defer abort()
 	defer shutDown()
+	limitMemory(httpserver.NewPool(cfg.Limits).Size())
+	go tidyMemory(running)
 	go func() {
 		select {
 		case <-signals:

@@ -35,7 +35,7 @@ func serveSmallPool(t *testing.T) string {
 // expectReleased expects that all memory is released in the end.
 func expectReleased(t *testing.T, url string) {
 	t.Helper()
-	body := `{"messages":[{"role":"ROLE_USER","content":"` + strings.Repeat("x", 1000<<10) + `"}]}`
+	body := `{"messages":[{"role":"ROLE_USER","content":"` + strings.Repeat("x", 500<<10) + `"}]}`
 	for until := time.Now().Add(time.Minute); time.Now().Before(until); {
 		if resp, _ := send(t, http.MethodPost, url+"/v1/chat", strings.NewReader(body)); resp.StatusCode == http.StatusOK {
 			return
@@ -95,12 +95,12 @@ func TestRecordingsShareMemory(t *testing.T) {
 // What a compressed body expands to counts, whatever its protocol.
 func TestDecompressedBytesShareMemory(t *testing.T) {
 	url := serveSmallPool(t)
-	random := make([]byte, 600<<10)
+	random := make([]byte, 300<<10)
 	if _, err := rand.NewChaCha8([32]byte{}).Read(random); err != nil {
 		t.Fatal(err)
 	}
-	// The text is 800 kB, and spaces compress to nearly nothing.
-	text := `{"messages":[{"role":"ROLE_USER","content":"` + base64.StdEncoding.EncodeToString(random) + `"}]}` + strings.Repeat(" ", 600<<10)
+	// The text is 400 kB, and spaces compress to nearly nothing.
+	text := `{"messages":[{"role":"ROLE_USER","content":"` + base64.StdEncoding.EncodeToString(random) + `"}]}` + strings.Repeat(" ", 300<<10)
 	var body bytes.Buffer
 	w := gzip.NewWriter(&body)
 	if _, err := io.WriteString(w, text); err != nil {
@@ -109,7 +109,7 @@ func TestDecompressedBytesShareMemory(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if body.Len() > 1<<20 {
+	if body.Len() > 1<<19 {
 		t.Fatalf("the body itself has %d bytes", body.Len())
 	}
 	for _, path := range []string{"/v1/chat", gatewayv1.ModelGatewayService_Chat_FullMethodName} {

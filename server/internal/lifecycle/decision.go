@@ -156,9 +156,10 @@ func (d grant) predict(s *snapshot) {
 		return
 	}
 	m.turns.granted(w.priority, 1)
+	m.peerServed(w.peer)
 	m.uses++
 	m.proc.unserved = false
-	m.proc.leases = append(m.proc.leases, leaseView{id: w.seq, granted: s.now, live: w.live, priority: w.priority})
+	m.proc.leases = append(m.proc.leases, leaseView{id: w.seq, granted: s.now, live: w.live, priority: w.priority, peer: w.peer})
 	slices.SortFunc(m.proc.leases, func(a, b leaseView) int { return cmp.Compare(a.id, b.id) })
 	m.removeWaiters(func(w waiterView) bool { return w.seq == d.waiter })
 }

@@ -66,6 +66,8 @@ type Lease struct {
 	working  time.Time
 	worked   time.Duration // before that
 	live     bool
+	peer     string
+	number   uint64 // of those of its model
 	released bool
 	// silentSince is when the request began to wait for audio; zero if it does
 	// not.

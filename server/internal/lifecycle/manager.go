@@ -153,7 +153,7 @@ func (m *Manager) call(ctx context.Context, f func(*owner)) error {
 }
 
 func (m *Manager) newWaiter(ctx context.Context, kind waiterKind) *waiter {
-	w := &waiter{kind: kind, arrival: m.opts.Clock.Now(), result: make(chan admission, 1)}
+	w := &waiter{kind: kind, peer: peers.From(ctx), arrival: m.opts.Clock.Now(), result: make(chan admission, 1)}
 	if d, ok := ctx.Deadline(); ok {
 		w.deadline = d
 	}

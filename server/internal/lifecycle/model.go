@@ -42,8 +42,9 @@ type model struct {
 	// starvedSince is when the first of the requests came that got no memory for
 	// the model; zero since the last launch.
 	starvedSince time.Time
-	// turns are those of its leases.
+	// turns are those of its leases, and grants is their number.
 	turns      turns
+	grants     uint64
 	lastUnload *gatewayv1.Eviction
 	// unloads are the pending calls of Unload.
 	unloads []chan int64

@@ -125,6 +125,7 @@ func (w *world) request(m *modelView, kind waiterKind) {
 	q := waiterView{
 		seq: w.s.lastSeq, kind: kind, priority: gatewayv1.Priority(rapid.IntRange(1, 4).Draw(w.T, "priority")),
 		arrival: w.s.now, since: w.s.now, runnable: w.s.now, live: rapid.Bool().Draw(w.T, "live"),
+		peer: rapid.SampledFrom([]string{"", "a", "b"}).Draw(w.T, "peer"),
 	}
 	if rapid.Bool().Draw(w.T, "has a deadline") {
 		q.deadline = w.s.now.Add(w.upTo(30 * time.Second))

@@ -47,6 +47,10 @@ type waiter struct {
 	pin bool
 	// live: see Request.
 	live bool
+	// peer is who asks; see peers.go.
+	peer string
+	// served is the number of the lease that its peer has got last; see lastServed.
+	served uint64
 	// lease is the lease to resume, for waitResume.
 	lease *Lease
 	// result has a capacity of 1.
@@ -66,6 +70,9 @@ func (w *waiter) runnableSince() time.Time {
 func (o *owner) enqueue(w *waiter) {
 	o.seq++
 	w.seq = o.seq
+	if w.kind == waitLease {
+		w.served = w.model.lastServed(w.peer)
+	}
 	w.model.queue = append(w.model.queue, w)
 }
 
@@ -148,6 +155,9 @@ func compareDeadlines(a, b time.Time) int {
 // of an identifier.
 func (m *modelView) ahead(seq uint64) int {
 	self := &m.queue[slices.IndexFunc(m.queue, func(w waiterView) bool { return w.seq == seq })]
+	if held := m.held(); held != nil {
+		return min(m.aheadOf(self, held), m.turnsAhead(self))
+	}
 	n := 0
 	for i := range m.queue {
 		if w := &m.queue[i]; w != self && compareWaiters(w, self) < 0 {
@@ -209,9 +219,9 @@ func (w *waiter) refuseLate(load, queue time.Duration) {
 	w.refuse(lateError(m.spec.Name, load, queue, w.deadline.Sub(m.now)))
 }
 
-// boundQueues refuses what is above the bound of a queue: the request of the
-// lowest priority that came last, which may be the newest, but not the one whose
-// turn is next.
+// boundQueues refuses what is above the bound of a queue: of the peer with the most
+// requests, the request of the lowest priority that came last, which may be the
+// newest, but not the one whose turn is next.
 func (p *planner) boundQueues() {
 	for i := range p.models {
 		m := &p.models[i]
@@ -223,7 +233,7 @@ func (p *planner) boundQueues() {
 			if next := m.nextTurn(); next != nil && len(queue) > 1 {
 				queue = slices.DeleteFunc(queue, func(w waiterView) bool { return w.seq == next.seq })
 			}
-			last := slices.MaxFunc(queue, func(a, b waiterView) int {
+			last := slices.MaxFunc(mostWaiting(queue), func(a, b waiterView) int {
 				return cmp.Or(cmp.Compare(b.priority, a.priority), cmp.Compare(a.seq, b.seq))
 			})
 			p.decide(refuse{model: m.name, waiter: last.seq, err: queueFullError(m)})

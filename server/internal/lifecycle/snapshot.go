@@ -62,8 +62,9 @@ type modelView struct {
 	reloadDue   time.Time
 	reloadDelay time.Duration
 
-	// turns are those of its leases.
-	turns turns
+	// turns are those of its leases, and grants is their number.
+	turns  turns
+	grants uint64
 	// starvedSince is when the first of the requests came that got no memory for
 	// the model; zero since the last launch.
 	starvedSince time.Time
@@ -108,6 +109,7 @@ type leaseView struct {
 	worked time.Duration
 	paused bool
 	live   bool
+	peer   string
 	// priority is that of its request.
 	priority gatewayv1.Priority
 	// silentSince is when its request began to wait for audio; zero if it does
@@ -140,6 +142,9 @@ type waiterView struct {
 	live          bool
 	// lease is the lease that it resumes, for waitResume.
 	lease uint64
+	// peer and served: see waiter.
+	peer   string
+	served uint64
 }
 
 // snapshot copies the state of all models.
@@ -185,6 +190,7 @@ func (m *model) view() modelView {
 		uses:            m.use.value(m.now),
 		serviceTime:     m.stats.service,
 		turns:           m.turns,
+		grants:          m.grants,
 		starvedSince:    m.starvedSince,
 		reloadDue:       m.reload.due,
 		reloadDelay:     m.opts.cooldown(m.reload.tries + 1),
@@ -223,7 +229,7 @@ func (p *process) view() *processView {
 	for _, l := range p.leasesInOrder() {
 		v.leases = append(v.leases, leaseView{
 			id: l.id, granted: l.granted, worked: l.workedFor(now), paused: l.pauses > 0, live: l.live, priority: l.priority,
-			silentSince: l.silentSince, absent: l.absent,
+			peer: l.peer, silentSince: l.silentSince, absent: l.absent,
 		})
 	}
 	return v
@@ -253,6 +259,8 @@ func (w *waiter) view() waiterView {
 		runnable:      runnable,
 		waitedForLoad: w.waitedForLoad,
 		live:          w.live,
+		peer:          w.peer,
+		served:        w.served,
 	}
 	if w.lease != nil {
 		v.lease = w.lease.id
@@ -330,6 +338,9 @@ func (p *processView) working() int {
 // head returns the first in the queue of those that accept holds for; nil if
 // there is none.
 func (m *modelView) head(accept func(*waiterView) bool) *waiterView {
+	if held := m.held(); held != nil {
+		return m.firstOfPeers(held, accept)
+	}
 	var best *waiterView
 	for i := range m.queue {
 		w := &m.queue[i]

@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"cmp"
 	"time"
 
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
@@ -37,12 +38,14 @@ func (t *turns) granted(to gatewayv1.Priority, concurrent int) {
 func (t *turns) due(p gatewayv1.Priority) bool { return t[p] >= (turnOf-1)*wholeTurn }
 
 // nextTurn returns the first of those that wait for a lease and whose turn it is,
-// whatever comes before it in the order of the queue; nil if there is none.
+// whatever comes before it in the order of the queue; nil if there is none. Of
+// several peers it is one of the peer whose turn it is.
 func (m *modelView) nextTurn() *waiterView {
+	held := m.held()
 	var first *waiterView
 	for i := range m.queue {
 		w := &m.queue[i]
-		if w.kind == waitLease && m.turns.due(w.priority) && (first == nil || w.seq < first.seq) {
+		if w.kind == waitLease && m.turns.due(w.priority) && (first == nil || cmp.Or(compareTurns(held, w, first), cmp.Compare(w.seq, first.seq)) < 0) {
 			first = w
 		}
 	}

@@ -40,7 +40,7 @@ type body struct {
 	// Of the policy.
 	bounded io.ReadCloser // raw up to limit
 	limit   int64
-	audio   bool       // read ahead of the engine
+	audio   bool       // read ahead of the engine; other bodies are read as a whole
 	stream  bool       // of messages; see messageBody
 	ahead   *readAhead // of an audio stream
 
@@ -138,11 +138,20 @@ func (b *body) readBounded(p []byte) (int, error) {
 	}
 	n, err := b.bounded.Read(p)
 	b.read += int64(n)
-	if !b.reservation.Grow(b.read) {
+	if !b.reservation.Grow(b.memory(b.read)) {
 		b.fail(tooMany())
 		return 0, b.failure.Load().err
 	}
 	return n, b.afterRead(n, err)
+}
+
+// memory returns how much memory so many bytes of the body take. A body that is read
+// as a whole is copied when it is decoded.
+func (b *body) memory(bytes int64) int64 {
+	if b.audio || bytes <= unreservedBytes {
+		return bytes
+	}
+	return copies * bytes
 }
 
 // beforeRead sets the deadline for the next bytes. It reports false after

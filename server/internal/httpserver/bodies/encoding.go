@@ -53,7 +53,7 @@ func (g *gunzipBody) Read(p []byte) (int, error) {
 	if errors.Is(err, errTooLarge) {
 		g.body.fail(tooLarge(g.body.limit))
 	}
-	if !g.body.reservation.Grow(g.zip.out) {
+	if !g.body.reservation.Grow(g.body.memory(g.zip.out)) {
 		g.body.fail(tooMany())
 		return 0, g.body.failure.Load().err
 	}

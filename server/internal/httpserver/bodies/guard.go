@@ -24,8 +24,10 @@ const (
 	// unreservedBytes is the size up to which a body needs no reservation, so that
 	// small requests pass while large ones fill the pool, in bytes.
 	unreservedBytes = 64 << 10
-	// poolBytes is the memory of all larger bodies and messages together, in
-	// bytes. Decoding takes several times as much.
+	// copies is how many times the bytes of a whole body are in memory while it is
+	// decoded.
+	copies = 2
+	// poolBytes is the memory of all larger bodies and messages together, in bytes.
 	poolBytes = 256 << 20
 )
 
@@ -48,9 +50,10 @@ func NewGuard(limits config.Limits, pool *inflight.Pool, readTimeout time.Durati
 	return &Guard{next: next, small: min(maxSmallBytes, large), large: large, readTimeout: readTimeout, pool: pool}
 }
 
-// NewPool returns the memory that large bodies and messages share.
+// NewPool returns the memory that large bodies and messages share. The share of one
+// peer, three quarters, is enough for the largest body.
 func NewPool(limits config.Limits) *inflight.Pool {
-	return inflight.NewPool(max(poolBytes, 2*MaxJSONBytes(limits)) + inflight.Step)
+	return inflight.NewPool(max(poolBytes, copies*MaxJSONBytes(limits)*4/3) + 2*inflight.Step)
 }
 
 // MaxJSONBytes returns the size of the largest message as JSON, where audio is

@@ -38,7 +38,7 @@ func post(t *testing.T, url string, body io.Reader, header http.Header) (*http.R
 }
 
 func TestLargeBodiesShareMemory(t *testing.T) {
-	const poolBytes = 12 << 20
+	const poolBytes = 24 << 20
 	entered, leave := make(chan struct{}, 1), make(chan struct{})
 	read := func(w http.ResponseWriter, r *http.Request) {
 		if _, err := io.Copy(io.Discard, r.Body); err == nil && r.Header.Get("Stay") != "" {
@@ -59,6 +59,9 @@ func TestLargeBodiesShareMemory(t *testing.T) {
 		first <- resp.StatusCode
 	}()
 	<-entered
+	if used := pool.Used(); used < 2*int64(len(large)) {
+		t.Errorf("%d bytes are reserved, want twice the body: it is copied when it is decoded", used)
+	}
 	for name, body := range map[string]io.Reader{
 		"known length": strings.NewReader(large), "chunked": io.MultiReader(strings.NewReader(large)),
 	} {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/bodies"
+	"github.com/lexilingo/modelgateway/server/internal/inflight"
 	"github.com/lexilingo/modelgateway/server/internal/width"
 )
 
@@ -37,10 +38,11 @@ func newCodec() wholeJSON {
 // io.EOF.
 func (c wholeJSON) NewDecoder(r io.Reader) runtime.Decoder {
 	return runtime.DecoderFunc(func(v any) error {
-		text, err := io.ReadAll(r)
-		if err != nil {
+		var body inflight.Pieces
+		if err := body.Fill(r); err != nil {
 			return decodeError{errs.From(bodies.ReadError(err))}
 		}
+		text := body.Bytes()
 		if len(bytes.TrimSpace(bytes.TrimPrefix(text, byteOrderMark))) == 0 {
 			return io.EOF
 		}

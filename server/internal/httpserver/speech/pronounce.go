@@ -1,13 +1,13 @@
 package speech
 
 import (
-	"io"
 	"math"
 	"net/http"
 
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/bodies"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/reply"
+	"github.com/lexilingo/modelgateway/server/internal/inflight"
 )
 
 // Pronounce serves POST of PronunciationPath.
@@ -43,8 +43,10 @@ func (h *Handlers) score(r *http.Request) (*gatewayv1.PronunciationResponse, err
 	if err := fillOptions(req, up.options, pronunciationField); err != nil {
 		return nil, err
 	}
-	if req.Audio, err = io.ReadAll(up.audio); err != nil {
+	var recording inflight.Pieces
+	if err := recording.Fill(up.audio); err != nil {
 		return nil, bodies.ReadError(err)
 	}
+	req.Audio = recording.Bytes()
 	return h.client.Pronunciation(ctx, req)
 }

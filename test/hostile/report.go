@@ -1,0 +1,143 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// series are durations of the same kind.
+type series []time.Duration
+
+// quantile returns the duration that a part q of the series does not exceed.
+func (s series) quantile(q float64) time.Duration {
+	if len(s) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(s))
+	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
+}
+
+func mib(bytes int64) string { return fmt.Sprintf("%d MiB", bytes>>20) }
+
+var kindNames = []string{"status", "chat", "grammar", "synthesize", "transcribe", "live"}
+
+// print writes the tables.
+func (r *result) print(out io.Writer) {
+	fmt.Fprintf(out, "\n%d processors. The honest client's times in ms: p50 / p99 (p99 when nobody attacks)\n", runtime.NumCPU())
+	fmt.Fprintf(out, "%-4s %8s %8s %8s %8s %8s %6s %6s", "", "sent", "requests", "refused", "server+", "workers+", "cpu s", "s/MB")
+	for _, k := range kindNames {
+		fmt.Fprintf(out, " %20s", k)
+	}
+	fmt.Fprintln(out)
+	for i := range r.rounds {
+		r.printRound(out, &r.rounds[i])
+	}
+	r.printRest(out)
+}
+
+func (r *result) printRound(out io.Writer, a *round) {
+	name := a.name
+	if strings.Contains(name, ",") {
+		name = "all"
+	}
+	perMB := "-"
+	if a.bodies {
+		perMB = fmt.Sprintf("%.3f", r.perMB(a))
+	}
+	fmt.Fprintf(out, "%-4s %8s %8d %8d %8s %8s %6.1f %6s", name, mib(a.Sent), a.Requests, a.Refused, mib(a.server), mib(a.workers), a.cpu.Seconds(), perMB)
+	for _, k := range kindNames {
+		t := a.times[k]
+		fmt.Fprintf(out, " %20s", fmt.Sprintf("%d / %d (%d)", t.quantile(0.5).Milliseconds(), t.quantile(0.99).Milliseconds(), r.aloneAt(a, k).quantile(0.99).Milliseconds()))
+	}
+	fmt.Fprintln(out)
+}
+
+// perMB returns the processor time of the server, less what it needs for the honest
+// client, for each megabyte of an attack; in seconds.
+func (r *result) perMB(a *round) float64 {
+	own := max(0, a.cpu.Seconds()-r.cpuAlone*a.took.Seconds())
+	return own / max(1, float64(a.Sent)/1e6)
+}
+
+func (r *result) printRest(out io.Writer) {
+	fmt.Fprintln(out, "the lease is back after a disconnect (median / most):")
+	for _, surface := range slices.Sorted(maps.Keys(r.leases)) {
+		t := r.leases[surface]
+		fmt.Fprintf(out, "  %-16s %d / %d ms of %d\n", surface, t.quantile(0.5).Milliseconds(), slices.Max(t).Milliseconds(), len(t))
+	}
+	fmt.Fprintf(out, "memory of the server: %s before, %s %.0f s after\n", mib(r.before), mib(r.left), r.leftAfter.Seconds())
+	fmt.Fprintf(out, "calls that ended by a random deadline or cancel: %d; breakers that opened: %d\n", r.cancelled, len(r.open))
+	fmt.Fprintf(out, "requests of the honest client that failed: %d\n", len(r.failed))
+}
+
+// broken returns what is wrong however fast the machine is.
+func (r *result) broken() []string {
+	var out []string
+	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	for i := range r.rounds {
+		a := &r.rounds[i]
+		if most := max(mostForNone, mostPerByte*a.Sent); a.server > most {
+			say("%s: the server grew by %s for %s", a.name, mib(a.server), mib(a.Sent))
+		}
+		if a.server+a.workers > mostGrowth {
+			say("%s: the server grew by %s and its workers by %s", a.name, mib(a.server), mib(a.workers))
+		}
+		if a.Requests == 0 {
+			say("%s: no request was made", a.name)
+		}
+		for _, w := range a.Wrong {
+			say("%s: %s", a.name, w)
+		}
+	}
+	for _, f := range r.failed {
+		say("the honest client got an error: %s", f)
+	}
+	for _, m := range r.open {
+		say("the breaker of %s opened", m)
+	}
+	for _, m := range r.restarted {
+		say("%s was loaded again", m)
+	}
+	if r.memoryErr != nil {
+		say("after %.0f s: %v", r.leftAfter.Seconds(), r.memoryErr)
+	}
+	if !r.ended {
+		say("the server did not end with code 0 after SIGTERM")
+	}
+	return out
+}
+
+// late returns what is too slow.
+func (r *result) late() []string {
+	var out []string
+	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	for i := range r.rounds {
+		a := &r.rounds[i]
+		if a.bodies && r.perMB(a) > mostPerMB.Seconds() {
+			say("%s: %.2f s of processor time for each megabyte", a.name, r.perMB(a))
+		}
+		for _, k := range kindNames {
+			now, alone := a.times[k].quantile(0.99), r.aloneAt(a, k).quantile(0.99)
+			if now > alone+mostLater && float64(now) > mostSlower*float64(alone) {
+				say("%s: the p99 of %s is %v, and %v when nobody attacks", a.name, k, now.Round(time.Millisecond), alone.Round(time.Millisecond))
+			}
+		}
+	}
+	for surface, t := range r.leases {
+		if slices.Max(t) > mostLease {
+			say("%s: a lease came back %v after the disconnect", surface, slices.Max(t).Round(time.Millisecond))
+		}
+	}
+	if r.leftAfter > mostLeftAfter {
+		say("the memory was back after %.0f s", r.leftAfter.Seconds())
+	}
+	if r.cancelled < leastCancels {
+		say("only %d calls ended by a random deadline or cancel: attack for longer", r.cancelled)
+	}
+	return out
+}
