@@ -69,6 +69,7 @@ func ownVariables() []Variable {
 		{envPrefix + "ALLOWED_HOSTS", "names under which HTTP requests are answered, separated by commas", list(func(c *Config) *[]string { return &c.AllowedHosts })},
 		{envPrefix + "TRUSTED_PROXIES", "addresses and networks of trusted proxies, separated by commas", list(func(c *Config) *[]string { return &c.TrustedProxies })},
 		{envPrefix + "MODELS_DIR", "directory of relative model paths", text(func(c *Config) *string { return &c.ModelsDir })},
+		{envPrefix + "STARTERS_ONLY", "true keeps the starters where downloaded models would replace them", boolean(func(c *Config) *bool { return &c.StartersOnly })},
 		{envPrefix + "STATE_DIR", "directory of learned sizes and times", text(func(c *Config) *string { return &c.StateDir })},
 		{envPrefix + "ENGINES_DIR", "directory that is searched for engine programs before PATH", text(func(c *Config) *string { return &c.EnginesDir })},
 		{envPrefix + "MAX_MEMORY_MB", "the same as MAX_MEMORY_MB, and overrides it", maxMemory},
