@@ -149,6 +149,7 @@ func newModel(backend *llamacpp.Backend, weights *llamacpp.Model, p settings.Par
 	}
 	return &model{
 		parameters: p,
+		sampling:   p.Sampling(weights.Metadata),
 		weights:    weights,
 		vocab:      vocab,
 		prompter:   prompter,

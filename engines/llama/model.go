@@ -19,6 +19,7 @@ import (
 // model is a loaded model.
 type model struct {
 	parameters settings.Parameters
+	sampling   settings.Sampling
 	weights    *llamacpp.Model
 	vocab      *vocabulary
 	prompter   *chatprompt.Prompter
@@ -125,7 +126,7 @@ func (m *model) generate(ctx context.Context, t task, emit func(string) error) (
 	if t.sampling == nil {
 		t.sampling = &gatewayv1.SamplingOptions{}
 	}
-	options := sampling(m.parameters, t.sampling, m.seed())
+	options := sampling(m.sampling, t.sampling, m.seed())
 	options.Grammar = t.grammar
 	chooser, err := m.weights.NewSampler(options)
 	if err != nil {

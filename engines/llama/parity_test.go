@@ -49,7 +49,7 @@ func (r *recorder) Sample(index int) batching.Token {
 // tokens generates an answer and returns its tokens.
 func (m *model) tokens(t *testing.T, prompt []batching.Token, o *gatewayv1.SamplingOptions) []batching.Token {
 	t.Helper()
-	chooser, err := m.weights.NewSampler(sampling(m.parameters, o, 0))
+	chooser, err := m.weights.NewSampler(sampling(m.sampling, o, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
