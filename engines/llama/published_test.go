@@ -13,17 +13,23 @@ import (
 // metadata that llama.cpp reads.
 func TestSamplingOfFamilies(t *testing.T) {
 	for _, c := range []struct {
-		name, path string
-		parameters map[string]any
-		want       settings.Sampling
+		name, model string // published; empty: the starter
+		parameters  map[string]any
+		want        settings.Sampling
 	}{
-		{"starter, a Qwen3", starter(), nil, settings.Sampling{Temperature: 0.7, TopP: 0.8, TopK: 20, RepeatPenalty: 1, PresencePenalty: 1.5}},
-		{"its parameters", starter(), map[string]any{"temperature": 0.5, "presence_penalty": 0}, settings.Sampling{Temperature: 0.5, TopP: 0.8, TopK: 20, RepeatPenalty: 1}},
-		{"SmolLM2", modelstest.Path(t, "smollm2-135m-instruct"), nil, settings.Sampling{Temperature: 0.2, TopP: 0.9, TopK: 50, RepeatPenalty: 1}},
+		{"starter, a Qwen3", "", nil, settings.Sampling{Temperature: 0.7, TopP: 0.8, TopK: 20, RepeatPenalty: 1, PresencePenalty: 1.5}},
+		{"its parameters", "", map[string]any{"temperature": 0.5, "presence_penalty": 0}, settings.Sampling{Temperature: 0.5, TopP: 0.8, TopK: 20, RepeatPenalty: 1}},
+		{"SmolLM2", "smollm2-135m-instruct", nil, settings.Sampling{Temperature: 0.2, TopP: 0.9, TopK: 50, RepeatPenalty: 1}},
 	} {
-		if got := load(t, c.path, c.parameters).sampling; got != c.want {
-			t.Errorf("%s: %+v, want %+v", c.name, got, c.want)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			path := starter()
+			if c.model != "" {
+				path = modelstest.Path(t, c.model)
+			}
+			if got := load(t, path, c.parameters).sampling; got != c.want {
+				t.Errorf("%+v, want %+v", got, c.want)
+			}
+		})
 	}
 }
 
