@@ -307,7 +307,7 @@ func TestSeedRepeats(t *testing.T) {
 // TestRefusedByTheScheduler checks that an error of the scheduler keeps its reason.
 func TestRefusedByTheScheduler(t *testing.T) {
 	m := load(t, starter(), nil)
-	chooser, err := m.weights.NewSampler(sampling(m.parameters, &gatewayv1.SamplingOptions{}, 0))
+	chooser, err := m.weights.NewSampler(sampling(m.sampling, &gatewayv1.SamplingOptions{}, 0))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -134,6 +134,10 @@ func newModel(backend *llamacpp.Backend, weights *llamacpp.Model, p settings.Par
 			"the chat template of %s is not valid: %v; set the model's parameter chat_template", filepath.Base(opts.Path), err).
 			WithCause(err)
 	}
+	if format := prompter.Fallback(); format != "" {
+		slog.Warn("the model's file has no chat template; use a model that was trained to chat, or set the parameter chat_template",
+			"model", opts.ModelName, "path", opts.Path, "format", format)
+	}
 	slots := p.Parallel * slotsPerSequence
 	p.MicroBatch = p.MicroBatchOn(opts.Device != ggml.DeviceCPU && p.GPULayers != 0 && len(ggml.Accelerators()) > 0)
 	context, err := weights.NewContext(backend, llamacpp.ContextOptions{
@@ -149,6 +153,7 @@ func newModel(backend *llamacpp.Backend, weights *llamacpp.Model, p settings.Par
 	}
 	return &model{
 		parameters: p,
+		sampling:   p.Sampling(weights.Metadata),
 		weights:    weights,
 		vocab:      vocab,
 		prompter:   prompter,

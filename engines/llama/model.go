@@ -3,6 +3,7 @@ package llama
 import (
 	"context"
 	"strings"
+	"unicode"
 
 	"golang.org/x/text/unicode/norm"
 
@@ -19,6 +20,7 @@ import (
 // model is a loaded model.
 type model struct {
 	parameters settings.Parameters
+	sampling   settings.Sampling
 	weights    *llamacpp.Model
 	vocab      *vocabulary
 	prompter   *chatprompt.Prompter
@@ -125,7 +127,10 @@ func (m *model) generate(ctx context.Context, t task, emit func(string) error) (
 	if t.sampling == nil {
 		t.sampling = &gatewayv1.SamplingOptions{}
 	}
-	options := sampling(m.parameters, t.sampling, m.seed())
+	if prompt.Transcript {
+		emit = withoutLeadingSpace(emit)
+	}
+	options := sampling(m.sampling, t.sampling, m.seed())
 	options.Grammar = t.grammar
 	chooser, err := m.weights.NewSampler(options)
 	if err != nil {
@@ -141,10 +146,25 @@ func (m *model) generate(ctx context.Context, t task, emit func(string) error) (
 		// The server refuses a request for its limit only if the caller chose it and
 		// no grammar ends the answer.
 		CapToRoom:     t.sampling.MaxTokens == nil || t.grammar != "",
-		Stop:          composed(t.sampling.GetStop()),
+		Stop:          append(composed(t.sampling.GetStop()), prompt.Stops...),
 		InsideThought: prompt.InsideThought,
 		Sampler:       sampler{Sampler: chooser, context: m.context},
 	}, emit)
+}
+
+// withoutLeadingSpace returns an emit that leaves out space at the beginning of a text.
+func withoutLeadingSpace(emit func(string) error) func(string) error {
+	begun := false
+	return func(text string) error {
+		if !begun {
+			text = strings.TrimLeftFunc(text, unicode.IsSpace)
+			begun = text != ""
+		}
+		if text == "" {
+			return nil
+		}
+		return emit(text)
+	}
 }
 
 func (m *model) prompt(t task) (chatprompt.Prompt, error) {

@@ -11,8 +11,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
 // reference is a llama-server with the tested model: it gives llama.cpp's own
@@ -40,7 +44,7 @@ func startReference(t *testing.T, model string) *reference {
 	host, port, _ := net.SplitHostPort(address)
 	var output bytes.Buffer
 	cmd := exec.Command(program, "-m", model, "--host", host, "--port", port, "-t", "2", "-tb", "2",
-		"-c", fmt.Sprint(testContext), "-np", "4", "--kv-unified", "--jinja", "--no-webui", "--no-warmup", "--log-disable")
+		"-c", fmt.Sprint(testContext), "-np", "4", "--kv-unified", "--swa-full", "--jinja", "--no-webui", "--no-warmup", "--log-disable")
 	// ggml also searches its back ends in the working directory.
 	cmd.Dir = os.Getenv("MG_GGML_BACKENDS")
 	cmd.Stdout, cmd.Stderr = &output, &output
@@ -132,22 +136,59 @@ func (r *reference) tokenize(text string) []int32 {
 type referenceAnswer struct {
 	Content string
 	Tokens  []int32
-	Stop    string `json:"stop_type"`
-	Choices []struct {
-		Best []struct{ Logprob float64 } `json:"top_logprobs"`
-	} `json:"completion_probabilities"` // one for each token if n_probs is set
+	Stop    string            `json:"stop_type"`
+	Choices []referenceChoice `json:"completion_probabilities"` // if n_probs is set
 }
 
-// certain returns the number of tokens before the first one whose logit is so close
-// to another's that the rounding of another batch could change the choice.
-func (a referenceAnswer) certain() int {
-	const rounding = 0.05
-	for i, c := range a.Choices {
-		if len(c.Best) > 1 && c.Best[0].Logprob-c.Best[1].Logprob < rounding {
-			return i
+// referenceChoice has the most likely tokens at a position, the most likely first.
+type referenceChoice struct {
+	Best []struct {
+		ID      int32
+		Logprob float64
+	} `json:"top_logprobs"`
+}
+
+// rounding is the largest difference of two logits that can change because the same
+// tokens are computed in other batches. For SmolLM2's 4-bit weights, llama-server's own
+// answers showed 0.4.
+const rounding = 1
+
+// follows checks that each token of an answer is the reference's choice after the
+// tokens before it, or as likely up to rounding.
+func (r *reference) follows(prompt, answer []int32) error {
+	for at := 0; at < len(answer); at++ {
+		before := slices.Concat(prompt, answer[:at])
+		a, err := r.complete(before, map[string]any{"temperature": 0, "n_predict": len(answer) - at, "cache_prompt": false})
+		if err != nil {
+			return err
+		}
+		same := 0
+		for same < len(a.Tokens) && same < len(answer)-at && a.Tokens[same] == answer[at+same] {
+			same++
+		}
+		if at += same; at == len(answer) {
+			return nil
+		}
+		a, err = r.complete(slices.Concat(prompt, answer[:at]), map[string]any{"temperature": 0, "n_predict": 1, "n_probs": 10, "cache_prompt": false})
+		if err != nil {
+			return err
+		}
+		// For a part of a character, llama-server returns no probabilities.
+		if len(a.Choices) > 0 && !a.Choices[0].allow(answer[at]) {
+			return fmt.Errorf("token %d is %d, the reference's choices are %v", at, answer[at], a.Choices[0].Best)
 		}
 	}
-	return len(a.Tokens)
+	return nil
+}
+
+// allow reports whether a token is about as likely as the most likely one.
+func (c referenceChoice) allow(token int32) bool {
+	for _, b := range c.Best {
+		if b.ID == token {
+			return c.Best[0].Logprob-b.Logprob <= rounding
+		}
+	}
+	return false
 }
 
 // complete continues tokens. The options have llama-server's names.
@@ -159,4 +200,34 @@ func (r *reference) complete(tokens []int32, options map[string]any) (referenceA
 	var got referenceAnswer
 	err := r.post("/completion", body, &got)
 	return got, err
+}
+
+// chat returns the answer to a conversation and the number of its tokens.
+func (r *reference) chat(messages []*gatewayv1.ChatMessage, maxTokens int32) (text string, tokens int32) {
+	r.t.Helper()
+	var got struct {
+		Choices []struct{ Message struct{ Content string } }
+		Usage   struct {
+			Completion int32 `json:"completion_tokens"`
+		}
+	}
+	if err := r.post("/v1/chat/completions", map[string]any{
+		"messages": referenceMessages(messages), "temperature": 0, "max_tokens": maxTokens, "cache_prompt": false,
+		"chat_template_kwargs": map[string]bool{"enable_thinking": false},
+	}, &got); err != nil {
+		r.t.Fatal(err)
+	}
+	return got.Choices[0].Message.Content, got.Usage.Completion
+}
+
+// continueTranscript returns the answer to a transcript and the number of its tokens.
+func (r *reference) continueTranscript(prompt []int32, maxTokens int32) (text string, tokens int32) {
+	r.t.Helper()
+	got, err := r.complete(prompt, map[string]any{
+		"temperature": 0, "n_predict": maxTokens, "cache_prompt": false, "stop": []string{"\nUser:", "\nAssistant:"},
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return strings.TrimSuffix(strings.TrimLeft(got.Content, " \n"), "\n"), int32(len(got.Tokens))
 }

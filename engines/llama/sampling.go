@@ -15,17 +15,17 @@ func loadModes() map[string]llamacpp.LoadMode {
 // llama-server.
 const penaltyWindow = 64
 
-// sampling returns a request's options, with the model's parameters for those that
-// it does not set.
-func sampling(p settings.Parameters, o *gatewayv1.SamplingOptions, seed uint32) llamacpp.Sampling {
+// sampling returns a request's options, with the model's for those that it does not
+// set.
+func sampling(model settings.Sampling, o *gatewayv1.SamplingOptions, seed uint32) llamacpp.Sampling {
 	s := llamacpp.Sampling{
-		Temperature:      p.Temperature,
-		TopP:             p.TopP,
-		TopK:             p.TopK,
-		MinP:             p.MinP,
-		RepeatPenalty:    p.RepeatPenalty,
-		PresencePenalty:  p.PresencePenalty,
-		FrequencyPenalty: p.FrequencyPenalty,
+		Temperature:      model.Temperature,
+		TopP:             model.TopP,
+		TopK:             model.TopK,
+		MinP:             model.MinP,
+		RepeatPenalty:    model.RepeatPenalty,
+		PresencePenalty:  model.PresencePenalty,
+		FrequencyPenalty: model.FrequencyPenalty,
 		PenaltyWindow:    penaltyWindow,
 		Seed:             seed,
 	}

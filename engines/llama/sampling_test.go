@@ -11,8 +11,10 @@ import (
 // TestSamplingParametersArePassedOn checks that each parameter of sampling changes what
 // llama.cpp gets.
 func TestSamplingParametersArePassedOn(t *testing.T) {
+	// The parameter that the test sets must not be the default by chance.
+	file := func(key string) string { return map[string]string{"general.sampling.penalty_repeat": "1.5"}[key] }
 	paramtest.PassedOn(t, settings.Defaults(), func(p settings.Parameters) any {
-		return sampling(p, &gatewayv1.SamplingOptions{}, 1)
+		return sampling(p.Sampling(file), &gatewayv1.SamplingOptions{}, 1)
 	}, map[string]string{
 		"Context":      "engine.go",
 		"Batch":        "engine.go",

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/lexilingo/modelgateway/engines/piper/phonemes"
+	"github.com/lexilingo/modelgateway/models/modelstest"
 )
 
 // texts returns the texts to compare, by espeak-ng voice.
@@ -60,39 +61,46 @@ func idsOf(t *testing.T, m *model, p phonemes.Phonemiser, text string) [][]int64
 
 // TestIDs checks that the ids of texts in several languages are those of piper-tts.
 //
-// piper-tts contains a libespeak-ng that is newer than 1.52 and writes some sounds
-// differently, also with the data of 1.52. So the texts are compared twice: with
+// piper-tts contains a libespeak-ng that is newer than 1.52 (1.52.0.1) and writes some
+// sounds differently, also with the data of 1.52. So the texts are compared twice: with
 // the phonemes of that library, where all ids must be equal, and with those of the
 // installed library, where only known differences are accepted.
 func TestIDs(t *testing.T) {
 	equal, all := 0, 0
 	for voice, texts := range texts(t) {
 		path := changedVoice(t, espeakVoice(voice))
-		m := loadVoice(t, path, nil)
-		piper, clauses := startReference(t, path, "ids"), bridge{startReference(t, path, "clauses")}
-		for _, text := range texts {
-			var want [][]int64
-			piper.ask(map[string]any{"text": text}, &want)
-			if got := idsOf(t, m, clauses, text); !slices.EqualFunc(got, want, slices.Equal) {
-				t.Errorf("with the espeak-ng of piper-tts, %s, %q\n got %v\nwant %v", voice, text, got, want)
-			}
-			got := idsOf(t, m, m.translate, text)
-			all++
-			if slices.EqualFunc(got, want, slices.Equal) {
-				equal++
-				continue
-			}
-			t.Logf("%s, %q: not equal", voice, text)
-			known := func(a, b []int64) bool { return slices.Equal(withoutKnown(a), withoutKnown(b)) }
-			if !slices.EqualFunc(got, want, known) {
-				t.Errorf("with the installed espeak-ng, %s, %q\n got %v\nwant %v", voice, text, got, want)
-			}
-		}
+		equal += compareIDs(t, path, texts)
+		all += len(texts)
 	}
 	t.Logf("%d of %d texts have equal ids with either library", equal, all)
 	if equal < 40 {
 		t.Errorf("only %d texts are equal with either library", equal)
 	}
+}
+
+// compareIDs returns the number of texts with equal ids with either library.
+func compareIDs(t *testing.T, path string, texts []string) (equal int) {
+	t.Helper()
+	m := loadVoice(t, path, nil)
+	piper, clauses := startReference(t, path, "ids"), bridge{startReference(t, path, "clauses")}
+	for _, text := range texts {
+		var want [][]int64
+		piper.ask(map[string]any{"text": text}, &want)
+		if got := idsOf(t, m, clauses, text); !slices.EqualFunc(got, want, slices.Equal) {
+			t.Errorf("with the espeak-ng of piper-tts, %s, %q\n got %v\nwant %v", m.voice.config.EspeakVoice, text, got, want)
+		}
+		got := idsOf(t, m, m.translate, text)
+		if slices.EqualFunc(got, want, slices.Equal) {
+			equal++
+			continue
+		}
+		t.Logf("%s, %q: not equal", m.voice.config.EspeakVoice, text)
+		known := func(a, b []int64) bool { return slices.Equal(withoutKnown(a), withoutKnown(b)) }
+		if !slices.EqualFunc(got, want, known) {
+			t.Errorf("with the installed espeak-ng, %s, %q\n got %v\nwant %v", m.voice.config.EspeakVoice, text, got, want)
+		}
+	}
+	return equal
 }
 
 // withoutKnown removes the differences between libespeak-ng 1.52 and newer ones,
@@ -116,10 +124,22 @@ func withoutKnown(ids []int64) []int64 {
 // TestSamples checks that, without noise, samples and durations are those of
 // piper-tts for the same ids.
 func TestSamples(t *testing.T) {
-	m := loadVoice(t, starter(), nil)
-	piper := startReference(t, starter(), "audio")
-	for _, length := range []float32{1, 0.5, 1.7} {
-		for _, text := range []string{"Hello, world!", "Is the quick brown fox there?", "Stop."} {
+	compareSamples(t, starter(), []float32{1, 0.5, 1.7}, []string{"Hello, world!", "Is the quick brown fox there?", "Stop."})
+}
+
+// TestPublishedVoice compares a published voice with piper-tts: ids and samples.
+func TestPublishedVoice(t *testing.T) {
+	path := modelstest.Path(t, "en_US-joe-medium")
+	compareIDs(t, path, texts(t)["en-us"])
+	compareSamples(t, path, []float32{1}, []string{"Is the quick brown fox there?", "It costs $3.50, or £2.80; that's about 10% less."})
+}
+
+func compareSamples(t *testing.T, path string, lengths []float32, texts []string) {
+	t.Helper()
+	m := loadVoice(t, path, nil)
+	piper := startReference(t, path, "audio")
+	for _, length := range lengths {
+		for _, text := range texts {
 			sentences, err := phonemes.FromText(t.Context(), m.translate, m.voice.config, text)
 			if err != nil {
 				t.Fatal(err)

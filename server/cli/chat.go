@@ -47,7 +47,7 @@ type samplingFlags struct {
 	RepeatPenalty    *float32 `placeholder:"NUMBER" help:"Divisor of the logits of tokens already used."`
 	PresencePenalty  *float32 `placeholder:"NUMBER" help:"Subtracted from the logits of tokens already used."`
 	FrequencyPenalty *float32 `placeholder:"NUMBER" help:"Subtracted from a token's logit for each earlier use."`
-	Seed             *uint32  `placeholder:"NUMBER" help:"Random seed, for repeatable answers."`
+	Seed             *uint32  `placeholder:"NUMBER" help:"Random seed. The same seed usually gives the same answer, but a cached prefix or other requests can change it."`
 	MaxTokens        *int32   `placeholder:"NUMBER" help:"Maximum length of the answer, in tokens."`
 	Stop             []string `sep:"none" placeholder:"TEXT" help:"Stop before this text. Can be repeated."`
 }

@@ -38,33 +38,70 @@ type Prompt struct {
 	// InsideThought says that the template has started a thought. It is false
 	// unless a thought was requested.
 	InsideThought bool
+	// Transcript says that the conversation is a transcript, because the model has no
+	// template. The answer begins with a space that is not part of it, and Stops end it.
+	Transcript bool
+	Stops      []string
 }
 
 // Prompter creates prompts for one model. It is safe for concurrent use.
 type Prompter struct {
 	template  *Template
 	tokenizer Tokenizer
-	specials  []Special // longest first, the order of llama.cpp's tokenizer
+	specials  []Special // see markup; longest first, the order of llama.cpp's tokenizer
 	guard     *guard
+	fallback  string
 }
 
-// NewPrompter returns a Prompter for a model with the given template.
+// The formats of prompts for models without a template.
+const (
+	ChatML     = "ChatML"
+	Transcript = "a transcript"
+)
+
+// NewPrompter returns a Prompter for a model with the given template. If the template
+// is empty, the format is ChatML if the vocabulary has its tokens, else a transcript.
 func NewPrompter(source string, tokenizer Tokenizer) (*Prompter, error) {
 	begin, _ := tokenizer.Begin()
 	end, _ := tokenizer.End()
+	fallback := ""
+	if strings.TrimSpace(source) == "" {
+		source, fallback = transcript, Transcript
+		if knows(tokenizer, "<|im_start|>") && knows(tokenizer, "<|im_end|>") {
+			source, fallback = chatML, ChatML
+		}
+	}
 	template, err := Compile(source, begin, end)
 	if err != nil {
 		return nil, err
 	}
-	specials := slices.Clone(tokenizer.Specials())
+	specials := markup(source, tokenizer.Specials())
 	slices.SortStableFunc(specials, func(a, b Special) int { return len(b.Text) - len(a.Text) })
-	return &Prompter{template: template, tokenizer: tokenizer, specials: specials, guard: newGuard(specials)}, nil
+	return &Prompter{template: template, tokenizer: tokenizer, specials: specials, guard: newGuard(specials), fallback: fallback}, nil
 }
+
+// markup returns the special tokens that have a meaning in a prompt: the control tokens,
+// and the user-defined ones that the template uses. Other user-defined tokens, such as
+// "<b>" in Gemma's vocabulary, are text that the model was trained on in this form.
+func markup(source string, specials []Special) []Special {
+	return slices.DeleteFunc(slices.Clone(specials), func(s Special) bool {
+		text := strings.TrimSpace(s.Text)
+		return !s.Control && text != "<think>" && text != "</think>" && !strings.Contains(source, text)
+	})
+}
+
+// knows reports whether a text is a special token of a vocabulary.
+func knows(tokenizer Tokenizer, text string) bool {
+	return slices.ContainsFunc(tokenizer.Specials(), func(s Special) bool { return s.Text == text })
+}
+
+// Fallback returns ChatML or Transcript if the model has no template, else "".
+func (p *Prompter) Fallback() string { return p.fallback }
 
 // Prompt returns the tokens of a conversation. An error is the template's refusal.
 //
-// If no message contains the text of a special token, the whole text is tokenized
-// together, as llama-server does, which gives the same tokens. Otherwise the
+// If no message contains the text of a special token, see markup, the whole text is
+// tokenized together, as llama-server does, which gives the same tokens. Otherwise the
 // messages are marked, so that their text can be distinguished from the template's
 // special tokens.
 func (p *Prompter) Prompt(messages []Message, thinking bool) (Prompt, error) {
@@ -91,6 +128,9 @@ func (p *Prompter) Prompt(messages []Message, thinking bool) (Prompt, error) {
 		text = strings.TrimSuffix(text, end)
 	}
 	out := Prompt{}
+	if p.fallback == Transcript {
+		out.Transcript, out.Stops = true, transcriptStops()
+	}
 	if opened := strings.TrimRight(text, " \r\n"); strings.HasSuffix(opened, "<think>") {
 		out.InsideThought = thinking
 		if !thinking {

@@ -5,14 +5,24 @@ package chatprompt
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/ardanlabs/jinja"
 )
 
-// chatML is the template for models without one. Most instruct models since 2023
-// understand it.
+// chatML is the template for files without one whose vocabulary has its tokens: many
+// models since 2023 were trained on it.
 const chatML = `{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}`
+
+// transcript is the template for all other files without one. A base model, which was
+// only trained to continue text, continues the transcript of a conversation. A line of
+// a message cannot begin the next turn.
+const transcript = `{% for message in messages %}{{ {'system': '', 'user': 'User: ', 'assistant': 'Assistant: '}[message['role']] + (message['content'] | replace('\nUser:', '\n User:') | replace('\nAssistant:', '\n Assistant:')) + '\n\n' }}{% endfor %}Assistant:`
+
+// transcriptStops end an answer where a base model writes the next turn of a
+// transcript.
+func transcriptStops() []string {
+	return []string{"\n\nUser:", "\nUser:", "\n\nAssistant:", "\nAssistant:"}
+}
 
 // The roles of a Message, as templates name them.
 const (
@@ -33,12 +43,9 @@ type Template struct {
 	begin, end string
 }
 
-// Compile compiles a Jinja template; ChatML if source is empty. begin and end are
-// the texts of the vocabulary's begin and end tokens.
+// Compile compiles a Jinja template. begin and end are the texts of the vocabulary's
+// begin and end tokens.
 func Compile(source, begin, end string) (t *Template, err error) {
-	if strings.TrimSpace(source) == "" {
-		source = chatML
-	}
 	// Templates are in files from unknown sources, so a panic must be an error.
 	defer recoverInto(&err)
 	compiled, err := jinja.Compile(source)

@@ -29,6 +29,8 @@ type Header struct {
 	// Type is the value of general.type, empty if the file has none. A file with
 	// a model has "model".
 	Type string
+	// ChatTemplate reports whether the file has a template for conversations.
+	ChatTemplate bool
 	// FileSize is the size of the file in bytes.
 	FileSize int64
 	// Tensors is the number of tensors.
@@ -58,7 +60,8 @@ const (
 	keyArchitecture = "general.architecture"
 	keyType         = "general.type"
 	keyAlignment    = "general.alignment"
-	keyTokens       = "tokenizer.ggml.tokens" //nolint:gosec // not a secret
+	keyTokens       = "tokenizer.ggml.tokens"   //nolint:gosec // not a secret
+	keyChatTemplate = "tokenizer.chat_template" //nolint:gosec // as above
 )
 
 // wanted reports whether a key is kept. The keys of the model's own numbers
@@ -66,7 +69,7 @@ const (
 // the keys of every architecture are kept, up to maxKept.
 func wanted(key string) bool {
 	switch key {
-	case keyArchitecture, keyType, keyAlignment, keyTokens:
+	case keyArchitecture, keyType, keyAlignment, keyTokens, keyChatTemplate:
 		return true
 	}
 	_, name, _ := strings.Cut(key, ".")
@@ -150,7 +153,9 @@ func (s *scanner) value(h *Header, key string, kind uint32, depth int) {
 	case kind == ggufString && key == keyType:
 		h.Type = s.text(keyType)
 	case kind == ggufString:
-		s.skip(s.uint64())
+		n := s.uint64()
+		h.ChatTemplate = h.ChatTemplate || key == keyChatTemplate && n > 0
+		s.skip(n)
 	case kind == ggufArray:
 		s.array(h, key, depth)
 	default:

@@ -35,6 +35,23 @@ func TestReadStarter(t *testing.T) {
 	}
 }
 
+func TestChatTemplate(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		metadata []gguftest.Value
+		want     bool
+	}{
+		{"none", model(), false},
+		{"empty", model(gguftest.Value{Key: keyChatTemplate, Value: ""}), false},
+		{"a template longer than texts that are kept", model(gguftest.Value{Key: keyChatTemplate, Value: strings.Repeat("{{ x }}", 1000)}), true},
+	} {
+		h, err := Read(gguftest.Write(t, gguftest.File(c.metadata, nil, 0)))
+		if err != nil || h.ChatTemplate != c.want || h.kept() != 1 {
+			t.Errorf("%s: %+v, %v", c.name, h, err)
+		}
+	}
+}
+
 func TestReadKeepsScalarsSumsAndLengths(t *testing.T) {
 	h, err := Read(gguftest.Write(t, gguftest.File(model(
 		gguftest.Value{Key: keyType, Value: "model"},

@@ -133,6 +133,18 @@ func (m *Model) Description() string {
 	return C.GoString(&buf[0])
 }
 
+// Metadata returns a value of the file's header as text; empty if it has none or it is
+// longer than names and numbers are.
+func (m *Model) Metadata(key string) string {
+	name := C.CString(key)
+	defer C.free(unsafe.Pointer(name))
+	var buf [256]C.char
+	if n := C.llama_model_meta_val_str(m.c, name, &buf[0], C.size_t(len(buf))); n < 0 || int(n) >= len(buf) {
+		return ""
+	}
+	return C.GoString(&buf[0])
+}
+
 // TrainedContext returns the number of tokens that the model was trained on.
 func (m *Model) TrainedContext() int { return int(C.llama_model_n_ctx_train(m.c)) }
 

@@ -4,8 +4,8 @@
 // it loads a model.
 //
 // To add a parameter, see "A new parameter of an engine" in ARCHITECTURE.md. The files
-// are parameters.go and memory.go here, sampling.go and engine.go of engines/llama, and
-// the table in engines/llama/README.md.
+// are parameters.go, sampling.go and memory.go here, sampling.go and engine.go of
+// engines/llama, and the table in engines/llama/README.md.
 package settings
 
 import (
@@ -41,14 +41,15 @@ type Parameters struct {
 	// MaxTokens limits answers whose request sets no limit.
 	MaxTokens int `json:"max_tokens"`
 
-	// How tokens are chosen if the request does not say.
-	Temperature      float32 `json:"temperature"`
-	TopP             float32 `json:"top_p"`
-	TopK             int     `json:"top_k"`
-	MinP             float32 `json:"min_p"`
-	RepeatPenalty    float32 `json:"repeat_penalty"`
-	PresencePenalty  float32 `json:"presence_penalty"`
-	FrequencyPenalty float32 `json:"frequency_penalty"`
+	// How tokens are chosen if the request does not say. A field that is nil has the
+	// value that the file or the model's family recommends: see Sampling.
+	Temperature      *float32 `json:"temperature"`
+	TopP             *float32 `json:"top_p"`
+	TopK             *int     `json:"top_k"`
+	MinP             *float32 `json:"min_p"`
+	RepeatPenalty    *float32 `json:"repeat_penalty"`
+	PresencePenalty  *float32 `json:"presence_penalty"`
+	FrequencyPenalty *float32 `json:"frequency_penalty"`
 }
 
 // The values of load_mode: read the weights into memory, or map the file.
@@ -70,20 +71,14 @@ const (
 	maxParallel = 64
 )
 
-// Defaults returns the parameters of a model that sets none. The sampling is what
-// Qwen3 recommends for answers without thinking; it suits other chat models too.
+// Defaults returns the parameters of a model that sets none.
 func Defaults() Parameters {
 	return Parameters{
-		Context:         8192,
-		Batch:           2048,
-		GPULayers:       -1,
-		LoadMode:        LoadRead,
-		MaxTokens:       512,
-		Temperature:     0.7,
-		TopP:            0.8,
-		TopK:            20,
-		RepeatPenalty:   1,
-		PresencePenalty: 1.5,
+		Context:   8192,
+		Batch:     2048,
+		GPULayers: -1,
+		LoadMode:  LoadRead,
+		MaxTokens: 512,
 	}
 }
 
@@ -103,8 +98,8 @@ func Read(from *structpb.Struct, maxConcurrency int) (Parameters, error) {
 		engines.CheckRange("n_ubatch", cmp.Or(p.MicroBatch, cpuMicroBatch), 32, 1<<16),
 		engines.CheckRange("parallel", p.Parallel, 1, maxParallel),
 		engines.CheckRange("max_tokens", p.MaxTokens, 1, 1<<22),
-		engines.CheckRange("top_k", p.TopK, 0, 1<<20),
 		engines.CheckOneOf("load_mode", p.LoadMode, LoadRead, LoadMap),
+		p.checkSampling(),
 	)
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lexilingo/modelgateway/engines/llama/gguffile/gguftest"
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
 	"github.com/lexilingo/modelgateway/server/internal/config"
 )
@@ -159,6 +160,31 @@ func TestNoTasks(t *testing.T) {
 	check(t, findings[0], Warn, "0 tasks", "models.NAME.tasks")
 	cfg = load(t, t.TempDir(), "models:\n  cloud: {engine: gemini, tasks: [chat]}\n")
 	check(t, checkConfiguration(cfg)[1], Warn, "requests for the task chat fail", "GEMINI_API_KEY")
+}
+
+// TestChatTemplate checks the warning for a chat model whose file has no template.
+func TestChatTemplate(t *testing.T) {
+	t.Parallel()
+	file := func(metadata ...gguftest.Value) string {
+		metadata = append(metadata, gguftest.Value{Key: "general.architecture", Value: "llama"})
+		return gguftest.Write(t, gguftest.File(metadata, nil, 0))
+	}
+	base := file()
+	for _, c := range []struct {
+		path, parameters string
+		want             Level
+	}{
+		{base, "", Warn},
+		{base, "chat_template: x", OK},
+		{file(gguftest.Value{Key: "tokenizer.chat_template", Value: "x"}), "", OK},
+	} {
+		cfg := load(t, t.TempDir(), fmt.Sprintf("models:\n  tutor: {engine: llama, path: %s, memory_mb: 10, parameters: {%s}}\n", c.path, c.parameters))
+		finding := checkModels(t.Context(), cfg, map[string]*enginev1.DescribeResponse{"llama": {}})[0]
+		check(t, finding, c.want, c.path)
+		if c.want == Warn {
+			check(t, finding, Warn, "no chat template", "chat_template")
+		}
+	}
 }
 
 func TestHubertFiles(t *testing.T) {

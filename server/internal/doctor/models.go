@@ -10,6 +10,7 @@ import (
 	"github.com/lexilingo/modelgateway/engines/bundled"
 	"github.com/lexilingo/modelgateway/engines/errs"
 	"github.com/lexilingo/modelgateway/engines/footprint"
+	"github.com/lexilingo/modelgateway/engines/llama/gguffile"
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
 	"github.com/lexilingo/modelgateway/server/internal/config"
 )
@@ -69,11 +70,24 @@ func checkModel(cfg *config.Config, name string, m config.Model, engineStarted b
 		return fail(check, "Raise MAX_MEMORY_MB, use a smaller quantisation, or lower the model's context size.",
 			"%s: needs %s (%s), more than the whole budget of %s", m.ResolvedPath, formatBytes(need), source, formatBytes(cfg.MemoryBudgetBytes()))
 	}
+	if withoutTemplate(m, command) {
+		return warn(check, "Use a model that was trained to chat (an instruct model), or set its parameter chat_template.",
+			"%s: has no chat template, so it is usually a model that continues text; needs %s (%s)", m.ResolvedPath, formatBytes(need), source)
+	}
 	unknown := ""
 	if bundled.NameOf(command) == "" && len(m.Parameters) > 0 {
 		unknown = "; its engine checks the parameters when it loads the model"
 	}
 	return ok(check, "%s: needs %s (%s)%s", m.ResolvedPath, formatBytes(need), source, unknown)
+}
+
+// withoutTemplate reports whether a model is a chat model without a chat template.
+func withoutTemplate(m config.Model, command []string) bool {
+	if bundled.NameOf(command) != bundled.Llama || m.Parameters["chat_template"] != nil {
+		return false
+	}
+	header, err := gguffile.Read(m.ResolvedPath)
+	return err == nil && !header.ChatTemplate
 }
 
 func missingFileRemedy(engine string, tasks []string) string {

@@ -493,9 +493,8 @@ func (x *Usage) GetCompletionTokenCount() int32 {
 }
 
 // How tokens are sampled. A field that is not set takes the value from the
-// model's configuration, or the recommended value of the model's family
-// (Qwen3 without thinking: temperature 0.7, top_p 0.8, top_k 20,
-// presence_penalty 1.5).
+// model's configuration, else the one that the model's file or family
+// recommends.
 type SamplingOptions struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Randomness, 0 to 2. 0 always takes the most likely token.
@@ -518,8 +517,10 @@ type SamplingOptions struct {
 	// Subtracted from the logits of a token once for each earlier occurrence.
 	// -2 to 2; 0 turns it off.
 	FrequencyPenalty *float32 `protobuf:"fixed32,7,opt,name=frequency_penalty,json=frequencyPenalty,proto3,oneof" json:"frequency_penalty,omitempty"`
-	// Seed of the random numbers. The same seed gives the same tokens. Default: a
-	// random seed.
+	// Seed of the random numbers. Default: a random seed. The same seed usually
+	// gives the same tokens, but not always: a cached prefix and other requests at
+	// the same time change how the model's numbers are rounded, which can decide
+	// between two tokens that are almost equally likely.
 	Seed *uint32 `protobuf:"varint,8,opt,name=seed,proto3,oneof" json:"seed,omitempty"`
 	// Maximum number of tokens to generate, 1 to 131,072. Default: the limit in
 	// the model's configuration, or 512.

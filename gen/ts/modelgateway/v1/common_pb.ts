@@ -165,9 +165,8 @@ export const UsageSchema: GenMessage<Usage> = /*@__PURE__*/
 
 /**
  * How tokens are sampled. A field that is not set takes the value from the
- * model's configuration, or the recommended value of the model's family
- * (Qwen3 without thinking: temperature 0.7, top_p 0.8, top_k 20,
- * presence_penalty 1.5).
+ * model's configuration, else the one that the model's file or family
+ * recommends.
  *
  * @generated from message modelgateway.v1.SamplingOptions
  */
@@ -228,8 +227,10 @@ export type SamplingOptions = Message<"modelgateway.v1.SamplingOptions"> & {
   frequencyPenalty?: number | undefined;
 
   /**
-   * Seed of the random numbers. The same seed gives the same tokens. Default: a
-   * random seed.
+   * Seed of the random numbers. Default: a random seed. The same seed usually
+   * gives the same tokens, but not always: a cached prefix and other requests at
+   * the same time change how the model's numbers are rounded, which can decide
+   * between two tokens that are almost equally likely.
    *
    * @generated from field: optional uint32 seed = 8;
    */
