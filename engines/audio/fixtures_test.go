@@ -53,6 +53,8 @@ var fixtures = []fixture{
 	{"wav-32.wav", "wav-16.wav", audio.Info{Encoding: wavFile, SampleRate: 11025, Channels: 1}, 60},
 	{"wav-f32.wav", "wav-16.wav", audio.Info{Encoding: wavFile, SampleRate: 11025, Channels: 1}, 60},
 	{"wav-f64.wav", "wav-16.wav", audio.Info{Encoding: wavFile, SampleRate: 11025, Channels: 1}, 60},
+	{"wav-mulaw.wav", "", audio.Info{Encoding: wavFile, SampleRate: 11025, Channels: 1}, 60},
+	{"wav-alaw.wav", "", audio.Info{Encoding: wavFile, SampleRate: 11025, Channels: 1}, 60},
 	{"wav-pipe.wav", "wav-16.wav", audio.Info{Encoding: wavFile, SampleRate: 11025, Channels: 1}, 60},
 }
 

@@ -40,6 +40,7 @@ for bits in 8 16 24 32; do
 done
 ff -i wav-32.wav -metadata title=Speech -c:a pcm_f32le wav-f32.wav       # LIST before data
 ff -i wav-32.wav -c:a pcm_f64le wav-f64.wav
+for law in mulaw alaw; do ff -i wav-32.wav -c:a pcm_$law wav-$law.wav; done
 ff -i wav-32.wav -c:a pcm_s16le -f wav - | cat > wav-pipe.wav            # all bits of the lengths are ones
 
 ff -ss 0.3 -t 1 -i "$speech" -fflags +bitexact "$tmp/speech.wav"
@@ -61,4 +62,4 @@ reference vbr-44k.mp3 2 mp3float
 reference mono-16k.mp3 1 mp3float
 for f in silk.opus hybrid.opus lavf.webm browser-mono.webm; do reference $f 1 libopus; done
 for f in celt-stereo.opus browser-stereo.webm; do reference $f 2 libopus; done
-reference wav-16.wav 1
+for f in wav-16.wav wav-mulaw.wav wav-alaw.wav; do reference $f 1; done
