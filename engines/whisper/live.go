@@ -142,7 +142,7 @@ func (l *live) hypothesis(c *clip, hasSpeech bool) ([]transcript.Segment, error)
 		options.InitialPrompt = l.prompt()
 	}
 	var segments []transcript.Segment
-	err := l.stream.run(options, c.input(), nil, func(found whispercpp.Segment) error {
+	err := l.stream.runClip(options, c.input(), limitOf(len(c.input())), nil, func(found whispercpp.Segment) error {
 		if s, ok := l.segment(c, found); ok {
 			segments = append(segments, s)
 		}
