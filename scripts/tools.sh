@@ -4,6 +4,7 @@
 #
 #   tools.sh buf grpcurl …     Go programs, built by `go install`, checked by Go's checksum database
 #   tools.sh python            a virtual environment with scripts/requirements.txt, pinned by hashes
+#   tools.sh pip               a virtual environment with Python's package client only
 #   tools.sh bench             the same with bench/requirements.txt, to create models for measurements
 #   tools.sh models-eval       the same with models/starter/eval/requirements.txt, for `make models-eval`
 #   tools.sh nodejs            Node.js and npm; prints nothing if the system's are new enough
@@ -55,6 +56,11 @@ install_python() {
 	"$2/bin/pip" install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r "$1"
 }
 
+install_pip() {
+	"$here/system.sh" python3 venv
+	python3 -m venv "$1"
+}
+
 node_is_new_enough() {
 	command -v npm >/dev/null && node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)' 2>/dev/null
 }
@@ -72,6 +78,11 @@ for name in "$@"; do
 	python)
 		dir=$cache/python-$(digest "$here/requirements.txt")
 		once "$dir" install_python "$here/requirements.txt"
+		path+=:$dir/bin
+		;;
+	pip)
+		dir=$cache/pip
+		once "$dir" install_pip
 		path+=:$dir/bin
 		;;
 	bench)

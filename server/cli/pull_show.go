@@ -19,6 +19,7 @@ import (
 type pullProgress struct {
 	con   *console
 	json  bool
+	quiet bool // only downloads are shown
 	model catalog.Model
 	drawn bool
 	step  string // printed last
@@ -26,7 +27,7 @@ type pullProgress struct {
 
 func (p *pullProgress) begin(model catalog.Model) {
 	p.model, p.step = model, ""
-	if !p.json {
+	if !p.json && !p.quiet {
 		fmt.Fprintf(p.con.err, "%s: about %s, licence %s\n", model.Name, size(model.SizeBytes()), model.License.Name)
 	}
 }
@@ -48,6 +49,7 @@ func (p *pullProgress) show(at pull.Progress) {
 	// In a log file, one line for every tenth is enough.
 	step := fmt.Sprintf("%s %s %d%%", at.Phase, at.File, int(fraction*10)*10)
 	switch {
+	case p.quiet && at.Phase != pull.Downloading:
 	case p.json:
 		if step != p.step {
 			// The result follows on the same stream, and its write error is reported.
@@ -62,6 +64,14 @@ func (p *pullProgress) show(at pull.Progress) {
 		fmt.Fprintln(p.con.err, step)
 	}
 	p.step = step
+}
+
+// notice prints a message beside the progress.
+func (p *pullProgress) notice(message string) {
+	p.clear()
+	if !p.json {
+		fmt.Fprintln(p.con.err, message)
+	}
 }
 
 func (p *pullProgress) clear() {

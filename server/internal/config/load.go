@@ -18,6 +18,7 @@ type Overrides struct {
 	HTTPListen           *string
 	ModelsDir            *string
 	StateDir             *string
+	StartersOnly         *bool
 	EnginesDir           *string
 	MaxMemoryMB          *int64
 	Device               *string
@@ -68,12 +69,17 @@ func Load(src Source) (*Config, error) {
 	if machine == nil {
 		machine = thisMachine
 	}
-	if err := cfg.complete(machine(), fromFile); err != nil {
+	cfg.setDirs(env)
+	if err := cfg.complete(machine()); err != nil {
 		return nil, err
 	}
 	if err := cfg.applyModelEnv(models); err != nil {
 		return nil, err
 	}
+	if err := cfg.chooseFiles(); err != nil {
+		return nil, err
+	}
+	cfg.completeTasks(fromFile)
 	cfg.resolvePaths()
 	if err := cfg.check(fromFile); err != nil {
 		return nil, err
@@ -125,6 +131,7 @@ func (c *Config) applyFlags(f Overrides) {
 	set(&c.HTTPListen, f.HTTPListen)
 	set(&c.ModelsDir, f.ModelsDir)
 	set(&c.StateDir, f.StateDir)
+	set(&c.StartersOnly, f.StartersOnly)
 	set(&c.EnginesDir, f.EnginesDir)
 	set(&c.MaxMemoryMB, f.MaxMemoryMB)
 	set(&c.Device, f.Device)
@@ -146,7 +153,7 @@ const (
 )
 
 // complete sets the fields that depend on the machine or on other fields.
-func (c *Config) complete(m Machine, fromFile map[string]fileTask) error {
+func (c *Config) complete(m Machine) error {
 	if c.CPUThreads == 0 {
 		c.CPUThreads = m.Threads
 	}
@@ -173,7 +180,6 @@ func (c *Config) complete(m Machine, fromFile map[string]fileTask) error {
 	for name, model := range c.Models {
 		c.Models[name] = c.completeModel(model)
 	}
-	c.completeTasks(fromFile)
 	return nil
 }
 

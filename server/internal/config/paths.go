@@ -92,13 +92,8 @@ func (c *Config) applyModelEnv(env *modelEnv) error {
 			c.Warnings = append(c.Warnings, fmt.Sprintf("environment variables %s are ignored: no model %q is configured", e.variables, e.model))
 			continue
 		}
-		if strings.HasPrefix(model.Path, StarterScheme) {
-			// These describe the starter.
-			model.Note = ""
-			model.MemoryMB = 0
-		}
-		model.Path = path
-		c.Models[e.model] = model
+		model.Prefer = nil
+		c.Models[e.model] = model.withPath(path)
 	}
 	return nil
 }
@@ -179,8 +174,8 @@ func (c *Config) resolvePaths() {
 	}
 }
 
-// absolute resolves a path against the models directory, or against the working
-// directory if the file exists only there, as the Python gateway did.
+// absolute resolves a path against the models directory, or if the file exists only
+// there, against the working directory, as the Python gateway did, or DataDir.
 func (c *Config) absolute(path string) string {
 	if filepath.IsAbs(path) {
 		return filepath.Clean(path)
@@ -189,15 +184,24 @@ func (c *Config) absolute(path string) string {
 	if err != nil {
 		return path
 	}
-	if _, err := os.Stat(inModels); err == nil {
-		return inModels
-	}
+	candidates := []string{inModels}
 	if here, err := filepath.Abs(path); err == nil {
-		if _, err := os.Stat(here); err == nil {
-			return here
+		candidates = append(candidates, here)
+	}
+	if c.DataDir != "" {
+		candidates = append(candidates, filepath.Join(c.DataDir, path))
+	}
+	for _, candidate := range candidates {
+		if exists(candidate) {
+			return candidate
 		}
 	}
 	return inModels
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // findByName returns the files of the models directory with the given name. If there

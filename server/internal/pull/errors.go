@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -108,7 +107,7 @@ func (c *Client) withOfflineAdvice(e *Error, model catalog.Model) error {
 			sum = "see the page of the file on the hub"
 		}
 		fmt.Fprintf(&b, "  %s\n    to      %s\n    sha256  %s\n", c.hubURL(model.Repo, model.Revision, f.Path),
-			filepath.Join(c.dir, filepath.FromSlash(f.Local)), sum)
+			c.Join(f.Local), sum)
 	}
 	b.WriteString("Or use a mirror that this machine can reach: --mirror https://…, or HF_ENDPOINT.")
 	return &Error{Kind: e.Kind, Message: e.Message, Advice: b.String(), cause: e}

@@ -19,6 +19,7 @@ type job struct {
 	model    catalog.Model
 	file     catalog.File
 	revision string // to request: the locked commit, else the one of the catalogue
+	packages string // to make the file from, instead of the hub
 	want     remote
 	state    partState
 	result   Result
@@ -28,7 +29,7 @@ type job struct {
 // if the file on disk is correct.
 func (c *Client) plan(ctx context.Context, model catalog.Model, file catalog.File) (*job, error) {
 	j := &job{c: c, model: model, file: file, revision: model.Revision}
-	j.result = Result{File: file.Local, Path: filepath.Join(c.dir, filepath.FromSlash(file.Local))}
+	j.result = Result{File: file.Local, Path: c.Join(file.Local)}
 	locked, known := c.locks.get(file.Local)
 	known = known && !c.opts.Update
 	if known {
@@ -153,8 +154,12 @@ func (j *job) lock() error {
 	})
 }
 
-// source returns the URL of the file on the hub, with the commit if it is known.
+// source returns the packages that have the file, or else its URL on the hub, with
+// the commit if it is known.
 func (j *job) source() string {
+	if j.packages != "" {
+		return j.packages
+	}
 	revision := j.revision
 	if j.result.Commit != "" {
 		revision = j.result.Commit

