@@ -52,7 +52,7 @@ func (d grant) carryOut(o *owner) {
 		w.lease.resumed()
 		return
 	}
-	p.unserved = false
+	p.unserved, p.served = false, true
 	m.turns.granted(w.priority, 1)
 	m.use.add(o.now)
 	l := newLease(o.mgr, w, p)
