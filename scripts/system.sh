@@ -15,6 +15,7 @@ present() {
 	festvox-kallpc16k) [ -d /usr/share/festival/voices/english/kal_diphone ] ;;
 	festvox-kdlpc16k) [ -d /usr/share/festival/voices/english/ked_diphone ] ;;
 	festvox-us-slt-hts) [ -d /usr/share/festival/voices/us/cmu_us_slt_arctic_hts ] ;;
+	pocketsphinx-testdata) [ -d /usr/share/pocketsphinx/test/data/librivox ] ;; # people's speech
 	*) command -v "$1" >/dev/null ;;
 	esac
 }

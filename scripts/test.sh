@@ -16,7 +16,7 @@ eval "$exports"
 tools=$(scripts/tools.sh gotestsum grpcurl)
 python=$(scripts/tools.sh python)
 nodejs=$(scripts/tools.sh nodejs)
-scripts/system.sh chromium
+scripts/system.sh chromium ffmpeg pocketsphinx-testdata
 # The engines' threads sleep while they wait for each other, as in workers (docs/operations.md): other programs on the
 # machine must not make the tests ten times slower.
 export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
