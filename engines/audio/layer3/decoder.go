@@ -4,13 +4,14 @@
 // you may not use this file except in compliance with the License.
 // You may obtain a copy of the License at
 //
-//	http://www.apache.org/licenses/LICENSE-2.0
+//     http://www.apache.org/licenses/LICENSE-2.0
 //
 // Unless required by applicable law or agreed to in writing, software
 // distributed under the License is distributed on an "AS IS" BASIS,
 // WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 // See the License for the specific language governing permissions and
 // limitations under the License.
+
 // Package layer3 decodes frames of MPEG-1, MPEG-2 and MPEG-2.5 audio, layer III (ISO
 // 11172-3 and 13818-3). It was made from github.com/hajimehoshi/go-mp3 0.3.4, which is
 // archived. New are MPEG-2.5 (8 to 12 kHz), intensity stereo as in the standard, samples

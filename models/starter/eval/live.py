@@ -34,7 +34,7 @@ def live(run: Run) -> Iterator[Figure]:
         best = scores.rate(whole)
         for name, form in streams.FORMS.items():
             yield from _streamed(run, name, form, addresses, everyone, best)
-        long = people.repeated(everyone, LONG if run.count is None else 30)
+        long = people.repeated(everyone, LONG if run.count is None else 25)
         text = client.recognize(long.pcm, format=audio.pcm_s16le(RATE), language="en", routing=LOCAL).transcript.text
         counts = [scores.word_errors(long.text, text)]
         label = f"{long.seconds / 60:.0f} min" if run.count is None else f"{long.seconds:.0f} s"

@@ -14,7 +14,7 @@ from modelgateway import audio
 from modelgateway.v1 import transcription_pb2 as pb
 
 from . import scores
-from .run import LOCAL
+from .run import LOCAL, Unmeasured
 from .server import Addresses
 
 PIECE = 0.1  # seconds of audio that are sent at once
@@ -173,12 +173,12 @@ def _web(addresses: Addresses, method: str, request, answer) -> Iterator:
         while head := response.read(5):
             data = response.read(struct.unpack(">I", head[1:])[0])
             if head[0] & 0x80:
-                status = dict(line.split(":", 1) for line in data.decode().splitlines() if ":" in line)
+                status = dict(line.lower().split(":", 1) for line in data.decode().splitlines() if ":" in line)
                 if status.get("grpc-status", "").strip() != "0":
-                    raise ConnectionError(f"{method} over gRPC-Web failed: {data.decode().strip()}")
+                    raise Unmeasured(f"{method} over gRPC-Web failed: {data.decode().strip()}")
                 return
             yield answer.FromString(data)
-        raise ConnectionError(f"{method} over gRPC-Web ended without a status, HTTP {response.status}")
+        raise Unmeasured(f"{method} over gRPC-Web ended without a status, HTTP {response.status}")
     finally:
         connection.close()
 
@@ -202,8 +202,8 @@ class _beside:
     def __exit__(self, kind, *_: object) -> None:
         if kind is None:
             self.thread.join()
-            if self.failure:
-                raise self.failure
+        if self.failure:  # also the cause of a failure in the block
+            raise self.failure
 
 
 FORMS: dict[str, Form] = {"gRPC": grpc, "session": session, "WebSocket": websocket, "gRPC-Web": grpc_web}
