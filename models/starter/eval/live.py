@@ -36,7 +36,7 @@ def live(run: Run) -> Iterator[Figure]:
             yield from _streamed(run, name, form, addresses, everyone, best)
         long = people.repeated(everyone, LONG if run.count is None else 25)
         text = client.recognize(long.pcm, format=audio.pcm_s16le(RATE), language="en", routing=LOCAL).transcript.text
-        counts = [scores.word_errors(long.text, text)]
+        counts = [people.errors(long.text, text)]
         label = f"{long.seconds / 60:.0f} min" if run.count is None else f"{long.seconds:.0f} s"
         yield error_rate("live", f"words wrong, recording of {label}", counts, None)
         yield from _streamed(run, f"gRPC, {label}", streams.FORMS["gRPC"], addresses, [long], scores.rate(counts))
@@ -63,7 +63,7 @@ class Recordings:
         if self.run.verbose:
             for clip, text in zip(clips, texts):
                 print(f"{label}: {clip.text!r} → {text!r}")
-        return [scores.word_errors(clip.text, text) for clip, text in zip(clips, texts)]
+        return [people.errors(clip.text, text) for clip, text in zip(clips, texts)]
 
     def variants(self, clips: list[people.Clip]) -> Iterator[Figure]:
         """Yields error rates over a telephone, in noise, and of speakers in turn, then how formats change the text."""
@@ -87,7 +87,7 @@ def _streamed(run: Run, name: str, form, addresses: server.Addresses, clips: lis
     if run.verbose:
         for clip, one in zip(clips, heard):
             print(f"{name}: {clip.text!r} → {one.text!r}")
-    counts = [scores.word_errors(clip.text, one.text) for clip, one in zip(clips, heard)]
+    counts = [people.errors(clip.text, one.text) for clip, one in zip(clips, heard)]
     yield error_rate("live", f"words wrong, {name}", counts, Target("<=", best + WORSE))
     changed = sum(one.changed for one in heard)
     yield Figure("live", "  changes of committed text", changed, len(clips), Target("=", 0), percent=False, digits=0)

@@ -9,6 +9,7 @@ import wave
 
 import numpy as np
 
+from . import scores
 from .run import Unmeasured
 from .sounds import RATE
 
@@ -20,6 +21,9 @@ WRONG = {"004"}  # its transcript is not what is said
 SPEECH = ("MG_EVAL_SPEECH", "and so my fellow americans ask not what your country can do for you "
                             "ask what you can do for your country")
 PAUSE = 0.6  # seconds between joined clips
+# How models write words of the transcripts.
+SPELLED = {"mr": "mister", **{str(i): word for i, word in enumerate(
+    "zero one two three four five six seven eight nine ten".split())}}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +63,11 @@ def _samples(file: pathlib.Path) -> np.ndarray:
         if (sound.getframerate(), sound.getnchannels(), sound.getsampwidth()) != (RATE, 1, 2):
             raise Unmeasured(f"{file} is not 16-bit mono at {RATE} Hz")
         return np.frombuffer(sound.readframes(sound.getnframes()), "<i2")
+
+
+def errors(said: str, heard: str) -> tuple[int, int]:
+    """Returns (wrong words, words said). Numbers and titles may be written in either way."""
+    return scores.word_errors(said, " ".join(SPELLED.get(word, word) for word in scores.normalise(heard).split()))
 
 
 def joined(parts: list[Clip]) -> Clip:

@@ -56,6 +56,10 @@ def test_pieces_are_whole_and_not_early() -> None:
     assert streams.time.monotonic() - listener.started >= len(pcm) / 2 / 8000
 
 
+def test_numbers_and_titles_may_be_written_in_either_way() -> None:
+    assert people.errors("mister dashwood has ten of clubs", "Mr. Dashwood has 10 of clubs.") == (0, 6)
+
+
 def test_speech_is_joined_and_repeated() -> None:
     one, two = people.Clip(np.ones(16_000, "<i2"), "one"), people.Clip(np.ones(8_000, "<i2"), "two")
     pair = people.joined([one, two])
