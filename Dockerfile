@@ -24,12 +24,11 @@ COPY --from=build /src/bin/ /usr/lib/modelgateway/
 COPY --from=build /src/LICENSE /src/NOTICE /usr/share/doc/modelgateway/
 RUN ln -s ../lib/modelgateway/modelgateway /usr/bin/modelgateway
 # In a container the server must listen on all interfaces, because its loopback address cannot be reached from
-# outside. The server does not authenticate its callers and normally refuses such addresses. Here access is limited
-# by the ports that the container publishes: publish them on 127.0.0.1, or put an authenticating proxy in front.
+# outside. It refuses to do so without API keys: mount a file of keys and name it in MODELGATEWAY_KEYS_FILE, or set
+# MODELGATEWAY_ALLOW_UNAUTHENTICATED=true if only a proxy that authenticates callers reaches the published ports.
 # Requests of web pages are still checked; set MODELGATEWAY_ALLOWED_HOSTS if callers use another name than localhost.
 ENV MODELGATEWAY_GRPC_LISTEN=0.0.0.0:50051 \
     MODELGATEWAY_HTTP_LISTEN=0.0.0.0:8001 \
-    MODELGATEWAY_ALLOW_UNAUTHENTICATED=true \
     MODELGATEWAY_ENGINES_DIR=/usr/lib/modelgateway \
     MODELGATEWAY_MODELS_DIR=/models \
     MODELGATEWAY_STATE_DIR=/var/lib/modelgateway
@@ -38,7 +37,7 @@ WORKDIR /var/lib/modelgateway
 VOLUME ["/models", "/var/lib/modelgateway"]
 EXPOSE 50051 8001
 HEALTHCHECK --interval=10s --timeout=5s --start-period=5s --retries=3 \
-    CMD ["modelgateway", "--timeout", "4s", "status"]
+    CMD ["modelgateway", "--timeout", "4s", "health"]
 # The first process of a container must reap the processes whose parents have ended.
 ENTRYPOINT ["tini", "--", "modelgateway"]
 CMD ["serve"]

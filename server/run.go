@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -26,13 +27,17 @@ func Serve(ctx context.Context, cfg *config.Config, version string, out, logs io
 	log := telemetry.NewLogger(logs, cfg.Log)
 	telemetry.RouteGRPCLog(log)
 	telemetry.RouteStandardLog(log)
+	scheme := "http://"
+	if cfg.TLS.Enabled() {
+		scheme = "https://"
+	}
 	s, err := New(Options{
 		Config:      cfg,
 		Log:         log,
 		Version:     version,
 		ReapOrphans: true,
 		Ready: func(grpcAddress, httpAddress net.Addr) {
-			fmt.Fprintf(out, "modelgateway %s is ready: gRPC %s, HTTP %s\n", version, formatAddr("", grpcAddress), formatAddr("http://", httpAddress))
+			fmt.Fprintf(out, "modelgateway %s is ready: gRPC %s, HTTP %s\n", version, formatAddr("", grpcAddress), formatAddr(scheme, httpAddress))
 		},
 	})
 	if err != nil {
@@ -76,8 +81,14 @@ func formatAddr(scheme string, a net.Addr) string {
 func (s *Server) Run(running, draining context.Context) error {
 	ended := make(chan error, 3)
 	go func() { ended <- serveError(s.internal.Serve(s.pipe)) }()
-	go func() { ended <- serveError(s.public.Serve(s.guard.Listen(limitConnections(s.grpcLis, s.cfg.Limits)))) }()
-	go func() { ended <- serveError(s.http.Serve(limitConnections(s.httpLis, s.cfg.Limits))) }()
+	// The guard reads frames, so it is inside TLS.
+	go func() {
+		ended <- serveError(s.public.Serve(s.guard.Listen(s.secure(limitConnections(s.grpcLis, s.cfg.Limits), "h2"))))
+	}()
+	go func() {
+		ended <- serveError(s.http.Serve(s.secure(limitConnections(s.httpLis, s.cfg.Limits), "h2", "http/1.1")))
+	}()
+	go s.authorizer.Follow(s.requests)
 	s.setServing(healthpb.HealthCheckResponse_SERVING)
 	if s.onReady != nil {
 		s.onReady(s.GRPCAddr(), s.HTTPAddr())
@@ -95,6 +106,15 @@ func (s *Server) Run(running, draining context.Context) error {
 		err = errors.Join(err, <-ended)
 	}
 	return err
+}
+
+// secure returns a listener with transport security for clients that speak these
+// protocols, if the server has a certificate. Unix sockets need none.
+func (s *Server) secure(lis net.Listener, protocols ...string) net.Listener {
+	if s.certificates == nil || lis.Addr().Network() == "unix" {
+		return lis
+	}
+	return tls.NewListener(lis, s.certificates.Config(protocols...))
 }
 
 // serveError returns the error of a listener, nil if it was closed.

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
+	"time"
 
 	"github.com/gofrs/flock"
 	"google.golang.org/grpc"
@@ -22,6 +23,8 @@ import (
 
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 	"github.com/lexilingo/modelgateway/server/internal/api"
+	"github.com/lexilingo/modelgateway/server/internal/auth"
+	"github.com/lexilingo/modelgateway/server/internal/certificates"
 	"github.com/lexilingo/modelgateway/server/internal/compat"
 	"github.com/lexilingo/modelgateway/server/internal/config"
 	"github.com/lexilingo/modelgateway/server/internal/grpcguard"
@@ -57,14 +60,18 @@ type Server struct {
 	log     *slog.Logger
 	onReady func(grpcAddress, httpAddress net.Addr)
 
-	lock     *flock.Flock
-	host     *worker.Host
-	local    *worker.InProcess
-	manager  *lifecycle.Manager
-	service  *api.Inference
-	health   *health.Server
-	tracing  *telemetry.Tracing
-	guard    *grpcguard.Guard
+	lock    *flock.Flock
+	host    *worker.Host
+	local   *worker.InProcess
+	manager *lifecycle.Manager
+	service *api.Inference
+	health  *health.Server
+	tracing *telemetry.Tracing
+	guard   *grpcguard.Guard
+
+	authorizer   *auth.Authorizer
+	certificates *certificates.Source // nil: plain text
+
 	public   *grpc.Server
 	internal *grpc.Server
 	conn     *grpc.ClientConn
@@ -97,6 +104,12 @@ func New(opts Options) (s *Server, err error) {
 		return s, err
 	}
 	if err := s.lockState(); err != nil {
+		return s, err
+	}
+	if s.authorizer, err = auth.New(s.cfg.Auth.KeysFile, s.log); err != nil {
+		return s, err
+	}
+	if err := s.openCertificates(); err != nil {
 		return s, err
 	}
 	if err := s.cfg.UnpackStarter(); err != nil {
@@ -132,6 +145,24 @@ func (s *Server) lockState() error {
 		return fmt.Errorf("state_dir: another modelgateway uses %s; set another folder with --state-dir", s.cfg.StateDir)
 	}
 	return nil
+}
+
+// openCertificates reads the server's certificate, if it has one.
+func (s *Server) openCertificates() (err error) {
+	files := s.cfg.TLS
+	if !files.Enabled() {
+		return nil
+	}
+	if files.SelfSigned {
+		made, err := certificates.SelfSigned(filepath.Join(s.cfg.StateDir, "tls"), time.Now())
+		if err != nil {
+			return err
+		}
+		files.CertFile, files.KeyFile = made.CertFile, made.KeyFile
+		s.log.Info("using a self-signed TLS certificate; clients must trust it as their authority", "file", files.CertFile)
+	}
+	s.certificates, err = certificates.Open(files, s.log)
+	return err
 }
 
 // startModels starts the worker host and the lifecycle manager.
@@ -196,6 +227,7 @@ func (s *Server) makeServers(version string, metrics *telemetry.Metrics) error {
 	}
 	s.http, err = httpserver.New(s.requests, httpserver.Options{
 		Conn:         s.conn,
+		Authorizer:   s.authorizer,
 		AllowedHosts: s.cfg.AllowedHosts,
 		GRPC:         s.internal,
 		State:        s,
@@ -239,7 +271,7 @@ func (s *Server) makeServices(version string, metrics *telemetry.Metrics) (*api.
 		HasTask:     routed.HasTask,
 		TaskMethods: methods,
 	})
-	return api.NewServerFactory(s.cfg.Limits, s.log, validator, api.Services{
+	return api.NewServerFactory(s.cfg.Limits, s.log, validator, s.authorizer, api.Services{
 		Inference: inference, Admin: api.NewAdmin(s.manager, routed, s.cfg.Limits), Health: s.health,
 	}), nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
@@ -44,6 +45,9 @@ func New(address string, opts ...grpc.DialOption) (*Client, error) {
 		connection:                connection,
 	}, nil
 }
+
+// Health returns a client of the server's health checks. They need no API key.
+func (c *Client) Health() healthpb.HealthClient { return healthpb.NewHealthClient(c.connection) }
 
 // Close closes the connection. Calls in progress fail.
 func (c *Client) Close() error { return c.connection.Close() }

@@ -191,6 +191,12 @@ func TestDecomposedText(t *testing.T) {
 	if got := server.Last().LastText(); !strings.HasSuffix(got, user) {
 		t.Errorf("asked to speak %q", got)
 	}
+	server.Answer(geminitest.Text(`{"language": "vi", "segments": []}`))
+	cfg := &gatewayv1.TranscriptionConfig{InitialPrompt: norm.NFD.String(user)}
+	_, _, err = transcribe(t.Context(), m, cfg, geminitest.WAV(16000, geminitest.Tone(16000, 1)))
+	if got := server.Last().LastText(); err != nil || !strings.Contains(got, user) {
+		t.Errorf("asked to transcribe with %q: %v", got, err)
+	}
 }
 
 func TestGrammarRefusesIncompleteAnswers(t *testing.T) {

@@ -1,6 +1,7 @@
 package llama
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"testing"
@@ -89,6 +90,13 @@ func TestDecomposedText(t *testing.T) {
 	composed, err := m.prompt(task{messages: conversation(norm.NFC.String(system), norm.NFC.String(user))})
 	if err != nil {
 		t.Fatal(err)
+	}
+	var text []byte
+	for _, token := range composed.Tokens {
+		text = append(text, m.weights.Vocab().Piece(token)...)
+	}
+	if !bytes.Contains(text, norm.NFC.Bytes([]byte(system))) || !bytes.Contains(text, norm.NFC.Bytes([]byte(user))) {
+		t.Errorf("the prompt is not in NFC: %+q", text)
 	}
 	decomposed, err := m.prompt(task{messages: conversation(norm.NFD.String(system), norm.NFD.String(user))})
 	if err != nil || !slices.Equal(composed.Tokens, decomposed.Tokens) {

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/lexilingo/modelgateway/engines/errs"
 	"github.com/lexilingo/modelgateway/engines/whisper/modelfile"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
@@ -102,6 +104,17 @@ func TestLanguages(t *testing.T) {
 		if errA != nil || errB != nil || a.options.Language != b.options.Language || a.detect {
 			t.Errorf("%q is the language %d, %v; %q is %d, %v", alias, a.options.Language, errA, language, b.options.Language, errB)
 		}
+	}
+}
+
+// TestDecomposedPrompt checks that whisper gets the initial prompt in NFC, as it was
+// trained.
+func TestDecomposedPrompt(t *testing.T) {
+	m := load(t, starter(), nil)
+	const want = "Nguyễn, cà phê"
+	got, err := m.request(&gatewayv1.TranscriptionConfig{InitialPrompt: norm.NFD.String(want)})
+	if err != nil || got.options.InitialPrompt != norm.NFC.String(want) {
+		t.Errorf("the prompt is %+q, %v", got.options.InitialPrompt, err)
 	}
 }
 

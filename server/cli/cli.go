@@ -13,6 +13,8 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/mattn/go-isatty"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 
 	modelgateway "github.com/lexilingo/modelgateway/clients/go"
 	"github.com/lexilingo/modelgateway/server/internal/config"
@@ -21,6 +23,9 @@ import (
 // globals are the flags of every command that calls a server.
 type globals struct {
 	Addr    string        `help:"gRPC address of the server." default:"${addr}" env:"MODELGATEWAY_ADDR"`
+	APIKey  string        `name:"api-key" help:"API key. Better in the environment: other users of the machine can read command lines." placeholder:"KEY" env:"MODELGATEWAY_API_KEY"`
+	TLS     bool          `name:"tls" help:"The server has a TLS certificate that this machine trusts."`
+	TLSCA   string        `name:"tls-ca" help:"The server has a TLS certificate of this authority (PEM file)." placeholder:"FILE" env:"MODELGATEWAY_TLS_CA"`
 	JSON    bool          `name:"json" help:"Print JSON: one object, or one object per line for streams."`
 	Timeout time.Duration `help:"Give up after this long; 0 means no limit." default:"5m"`
 }
@@ -31,6 +36,7 @@ type cli struct {
 
 	Serve      serveCommand      `cmd:"" help:"Run the server."`
 	Status     statusCommand     `cmd:"" help:"Show the server's memory, threads and models."`
+	Health     healthCommand     `cmd:"" help:"Report whether the server serves; the exit code says so too."`
 	Models     modelsCommand     `cmd:"" help:"List the models, or watch their state changes."`
 	Load       loadCommand       `cmd:"" help:"Load a model before its first request."`
 	Unload     unloadCommand     `cmd:"" help:"Unload a model, and unpin it."`
@@ -43,6 +49,8 @@ type cli struct {
 	Synthesize synthesizeCommand `cmd:"" help:"Convert text to speech."`
 	Pronounce  pronounceCommand  `cmd:"" help:"Score the pronunciation of a text that was read aloud."`
 	Pull       pullCommand       `cmd:"" help:"Download published models, or list them."`
+	Import     importCommand     `cmd:"" help:"Convert a Whisper model of CTranslate2 or Hugging Face."`
+	Keys       keysCommand       `cmd:"" help:"Make, list and revoke API keys."`
 	Doctor     doctorCommand     `cmd:"" help:"Check the configuration, engines, models, memory and ports."`
 	Version    versionCommand    `cmd:"" help:"Print version information."`
 }
@@ -147,11 +155,35 @@ func (g *globals) client() (*modelgateway.Client, error) {
 	if err := checkAddr(g.Addr); err != nil {
 		return nil, err
 	}
-	client, err := modelgateway.New(g.Addr)
+	var options []grpc.DialOption
+	if g.APIKey != "" {
+		options = append(options, modelgateway.WithAPIKey(g.APIKey))
+	}
+	if g.TLS || g.TLSCA != "" {
+		secure, err := transport(g.TLSCA)
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, grpc.WithTransportCredentials(secure))
+	}
+	client, err := modelgateway.New(g.Addr, options...)
 	if err != nil {
 		return nil, usageError{err}
 	}
 	return client, nil
+}
+
+// transport returns TLS with the authorities of a file; without one, those that the
+// machine trusts.
+func transport(file string) (credentials.TransportCredentials, error) {
+	if file == "" {
+		return credentials.NewTLS(nil), nil
+	}
+	secure, err := credentials.NewClientTLSFromFile(file, "")
+	if err != nil {
+		return nil, usagef("--tls-ca: cannot use %s: %v", file, err)
+	}
+	return secure, nil
 }
 
 // checkAddr checks the form of an address. The gRPC library would try to resolve

@@ -21,6 +21,7 @@ func TestHelpMatchesGoldenFiles(t *testing.T) {
 		"modelgateway": {"--help"}, "serve": {"serve", "--help"}, "chat": {"chat", "--help"}, "grammar": {"grammar", "--help"},
 		"transcribe": {"transcribe", "--help"}, "synthesize": {"synthesize", "--help"}, "pronounce": {"pronounce", "--help"},
 		"load": {"load", "--help"}, "models": {"models", "--help"}, "doctor": {"doctor", "--help"},
+		"pull": {"pull", "--help"}, "import": {"import", "--help"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := finish(t, command(t, args...))

@@ -69,6 +69,9 @@ func explain(err error, addr string) failure {
 	if f, ok := explainPull(err); ok {
 		return f
 	}
+	if f, ok := explainImport(err); ok {
+		return f
+	}
 	var usage usageError
 	e := modelgateway.ErrorOf(err)
 	switch {

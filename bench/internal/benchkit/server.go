@@ -29,8 +29,8 @@ type Server struct {
 // maxMessage limits the size of a message; recordings are sent in one.
 const maxMessage = 64 << 20
 
-// StartServer runs the program with a configuration (YAML; empty: none) and
-// waits until it is ready.
+// StartServer runs the program with a configuration (YAML; empty: none, and only
+// starters, whatever was downloaded) and waits until it is ready.
 func StartServer(ctx context.Context, log io.Writer, program, config string) (*Server, error) {
 	dir, err := os.MkdirTemp("", "bench-server-")
 	if err != nil {
@@ -54,7 +54,9 @@ func (g *Server) start(ctx context.Context, log io.Writer, program, config strin
 		return err
 	}
 	args := []string{"serve", "--state-dir", filepath.Join(g.dir, "state"), "--grpc-listen", grpcAddr, "--http-listen", httpAddr}
-	if config != "" {
+	if config == "" {
+		args = append(args, "--starters-only")
+	} else {
 		file := filepath.Join(g.dir, "config.yaml")
 		if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 			return err

@@ -74,7 +74,7 @@ def measure(options: argparse.Namespace, measured: list) -> None:
     import modelgateway
 
     from . import server
-    from .progress import Progress
+    from .progress import INTERRUPTS, Progress
     from .run import Run
 
     progress = Progress()
@@ -84,6 +84,7 @@ def measure(options: argparse.Namespace, measured: list) -> None:
         progress.say(f"server {client.status().version} at {address}")
         run = Run(client, progress, cache(), options.count, options.verbose, os.cpu_count() or 1)
         for name in options.only:
+            INTERRUPTS.check()
             add_part(name, run, measured)
 
 
@@ -113,10 +114,10 @@ def main(argv: list[str]) -> int:
     import modelgateway
 
     from .figures import summary, table
+    from .progress import INTERRUPTS
     from .server import NoServer
 
-    for ending in (signal.SIGTERM, signal.SIGHUP):  # like Ctrl-C, so that the server is stopped
-        signal.signal(ending, signal.default_int_handler)
+    INTERRUPTS.catch(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # all three stop the server too
     started, measured = time.monotonic(), []
     try:
         measure(options, measured)

@@ -1,13 +1,40 @@
 """Concurrent work with a display of its progress."""
 
 import concurrent.futures
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable
 from typing import IO, TypeVar
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
+
+
+class Interrupts:
+    """Turns signals into KeyboardInterrupt.
+
+    Python drops an exception that a signal handler raises while a callback of a library runs, so check raises it again.
+    """
+
+    def __init__(self) -> None:
+        self._received = threading.Event()
+
+    def catch(self, *signals: signal.Signals) -> None:
+        for number in signals:
+            signal.signal(number, self._receive)
+
+    def check(self) -> None:
+        if self._received.is_set():
+            raise KeyboardInterrupt
+
+    def _receive(self, *_: object) -> None:
+        self._received.set()
+        raise KeyboardInterrupt
+
+
+INTERRUPTS = Interrupts()
 
 
 class Progress:
@@ -24,6 +51,7 @@ class Progress:
             futures = [pool.submit(work, item) for item in items]
             for done, future in enumerate(concurrent.futures.as_completed(futures), 1):
                 future.result()
+                INTERRUPTS.check()
                 if self.live and (time.monotonic() - shown > 0.1 or done == len(items)):
                     shown = time.monotonic()
                     self._show(f"{label}: {done}/{len(items)}")

@@ -7,6 +7,7 @@ import (
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/auth"
 	"github.com/lexilingo/modelgateway/server/internal/config"
 	"github.com/lexilingo/modelgateway/server/internal/lifecycle"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -72,10 +73,23 @@ func (a *Admin) GetModel(ctx context.Context, req *gatewayv1.GetModelRequest) (*
 	return &gatewayv1.GetModelResponse{Model: model}, nil
 }
 
+// mayManage returns an error if the caller may not load and unload a model, or not
+// with this priority.
+func mayManage(ctx context.Context, model string, priority gatewayv1.Priority) error {
+	caller := auth.CallerOf(ctx)
+	if err := caller.CheckModel(model); err != nil {
+		return err
+	}
+	return caller.CheckPriority(priority)
+}
+
 // LoadModel implements gatewayv1.ModelAdminServiceServer.
 func (a *Admin) LoadModel(req *gatewayv1.LoadModelRequest, stream gatewayv1.ModelAdminService_LoadModelServer) error {
 	ctx, cancel := context.WithCancelCause(stream.Context())
 	defer cancel(nil)
+	if err := mayManage(ctx, req.GetName(), req.GetPriority()); err != nil {
+		return err
+	}
 	load := lifecycle.LoadRequest{Model: req.GetName(), Pin: req.GetPin(), Priority: req.GetPriority()}
 	err := a.models.Load(ctx, load, func(p lifecycle.LoadProgress) {
 		resp := &gatewayv1.LoadModelResponse{State: p.State, Progress: p.Fraction}
@@ -98,6 +112,9 @@ func (a *Admin) LoadModel(req *gatewayv1.LoadModelRequest, stream gatewayv1.Mode
 
 // UnloadModel implements gatewayv1.ModelAdminServiceServer.
 func (a *Admin) UnloadModel(ctx context.Context, req *gatewayv1.UnloadModelRequest) (*gatewayv1.UnloadModelResponse, error) {
+	if err := mayManage(ctx, req.GetName(), gatewayv1.Priority_PRIORITY_UNSPECIFIED); err != nil {
+		return nil, err
+	}
 	freed, err := a.models.Unload(ctx, req.GetName())
 	if err != nil {
 		return nil, err

@@ -56,7 +56,7 @@ type InferenceOptions struct {
 // NewInference returns the service. Close must be called at its end.
 func NewInference(opts InferenceOptions) *Inference {
 	return &Inference{
-		router:      opts.Router,
+		router:      authorized{opts.Router},
 		models:      opts.Models,
 		taskMethods: opts.TaskMethods,
 		sessions:    newSessions(),

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -10,13 +11,22 @@ import (
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 	"google.golang.org/grpc"
+
+	"github.com/lexilingo/modelgateway/server/internal/auth"
 )
 
-// interceptor surrounds every call. It validates requests, turns every error into a
-// typed one, and turns a panic into the error of the call that caused it.
+// Authorizer decides about every call; see auth.Authorizer.
+type Authorizer interface {
+	Authorize(ctx context.Context, rpc string) (context.Context, context.CancelFunc, error)
+}
+
+// interceptor surrounds every call. It refuses streams that the caller may not open
+// (registrar refuses the other calls), validates requests, turns every error into a typed one, and turns a panic into the
+// error of the call that caused it.
 type interceptor struct {
-	log       *slog.Logger
-	validator *Validator
+	log        *slog.Logger
+	validator  *Validator
+	authorizer Authorizer
 }
 
 func (i *interceptor) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (resp any, err error) {
@@ -25,20 +35,42 @@ func (i *interceptor) unary(ctx context.Context, req any, info *grpc.UnaryServer
 	if err := i.validator.checkReceived(req); err != nil {
 		return nil, err
 	}
-	return next(ctx, req)
+	resp, err = next(ctx, req)
+	return resp, endOf(ctx, err)
 }
 
 func (i *interceptor) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) (err error) {
 	start := time.Now()
-	defer func() { err = i.ended(stream.Context(), info.FullMethod, start, recover(), err) }()
-	return next(srv, &checkedStream{ServerStream: stream, interceptor: i})
+	ctx := stream.Context()
+	defer func() { err = i.ended(ctx, info.FullMethod, start, recover(), err) }()
+	authorized, end, err := i.authorizer.Authorize(ctx, info.FullMethod)
+	if err != nil {
+		return err
+	}
+	defer end()
+	ctx = authorized
+	return endOf(ctx, next(srv, &checkedStream{ServerStream: stream, ctx: ctx, interceptor: i}))
+}
+
+// endOf returns the error of a call that failed because its context ended: the cause
+// of that end, if it is one of ours.
+func endOf(ctx context.Context, err error) error {
+	var cause *errs.Error
+	if err != nil && errors.As(context.Cause(ctx), &cause) {
+		return cause
+	}
+	return err
 }
 
 // checkedStream validates every message that a caller streams.
 type checkedStream struct {
 	grpc.ServerStream
+	ctx         context.Context // of the authorized call
 	interceptor *interceptor
 }
+
+// Context implements grpc.ServerStream.
+func (s *checkedStream) Context() context.Context { return s.ctx }
 
 // RecvMsg implements grpc.ServerStream.
 func (s *checkedStream) RecvMsg(m any) error {
@@ -56,6 +88,9 @@ func (i *interceptor) ended(ctx context.Context, method string, start time.Time,
 		err = fmt.Errorf("panic: %v\n%s", panicked, debug.Stack())
 	}
 	attrs := []any{"method", method, "duration", time.Since(start)}
+	if key := auth.CallerOf(ctx).Name; key != "" {
+		attrs = append(attrs, "key", key)
+	}
 	if err == nil {
 		i.log.DebugContext(ctx, "call ended", attrs...)
 		return nil

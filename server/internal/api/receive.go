@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/encoding"
@@ -21,16 +22,26 @@ func receive(ctx context.Context, recv func(any) error, m any) error {
 }
 
 // registrar registers services whose unary methods receive their message with
-// receive. Those of streams do so in checkedStream.
-type registrar struct{ *grpc.Server }
+// receive, after the call was authorized. For streams interceptor.stream and
+// checkedStream do so.
+type registrar struct {
+	*grpc.Server
+	interceptor *interceptor
+}
 
 // RegisterService implements grpc.ServiceRegistrar.
 func (r registrar) RegisterService(original *grpc.ServiceDesc, service any) {
 	desc := *original
 	methods := make([]grpc.MethodDesc, len(desc.Methods))
 	for i, m := range desc.Methods {
-		methods[i] = grpc.MethodDesc{MethodName: m.MethodName, Handler: func(srv any, ctx context.Context, dec func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
-			return m.Handler(srv, ctx, func(v any) error { return receive(ctx, dec, v) }, interceptor)
+		rpc := "/" + desc.ServiceName + "/" + m.MethodName
+		methods[i] = grpc.MethodDesc{MethodName: m.MethodName, Handler: func(srv any, ctx context.Context, dec func(any) error, chain grpc.UnaryServerInterceptor) (any, error) {
+			authorized, end, err := r.interceptor.authorizer.Authorize(ctx, rpc)
+			if err != nil {
+				return nil, r.interceptor.ended(ctx, rpc, time.Now(), nil, err)
+			}
+			defer end()
+			return m.Handler(srv, authorized, func(v any) error { return receive(authorized, dec, v) }, chain)
 		}}
 	}
 	desc.Methods = methods

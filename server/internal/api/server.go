@@ -37,8 +37,10 @@ type ServerFactory struct {
 }
 
 // NewServerFactory returns the factory.
-func NewServerFactory(limits config.Limits, log *slog.Logger, validator *Validator, services Services) *ServerFactory {
-	return &ServerFactory{limits: limits, interceptor: &interceptor{log: log, validator: validator}, services: services}
+func NewServerFactory(limits config.Limits, log *slog.Logger, validator *Validator, authorizer Authorizer, services Services) *ServerFactory {
+	return &ServerFactory{
+		limits: limits, interceptor: &interceptor{log: log, validator: validator, authorizer: authorizer}, services: services,
+	}
 }
 
 // Public returns the server for the network. It sets every limit: the defaults of
@@ -81,7 +83,7 @@ func (f *ServerFactory) make(opts ...grpc.ServerOption) *grpc.Server {
 		grpc.ChainUnaryInterceptor(f.interceptor.unary),
 		grpc.ChainStreamInterceptor(f.interceptor.stream),
 	}, opts...)...)
-	services := registrar{server}
+	services := registrar{server, f.interceptor}
 	gatewayv1.RegisterModelGatewayServiceServer(services, f.services.Inference)
 	gatewayv1.RegisterModelAdminServiceServer(services, f.services.Admin)
 	healthpb.RegisterHealthServer(services, f.services.Health)

@@ -156,7 +156,7 @@ func TestSilentSessionsAreReplaced(t *testing.T) {
 		all = append(all, s)
 	}
 	for i, ended := range map[int]bool{0: false, 1: true, maxSessions / 4: true, maxSessions/4 + 1: false, maxSessions - 1: false} {
-		_, err := open.find(all[i].id)
+		_, err := open.find(t.Context(), all[i].id)
 		if (err != nil) != ended {
 			t.Errorf("session %d: %v", i, err)
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/auth"
 	"github.com/lexilingo/modelgateway/server/internal/inflight"
 )
 
@@ -57,8 +58,10 @@ func (r *sessions) start(ctx context.Context, run func(context.Context, *session
 	if !free {
 		return nil, errs.New(errs.QueueFull, "too many transcriptions are open: %d are possible, and fewer from one address; try again later", maxSessions)
 	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	caller := auth.CallerOf(ctx)
+	ctx, cancel := caller.While(context.WithoutCancel(ctx))
 	s := newSession(rand.Text(), cancel, from, r.queued)
+	s.owner = caller.ID
 	r.open[s.id] = s
 	r.running.Go(func() {
 		defer cancel()
@@ -102,11 +105,11 @@ func peerOf(ctx context.Context) string {
 	return inflight.PeerOf(strings.TrimSpace(last[strings.LastIndex(last, ",")+1:]))
 }
 
-// find returns an open session.
-func (r *sessions) find(id string) (*session, error) {
+// find returns an open session of the caller. For others it does not exist.
+func (r *sessions) find(ctx context.Context, id string) (*session, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if s, ok := r.open[id]; ok {
+	if s, ok := r.open[id]; ok && s.owner == auth.CallerOf(ctx).ID {
 		return s, nil
 	}
 	return nil, errs.New(errs.InvalidRequest, "no open transcription has this session_id: it has ended, or it had no stream for %s", reopenTimeout)
@@ -180,7 +183,7 @@ func (s *Inference) OpenTranscription(req *gatewayv1.OpenTranscriptionRequest, s
 // session returns the session that a request names, or a new one.
 func (s *Inference) session(ctx context.Context, req *gatewayv1.OpenTranscriptionRequest) (*session, error) {
 	if id := req.GetSessionId(); id != "" {
-		return s.sessions.find(id)
+		return s.sessions.find(ctx, id)
 	}
 	cfg := req.GetConfig()
 	if cfg == nil {
@@ -188,13 +191,13 @@ func (s *Inference) session(ctx context.Context, req *gatewayv1.OpenTranscriptio
 	}
 	return s.sessions.start(ctx, func(ctx context.Context, open *session) {
 		served, err := s.router.Run(ctx, transcription(cfg, open), open)
-		open.end(served, err)
+		open.end(served, endOf(ctx, err))
 	})
 }
 
 // PushAudio implements gatewayv1.ModelGatewayServiceServer.
 func (s *Inference) PushAudio(ctx context.Context, req *gatewayv1.PushAudioRequest) (*gatewayv1.PushAudioResponse, error) {
-	open, err := s.sessions.find(req.GetSessionId())
+	open, err := s.sessions.find(ctx, req.GetSessionId())
 	if err != nil {
 		return nil, err
 	}

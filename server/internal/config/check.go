@@ -38,6 +38,7 @@ func (c *Config) check(fromFile map[string]fileTask) error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	c.checkListen(bad)
+	c.checkTLS(bad)
 	inRange(bad, "max_memory_mb", c.MaxMemoryMB, 1, maxMemoryMB)
 	if c.CPUThreads < 1 || c.CPUThreads > maxThreads {
 		bad("cpu_threads is %d: it must be 1 to %d, or 0 for the number of CPUs", c.CPUThreads, maxThreads)
@@ -94,13 +95,31 @@ func (c *Config) checkListen(bad complain) {
 		}
 		switch {
 		case loopback(l.address):
+		case c.Auth.KeysFile != "":
+			if !c.TLS.Enabled() {
+				c.Warnings = append(c.Warnings, fmt.Sprintf("%s is %q without TLS: everyone on the way can read API keys, text and speech; "+
+					"set tls.cert_file and tls.key_file, unless a proxy in front has TLS", l.key, l.address))
+			}
 		case c.AllowUnauthenticated:
 			c.Warnings = append(c.Warnings, fmt.Sprintf("%s is %q and the server does not authenticate callers: everyone who reaches this address "+
 				"can use and unload the models; publish the port on 127.0.0.1 only, or let only a proxy that authenticates callers reach it", l.key, l.address))
 		default:
-			bad("%s is %q, which other machines can reach, and the server does not authenticate callers: "+
-				"use 127.0.0.1, or set allow_unauthenticated: true (--allow-unauthenticated) if a proxy in front authenticates them", l.key, l.address)
+			bad("%s is %q, which other machines can reach, and the server does not authenticate callers: use 127.0.0.1, or API keys "+
+				"(auth.keys_file, \"modelgateway keys add\"), or set allow_unauthenticated: true (--allow-unauthenticated) if a proxy in front authenticates them", l.key, l.address)
 		}
+	}
+}
+
+// checkTLS refuses files that are not complete.
+func (c *Config) checkTLS(bad complain) {
+	t := c.TLS
+	switch {
+	case (t.CertFile == "") != (t.KeyFile == ""):
+		bad("tls needs both cert_file and key_file")
+	case t.SelfSigned && t.CertFile != "":
+		bad("tls.self_signed and tls.cert_file exclude each other: remove one")
+	case t.ClientCAFile != "" && !t.Enabled():
+		bad("tls.client_ca_file needs tls.cert_file and tls.key_file")
 	}
 }
 

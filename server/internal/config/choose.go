@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/types/known/structpb"
@@ -11,7 +10,6 @@ import (
 	"github.com/lexilingo/modelgateway/engines/bundled"
 	"github.com/lexilingo/modelgateway/engines/errs"
 	"github.com/lexilingo/modelgateway/engines/footprint"
-	"github.com/lexilingo/modelgateway/internal/suggest"
 )
 
 // defaultModelsDir is the models directory of the Python gateway, below the working
@@ -34,14 +32,13 @@ func (c *Config) setDirs(env map[string]string) {
 	}
 }
 
-// chooseFiles replaces the paths of models by preferred ones that exist, and leaves
-// out the models that would only replace a starter.
-func (c *Config) chooseFiles() error {
+// chooseFiles replaces the paths of models by preferred ones that exist.
+func (c *Config) chooseFiles() {
 	for _, name := range c.ModelOrder {
 		m := c.Models[name]
 		for _, path := range m.Prefer {
 			if !c.StartersOnly && c.usable(name, m, path) {
-				note := fmt.Sprintf("%s was found, so it is used instead of %s.", c.absolute(path), m.Path)
+				note := fmt.Sprintf("%s was found, so it is used instead of %s.", path, m.Path)
 				m = m.withPath(path)
 				m.Note = note
 				break
@@ -49,24 +46,6 @@ func (c *Config) chooseFiles() error {
 		}
 		c.Models[name] = m
 	}
-	for _, name := range c.ModelOrder {
-		other := c.Models[name].InsteadOf
-		if _, ok := c.Models[other]; other != "" && !ok {
-			return fmt.Errorf("models.%s.instead_of_starter: no model %q is configured%s", name, other, suggest.DidYouMean(other, c.ModelOrder))
-		}
-	}
-	c.ModelOrder = slices.DeleteFunc(slices.Clone(c.ModelOrder), func(name string) bool {
-		m := c.Models[name]
-		if m.InsteadOf == "" {
-			return false
-		}
-		left := c.StartersOnly || !c.Models[m.InsteadOf].isStarter() || !c.usable(name, m, m.Path)
-		if left {
-			delete(c.Models, name)
-		}
-		return left
-	})
-	return nil
 }
 
 // withPath returns the model with another file.

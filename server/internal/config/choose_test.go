@@ -95,40 +95,6 @@ func TestDamagedFilesAreNotPreferred(t *testing.T) {
 	}
 }
 
-const twoModels = `
-models:
-  big: {engine: llama, path: %s}
-  small: {engine: llama, path: small.gguf, instead_of_starter: big}
-tasks:
-  chat: {primary: big}
-`
-
-func TestModelInsteadOfAStarter(t *testing.T) {
-	for name, test := range map[string]struct {
-		path  string
-		files []string
-		want  string
-	}{
-		"starter, file":    {"starter:chat.gguf", []string{"small.gguf"}, "big small"},
-		"starter, no file": {"starter:chat.gguf", nil, "big"},
-		"no starter":       {"big.gguf", []string{"small.gguf", "big.gguf"}, "big"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			environ, _ := downloaded(t, test.files...)
-			write(t, "c.yaml", strings.Replace(twoModels, "%s", test.path, 1))
-			cfg := loaded(t, Source{File: "c.yaml", Environ: environ})
-			if got := strings.Join(cfg.ModelOrder, " "); got != test.want || len(cfg.Models) != len(cfg.ModelOrder) {
-				t.Errorf("models %s, want %s", got, test.want)
-			}
-		})
-	}
-	environ, _ := downloaded(t, "small.gguf")
-	write(t, "c.yaml", strings.Replace(strings.Replace(twoModels, "%s", "starter:chat.gguf", 1), "instead_of_starter: big", "instead_of_starter: bi", 1))
-	if _, err := Load(Source{File: "c.yaml", Environ: environ}); err == nil || !strings.Contains(err.Error(), `no model "bi" is configured; did you mean "big"?`) {
-		t.Errorf("error %v", err)
-	}
-}
-
 func TestModelsDirectoryOfTheUser(t *testing.T) {
 	environ, dir := downloaded(t)
 	if got := loaded(t, Source{Environ: environ}).ModelsDir; got != dir {

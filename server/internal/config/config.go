@@ -17,8 +17,13 @@ type Config struct {
 	GRPCListen string `yaml:"grpc_listen"`
 	// HTTPListen is the HTTP address.
 	HTTPListen string `yaml:"http_listen"`
-	// AllowUnauthenticated allows listen addresses that other machines can reach. The
-	// server does not authenticate callers, so a proxy in front of it must.
+	// Auth says who may call.
+	Auth Auth `yaml:"auth"`
+	// TLS is the transport security of both listeners.
+	TLS TLS `yaml:"tls"`
+	// AllowUnauthenticated allows listen addresses that other machines can reach
+	// without auth.keys_file. A proxy in front of the server must then authenticate
+	// callers.
 	AllowUnauthenticated bool `yaml:"allow_unauthenticated"`
 	// AllowedHosts are names under which HTTP requests are answered, in addition to
 	// localhost and IP addresses: "ai.example.org", "*.example.org", or "*" for all.
@@ -67,6 +72,32 @@ type Config struct {
 	// Warnings are messages for the log: what was changed or ignored, and why.
 	Warnings []string `yaml:"-"`
 }
+
+// Auth says who may call.
+type Auth struct {
+	// KeysFile is the file of API keys, which "modelgateway keys" writes. Every caller
+	// needs a key then. Empty: callers need none. A relative path is below the state
+	// directory.
+	KeysFile string `yaml:"keys_file"`
+}
+
+// TLS is the transport security of both listeners, except Unix sockets.
+type TLS struct {
+	// CertFile and KeyFile are the server's certificate, with its chain, and its
+	// private key, in PEM form. They are read again when they change. Empty: plain
+	// text.
+	CertFile string `yaml:"cert_file"`
+	KeyFile  string `yaml:"key_file"`
+	// ClientCAFile has the authorities of the clients' certificates, in PEM form.
+	// Every client needs a certificate then.
+	ClientCAFile string `yaml:"client_ca_file"`
+	// SelfSigned makes a certificate for this machine in the state directory, for a
+	// first try.
+	SelfSigned bool `yaml:"self_signed"`
+}
+
+// Enabled reports whether the listeners have transport security.
+func (t TLS) Enabled() bool { return t.CertFile != "" || t.SelfSigned }
 
 // Log is the level and the format of the log.
 type Log struct {
@@ -169,9 +200,6 @@ type Model struct {
 	// Prefer are paths that replace Path: the first that exists and fits in the
 	// memory budget.
 	Prefer []string `yaml:"prefer"`
-	// InsteadOf is a model with a starter. As long as that has the starter and the file
-	// of this model exists, this model takes part; otherwise it is left out.
-	InsteadOf string `yaml:"instead_of_starter"`
 	// MemoryMB is the memory to reserve for the model, in MiB. 0: it is estimated from
 	// the file, and learned after the first load.
 	MemoryMB int64 `yaml:"memory_mb"`

@@ -25,6 +25,8 @@ type Overrides struct {
 	LogLevel             *string
 	LogFormat            *string
 	AllowUnauthenticated *bool
+	KeysFile             *string
+	TLSSelfSigned        *bool
 }
 
 // Source is where a configuration comes from.
@@ -70,16 +72,13 @@ func Load(src Source) (*Config, error) {
 		machine = thisMachine
 	}
 	cfg.setDirs(env)
-	if err := cfg.complete(machine()); err != nil {
+	if err := cfg.complete(machine(), fromFile); err != nil {
 		return nil, err
 	}
 	if err := cfg.applyModelEnv(models); err != nil {
 		return nil, err
 	}
-	if err := cfg.chooseFiles(); err != nil {
-		return nil, err
-	}
-	cfg.completeTasks(fromFile)
+	cfg.chooseFiles()
 	cfg.resolvePaths()
 	if err := cfg.check(fromFile); err != nil {
 		return nil, err
@@ -138,6 +137,8 @@ func (c *Config) applyFlags(f Overrides) {
 	set(&c.Log.Level, f.LogLevel)
 	set(&c.Log.Format, f.LogFormat)
 	set(&c.AllowUnauthenticated, f.AllowUnauthenticated)
+	set(&c.Auth.KeysFile, f.KeysFile)
+	set(&c.TLS.SelfSigned, f.TLSSelfSigned)
 }
 
 func set[T any](field, value *T) {
@@ -153,7 +154,7 @@ const (
 )
 
 // complete sets the fields that depend on the machine or on other fields.
-func (c *Config) complete(m Machine) error {
+func (c *Config) complete(m Machine, fromFile map[string]fileTask) error {
 	if c.CPUThreads == 0 {
 		c.CPUThreads = m.Threads
 	}
@@ -165,6 +166,9 @@ func (c *Config) complete(m Machine) error {
 	var err error
 	if c.StateDir, err = stateDir(c.StateDir); err != nil {
 		return err
+	}
+	if file := c.Auth.KeysFile; file != "" && !filepath.IsAbs(file) {
+		c.Auth.KeysFile = filepath.Join(c.StateDir, file)
 	}
 	if c.EnginesDir == "" {
 		if exe, err := os.Executable(); err == nil {
@@ -180,6 +184,7 @@ func (c *Config) complete(m Machine) error {
 	for name, model := range c.Models {
 		c.Models[name] = c.completeModel(model)
 	}
+	c.completeTasks(fromFile)
 	return nil
 }
 

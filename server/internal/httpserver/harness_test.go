@@ -22,6 +22,7 @@ import (
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/auth"
 	"github.com/lexilingo/modelgateway/server/internal/config"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/reply"
 )
@@ -99,6 +100,9 @@ func serve(t *testing.T, change func(*Options)) string {
 		Limits: config.Limits{MaxRequestMB: 8, MaxHeaderKB: 64, MaxConcurrentStreams: 100}, Log: slog.New(slog.DiscardHandler),
 	}
 	opts.Pool = NewPool(opts.Limits)
+	if opts.Authorizer, err = auth.New("", nil); err != nil {
+		t.Fatal(err)
+	}
 	if change != nil {
 		change(&opts)
 	}

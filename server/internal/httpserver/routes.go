@@ -26,7 +26,8 @@ func newHandler(ctx context.Context, opts Options, set *sockets.Set) (http.Handl
 	return securityHeaders(checkHost(opts.AllowedHosts, allowCORS(opts.CORS, checked))), nil
 }
 
-// newRoutes registers every path, each with the policy that bounds its bodies.
+// newRoutes registers every path, each with who may use it, and with the policy that
+// bounds its bodies.
 func newRoutes(ctx context.Context, opts Options, set *sockets.Set) (http.Handler, error) {
 	api, err := rest.NewAPI(ctx, opts.Conn)
 	if err != nil {
@@ -40,35 +41,35 @@ func newRoutes(ctx context.Context, opts Options, set *sockets.Set) (http.Handle
 	if err != nil {
 		return nil, err
 	}
-	mux := http.NewServeMux()
+	mux := routes{http.NewServeMux(), opts.Authorizer}
 
 	// The routes of the REST API have the policies of their RPCs. It also answers
 	// paths that do not exist.
-	mux.Handle("/v1/", api)
-	mux.Handle("/", api)
+	mux.Handle("/v1/", anyKey, api)
+	mux.Handle("/", anyKey, api)
 
 	audio := speech.New(opts.Conn, api, set, opts.Limits.SlowReaderTimeout)
-	mux.Handle("POST "+speech.TranscribePath, bodies.Choose(speech.TranscribeBody, bodies.Decompress(http.HandlerFunc(audio.Transcribe))))
-	mux.Handle("POST "+speech.PronunciationPath, bodies.With(bodies.Large, bodies.Decompress(http.HandlerFunc(audio.Pronounce))))
-	mux.Handle("POST "+speech.SynthesizePath, bodies.With(bodies.Small, bodies.Decompress(http.HandlerFunc(audio.Synthesize))))
-	handleGet(mux, speech.TranscribeSocketPath, http.HandlerFunc(audio.TranscribeSocket))
-	handleGet(mux, speech.SynthesizeSocketPath, http.HandlerFunc(audio.SynthesizeSocket))
+	mux.Handle("POST "+speech.TranscribePath, anyKey, bodies.Choose(speech.TranscribeBody, bodies.Decompress(http.HandlerFunc(audio.Transcribe))))
+	mux.Handle("POST "+speech.PronunciationPath, anyKey, bodies.With(bodies.Large, bodies.Decompress(http.HandlerFunc(audio.Pronounce))))
+	mux.Handle("POST "+speech.SynthesizePath, anyKey, bodies.With(bodies.Small, bodies.Decompress(http.HandlerFunc(audio.Synthesize))))
+	mux.handleGet(speech.TranscribeSocketPath, anyKey, http.HandlerFunc(audio.TranscribeSocket))
+	mux.handleGet(speech.SynthesizeSocketPath, anyKey, http.HandlerFunc(audio.SynthesizeSocket))
 
 	for _, m := range rest.Methods() {
-		mux.Handle(m.RPCPath, bodies.With(m.Policy, bodies.Decompress(unbuffered(m.Streams, transcoder))))
+		mux.Handle(m.RPCPath, anyKey, bodies.With(m.Policy, bodies.Decompress(unbuffered(m.Streams, transcoder))))
 	}
 	for _, prefix := range rest.RPCPrefixes() { // methods that do not exist
-		mux.Handle(prefix, bodies.With(bodies.Small, transcoder))
+		mux.Handle(prefix, anyKey, bodies.With(bodies.Small, transcoder))
 	}
 
-	handleGet(mux, "/health", pages.Health(opts.State))
-	handleGet(mux, "/healthz", pages.Live())
-	handleGet(mux, "/readyz", pages.Ready(opts.State))
-	handleGet(mux, "/metrics", opts.Metrics)
-	handleGet(mux, "/openapi.json", openAPI)
-	handleGet(mux, "/docs/", pages.Docs())
-	handleGet(mux, "/docs", http.RedirectHandler("/docs/", http.StatusMovedPermanently))
-	handleGet(mux, "/{$}", http.RedirectHandler("/docs/", http.StatusFound))
+	mux.handleGet("/health", observers, pages.Health(opts.State))
+	mux.handleGet("/healthz", everyone, pages.Live())
+	mux.handleGet("/readyz", everyone, pages.Ready(opts.State))
+	mux.handleGet("/metrics", scrapers, opts.Metrics)
+	mux.handleGet("/openapi.json", everyone, openAPI)
+	mux.handleGet("/docs/", everyone, pages.Docs())
+	mux.handleGet("/docs", everyone, http.RedirectHandler("/docs/", http.StatusMovedPermanently))
+	mux.handleGet("/{$}", everyone, http.RedirectHandler("/docs/", http.StatusFound))
 	return mux, nil
 }
 
@@ -85,9 +86,9 @@ func unbuffered(stream bool, next http.Handler) http.Handler {
 
 // handleGet serves GET and HEAD of a path, and refuses other methods. A body is
 // a small one.
-func handleGet(mux *http.ServeMux, path string, handler http.Handler) {
-	mux.Handle("GET "+path, bodies.With(bodies.Small, handler))
-	mux.Handle(path, bodies.With(bodies.Small, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+func (m routes) handleGet(path string, who access, handler http.Handler) {
+	m.Handle("GET "+path, who, bodies.With(bodies.Small, handler))
+	m.Handle(path, who, bodies.With(bodies.Small, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		reply.MethodNotAllowed(w, r, http.MethodGet, http.MethodHead)
 	})))
 }

@@ -25,6 +25,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"github.com/lexilingo/modelgateway/server/internal/auth"
 	"github.com/lexilingo/modelgateway/server/internal/config"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/bodies"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/pages"
@@ -46,6 +47,8 @@ type Options struct {
 	Conn *grpc.ClientConn
 	// GRPC is that server.
 	GRPC *grpc.Server
+	// Authorizer decides who may use a route.
+	Authorizer *auth.Authorizer
 	// State is what the health pages show.
 	State pages.State
 	// Metrics serves /metrics.
@@ -93,6 +96,7 @@ func New(ctx context.Context, opts Options) (*Server, error) {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true)
+	protocols.SetHTTP2(true)
 	return &Server{sockets: set, Server: &http.Server{
 		Handler:           handler,
 		Protocols:         &protocols,

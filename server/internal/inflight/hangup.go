@@ -12,6 +12,9 @@ type connKey struct{}
 
 // WithConn returns a context with the connection of its requests.
 func WithConn(ctx context.Context, conn net.Conn) context.Context {
+	if secured, ok := conn.(interface{ NetConn() net.Conn }); ok { // *tls.Conn
+		conn = secured.NetConn()
+	}
 	return context.WithValue(ctx, connKey{}, conn)
 }
 

@@ -97,6 +97,7 @@ func formatBytes(n int64) string { return humanize.IBytes(uint64(max(n, 0))) }
 // withOfflineAdvice adds how to install a model without access to the hub.
 func (c *Client) withOfflineAdvice(e *Error, model catalog.Model) error {
 	var b strings.Builder
+	unknown := false
 	b.WriteString("To install the model without the hub, download these files on another machine, copy them to the paths below, and run the command again to verify them:\n")
 	for _, f := range model.Files {
 		sum := f.SHA256
@@ -104,10 +105,13 @@ func (c *Client) withOfflineAdvice(e *Error, model catalog.Model) error {
 			sum = locked.SHA256
 		}
 		if sum == "" {
-			sum = "see the page of the file on the hub"
+			sum, unknown = "not known to this program; the page of the file on the hub shows it", true
 		}
 		fmt.Fprintf(&b, "  %s\n    to      %s\n    sha256  %s\n", c.hubURL(model.Repo, model.Revision, f.Path),
 			c.Join(f.Local), sum)
+	}
+	if unknown {
+		b.WriteString("Add --accept-files for the files whose checksum is not known: compare them yourself, with sha256sum. They are recorded in models.lock.\n")
 	}
 	b.WriteString("Or use a mirror that this machine can reach: --mirror https://…, or HF_ENDPOINT.")
 	return &Error{Kind: e.Kind, Message: e.Message, Advice: b.String(), cause: e}

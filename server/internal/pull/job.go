@@ -53,6 +53,12 @@ func (c *Client) plan(ctx context.Context, model catalog.Model, file catalog.Fil
 			return j, j.useExisting(have, want.commit, known)
 		}
 	}
+	if exists && !known && file.SHA256 == "" && c.opts.AcceptFiles {
+		if most := 2*file.SizeBytes() + 1<<20; have.size > most {
+			return nil, newError(Changed, "%s has %s, far more than the expected %s", j.result.Path, formatBytes(have.size), formatBytes(file.SizeBytes()))
+		}
+		return j, j.useExisting(have, "", false)
+	}
 	if err := j.resolve(ctx, locked, known); err != nil {
 		return nil, err
 	}

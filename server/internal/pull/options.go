@@ -2,7 +2,9 @@ package pull
 
 import (
 	"context"
+	"net"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -21,13 +23,18 @@ type Options struct {
 	Token string
 	// Source is where the files come from; default FromAnywhere.
 	Source Source
-	// Notice is called with what the user should know while a pull continues.
+	// Notice is called with what the user should know while a pull continues, such as
+	// that it waits for a server.
 	Notice func(message string)
 	// Update accepts the version that the hub has now, and locks it.
 	Update bool
+	// AcceptFiles accepts files that exist although no checksum of them is known, and
+	// locks them.
+	AcceptFiles bool
 	// DryRun asks the hub but writes nothing.
 	DryRun bool
-	// Progress is called with the progress, never concurrently.
+	// Progress is called with the progress. It and Notice are never called
+	// concurrently.
 	Progress func(Progress)
 
 	// Streams is the number of ranges downloaded at once; default 4.
@@ -38,6 +45,8 @@ type Options struct {
 	// state; default 32 MiB. A crash loses at most that much.
 	CheckpointBytes int64
 	// Attempts is how often in a row a request can fail without progress; default 8.
+	// Until a server has answered at all, it is half of that, and 2 if the model can
+	// come from packages.
 	Attempts int
 	// Stall is how long a request can receive no data; default one minute.
 	Stall time.Duration
@@ -105,6 +114,9 @@ type Result struct {
 	ResumedBytes int64 `json:"resumed_bytes"`
 }
 
+// connectTimeout is how long a connection may take.
+const connectTimeout = 10 * time.Second
+
 func (o Options) withDefaults() Options {
 	if o.Endpoint == "" {
 		o.Endpoint = DefaultEndpoint
@@ -127,12 +139,26 @@ func (o Options) withDefaults() Options {
 	if o.Transport == nil {
 		t := http.DefaultTransport.(*http.Transport).Clone()
 		t.ResponseHeaderTimeout = o.Stall
+		t.DialContext = (&net.Dialer{Timeout: connectTimeout}).DialContext
 		o.Transport = t
 	}
-	if o.Progress == nil {
+	var reporting sync.Mutex
+	if show := o.Progress; show != nil {
+		o.Progress = func(at Progress) {
+			reporting.Lock()
+			defer reporting.Unlock()
+			show(at)
+		}
+	} else {
 		o.Progress = func(Progress) {}
 	}
-	if o.Notice == nil {
+	if say := o.Notice; say != nil {
+		o.Notice = func(message string) {
+			reporting.Lock()
+			defer reporting.Unlock()
+			say(message)
+		}
+	} else {
 		o.Notice = func(string) {}
 	}
 	if o.free == nil {

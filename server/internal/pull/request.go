@@ -43,6 +43,7 @@ func (c *Client) do(ctx context.Context, method string, u *url.URL, header http.
 		if err != nil {
 			return nil, connectionError(ctx, err, u)
 		}
+		c.reached.Store(true)
 		if hops != nil {
 			*hops = append(*hops, res.Header)
 		}
@@ -138,15 +139,30 @@ func (c *Client) retry(ctx context.Context, progress func() int64, op func() err
 			furthest, attempts = now, 0
 			policy.Reset()
 		}
-		if attempts++; attempts >= c.opts.Attempts {
+		most := c.attempts()
+		if attempts++; attempts >= most {
 			return &Error{Kind: Unreachable, Message: fmt.Sprintf("cannot reach the hub after %d attempts: %v", attempts, again.cause), cause: again.cause}
 		}
 		if again.after > int64(maxWait/time.Second) {
 			return &Error{Kind: Limited, Message: fmt.Sprintf("the hub limits requests and asks to wait for %s", time.Duration(min(again.after, 1e6))*time.Second),
 				Advice: "Run the command again after that to resume the download. With HF_TOKEN set, the hub allows more requests.", cause: again.cause}
 		}
-		if err := c.opts.wait(ctx, max(policy.NextBackOff(), time.Duration(again.after)*time.Second)); err != nil {
+		pause := max(policy.NextBackOff(), time.Duration(again.after)*time.Second)
+		c.opts.Notice(fmt.Sprintf("%v; attempt %d of %d follows in %s", again.cause, attempts+1, most, pause.Round(time.Second)))
+		if err := c.opts.wait(ctx, pause); err != nil {
 			return err
 		}
 	}
+}
+
+// attempts returns how often a request may fail in a row. A server that has never
+// answered is probably out of reach, so the user is told soon.
+func (c *Client) attempts() int {
+	switch {
+	case c.reached.Load():
+		return c.opts.Attempts
+	case c.alternatives:
+		return min(2, c.opts.Attempts)
+	}
+	return min(c.opts.Attempts, max(2, c.opts.Attempts/2))
 }

@@ -3,6 +3,7 @@ package router
 import (
 	"context"
 
+	"github.com/lexilingo/modelgateway/engines/errs"
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
@@ -19,6 +20,11 @@ type Request struct {
 	First *enginev1.RunRequest
 	// Audio follows First; nil for none.
 	Audio Audio
+	// Caller names who sent the request, for metrics; empty if callers need no key.
+	Caller string
+	// MayUse returns an error if the caller may not use a model; cloud says that the
+	// request would leave the machine. Nil: the caller may use every model.
+	MayUse func(model string, cloud bool) *errs.Error
 }
 
 // Audio reads the audio of a request.

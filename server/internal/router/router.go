@@ -49,7 +49,8 @@ type Model struct {
 type Observer interface {
 	// RequestEnded is called once per request. model is the one that answered
 	// or was tried last, empty if none was tried.
-	RequestEnded(task, model string, err error, took, queued time.Duration)
+	// caller is that of the request.
+	RequestEnded(caller, task, model string, err error, took, queued time.Duration)
 	// FellBack is called when another candidate than the first has answered.
 	FellBack(task, from, to string, reason gatewayv1.FallbackReason)
 	// BreakerChanged is called when the state of a model's circuit breaker has
@@ -124,7 +125,7 @@ func (r *Router) Run(ctx context.Context, req Request, sink Sink) (*gatewayv1.Se
 	if !r.HasTask(task) && task != engines.TaskName(enginev1.Task_TASK_INVOKE) {
 		task = "unknown" // a caller must not be able to add time series
 	}
-	r.opts.Observer.RequestEnded(task, last, err, time.Since(start), queued)
+	r.opts.Observer.RequestEnded(req.Caller, task, last, err, time.Since(start), queued)
 	return served, err
 }
 
@@ -231,6 +232,11 @@ func (r *Router) candidates(req Request) ([]string, error) {
 // skip returns why a candidate must not be tried; nil if it may be.
 func (r *Router) skip(req Request, model string) *errs.Error {
 	m := r.opts.Models[model]
+	if req.MayUse != nil {
+		if why := req.MayUse(model, m.Cloud); why != nil {
+			return why
+		}
+	}
 	switch {
 	case req.Routing.GetLocalOnly() && m.Cloud:
 		return errs.New(errs.EngineUnavailable, "model %q runs in the cloud, and the request asks for local_only", model).With("model", model)

@@ -74,7 +74,7 @@ type queueTimes struct {
 	waits []time.Duration
 }
 
-func (q *queueTimes) RequestEnded(_, _ string, _ error, _, wait time.Duration) {
+func (q *queueTimes) RequestEnded(_, _, _ string, _ error, _, wait time.Duration) {
 	q.waits = append(q.waits, wait)
 }
 

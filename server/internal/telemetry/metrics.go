@@ -25,6 +25,7 @@ type Metrics struct {
 	registry *prometheus.Registry
 
 	requests         *prometheus.CounterVec
+	keyRequests      *prometheus.CounterVec
 	requestDuration  *prometheus.HistogramVec
 	queueDuration    *prometheus.HistogramVec
 	fallbacks        *prometheus.CounterVec
@@ -54,6 +55,7 @@ func NewMetrics(models []string) *Metrics {
 	m := &Metrics{
 		registry:         prometheus.NewRegistry(),
 		requests:         counter("requests_total", "Inference requests that have ended.", "task", "model", "code"),
+		keyRequests:      counter("key_requests_total", "Inference requests that have ended, by the name of the API key.", "key", "code"),
 		requestDuration:  histogram("request_duration_seconds", "Time of a request, queue and load included.", "task", "model"),
 		queueDuration:    histogram("queue_duration_seconds", "Time that a request waited, without the load.", "task", "model"),
 		fallbacks:        counter("fallbacks_total", "Requests that a fallback model answered.", "task", "from", "to", "reason"),
@@ -66,7 +68,7 @@ func NewMetrics(models []string) *Metrics {
 		evictions:        counter("model_evictions_total", "Unloads of models.", "model", "reason"),
 		modelMemoryBytes: gauge("model_memory_bytes", "Bytes of a model: reserved, measured, and the highest measured.", "model", "kind"),
 	}
-	m.registry.MustRegister(m.requests, m.requestDuration, m.queueDuration, m.fallbacks, m.tokens, m.audio,
+	m.registry.MustRegister(m.requests, m.keyRequests, m.requestDuration, m.queueDuration, m.fallbacks, m.tokens, m.audio,
 		m.state, m.breaker, m.loads, m.loadDuration, m.evictions, m.modelMemoryBytes,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, model := range models {
@@ -117,12 +119,15 @@ func (m *Metrics) Handler() http.Handler {
 }
 
 // RequestEnded implements router.Observer.
-func (m *Metrics) RequestEnded(task, model string, err error, took, queued time.Duration) {
+func (m *Metrics) RequestEnded(caller, task, model string, err error, took, queued time.Duration) {
 	code := codes.OK
 	if err != nil {
 		code = errs.Code(errs.ReasonOf(err))
 	}
 	m.requests.WithLabelValues(task, model, code.String()).Inc()
+	if caller != "" {
+		m.keyRequests.WithLabelValues(caller, code.String()).Inc()
+	}
 	m.requestDuration.WithLabelValues(task, model).Observe(took.Seconds())
 	m.queueDuration.WithLabelValues(task, model).Observe(queued.Seconds())
 }

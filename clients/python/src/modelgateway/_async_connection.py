@@ -36,8 +36,8 @@ class AsyncConnection:
 
         address: "host:port" or "unix:/path"; default $MODELGATEWAY_ADDR, or 127.0.0.1:50051.
         timeout: default timeout of inference calls in seconds, including the load of the model.
-        tls: True, or credentials, if a proxy in front of the server uses TLS.
-        api_key: sent as "authorization: Bearer …", for such a proxy.
+        tls: True, or credentials, if the server, or a proxy in front of it, uses TLS.
+        api_key: sent as "authorization: Bearer …"; default $MODELGATEWAY_API_KEY.
         metadata: gRPC metadata for every call.
         retry: when failed calls are retried.
         """

@@ -118,5 +118,6 @@ def channel_credentials(tls: bool | grpc.ChannelCredentials) -> grpc.ChannelCred
 
 def call_metadata(api_key: str | None, metadata: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     """Returns the metadata of every call."""
+    api_key = api_key or os.environ.get("MODELGATEWAY_API_KEY")
     key = (("authorization", f"Bearer {api_key}"),) if api_key else ()
     return (*metadata, *key)

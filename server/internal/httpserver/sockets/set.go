@@ -30,6 +30,14 @@ const (
 	closeTimeout = 5 * time.Second
 )
 
+const (
+	// Protocol is the subprotocol of all sockets. Clients need not name it, except
+	// browsers that name another: they must be answered with one of theirs.
+	Protocol = "modelgateway"
+	// TokenProtocol begins the subprotocol that has a browser's API key.
+	TokenProtocol = "modelgateway.key."
+)
+
 // Options are the bounds of all sockets of a Set.
 type Options struct {
 	// WriteTimeout is how long a client may take to read one message. 0 means no
@@ -83,6 +91,7 @@ func (s *Set) Serve(ctx context.Context, w http.ResponseWriter, r *http.Request,
 	upgrader := websocket.Upgrader{
 		CheckOrigin:      func(*http.Request) bool { return true }, // the server checks all origins
 		HandshakeTimeout: closeTimeout,
+		Subprotocols:     []string{Protocol},
 		Error: func(w http.ResponseWriter, r *http.Request, status int, reason error) {
 			reply.Refuse(w, r, status, errs.New(errs.InvalidRequest, "%s", reason))
 		},

@@ -1,4 +1,7 @@
-package whisperimport_test
+// Package whispertest makes folders of Whisper models in the formats of CTranslate2 and
+// Hugging Face Transformers, for tests. Its names and layouts are written independently
+// of package whisperimport.
+package whispertest
 
 import (
 	"bytes"
@@ -6,34 +9,43 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
 )
 
-// parameter is a tensor of a model.
-type parameter struct {
-	name   string // as OpenAI calls it
-	shape  []int
-	values []float32
+// Parameter is a tensor of a model.
+type Parameter struct {
+	// Name is what OpenAI calls it.
+	Name string
+	// Shape and Values are its content.
+	Shape  []int
+	Values []float32
 }
 
-// weights are a model, from which folders in both formats can be made.
-type weights struct {
-	vocabulary, width, heads int
-	layers                   map[string]int // by side
-	tokens                   []string       // below the special ones, as vocabularies write them
-	parameters               []parameter
+// Weights are a model, from which folders in both formats can be made.
+type Weights struct {
+	// Vocabulary is the number of all tokens, Width the size of the embeddings, Heads
+	// the number of attention heads.
+	Vocabulary, Width, Heads int
+	// Layers are the numbers of layers of "encoder" and "decoder".
+	Layers map[string]int
+	// Tokens are those below the special ones, as vocabularies write them.
+	Tokens []string
+	// Parameters are the tensors.
+	Parameters []Parameter
 }
 
-func (w weights) find(name string) parameter {
-	for _, p := range w.parameters {
-		if p.name == name {
+// Find returns the tensor of a name.
+func (w Weights) Find(name string) Parameter {
+	for _, p := range w.Parameters {
+		if p.Name == name {
 			return p
 		}
 	}
-	return parameter{}
+	return Parameter{}
 }
 
 // The names in Transformers, as its converter of OpenAI's checkpoints has them
@@ -80,43 +92,45 @@ func half(v float32) uint16 {
 	return sign | uint16(exponent+14)<<10 | uint16(math.Ldexp(fraction, 11))&0x3ff
 }
 
-// safetensorsFile writes parameters under their names in Transformers.
-func safetensorsFile(kind string, parameters []parameter) []byte {
+// Safetensors writes parameters under their names in Transformers.
+func Safetensors(kind string, parameters []Parameter) []byte {
 	header := map[string]any{"__metadata__": map[string]string{"format": "pt"}}
 	var data []byte
 	for _, p := range parameters {
 		start := len(data)
-		data = append(data, encode(kind, p.values)...)
-		header["model."+transformersNames.Replace(p.name)] = map[string]any{
-			"dtype": kind, "shape": p.shape, "data_offsets": []int{start, len(data)},
+		data = append(data, encode(kind, p.Values)...)
+		header["model."+transformersNames.Replace(p.Name)] = map[string]any{
+			"dtype": kind, "shape": p.Shape, "data_offsets": []int{start, len(data)},
 		}
 	}
 	text, _ := json.Marshal(header) // maps of plain values
 	return slices.Concat(binary.LittleEndian.AppendUint64(nil, uint64(len(text))), text, data)
 }
 
-func (w weights) config() string {
-	return fmt.Sprintf(`{"model_type": "whisper", "encoder_attention_heads": %d, "decoder_attention_heads": %d}`, w.heads, w.heads)
+// Config returns the config.json of Transformers.
+func (w Weights) Config() string {
+	return fmt.Sprintf(`{"model_type": "whisper", "encoder_attention_heads": %d, "decoder_attention_heads": %d}`, w.Heads, w.Heads)
 }
 
-func (w weights) tokenizer() []byte {
+// Tokenizer returns the tokenizer.json of both formats.
+func (w Weights) Tokenizer() []byte {
 	vocab := map[string]int{}
-	for i, token := range w.tokens {
+	for i, token := range w.Tokens {
 		vocab[token] = i
 	}
 	text, _ := json.Marshal(map[string]any{
 		"model":        map[string]any{"vocab": vocab},
-		"added_tokens": []map[string]any{{"id": len(w.tokens), "content": "<|endoftext|>"}},
+		"added_tokens": []map[string]any{{"id": len(w.Tokens), "content": "<|endoftext|>"}},
 	})
 	return text
 }
 
-// transformers returns a folder of Transformers.
-func (w weights) transformers(kind string) fstest.MapFS {
+// Transformers returns a folder of Transformers.
+func (w Weights) Transformers(kind string) fstest.MapFS {
 	return fstest.MapFS{
-		"config.json":       {Data: []byte(w.config())},
-		"tokenizer.json":    {Data: w.tokenizer()},
-		"model.safetensors": {Data: safetensorsFile(kind, w.parameters)},
+		"config.json":       {Data: []byte(w.Config())},
+		"tokenizer.json":    {Data: w.Tokenizer()},
+		"model.safetensors": {Data: Safetensors(kind, w.Parameters)},
 	}
 }
 
@@ -140,9 +154,9 @@ func (c *ct2Writer) text(s string) {
 
 // Numbers of the types of CTranslate2.
 const (
-	ct2Float32 = 0
-	ct2Int8    = 1
-	ct2Float16 = 4
+	CT2Float32 = 0
+	CT2Int8    = 1
+	CT2Float16 = 4
 )
 
 func (c *ct2Writer) variable(name string, kind byte, data []byte, shape ...int) {
@@ -156,23 +170,23 @@ func (c *ct2Writer) variable(name string, kind byte, data []byte, shape ...int) 
 }
 
 // put writes parameters one after the other as one variable.
-func (c *ct2Writer) put(name string, parts ...parameter) {
+func (c *ct2Writer) put(name string, parts ...Parameter) {
 	var values []float32
-	shape := slices.Clone(parts[0].shape)
+	shape := slices.Clone(parts[0].Shape)
 	shape[0] = 0
 	for _, p := range parts {
-		values = append(values, p.values...)
-		shape[0] += p.shape[0]
+		values = append(values, p.Values...)
+		shape[0] += p.Shape[0]
 	}
 	switch {
-	case c.kind == ct2Float32:
+	case c.kind == CT2Float32:
 		c.variable(name, c.kind, encode("F32", values), shape...)
-	case c.kind == ct2Int8 && len(shape) == 2 && strings.Contains(name, "linear"):
+	case c.kind == CT2Int8 && len(shape) == 2 && strings.Contains(name, "linear"):
 		quantized, scales := quantize(values, shape[0])
 		c.variable(name, c.kind, quantized, shape...)
-		c.variable(name+"_scale", ct2Float32, encode("F32", scales), shape[0])
+		c.variable(name+"_scale", CT2Float32, encode("F32", scales), shape[0])
 	default:
-		c.variable(name, ct2Float16, encode("F16", values), shape...)
+		c.variable(name, CT2Float16, encode("F16", values), shape...)
 	}
 }
 
@@ -184,11 +198,11 @@ func quantize(values []float32, rows int) (quantized []byte, scales []float32) {
 	return quantized, slices.Repeat([]float32{64}, rows)
 }
 
-// ct2 returns the model.bin of CTranslate2.
-func (w weights) ct2(kind byte) []byte {
+// CT2 returns the model.bin of CTranslate2.
+func (w Weights) CT2(kind byte) []byte {
 	c := &ct2Writer{kind: kind}
-	zeros := parameter{shape: []int{w.width}, values: make([]float32, w.width)}
-	copied := func(ct2, openai string) { c.put(ct2, w.find(openai)) }
+	zeros := Parameter{Shape: []int{w.Width}, Values: make([]float32, w.Width)}
+	copied := func(ct2, openai string) { c.put(ct2, w.Find(openai)) }
 	norm := func(ct2, openai string) {
 		copied(ct2+"/gamma", openai+".weight")
 		copied(ct2+"/beta", openai+".bias")
@@ -198,17 +212,17 @@ func (w weights) ct2(kind byte) []byte {
 		copied(ct2+"/bias", openai+".bias")
 	}
 	for _, side := range []string{"encoder", "decoder"} {
-		c.variable(side+"/num_heads", ct2Int8, []byte{byte(w.heads)})
+		c.variable(side+"/num_heads", CT2Int8, []byte{byte(w.Heads)})
 		copied(side+"/position_encodings/encodings", side+".positional_embedding")
-		for i := range w.layers[side] {
+		for i := range w.Layers[side] {
 			layer, block := fmt.Sprintf("%s/layer_%d", side, i), fmt.Sprintf("%s.blocks.%d", side, i)
 			norm(layer+"/ffn/layer_norm", block+".mlp_ln")
 			linear(layer+"/ffn/linear_0", block+".mlp.0")
 			linear(layer+"/ffn/linear_1", block+".mlp.2")
 			norm(layer+"/self_attention/layer_norm", block+".attn_ln")
 			at := block + ".attn."
-			c.put(layer+"/self_attention/linear_0/weight", w.find(at+"query.weight"), w.find(at+"key.weight"), w.find(at+"value.weight"))
-			c.put(layer+"/self_attention/linear_0/bias", w.find(at+"query.bias"), zeros, w.find(at+"value.bias"))
+			c.put(layer+"/self_attention/linear_0/weight", w.Find(at+"query.weight"), w.Find(at+"key.weight"), w.Find(at+"value.weight"))
+			c.put(layer+"/self_attention/linear_0/bias", w.Find(at+"query.bias"), zeros, w.Find(at+"value.bias"))
 			linear(layer+"/self_attention/linear_1", block+".attn.out")
 			if side == "encoder" {
 				continue
@@ -216,8 +230,8 @@ func (w weights) ct2(kind byte) []byte {
 			norm(layer+"/attention/layer_norm", block+".cross_attn_ln")
 			at = block + ".cross_attn."
 			linear(layer+"/attention/linear_0", block+".cross_attn.query")
-			c.put(layer+"/attention/linear_1/weight", w.find(at+"key.weight"), w.find(at+"value.weight"))
-			c.put(layer+"/attention/linear_1/bias", zeros, w.find(at+"value.bias"))
+			c.put(layer+"/attention/linear_1/weight", w.Find(at+"key.weight"), w.Find(at+"value.weight"))
+			c.put(layer+"/attention/linear_1/bias", zeros, w.Find(at+"value.bias"))
 			linear(layer+"/attention/linear_2", block+".cross_attn.out")
 		}
 	}
@@ -236,12 +250,13 @@ func (w weights) ct2(kind byte) []byte {
 	return slices.Concat(head.Bytes(), c.Bytes())
 }
 
-func (w weights) ctranslate2(kind byte) fstest.MapFS {
-	return fstest.MapFS{"model.bin": {Data: w.ct2(kind)}, "tokenizer.json": {Data: w.tokenizer()}}
+// CTranslate2 returns a folder of CTranslate2.
+func (w Weights) CTranslate2(kind byte) fstest.MapFS {
+	return fstest.MapFS{"model.bin": {Data: w.CT2(kind)}, "tokenizer.json": {Data: w.Tokenizer()}}
 }
 
-// readGGML reads a file of whisper.cpp.
-func readGGML(t *testing.T, file []byte) weights {
+// Read reads a file of whisper.cpp.
+func Read(t testing.TB, file []byte) Weights {
 	t.Helper()
 	take := func(n int) []byte {
 		if n > len(file) {
@@ -255,15 +270,15 @@ func readGGML(t *testing.T, file []byte) weights {
 	if magic := integer(); magic != 0x67676d6c {
 		t.Fatalf("magic number %x", magic)
 	}
-	w := weights{layers: map[string]int{}}
-	w.vocabulary = integer()
+	w := Weights{Layers: map[string]int{}}
+	w.Vocabulary = integer()
 	integer() // audio context
-	w.width, w.heads = integer(), integer()
-	w.layers["encoder"] = integer()
+	w.Width, w.Heads = integer(), integer()
+	w.Layers["encoder"] = integer()
 	integer() // text context
 	integer() // width
 	integer() // heads
-	w.layers["decoder"] = integer()
+	w.Layers["decoder"] = integer()
 	integer() // mel bands
 	integer() // type
 	rows := integer()
@@ -274,30 +289,30 @@ func readGGML(t *testing.T, file []byte) weights {
 		for _, b := range take(integer()) {
 			token.WriteRune(alphabet[b])
 		}
-		w.tokens = append(w.tokens, token.String())
+		w.Tokens = append(w.Tokens, token.String())
 	}
-	w.tokens = w.tokens[:len(w.tokens)-1] // the end of text is added by the folders
+	w.Tokens = w.Tokens[:len(w.Tokens)-1] // the end of text is added by the folders
 	for len(file) > 0 {
 		rank, length, kind := integer(), integer(), integer()
-		p := parameter{}
+		p := Parameter{}
 		n := 1
 		for range rank {
 			d := integer()
 			n *= d
-			p.shape = append([]int{d}, p.shape...)
+			p.Shape = append([]int{d}, p.Shape...)
 		}
-		p.name = string(take(length))
-		if strings.HasPrefix(p.name, "encoder.conv") && strings.HasSuffix(p.name, ".bias") {
-			p.shape = p.shape[:1]
+		p.Name = string(take(length))
+		if strings.HasPrefix(p.Name, "encoder.conv") && strings.HasSuffix(p.Name, ".bias") {
+			p.Shape = p.Shape[:1]
 		}
 		for range n {
 			if kind == 0 {
-				p.values = append(p.values, math.Float32frombits(uint32(integer())))
+				p.Values = append(p.Values, math.Float32frombits(uint32(integer())))
 				continue
 			}
-			p.values = append(p.values, fromHalf(binary.LittleEndian.Uint16(take(2))))
+			p.Values = append(p.Values, fromHalf(binary.LittleEndian.Uint16(take(2))))
 		}
-		w.parameters = append(w.parameters, p)
+		w.Parameters = append(w.Parameters, p)
 	}
 	return w
 }
@@ -321,4 +336,71 @@ func alphabet() (characters [256]rune) {
 		}
 	}
 	return characters
+}
+
+// Small is a model of two layers with random values: multiples of 1/64 below 2,
+// which every type can hold.
+func Small(vocabulary int) Weights {
+	random := rand.New(rand.NewPCG(1, 2))
+	w := Weights{Vocabulary: vocabulary, Width: 4, Heads: 2, Layers: map[string]int{"encoder": 2, "decoder": 1}}
+	letters := []rune{'a', 'b', 'Ġ', 'Ā', 'z', '!', 'é', '0', 'q', 'ł'}
+	for i := range 50256 {
+		var token []rune
+		for n := i; len(token) == 0 || n > 0; n /= 10 {
+			token = append(token, letters[n%10])
+		}
+		w.Tokens = append(w.Tokens, string(token)+"x"+strings.Repeat("y", len(token)))
+	}
+	add := func(name string, shape ...int) {
+		n := 1
+		for _, d := range shape {
+			n *= d
+		}
+		p := Parameter{Name: name, Shape: shape}
+		for range n {
+			p.Values = append(p.Values, float32(random.IntN(255)-127)/64)
+		}
+		w.Parameters = append(w.Parameters, p)
+	}
+	add("decoder.positional_embedding", 448, 4)
+	add("encoder.positional_embedding", 1500, 4)
+	add("decoder.token_embedding.weight", vocabulary, 4)
+	block := func(prefix string, attentions ...string) {
+		for _, norm := range append([]string{"mlp_ln"}, lnOf(attentions)...) {
+			add(prefix+norm+".weight", 4)
+			add(prefix+norm+".bias", 4)
+		}
+		add(prefix+"mlp.0.weight", 16, 4)
+		add(prefix+"mlp.0.bias", 16)
+		add(prefix+"mlp.2.weight", 4, 16)
+		add(prefix+"mlp.2.bias", 4)
+		for _, attention := range attentions {
+			for _, matrix := range []string{"query", "key", "value", "out"} {
+				add(prefix+attention+"."+matrix+".weight", 4, 4)
+				if matrix != "key" {
+					add(prefix+attention+"."+matrix+".bias", 4)
+				}
+			}
+		}
+	}
+	block("decoder.blocks.0.", "attn", "cross_attn")
+	add("decoder.ln.weight", 4)
+	add("decoder.ln.bias", 4)
+	add("encoder.conv1.weight", 4, 80, 3)
+	add("encoder.conv1.bias", 4)
+	add("encoder.conv2.weight", 4, 4, 3)
+	add("encoder.conv2.bias", 4)
+	block("encoder.blocks.0.", "attn")
+	block("encoder.blocks.1.", "attn")
+	add("encoder.ln_post.weight", 4)
+	add("encoder.ln_post.bias", 4)
+	return w
+}
+
+func lnOf(attentions []string) []string {
+	var norms []string
+	for _, a := range attentions {
+		norms = append(norms, a+"_ln")
+	}
+	return norms
 }

@@ -1,0 +1,36 @@
+package cli
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestKeys(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "keys.yaml")
+	keys := func(args ...string) result {
+		return finish(t, command(t, append(append([]string{"keys"}, args...), "--keys-file="+file)...))
+	}
+	keys("list").check(t, exitOK, "no keys", "keys add")
+	added := keys("add", "backend", "--role=infer,observe", "--task=stt", "--model=qwen", "--expires=720h")
+	added.check(t, exitOK, "shown only now", "MODELGATEWAY_API_KEY")
+	if !strings.HasPrefix(added.out, "mg_") || strings.Count(added.out, "\n") != 1 {
+		t.Errorf("%q", added.out)
+	}
+	keys("add", "backend").check(t, exitFailed, "two keys")
+	keys("add", "b", "--role=root").check(t, exitFailed, "root", "admin")
+	keys("add", "b", "--model=none").check(t, exitUsage, "none")
+	keys("add", "b", "--max-priority=top").check(t, exitUsage, "critical")
+	listed := keys("list")
+	listed.check(t, exitOK, "backend", "infer,observe", "transcribe", "qwen", "normal")
+	if strings.Contains(listed.out, strings.TrimSpace(added.out)) {
+		t.Error("the list has the key")
+	}
+	var all struct{ Keys []struct{ Name string } }
+	if out := keys("list", "--json"); json.Unmarshal([]byte(out.out), &all) != nil || len(all.Keys) != 1 {
+		t.Errorf("%s", out.out)
+	}
+	keys("revoke", "backend").check(t, exitOK, "revoked")
+	keys("revoke", "backend").check(t, exitFailed, "no key", "keys list")
+}
