@@ -52,11 +52,12 @@ func (d grant) carryOut(o *owner) {
 		w.lease.resumed()
 		return
 	}
-	p.unserved, p.served = false, true
+	p.unserved = false
 	m.turns.granted(w.priority, 1)
 	m.use.add(o.now)
 	l := newLease(o.mgr, w, p)
 	p.leases[l] = struct{}{}
+	p.served = true
 	w.resolve(admission{lease: l})
 }
 
