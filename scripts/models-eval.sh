@@ -22,5 +22,11 @@ needs=$(python3 -m eval "$@" --needs) # exits here if an option is unknown
 
 [[ $needs != *server* ]] || "$here/build.sh"
 [[ $needs != *speech* ]] || "$here/system.sh" "${speakers[@]}"
+if [[ $needs == *people* ]]; then
+	"$here/system.sh" ffmpeg pocketsphinx-testdata
+	MG_EVAL_SPEECH=$(cd "$root" && go list -m -f '{{.Dir}}' github.com/ggerganov/whisper.cpp/bindings/go)/samples/jfk.wav
+	MG_EVAL_WHISPER=$("$here/models.sh" "${MG_EVAL_MODEL:-whisper-base}") || echo "models-eval: no published model for the part live" >&2
+	export MG_EVAL_SPEECH MG_EVAL_WHISPER
+fi
 python=$("$here/tools.sh" models-eval)
 exec "$python/python3" -m eval "$@"

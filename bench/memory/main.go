@@ -64,7 +64,7 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	fmt.Println(benchkit.Machine())
-	fmt.Printf("%d threads; MB: reservation, peak measured by the server, peak measured here every 100 ms (PSS), peak of the kernel (RSS, including mapped files)\n", o.threads)
+	fmt.Printf("%d threads; MB: reservation, peak measured by the server, peak measured here every 100 ms (PSS), peak of the kernel (RSS, including mapped files), what is left after the requests (PSS)\n", o.threads)
 	none := true
 	for _, l := range loads(o, speech) {
 		if l.path == "" {
@@ -103,8 +103,8 @@ func (l load) measure(ctx context.Context, o options) error {
 		if err != nil {
 			return err
 		}
-		fmt.Printf("%-9s %s load: reserved %.0f · server %.0f · here %.0f · RSS %.0f · peak/reserved %.2f\n", "", kind,
-			p.reserved/1e6, p.seen/1e6, p.sampled/1e6, p.mark/1e6, max(p.seen, p.sampled)/p.reserved)
+		fmt.Printf("%-9s %s load: reserved %.0f · server %.0f · here %.0f · RSS %.0f · peak/reserved %.2f · after the requests %.0f · processor %.2f s\n", "", kind,
+			p.reserved/1e6, p.seen/1e6, p.sampled/1e6, p.mark/1e6, max(p.seen, p.sampled)/p.reserved, p.after/1e6, p.processor)
 	}
 	return nil
 }

@@ -20,6 +20,9 @@ type peaks struct {
 	// mark is the peak of the resident set size, from the kernel. Pages of files
 	// that other processes map too count in full.
 	mark float64
+	// after is the proportional set size at the last measurement, when the requests have
+	// ended, and processor the processor time until then, in seconds.
+	after, processor float64
 }
 
 // sampling is the interval of watch.
@@ -34,6 +37,7 @@ func watch(ctx context.Context, g *benchkit.Server) peaks {
 		p.look(context.WithoutCancel(ctx), g)
 		select {
 		case <-ctx.Done():
+			p.look(context.WithoutCancel(ctx), g)
 			return p
 		case <-ticker.C:
 		}
@@ -49,7 +53,11 @@ func (p *peaks) look(ctx context.Context, g *benchkit.Server) {
 	p.reserved = float64(m.GetMemory().GetReservedBytes())
 	p.seen = max(p.seen, float64(m.GetMemory().GetPeakBytes()))
 	if pss, err := benchkit.PSSBytes(int(m.GetWorkerPid())); err == nil {
-		p.sampled = max(p.sampled, float64(pss))
+		p.after = float64(pss)
+		p.sampled = max(p.sampled, p.after)
+	}
+	if seconds, err := benchkit.CPUSeconds(int(m.GetWorkerPid())); err == nil {
+		p.processor = seconds
 	}
 	if proc, err := procfs.NewProc(int(m.GetWorkerPid())); err == nil {
 		if status, err := proc.NewStatus(); err == nil {

@@ -34,13 +34,16 @@ type fixture struct {
 	snr       float64 // decibels, at least
 }
 
-// Some decoders agree to less than 16 bits: go-mp3 rounds to 16 bits itself, and
+// Some decoders agree to less than 16 bits:
 // pion's SILK computes in floats where libopus computes in integers.
 var fixtures = []fixture{
 	{"stereo-44k.flac", "", audio.Info{Encoding: flacFile, SampleRate: 44100, Channels: 2}, 70},
 	{"mono-24k-24bit.flac", "", audio.Info{Encoding: flacFile, SampleRate: 24000, Channels: 1}, 70},
 	{"vbr-44k.mp3", "", audio.Info{Encoding: mp3File, SampleRate: 44100, Channels: 2}, 70},
 	{"mono-16k.mp3", "", audio.Info{Encoding: mp3File, SampleRate: 16000, Channels: 1}, 70},
+	{"mpeg25-8k.mp3", "", audio.Info{Encoding: mp3File, SampleRate: 8000, Channels: 1}, 70},
+	{"mpeg25-11k.mp3", "", audio.Info{Encoding: mp3File, SampleRate: 11025, Channels: 2}, 70},
+	{"mpeg25-12k.mp3", "", audio.Info{Encoding: mp3File, SampleRate: 12000, Channels: 1}, 70},
 	{"silk.opus", "", audio.Info{Encoding: oggOpus, SampleRate: 48000, Channels: 1}, 45},
 	{"hybrid.opus", "", audio.Info{Encoding: oggOpus, SampleRate: 48000, Channels: 1}, 45},
 	{"celt-stereo.opus", "", audio.Info{Encoding: oggOpus, SampleRate: 48000, Channels: 2}, 70},
@@ -53,6 +56,8 @@ var fixtures = []fixture{
 	{"wav-32.wav", "wav-16.wav", audio.Info{Encoding: wavFile, SampleRate: 11025, Channels: 1}, 60},
 	{"wav-f32.wav", "wav-16.wav", audio.Info{Encoding: wavFile, SampleRate: 11025, Channels: 1}, 60},
 	{"wav-f64.wav", "wav-16.wav", audio.Info{Encoding: wavFile, SampleRate: 11025, Channels: 1}, 60},
+	{"wav-mulaw.wav", "", audio.Info{Encoding: wavFile, SampleRate: 11025, Channels: 1}, 60},
+	{"wav-alaw.wav", "", audio.Info{Encoding: wavFile, SampleRate: 11025, Channels: 1}, 60},
 	{"wav-pipe.wav", "wav-16.wav", audio.Info{Encoding: wavFile, SampleRate: 11025, Channels: 1}, 60},
 }
 

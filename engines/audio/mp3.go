@@ -7,8 +7,7 @@ import (
 	"io"
 	"math"
 
-	"github.com/hajimehoshi/go-mp3"
-
+	"github.com/lexilingo/modelgateway/engines/audio/layer3"
 	"github.com/lexilingo/modelgateway/engines/errs"
 )
 
@@ -27,7 +26,7 @@ const (
 // one recording: each of them is a part.
 type mp3Decoder struct {
 	frames  mp3Frames
-	decoder *mp3.Decoder // nil before the first frame, and after a damaged one
+	decoder *layer3.Decoder // nil before the first frame, and after a damaged one
 	mixer   *mixer
 	meta    Info
 	part    mp3Header // of the part's first frame
@@ -40,8 +39,8 @@ type mp3Decoder struct {
 	// the next file has no information of its own.
 	position, skip, end, total int64
 
-	buf [4608]byte // a frame: the decoder always returns 16-bit stereo
-	out [1152]float32
+	buf [2][layer3.MaxSamples]float32 // a frame, each channel
+	out [layer3.MaxSamples]float32
 }
 
 func newMP3(r *bufio.Reader) (*mp3Decoder, error) {
@@ -61,13 +60,9 @@ func (d *mp3Decoder) info() Info { return d.meta }
 // begin starts a part with the current frame. It is decoded next, unless it
 // describes the part instead of holding sound.
 func (d *mp3Decoder) begin(h mp3Header) error {
-	if h.version() == 0 {
-		return errs.New(errs.AudioUnreadable, "the audio is MP3 of MPEG version 2.5 (8 to 12 kHz), which is not supported: convert it to 16 kHz or more").
-			WithCause(errNextFile)
-	}
 	d.part, d.decoder = h, nil
 	d.meta = Info{Encoding: mp3File, SampleRate: h.rate(), Channels: h.channels()}
-	d.mixer = newMixer(h.rate(), 2)
+	d.mixer = newMixer(h.rate(), h.channels())
 	d.position, d.skip, d.end, d.total = 0, 0, math.MaxInt64, math.MaxInt64
 	d.loaded = !d.readInfo(h)
 	return nil
@@ -122,9 +117,6 @@ func (d *mp3Decoder) readLAME(h mp3Header, frames int64, b []byte) {
 	}
 }
 
-// errMP3Damaged means that the decoder panicked, or ended inside a frame.
-var errMP3Damaged = errors.New("damaged MP3 frame")
-
 // next implements decoder. Decoding of MP3 can start at any frame: after damage
 // it continues at the next one that can be decoded.
 func (d *mp3Decoder) next() ([]float32, error) {
@@ -141,7 +133,7 @@ func (d *mp3Decoder) next() ([]float32, error) {
 		}
 	}
 	d.loaded = false
-	n, err := d.decode()
+	samples, err := d.decode()
 	if err != nil {
 		d.position += int64(d.part.samples())
 		d.decoder = nil
@@ -151,35 +143,26 @@ func (d *mp3Decoder) next() ([]float32, error) {
 		return nil, nil
 	}
 	d.any, d.damaged = true, 0
-	return d.trim(d.mix(n)), nil
+	return d.trim(samples), nil
 }
 
-// decode decodes the current frame into buf and returns the number of bytes. A
-// frame that makes the decoder panic counts as damaged.
-func (d *mp3Decoder) decode() (n int, err error) {
-	defer func() {
-		if recover() != nil {
-			n, err = 0, errMP3Damaged
-		}
-	}()
+// decode decodes the current frame, and returns the mean of its channels.
+func (d *mp3Decoder) decode() ([]float32, error) {
 	if d.decoder == nil {
-		if d.decoder, err = mp3.NewDecoder(&d.frames); err != nil {
-			return 0, err
-		}
+		d.decoder = &layer3.Decoder{}
 	}
-	return d.decoder.Read(d.buf[:])
-}
-
-// mix averages the two channels of the first n bytes of buf.
-func (d *mp3Decoder) mix(n int) []float32 {
-	frames := n / 4
-	for i := range frames {
-		left := int16(binary.LittleEndian.Uint16(d.buf[4*i:]))
-		right := int16(binary.LittleEndian.Uint16(d.buf[4*i+2:]))
-		d.mixer.in[0], d.mixer.in[1] = float64(left), float64(right)
-		d.out[i] = float32(d.mixer.mean() / (1 << 15))
+	n, err := d.decoder.Decode(d.frames.rest, &d.buf)
+	if err != nil {
+		return nil, err
 	}
-	return d.out[:frames]
+	if d.part.channels() == 1 {
+		return append(d.out[:0], d.buf[0][:n]...), nil
+	}
+	for i := range n {
+		d.mixer.in[0], d.mixer.in[1] = float64(d.buf[0][i]), float64(d.buf[1][i])
+		d.out[i] = float32(d.mixer.mean())
+	}
+	return d.out[:n], nil
 }
 
 // trim removes the delay and the padding.

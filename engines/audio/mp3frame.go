@@ -94,8 +94,7 @@ func mp3Follows(r *bufio.Reader, h mp3Header, atEnd bool) (bool, error) {
 }
 
 // mp3Frames reads an MP3 stream frame by frame. It skips tags, and whatever else
-// is between the frames. As an io.Reader it returns the bytes of the current
-// frame.
+// is between the frames.
 type mp3Frames struct {
 	r    *bufio.Reader
 	last mp3Header // of the current frame; 0 before the first
@@ -151,14 +150,4 @@ func (f *mp3Frames) load(h mp3Header) error {
 		err = io.EOF
 	}
 	return err
-}
-
-// Read implements io.Reader.
-func (f *mp3Frames) Read(p []byte) (int, error) {
-	if len(f.rest) == 0 {
-		return 0, io.EOF
-	}
-	n := copy(p, f.rest)
-	f.rest = f.rest[n:]
-	return n, nil
 }

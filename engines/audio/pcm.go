@@ -14,12 +14,16 @@ import (
 type sampleType struct {
 	bytes int
 	float bool
+	// companded has the value of each code of one byte; nil if samples are linear.
+	companded *[256]float32
 }
 
 // value returns the sample at the start of b, integers scaled to -1..1. 8-bit
 // integers are unsigned, as in WAV.
 func (t sampleType) value(b []byte) float32 {
 	switch {
+	case t.companded != nil:
+		return t.companded[b[0]]
 	case t.float && t.bytes == 8:
 		return float32(math.Float64frombits(binary.LittleEndian.Uint64(b)))
 	case t.float:

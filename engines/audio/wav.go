@@ -16,6 +16,8 @@ import (
 const (
 	wavPCM        = 0x0001
 	wavFloat      = 0x0003
+	wavALaw       = 0x0006
+	wavMuLaw      = 0x0007
 	wavExtensible = 0xfffe
 )
 
@@ -198,27 +200,46 @@ func parseWAVFormat(body []byte, r io.Reader) (*pcm, error) {
 		}
 		tag = binary.LittleEndian.Uint16(body[24:]) // the sub-format's GUID starts with it
 	}
-	if tag != wavPCM && tag != wavFloat {
-		return nil, errs.New(errs.AudioUnreadable, "the WAV file contains %s, which is not supported: convert it to PCM", wavCodec(tag))
-	}
 	if err := checkShape(int(min(rate, 1<<30)), channels, errs.AudioUnreadable); err != nil {
 		return nil, err
 	}
-	// A sample may be stored in more bytes than its bits need. The bits are then
-	// the upper ones: 24 bits in 4 bytes are read like 32 bits.
-	typ := sampleType{bytes: (bits + 7) / 8, float: tag == wavFloat}
-	if align%channels == 0 && align/channels > typ.bytes {
-		typ.bytes = align / channels
-	}
-	valid := typ.bytes >= 1 && typ.bytes <= 4 && bits > 0
-	if typ.float {
-		valid = typ.bytes == 4 || typ.bytes == 8
-	}
-	if !valid {
-		return nil, errs.New(errs.AudioUnreadable, "the WAV file has samples of %d bits, which is not supported: convert it to 16 bits", bits)
+	typ, err := wavSampleType(tag, bits, align, channels)
+	if err != nil {
+		return nil, err
 	}
 	meta := Info{Encoding: wavFile, SampleRate: int(rate), Channels: channels}
 	return newPCM(r, meta, typ), nil
+}
+
+// wavSampleType returns the type of the samples of a fmt chunk. align is the number of
+// bytes of a sample of each channel.
+func wavSampleType(tag uint16, bits, align, channels int) (sampleType, error) {
+	// A sample may be stored in more bytes than its bits need. The bits are then
+	// the upper ones: 24 bits in 4 bytes are read like 32 bits.
+	typ := sampleType{bytes: (bits + 7) / 8}
+	if align%channels == 0 && align/channels > typ.bytes {
+		typ.bytes = align / channels
+	}
+	valid := false
+	switch tag {
+	case wavPCM:
+		valid = typ.bytes >= 1 && typ.bytes <= 4 && bits > 0
+	case wavFloat:
+		typ.float = true
+		valid = typ.bytes == 4 || typ.bytes == 8
+	case wavALaw:
+		typ.companded = aLaw
+		valid = typ.bytes == 1 && bits > 0
+	case wavMuLaw:
+		typ.companded = muLaw
+		valid = typ.bytes == 1 && bits > 0
+	default:
+		return typ, errs.New(errs.AudioUnreadable, "the WAV file contains %s, which is not supported: convert it to PCM", wavCodec(tag))
+	}
+	if !valid {
+		return typ, errs.New(errs.AudioUnreadable, "the WAV file has samples of %d bits, which is not supported: convert it to 16 bits", bits)
+	}
+	return typ, nil
 }
 
 // wavCodec returns the name of a format tag.
@@ -226,10 +247,6 @@ func wavCodec(tag uint16) string {
 	switch tag {
 	case 0x0002, 0x0011:
 		return "ADPCM"
-	case 0x0006:
-		return "A-law"
-	case 0x0007:
-		return "µ-law"
 	case 0x0031:
 		return "GSM 6.10"
 	case 0x0050, 0x0055:

@@ -84,7 +84,6 @@ var identity []byte
 // initialize reads a model, and drops these lines. filterStderr is not needed any more
 // when Debian's libonnxruntime registers them once.
 func initialize(library string) error {
-	useOneHeap()
 	// From 1.29 on, Microsoft's builds for Linux report the loaded models to Microsoft
 	// unless this is set before the library is loaded. Debian's builds do not.
 	if err := os.Setenv(noTelemetry, "1"); err != nil {

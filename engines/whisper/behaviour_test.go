@@ -92,6 +92,10 @@ func checkStream(t *testing.T, events []*gatewayv1.TranscriptionEvent) (interims
 			if d := e.Interim.GetAudioProcessed().AsDuration(); d < processed {
 				t.Errorf("event %d: %v processed after %v", i, d, processed)
 			}
+			if parts := [2]string{e.Interim.GetCommittedText(), e.Interim.GetTentativeText()}; !slices.Equal(
+				strings.Fields(parts[0]+parts[1]), slices.Concat(strings.Fields(parts[0]), strings.Fields(parts[1]))) {
+				t.Errorf("event %d: the parts %q are joined without a space", i, parts)
+			}
 			committed, processed = now, e.Interim.GetAudioProcessed().AsDuration()
 		case *gatewayv1.TranscriptionEvent_Segment:
 			segments = append(segments, e.Segment)

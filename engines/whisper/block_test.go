@@ -2,8 +2,6 @@ package whisper
 
 import (
 	"testing"
-
-	"github.com/lexilingo/modelgateway/engines/whisper/settings"
 )
 
 func TestBlocks(t *testing.T) {
@@ -31,19 +29,6 @@ func TestBlocks(t *testing.T) {
 		}
 		if got := b.next(c.lastEnd); got != c.next {
 			t.Errorf("%s: the next block begins at %d, want %d", name, got, c.next)
-		}
-	}
-}
-
-func TestShortContext(t *testing.T) {
-	p := parameters{settings.Defaults()}
-	if got := p.audioContext(16000); got != 0 {
-		t.Errorf("a full context has %d positions, want 0", got)
-	}
-	p.AudioContext = settings.AudioContextShort
-	for seconds, want := range map[int]int{1: 192, 5: 384, 20: 1152, 29: 0, 60: 0} {
-		if got := p.audioContext(seconds * 16000); got != want {
-			t.Errorf("%d s take %d positions, want %d", seconds, got, want)
 		}
 	}
 }

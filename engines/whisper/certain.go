@@ -25,7 +25,7 @@ func (t *transcription) hear(options whispercpp.Options, c *clip, window func(in
 	t.uncertain = false
 	most := t.model.parameters.MaxDisagreement
 	var found []transcript.Segment
-	err = t.stream.run(options, c.input(), window, func(segment whispercpp.Segment) error {
+	err = t.stream.runClip(options, c.input(), limitOf(len(c.input())), window, func(segment whispercpp.Segment) error {
 		lastEnd = int(segment.End)
 		s, ok := t.segment(c, segment)
 		if !ok {
@@ -61,7 +61,7 @@ func (t *transcription) hearAgain(options whispercpp.Options, c *clip) ([]transc
 	later := &clip{samples: append(make([]float32, speech.Index(delay)), c.input()...), start: c.start}
 	options.KeepContext = false
 	var found []transcript.Segment
-	err := t.stream.run(options, later.samples, nil, func(segment whispercpp.Segment) error {
+	err := t.stream.runClip(options, later.samples, limitOf(len(later.samples)), nil, func(segment whispercpp.Segment) error {
 		if s, ok := t.segment(later, segment); ok {
 			found = append(found, s)
 		}

@@ -61,15 +61,21 @@ func speechSamples(t testing.TB) []float32 {
 	return decode(t, file)
 }
 
-// personSamples returns 11 s of a person's speech from the samples of the whisper.cpp
-// binding. vadModel is adjusted to its level.
-func personSamples(t testing.TB) []float32 {
+// personFile returns the path of 11 s of a person's speech, a sample of the whisper.cpp
+// binding.
+func personFile(t testing.TB) string {
 	t.Helper()
 	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/ggerganov/whisper.cpp/bindings/go").Output()
 	if err != nil {
 		t.Fatalf("cannot find the whisper.cpp binding: %v", err)
 	}
-	data, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(out)), "samples", "jfk.wav"))
+	return filepath.Join(strings.TrimSpace(string(out)), "samples", "jfk.wav")
+}
+
+// personSamples returns the speech of personFile. vadModel is adjusted to its level.
+func personSamples(t testing.TB) []float32 {
+	t.Helper()
+	data, err := os.ReadFile(personFile(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package whisper
 import (
 	"github.com/lexilingo/modelgateway/engines"
 	"github.com/lexilingo/modelgateway/engines/whisper/settings"
-	"github.com/lexilingo/modelgateway/engines/whisper/speech"
 	"github.com/lexilingo/modelgateway/engines/whisper/whispercpp"
 )
 
@@ -55,26 +54,4 @@ func (p parameters) vad() whispercpp.VADOptions {
 // have begun that is still too short to be detected, and as much again before it.
 func (p parameters) reserve() int {
 	return 2 * (p.VADMinSpeechMS + p.VADMinSilenceMS + p.VADSpeechPadMS) / int(frame.Milliseconds())
-}
-
-const (
-	// framesPerSecond of the encoder's positions.
-	framesPerSecond = 50
-	// contextMargin is the part of a shortened context beyond the audio's end: with
-	// less, models repeat themselves.
-	contextMargin = 128
-	// contextUnit is the multiple that contexts are rounded up to, for the matrix
-	// kernels.
-	contextUnit = 64
-)
-
-// audioContext returns the number of the encoder's positions for a number of
-// samples; 0 is all of them.
-func (p parameters) audioContext(samples int) int {
-	needed := samples*framesPerSecond/speech.Rate + contextMargin
-	needed = (needed + contextUnit - 1) / contextUnit * contextUnit
-	if p.AudioContext == settings.AudioContextFull || needed >= windowSeconds*framesPerSecond {
-		return 0
-	}
-	return needed
 }

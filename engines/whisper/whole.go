@@ -96,7 +96,7 @@ func (t *transcription) block(b *block, c *clip, again bool) (next int, ran bool
 	} else {
 		options.OffsetMilliseconds = int((time.Duration(b.begin) * frame).Milliseconds())
 	}
-	options.AudioContext = t.shortContext(c, b)
+	options.AudioContext = t.shortContext(c, b, again)
 	options.KeepContext = again
 	if again {
 		options.InitialPrompt = ""
@@ -113,10 +113,10 @@ func (t *transcription) block(b *block, c *clip, again bool) (next int, ran bool
 	return b.next(lastEnd), true, nil
 }
 
-// shortContext returns the number of the encoder's positions for clips shorter than a
-// window; 0 is all of them.
-func (t *transcription) shortContext(c *clip, b *block) int {
-	if b.more || b.begin > 0 {
+// shortContext returns the number of the encoder's positions for a clip that is the whole
+// audio and shorter than a window; 0 is all of them.
+func (t *transcription) shortContext(c *clip, b *block, again bool) int {
+	if b.more || b.begin > 0 || again {
 		return 0
 	}
 	return t.model.parameters.audioContext(len(c.input()))

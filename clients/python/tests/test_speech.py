@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import array
 import asyncio
 import pathlib
+import threading
+import types
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from conftest import Server
+from conftest import ROOT, Server
 
 import modelgateway
 from modelgateway import audio
@@ -44,6 +48,83 @@ def test_every_way_to_transcribe_processes_all_audio(
     heard = last.final.audio_duration.ToTimedelta().total_seconds()
     assert heard == pytest.approx(spoken.seconds, abs=0.01)
     assert events.served_by is not None and events.served_by.engine == "whisper"
+
+
+class Recorder:
+    """Remembers the interim results of a stream."""
+
+    def __init__(self, events: Any) -> None:
+        self.events = events
+        self.interims: list[tuple[str, str]] = []
+
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.events.close()
+
+    def __iter__(self) -> Iterator[Any]:
+        for event in self.events:
+            if event.HasField("interim"):
+                self.interims.append((event.interim.committed_text, event.interim.tentative_text))
+            yield event
+
+    @property
+    def text(self) -> str:
+        return str(self.events.text)
+
+
+class Microphone:
+    """A device of 16 kHz that waits after each second of speech until told is released."""
+
+    def __init__(self, spoken: audio.Wav, told: threading.Semaphore) -> None:
+        samples = array.array("h", spoken.pcm)
+        length = len(samples) * 16_000 // spoken.sample_rate
+        self.pcm = array.array("h", (samples[i * spoken.sample_rate // 16_000] for i in range(length))).tobytes()
+        self.at, self.told = 0, told
+
+    def recording(self) -> bool:
+        return self.at < len(self.pcm)
+
+    def read(self, size: int) -> bytes:
+        if self.at and self.at % 32_000 == 0:
+            assert self.told.acquire(timeout=600)
+        piece = self.pcm[self.at : self.at + size]
+        self.at += len(piece)
+        return piece
+
+
+def test_the_example_of_the_readme_shows_whole_words(client: modelgateway.Client, spoken: audio.Wav) -> None:
+    shown: list[str] = []
+    streams: list[Recorder] = []
+    told = threading.Semaphore(0)
+    device = Microphone(spoken, told)
+
+    def stream_transcribe(*args: Any, **options: Any) -> Recorder:
+        streams.append(Recorder(client.stream_transcribe(*args, **options)))
+        return streams[-1]
+
+    def show(text: str, end: str = "\n") -> None:
+        if end == "\r":
+            shown.append(text)
+            told.release()
+
+    readme = (ROOT / "clients" / "python" / "README.md").read_text()
+    example = "def microphone():" + readme.split("def microphone():")[1].split("client.synthesize")[0]
+    exec(
+        example,
+        {
+            "client": types.SimpleNamespace(stream_transcribe=stream_transcribe),
+            "audio": audio,
+            "device": device,
+            "recording": device.recording,
+            "print": show,
+        },
+    )
+    interims = streams[0].interims
+    assert any(committed and tentative for committed, tentative in interims), interims
+    for text, (committed, tentative) in zip(shown, interims, strict=True):
+        assert text.split() == committed.split() + tentative.split()
 
 
 def test_speech_is_streamed_sentence_by_sentence(client: modelgateway.Client) -> None:

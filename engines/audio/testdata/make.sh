@@ -26,7 +26,9 @@ ff -i "$tmp/mono.wav" -ar 24000 -c:a pcm_s24le "$tmp/mono24.wav"
 flac --silent -f -5 "$tmp/mono24.wav" -o mono-24k-24bit.flac
 lame --quiet -V5 --add-id3v2 --tt Speech "$tmp/stereo.wav" vbr-44k.mp3   # VBR, joint stereo, ID3v2, LAME tag
 lame --quiet -b 32 -m m --resample 16 -t "$tmp/mono.wav" mono-16k.mp3    # MPEG-2, no tag
-lame --quiet -b 16 -m m --resample 8 "$tmp/mono.wav" mpeg25-8k.mp3       # MPEG-2.5: refused
+lame --quiet -b 16 -m m --resample 8 "$tmp/mono.wav" mpeg25-8k.mp3       # MPEG-2.5
+lame --quiet -b 24 -m m --resample 12 "$tmp/mono.wav" mpeg25-12k.mp3
+lame --quiet -b 48 -m j --resample 11.025 "$tmp/stereo.wav" mpeg25-11k.mp3
 opusenc --quiet --bitrate 12 --speech --framesize 60 "$tmp/mono.wav" silk.opus
 opusenc --quiet --bitrate 32 --speech "$tmp/mono.wav" hybrid.opus
 opusenc --quiet --bitrate 96 --music "$tmp/stereo.wav" celt-stereo.opus
@@ -40,6 +42,7 @@ for bits in 8 16 24 32; do
 done
 ff -i wav-32.wav -metadata title=Speech -c:a pcm_f32le wav-f32.wav       # LIST before data
 ff -i wav-32.wav -c:a pcm_f64le wav-f64.wav
+for law in mulaw alaw; do ff -i wav-32.wav -c:a pcm_$law wav-$law.wav; done
 ff -i wav-32.wav -c:a pcm_s16le -f wav - | cat > wav-pipe.wav            # all bits of the lengths are ones
 
 ff -ss 0.3 -t 1 -i "$speech" -fflags +bitexact "$tmp/speech.wav"
@@ -58,7 +61,8 @@ reference() {
 reference stereo-44k.flac 2
 reference mono-24k-24bit.flac 1
 reference vbr-44k.mp3 2 mp3float
-reference mono-16k.mp3 1 mp3float
+for f in mono-16k.mp3 mpeg25-8k.mp3 mpeg25-12k.mp3; do reference $f 1 mp3float; done
+reference mpeg25-11k.mp3 2 mp3float
 for f in silk.opus hybrid.opus lavf.webm browser-mono.webm; do reference $f 1 libopus; done
 for f in celt-stereo.opus browser-stereo.webm; do reference $f 2 libopus; done
-reference wav-16.wav 1
+for f in wav-16.wav wav-mulaw.wav wav-alaw.wav; do reference $f 1; done

@@ -43,8 +43,16 @@ func (t *Text) Update(segments []transcript.Segment) {
 // Committed returns the text since the last final segment that will not change.
 func (t *Text) Committed() string { return transcript.Join(t.committed) }
 
-// Tentative returns the text after Committed, which may change.
-func (t *Text) Tentative() string { return transcript.Join(t.tentative) }
+// Tentative returns the text after Committed, which may change. It begins with the
+// space between the two, if there is one: Committed and Tentative together are the text
+// since the last final segment.
+func (t *Text) Tentative() string {
+	text := transcript.Join(t.tentative)
+	if len(t.committed) > 0 && len(t.tentative) > 0 && !t.tentative[0].Glued {
+		return " " + text
+	}
+	return text
+}
 
 // Trim returns the segments of the last hypothesis of which all words are committed,
 // and removes them from the text: they are final. The next hypothesis must be about

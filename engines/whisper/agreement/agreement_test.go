@@ -45,16 +45,16 @@ func TestAgreement(t *testing.T) {
 		final                string // of the last hypothesis
 	}{
 		"one hypothesis commits nothing":  {[]string{"And so"}, "", "And so", "And so"},
-		"two that agree":                  {[]string{"And so", "And so my fellow"}, "And so", "my fellow", "And so my fellow"},
+		"two that agree":                  {[]string{"And so", "And so my fellow"}, "And so", " my fellow", "And so my fellow"},
 		"two that differ":                 {[]string{"And so", "End so my"}, "", "End so my", "End so my"},
-		"the common part":                 {[]string{"And so why", "And so my fellow"}, "And so", "my fellow", "And so my fellow"},
+		"the common part":                 {[]string{"And so why", "And so my fellow"}, "And so", " my fellow", "And so my fellow"},
 		"punctuation is a difference":     {[]string{"And so", "And, so my"}, "", "And, so my", "And, so my"},
-		"committed words stay":            {[]string{"And so", "And so my", "End so my fellow"}, "And so my", "fellow", "And so my fellow"},
-		"case of a committed word":        {[]string{"and so", "and so my", "And so my friends"}, "and so my", "friends", "and so my friends"},
-		"a word before the committed":     {[]string{"so my", "so my fellow", "And so my fellow men"}, "so my fellow", "men", "so my fellow men"},
+		"committed words stay":            {[]string{"And so", "And so my", "End so my fellow"}, "And so my", " fellow", "And so my fellow"},
+		"case of a committed word":        {[]string{"and so", "and so my", "And so my friends"}, "and so my", " friends", "and so my friends"},
+		"a word before the committed":     {[]string{"so my", "so my fellow", "And so my fellow men"}, "so my fellow", " men", "so my fellow men"},
 		"a committed word is missing":     {[]string{"a b c", "a b c", "a c d e", "a c d e"}, "a b c d e", "", "a b c d e"},
 		"an empty hypothesis":             {[]string{"a b", "a b c", ""}, "a b", "", "a b"},
-		"segments of the last hypothesis": {[]string{"a b", "a b c", "a b|c d"}, "a b c", "d", "a b|c d"},
+		"segments of the last hypothesis": {[]string{"a b", "a b c", "a b|c d"}, "a b c", " d", "a b|c d"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var s Text
@@ -81,9 +81,9 @@ func TestTrim(t *testing.T) {
 		tentative  string
 	}{
 		"nothing committed":        {[]string{"a b|c"}, false, "", 0, "", "a b c"},
-		"a whole segment":          {[]string{"a b|c", "a b|c d"}, false, "a b", 2 * time.Second, "c", "d"},
-		"half a segment":           {[]string{"a", "a b|c d"}, false, "", 0, "a", "b c d"},
-		"two segments":             {[]string{"a|b|c", "a|b|c d"}, false, "a|b", 2 * time.Second, "c", "d"},
+		"a whole segment":          {[]string{"a b|c", "a b|c d"}, false, "a b", 2 * time.Second, "c", " d"},
+		"half a segment":           {[]string{"a", "a b|c d"}, false, "", 0, "a", " b c d"},
+		"two segments":             {[]string{"a|b|c", "a|b|c d"}, false, "a|b", 2 * time.Second, "c", " d"},
 		"with committed words":     {[]string{"a b|c", "a b|c d", "x b|c d"}, false, "a b|c d", 4 * time.Second, "", ""},
 		"forced":                   {[]string{"a b|c d|e f"}, true, "a b|c d", 4 * time.Second, "", "e f"},
 		"forced, one segment":      {[]string{"a b"}, true, "a b", 2 * time.Second, "", ""},
@@ -117,6 +117,23 @@ func TestFinishKeepsAnUnchangedHypothesis(t *testing.T) {
 	s.Update(h)
 	if got := s.Finish(h); !reflect.DeepEqual(got, h) {
 		t.Errorf("got %+v, want %+v", got, h)
+	}
+}
+
+// Joined without anything between them, the two parts are the text: with a space where
+// the script has one.
+func TestPartsJoinToTheText(t *testing.T) {
+	word := func(text string, glued bool) transcript.Word { return transcript.Word{Text: text, Glued: glued} }
+	for want, words := range map[string][]transcript.Word{
+		"one two three": {word("one", false), word("two", false), word("three", false)},
+		"你好世界":          {word("你好", false), word("世", true), word("界", true)},
+	} {
+		for committed := range len(words) + 1 {
+			s := Text{committed: words[:committed], tentative: words[committed:]}
+			if got := s.Committed() + s.Tentative(); got != want {
+				t.Errorf("with %d committed words: %q", committed, got)
+			}
+		}
 	}
 }
 

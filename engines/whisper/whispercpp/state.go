@@ -66,6 +66,9 @@ type Options struct {
 	BestOf int
 	// AudioContext is the number of the encoder's positions; 0 is all of them.
 	AudioContext int
+	// MaxTokens is the largest number of tokens of a window; 0 is whisper.cpp's limit,
+	// about 220.
+	MaxTokens int
 	// MaxTextContext is the largest number of tokens of the text so far that a window
 	// gets as context.
 	MaxTextContext int
@@ -178,6 +181,7 @@ func (s *State) params(o Options) (params C.struct_whisper_full_params, free fun
 	b.SetOffset(o.OffsetMilliseconds)
 	b.SetTokenTimestamps(o.TokenTimes)
 	b.SetAudioCtx(o.AudioContext)
+	b.SetMaxTokensPerSegment(o.MaxTokens)
 	b.SetMaxContext(o.MaxTextContext)
 	b.SetTemperature(o.Temperature)
 	b.SetTemperatureFallback(o.TemperatureIncrement)

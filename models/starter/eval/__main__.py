@@ -1,4 +1,4 @@
-"""Measures the starter models on held-out data and prints the figures with their targets.
+"""Measures the starter models on held-out data, and live speech with a published model, and prints the figures with their targets.
 
     make models-eval ARGS="--only stt,tts --json figures.json"
 
@@ -24,7 +24,9 @@ PARTS = {
     "roundtrip": ("speaking", "round_trip", True),
     "grammar": ("language", "grammar", False),
     "chat": ("language", "chat", False),
+    "live": ("live", "live", False),
 }
+PEOPLE = {"live"}  # parts that need recordings of people and a published model
 
 
 def arguments(argv: list[str]) -> argparse.Namespace:
@@ -106,7 +108,8 @@ def add_part(name: str, run, measured: list) -> None:
 def main(argv: list[str]) -> int:
     options = arguments(argv)
     if options.needs:
-        print("" if options.server else "server", "speech" if any(PARTS[name][2] for name in options.only) else "")
+        print("server" if not options.server or PEOPLE & set(options.only) else "", "speech" if any(PARTS[name][2] for name in options.only) else "",
+              "people" if PEOPLE & set(options.only) else "")
         return 0
     import modelgateway
 

@@ -1,6 +1,7 @@
 """A server for the evaluation, with the built-in configuration and its starters, free ports and a temporary state folder."""
 
 import contextlib
+import dataclasses
 import os
 import pathlib
 import re
@@ -17,6 +18,14 @@ class NoServer(Exception):
     """Raised if the server did not start; the text is its output."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Addresses:
+    """Where a server listens."""
+
+    grpc: str
+    http: str
+
+
 def environment(variables: Mapping[str, str]) -> dict[str, str]:
     """Returns the environment variables without those that configure a server."""
     return {name: value for name, value in variables.items() if not SETTINGS.match(name)}
@@ -24,20 +33,27 @@ def environment(variables: Mapping[str, str]) -> dict[str, str]:
 
 @contextlib.contextmanager
 def running(binary: pathlib.Path) -> Iterator[str]:
-    """Runs `modelgateway serve` until the end of the block; yields its gRPC address."""
+    """Runs `modelgateway serve` with the starters until the end of the block; yields its gRPC address."""
+    with serving(binary, ["--starters-only"], {}) as addresses:
+        yield addresses.grpc
+
+
+@contextlib.contextmanager
+def serving(binary: pathlib.Path, options: list[str], variables: Mapping[str, str]) -> Iterator[Addresses]:
+    """Runs `modelgateway serve` with options and variables until the end of the block; yields its addresses."""
     with tempfile.TemporaryDirectory(prefix="models-eval-") as folder:
         log = pathlib.Path(folder) / "log"
-        command = [str(binary), "serve", "--grpc-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--starters-only",
+        command = [str(binary), "serve", "--grpc-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", *options,
                    "--state-dir", str(pathlib.Path(folder) / "state")]
         with log.open("wb") as errors:
             # In its own session, so that Ctrl-C in a terminal does not end it before its clients.
             process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True,
-                                       env=environment(os.environ), start_new_session=True)
+                                       env={**environment(os.environ), **variables}, start_new_session=True)
         try:
-            found = re.search(r"127\.0\.0\.1:\d+", process.stdout.readline())
-            if not found:
+            found = re.findall(r"127\.0\.0\.1:\d+", process.stdout.readline())
+            if len(found) < 2:
                 raise NoServer(f"{binary} did not start: {log.read_text(errors='replace').strip()[-2000:]}")
-            yield found[0]
+            yield Addresses(*found[:2])
         finally:
             _stop(process)
 

@@ -63,6 +63,7 @@ func (d grant) carryOut(o *owner) {
 	m.use.add(o.now)
 	l := newLease(o.mgr, w, p)
 	p.leases[l] = struct{}{}
+	p.served = true
 	w.resolve(admission{lease: l})
 }
 

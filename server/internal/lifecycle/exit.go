@@ -70,9 +70,9 @@ func (p *process) learnPeak() {
 		return
 	}
 	m := p.model
-	// A load that was cut short shows nothing about the peak, unless it already
-	// held more than was reserved.
-	if p.readyAt.IsZero() && p.peak <= p.reserved {
+	// A load that was cut short, or that no request used, shows nothing about the
+	// peak, unless it already held more than was reserved.
+	if !p.served && p.peak <= p.reserved {
 		return
 	}
 	m.size.learned = m.size.learned.withPeak(p.peak, m.now)

@@ -28,7 +28,8 @@ const (
 )
 
 // record is what was learned from earlier runs of one file, engine and
-// parameters. It is immutable once stored.
+// parameters. It is immutable once stored. Runs that served no request are not in it,
+// unless they held more than the ones that did.
 type record struct {
 	// Key is the fingerprint.
 	Key string `json:"key"`
@@ -46,6 +47,18 @@ func (r record) peak() int64 {
 		return 0
 	}
 	return max(0, slices.Max(r.PeakBytes))
+}
+
+// enough is how many bytes are enough for a model that was estimated to need more; 0
+// if too few runs are remembered. It leaves room for requests that need more than any
+// before. If that is not enough, the model is charged what it is measured to hold, and
+// the next load reserves it.
+func (r record) enough(estimated int64) int64 {
+	if len(r.PeakBytes) < learnedRuns {
+		return 0
+	}
+	peak := r.peak()
+	return max(peak+peak/4, estimated/2)
 }
 
 // loadTime is the median of the remembered load times; 0 if none.

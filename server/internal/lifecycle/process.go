@@ -49,6 +49,8 @@ type process struct {
 	turn      coresTurn
 	// unserved: it was loaded for requests, and none has got its lease yet.
 	unserved bool
+	// served: a request has got a lease of it.
+	served bool
 	// missedDeadline: the deadline of a request passed while the model loaded.
 	// The load continues without that request: otherwise a model that loads
 	// longer than its callers wait could never be used. While no other request

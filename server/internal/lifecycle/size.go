@@ -52,7 +52,8 @@ func lookUp(spec ModelSpec, learned *store) sizing {
 // declared size replaces an estimate. A measured peak replaces both if it is
 // larger, since a model that grew once will grow again. A peak above the whole
 // budget reserves all of it: the model loads alone, and one leak does not
-// exclude it.
+// exclude it. An estimate, but not a declared size, is also lowered if it was too high
+// in all remembered runs.
 func (m *model) required() (need int64, source string) {
 	need, source = m.spec.DeclaredBytes, "declared"
 	if need <= 0 {
@@ -63,6 +64,8 @@ func (m *model) required() (need int64, source string) {
 	}
 	if peak := min(m.size.learned.peak(), max(need, m.opts.BudgetBytes)); peak > need {
 		need, source = peak, "learned"
+	} else if enough := m.size.learned.enough(need); source == "estimated" && enough > 0 && enough < need {
+		need, source = enough, "learned"
 	}
 	return need, source
 }

@@ -12,6 +12,7 @@ func inherited() []string {
 	return []string{
 		"PATH", "HOME", "USER", "TMPDIR", "LANG", "LC_ALL", "LC_CTYPE", "TZ",
 		"LD_LIBRARY_PATH", "OMP_NUM_THREADS", waitPolicy, "GOMP_SPINCOUNT",
+		mallocArenas, mallocMmap, mallocTrim,
 		"CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "NVIDIA_DRIVER_CAPABILITIES",
 	}
 }
@@ -26,11 +27,36 @@ const enginePrefix = "MG_"
 // machine requests take ten times as long.
 const waitPolicy = "OMP_WAIT_POLICY"
 
+// Variables of glibc's malloc. By default it has up to eight heaps for each core, one
+// for each thread that allocates: Go calls C from changing threads, and each heap keeps
+// the memory of the largest request that ran on it. It also takes larger and larger
+// blocks from the heaps instead of from the system, and a heap shrinks only at its end.
+// Other C libraries ignore the variables.
+const (
+	mallocArenas = "MALLOC_ARENA_MAX"
+	mallocMmap   = "MALLOC_MMAP_THRESHOLD_"
+	mallocTrim   = "MALLOC_TRIM_THRESHOLD_"
+	// mallocBytes is the size from which on a block comes from the system and goes back
+	// there when it is freed, and how much free memory the end of a heap keeps. It is
+	// above what the engines allocate for a token and below their buffers.
+	mallocBytes = "1048576"
+)
+
+// defaults returns the variables that a worker gets unless the server's or the model's
+// environment has others.
+func defaults() []string {
+	return []string{
+		waitPolicy + "=passive",
+		mallocArenas + "=1", mallocMmap + "=" + mallocBytes, mallocTrim + "=" + mallocBytes,
+	}
+}
+
 // environment returns a worker's environment: variables of the server
 // ("KEY=value") and those added for the model, which take precedence. Threads of
-// OpenMP sleep while they wait unless one of them says otherwise.
+// OpenMP sleep while they wait, and freed memory goes back to the system, unless one
+// of them says otherwise.
 func environment(server, added []string) []string {
-	env := []string{waitPolicy + "=passive"}
+	env := defaults()
 	for _, kv := range server {
 		key, _, _ := strings.Cut(kv, "=")
 		forEngines := strings.HasPrefix(key, enginePrefix) && !looksSecret(key)

@@ -105,31 +105,47 @@ func TestEnvironment(t *testing.T) {
 		// Variables that the documents of engines name.
 		"MG_ONNXRUNTIME=/o.so", "MG_GGML_BACKENDS=/b", "MG_ESPEAK_DATA=/e",
 	}, []string{"PATH=/own"})
-	want := []string{
-		"OMP_WAIT_POLICY=passive",
+	want := append(defaults(),
 		"PATH=/bin", "HOME=/root", "MG_THREADS=2", "LD_LIBRARY_PATH=/lib",
 		"MG_ONNXRUNTIME=/o.so", "MG_GGML_BACKENDS=/b", "MG_ESPEAK_DATA=/e", "PATH=/own",
-	}
+	)
 	if !slices.Equal(got, want) {
 		t.Errorf("the environment is %q; want %q (os/exec takes the last of equal names)", got, want)
 	}
 }
 
-// A policy of the server or of the model comes after the default.
-func TestOpenMPDoesNotSpinUnlessItIsTold(t *testing.T) {
-	for name, tt := range map[string]struct{ server, added, want []string }{
-		"default": {want: []string{"OMP_WAIT_POLICY=passive"}},
+// Threads of OpenMP sleep, and the C library gives memory back, unless the server's or
+// the model's environment says otherwise.
+func TestDefaultsOfTheEnvironment(t *testing.T) {
+	for name, tt := range map[string]struct {
+		server, added []string
+		want          map[string]string // what the worker finds: the last of equal names
+	}{
+		"default": {want: map[string]string{
+			"OMP_WAIT_POLICY": "passive", "MALLOC_ARENA_MAX": "1",
+			"MALLOC_MMAP_THRESHOLD_": "1048576", "MALLOC_TRIM_THRESHOLD_": "1048576",
+		}},
 		"of the server": {
-			server: []string{"OMP_WAIT_POLICY=active", "GOMP_SPINCOUNT=7"},
-			want:   []string{"OMP_WAIT_POLICY=passive", "OMP_WAIT_POLICY=active", "GOMP_SPINCOUNT=7"},
+			server: []string{"OMP_WAIT_POLICY=active", "GOMP_SPINCOUNT=7", "MALLOC_ARENA_MAX=4", "MALLOC_TRIM_THRESHOLD_=5"},
+			want: map[string]string{
+				"OMP_WAIT_POLICY": "active", "GOMP_SPINCOUNT": "7", "MALLOC_ARENA_MAX": "4", "MALLOC_TRIM_THRESHOLD_": "5",
+			},
 		},
 		"of the model": {
-			server: []string{"OMP_WAIT_POLICY=passive"}, added: []string{"OMP_WAIT_POLICY=active"},
-			want: []string{"OMP_WAIT_POLICY=passive", "OMP_WAIT_POLICY=passive", "OMP_WAIT_POLICY=active"},
+			server: []string{"OMP_WAIT_POLICY=passive", "MALLOC_MMAP_THRESHOLD_=4"},
+			added:  []string{"OMP_WAIT_POLICY=active", "MALLOC_MMAP_THRESHOLD_=6"},
+			want:   map[string]string{"OMP_WAIT_POLICY": "active", "MALLOC_MMAP_THRESHOLD_": "6"},
 		},
 	} {
-		if got := environment(tt.server, tt.added); !slices.Equal(got, tt.want) {
-			t.Errorf("%s: the environment is %q; want %q", name, got, tt.want)
+		found := map[string]string{}
+		for _, kv := range environment(tt.server, tt.added) {
+			key, value, _ := strings.Cut(kv, "=")
+			found[key] = value
+		}
+		for key, want := range tt.want {
+			if found[key] != want {
+				t.Errorf("%s: %s is %q; want %q", name, key, found[key], want)
+			}
 		}
 	}
 }

@@ -228,7 +228,8 @@ type ModelMemory struct {
 	DeclaredBytes int64 `protobuf:"varint,1,opt,name=declared_bytes,json=declaredBytes,proto3" json:"declared_bytes,omitempty"`
 	// Size estimated from the model's file and settings.
 	EstimatedBytes int64 `protobuf:"varint,2,opt,name=estimated_bytes,json=estimatedBytes,proto3" json:"estimated_bytes,omitempty"`
-	// Highest measurement of earlier runs with the same file and settings.
+	// Highest measurement of the last five runs with the same file and settings that
+	// served requests.
 	LearnedBytes int64 `protobuf:"varint,3,opt,name=learned_bytes,json=learnedBytes,proto3" json:"learned_bytes,omitempty"`
 	// Bytes that the current load reserved, or that the next one will reserve.
 	ReservedBytes int64 `protobuf:"varint,4,opt,name=reserved_bytes,json=reservedBytes,proto3" json:"reserved_bytes,omitempty"`

@@ -362,7 +362,7 @@ func (x *TranscribedWord) GetConfidence() float32 {
 // A segment of a transcript, about one sentence.
 type TranscriptSegment struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Text of the segment.
+	// Text of the segment, without spaces around it.
 	Text string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
 	// Start, measured from the beginning of the audio.
 	Start *durationpb.Duration `protobuf:"bytes,2,opt,name=start,proto3" json:"start,omitempty"`
@@ -533,12 +533,14 @@ func (x *Transcript) GetUncertain() bool {
 	return false
 }
 
-// Preliminary text of a stream, after its last final segment.
+// Preliminary text of a stream, after its last final segment: committed_text followed by
+// tentative_text, with nothing between them.
 type InterimTranscript struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Text that will not change any more.
+	// Text that will not change any more. It does not end with a space.
 	CommittedText string `protobuf:"bytes,1,opt,name=committed_text,json=committedText,proto3" json:"committed_text,omitempty"`
-	// Text after committed_text that can still change.
+	// Text after committed_text that can still change. It begins with a space if it does not
+	// continue a word of committed_text, except in scripts without spaces between words.
 	TentativeText string `protobuf:"bytes,2,opt,name=tentative_text,json=tentativeText,proto3" json:"tentative_text,omitempty"`
 	// How much audio was processed, from the beginning of the stream.
 	AudioProcessed *durationpb.Duration `protobuf:"bytes,3,opt,name=audio_processed,json=audioProcessed,proto3" json:"audio_processed,omitempty"`

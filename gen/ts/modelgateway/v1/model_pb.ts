@@ -39,7 +39,8 @@ export type ModelMemory = Message<"modelgateway.v1.ModelMemory"> & {
   estimatedBytes: bigint;
 
   /**
-   * Highest measurement of earlier runs with the same file and settings.
+   * Highest measurement of the last five runs with the same file and settings that
+   * served requests.
    *
    * @generated from field: int64 learned_bytes = 3;
    */

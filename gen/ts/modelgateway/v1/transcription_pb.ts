@@ -185,7 +185,7 @@ export const TranscribedWordSchema: GenMessage<TranscribedWord> = /*@__PURE__*/
  */
 export type TranscriptSegment = Message<"modelgateway.v1.TranscriptSegment"> & {
   /**
-   * Text of the segment.
+   * Text of the segment, without spaces around it.
    *
    * @generated from field: string text = 1;
    */
@@ -285,20 +285,22 @@ export const TranscriptSchema: GenMessage<Transcript> = /*@__PURE__*/
   messageDesc(file_modelgateway_v1_transcription, 4);
 
 /**
- * Preliminary text of a stream, after its last final segment.
+ * Preliminary text of a stream, after its last final segment: committed_text followed by
+ * tentative_text, with nothing between them.
  *
  * @generated from message modelgateway.v1.InterimTranscript
  */
 export type InterimTranscript = Message<"modelgateway.v1.InterimTranscript"> & {
   /**
-   * Text that will not change any more.
+   * Text that will not change any more. It does not end with a space.
    *
    * @generated from field: string committed_text = 1;
    */
   committedText: string;
 
   /**
-   * Text after committed_text that can still change.
+   * Text after committed_text that can still change. It begins with a space if it does not
+   * continue a word of committed_text, except in scripts without spaces between words.
    *
    * @generated from field: string tentative_text = 2;
    */

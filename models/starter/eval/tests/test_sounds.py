@@ -134,7 +134,8 @@ def test_wrong_options_are_refused(argv: list[str]) -> None:
 
 @pytest.mark.parametrize(
     ("argv", "needs"),
-    [([], ["server", "speech"]), (["--only", "chat"], ["server"]), (["--server", "x:1"], ["speech"]),
+    [([], ["server", "speech", "people"]), (["--only", "chat"], ["server"]), (["--server", "x:1"], ["server", "speech", "people"]),
+     (["--only", "live"], ["server", "people"]), (["--only", "stt", "--server", "x:1"], ["speech"]),
      (["--only", "chat,grammar", "--server", "x:1"], [])],
 )
 def test_needs(argv: list[str], needs: list[str], capsys: pytest.CaptureFixture[str]) -> None:
