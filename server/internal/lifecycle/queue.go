@@ -35,7 +35,7 @@ type waiter struct {
 	priority gatewayv1.Priority
 	// maxPriority: see Request.
 	maxPriority gatewayv1.Priority
-	arrival      time.Time
+	arrival     time.Time
 	// seq identifies it among all waiters and is the order of arrival.
 	seq uint64
 	// deadline is zero without one.
