@@ -152,16 +152,14 @@ func (s *Server) lockState() error {
 
 // openCertificates reads the server's certificate, if it has one.
 func (s *Server) openCertificates() (err error) {
-	files := s.cfg.TLS
-	if !files.Enabled() {
+	if !s.cfg.TLS.Enabled() {
 		return nil
 	}
+	files := certificates.Files(s.cfg)
 	if files.SelfSigned {
-		made, err := certificates.SelfSigned(filepath.Join(s.cfg.StateDir, "tls"), time.Now())
-		if err != nil {
+		if _, err := certificates.SelfSigned(filepath.Dir(files.CertFile), time.Now()); err != nil {
 			return err
 		}
-		files.CertFile, files.KeyFile = made.CertFile, made.KeyFile
 		s.log.Info("using a self-signed TLS certificate; clients must trust it as their authority", "file", files.CertFile)
 	}
 	s.certificates, err = certificates.Open(files, s.log)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -28,6 +29,8 @@ type globals struct {
 	TLSCA   string        `name:"tls-ca" help:"The server has a TLS certificate of this authority (PEM file)." placeholder:"FILE" env:"MODELGATEWAY_TLS_CA"`
 	JSON    bool          `name:"json" help:"Print JSON: one object, or one object per line for streams."`
 	Timeout time.Duration `help:"Give up after this long; 0 means no limit." default:"5m"`
+
+	secure *tls.Config // of a server of this machine, without --tls and --tls-ca
 }
 
 // cli is the command line.
@@ -158,6 +161,9 @@ func (g *globals) client() (*modelgateway.Client, error) {
 	var options []grpc.DialOption
 	if g.APIKey != "" {
 		options = append(options, modelgateway.WithAPIKey(g.APIKey))
+	}
+	if g.secure != nil {
+		options = append(options, grpc.WithTransportCredentials(credentials.NewTLS(g.secure)))
 	}
 	if g.TLS || g.TLSCA != "" {
 		secure, err := transport(g.TLSCA)

@@ -29,7 +29,7 @@ func (d doctorCommand) Run(ctx context.Context, g *globals, con *console) error 
 	cfg, err := d.load()
 	if err != nil {
 		report(doctor.InvalidConfiguration(err))
-	} else if err := doctor.Check(ctx, cfg, report); err != nil {
+	} else if err := doctor.Check(ctx, cfg, g.APIKey, report); err != nil {
 		return err
 	}
 	return summarize(con, g, findings)

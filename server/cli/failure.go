@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -96,6 +97,20 @@ const timeoutRemedy = "Allow more time with --timeout."
 func explainCode(e *modelgateway.Error, addr string) failure {
 	switch e.Code {
 	case codes.Unavailable:
+		if strings.Contains(e.Message, "authentication handshake failed") {
+			return failure{
+				Message:  fmt.Sprintf("the server at %s cannot be trusted, or has no TLS: %s", addr, e.Message),
+				Remedy:   "Name the authority of its certificate with --tls-ca. For a server without TLS, leave out --tls and --tls-ca.",
+				ExitCode: exitNoServer,
+			}
+		}
+		if strings.Contains(e.Message, "server preface") {
+			return failure{
+				Message:  fmt.Sprintf("the program at %s does not answer as a server without TLS does", addr),
+				Remedy:   "If it has TLS, use --tls, or --tls-ca with the authority of its certificate.",
+				ExitCode: exitNoServer,
+			}
+		}
 		return failure{
 			Message:  fmt.Sprintf("no server answers at %s", addr),
 			Remedy:   `Start one with "modelgateway serve", or set another address with --addr or MODELGATEWAY_ADDR.`,
@@ -135,7 +150,9 @@ func remedy(e *modelgateway.Error) (int, string) {
 		return exitBusy, retryAdvice(e.RetryAfter)
 	case gatewayv1.ErrorReason_ERROR_REASON_DEADLINE_EXCEEDED:
 		return exitDeadline, timeoutRemedy
-	case gatewayv1.ErrorReason_ERROR_REASON_UNAUTHENTICATED, gatewayv1.ErrorReason_ERROR_REASON_FORBIDDEN:
+	case gatewayv1.ErrorReason_ERROR_REASON_UNAUTHENTICATED:
+		return exitDenied, `Set MODELGATEWAY_API_KEY to a key that "modelgateway keys add" made.`
+	case gatewayv1.ErrorReason_ERROR_REASON_FORBIDDEN:
 		return exitDenied, ""
 	case gatewayv1.ErrorReason_ERROR_REASON_CANCELLED:
 		return exitInterrupted, ""

@@ -45,7 +45,7 @@ type keysAddCommand struct {
 	Task        []string      `help:"Only these tasks. Can be repeated. Default: all."`
 	Model       []string      `help:"Only these models. Can be repeated. Default: all."`
 	Cloud       bool          `help:"Allow requests that leave this machine."`
-	MaxPriority string        `help:"Highest priority that requests may ask for: ${enum}." enum:"low,normal,high,critical" default:"normal"`
+	MaxPriority string        `help:"Highest priority of requests, also of those that leave it to the model: ${enum}." enum:"low,normal,high,critical" default:"normal"`
 	Expires     time.Duration `help:"The key ends after this time, such as 720h. Default: never."`
 }
 

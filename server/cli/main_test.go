@@ -117,7 +117,7 @@ type serveProcess struct {
 	log        *bytes.Buffer
 }
 
-var readyAddress = regexp.MustCompile(`gRPC (127\.0\.0\.1:\d+), HTTP http://(127\.0\.0\.1:\d+)`)
+var readyAddress = regexp.MustCompile(`gRPC (127\.0\.0\.1:\d+), HTTP https?://(127\.0\.0\.1:\d+)`)
 
 // start runs a server on free ports until the test ends.
 func start(t *testing.T) *serveProcess {

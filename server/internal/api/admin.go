@@ -90,7 +90,7 @@ func (a *Admin) LoadModel(req *gatewayv1.LoadModelRequest, stream gatewayv1.Mode
 	if err := mayManage(ctx, req.GetName(), req.GetPriority()); err != nil {
 		return err
 	}
-	load := lifecycle.LoadRequest{Model: req.GetName(), Pin: req.GetPin(), Priority: req.GetPriority()}
+	load := lifecycle.LoadRequest{Model: req.GetName(), Pin: req.GetPin(), Priority: req.GetPriority(), MaxPriority: auth.CallerOf(ctx).MaxPriority()}
 	err := a.models.Load(ctx, load, func(p lifecycle.LoadProgress) {
 		resp := &gatewayv1.LoadModelResponse{State: p.State, Progress: p.Fraction}
 		if p.Remaining > 0 {

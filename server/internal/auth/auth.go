@@ -84,6 +84,9 @@ func (c *Caller) MayUseModel(name string) bool {
 // MayUseCloud reports whether requests of the caller may leave the machine.
 func (c *Caller) MayUseCloud() bool { return c.rights.cloud }
 
+// MaxPriority returns the highest priority of the caller's requests.
+func (c *Caller) MaxPriority() gatewayv1.Priority { return c.rights.maxPriority }
+
 // CheckTask returns an error if the caller may not run a task, or not with this
 // priority.
 func (c *Caller) CheckTask(task string, priority gatewayv1.Priority) error {

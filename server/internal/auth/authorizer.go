@@ -54,11 +54,11 @@ func (a *Authorizer) Authenticate(header []string) (*Caller, error) {
 	}
 	switch {
 	case len(header) == 0 || len(header) == 1 && header[0] == "":
-		return nil, errs.New(errs.Unauthenticated, "this server needs an API key: send it in the header %s: %s<key>", Header, Scheme)
+		return nil, errs.New(errs.Unauthenticated, "this server needs an API key: send it in the header \"%s: %sKEY\"", Header, Scheme)
 	case len(header) > 1:
 		return nil, errs.New(errs.Unauthenticated, "the header %s occurs more than once: send one API key", Header)
 	case len(header[0]) < len(Scheme) || !strings.EqualFold(header[0][:len(Scheme)], Scheme):
-		return nil, errs.New(errs.Unauthenticated, "the header %s must have the form %q", Header, Scheme+"<key>")
+		return nil, errs.New(errs.Unauthenticated, "the header %s must have the form %q", Header, Scheme+"KEY")
 	}
 	if caller := a.keys.find(strings.TrimSpace(header[0][len(Scheme):])); caller != nil {
 		return caller, nil

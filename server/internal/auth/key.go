@@ -45,7 +45,8 @@ type Key struct {
 	Models []string `yaml:"models,omitempty"`
 	// Cloud allows requests that leave this machine.
 	Cloud bool `yaml:"cloud"`
-	// MaxPriority is the highest priority that the key allows; empty: normal, so that
+	// MaxPriority is the highest priority of the key's requests, also of those that
+	// leave it to the model; empty: normal, so that
 	// a key cannot displace the work of others unless it is told to.
 	MaxPriority config.Priority `yaml:"max_priority,omitempty"`
 }

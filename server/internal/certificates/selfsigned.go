@@ -21,6 +21,8 @@ import (
 )
 
 const (
+	certName, keyName = "cert.pem", "key.pem"
+
 	// validity is how long a self-signed certificate is valid, and renewal how long
 	// before its end a start of the server makes another.
 	validity = 365 * 24 * time.Hour
@@ -30,7 +32,7 @@ const (
 // SelfSigned returns the files of a self-signed certificate in a directory for this
 // machine. It makes them if they do not exist or end soon.
 func SelfSigned(dir string, now time.Time) (config.TLS, error) {
-	files := config.TLS{CertFile: filepath.Join(dir, "cert.pem"), KeyFile: filepath.Join(dir, "key.pem")}
+	files := config.TLS{CertFile: filepath.Join(dir, certName), KeyFile: filepath.Join(dir, keyName)}
 	if pair, err := tls.LoadX509KeyPair(files.CertFile, files.KeyFile); err == nil && pair.Leaf.NotAfter.Sub(now) > renewal {
 		return files, nil
 	}

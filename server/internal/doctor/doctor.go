@@ -52,8 +52,9 @@ func InvalidConfiguration(err error) Finding {
 
 // Check runs all checks and passes their findings to report, each as soon as it
 // is known. The order is such that a failure explains the failures that follow
-// it. The error is that of ctx, if ctx ends before the last check.
-func Check(ctx context.Context, cfg *config.Config, report func(...Finding)) error {
+// it. apiKey is for a server that runs and whose callers need one. The error is that
+// of ctx, if ctx ends before the last check.
+func Check(ctx context.Context, cfg *config.Config, apiKey string, report func(...Finding)) error {
 	report(checkConfiguration(cfg)...)
 	report(checkDirectories(cfg)...)
 	report(checkMemory(cfg))
@@ -64,7 +65,7 @@ func Check(ctx context.Context, cfg *config.Config, report func(...Finding)) err
 	report(checkDevice(cfg, engines))
 	report(checkModels(ctx, cfg, engines)...)
 	report(checkAPIKey(cfg))
-	report(checkServer(ctx, cfg)...)
+	report(local{cfg, apiKey}.check(ctx)...)
 	return ctx.Err()
 }
 

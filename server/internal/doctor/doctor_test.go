@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -246,7 +247,7 @@ func TestFallbacks(t *testing.T) {
 	}))
 	defer server.Close()
 	cfg := &config.Config{HTTPListen: strings.TrimPrefix(server.URL, "http://")}
-	fallbacks := func() Finding { return checkFallbacks(context.Background(), cfg) }
+	fallbacks := func() Finding { return local{cfg: cfg}.checkFallbacks(context.Background()) }
 	check(t, fallbacks(), Warn, "cannot read the server's metrics: 403 Forbidden")
 	metrics = "# TYPE modelgateway_requests_total counter\nmodelgateway_requests_total 100\n# TYPE modelgateway_fallbacks_total counter\nmodelgateway_fallbacks_total{from=\"a\",to=\"b\",reason=\"deadline\"} 4\n"
 	check(t, fallbacks(), OK, "4 of 100 requests")
@@ -268,9 +269,9 @@ func TestReady(t *testing.T) {
 		_, _ = w.Write([]byte(text))
 	}))
 	cfg := &config.Config{HTTPListen: strings.TrimPrefix(server.URL, "http://"), GRPCListen: "127.0.0.1:1"}
-	check(t, checkReady(t.Context(), cfg, "v1"), OK, "version v1 is running at 127.0.0.1:1")
+	check(t, local{cfg: cfg}.checkReady(t.Context(), "v1"), OK, "version v1 is running at 127.0.0.1:1")
 	code, text = http.StatusServiceUnavailable, "no model can be loaded: why\n"
-	check(t, checkReady(t.Context(), cfg, "v1"), Fail, "not ready: no model can be loaded: why")
+	check(t, local{cfg: cfg}.checkReady(t.Context(), "v1"), Fail, "not ready: no model can be loaded: why")
 	server.Close()
-	check(t, checkReady(t.Context(), cfg, "v1"), Warn, "cannot ask")
+	check(t, local{cfg: cfg}.checkReady(t.Context(), "v1"), Warn, "cannot ask")
 }

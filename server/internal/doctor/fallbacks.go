@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
+	"github.com/lexilingo/modelgateway/server/internal/certificates"
 	"github.com/lexilingo/modelgateway/server/internal/config"
 )
 
@@ -20,9 +21,12 @@ const manyFallbacks = 0.05
 
 // checkFallbacks reads from the metrics of a running server how often requests
 // fell back to another model, and why.
-func checkFallbacks(ctx context.Context, cfg *config.Config) Finding {
+func (l local) checkFallbacks(ctx context.Context) Finding {
 	const check = "fallbacks"
-	families, err := readMetrics(ctx, cfg.HTTPListen)
+	families, err := l.readMetrics(ctx)
+	if errors.Is(err, errKey) {
+		return warn(check, "Set MODELGATEWAY_API_KEY to a key with the role metrics or admin.", "%s", err)
+	}
 	if err != nil {
 		return warn(check, "", "cannot read the server's metrics: %s", oneLine(err))
 	}
@@ -47,15 +51,21 @@ func fallbackRemedy(model, reason string) string {
 	}
 }
 
-// readMetrics reads the metrics of the server at an HTTP listen address.
-func readMetrics(ctx context.Context, listen string) (map[string]*dto.MetricFamily, error) {
+// errKey says that the metrics need an API key with the right role.
+var errKey = errors.New("the server's metrics need an API key")
+
+// readMetrics reads the metrics of the server.
+func (l local) readMetrics(ctx context.Context) (map[string]*dto.MetricFamily, error) {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	res, err := get(ctx, listen, "/metrics")
+	res, err := l.get(ctx, "/metrics")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = res.Body.Close() }()
+	if len(l.cfg.Auth.KeysFile) > 0 && (res.StatusCode == http.StatusUnauthorized || res.StatusCode == http.StatusForbidden) {
+		return nil, errKey
+	}
 	if res.StatusCode != http.StatusOK {
 		return nil, errors.New(res.Status)
 	}
@@ -63,21 +73,33 @@ func readMetrics(ctx context.Context, listen string) (map[string]*dto.MetricFami
 	return parser.TextToMetricFamilies(res.Body)
 }
 
-// get sends a request to the server at an HTTP listen address.
-func get(ctx context.Context, listen, path string) (*http.Response, error) {
-	network, address := config.SplitListen(listen)
+// get sends a request to the server's HTTP listen address.
+func (l local) get(ctx context.Context, path string) (*http.Response, error) {
+	secure, err := certificates.ForLocal(l.cfg)
+	if err != nil {
+		return nil, err
+	}
+	scheme := "http"
+	network, address := config.SplitListen(l.cfg.HTTPListen)
 	if network != "unix" {
 		address = config.DialAddress(address)
+		if secure != nil {
+			scheme = "https"
+		}
 	}
 	client := http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,
+		TLSClientConfig:   secure,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, network, address)
 		},
 	}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+path, http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://localhost"+path, http.NoBody)
 	if err != nil {
 		return nil, err
+	}
+	if l.apiKey != "" {
+		req.Header.Set("Authorization", "Bearer "+l.apiKey)
 	}
 	return client.Do(req)
 }

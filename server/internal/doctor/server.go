@@ -9,20 +9,32 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+
 	modelgateway "github.com/lexilingo/modelgateway/clients/go"
+	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/certificates"
 	"github.com/lexilingo/modelgateway/server/internal/config"
 )
 
 // probeTimeout limits each request to a server that may be running.
 const probeTimeout = time.Second
 
-// checkServer checks the fallbacks of a server that runs at the configured
-// address. If there is none, it checks that the listen addresses are free.
-func checkServer(ctx context.Context, cfg *config.Config) []Finding {
-	if version, err := runningVersion(ctx, cfg.GRPCListen); err == nil {
-		return []Finding{checkReady(ctx, cfg, version), checkFallbacks(ctx, cfg)}
+// local is the server of this machine with a configuration. It may run.
+type local struct {
+	cfg    *config.Config
+	apiKey string // for what needs one
+}
+
+// check checks the fallbacks of a server that runs at the configured address. If
+// there is none, it checks that the listen addresses are free.
+func (l local) check(ctx context.Context) []Finding {
+	if version, err := l.version(ctx); err == nil {
+		return []Finding{l.checkReady(ctx, version), l.checkFallbacks(ctx)}
 	}
+	cfg := l.cfg
 	return []Finding{
 		checkAddress(ctx, "gRPC address", "--grpc-listen", cfg.GRPCListen),
 		checkAddress(ctx, "HTTP address", "--http-listen", cfg.HTTPListen),
@@ -31,11 +43,12 @@ func checkServer(ctx context.Context, cfg *config.Config) []Finding {
 
 // checkReady asks a running server whether it can load models. It may have another
 // environment than this program, such as a temporary directory of its own.
-func checkReady(ctx context.Context, cfg *config.Config, version string) Finding {
+func (l local) checkReady(ctx context.Context, version string) Finding {
 	const check = "server"
+	cfg := l.cfg
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	res, err := get(ctx, cfg.HTTPListen, "/readyz")
+	res, err := l.get(ctx, "/readyz")
 	if err != nil {
 		return warn(check, "", "version %s is running at %s; cannot ask whether it is ready: %s", version, cfg.GRPCListen, oneLine(err))
 	}
@@ -63,14 +76,30 @@ func checkAddress(ctx context.Context, check, flag, address string) Finding {
 	return ok(check, "%s is free", address)
 }
 
-func runningVersion(ctx context.Context, address string) (string, error) {
+// version returns the version of the server that runs, or an error if none does. It
+// is "unknown" if the API key does not allow to ask for it.
+func (l local) version(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	client, err := modelgateway.New(config.DialAddress(address))
+	secure, err := certificates.ForLocal(l.cfg)
+	if err != nil {
+		return "", err
+	}
+	var options []grpc.DialOption
+	if network, _ := config.SplitListen(l.cfg.GRPCListen); secure != nil && network != "unix" {
+		options = append(options, grpc.WithTransportCredentials(credentials.NewTLS(secure)))
+	}
+	if l.apiKey != "" {
+		options = append(options, modelgateway.WithAPIKey(l.apiKey))
+	}
+	client, err := modelgateway.New(config.DialAddress(l.cfg.GRPCListen), options...)
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = client.Close() }()
 	res, err := client.Status(ctx, &gatewayv1.StatusRequest{})
+	if reason := errs.ReasonOf(err); reason == errs.Unauthenticated || reason == errs.Forbidden {
+		return "unknown", nil
+	}
 	return res.GetVersion(), err
 }

@@ -20,6 +20,7 @@ import (
 	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/tap"
 
+	"github.com/lexilingo/modelgateway/engines/errs"
 	"github.com/lexilingo/modelgateway/server/internal/inflight"
 	"github.com/lexilingo/modelgateway/server/internal/peers"
 )
@@ -169,15 +170,17 @@ func (g *Guard) admit(ctx context.Context, info *tap.Info) (context.Context, err
 }
 
 // Receive receives a message with recv, and returns before it does if the guard
-// refuses the message. ctx is the call's. After an error the message must not be
-// used, and the call must end, which ends recv.
+// refuses the message or if ctx ends. ctx is that of the call, or one that ends
+// before. After an error the message must not be used, and the call must end, which
+// ends recv.
 func Receive(ctx context.Context, recv func() error) error {
-	s, ok := ctx.Value(streamKey{}).(*stream)
-	if !ok {
-		return recv()
+	var refused <-chan struct{} // never, if the connection has no guard
+	s, guarded := ctx.Value(streamKey{}).(*stream)
+	if guarded {
+		refused = s.refused
+		s.resume()
+		defer s.pause()
 	}
-	s.resume()
-	defer s.pause()
 	// If gRPC's own receiving fails, gRPC answers the call at once, with an error
 	// without a reason.
 	received := make(chan error, 1)
@@ -185,8 +188,10 @@ func Receive(ctx context.Context, recv func() error) error {
 	select {
 	case err := <-received:
 		return err
-	case <-s.refused:
+	case <-refused:
 		return s.refusal
+	case <-ctx.Done():
+		return errs.From(context.Cause(ctx))
 	}
 }
 

@@ -74,6 +74,9 @@ type Request struct {
 	// Priority orders the queue and says which idle models may be evicted;
 	// unspecified is the model's own.
 	Priority gatewayv1.Priority
+	// MaxPriority limits the priority, also if it is the model's own; unspecified is
+	// no limit.
+	MaxPriority gatewayv1.Priority
 	// Live is true for audio that arrives while it is processed. The time that
 	// takes says nothing about the model, and silence in it is limited by
 	// Options.SilenceLimit.
@@ -89,6 +92,8 @@ type LoadRequest struct {
 	// Priority says which idle models may be evicted for it; unspecified is the
 	// model's own.
 	Priority gatewayv1.Priority
+	// MaxPriority limits it, as that of a Request.
+	MaxPriority gatewayv1.Priority
 }
 
 // LoadProgress is the state of a load.

@@ -198,7 +198,7 @@ func whyEnded(ctx context.Context) error {
 // ctx is cancelled, and that of the load if the load failed.
 func (m *Manager) Acquire(ctx context.Context, req Request) (*Lease, error) {
 	w := m.newWaiter(ctx, waitLease)
-	w.priority, w.live = req.Priority, req.Live
+	w.priority, w.maxPriority, w.live = req.Priority, req.MaxPriority, req.Live
 	l, err := m.await(ctx, w, func(o *owner) { o.acquire(w, req.Model) })
 	if err != nil {
 		return nil, err
@@ -218,7 +218,7 @@ func (m *Manager) Acquire(ctx context.Context, req Request) (*Lease, error) {
 // cancelled.
 func (m *Manager) Load(ctx context.Context, req LoadRequest, progress func(LoadProgress)) error {
 	w := m.newWaiter(ctx, waitLoad)
-	w.priority, w.pin = req.Priority, req.Pin
+	w.priority, w.maxPriority, w.pin = req.Priority, req.MaxPriority, req.Pin
 	if err := m.ask(ctx, func(o *owner) { o.preload(w, req.Model) }); err != nil {
 		return err
 	}

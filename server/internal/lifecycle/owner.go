@@ -151,6 +151,9 @@ func (o *owner) admit(w *waiter, name string) bool {
 	if w.priority == gatewayv1.Priority_PRIORITY_UNSPECIFIED {
 		w.priority = m.spec.Priority
 	}
+	if w.maxPriority != gatewayv1.Priority_PRIORITY_UNSPECIFIED {
+		w.priority = min(w.priority, w.maxPriority)
+	}
 	return true
 }
 

@@ -33,7 +33,9 @@ type waiter struct {
 	model    *model
 	kind     waiterKind
 	priority gatewayv1.Priority
-	arrival  time.Time
+	// maxPriority: see Request.
+	maxPriority gatewayv1.Priority
+	arrival     time.Time
 	// seq identifies it among all waiters and is the order of arrival.
 	seq uint64
 	// deadline is zero without one.

@@ -110,7 +110,9 @@ func (a *attempt) acquire(ctx context.Context, queued *time.Duration) (lease Lea
 	ctx, span := startSpan(ctx, "acquire", a.model)
 	defer func() { endSpan(span, err) }()
 	start := time.Now()
-	lease, err = a.router.opts.Acquire(ctx, lifecycle.Request{Model: a.model, Priority: a.req.Routing.GetPriority(), Live: a.live()})
+	lease, err = a.router.opts.Acquire(ctx, lifecycle.Request{
+		Model: a.model, Priority: a.req.Routing.GetPriority(), MaxPriority: a.req.MaxPriority, Live: a.live(),
+	})
 	if err != nil {
 		*queued += time.Since(start)
 		return nil, err

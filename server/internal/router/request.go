@@ -22,6 +22,9 @@ type Request struct {
 	Audio Audio
 	// Caller names who sent the request, for metrics; empty if callers need no key.
 	Caller string
+	// MaxPriority limits the priority of Routing, and that of the model, which counts
+	// without one; unspecified is no limit.
+	MaxPriority gatewayv1.Priority
 	// MayUse returns an error if the caller may not use a model; cloud says that the
 	// request would leave the machine. Nil: the caller may use every model.
 	MayUse func(model string, cloud bool) *errs.Error

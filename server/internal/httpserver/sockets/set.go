@@ -12,6 +12,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
+	"github.com/lexilingo/modelgateway/server/internal/auth"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/reply"
 	"github.com/lexilingo/modelgateway/server/internal/inflight"
 	"github.com/lexilingo/modelgateway/server/internal/peers"
@@ -71,7 +72,7 @@ func NewSet(opts Options) *Set {
 }
 
 // Serve upgrades a request to a WebSocket and calls work with it. ctx becomes
-// the context of the socket. The error that work returns is sent to the client,
+// the context of the socket, which also ends when the key of its caller does. The error that work returns is sent to the client,
 // and the socket is closed; ErrDone is the normal end. A request that is not an
 // upgrade is refused.
 func (s *Set) Serve(ctx context.Context, w http.ResponseWriter, r *http.Request, work func(*Socket) error) {
@@ -101,6 +102,8 @@ func (s *Set) Serve(ctx context.Context, w http.ResponseWriter, r *http.Request,
 	if err != nil {
 		return // the upgrader has answered, or the client is gone
 	}
+	ctx, end := auth.CallerOf(ctx).While(ctx)
+	defer end()
 	c = newSocket(ctx, conn, s.opts)
 	s.add(c)
 	defer s.remove(c)
