@@ -129,7 +129,7 @@ func commandName(err error) string {
 	name := "modelgateway"
 	var parseError *kong.ParseError
 	if errors.As(err, &parseError) && parseError.Context.Selected() != nil {
-		name += " " + parseError.Context.Selected().Name
+		name += " " + parseError.Context.Selected().Path()
 	}
 	return name
 }

@@ -6,11 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 
+	"github.com/lexilingo/modelgateway/engines"
+	"github.com/lexilingo/modelgateway/internal/suggest"
 	"github.com/lexilingo/modelgateway/server/internal/auth"
 	"github.com/lexilingo/modelgateway/server/internal/config"
 )
@@ -60,6 +64,11 @@ func (k keysAddCommand) Run(g *globals, con *console) error {
 			return usagef("no model %q is configured: --model needs a name that \"modelgateway models\" shows", model)
 		}
 	}
+	for _, task := range k.Task {
+		if known := knownTasks(cfg); !slices.Contains(known, engines.CanonicalTask(task)) {
+			return usagef("no task is named %q: tasks are %s%s", task, strings.Join(known, ", "), suggest.DidYouMean(task, known))
+		}
+	}
 	if k.Expires < 0 {
 		return usagef("--expires must not be negative")
 	}
@@ -84,6 +93,19 @@ func (k keysAddCommand) Run(g *globals, con *console) error {
 		fmt.Fprintf(con.err, "Start the server with --keys-file %s (auth.keys_file): then every caller needs a key.\n", path)
 	}
 	return nil
+}
+
+// knownTasks returns the names of the built-in tasks and of those that the
+// configuration adds, sorted.
+func knownTasks(cfg *config.Config) []string {
+	names := map[string]bool{}
+	for _, task := range engines.Tasks() {
+		names[task.Name] = true
+	}
+	for name := range cfg.Tasks {
+		names[name] = true
+	}
+	return slices.Sorted(maps.Keys(names))
 }
 
 type keysListCommand struct{ keysFile }

@@ -21,6 +21,8 @@ func TestKeys(t *testing.T) {
 	keys("add", "backend").check(t, exitFailed, "two keys")
 	keys("add", "b", "--role=root").check(t, exitFailed, "root", "admin")
 	keys("add", "b", "--model=none").check(t, exitUsage, "none")
+	keys("add", "b", "--task=transcrbe").check(t, exitUsage, "transcrbe", "transcribe")
+	keys("add").check(t, exitUsage, "modelgateway keys add --help")
 	keys("add", "b", "--max-priority=top").check(t, exitUsage, "critical")
 	listed := keys("list")
 	listed.check(t, exitOK, "backend", "infer,observe", "transcribe", "qwen", "normal")

@@ -90,6 +90,9 @@ func ChangeKeys(path string, change func([]*Key) ([]*Key, error)) error {
 		return fmt.Errorf("cannot lock the file of API keys: %w", err)
 	}
 	defer func() { _ = lock.Unlock() }()
+	if err := giveToOwner(path+".lock", path); err != nil {
+		return fmt.Errorf("cannot lock the file of API keys: %w", err)
+	}
 	keys, err := ReadKeys(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -104,10 +107,26 @@ func ChangeKeys(path string, change func([]*Key) ([]*Key, error)) error {
 	if err != nil {
 		return err
 	}
-	if err := renameio.WriteFile(path, append([]byte(header), text...), fileMode); err != nil {
+	if err := replaceFile(path, append([]byte(header), text...)); err != nil {
 		return fmt.Errorf("cannot write the file of API keys: %w", err)
 	}
 	return nil
+}
+
+// replaceFile replaces a file, which keeps its mode and its owner.
+func replaceFile(path string, text []byte) error {
+	f, err := renameio.NewPendingFile(path, renameio.WithPermissions(fileMode), renameio.WithExistingPermissions())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Cleanup() }()
+	if _, err := f.Write(text); err != nil {
+		return err
+	}
+	if err := giveToOwner(f.Name(), path); err != nil {
+		return err
+	}
+	return f.CloseAtomicallyReplace()
 }
 
 // AddKey adds a key to a file and returns what its user sends.
