@@ -80,11 +80,11 @@ type Lease struct {
 type Waiting int
 
 const (
-	// ForReader: the client does not read.
+	// ForReader says that the client does not read.
 	ForReader Waiting = iota
-	// ForAudio: the client sends no audio.
+	// ForAudio says that the client sends no audio.
 	ForAudio
-	// ForClient: the client is gone, and may come back.
+	// ForClient says that the client is gone, and may come back.
 	ForClient
 )
 
