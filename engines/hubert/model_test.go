@@ -182,7 +182,7 @@ func TestWindows(t *testing.T) {
 	samples := whistle(text)
 	whole, windows := load(t, dir, map[string]any{"window_seconds": 600}), load(t, dir, map[string]any{"window_seconds": 5})
 	count := func(m *model) (logits []float32, runs int) {
-		logits, err := m.network.logits(t.Context(), samples, func(limit time.Duration) func() {
+		outputs, err := m.network.outputsOf(t.Context(), samples, func(limit time.Duration) func() {
 			// The length of the window counts, not that of the clip.
 			if most := time.Minute + time.Duration(30*m.parameters.WindowSeconds)*time.Second; limit <= time.Minute || limit > most {
 				t.Errorf("a window counts as progress for %v, want at most %v", limit, most)
@@ -192,7 +192,7 @@ func TestWindows(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return logits, runs
+		return outputs.Logits, runs
 	}
 	one, n := count(whole)
 	many, more := count(windows)
