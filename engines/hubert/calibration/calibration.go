@@ -28,16 +28,21 @@ const (
 	// Rating is the model's own rating, any number; higher is better: of a unit, or
 	// of the fluency.
 	Rating = "rating"
-	// Mean and Worst are the mean and the least of the units of a word, or of the
-	// words of a text.
-	Mean, Worst = "mean", "worst"
+	// Mean is the mean of the units of a word, or of the words of a text.
+	Mean = "mean"
+	// Worst is the least of them.
+	Worst = "worst"
 	// Extra is the share of additional symbols among those of a word.
 	Extra = "extra"
 	// Pace is the fluency by pauses and rate, as computed without a calibration.
 	Pace = "pace"
-	// Accuracy, Fluency and Completeness are the scores of a text.
-	Accuracy, Fluency, Completeness = "accuracy", "fluency", "completeness"
-	// Lowest is the least of these three.
+	// Accuracy is the score of a text.
+	Accuracy = "accuracy"
+	// Fluency is the score of a text.
+	Fluency = "fluency"
+	// Completeness is the score of a text.
+	Completeness = "completeness"
+	// Lowest is the least of these three scores.
 	Lowest = "lowest"
 )
 
