@@ -28,14 +28,14 @@ const (
 	Chat = "chat.gguf"
 	// Voice is a voice in the format of Piper. Its JSON description is beside it.
 	Voice = "voice.onnx"
-	// Pronunciation is a CTC model for pronunciation scoring. Its vocabulary is
-	// beside it.
+	// Pronunciation is a CTC model for pronunciation scoring. Its vocabulary, its
+	// pronunciation dictionary and its calibration are beside it.
 	Pronunciation = "pronunciation.onnx"
 	// Whisper is a speech to text model in whisper.cpp's ggml format.
 	Whisper = "whisper.bin"
 )
 
-//go:embed starter/SHA256SUMS starter/chat.gguf starter/voice.onnx starter/voice.onnx.json starter/pronunciation.onnx starter/pronunciation.vocab.json starter/whisper.bin
+//go:embed starter/SHA256SUMS starter/chat.gguf starter/voice.onnx starter/voice.onnx.json starter/pronunciation.onnx starter/pronunciation.vocab.json starter/pronunciation.lexicon.txt starter/pronunciation.calibration.json starter/whisper.bin
 var embedded embed.FS
 
 const (

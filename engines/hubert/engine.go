@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/lexilingo/modelgateway/engines"
+	"github.com/lexilingo/modelgateway/engines/hubert/calibration"
 	"github.com/lexilingo/modelgateway/engines/hubert/settings"
 	"github.com/lexilingo/modelgateway/engines/hubert/vocab"
 	"github.com/lexilingo/modelgateway/engines/onnx"
@@ -114,13 +115,18 @@ func newModel(ctx context.Context, session *onnx.Session, f files, p settings.Pa
 	if err != nil {
 		return nil, err
 	}
+	formulas, err := calibration.Read(f.calibration, network.ratings != "")
+	if err != nil {
+		return nil, err
+	}
 	slog.Info("loaded a CTC model", "file", f.name(), "outputs", network.outputs, "frame_samples", network.stride, "device", session.Device())
 	return &model{
-		parameters: p,
-		file:       f.name(),
-		session:    session,
-		network:    network,
-		vocabulary: vocabulary,
-		work:       opts.Work,
+		parameters:  p,
+		file:        f.name(),
+		session:     session,
+		network:     network,
+		vocabulary:  vocabulary,
+		calibration: formulas,
+		work:        opts.Work,
 	}, nil
 }

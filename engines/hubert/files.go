@@ -13,11 +13,11 @@ import (
 	"github.com/lexilingo/modelgateway/engines/errs"
 )
 
-// files are the paths of a model's files. added and preprocessor are empty if there
-// is no such file.
+// files are the paths of a model's files. added, preprocessor and calibration are
+// empty if there is no such file.
 type files struct {
-	model, vocabulary, lexicon string
-	added, preprocessor        string
+	model, vocabulary, lexicon       string
+	added, preprocessor, calibration string
 }
 
 func (f files) name() string { return filepath.Base(f.model) }
@@ -40,6 +40,7 @@ func findFiles(path, file string) (files, error) {
 			lexicon:      firstOf(filepath.Join(dir, stem+".lexicon.txt"), filepath.Join(dir, "lexicon.txt")),
 			added:        existing(filepath.Join(dir, "added_tokens.json")),
 			preprocessor: existing(filepath.Join(dir, "preprocessor_config.json")),
+			calibration:  existing(firstOf(filepath.Join(dir, stem+".calibration.json"), filepath.Join(dir, "calibration.json"))),
 		}, nil
 	}
 	if !filepath.IsLocal(file) {
@@ -55,6 +56,7 @@ func findFiles(path, file string) (files, error) {
 		lexicon:      firstOf(filepath.Join(path, "lexicon.txt"), filepath.Join(filepath.Dir(model), "lexicon.txt")),
 		added:        existing(filepath.Join(path, "added_tokens.json")),
 		preprocessor: existing(filepath.Join(path, "preprocessor_config.json")),
+		calibration:  existing(firstOf(filepath.Join(path, "calibration.json"), filepath.Join(filepath.Dir(model), "calibration.json"))),
 	}, nil
 }
 

@@ -93,6 +93,15 @@ func badFiles(t *testing.T) []badFile {
 	})
 	add("another sample rate", invalid, "8000", "tones.onnx", write("preprocessor_config.json", `{"sampling_rate": 8000}`))
 	add("garbage for a preprocessor", invalid, "preprocessor_config.json", "tones.onnx", write("preprocessor_config.json", "["))
+	add("ratings without the fluency", invalid, "ratings", "narrow.onnx", nil)
+	add("garbage for a calibration", invalid, "calibration.json", "rated.onnx", write("calibration.json", "["))
+	add("a calibration with an unknown formula", invalid, "words", "rated.onnx", write("calibration.json", `{"words": {"bias": 1}}`))
+	add("a calibration with an unknown feature", invalid, "mean, worst, extra", "rated.onnx",
+		write("calibration.json", `{"word": {"bias": 1, "weights": {"gop": 1}}}`))
+	add("a calibration for another model", invalid, `no output "ratings"`, "tones.onnx",
+		write("calibration.json", `{"unit": {"bias": 1, "weights": {"rating": 1}}}`))
+	add("a calibration and more", invalid, "after", "rated.onnx", write("calibration.json", `{} {}`))
+	add("a huge calibration", invalid, "1048576", "rated.onnx", write("calibration.json", strings.Repeat(" ", 2<<20)))
 	return append(out,
 		badFile{"absent", filepath.Join(t.TempDir(), "none.onnx"), missing, "none.onnx"},
 		badFile{"another kind of file", "testdata/make_models.py", invalid, "make_models.py"},

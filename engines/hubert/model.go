@@ -10,6 +10,7 @@ import (
 	"github.com/lexilingo/modelgateway/engines"
 	"github.com/lexilingo/modelgateway/engines/audio"
 	"github.com/lexilingo/modelgateway/engines/errs"
+	"github.com/lexilingo/modelgateway/engines/hubert/calibration"
 	"github.com/lexilingo/modelgateway/engines/hubert/scoring"
 	"github.com/lexilingo/modelgateway/engines/hubert/settings"
 	"github.com/lexilingo/modelgateway/engines/hubert/textnorm"
@@ -34,12 +35,13 @@ const (
 
 // model is a loaded model.
 type model struct {
-	parameters settings.Parameters
-	file       string
-	session    *onnx.Session
-	network    *network
-	vocabulary *vocab.Vocabulary
-	work       *engines.WorkCounter
+	parameters  settings.Parameters
+	file        string
+	session     *onnx.Session
+	network     *network
+	vocabulary  *vocab.Vocabulary
+	calibration calibration.Calibration
+	work        *engines.WorkCounter
 }
 
 var (
@@ -81,7 +83,7 @@ func (m *model) Pronunciation(ctx context.Context, req *gatewayv1.PronunciationR
 	if len(samples) == 0 {
 		return nil, errs.New(errs.AudioUnreadable, "the audio has no samples; send a recording")
 	}
-	logits, err := m.network.logits(ctx, samples, m.watch)
+	outputs, err := m.network.outputsOf(ctx, samples, m.watch)
 	if err != nil {
 		return nil, m.runError(ctx, err)
 	}
@@ -94,9 +96,10 @@ func (m *model) Pronunciation(ctx context.Context, req *gatewayv1.PronunciationR
 		Phonemes:     m.phonemes(),
 		FrameSeconds: frameSeconds,
 	}, scoring.Options{
-		Measure: measures()[m.parameters.Measure],
-		Scale:   m.parameters.Scale,
-	}, words, logits, m.network.outputs)
+		Measure:     measures()[m.parameters.Measure],
+		Scale:       m.parameters.Scale,
+		Calibration: m.calibration,
+	}, words, outputs)
 	if err != nil {
 		return nil, m.runError(ctx, err)
 	}

@@ -4,13 +4,20 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/lexilingo/modelgateway/engines/audio"
 	"github.com/lexilingo/modelgateway/engines/errs"
+	"github.com/lexilingo/modelgateway/engines/hubert/scoring"
 	"github.com/lexilingo/modelgateway/engines/hubert/settings"
 	"github.com/lexilingo/modelgateway/engines/onnx"
 )
+
+// ratingsOutput is the name of an optional output of a graph: float32
+// [batch, frames, symbols + 1], how well each symbol was said, and the fluency. See
+// scoring.Outputs.
+const ratingsOutput = "ratings"
 
 const (
 	// varianceFloor avoids a division by 0 for silence. The published models were
@@ -31,6 +38,7 @@ const (
 type network struct {
 	session       *onnx.Session
 	input, output string
+	ratings       string     // the output of ratings; empty if there is none
 	mask          *onnx.Info // the attention mask; nil if there is none
 	normalize     bool
 
@@ -81,7 +89,11 @@ func (n *network) inspect() error {
 		return fmt.Errorf("it has no input for audio")
 	}
 	for _, out := range n.session.Outputs() {
-		if out.Type == onnx.Float32 && len(out.Shape) == 3 && (n.output == "" || out.Name == "logits") {
+		switch {
+		case out.Type != onnx.Float32 || len(out.Shape) != 3:
+		case out.Name == ratingsOutput:
+			n.ratings = out.Name
+		case n.output == "" || out.Name == "logits":
 			n.output = out.Name
 		}
 	}
@@ -101,11 +113,11 @@ func (n *network) probe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	logits, long, err := n.run(ctx, tone)
+	out, long, err := n.run(ctx, tone)
 	if err != nil {
 		return err
 	}
-	for _, x := range logits {
+	for _, x := range slices.Concat(out.Logits, out.Ratings) {
 		if math.IsNaN(float64(x)) || math.IsInf(float64(x), 0) {
 			return fmt.Errorf("its output for a plain tone has the value %v", x)
 		}
@@ -122,8 +134,8 @@ func (n *network) probe(ctx context.Context) error {
 	return nil
 }
 
-// run computes the logits of samples, one row for each frame.
-func (n *network) run(ctx context.Context, samples []float32) (logits []float32, frames int, err error) {
+// run computes the outputs for samples, one row for each frame.
+func (n *network) run(ctx context.Context, samples []float32) (out scoring.Outputs, frames int, err error) {
 	size := int64(len(samples))
 	inputs := map[string]onnx.Tensor{n.input: onnx.Floats(samples, 1, size)}
 	if n.mask != nil {
@@ -131,20 +143,28 @@ func (n *network) run(ctx context.Context, samples []float32) (logits []float32,
 	}
 	results, err := n.session.Run(ctx, inputs)
 	if err != nil {
-		return nil, 0, err
+		return out, 0, err
 	}
-	out := results[n.output]
-	if len(out.Shape) != 3 || out.Shape[0] != 1 || out.Shape[1] < 1 || out.Shape[2] < 1 || out.Shape[1] > size ||
-		int64(len(out.Float32)) != out.Shape[1]*out.Shape[2] {
-		return nil, 0, fmt.Errorf("its output has the shape %v for %d samples", out.Shape, size)
+	logits := results[n.output]
+	if len(logits.Shape) != 3 || logits.Shape[0] != 1 || logits.Shape[1] < 1 || logits.Shape[2] < 1 || logits.Shape[1] > size ||
+		int64(len(logits.Float32)) != logits.Shape[1]*logits.Shape[2] {
+		return out, 0, fmt.Errorf("its output has the shape %v for %d samples", logits.Shape, size)
 	}
 	if n.outputs == 0 {
-		n.outputs = int(out.Shape[2])
+		n.outputs = int(logits.Shape[2])
 	}
-	if n.outputs != int(out.Shape[2]) {
-		return nil, 0, fmt.Errorf("its output has %d symbols in one run and %d in another", n.outputs, out.Shape[2])
+	if n.outputs != int(logits.Shape[2]) {
+		return out, 0, fmt.Errorf("its output has %d symbols in one run and %d in another", n.outputs, logits.Shape[2])
 	}
-	return out.Float32, int(out.Shape[1]), nil
+	out = scoring.Outputs{Logits: logits.Float32, Symbols: n.outputs}
+	if n.ratings != "" {
+		ratings := results[n.ratings]
+		if want := []int64{1, logits.Shape[1], logits.Shape[2] + 1}; !slices.Equal(ratings.Shape, want) || int64(len(ratings.Float32)) != want[1]*want[2] {
+			return out, 0, fmt.Errorf("its output %q has the shape %v, not %v", n.ratings, ratings.Shape, want)
+		}
+		out.Ratings = ratings.Float32
+	}
+	return out, int(logits.Shape[1]), nil
 }
 
 func ones(kind onnx.ElementType, size int64) onnx.Tensor {
@@ -169,21 +189,21 @@ func runTimeout(samples int) time.Duration {
 	return time.Minute + 30*time.Duration(samples)*time.Second/audio.SampleRate
 }
 
-// logits computes the logits of a clip. The clip is normalised as a whole, and
+// outputsOf computes the outputs for a clip. The clip is normalised as a whole, and
 // computed in windows if it is longer than one. The outermost frames of a window
 // have no context on one side, so they are taken from its neighbour. watch is called
 // before each window with its runTimeout, and the function it returns after it.
-func (n *network) logits(ctx context.Context, samples []float32, watch func(time.Duration) (done func())) ([]float32, error) {
+func (n *network) outputsOf(ctx context.Context, samples []float32, watch func(time.Duration) (done func())) (scoring.Outputs, error) {
 	samples = n.prepare(samples)
 	margin := int(settings.ContextSeconds * audio.SampleRate / float64(n.stride))
-	var all []float32
+	all := scoring.Outputs{Symbols: n.outputs}
 	for first := 0; ; first += n.window - 2*margin {
 		begin, end := first*n.stride, min((first+n.window)*n.stride, len(samples))
 		done := watch(runTimeout(end - begin))
-		logits, frames, err := n.run(ctx, samples[begin:end])
+		out, frames, err := n.run(ctx, samples[begin:end])
 		done()
 		if err != nil {
-			return nil, err
+			return all, err
 		}
 		onnx.Trim()
 		from, to := margin, n.window-margin
@@ -194,9 +214,9 @@ func (n *network) logits(ctx context.Context, samples []float32, watch func(time
 			to = frames
 		}
 		if from > to || to > frames {
-			return nil, fmt.Errorf("its output has %d frames for %d samples", frames, end-begin)
+			return all, fmt.Errorf("its output has %d frames for %d samples", frames, end-begin)
 		}
-		all = append(all, logits[from*n.outputs:to*n.outputs]...)
+		all.Append(out, from, to)
 		if end == len(samples) {
 			return all, nil
 		}

@@ -41,6 +41,7 @@ func TestDoctorChecksSpeechModelFiles(t *testing.T) {
 	place("", "page.onnx.json")
 	place("pronunciation.onnx", "ctc/model.onnx")
 	place("pronunciation.vocab.json", "ctc/vocab.json")
+	place("pronunciation.lexicon.txt", "ctc/lexicon.txt")
 	place("pronunciation.onnx", "mute/model.onnx")
 	place("pronunciation.onnx", "odd/onnx/model.onnx")
 	place("", "odd/vocab.json")

@@ -182,7 +182,8 @@ func piperFiles(t *testing.T) engineFiles {
 
 func hubertFiles(t *testing.T) engineFiles {
 	good, vocabulary := starter(t, "pronunciation.onnx"), starter(t, "pronunciation.vocab.json")
-	beside := map[string][]byte{".vocab.json": vocabulary}
+	dictionary := starter(t, "pronunciation.lexicon.txt")
+	beside := map[string][]byte{".vocab.json": vocabulary, ".lexicon.txt": dictionary}
 	files := with(damaged(good, beside), beside, onnxLies(good))
 	files["otherkind"] = brokenFile{data: starter(t, "voice.onnx"), beside: beside, want: errs.ModelFileInvalid}
 	files["folder"] = brokenFile{folder: true, want: errs.ModelFileMissing}
@@ -190,14 +191,23 @@ func hubertFiles(t *testing.T) engineFiles {
 		"vocab half":         string(vocabulary[:len(vocabulary)/2]),
 		"vocab empty":        "",
 		"vocab of no kind":   "[]",
-		"vocab too large":    strings.Replace(string(vocabulary), `"Z": 31`, `"Z": 2000000000`, 1),
-		"vocab negative":     strings.Replace(string(vocabulary), `"Z": 31`, `"Z": -1`, 1),
+		"vocab too large":    strings.Replace(string(vocabulary), `"ZH": 39`, `"ZH": 2000000000`, 1),
+		"vocab negative":     strings.Replace(string(vocabulary), `"ZH": 39`, `"ZH": -1`, 1),
 		"vocab for others":   `{"<pad>": 0, "a": 1}`,
-		"vocab of fractions": strings.Replace(string(vocabulary), `"Z": 31`, `"Z": 30.5`, 1),
+		"vocab of fractions": strings.Replace(string(vocabulary), `"ZH": 39`, `"ZH": 38.5`, 1),
 	} {
 		files[name] = brokenFile{data: good, beside: map[string][]byte{".vocab.json": []byte(text)}, want: errs.ModelFileInvalid}
 	}
 	files["vocab missing"] = brokenFile{data: good, want: errs.ModelFileMissing}
+	files["dictionary missing"] = brokenFile{data: good, beside: map[string][]byte{".vocab.json": vocabulary}, want: errs.ModelFileMissing}
+	for name, text := range map[string]string{
+		"calibration empty":     "",
+		"calibration deep":      strings.Repeat(`{"unit":`, 100000),
+		"calibration of others": `{"word": {"weights": {"gop": 1}}}`,
+	} {
+		these := map[string][]byte{".vocab.json": vocabulary, ".lexicon.txt": dictionary, ".calibration.json": []byte(text)}
+		files[name] = brokenFile{data: good, beside: these, want: errs.ModelFileInvalid}
+	}
 	return engineFiles{
 		engine: "hubert", extension: ".onnx", files: files,
 		ask: func(ctx context.Context, s *server, model string) error {

@@ -21,7 +21,7 @@ type assessment struct {
 	options Options
 	words   []Word
 	heard   []ctc.Span
-	logits  []float32
+	outputs Outputs
 	p       *ctc.LogProbs
 }
 

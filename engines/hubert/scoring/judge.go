@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/lexilingo/modelgateway/engines/hubert/calibration"
 	"github.com/lexilingo/modelgateway/engines/hubert/ctc"
 )
 
@@ -39,7 +40,7 @@ func (a *assessment) goodness(ctx context.Context, l *ctc.Lattice, spans []ctc.S
 	case SelfAligned:
 		return ctc.SelfAligned(a.p, spans, a.model.Blank), nil
 	case MaxLogit:
-		return ctc.MaxLogit(a.p, a.logits, spans, a.model.Blank), nil
+		return ctc.MaxLogit(a.p, a.outputs.Logits, spans, a.model.Blank), nil
 	default:
 		return ctc.AlignmentFree(ctx, l)
 	}
@@ -50,8 +51,12 @@ func (a *assessment) unit(s ctc.Span, g ctc.Goodness) Unit {
 	if heard == a.model.Boundary {
 		heard = ctc.Deletion
 	}
-	score := 100 * math.Exp(min(0, g.Value)/a.options.Scale)
-	return Unit{Symbol: s.Symbol, Score: score, Start: s.Start, End: s.End, Heard: heard}
+	u := Unit{Symbol: s.Symbol, Start: s.Start, End: s.End, Heard: heard, Features: a.unitFeatures(s, g)}
+	u.Score = 100 * math.Exp(min(0, g.Value)/a.options.Scale)
+	if f := a.options.Calibration.Unit; f != nil {
+		u.Score = f.Score(u.Features)
+	}
+	return u
 }
 
 // worstShare is the weight of a word's worst unit in its score; the rest is the
@@ -83,7 +88,11 @@ func (a *assessment) judgeWord(it *item) {
 		worst = 0
 	}
 	mean := sum / float64(len(w.Units)+it.extra)
+	w.Features = wordFeatures(w.Units, it.extra)
 	w.Score = worstShare*worst + (1-worstShare)*mean
+	if f := a.options.Calibration.Word; f != nil {
+		w.Score = f.Score(w.Features)
+	}
 	w.Error = Good
 	if w.Score < mispronounced {
 		w.Error = Mispronunciation
@@ -94,7 +103,7 @@ func (a *assessment) judgeWord(it *item) {
 func (a *assessment) result(items []*item) *Result {
 	out := &Result{}
 	var sum, weight float64
-	said, judged := 0, 0
+	said, judged, worst := 0, 0, 100.0
 	for _, it := range items {
 		if it.hidden || it.word < 0 && !it.said {
 			continue
@@ -104,6 +113,7 @@ func (a *assessment) result(items []*item) *Result {
 			continue
 		}
 		judged++
+		worst = min(worst, it.score.Score)
 		size := float64(length(a.words[it.word].Readings[0], a.model.Boundary))
 		if it.said {
 			said++
@@ -119,9 +129,48 @@ func (a *assessment) result(items []*item) *Result {
 	omissionsFirst(out.Words)
 	if said > 0 {
 		out.Fluency = a.fluency(items)
+		out.Overall = overall(out.Accuracy, out.Fluency, out.Completeness)
+		a.calibrate(out, items, worst)
 	}
-	out.Overall = overall(out.Accuracy, out.Fluency, out.Completeness)
 	return out
+}
+
+// calibrate replaces the scores of a text for which the model has a formula. worst is
+// the least score of a word.
+func (a *assessment) calibrate(out *Result, items []*item, worst float64) {
+	c := a.options.Calibration
+	out.Features = map[string]calibration.Features{}
+	set := func(name string, score *float64, f *calibration.Formula, features calibration.Features) {
+		out.Features[name] = features
+		if f != nil {
+			*score = f.Score(features)
+		}
+	}
+	set(calibration.Accuracy, &out.Accuracy, c.Accuracy, calibration.Features{
+		calibration.Mean: out.Accuracy / 100, calibration.Worst: worst / 100,
+	})
+	set(calibration.Fluency, &out.Fluency, c.Fluency, a.fluencyFeatures(items, out.Fluency))
+	set("overall", &out.Overall, c.Overall, calibration.Features{
+		calibration.Accuracy: out.Accuracy / 100, calibration.Fluency: out.Fluency / 100,
+		calibration.Completeness: out.Completeness / 100,
+		calibration.Lowest:       min(out.Accuracy, out.Fluency, out.Completeness) / 100,
+	})
+}
+
+// fluencyFeatures returns the features of a text of which something was said.
+func (a *assessment) fluencyFeatures(items []*item, pace float64) calibration.Features {
+	f := calibration.Features{calibration.Pace: pace / 100}
+	if a.outputs.Ratings == nil {
+		return f
+	}
+	first, last := a.p.Frames(), 0
+	for _, it := range items {
+		if it.score.End > 0 && !it.hidden {
+			first, last = min(first, it.score.Start), max(last, it.score.End)
+		}
+	}
+	f[calibration.Rating] = a.outputs.rating(first, last, a.outputs.Symbols)
+	return f
 }
 
 // omissionsFirst moves omitted words before the words that were inserted at the

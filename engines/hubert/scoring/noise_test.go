@@ -16,7 +16,7 @@ func BenchmarkNoise(b *testing.B) {
 	}
 	text := words(strings.Repeat("THE QUICK BROWN FOX JUMPS OVER A LAZY DOG AND RUNS ", 30))
 	for b.Loop() {
-		if _, err := Score(b.Context(), model(), options(), text, logits, len(alphabet)); err != nil {
+		if _, err := Score(b.Context(), model(), options(), text, Outputs{Logits: logits, Symbols: len(alphabet)}); err != nil {
 			b.Fatal(err)
 		}
 	}

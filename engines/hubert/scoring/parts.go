@@ -66,7 +66,7 @@ func (a *assessment) ends(first, last, next *item) bool {
 func (a *assessment) judgePart(ctx context.Context, p part) error {
 	sub := *a
 	sub.p = a.p.Slice(p.from, p.to)
-	sub.logits = a.logits[p.from*a.p.Symbols() : p.to*a.p.Symbols()]
+	sub.outputs = a.outputs.slice(p.from, p.to)
 	lattice, err := sub.refine(ctx, p.items)
 	if err != nil {
 		return err

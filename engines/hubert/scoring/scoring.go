@@ -9,6 +9,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/lexilingo/modelgateway/engines/hubert/calibration"
 	"github.com/lexilingo/modelgateway/engines/hubert/ctc"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
@@ -53,6 +54,18 @@ type Options struct {
 	Measure Measure
 	// Scale is the goodness, in nats, that lowers a score to 1/e. It must be above 0.
 	Scale float64
+	// Calibration has the model's own formulas, if it has any.
+	Calibration calibration.Calibration
+}
+
+// Outputs is what a model gives for a recording.
+type Outputs struct {
+	// Logits has a row of Symbols numbers for each frame.
+	Logits  []float32
+	Symbols int
+	// Ratings has a row of Symbols+1 numbers for each frame, or is nil: how well each
+	// symbol was said if it was the expected one, and how fluent the speech is.
+	Ratings []float32
 }
 
 // Word is a word of the reference text.
@@ -75,6 +88,8 @@ type Unit struct {
 	Start, End int
 	// Heard is the most likely symbol, which may be Symbol itself, or ctc.Deletion.
 	Heard int
+	// Features are what a calibration can use.
+	Features calibration.Features
 }
 
 // WordScore is a word of the reference text, or an inserted one.
@@ -86,6 +101,8 @@ type WordScore struct {
 	Start, End int
 	Error      gatewayv1.PronunciationErrorType
 	Units      []Unit
+	// Features are what a calibration can use; nil for an omission or insertion.
+	Features calibration.Features
 }
 
 // Result has the scores of a text. They are 0 to 100.
@@ -93,13 +110,19 @@ type Result struct {
 	Overall, Accuracy, Fluency, Completeness float64
 	// Words are in order of time.
 	Words []WordScore
+	// Features are what a calibration can use for Accuracy, Fluency and Overall; nil
+	// if nothing was said.
+	Features map[string]calibration.Features
 }
 
-// Score judges how words were read. logits has a row of the given number of symbols
-// for each frame. It returns an error if the logits are unusable or ctx ends.
-func Score(ctx context.Context, m Model, opts Options, words []Word, logits []float32, symbols int) (*Result, error) {
-	p, err := ctc.LogSoftmax(logits, symbols, m.Masked)
+// Score judges how words were read. It returns an error if the outputs are unusable
+// or ctx ends.
+func Score(ctx context.Context, m Model, opts Options, words []Word, out Outputs) (*Result, error) {
+	p, err := ctc.LogSoftmax(out.Logits, out.Symbols, m.Masked)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkRatings(out); err != nil {
 		return nil, err
 	}
 	heard := plausible(ctc.Greedy(p, m.Blank), float64(p.Frames())*m.FrameSeconds)
@@ -107,7 +130,7 @@ func Score(ctx context.Context, m Model, opts Options, words []Word, logits []fl
 	if err != nil {
 		return nil, err
 	}
-	a := &assessment{model: m, options: opts, words: words, heard: heard, logits: logits, p: p}
+	a := &assessment{model: m, options: opts, words: words, heard: heard, outputs: out, p: p}
 	items := a.items(pieces)
 	for _, p := range a.parts(items) {
 		if err := a.judgePart(ctx, p); err != nil {

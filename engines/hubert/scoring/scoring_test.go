@@ -84,7 +84,7 @@ func speak(text string) []float32 {
 
 func score(t *testing.T, text, said string) *Result {
 	t.Helper()
-	r, err := Score(t.Context(), model(), options(), words(text), speak(said), len(alphabet))
+	r, err := Score(t.Context(), model(), options(), words(text), Outputs{Logits: speak(said), Symbols: len(alphabet)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,7 +247,7 @@ func TestQuietWordIsNotOmitted(t *testing.T) {
 			}
 		}
 	}
-	r, err := Score(t.Context(), model(), options(), words("THE BIG CAT"), logits, n)
+	r, err := Score(t.Context(), model(), options(), words("THE BIG CAT"), Outputs{Logits: logits, Symbols: n})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -260,7 +260,7 @@ func TestQuietWordIsNotOmitted(t *testing.T) {
 // give the same result.
 func TestOtherModels(t *testing.T) {
 	for _, measure := range []Measure{AlignmentFree, SelfAligned, MaxLogit} {
-		r, err := Score(t.Context(), model(), Options{Measure: measure, Scale: 2}, words("THE BIG CAT SAT"), speak("THE CAT SAX NOW"), len(alphabet))
+		r, err := Score(t.Context(), model(), Options{Measure: measure, Scale: 2}, words("THE BIG CAT SAT"), Outputs{Logits: speak("THE CAT SAX NOW"), Symbols: len(alphabet)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -276,7 +276,7 @@ func TestOtherModels(t *testing.T) {
 		"THECATBUMPSAT": "THE CAT +BUMP SAT",
 		"THEOCATSAT":    "THE CAT SAT", // an extra sound is not a word
 	} {
-		r, err := Score(t.Context(), m, options(), words("THE CAT SAT"), speak(said), len(alphabet))
+		r, err := Score(t.Context(), m, options(), words("THE CAT SAT"), Outputs{Logits: speak(said), Symbols: len(alphabet)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -382,7 +382,7 @@ func TestNoiseIsBounded(t *testing.T) {
 func TestCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Score(ctx, model(), options(), words("THE CAT"), speak("THE CAT"), len(alphabet)); !errors.Is(err, context.Canceled) {
+	if _, err := Score(ctx, model(), options(), words("THE CAT"), Outputs{Logits: speak("THE CAT"), Symbols: len(alphabet)}); !errors.Is(err, context.Canceled) {
 		t.Errorf("a cancelled score: %v", err)
 	}
 }
@@ -390,10 +390,10 @@ func TestCancelled(t *testing.T) {
 func TestUnusableLogits(t *testing.T) {
 	logits := speak("THE CAT")
 	logits[17] = float32(math.NaN())
-	if _, err := Score(t.Context(), model(), options(), words("THE CAT"), logits, len(alphabet)); err == nil {
+	if _, err := Score(t.Context(), model(), options(), words("THE CAT"), Outputs{Logits: logits, Symbols: len(alphabet)}); err == nil {
 		t.Error("logits that are not numbers are scored")
 	}
-	r, err := Score(t.Context(), model(), options(), words("THE CAT"), nil, len(alphabet))
+	r, err := Score(t.Context(), model(), options(), words("THE CAT"), Outputs{Logits: nil, Symbols: len(alphabet)})
 	if err != nil || r.Completeness != 0 || summary(r) != "-THE -CAT" {
 		t.Errorf("no frames at all: %+v, %v", r, err)
 	}
@@ -420,7 +420,7 @@ func FuzzScore(f *testing.F) {
 			m.Boundary = -1
 		}
 		reference := words(text)
-		got, err := Score(t.Context(), m, options(), reference, logits, len(alphabet))
+		got, err := Score(t.Context(), m, options(), reference, Outputs{Logits: logits, Symbols: len(alphabet)})
 		if err != nil {
 			t.Fatal(err)
 		}

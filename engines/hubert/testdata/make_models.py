@@ -4,6 +4,8 @@ tones.onnx   a CTC model that hears whistled spelling: each of the 28 symbols of
              tone, 200 Hz apart from 400 Hz; silence is the blank. Frames are those of HuBERT: 400 samples, each 320.
 slow.onnx    the same, and work that grows with the square of the audio's length
 masked.onnx  tones.onnx with an attention mask as second input
+rated.onnx   tones.onnx with an output "ratings": the logits, and the blank's logit as the fluency
+narrow.onnx  the same without the fluency, which is not valid
 The others are no such models: rank3 wants [batch, 1, samples], fixed a second of audio, ids whole numbers, flat gives
 [frames, symbols], pooled one frame for all, nan no numbers, extra has a second input for audio.
 """
@@ -112,6 +114,12 @@ def main():
     masked = [node("Cast", "attention_mask", "mask", to=FLOAT), node("ReduceMin", "mask", "all", keepdims=0),
               node("Mul", "unmasked all", "logits")]
     save("masked", nodes + masked, [AUDIO, value("attention_mask", INT64, ["batch", "samples"])], [LOGITS], constants)
+    nodes, constants = tones("heard_of_all")
+    constants += [constant("sides", [1, 4 + TONES - 1], np.int64)]
+    rated = [node("Identity", "heard_of_all", "logits"), node("Split", "heard_of_all sides", "blank others", axis=2)]
+    ratings = lambda width: value("ratings", FLOAT, ["batch", "frames", width])
+    save("rated", nodes + rated + [node("Concat", "heard_of_all blank", "ratings", axis=2)], [AUDIO], [LOGITS, ratings(5 + TONES)], constants)
+    save("narrow", nodes + rated + [node("Concat", "others blank", "ratings", axis=2)], [AUDIO], [LOGITS, ratings(4 + TONES)], constants)
 
     nodes, constants = tones()
     save("fixed", nodes, [value("input_values", FLOAT, [1, RATE])], [LOGITS], constants)

@@ -21,6 +21,7 @@ PARTS = {
     "stt": ("hearing", "speech_to_text", True),
     "tts": ("speaking", "text_to_speech", True),
     "pronunciation": ("judging", "pronunciation", True),
+    "experts": ("experts", "experts", False),  # only with --speechocean
     "roundtrip": ("speaking", "round_trip", True),
     "grammar": ("language", "grammar", False),
     "chat": ("language", "chat", False),
@@ -32,8 +33,10 @@ PEOPLE = {"live"}  # parts that need recordings of people and a published model
 def arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make models-eval", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", type=parts, default=list(PARTS), metavar="PART,…",
-                        help=f"parts to measure: {', '.join(PARTS)}; default: all")
+    parser.add_argument("--only", type=parts, metavar="PART,…",
+                        help=f"parts to measure: {', '.join(PARTS)}; default: all, experts only with --speechocean")
+    parser.add_argument("--speechocean", type=pathlib.Path, metavar="FOLDER",
+                        help="clone of github.com/jimbozhang/speechocean762, for the part experts; no package registry has it")
     parser.add_argument("--count", type=positive, metavar="N", help="use at most N sentences, pairs and so on of each kind: quick but rough")
     parser.add_argument("--server", metavar="HOST:PORT", help="gRPC address of a running server; by default a server is started")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="also write the figures to this file")
@@ -41,6 +44,10 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--verbose", action="store_true", help="print requests and answers")
     parser.add_argument("--needs", action="store_true", help=argparse.SUPPRESS)  # for scripts/models-eval.sh
     options = parser.parse_args(argv)
+    if options.only is None:
+        options.only = [name for name in PARTS if name != "experts" or options.speechocean]
+    if "experts" in options.only and not (options.speechocean and options.speechocean.is_dir()):
+        parser.error("the part experts needs --speechocean FOLDER: clone github.com/jimbozhang/speechocean762")
     if options.json and not options.json.absolute().parent.is_dir():
         parser.error(f"the folder of {options.json} does not exist")  # checked before the measurements
     return options
@@ -82,7 +89,7 @@ def measure(options: argparse.Namespace, measured: list) -> None:
         address = options.server or stack.enter_context(server.running(ROOT / "bin" / "modelgateway"))
         client = stack.enter_context(modelgateway.Client(address, timeout=TIMEOUT))
         progress.say(f"server {client.status().version} at {address}")
-        run = Run(client, progress, cache(), options.count, options.verbose, os.cpu_count() or 1)
+        run = Run(client, progress, cache(), options.count, options.verbose, os.cpu_count() or 1, options.speechocean)
         for name in options.only:
             INTERRUPTS.check()
             add_part(name, run, measured)

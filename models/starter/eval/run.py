@@ -28,6 +28,7 @@ class Run:
     count: int | None  # maximum number of samples of each kind; None: the default of each part
     verbose: bool
     workers: int  # synthesizers that run at once
+    speechocean: pathlib.Path | None = None  # clone of speechocean762
 
     def most(self, enough: int) -> int:
         """Returns the number of samples; enough is the default of the part."""

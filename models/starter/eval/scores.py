@@ -83,6 +83,18 @@ def area_interval(right, wrong, seed: int = 1) -> tuple[float, float]:
     return percentiles(np.array([wins[np.ix_(rows, rows)].mean() for rows in chosen]))
 
 
+def correlation(pairs) -> float:
+    """Returns Pearson's correlation of pairs of numbers."""
+    return float(np.corrcoef(np.asarray(pairs, float).T)[0, 1])
+
+
+def correlation_interval(pairs, seed: int = 1) -> tuple[float, float]:
+    """Returns the interval of a correlation, by bootstrap over the pairs."""
+    pairs = np.asarray(pairs, float)
+    rng = np.random.default_rng(seed)
+    return percentiles(np.array([correlation(pairs[rng.integers(len(pairs), size=len(pairs))]) for _ in range(ROUNDS)]))
+
+
 def loops(text: str) -> bool:
     """Reports whether a sequence of one to six words occurs LOOP times in a row."""
     words = normalise(text).split()

@@ -1,4 +1,4 @@
-"""Shared by train_ctc.py and train_whisper.py: batches in advance, checkpoints, progress."""
+"""Shared by train_voice.py and train_whisper.py: batches in advance, checkpoints, progress."""
 
 import argparse
 import collections
@@ -44,12 +44,12 @@ def run(options, weights, optim, step_of, loader, evaluate):
     """
     import numpy as np
 
-    from ctc import training
+    import steps
 
     state, done = optim.init(weights), 0
     checkpoint = options.work / "checkpoint.npz"
     if checkpoint.exists():
-        done, weights, state = training.restore(checkpoint, state)
+        done, weights, state = steps.restore(checkpoint, state)
     print(f"{sum(w.size for w in weights.values()):,} parameters; {done} of {options.steps} steps are done", flush=True)
     recent, started = [], time.monotonic()
     start, start_arguments, load = loader
@@ -58,14 +58,14 @@ def run(options, weights, optim, step_of, loader, evaluate):
         for number in range(done + 1, options.steps + 1):
             if number + AHEAD <= options.steps:
                 waiting.append(pool.apply_async(load, (number + AHEAD - 1,)))
-            rate = np.float32(training.rate_at(number - 1, options.steps, options.rate))
+            rate = np.float32(steps.rate_at(number - 1, options.steps, options.rate))
             weights, state, value = step_of(number)(weights, state, rate, *waiting.popleft().get())
             recent.append(float(value))
             if number % 25 == 0:
                 print(f"step {number}/{options.steps} loss {np.mean(recent):.3f} {time.monotonic() - started:.0f} s", flush=True)
                 recent = []
             if number % 100 == 0 or number == options.steps:
-                training.save(checkpoint, number, weights, state)
+                steps.save(checkpoint, number, weights, state)
             if number % 500 == 0 and number != options.steps:
                 evaluate(weights)
     return weights

@@ -49,7 +49,7 @@ def main():
     options = arguments()
     options.work.mkdir(parents=True, exist_ok=True)
     loop.prepare(options)
-    from ctc import training as common
+    import steps
     from voice import corpus, evaluation, examples, export, network, training
 
     path = options.work / "examples.npz"
@@ -61,8 +61,8 @@ def main():
     seconds = sum(e.ends[-1] for e in made[False]) * 256 / 22050
     print(f"{len(made[False])} sentences, {seconds / 3600:.2f} h; {len(made[True])} held out", flush=True)
     mean, deviation = examples.scales(made[False])
-    shape, optim = network.Shape(), common.optimiser()
-    step = common.make_step(shape, optim, lambda w, *batch: training.loss(w, *batch[:-1], mean, deviation, batch[-1]))
+    shape, optim = network.Shape(), steps.optimiser()
+    step = steps.make_step(shape, optim, lambda w, *batch: training.loss(w, *batch[:-1], mean, deviation, batch[-1]))
     weights = loop.run(options, network.initialise(shape, options.seed), optim, lambda n: step,
                        (start_loader, (path, options.seconds, options.seed), load_batch),
                        lambda w: evaluation.parameters(w, made[True][:100], mean, deviation, shape))

@@ -1,1 +1,0 @@
-"""The network of pronunciation.onnx, and its export to ONNX."""

@@ -1,0 +1,1 @@
+"""The network of pronunciation.onnx: Whisper's encoder with a head for phonemes and ratings; its training and export."""
