@@ -228,7 +228,7 @@ func TestAnswers(t *testing.T) {
 		"stt": {map[string]any{"audio": sound}, []*enginev1.RunResponse{{Payload: &enginev1.RunResponse_Transcribe{Transcribe: &gatewayv1.TranscriptionEvent{
 			Event: &gatewayv1.TranscriptionEvent_Final{Final: transcript},
 		}}}}, map[string]any{
-			"text": "Hello", "language": "en", "language_confidence": 0.0, "duration": 5.2, "audio_duration": 5.2, "confidence": 0.9,
+			"text": "Hello", "language": "en", "language_confidence": 0.0, "uncertain": false, "duration": 5.2, "audio_duration": 5.2, "confidence": 0.9,
 			"segments": []any{map[string]any{"text": "Hello", "end": 1.5, "words": []any{}, "confidence": 0.9}},
 		}},
 		"tts": {map[string]any{"text": "Hi", "format": "pcm"}, []*enginev1.RunResponse{{Payload: &enginev1.RunResponse_Synthesize{Synthesize: &gatewayv1.SynthesizeResponse{
