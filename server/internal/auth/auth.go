@@ -10,6 +10,7 @@ import (
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/peers"
 )
 
 // Role is a set of RPCs and routes.
@@ -59,7 +60,7 @@ type callerKey struct{}
 
 // WithCaller returns a context with the caller of a call.
 func WithCaller(ctx context.Context, c *Caller) context.Context {
-	return context.WithValue(ctx, callerKey{}, c)
+	return context.WithValue(peers.WithKey(ctx, c.ID), callerKey{}, c)
 }
 
 // CallerOf returns the caller of a call. It never returns nil: a call that nothing

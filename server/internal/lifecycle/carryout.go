@@ -59,7 +59,7 @@ func (d grant) carryOut(o *owner) {
 	p.working++
 	p.unserved = false
 	m.turns.granted(w.priority, 1)
-	m.peerServed(w.peer)
+	m.callerServed(w.caller, w.priority)
 	m.use.add(o.now)
 	l := newLease(o.mgr, w, p)
 	p.leases[l] = struct{}{}
@@ -81,7 +81,7 @@ func newLease(mgr *Manager, w *waiter, p *process) *Lease {
 		working:  now,
 		live:     w.live,
 		priority: w.priority,
-		peer:     w.peer,
+		caller:   w.caller,
 		number:   p.model.grants,
 		load:     p.loadWithin(w.arrival),
 		life:     life,

@@ -156,10 +156,10 @@ func (d grant) predict(s *snapshot) {
 		return
 	}
 	m.turns.granted(w.priority, 1)
-	m.peerServed(w.peer)
+	m.callerServed(w.caller, w.priority, s)
 	m.uses++
 	m.proc.unserved = false
-	m.proc.leases = append(m.proc.leases, leaseView{id: w.seq, granted: s.now, live: w.live, priority: w.priority, peer: w.peer})
+	m.proc.leases = append(m.proc.leases, leaseView{id: w.seq, granted: s.now, live: w.live, priority: w.priority, caller: w.caller})
 	slices.SortFunc(m.proc.leases, func(a, b leaseView) int { return cmp.Compare(a.id, b.id) })
 	m.removeWaiters(func(w waiterView) bool { return w.seq == d.waiter })
 }
@@ -185,7 +185,8 @@ func (d reload) predict(s *snapshot) {
 	s.lastSeq++
 	m.reloadDue = s.now.Add(m.reloadDelay)
 	m.queue = append(m.queue, waiterView{
-		seq: s.lastSeq, kind: waitLoad, priority: m.priority, effective: m.priority, arrival: s.now, since: s.now, runnable: s.now,
+		seq: s.lastSeq, kind: waitLoad, priority: m.priority, effective: m.priority, amongCallers: m.priority,
+		arrival: s.now, since: s.now, runnable: s.now,
 	})
 }
 

@@ -6,16 +6,16 @@ import (
 )
 
 // inbox has the calls of the owner. Those of the server itself come first: they
-// report what has happened, and free what callers have left. The peers whose
+// report what has happened, and free what callers have left. The callers whose
 // requests call the owner take turns: one that calls often delays another by one
 // call, not by all of its own.
 type inbox struct {
 	ready chan struct{} // tells the owner that there may be a call
 
-	mu    sync.Mutex
-	own   list.List
-	peers map[string]*list.List
-	turns []string // of the keys of peers
+	mu      sync.Mutex
+	own     list.List
+	callers map[string]*list.List
+	turns   []string // of the keys of callers
 }
 
 // call is a call of the owner.
@@ -29,7 +29,7 @@ type call struct {
 }
 
 func newInbox() *inbox {
-	return &inbox{ready: make(chan struct{}, 1), peers: map[string]*list.List{}}
+	return &inbox{ready: make(chan struct{}, 1), callers: map[string]*list.List{}}
 }
 
 // putOwn adds a call of the server.
@@ -39,15 +39,15 @@ func (b *inbox) putOwn(c *call) {
 	b.put(&b.own, c)
 }
 
-// putFor adds a call for a request of a peer.
-func (b *inbox) putFor(peer string, c *call) {
+// putFor adds a call for a request of a caller.
+func (b *inbox) putFor(caller string, c *call) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	in, ok := b.peers[peer]
+	in, ok := b.callers[caller]
 	if !ok {
 		in = list.New()
-		b.peers[peer] = in
-		b.turns = append(b.turns, peer)
+		b.callers[caller] = in
+		b.turns = append(b.turns, caller)
 	}
 	b.put(in, c)
 }
@@ -84,13 +84,13 @@ func (b *inbox) next() *call {
 	defer b.mu.Unlock()
 	c := take(&b.own)
 	for c == nil && len(b.turns) > 0 {
-		peer := b.turns[0]
+		caller := b.turns[0]
 		b.turns = b.turns[1:]
-		if c = take(b.peers[peer]); c == nil {
-			delete(b.peers, peer)
+		if c = take(b.callers[caller]); c == nil {
+			delete(b.callers, caller)
 			continue
 		}
-		b.turns = append(b.turns, peer)
+		b.turns = append(b.turns, caller)
 	}
 	if c != nil {
 		b.wake() // there may be more

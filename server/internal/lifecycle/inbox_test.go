@@ -11,7 +11,7 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/peers"
 )
 
-// The server comes first, and peers take turns whatever each has asked for.
+// The server comes first, and callers take turns whatever each has asked for.
 func TestInboxTakesTurns(t *testing.T) {
 	b := newInbox()
 	var got []string
@@ -30,8 +30,8 @@ func TestInboxTakesTurns(t *testing.T) {
 	if want := []string{"own", "flood0", "socket", "other", "flood1", "flood2"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
-	if len(b.peers) != 0 || len(b.turns) != 0 {
-		t.Errorf("an empty inbox has %d peers", len(b.peers))
+	if len(b.callers) != 0 || len(b.turns) != 0 {
+		t.Errorf("an empty inbox has %d callers", len(b.callers))
 	}
 }
 
@@ -48,7 +48,7 @@ func TestInboxCallsCanBeWithdrawn(t *testing.T) {
 	if c := b.next(); c != calls[1] || b.withdraw(c) {
 		t.Error("the call after it was not taken")
 	}
-	if b.next() != nil || len(b.peers) != 0 {
+	if b.next() != nil || len(b.callers) != 0 {
 		t.Error("something is left")
 	}
 }
@@ -122,11 +122,11 @@ func TestStateIsReportedOnceForAll(t *testing.T) {
 	}
 }
 
-// waiting is how many calls of a peer wait, or of the server for "".
-func (b *inbox) waiting(peer string) int {
+// waiting is how many calls of a caller wait, or of the server for "".
+func (b *inbox) waiting(caller string) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if in, ok := b.peers[peer]; ok {
+	if in, ok := b.callers[caller]; ok {
 		return in.Len()
 	}
 	return b.own.Len()

@@ -66,7 +66,7 @@ type Lease struct {
 	working  time.Time
 	worked   time.Duration // before that
 	live     bool
-	peer     string
+	caller   string
 	number   uint64 // of those of its model
 	released bool
 	// silentSince is when the request began to wait for audio; zero if it does

@@ -122,13 +122,13 @@ func (m *Manager) post(f func(*owner)) bool {
 }
 
 // ask makes the owner run f for a request, when it is the turn of the request's
-// peer. A request that ends before that does not reach the owner.
+// caller. A request that ends before that does not reach the owner.
 func (m *Manager) ask(ctx context.Context, f func(*owner)) error {
 	if ctx.Err() != nil {
 		return errs.From(ctx.Err())
 	}
 	c := &call{run: f}
-	m.inbox.putFor(peers.From(ctx), c)
+	m.inbox.putFor(peers.Caller(ctx), c)
 	select {
 	case <-c.taken:
 		return nil
@@ -153,7 +153,7 @@ func (m *Manager) call(ctx context.Context, f func(*owner)) error {
 }
 
 func (m *Manager) newWaiter(ctx context.Context, kind waiterKind) *waiter {
-	w := &waiter{kind: kind, peer: peers.From(ctx), arrival: m.opts.Clock.Now(), result: make(chan admission, 1)}
+	w := &waiter{kind: kind, caller: peers.Caller(ctx), arrival: m.opts.Clock.Now(), result: make(chan admission, 1)}
 	if d, ok := ctx.Deadline(); ok {
 		w.deadline = d
 	}

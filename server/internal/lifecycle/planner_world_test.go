@@ -125,12 +125,12 @@ func (w *world) request(m *modelView, kind waiterKind) {
 	q := waiterView{
 		seq: w.s.lastSeq, kind: kind, priority: gatewayv1.Priority(rapid.IntRange(1, 4).Draw(w.T, "priority")),
 		arrival: w.s.now, since: w.s.now, runnable: w.s.now, live: rapid.Bool().Draw(w.T, "live"),
-		peer: rapid.SampledFrom([]string{"", "a", "b"}).Draw(w.T, "peer"),
+		caller: rapid.SampledFrom([]string{"", "a", "b"}).Draw(w.T, "caller"),
 	}
 	if rapid.Bool().Draw(w.T, "has a deadline") {
 		q.deadline = w.s.now.Add(w.upTo(30 * time.Second))
 	}
-	q.effective = q.priority
+	q.effective, q.amongCallers = q.priority, q.priority
 	m.queue = append(m.queue, q)
 }
 
@@ -290,7 +290,7 @@ func (w *world) act() {
 			for len(m.queue) < m.maxQueue {
 				w.request(m, waitLease)
 				q := &m.queue[len(m.queue)-1]
-				q.priority, q.effective = critical, critical
+				q.priority, q.effective, q.amongCallers = critical, critical, critical
 			}
 			w.advance(w.upTo(w.service))
 		}

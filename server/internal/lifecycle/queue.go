@@ -49,10 +49,13 @@ type waiter struct {
 	pin bool
 	// live: see Request.
 	live bool
-	// peer is who asks; see peers.go.
-	peer string
-	// served is the number of the lease that its peer has got last; see lastServed.
+	// caller is who asks; see package peers.
+	caller string
+	// served is the number of the lease that its caller has got last; see lastServed.
 	served uint64
+	// servedAt is when its caller got a lease for a request of its priority or below,
+	// while it waited; zero if it did not.
+	servedAt time.Time
 	// lease is the lease to resume, for waitResume.
 	lease *Lease
 	// result has a capacity of 1.
@@ -73,7 +76,7 @@ func (o *owner) enqueue(w *waiter) {
 	o.seq++
 	w.seq = o.seq
 	if w.kind == waitLease {
-		w.served = w.model.lastServed(w.peer)
+		w.served = w.model.lastServed(w.caller)
 	}
 	w.model.queue = append(w.model.queue, w)
 }
@@ -221,7 +224,7 @@ func (w *waiter) refuseLate(load, queue time.Duration) {
 	w.refuse(lateError(m.spec.Name, load, queue, w.deadline.Sub(m.now)))
 }
 
-// boundQueues refuses what is above the bound of a queue: of the peer with the most
+// boundQueues refuses what is above the bound of a queue: of the caller with the most
 // requests, the request of the lowest priority that came last, which may be the
 // newest, but not the one whose turn is next.
 func (p *planner) boundQueues() {

@@ -109,7 +109,7 @@ type leaseView struct {
 	worked time.Duration
 	paused bool
 	live   bool
-	peer   string
+	caller string
 	// priority is that of its request.
 	priority gatewayv1.Priority
 	// silentSince is when its request began to wait for audio; zero if it does
@@ -142,8 +142,12 @@ type waiterView struct {
 	live          bool
 	// lease is the lease that it resumes, for waitResume.
 	lease uint64
-	// peer and served: see waiter.
-	peer   string
+	// amongCallers is the priority among the requests of other callers: it counts the
+	// wait since servedAt.
+	amongCallers gatewayv1.Priority
+	servedAt     time.Time
+	// caller, served and servedAt: see waiter.
+	caller string
 	served uint64
 }
 
@@ -229,7 +233,7 @@ func (p *process) view() *processView {
 	for _, l := range p.leasesInOrder() {
 		v.leases = append(v.leases, leaseView{
 			id: l.id, granted: l.granted, worked: l.workedFor(now), paused: l.pauses > 0, live: l.live, priority: l.priority,
-			peer: l.peer, silentSince: l.silentSince, absent: l.absent,
+			caller: l.caller, silentSince: l.silentSince, absent: l.absent,
 		})
 	}
 	return v
@@ -259,12 +263,14 @@ func (w *waiter) view() waiterView {
 		runnable:      runnable,
 		waitedForLoad: w.waitedForLoad,
 		live:          w.live,
-		peer:          w.peer,
+		caller:        w.caller,
+		servedAt:      w.servedAt,
 		served:        w.served,
 	}
 	if w.lease != nil {
 		v.lease = w.lease.id
 	}
+	v.rank(m.now, m.opts.AgingStep)
 	return v
 }
 
@@ -339,7 +345,7 @@ func (p *processView) working() int {
 // there is none.
 func (m *modelView) head(accept func(*waiterView) bool) *waiterView {
 	if held := m.held(); held != nil {
-		return m.firstOfPeers(held, accept)
+		return m.firstOfCallers(held, accept)
 	}
 	var best *waiterView
 	for i := range m.queue {

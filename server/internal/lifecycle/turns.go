@@ -39,7 +39,7 @@ func (t *turns) due(p gatewayv1.Priority) bool { return t[p] >= (turnOf-1)*whole
 
 // nextTurn returns the first of those that wait for a lease and whose turn it is,
 // whatever comes before it in the order of the queue; nil if there is none. Of
-// several peers it is one of the peer whose turn it is.
+// several callers it is one of the caller whose turn it is.
 func (m *modelView) nextTurn() *waiterView {
 	held := m.held()
 	var first *waiterView
@@ -103,6 +103,7 @@ func (s *snapshot) yielding(m *modelView, demanded gatewayv1.Priority, residents
 func (w *waiterView) age(starved time.Time, s *snapshot) {
 	w.since = earlier(starved, w.arrival)
 	w.effective = effectivePriority(w.priority, s.now.Sub(w.since), s.limits.agingStep)
+	w.rank(s.now, s.limits.agingStep)
 }
 
 // earlier returns the earlier of two times, of which the first may be zero.

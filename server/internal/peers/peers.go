@@ -31,6 +31,21 @@ func From(ctx context.Context) string {
 	return peer
 }
 
+type keyKey struct{}
+
+// WithKey returns a context with the public part of the API key of its request.
+func WithKey(ctx context.Context, id string) context.Context {
+	return context.WithValue(ctx, keyKey{}, id)
+}
+
+// Caller identifies the caller of a request: by the API key, or else by the peer.
+func Caller(ctx context.Context) string {
+	if id, _ := ctx.Value(keyKey{}).(string); id != "" {
+		return id
+	}
+	return From(ctx)
+}
+
 // Of returns the peer at an address, with or without a port: the IPv4 address, or
 // the network of the IPv6 address, of which a client has many. Other addresses,
 // such as those of Unix sockets, give "".
