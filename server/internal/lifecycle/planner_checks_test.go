@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"slices"
 
+	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
@@ -36,12 +37,16 @@ func (w *world) check(s *snapshot, d decision) {
 			w.Fatalf("%+v: phase %d, %d leases", d, m.proc.phase, len(m.proc.leases))
 		}
 		w.checkTurns(s, d, m.queue[i])
+		if m.queue[i].kind == waitLease {
+			w.checkCallers(m, m.queue[i].caller)
+		}
 	case suspend:
 		w.checkSuspend(s, s.model(d.model))
 	case refuse:
 		if d.err == nil {
 			w.Fatalf("%+v: no error", d)
 		}
+		w.checkRefused(s.model(d.model), d)
 	}
 }
 
@@ -78,6 +83,47 @@ func (w *world) checkTurns(s *snapshot, d grant, granted waiterView) {
 			}
 		}
 		count("", d.rank, p, m.maxConcurrency, waits)
+	}
+}
+
+// checkCallers checks that a caller gets a lease before none that has fewer, and waits
+// with the same priority or a higher one, unless it is the turn of a low priority.
+func (w *world) checkCallers(m *modelView, granted string) {
+	if m.nextTurn() != nil {
+		return
+	}
+	held, highest := m.held(), map[string]gatewayv1.Priority{}
+	for _, q := range m.queue {
+		if q.kind == waitLease {
+			highest[q.caller] = max(highest[q.caller], q.amongCallers)
+		}
+	}
+	for caller, p := range highest {
+		if p > highest[granted] || p == highest[granted] && held[caller] < held[granted] {
+			w.Fatalf("%s gets a lease of %s before %s: leases %v, priorities %v", granted, m.name, caller, held, highest)
+		}
+	}
+}
+
+// checkRefused checks that a full queue refuses the caller that has the most requests.
+func (w *world) checkRefused(m *modelView, d refuse) {
+	waiting, caller, n := map[string]int{}, "", 0
+	for _, q := range m.queue {
+		if q.seq == d.waiter {
+			caller = q.caller
+		}
+		if q.kind != waitResume {
+			waiting[q.caller]++
+			n++
+		}
+	}
+	if d.err == nil || d.err.Reason() != errs.QueueFull || n <= m.maxQueue {
+		return
+	}
+	for other, n := range waiting {
+		if n > waiting[caller] {
+			w.Fatalf("%+v: %s has %d requests in the queue, and %s %d", d, caller, waiting[caller], other, n)
+		}
 	}
 }
 

@@ -21,6 +21,16 @@ func TestPlanExamples(t *testing.T) {
 		return []waiterView{{seq: 9, priority: normal, effective: normal, arrival: arrival, since: arrival, runnable: arrival}}
 	}
 	lease := leaseView{id: 1, granted: ago(10 * time.Second)}
+	// Requests 7 and 8 of a caller that has one lease, then 9 of another one.
+	floods := func() []waiterView {
+		queue := slices.Concat(waits(ago(time.Second)), waits(ago(time.Second)), waits(now))
+		for i := range queue {
+			queue[i].seq, queue[i].amongCallers = uint64(7+i), normal //nolint:gosec // small
+			queue[i].caller, queue[i].served = "flood", 1
+		}
+		queue[2].caller, queue[2].served = "other", 0
+		return queue
+	}
 	for name, tt := range map[string]struct {
 		change func(a, b *modelView)
 		want   []string
@@ -88,6 +98,16 @@ func TestPlanExamples(t *testing.T) {
 				a.proc, b.proc, b.queue = loaded(40, leaseView{id: 1, priority: high, worked: time.Second}), loaded(40), waits(now)
 			}, []string{"nextTurn a"},
 		},
+		"a caller without leases comes after others: it gets the next lease": {
+			func(a, _ *modelView) {
+				a.proc, a.queue = loaded(60, leaseView{id: 1, caller: "flood"}), floods()
+			}, []string{"grant a"},
+		},
+		"the queue is full: refuse the caller with the most requests": {
+			func(a, _ *modelView) {
+				a.proc, a.queue, a.maxQueue, a.maxConcurrency = loaded(60, leaseView{id: 1, caller: "flood"}), floods(), 2, 1
+			}, []string{"refuse a (request 8)"},
+		},
 		"a pinned model was lost: load it again": {
 			func(a, _ *modelView) { a.pinned, a.reloadDue = true, now }, []string{"reload a", "launch a"},
 		},
@@ -137,9 +157,9 @@ func summary(d decision) string {
 	case kill:
 		return "kill " + d.model + " " + d.reason.String()[len("EVICTION_REASON_"):]
 	case grant:
-		return "grant " + d.model
+		return "grant " + d.model + other(d.waiter)
 	case refuse:
-		return "refuse " + d.model
+		return "refuse " + d.model + other(d.waiter)
 	case endSilent:
 		return "endSilent " + d.model
 	case reload:
@@ -151,4 +171,12 @@ func summary(d decision) string {
 	default:
 		return fmt.Sprintf("unknown decision %T", d)
 	}
+}
+
+// other names a request that is not 9, the one of most examples.
+func other(waiter uint64) string {
+	if waiter == 9 {
+		return ""
+	}
+	return fmt.Sprintf(" (request %d)", waiter)
 }

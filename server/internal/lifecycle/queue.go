@@ -235,10 +235,11 @@ func (p *planner) boundQueues() {
 			if len(queue) <= m.maxQueue {
 				break
 			}
+			queue = mostWaiting(queue)
 			if next := m.nextTurn(); next != nil && len(queue) > 1 {
 				queue = slices.DeleteFunc(queue, func(w waiterView) bool { return w.seq == next.seq })
 			}
-			last := slices.MaxFunc(mostWaiting(queue), func(a, b waiterView) int {
+			last := slices.MaxFunc(queue, func(a, b waiterView) int {
 				return cmp.Or(cmp.Compare(b.priority, a.priority), cmp.Compare(a.seq, b.seq))
 			})
 			p.decide(refuse{model: m.name, waiter: last.seq, err: queueFullError(m)})
