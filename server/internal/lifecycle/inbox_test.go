@@ -91,6 +91,9 @@ func TestCancelledRequestsDoNotReachTheOwner(t *testing.T) {
 	if a, err := m.Model(t.Context(), "a"); err != nil || a.GetRequestCount() != 0 || a.GetLoadCount() != 0 {
 		t.Errorf("%v, %v", a, err)
 	}
+	if totals, err := m.Totals(t.Context()); err != nil || totals.Requests != flood || totals.Errors != flood {
+		t.Errorf("they count as %d requests and %d errors, %v", totals.Requests, totals.Errors, err)
+	}
 }
 
 // However many ask for the state while the owner is busy, it describes the models

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
@@ -26,6 +27,7 @@ type Manager struct {
 	learned  *store
 
 	inbox   *inbox
+	unseen  atomic.Int64 // requests that ended before the owner took them
 	reports reports
 	stopped chan struct{}
 	// processes are the goroutines of workers and look-ups, background the others.
@@ -163,6 +165,9 @@ func (m *Manager) newWaiter(ctx context.Context, kind waiterKind) *waiter {
 // await begins the wait of a waiter and waits until it is answered or ctx ends.
 func (m *Manager) await(ctx context.Context, w *waiter, start func(*owner)) (*Lease, error) {
 	if err := m.ask(ctx, start); err != nil {
+		if w.kind == waitLease {
+			m.unseen.Add(1)
+		}
 		return nil, err
 	}
 	select {

@@ -91,5 +91,9 @@ func (m *Manager) Totals(ctx context.Context) (Totals, error) {
 	if err != nil {
 		return Totals{}, err
 	}
-	return r.totals, nil
+	t := r.totals
+	unseen := m.unseen.Load()
+	t.Requests += unseen
+	t.Errors += unseen
+	return t, nil
 }
