@@ -140,8 +140,8 @@ func tryLoad(t *testing.T, path, device string, parameters map[string]any) error
 func TestBadFiles(t *testing.T) {
 	for _, f := range badFiles(t) {
 		err := tryLoad(t, f.path, "cpu", nil)
-		if errs.ReasonOf(err) != f.reason || !strings.Contains(err.Error(), f.text) || !strings.Contains(err.Error(), f.path) {
-			t.Errorf("%s: got %v\nwant %v with %q and the path", f.name, err, errs.ReasonName(f.reason), f.text)
+		if errs.ReasonOf(err) != f.reason || !strings.Contains(err.Error(), f.text) || !namesFile(err, f.path) {
+			t.Errorf("%s: got %v\nwant %v with %q and the name of the file without its folder", f.name, err, errs.ReasonName(f.reason), f.text)
 		}
 		if f.name == "no weights" || f.name == "garbled" {
 			if err := tryLoad(t, starter(), "cpu", map[string]any{"vad_model": f.path}); errs.ReasonOf(err) != errs.ModelFileInvalid {
@@ -197,4 +197,11 @@ func TestLoadRefusesParameters(t *testing.T) {
 			t.Errorf("%s: got %v, want %v with %s", name, err, errs.ReasonName(c.reason), c.text)
 		}
 	}
+}
+
+// namesFile reports whether an error has the name of a file, and not its folder, which
+// is no business of callers.
+func namesFile(err error, path string) bool {
+	folder, name := filepath.Split(path)
+	return strings.Contains(err.Error(), name) && !strings.Contains(err.Error(), folder)
 }

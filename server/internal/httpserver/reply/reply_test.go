@@ -14,7 +14,7 @@ func TestEveryReasonHasItsHTTPStatus(t *testing.T) {
 	want := map[errs.Reason]int{
 		errs.InvalidRequest: 400, errs.ConfigNotFirst: 400, errs.AudioUnreadable: 400,
 		errs.ModelNotFound: 404, errs.TaskUnknown: 404,
-		errs.ModelExceedsBudget: 400, errs.ModelFileMissing: 400, errs.ModelFileInvalid: 400, errs.EngineUnavailable: 400,
+		errs.ModelExceedsBudget: 400, errs.ModelFileMissing: 400, errs.ModelFileInvalid: 400, errs.ModelConfigInvalid: 400, errs.EngineUnavailable: 400,
 		errs.MemoryBusy: 429, errs.QueueFull: 429, errs.RateLimited: 429,
 		errs.EngineCrashed: 503, errs.LoadCooldown: 503, errs.Draining: 503,
 		errs.DeadlineExceeded: 504, errs.Unauthenticated: 401, errs.Forbidden: 403,
