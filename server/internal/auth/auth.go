@@ -40,8 +40,8 @@ type Caller struct {
 	Name string
 
 	rights rights
-	// ended is closed when the key is no longer valid.
-	ended <-chan struct{}
+	// valid ends with the key; nil: never.
+	valid context.Context
 }
 
 // rights are what a caller may do. An empty list of tasks or models means all.
@@ -117,18 +117,12 @@ func (c *Caller) CheckModel(name string) error {
 // While returns a context that also ends when the caller's key becomes invalid. The
 // cause of its end is then the error of the call.
 func (c *Caller) While(ctx context.Context) (context.Context, context.CancelFunc) {
-	if c.ended == nil {
-		return context.WithCancel(ctx)
-	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	go func() {
-		select {
-		case <-c.ended:
-			cancel(errInvalidKey())
-		case <-ctx.Done():
-		}
-	}()
-	return ctx, func() { cancel(nil) }
+	if c.valid == nil {
+		return ctx, func() { cancel(nil) }
+	}
+	stop := context.AfterFunc(c.valid, func() { cancel(errInvalidKey()) })
+	return ctx, func() { stop(); cancel(nil) }
 }
 
 // errInvalidKey is the same for every key that is not valid: the reason would help

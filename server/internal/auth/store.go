@@ -24,7 +24,7 @@ type entry struct {
 	expires time.Time
 	key     Key
 	caller  *Caller
-	ended   chan struct{}
+	end     context.CancelFunc // of the caller's calls
 }
 
 // store has the valid keys of a file, and follows its changes.
@@ -124,10 +124,10 @@ func (s *store) replace(keys []*Key) {
 			s.end(k.ID)
 			delete(old, k.ID)
 		}
-		ended := make(chan struct{})
+		valid, end := context.WithCancel(context.Background())
 		s.keys[k.ID] = &entry{
-			hash: k.Hash, expires: k.Expires, key: *k, ended: ended,
-			caller: &Caller{ID: k.ID, Name: k.Name, rights: k.rights(), ended: ended},
+			hash: k.Hash, expires: k.Expires, key: *k, end: end,
+			caller: &Caller{ID: k.ID, Name: k.Name, rights: k.rights(), valid: valid},
 		}
 	}
 	for id := range old {
@@ -137,7 +137,7 @@ func (s *store) replace(keys []*Key) {
 
 // end removes a key and ends its calls. The caller holds mu.
 func (s *store) end(id string) {
-	close(s.keys[id].ended)
+	s.keys[id].end()
 	delete(s.keys, id)
 }
 
