@@ -32,6 +32,7 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/inflight"
 	"github.com/lexilingo/modelgateway/server/internal/lifecycle"
 	"github.com/lexilingo/modelgateway/server/internal/peers"
+	"github.com/lexilingo/modelgateway/server/internal/quota"
 	"github.com/lexilingo/modelgateway/server/internal/router"
 	"github.com/lexilingo/modelgateway/server/internal/telemetry"
 	"github.com/lexilingo/modelgateway/server/internal/worker"
@@ -51,6 +52,8 @@ type Options struct {
 	// Ready is called once, with both addresses, when the server is ready; it may
 	// be nil.
 	Ready func(grpcAddress, httpAddress net.Addr)
+
+	now func() time.Time // the time of the limits of callers; another in tests
 }
 
 // pipeBuffer is the buffer of the in-process connection from HTTP to gRPC, in bytes.
@@ -73,6 +76,8 @@ type Server struct {
 	proxies peers.Proxies
 
 	authorizer   *auth.Authorizer
+	limiter      *quota.Limiter
+	now          func() time.Time
 	certificates *certificates.Source // nil: plain text
 
 	public   *grpc.Server
@@ -93,7 +98,10 @@ type Server struct {
 // New listens on both addresses, locks the state directory and makes all parts. Run
 // or Close must be called after it.
 func New(opts Options) (s *Server, err error) {
-	s = &Server{cfg: opts.Config, log: opts.Log, onReady: opts.Ready, watches: newWatches()}
+	s = &Server{cfg: opts.Config, log: opts.Log, onReady: opts.Ready, now: opts.now, watches: newWatches()}
+	if s.now == nil {
+		s.now = time.Now
+	}
 	s.requests, s.cancelRequests = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
@@ -235,6 +243,7 @@ func (s *Server) makeServers(version string, metrics *telemetry.Metrics) error {
 	s.http, err = httpserver.New(s.requests, httpserver.Options{
 		Conn:         s.conn,
 		Authorizer:   s.authorizer,
+		Limiter:      s.limiter,
 		AllowedHosts: s.cfg.AllowedHosts,
 		GRPC:         s.internal,
 		State:        s,
@@ -258,6 +267,7 @@ func (s *Server) makeServices(version string, metrics *telemetry.Metrics) (*api.
 		return nil, err
 	}
 	candidates, methods := routes(s.cfg)
+	s.limiter = quota.New(s.cfg.Limits.Caller, metrics, s.now)
 	routed := router.New(router.Options{
 		Acquire:           s.acquire,
 		Models:            routerModels(s.cfg),
@@ -271,6 +281,7 @@ func (s *Server) makeServices(version string, metrics *telemetry.Metrics) (*api.
 		Router:      routed,
 		Models:      s.manager,
 		TaskMethods: methods,
+		Limiter:     s.limiter,
 		Version:     version,
 	})
 	s.health = health.NewServer()
@@ -281,7 +292,7 @@ func (s *Server) makeServices(version string, metrics *telemetry.Metrics) (*api.
 		HasTask:     routed.HasTask,
 		TaskMethods: methods,
 	})
-	return api.NewServerFactory(s.cfg.Limits, s.log, validator, s.authorizer, api.Services{
+	return api.NewServerFactory(s.cfg.Limits, s.log, validator, s.authorizer, s.limiter, api.Services{
 		Inference: inference, Admin: api.NewAdmin(s.manager, routed, s.cfg.Limits), Health: s.health,
 	}), nil
 }

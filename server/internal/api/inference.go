@@ -6,6 +6,7 @@ import (
 
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 	"github.com/lexilingo/modelgateway/server/internal/lifecycle"
+	"github.com/lexilingo/modelgateway/server/internal/quota"
 	"github.com/lexilingo/modelgateway/server/internal/router"
 	"google.golang.org/protobuf/types/known/durationpb"
 )
@@ -49,6 +50,8 @@ type InferenceOptions struct {
 	Models ModelStatus
 	// TaskMethods maps the tasks that the configuration adds to their engine methods.
 	TaskMethods map[string]string
+	// Limiter has what callers may use.
+	Limiter *quota.Limiter
 	// Version of the server.
 	Version string
 }
@@ -56,7 +59,7 @@ type InferenceOptions struct {
 // NewInference returns the service. Close must be called at its end.
 func NewInference(opts InferenceOptions) *Inference {
 	return &Inference{
-		router:      authorized{opts.Router},
+		router:      authorized{limited{opts.Router, opts.Limiter}},
 		models:      opts.Models,
 		taskMethods: opts.TaskMethods,
 		sessions:    newSessions(),

@@ -16,6 +16,7 @@ import (
 
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 	"github.com/lexilingo/modelgateway/server/internal/config"
+	"github.com/lexilingo/modelgateway/server/internal/quota"
 )
 
 // Services are the services of a server.
@@ -37,9 +38,9 @@ type ServerFactory struct {
 }
 
 // NewServerFactory returns the factory.
-func NewServerFactory(limits config.Limits, log *slog.Logger, validator *Validator, authorizer Authorizer, services Services) *ServerFactory {
+func NewServerFactory(limits config.Limits, log *slog.Logger, validator *Validator, authorizer Authorizer, limiter *quota.Limiter, services Services) *ServerFactory {
 	return &ServerFactory{
-		limits: limits, interceptor: &interceptor{log: log, validator: validator, authorizer: authorizer}, services: services,
+		limits: limits, interceptor: &interceptor{log: log, validator: validator, authorizer: authorizer, limiter: limiter}, services: services,
 	}
 }
 

@@ -38,6 +38,9 @@ type Caller struct {
 	ID string
 	// Name is the name of the key.
 	Name string
+	// Limits are the limits of the key that differ from those of the server, by name;
+	// see config.Quota. What callers of the same ID use counts together.
+	Limits map[string]float64
 
 	rights rights
 	// valid ends with the key; nil: never.

@@ -6,6 +6,7 @@ import (
 	"encoding/base32"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -49,6 +50,9 @@ type Key struct {
 	// leave it to the model; empty: normal, so that
 	// a key cannot displace the work of others unless it is told to.
 	MaxPriority config.Priority `yaml:"max_priority,omitempty"`
+	// Limits are the limits that replace those of the configuration (limits.caller), by
+	// name; 0: no limit.
+	Limits map[string]float64 `yaml:"limits,omitempty"`
 }
 
 var (
@@ -94,6 +98,11 @@ func (k *Key) Check() error {
 	}
 	if !slices.Contains([]config.Priority{"", "low", "normal", "high", "critical"}, k.MaxPriority) {
 		return fmt.Errorf("the key %s has max_priority %.100q: it must be low, normal, high or critical", k.Name, k.MaxPriority)
+	}
+	for _, name := range slices.Sorted(maps.Keys(k.Limits)) {
+		if err := config.CheckLimit(name, k.Limits[name]); err != nil {
+			return fmt.Errorf("the key %s has a wrong limit: %w", k.Name, err)
+		}
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/auth"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/reply"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/sockets"
+	"github.com/lexilingo/modelgateway/server/internal/quota"
 )
 
 // access says who may use a route.
@@ -32,6 +33,7 @@ var (
 type routes struct {
 	*http.ServeMux
 	authorizer *auth.Authorizer
+	limiter    *quota.Limiter
 }
 
 // Handle registers a path.
@@ -58,7 +60,11 @@ func (m routes) require(who access, next http.Handler) http.Handler {
 				return
 			}
 		}
-		next.ServeHTTP(w, r.WithContext(auth.WithCaller(r.Context(), caller)))
+		r = r.WithContext(auth.WithCaller(r.Context(), caller))
+		if account := m.limiter.Of(r.Context()); account.Limited() {
+			w = &limitsWriter{ResponseWriter: w, account: account}
+		}
+		next.ServeHTTP(w, r)
 	})
 }
 

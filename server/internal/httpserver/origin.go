@@ -13,6 +13,7 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/config"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/reply"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/speech"
+	"github.com/lexilingo/modelgateway/server/internal/quota"
 )
 
 // checkOrigin refuses what a browser sends for a page of another origin, unless
@@ -72,7 +73,7 @@ func allowCORS(cfg config.CORS, next http.Handler) http.Handler {
 		ExposedHeaders: append([]string{
 			"Grpc-Status", "Grpc-Message", "Grpc-Status-Details-Bin", "Retry-After",
 			"Content-Encoding", "Connect-Content-Encoding",
-		}, speech.ServedByHeaders()...),
+		}, append(quota.FieldNames(), speech.ServedByHeaders()...)...),
 		MaxAge: int((2 * time.Hour).Seconds()),
 	}).Handler(next)
 }
