@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/test/bufconn"
 
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
@@ -226,6 +227,7 @@ func (s *Server) makeServers(version string, metrics *telemetry.Metrics) error {
 		Calls:         calls,
 		Cancels:       cancels,
 		Proxies:       s.proxies,
+		KeyOf:         func(header metadata.MD) string { return s.authorizer.KeyOf(header.Get(auth.Header)) },
 		UnreadTimeout: s.cfg.Limits.SlowReaderTimeout,
 	})
 	s.public = factory.Public(append(s.guard.ServerOptions(), options...)...)

@@ -66,6 +66,16 @@ func (a *Authorizer) Authenticate(header []string) (*Caller, error) {
 	return nil, errInvalidKey()
 }
 
+// KeyOf returns the id of the key of a caller who sends these values of the header;
+// empty if they have no valid key.
+func (a *Authorizer) KeyOf(header []string) string {
+	caller, err := a.Authenticate(header)
+	if err != nil {
+		return ""
+	}
+	return caller.ID
+}
+
 // Authorize decides about a call of an RPC, and returns its context with the caller.
 // The context ends when the key becomes invalid. The returned function must be called
 // when the call has ended.

@@ -1,6 +1,7 @@
 package httpserver
 
 import (
+	"context"
 	"net/http"
 	"strings"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/auth"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/reply"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/sockets"
+	"github.com/lexilingo/modelgateway/server/internal/peers"
 	"github.com/lexilingo/modelgateway/server/internal/quota"
 )
 
@@ -32,13 +34,30 @@ var (
 // routes is a mux on which every path needs an access.
 type routes struct {
 	*http.ServeMux
-	authorizer *auth.Authorizer
-	limiter    *quota.Limiter
+	limiter *quota.Limiter
 }
 
 // Handle registers a path.
 func (m routes) Handle(pattern string, who access, handler http.Handler) {
 	m.ServeMux.Handle(pattern, m.require(who, handler))
+}
+
+// identity is who sent a request, or why that is not known.
+type identity struct {
+	caller *auth.Caller
+	err    error
+}
+
+type identityKey struct{}
+
+// identify returns the context of a request with the identity of its caller.
+func identify(ctx context.Context, authorizer *auth.Authorizer, r *http.Request) context.Context {
+	useSocketToken(r)
+	var id identity
+	if id.caller, id.err = authorizer.Authenticate(r.Header.Values(auth.Header)); id.err == nil {
+		ctx = peers.WithKey(ctx, id.caller.ID)
+	}
+	return context.WithValue(ctx, identityKey{}, id)
 }
 
 // require refuses callers who may not use a route, before their body is read.
@@ -47,13 +66,13 @@ func (m routes) require(who access, next http.Handler) http.Handler {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		useSocketToken(r)
-		caller, err := m.authorizer.Authenticate(r.Header.Values(auth.Header))
-		if err != nil {
+		id, _ := r.Context().Value(identityKey{}).(identity) // set by admit
+		if id.err != nil {
 			w.Header().Set("WWW-Authenticate", "Bearer")
-			reply.Refuse(w, r, http.StatusUnauthorized, errs.From(err))
+			reply.Refuse(w, r, http.StatusUnauthorized, errs.From(id.err))
 			return
 		}
+		caller := id.caller
 		if len(who.roles) > 0 {
 			if err := caller.Check(who.roles...); err != nil {
 				reply.Refuse(w, r, http.StatusForbidden, errs.From(err))

@@ -71,7 +71,7 @@ func (h *Handlers) Synthesize(w http.ResponseWriter, r *http.Request) {
 	}
 	answer := &audioAnswer{
 		w: w, control: http.NewResponseController(w), writeTimeout: h.writeTimeout,
-		media: media, reservation: h.unsent.Reserve(inflight.Options{Peer: peers.From(r.Context())}),
+		media: media, reservation: h.unsent.Reserve(inflight.Options{Caller: peers.Caller(r.Context())}),
 	}
 	defer answer.close()
 	if err := answer.send(stream); err != nil {
