@@ -52,6 +52,7 @@ type keysAddCommand struct {
 	Cloud       bool               `help:"Allow requests that leave this machine."`
 	MaxPriority string             `help:"Highest priority of requests, also of those that leave it to the model: ${enum}." enum:"low,normal,high,critical" default:"normal"`
 	Limit       map[string]float64 `placeholder:"NAME=N" help:"Limit of the key in place of the server's (limits.caller): requests_per_second, request_burst, tokens_per_minute, audio_in_seconds_per_minute or audio_out_seconds_per_minute. 0: none. Can be repeated."`
+	Weight      int                `help:"Share of a busy model that the key gets, relative to the 1 of other callers: 1 to 100." default:"1"`
 	Expires     time.Duration      `help:"The key ends after this time, such as 720h. Default: never."`
 }
 
@@ -71,6 +72,9 @@ func (k keysAddCommand) Run(g *globals, con *console) error {
 			return usagef("no task is named %q: tasks are %s%s", task, strings.Join(known, ", "), suggest.DidYouMean(task, known))
 		}
 	}
+	if k.Weight < 1 {
+		return usagef("--weight is %d: it must be 1 to 100", k.Weight)
+	}
 	for name, value := range k.Limit {
 		if err := config.CheckLimit(name, value); err != nil {
 			return usagef("--limit: %s", err)
@@ -80,7 +84,7 @@ func (k keysAddCommand) Run(g *globals, con *console) error {
 		return usagef("--expires must not be negative")
 	}
 	now := time.Now()
-	entry := &auth.Key{Name: k.Name, Tasks: k.Task, Models: k.Model, Cloud: k.Cloud, MaxPriority: config.Priority(k.MaxPriority), Limits: k.Limit}
+	entry := &auth.Key{Name: k.Name, Tasks: k.Task, Models: k.Model, Cloud: k.Cloud, MaxPriority: config.Priority(k.MaxPriority), Limits: k.Limit, Weight: k.Weight}
 	for _, role := range k.Role {
 		entry.Roles = append(entry.Roles, auth.Role(role))
 	}
@@ -129,6 +133,7 @@ type listedKey struct {
 	Cloud       bool               `json:"cloud"`
 	MaxPriority string             `json:"max_priority"`
 	Limits      map[string]float64 `json:"limits,omitempty"`
+	Weight      int                `json:"weight"`
 }
 
 // Run lists the keys.
@@ -145,7 +150,7 @@ func (k keysListCommand) Run(g *globals, con *console) error {
 	for i, key := range keys {
 		listed[i] = listedKey{
 			ID: key.ID, Name: key.Name, Created: key.Created, Roles: key.Roles, Tasks: key.Tasks, Models: key.Models,
-			Cloud: key.Cloud, MaxPriority: cmp.Or(string(key.MaxPriority), "normal"), Limits: key.Limits,
+			Cloud: key.Cloud, MaxPriority: cmp.Or(string(key.MaxPriority), "normal"), Limits: key.Limits, Weight: max(1, key.Weight),
 		}
 		if !key.Expires.IsZero() {
 			listed[i].Expires = &key.Expires
@@ -159,10 +164,10 @@ func (k keysListCommand) Run(g *globals, con *console) error {
 		return nil
 	}
 	w := tabwriter.NewWriter(con.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "NAME\tID\tROLES\tTASKS\tMODELS\tCLOUD\tMAX PRIORITY\tLIMITS\tEXPIRES")
+	fmt.Fprintln(w, "NAME\tID\tROLES\tTASKS\tMODELS\tCLOUD\tMAX PRIORITY\tWEIGHT\tLIMITS\tEXPIRES")
 	for _, key := range listed {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", key.Name, key.ID, joined(key.Roles), orAll(key.Tasks), orAll(key.Models),
-			map[bool]string{true: "yes", false: "no"}[key.Cloud], key.MaxPriority, limits(key.Limits), expiry(key.Expires, time.Now()))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", key.Name, key.ID, joined(key.Roles), orAll(key.Tasks), orAll(key.Models),
+			map[bool]string{true: "yes", false: "no"}[key.Cloud], key.MaxPriority, key.Weight, limits(key.Limits), expiry(key.Expires, time.Now()))
 	}
 	return w.Flush()
 }

@@ -14,7 +14,7 @@ func TestKeys(t *testing.T) {
 	}
 	keys("list").check(t, exitOK, "no keys", "keys add")
 	added := keys("add", "backend", "--role=infer,observe", "--task=stt", "--model=qwen", "--expires=720h",
-		"--limit=requests_per_second=0.5", "--limit=tokens_per_minute=6000")
+		"--limit=requests_per_second=0.5", "--limit=tokens_per_minute=6000", "--weight=3")
 	added.check(t, exitOK, "shown only now", "MODELGATEWAY_API_KEY")
 	if !strings.HasPrefix(added.out, "mg_") || strings.Count(added.out, "\n") != 1 {
 		t.Errorf("%q", added.out)
@@ -23,6 +23,10 @@ func TestKeys(t *testing.T) {
 	keys("add", "b", "--role=root").check(t, exitFailed, "root", "admin")
 	keys("add", "b", "--model=none").check(t, exitUsage, "none")
 	keys("add", "b", "--task=transcrbe").check(t, exitUsage, "transcrbe", "transcribe")
+	for _, weight := range []string{"0", "-1"} {
+		keys("add", "b", "--weight="+weight).check(t, exitUsage, "--weight", "1 to 100")
+	}
+	keys("add", "b", "--weight=101").check(t, exitFailed, "weight 101", "1 to 100")
 	keys("add").check(t, exitUsage, "modelgateway keys add --help")
 	keys("add", "b", "--max-priority=top").check(t, exitUsage, "critical")
 	listed := keys("list")
@@ -37,9 +41,10 @@ func TestKeys(t *testing.T) {
 		Keys []struct {
 			Name   string
 			Limits map[string]float64
+			Weight int
 		}
 	}
-	if out := keys("list", "--json"); json.Unmarshal([]byte(out.out), &all) != nil || len(all.Keys) != 1 || all.Keys[0].Limits["tokens_per_minute"] != 6000 {
+	if out := keys("list", "--json"); json.Unmarshal([]byte(out.out), &all) != nil || len(all.Keys) != 1 || all.Keys[0].Limits["tokens_per_minute"] != 6000 || all.Keys[0].Weight != 3 {
 		t.Errorf("%s", out.out)
 	}
 	keys("revoke", "backend").check(t, exitOK, "revoked")

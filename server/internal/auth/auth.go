@@ -41,6 +41,9 @@ type Caller struct {
 	// Limits are the limits of the key that differ from those of the server, by name;
 	// see config.Quota. What callers of the same ID use counts together.
 	Limits map[string]float64
+	// Weight is the share of a busy model that the key gets, relative to other callers;
+	// 0 counts as 1.
+	Weight int
 
 	rights rights
 	// valid ends with the key; nil: never.

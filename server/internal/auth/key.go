@@ -23,6 +23,8 @@ const (
 	prefix      = "mg_"
 	idBytes     = 5
 	secretBytes = 32
+	// maxWeight bounds how much more than another one a key can get.
+	maxWeight = 100
 )
 
 // Key is an entry of the file of keys. The key itself is not kept.
@@ -53,6 +55,9 @@ type Key struct {
 	// Limits are the limits that replace those of the configuration (limits.caller), by
 	// name; 0: no limit.
 	Limits map[string]float64 `yaml:"limits,omitempty"`
+	// Weight is the share of a busy model that the key gets, relative to other callers;
+	// 0: 1.
+	Weight int `yaml:"weight,omitempty"`
 }
 
 var (
@@ -98,6 +103,9 @@ func (k *Key) Check() error {
 	}
 	if !slices.Contains([]config.Priority{"", "low", "normal", "high", "critical"}, k.MaxPriority) {
 		return fmt.Errorf("the key %s has max_priority %.100q: it must be low, normal, high or critical", k.Name, k.MaxPriority)
+	}
+	if k.Weight < 0 || k.Weight > maxWeight {
+		return fmt.Errorf("the key %s has the weight %d: it must be 1 to %d", k.Name, k.Weight, maxWeight)
 	}
 	for _, name := range slices.Sorted(maps.Keys(k.Limits)) {
 		if err := config.CheckLimit(name, k.Limits[name]); err != nil {

@@ -127,7 +127,7 @@ func (s *store) replace(keys []*Key) {
 		valid, end := context.WithCancel(context.Background())
 		s.keys[k.ID] = &entry{
 			hash: k.Hash, expires: k.Expires, key: *k, end: end,
-			caller: &Caller{ID: k.ID, Name: k.Name, Limits: k.Limits, rights: k.rights(), valid: valid},
+			caller: &Caller{ID: k.ID, Name: k.Name, Limits: k.Limits, Weight: k.Weight, rights: k.rights(), valid: valid},
 		}
 	}
 	for id := range old {

@@ -252,3 +252,39 @@ func BenchmarkFullQueue(b *testing.B) {
 		s.o.do(func(o *owner) { o.release(l, nil) })
 	}
 }
+
+// weighted gives the caller of a request a weight.
+func weighted(n int) func(*waiter) { return func(w *waiter) { w.weight = n } }
+
+// A caller of weight three gets three times the leases of one of weight one, whatever
+// the number that the model serves at once, and three times the places in a full queue.
+func TestCallersHaveWeights(t *testing.T) {
+	for _, atOnce := range []int{1, 2, 3, 4, 8} {
+		t.Run(fmt.Sprint(atOnce), func(t *testing.T) {
+			s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 10*mb, normal, concurrency(atOnce)))
+			s.requests(100, "a", "light")
+			s.requests(100, "a", "heavy", weighted(3))
+			s.loaded("a")
+			p := s.proc("a")
+			got, held := map[string]int{}, []*Lease{}
+			for range 80 {
+				for _, l := range p.leasesInOrder() {
+					if !slices.Contains(held, l) {
+						held = append(held, l)
+					}
+				}
+				got[held[0].caller]++
+				s.release(held[0], nil)
+				held = held[1:]
+			}
+			if got["light"] < 18 || got["light"] > 22 {
+				t.Errorf("leases: %v, want 20 and 60", got)
+			}
+		})
+	}
+	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 10*mb, normal, concurrency(1), queueOf(8)))
+	light, heavy := s.requests(8, "a", "light"), s.requests(20, "a", "heavy", weighted(3))
+	if l, h := 8-s.refused(light), 20-s.refused(heavy); l != 2 || h != 6 {
+		t.Errorf("places: %d and %d, want 2 and 6", l, h)
+	}
+}

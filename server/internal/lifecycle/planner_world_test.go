@@ -127,6 +127,7 @@ func (w *world) request(m *modelView, kind waiterKind) {
 		arrival: w.s.now, since: w.s.now, runnable: w.s.now, live: rapid.Bool().Draw(w.T, "live"),
 		caller: rapid.SampledFrom([]string{"", "a", "b"}).Draw(w.T, "caller"),
 	}
+	q.weight = map[string]int{"": 1, "a": 1, "b": 3}[q.caller]
 	if rapid.Bool().Draw(w.T, "has a deadline") {
 		q.deadline = w.s.now.Add(w.upTo(30 * time.Second))
 	}

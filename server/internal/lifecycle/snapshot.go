@@ -62,9 +62,9 @@ type modelView struct {
 	reloadDue   time.Time
 	reloadDelay time.Duration
 
-	// turns are those of its leases, and grants is their number.
+	// turns are those of its leases, and grants counts them.
 	turns  turns
-	grants uint64
+	grants grants
 	// starvedSince is when the first of the requests came that got no memory for
 	// the model; zero since the last launch.
 	starvedSince time.Time
@@ -146,9 +146,10 @@ type waiterView struct {
 	// wait since servedAt.
 	amongCallers gatewayv1.Priority
 	servedAt     time.Time
-	// caller, served and servedAt: see waiter.
+	// caller, weight, turn and servedAt: see waiter.
 	caller string
-	served uint64
+	weight int
+	turn   turn
 }
 
 // snapshot copies the state of all models.
@@ -265,7 +266,8 @@ func (w *waiter) view() waiterView {
 		live:          w.live,
 		caller:        w.caller,
 		servedAt:      w.servedAt,
-		served:        w.served,
+		weight:        w.weight,
+		turn:          w.turn,
 	}
 	if w.lease != nil {
 		v.lease = w.lease.id

@@ -28,6 +28,8 @@ type Request struct {
 	// MaxPriority limits the priority of Routing, and that of the model, which counts
 	// without one; unspecified is no limit.
 	MaxPriority gatewayv1.Priority
+	// Weight is that of the caller; see lifecycle.Request.
+	Weight int
 	// MayUse returns an error if the caller may not use a model; cloud says that the
 	// request would leave the machine. Nil: the caller may use every model.
 	MayUse func(model string, cloud bool) *errs.Error
