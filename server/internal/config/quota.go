@@ -41,6 +41,9 @@ func (q *Quota) values() map[string]*float64 {
 // Override returns the quota with other values, by their names. It skips names that
 // do not exist.
 func (q Quota) Override(other map[string]float64) Quota {
+	if len(other) == 0 {
+		return q
+	}
 	values := q.values()
 	for name, v := range other {
 		if field, ok := values[name]; ok {
