@@ -334,7 +334,7 @@ func TestRevokedKey(t *testing.T) {
 	}
 	// A session belongs to the key that opened it.
 	push := &gatewayv1.PushAudioRequest{SessionId: first.GetSessionId(), Audio: make([]byte, 320), Last: true}
-	if _, err := g.chat.PushAudio(g.as(t, "leaves"), push); errs.ReasonOf(err) != errs.InvalidRequest {
+	if _, err := g.chat.PushAudio(g.as(t, "leaves"), push); errs.ReasonOf(err) != errs.SessionLost {
 		t.Errorf("audio for the session of another key: %v", err)
 	}
 	if _, err := auth.RevokeKey(g.file, "leaves"); err != nil {

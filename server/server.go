@@ -87,7 +87,10 @@ type Server struct {
 	requests       context.Context
 	cancelRequests context.CancelFunc
 	draining       atomic.Bool
-	watches        watches
+	// accepting ends when the server accepts no more requests; endWaits ends it.
+	accepting context.Context
+	endWaits  context.CancelFunc
+	watches   watches
 }
 
 // New listens on both addresses, locks the state directory and makes all parts. Run
@@ -95,6 +98,7 @@ type Server struct {
 func New(opts Options) (s *Server, err error) {
 	s = &Server{cfg: opts.Config, log: opts.Log, onReady: opts.Ready, watches: newWatches()}
 	s.requests, s.cancelRequests = context.WithCancel(context.Background())
+	s.accepting, s.endWaits = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -192,6 +196,7 @@ func (s *Server) startModels(opts Options) (*telemetry.Metrics, error) {
 		return nil, err
 	}
 	metrics.WatchMemory(s.manager.Totals)
+	metrics.WatchQueues(s.manager.Queues)
 	return metrics, nil
 }
 
@@ -265,6 +270,7 @@ func (s *Server) makeServices(version string, metrics *telemetry.Metrics) (*api.
 		Observer:          metrics,
 		SlowReaderTimeout: s.cfg.Limits.SlowReaderTimeout,
 		Breaker:           router.BreakerOptions{Failures: s.cfg.Breaker.Failures, Open: s.cfg.Breaker.Open},
+		Draining:          s.accepting,
 		Log:               s.log,
 	})
 	s.service = api.NewInference(api.InferenceOptions{
@@ -272,6 +278,7 @@ func (s *Server) makeServices(version string, metrics *telemetry.Metrics) (*api.
 		Models:      s.manager,
 		TaskMethods: methods,
 		Version:     version,
+		Draining:    s.Draining,
 	})
 	s.health = health.NewServer()
 	inference := compat.New(compat.Options{
@@ -300,7 +307,7 @@ func (s *Server) Status(ctx context.Context, req *gatewayv1.StatusRequest) (*gat
 	return s.service.Status(ctx, req)
 }
 
-// Draining implements pages.State.
+// Draining implements pages.State. It reports whether the server shuts down.
 func (s *Server) Draining() bool { return s.draining.Load() }
 
 // Ready implements pages.State.

@@ -36,6 +36,7 @@ type Inference struct {
 	taskMethods map[string]string
 	sessions    *sessions
 	version     string
+	draining    func() bool
 	started     time.Time
 }
 
@@ -51,16 +52,22 @@ type InferenceOptions struct {
 	TaskMethods map[string]string
 	// Version of the server.
 	Version string
+	// Draining reports whether the server shuts down; nil: it never does.
+	Draining func() bool
 }
 
 // NewInference returns the service. Close must be called at its end.
 func NewInference(opts InferenceOptions) *Inference {
+	if opts.Draining == nil {
+		opts.Draining = func() bool { return false }
+	}
 	return &Inference{
 		router:      authorized{opts.Router},
 		models:      opts.Models,
 		taskMethods: opts.TaskMethods,
 		sessions:    newSessions(),
 		version:     opts.Version,
+		draining:    opts.Draining,
 		started:     time.Now(),
 	}
 }
@@ -92,7 +99,7 @@ func (s *Inference) Status(ctx context.Context, _ *gatewayv1.StatusRequest) (*ga
 		MemoryUsedBytes:   t.UsedBytes,
 		CpuThreadsUsed:    int32(t.ThreadsUsed), //nolint:gosec // a number of threads
 		CpuThreadsTotal:   int32(t.Threads),     //nolint:gosec // a number of threads
-		Draining:          t.ShuttingDown,
+		Draining:          s.draining(),
 		Models:            models,
 	}, nil
 }

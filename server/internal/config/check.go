@@ -50,6 +50,7 @@ func (c *Config) check(fromFile map[string]fileTask) error {
 	if c.CPUThreads < 1 || c.CPUThreads > maxThreads {
 		bad("cpu_threads is %d: it must be 1 to %d, or 0 for the number of CPUs", c.CPUThreads, maxThreads)
 	}
+	notNegative(bad, "drain_delay", c.DrainDelay)
 	notNegative(bad, "drain_timeout", c.DrainTimeout)
 	oneOf(bad, "device", c.Device, "auto", "cpu", "cuda", "mps")
 	oneOf(bad, "log.level", c.Log.Level, "debug", "info", "warn", "error")

@@ -46,7 +46,10 @@ type Config struct {
 	CPUThreads int `yaml:"cpu_threads"`
 	// Device is "auto", "cpu", "cuda" or "mps".
 	Device string `yaml:"device"`
-	// DrainTimeout is how long requests may continue after SIGTERM.
+	// DrainDelay is how long the server goes on after SIGTERM while it reports that it
+	// is not ready: time for those that send requests to choose another one.
+	DrainDelay time.Duration `yaml:"drain_delay"`
+	// DrainTimeout is how long the server then serves the requests that it has.
 	DrainTimeout time.Duration `yaml:"drain_timeout"`
 	// Log is the level and the format of the log.
 	Log Log `yaml:"log"`

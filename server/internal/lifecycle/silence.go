@@ -50,7 +50,7 @@ func (p *planner) placesWanted(m *modelView) int {
 	switch {
 	case m.proc.phase == phaseDraining && m.proc.handover.forModel != "":
 		return len(m.proc.leases)
-	case m.proc.phase != phaseReady || p.shuttingDown:
+	case m.proc.phase != phaseReady:
 		return 0
 	}
 	wanted := len(m.proc.leases) - m.maxConcurrency // free places, negative
