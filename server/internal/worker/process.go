@@ -15,6 +15,8 @@ import (
 
 	"github.com/hashicorp/go-plugin/runner"
 	"golang.org/x/sys/unix"
+
+	"github.com/lexilingo/modelgateway/server/internal/worker/isolate"
 )
 
 // pipeTimeout is how long the pipes of a reaped process are read, in case that a
@@ -38,6 +40,8 @@ type process struct {
 	handshakeW *io.PipeWriter
 
 	done chan struct{} // closed when the process is reaped and its pipes are read
+
+	policy isolate.Policy // set with cmd
 
 	mu        sync.Mutex
 	cmd       *exec.Cmd
@@ -90,7 +94,7 @@ func (p *process) start() error {
 	defer func() { _ = errW.Close() }()
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = nil, outW, errW
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	if err := p.host.reaper.start(p.cmd, func() error { return p.host.spawner.start(p.cmd) }); err != nil {
+	if err := p.host.reaper.start(p.cmd, func() error { return spawn(p.cmd, p.policy, p.host.support, p.done) }); err != nil {
 		return errors.Join(err, outR.Close(), errR.Close())
 	}
 	p.pid = p.cmd.Process.Pid

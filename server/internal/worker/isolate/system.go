@@ -1,6 +1,17 @@
 package isolate
 
-import "path/filepath"
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Readable reports whether every worker may read a path.
+func Readable(path string) bool {
+	return slices.ContainsFunc(system(), func(folder string) bool {
+		return path == folder || strings.HasPrefix(path, folder+"/")
+	})
+}
 
 // system lists what every worker may read and execute: programs, libraries, what they
 // need to start, and the state of the machine. It has nothing of a user, and of /etc
