@@ -60,6 +60,7 @@ type Host struct {
 	reaper   *reaper       // nil if orphans are not reaped
 	watchdog *watchdog     // nil without a shell
 	cgroups  *cgroupParent // nil if none can be made
+	oom      *oomCounter
 	support  isolate.Support
 	private  []string
 
@@ -90,6 +91,7 @@ func NewHost(opts Options) (*Host, error) {
 			h.log.Info("cannot create cgroups; the memory limit of workers is RLIMIT_DATA", "reason", err)
 		}
 	}
+	h.oom = newOOMCounter()
 	if opts.ReapOrphans {
 		if h.reaper, err = startReaper(); err != nil {
 			h.log.Info("cannot reap the processes that workers leave", "reason", err)

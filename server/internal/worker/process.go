@@ -43,16 +43,17 @@ type process struct {
 
 	policy isolate.Policy // set with cmd
 
-	mu        sync.Mutex
-	cmd       *exec.Cmd
-	cgroup    *cgroup     // nil if it has none
-	pid       int         // 0 before the start
-	reaped    bool        // the pid may be that of another process
-	stopped   bool        // Stop or kill was called
-	grace     *time.Timer // until the kill
-	handshake string      // the first line of its output
-	state     *os.ProcessState
-	overLimit bool // the kernel ended it at its memory limit
+	mu          sync.Mutex
+	cmd         *exec.Cmd
+	cgroup      *cgroup     // nil if it has none
+	pid         int         // 0 before the start
+	reaped      bool        // the pid may be that of another process
+	stopped     bool        // Stop or kill was called
+	grace       *time.Timer // until the kill
+	handshake   string      // the first line of its output
+	state       *os.ProcessState
+	killsBefore int  // of oomCounter, at the start
+	outOfMemory bool // the kernel killed it for lack of memory
 }
 
 var _ runner.Runner = (*process)(nil)
@@ -125,6 +126,7 @@ func (p *process) confine() {
 			p.log.Warn("cannot put the worker into a cgroup; its memory limit is RLIMIT_DATA", "error", err)
 		}
 	}
+	p.killsBefore = p.host.oom.kills(p.cgroup)
 	if err := limitProcess(p.pid, limit); err != nil && !errors.Is(err, unix.ESRCH) {
 		p.log.Warn("cannot set all resource limits of the worker", "error", err)
 	}
@@ -155,7 +157,7 @@ func (p *process) reap(readers *sync.WaitGroup, pipes ...*os.File) {
 	_ = p.host.reaper.wait(p.cmd) // its error repeats ProcessState
 	p.reaped = true
 	p.state = p.cmd.ProcessState
-	p.overLimit = p.cgroup.killed()
+	p.outOfMemory = wasKilled(p.state) && p.host.oom.claim(p.cgroup, p.killsBefore)
 	if p.grace != nil {
 		p.grace.Stop()
 	}
