@@ -60,7 +60,11 @@ func checkEngine(ctx context.Context, host worker.Launcher, cfg *config.Config, 
 		if words := worker.LastOutput(err); words != "" {
 			why += "; it printed: " + words
 		}
-		return fail(check, `Run "make build" again; docs/building.md lists the native libraries that engines need.`, "%s does not start: %s", program, why), nil
+		remedy := `Run "make build" again; docs/building.md lists the native libraries that engines need.`
+		if strings.Contains(strings.ToLower(why), "permission denied") {
+			remedy = fmt.Sprintf("Workers may read only their program's and their model's folders: name others in engines.%s.read_paths.", name)
+		}
+		return fail(check, remedy, "%s does not start: %s", program, why), nil
 	}
 	description := w.Description()
 	w.Stop(0)
