@@ -176,7 +176,7 @@ func (s *Server) startModels(opts Options) (*telemetry.Metrics, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.host, err = worker.NewHost(worker.Options{Logger: s.log, ReapOrphans: opts.ReapOrphans}); err != nil {
+	if s.host, err = worker.NewHost(worker.Options{Logger: s.log, ReapOrphans: opts.ReapOrphans, Private: s.cfg.Private()}); err != nil {
 		return nil, err
 	}
 	s.local = worker.NewInProcess(s.log, builtIn(s.cfg, s.log), s.host)

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -196,6 +197,29 @@ func (c *Config) checkEngines(bad complain) {
 			bad("engines.%s has no command: set it to the engine's program and its arguments, e.g. [engine-%s]", name, name)
 		}
 		inRange(bad, "engines."+name+".max_concurrency", int64(c.Engines[name].MaxConcurrency), 0, maxConcurrency)
+		c.checkRights(bad, name)
+	}
+}
+
+// checkRights checks what an engine's workers may use.
+func (c *Config) checkRights(bad complain, name string) {
+	engine, key := c.Engines[name], "engines."+name
+	if c.InProcess(name) {
+		if len(engine.Allow)+len(engine.ReadPaths)+len(engine.WritePaths) > 0 {
+			bad("%s has allow, read_paths or write_paths, but runs in the server's process: remove them", key)
+		}
+		return
+	}
+	for _, right := range engine.Allow {
+		oneOf(bad, key+".allow", right, AllowNetwork, AllowFiles)
+	}
+	for _, path := range slices.Concat(engine.ReadPaths, engine.WritePaths) {
+		if !filepath.IsAbs(path) {
+			bad("%s.read_paths and write_paths: %q is not absolute: write the whole path", key, path)
+		}
+	}
+	if engine.Cloud && !engine.Rights().Network {
+		bad("%s sends requests to other machines (cloud: true), but its workers have no network: add allow: [network]", key)
 	}
 }
 

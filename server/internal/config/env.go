@@ -48,7 +48,7 @@ func pythonVariables() []Variable {
 		{"PIPER_MODEL_PATH", "voice file (.onnx) of the model piper, or its directory", ofModel(func(m *modelEnv) *string { return &m.piperPath })},
 		{"PIPER_VOICE", "voice of the model piper; piper/VOICE.onnx in the models directory", ofModel(func(m *modelEnv) *string { return &m.piperVoice })},
 		{"HUBERT_MODEL_ID", "hub name of the model hubert; the directory of that name in the models directory", ofModel(func(m *modelEnv) *string { return &m.hubertID })},
-		{"GEMINI_API_KEY", "key of the Gemini API; without it there is no fallback in the cloud", text(func(c *Config) *string { return &c.Gemini.APIKey })},
+		{apiKeyVariable, "key of the Gemini API; without it there is no fallback in the cloud", setAPIKey},
 		{"MODEL_DEVICE", "auto, cpu, cuda or mps", text(func(c *Config) *string { return &c.Device })},
 	}
 }
@@ -81,6 +81,7 @@ func ownVariables() []Variable {
 		{envPrefix + "LOG_FORMAT", "json, text or auto", text(func(c *Config) *string { return &c.Log.Format })},
 		{envPrefix + "MAX_REQUEST_MB", "size limit of a request message, in MiB", integer(func(c *Config) *int { return &c.Limits.MaxRequestMB })},
 		{envPrefix + "CORS_ORIGINS", "origins of web pages that may call the server, separated by commas", list(func(c *Config) *[]string { return &c.CORS.AllowedOrigins })},
+		{apiKeyFileVariable, "file with the key of the Gemini API", setAPIKeyFile},
 		{"OTEL_EXPORTER_OTLP_ENDPOINT", "OTLP/gRPC address for traces", text(func(c *Config) *string { return &c.Telemetry.OTLPEndpoint })},
 	}
 }

@@ -176,6 +176,29 @@ func TestACrashEndsTheLease(t *testing.T) {
 	}
 }
 
+// A worker that the kernel kills for lack of memory is told apart from one that crashes.
+func TestOutOfMemory(t *testing.T) {
+	l := &fakeLauncher{exit: errs.New(errs.EngineCrashed, "killed by the kernel").WithCause(worker.ErrOutOfMemory)}
+	m := newManager(t, l, Options{BudgetBytes: 100 * mb, CrashLimit: 1}, spec("a", 80*mb, normal))
+	lease, err := m.Acquire(t.Context(), Request{Model: "a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.worker().crash()
+	<-lease.Done()
+	lease.Release(lease.Cause())
+	md, err := m.Model(t.Context(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := md.GetLastEviction(); e.GetReason() != gatewayv1.EvictionReason_EVICTION_REASON_OUT_OF_MEMORY || e.GetDetail() != "killed by the kernel" {
+		t.Errorf("the unload is %v", e)
+	}
+	if md.GetState() != failed { // it is a crash as well
+		t.Errorf("after as many crashes as allowed the state is %v", md.GetState())
+	}
+}
+
 func TestALaunchThatFails(t *testing.T) {
 	l := &fakeLauncher{err: errs.New(errs.EngineUnavailable, "libllama.so is missing")}
 	m := newManager(t, l, Options{BudgetBytes: 100 * mb, CooldownBase: time.Minute}, spec("a", 80*mb, normal))
