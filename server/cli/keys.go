@@ -23,6 +23,7 @@ type keysCommand struct {
 	Add    keysAddCommand    `cmd:"" help:"Make an API key and print it."`
 	List   keysListCommand   `cmd:"" help:"List the API keys, without their secrets."`
 	Revoke keysRevokeCommand `cmd:"" help:"Revoke an API key. Its calls end within 5 seconds."`
+	Token  keysTokenCommand  `cmd:"" help:"Make an access token for an app from an API key. Needs no server."`
 }
 
 // keysFile says which file of keys a command changes.

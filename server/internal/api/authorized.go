@@ -24,8 +24,10 @@ func (a authorized) Run(ctx context.Context, req router.Request, sink router.Sin
 		if err := caller.CheckModel(model); err != nil {
 			return errs.From(err)
 		}
-		if cloud && !caller.MayUseCloud() {
-			return errs.New(errs.Forbidden, "model %q runs in the cloud, and the API key %q does not allow that", model, caller.Name).With("model", model)
+		if cloud {
+			if err := caller.CheckCloud(model); err != nil {
+				return errs.From(err)
+			}
 		}
 		return nil
 	}

@@ -52,18 +52,37 @@ func (a *Authorizer) Authenticate(header []string) (*Caller, error) {
 	if a.keys == nil {
 		return anyone, nil
 	}
-	switch {
-	case len(header) == 0 || len(header) == 1 && header[0] == "":
-		return nil, errs.New(errs.Unauthenticated, "this server needs an API key: send it in the header \"%s: %sKEY\"", Header, Scheme)
-	case len(header) > 1:
-		return nil, errs.New(errs.Unauthenticated, "the header %s occurs more than once: send one API key", Header)
-	case len(header[0]) < len(Scheme) || !strings.EqualFold(header[0][:len(Scheme)], Scheme):
-		return nil, errs.New(errs.Unauthenticated, "the header %s must have the form %q", Header, Scheme+"KEY")
+	credential, err := bearer(header)
+	if err != nil {
+		return nil, err
 	}
-	if caller := a.keys.find(strings.TrimSpace(header[0][len(Scheme):])); caller != nil {
+	if !strings.HasPrefix(credential, prefix) && strings.Contains(credential, ".") {
+		return a.keys.findToken(credential)
+	}
+	if caller := a.keys.find(credential); caller != nil {
 		return caller, nil
 	}
 	return nil, errInvalidKey()
+}
+
+// bearer returns the credential in the values of the header.
+func bearer(header []string) (string, error) {
+	switch {
+	case len(header) == 0 || len(header) == 1 && header[0] == "":
+		return "", errs.New(errs.Unauthenticated, "this server needs an API key or an access token: send it in the header \"%s: %sKEY\"", Header, Scheme)
+	case len(header) > 1:
+		return "", errs.New(errs.Unauthenticated, "the header %s occurs more than once: send one API key", Header)
+	case len(header[0]) < len(Scheme) || !strings.EqualFold(header[0][:len(Scheme)], Scheme):
+		return "", errs.New(errs.Unauthenticated, "the header %s must have the form %q", Header, Scheme+"KEY")
+	}
+	return strings.TrimSpace(header[0][len(Scheme):]), nil
+}
+
+// keyOf returns the API key of a call that was authorized; ok is false if its
+// credential is another.
+func keyOf(ctx context.Context) (key string, ok bool) {
+	credential, err := bearer(metadata.ValueFromIncomingContext(ctx, strings.ToLower(Header)))
+	return credential, err == nil && keyFormat.MatchString(credential)
 }
 
 // Authorize decides about a call of an RPC, and returns its context with the caller.
@@ -98,5 +117,5 @@ func (c *Caller) Check(roles ...Role) error {
 	if c.HasRole(roles...) {
 		return nil
 	}
-	return errs.New(errs.Forbidden, "the API key %q does not have the role that this call needs: %s", c.Name, strings.Join(names(roles), " or "))
+	return errs.New(errs.Forbidden, "%s does not have the role that this call needs: %s", c.what(), strings.Join(names(roles), " or "))
 }

@@ -71,6 +71,11 @@ func checkKeys(keys []*Key) error {
 		if !keyID.MatchString(k.ID) || !keyHash.MatchString(k.Hash) {
 			return fmt.Errorf("the key %s has no valid id and hash: make it with \"modelgateway keys add\"", k.Name)
 		}
+		if k.TokenKey != "" {
+			if _, err := readTokenKey(k.TokenKey); err != nil {
+				return fmt.Errorf("the key %s is not valid: %w", k.Name, err)
+			}
+		}
 		if seen["id "+k.ID] || seen["name "+k.Name] {
 			return fmt.Errorf("two keys have the name %s or the id %s", k.Name, k.ID)
 		}
