@@ -48,7 +48,7 @@ func startGuarded(t *testing.T, yaml string, keys ...*auth.Key) *guarded {
 	for _, k := range keys {
 		g.add(t, k)
 	}
-	g.running = start(t, "auth: {keys_file: "+g.file+"}\n"+yaml)
+	g.running = start(t, "auth:\n  keys_file: "+g.file+"\n"+yaml)
 	return g
 }
 

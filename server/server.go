@@ -109,7 +109,7 @@ func New(opts Options) (s *Server, err error) {
 	if err := s.lockState(); err != nil {
 		return s, err
 	}
-	if s.authorizer, err = auth.New(s.cfg.Auth.KeysFile, s.log); err != nil {
+	if s.authorizer, err = auth.New(s.cfg.Auth, s.log); err != nil {
 		return s, err
 	}
 	if err := s.openCertificates(); err != nil {
@@ -127,10 +127,10 @@ func New(opts Options) (s *Server, err error) {
 
 // listen listens on both addresses.
 func (s *Server) listen() (err error) {
-	if s.grpcLis, err = listen("grpc_listen", s.cfg.GRPCListen); err != nil {
+	if s.grpcLis, err = listen("grpc_listen", s.cfg.GRPCListen, s.cfg.Auth.UnixUsers...); err != nil {
 		return err
 	}
-	s.httpLis, err = listen("http_listen", s.cfg.HTTPListen)
+	s.httpLis, err = listen("http_listen", s.cfg.HTTPListen, s.cfg.Auth.UnixUsers...)
 	return err
 }
 

@@ -1,6 +1,6 @@
 // Package auth decides who may call the server, and what for. A caller sends an
-// API key, or an access token that was made from one; the file of keys says what each
-// key allows. Every RPC and every HTTP
+// API key, an access token that was made from one, or a token of an issuer, or is a user
+// of a Unix socket; the file of keys and the configuration say what each allows. Every RPC and every HTTP
 // route needs a rule in rules.go: what has none is refused.
 package auth
 
@@ -36,23 +36,34 @@ func Roles() []Role { return []Role{Infer, Observe, Admin, Metrics} }
 // Caller is who makes a call, and what the caller may do. The zero value may do
 // nothing.
 type Caller struct {
-	// ID is the public part of the caller's key; empty if callers need no key.
+	// ID is the public part of the caller's key, or identifies who has a token of an
+	// issuer, or the user of a Unix socket; empty if callers need no credential.
 	ID string
-	// Name is the name of the key.
+	// Name is the name of the key, or of the rights in the configuration.
 	Name string
-	// Subject says for whom the caller's access token is; may be empty.
+	// Subject says for whom the caller's token is; may be empty.
 	Subject string
 
 	rights rights
-	// token means that the caller has an access token of the key, not the key itself.
-	token bool
+	// kind is the kind of the caller's credential.
+	kind kind
 	// makesTokens means that access tokens can be made from the key.
 	makesTokens bool
 	// valid ends with the key; nil: never.
 	valid context.Context
-	// expires is when the access token ends; zero: the caller has none.
+	// expires is when the token ends; zero: the caller has none.
 	expires time.Time
 }
+
+// kind is a kind of credentials.
+type kind int
+
+const (
+	apiKey      kind = iota
+	accessToken      // made from an API key
+	issuerToken      // of an issuer
+	unixUser         // what the kernel says of a Unix socket
+)
 
 // rights are what a caller may do. nil for tasks or models means all.
 type rights struct {
@@ -157,16 +168,22 @@ func (c *Caller) CheckCloud(model string) error {
 
 // what describes the caller's credential.
 func (c *Caller) what() string {
-	if c.token {
+	switch c.kind {
+	case accessToken:
 		return fmt.Sprintf("the access token of the API key %q", c.Name)
+	case issuerToken:
+		return fmt.Sprintf("the access token of a caller %q", c.Name)
+	case unixUser:
+		return fmt.Sprintf("the user %q", c.Name)
+	default:
+		return fmt.Sprintf("the API key %q", c.Name)
 	}
-	return fmt.Sprintf("the API key %q", c.Name)
 }
 
 // Owner identifies the caller among those who could take over what one of them has
 // opened: the users of an app are different callers, though they have one key.
 func (c *Caller) Owner() string {
-	if c.token {
+	if c.kind == accessToken {
 		return c.ID + "/" + c.Subject
 	}
 	return c.ID
@@ -192,7 +209,7 @@ func (c *Caller) While(ctx context.Context) (context.Context, context.CancelFunc
 }
 
 func (c *Caller) errInvalid() error {
-	if c.token {
+	if c.kind == accessToken {
 		return errInvalidToken()
 	}
 	return errInvalidKey()

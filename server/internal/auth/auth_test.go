@@ -17,6 +17,7 @@ import (
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/config"
 )
 
 func addKey(t *testing.T, file string, k *Key) string {
@@ -104,7 +105,7 @@ func TestKeyExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "keys.yaml")
 		key := addKey(t, file, &Key{Name: "a", Roles: Roles(), Expires: time.Now().Add(time.Minute)})
-		a, err := New(file, slog.New(slog.DiscardHandler))
+		a, err := New(config.Auth{KeysFile: file}, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -135,7 +136,7 @@ func TestKeyExpires(t *testing.T) {
 // TestUnknownRPC checks that a method without a rule is refused, with and without
 // keys.
 func TestUnknownRPC(t *testing.T) {
-	a, err := New("", nil)
+	a, err := New(config.Auth{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

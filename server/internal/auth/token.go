@@ -43,7 +43,7 @@ const (
 	tokenKeyInfo = "modelgateway access tokens"
 	// maxTokenBytes bounds what is parsed, maxTokenNames its lists, and maxSubject the
 	// name of whom it is for.
-	maxTokenBytes = 8 << 10
+	maxTokenBytes = 16 << 10
 	maxTokenNames = 64
 	maxSubject    = 128
 )
@@ -224,7 +224,7 @@ func (s *store) findToken(credential string) (*Caller, error) {
 		return nil, errs.New(errs.Unauthenticated, "%v", err)
 	}
 	caller := *e.caller
-	caller.token, caller.Subject, caller.makesTokens, caller.expires = true, claims.Subject, false, claims.Expiry.Time()
+	caller.kind, caller.Subject, caller.makesTokens, caller.expires = accessToken, claims.Subject, false, claims.Expiry.Time()
 	caller.rights = e.caller.rights.and(own.rights())
 	return &caller, nil
 }
@@ -254,8 +254,8 @@ func checkTimes(claims jwt.Claims, now time.Time) error {
 }
 
 // errInvalidToken is the same for every token without a valid signature.
-func errInvalidToken() error {
-	return errs.New(errs.Unauthenticated, "the access token is not valid: it was not made from a key of this server, or the key was revoked or has expired")
+func errInvalidToken() *errs.Error {
+	return errs.New(errs.Unauthenticated, "the access token is not valid: it is not from an API key or an issuer that this server knows, or its key was revoked or has expired")
 }
 
 func errExpiredToken() error {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/config"
 )
 
 // tokenOf makes a token with any claims and header, signed with any key.
@@ -163,7 +164,7 @@ func TestTokenEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "keys.yaml")
 		key := addKey(t, file, &Key{Name: "a", Roles: Roles()})
-		a, err := New(file, slog.New(slog.DiscardHandler))
+		a, err := New(config.Auth{KeysFile: file}, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -22,7 +22,7 @@ type Config struct {
 	// TLS is the transport security of both listeners.
 	TLS TLS `yaml:"tls"`
 	// AllowUnauthenticated allows listen addresses that other machines can reach
-	// without auth.keys_file. A proxy in front of the server must then authenticate
+	// although auth has nothing that callers need. A proxy in front of the server must then authenticate
 	// callers.
 	AllowUnauthenticated bool `yaml:"allow_unauthenticated"`
 	// AllowedHosts are names under which HTTP requests are answered, in addition to
@@ -74,14 +74,6 @@ type Config struct {
 	ModelOrder []string `yaml:"-"`
 	// Warnings are messages for the log: what was changed or ignored, and why.
 	Warnings []string `yaml:"-"`
-}
-
-// Auth says who may call.
-type Auth struct {
-	// KeysFile is the file of API keys, which "modelgateway keys" writes. Every caller
-	// needs a key then. Empty: callers need none. A relative path is below the state
-	// directory.
-	KeysFile string `yaml:"keys_file"`
 }
 
 // TLS is the transport security of both listeners, except Unix sockets.
