@@ -253,6 +253,7 @@ func (s *Server) makeServers(version string, metrics *telemetry.Metrics) error {
 
 // makeServices makes the gRPC services and returns the factory for their servers.
 func (s *Server) makeServices(version string, metrics *telemetry.Metrics) (*api.ServerFactory, error) {
+	s.authorizer.Observe(metrics)
 	validator, err := api.NewValidator()
 	if err != nil {
 		return nil, err
@@ -271,6 +272,7 @@ func (s *Server) makeServices(version string, metrics *telemetry.Metrics) (*api.
 		Router:      routed,
 		Models:      s.manager,
 		TaskMethods: methods,
+		Denied:      s.authorizer.Denied,
 		Version:     version,
 	})
 	s.health = health.NewServer()

@@ -14,7 +14,7 @@ func TestKeys(t *testing.T) {
 		return finish(t, command(t, append(append([]string{"keys"}, args...), "--keys-file="+file)...))
 	}
 	keys("list").check(t, exitOK, "no keys", "keys add")
-	added := keys("add", "backend", "--role=infer,observe", "--task=stt", "--model=qwen", "--expires=720h")
+	added := keys("add", "backend", "--role=infer,observe", "--task=stt", "--model=qwen", "--expires=30d")
 	added.check(t, exitOK, "shown only now", "MODELGATEWAY_API_KEY")
 	if !strings.HasPrefix(added.out, "mg_") || strings.Count(added.out, "\n") != 1 {
 		t.Errorf("%q", added.out)
@@ -25,6 +25,7 @@ func TestKeys(t *testing.T) {
 	keys("add", "b", "--task=transcrbe").check(t, exitUsage, "transcrbe", "transcribe")
 	keys("add").check(t, exitUsage, "modelgateway keys add --help")
 	keys("add", "b", "--max-priority=top").check(t, exitUsage, "critical")
+	keys("add", "b", "--expires=soon").check(t, exitUsage, "30d")
 	listed := keys("list")
 	listed.check(t, exitOK, "backend", "infer,observe", "transcribe", "qwen", "normal")
 	if strings.Contains(listed.out, strings.TrimSpace(added.out)) {

@@ -11,13 +11,16 @@ import (
 
 // authorized is a Router that runs only requests that their caller may make. All
 // requests for models pass it, typed or not.
-type authorized struct{ Router }
+type authorized struct {
+	Router
+	denied func(*auth.Caller, error) error // tells who counts; see auth.Authorizer.Denied
+}
 
 // Run implements Router.
 func (a authorized) Run(ctx context.Context, req router.Request, sink router.Sink) (*gatewayv1.ServedBy, error) {
 	caller := auth.CallerOf(ctx)
 	if err := caller.CheckTask(req.Task, req.Routing.GetPriority()); err != nil {
-		return nil, err
+		return nil, a.denied(caller, err)
 	}
 	req.Caller, req.MaxPriority = caller.Name, caller.MaxPriority()
 	req.MayUse = func(model string, cloud bool) *errs.Error {

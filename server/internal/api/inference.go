@@ -5,6 +5,7 @@ import (
 	"time"
 
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/auth"
 	"github.com/lexilingo/modelgateway/server/internal/lifecycle"
 	"github.com/lexilingo/modelgateway/server/internal/router"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -49,14 +50,20 @@ type InferenceOptions struct {
 	Models ModelStatus
 	// TaskMethods maps the tasks that the configuration adds to their engine methods.
 	TaskMethods map[string]string
+	// Denied is told of requests that their caller may not make; see
+	// auth.Authorizer.Denied. It may be nil.
+	Denied func(*auth.Caller, error) error
 	// Version of the server.
 	Version string
 }
 
 // NewInference returns the service. Close must be called at its end.
 func NewInference(opts InferenceOptions) *Inference {
+	if opts.Denied == nil {
+		opts.Denied = func(_ *auth.Caller, err error) error { return err }
+	}
 	return &Inference{
-		router:      authorized{opts.Router},
+		router:      authorized{opts.Router, opts.Denied},
 		models:      opts.Models,
 		taskMethods: opts.TaskMethods,
 		sessions:    newSessions(),
@@ -81,6 +88,7 @@ func (s *Inference) Status(ctx context.Context, _ *gatewayv1.StatusRequest) (*ga
 	if err != nil {
 		return nil, err
 	}
+	models = visible(ctx, models)
 	for _, m := range models {
 		m.Breaker = s.router.Breaker(m.GetName())
 	}

@@ -157,6 +157,18 @@ func (c *Caller) CheckModel(name string) error {
 	return nil
 }
 
+// CheckSees returns an error if the caller may not see the state of a model, which
+// serves these tasks: what a caller may not use is not shown to it.
+func (c *Caller) CheckSees(model string, tasks []string) error {
+	if err := c.CheckModel(model); err != nil {
+		return err
+	}
+	if c.rights.tasks != nil && !slices.ContainsFunc(tasks, func(task string) bool { return slices.Contains(c.rights.tasks, task) }) {
+		return errs.New(errs.Forbidden, "%s does not allow a task of the model %.100q", c.what(), model)
+	}
+	return nil
+}
+
 // CheckCloud returns an error if requests of the caller for a model in the cloud may
 // not leave the machine.
 func (c *Caller) CheckCloud(model string) error {

@@ -61,6 +61,16 @@ func TestKeysFile(t *testing.T) {
 	if _, err := RevokeKey(file, "a"); err == nil || !strings.Contains(err.Error(), "keys list") {
 		t.Errorf("revoked twice: %v", err)
 	}
+	addKey(t, file, &Key{Name: keys[1].ID, Roles: Roles()}) // also the id of b
+	if k, err := RevokeKey(file, keys[1].ID); err == nil || !strings.Contains(err.Error(), "whose name is b") {
+		t.Errorf("the name of one key and the id of another: %+v, %v", k, err)
+	}
+	if k, err := RevokeKey(file, "b"); err != nil || k.ID != keys[1].ID {
+		t.Errorf("%+v, %v", k, err)
+	}
+	if k, err := RevokeKey(file, keys[1].ID); err != nil || k.Name != keys[1].ID {
+		t.Errorf("by its name, when it is nothing else: %+v, %v", k, err)
+	}
 }
 
 func TestWrongKeysFiles(t *testing.T) {

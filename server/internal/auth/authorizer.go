@@ -31,6 +31,29 @@ type Authorizer struct {
 	users   map[uint32]*Caller // of Unix sockets
 	// required means that callers need a credential; otherwise they may do everything.
 	required bool
+	observer Observer // nil: nobody counts
+}
+
+// Observer learns of what was refused.
+type Observer interface {
+	// RequestDenied is called for every call that its credential does not allow. caller
+	// is the name of the credential; empty if it is not valid.
+	RequestDenied(caller string, err error)
+}
+
+// Observe makes an observer count what is refused. It must be called before any call.
+func (a *Authorizer) Observe(o Observer) { a.observer = o }
+
+// Denied tells the observer of a refused call, and returns its error.
+func (a *Authorizer) Denied(caller *Caller, err error) error {
+	if a.observer != nil && a.required {
+		name := ""
+		if caller != nil {
+			name = caller.Name
+		}
+		a.observer.RequestDenied(name, err)
+	}
+	return err
 }
 
 // New returns the authorizer of a server. Follow must run, so that changes of the file
@@ -148,7 +171,7 @@ func keyOf(ctx context.Context) (key string, ok bool) {
 func (a *Authorizer) Authorize(ctx context.Context, rpc string) (context.Context, context.CancelFunc, error) {
 	caller, err := a.caller(ctx, rpc)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, a.Denied(caller, err)
 	}
 	ctx, cancel := caller.While(WithCaller(ctx, caller))
 	return ctx, cancel, nil

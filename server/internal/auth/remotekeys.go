@@ -98,6 +98,9 @@ func (k *remoteKeys) VerifySignature(ctx context.Context, token string) ([]byte,
 	if payload, ok := verifyWith(*before, jws); ok {
 		return payload, nil
 	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx) // the caller does not wait
+	}
 	// Perhaps the issuer has a new key. Requests that wait for one read share it.
 	read := k.reading.DoChan("", func() (any, error) {
 		if time.Since(k.ended) < k.pause {

@@ -48,7 +48,7 @@ func (m routes) require(who access, next http.Handler) http.Handler {
 		useSocketToken(r)
 		caller, err := m.authorizer.Authenticate(r.Context(), r.Header.Values(auth.Header))
 		if err != nil {
-			refused := errs.From(err)
+			refused := errs.From(m.authorizer.Denied(nil, err))
 			if refused.Reason() == errs.Forbidden {
 				reply.Refuse(w, r, http.StatusForbidden, refused)
 				return
@@ -59,7 +59,7 @@ func (m routes) require(who access, next http.Handler) http.Handler {
 		}
 		if len(who.roles) > 0 {
 			if err := caller.Check(who.roles...); err != nil {
-				reply.Refuse(w, r, http.StatusForbidden, errs.From(err))
+				reply.Refuse(w, r, http.StatusForbidden, errs.From(m.authorizer.Denied(caller, err)))
 				return
 			}
 		}
