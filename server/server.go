@@ -113,7 +113,7 @@ func New(opts Options) (s *Server, err error) {
 	if err := s.lockState(); err != nil {
 		return s, err
 	}
-	if s.authorizer, err = auth.New(s.cfg.Auth.KeysFile, s.log); err != nil {
+	if s.authorizer, err = auth.New(s.cfg.Auth, s.log); err != nil {
 		return s, err
 	}
 	if err := s.openCertificates(); err != nil {
@@ -131,10 +131,10 @@ func New(opts Options) (s *Server, err error) {
 
 // listen listens on both addresses.
 func (s *Server) listen() (err error) {
-	if s.grpcLis, err = listen("grpc_listen", s.cfg.GRPCListen); err != nil {
+	if s.grpcLis, err = listen("grpc_listen", s.cfg.GRPCListen, s.cfg.Auth.UnixUsers...); err != nil {
 		return err
 	}
-	s.httpLis, err = listen("http_listen", s.cfg.HTTPListen)
+	s.httpLis, err = listen("http_listen", s.cfg.HTTPListen, s.cfg.Auth.UnixUsers...)
 	return err
 }
 
@@ -258,6 +258,7 @@ func (s *Server) makeServers(version string, metrics *telemetry.Metrics) error {
 
 // makeServices makes the gRPC services and returns the factory for their servers.
 func (s *Server) makeServices(version string, metrics *telemetry.Metrics) (*api.ServerFactory, error) {
+	s.authorizer.Observe(metrics)
 	validator, err := api.NewValidator()
 	if err != nil {
 		return nil, err
@@ -277,6 +278,7 @@ func (s *Server) makeServices(version string, metrics *telemetry.Metrics) (*api.
 		Router:      routed,
 		Models:      s.manager,
 		TaskMethods: methods,
+		Denied:      s.authorizer.Denied,
 		Version:     version,
 		Draining:    s.Draining,
 	})

@@ -58,7 +58,7 @@ func (r *sessions) start(ctx context.Context, run func(context.Context, *session
 	caller := auth.CallerOf(ctx)
 	ctx, cancel := caller.While(context.WithoutCancel(ctx))
 	s := newSession(rand.Text(), cancel, from, r.queued)
-	s.owner = caller.ID
+	s.owner = caller.Owner()
 	r.open[s.id] = s
 	r.running.Go(func() {
 		defer cancel()
@@ -95,7 +95,7 @@ func (r *sessions) endUnused(from string) bool {
 func (r *sessions) find(ctx context.Context, id string) (*session, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if s, ok := r.open[id]; ok && s.owner == auth.CallerOf(ctx).ID {
+	if s, ok := r.open[id]; ok && s.owner == auth.CallerOf(ctx).Owner() {
 		return s, nil
 	}
 	return nil, errs.New(errs.SessionLost, "this server has no open transcription with this session_id: it has ended, or it had no stream for %s, or another server has it; open a new one", reopenTimeout)

@@ -46,6 +46,7 @@ func (c *Config) check(fromFile map[string]fileTask) error {
 	var wrong []error
 	bad := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
 	c.checkListen(bad)
+	c.checkAuth(bad)
 	c.checkTLS(bad)
 	inRange(bad, "max_memory_mb", c.MaxMemoryMB, 1, maxMemoryMB)
 	if c.CPUThreads < 1 || c.CPUThreads > maxThreads {
@@ -104,9 +105,9 @@ func (c *Config) checkListen(bad complain) {
 		}
 		switch {
 		case loopback(l.address):
-		case c.Auth.KeysFile != "":
+		case c.Auth.Required():
 			if !c.TLS.Enabled() {
-				c.Warnings = append(c.Warnings, fmt.Sprintf("%s is %q without TLS: everyone on the way can read API keys, text and speech; "+
+				c.Warnings = append(c.Warnings, fmt.Sprintf("%s is %q without TLS: everyone on the way can read API keys, access tokens, text and speech; "+
 					"set tls.cert_file and tls.key_file, unless a proxy in front has TLS", l.key, l.address))
 			}
 		case c.AllowUnauthenticated:
@@ -114,7 +115,7 @@ func (c *Config) checkListen(bad complain) {
 				"can use and unload the models; publish the port on 127.0.0.1 only, or let only a proxy that authenticates callers reach it", l.key, l.address))
 		default:
 			bad("%s is %q, which other machines can reach, and the server does not authenticate callers: use 127.0.0.1, or API keys "+
-				"(auth.keys_file, \"modelgateway keys add\"), or set allow_unauthenticated: true (--allow-unauthenticated) if a proxy in front authenticates them", l.key, l.address)
+				"(auth.keys_file, \"modelgateway keys add\") or tokens (auth.issuers), or set allow_unauthenticated: true (--allow-unauthenticated) if a proxy in front authenticates them", l.key, l.address)
 		}
 	}
 }

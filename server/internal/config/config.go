@@ -23,7 +23,7 @@ type Config struct {
 	// TLS is the transport security of both listeners.
 	TLS TLS `yaml:"tls"`
 	// AllowUnauthenticated allows listen addresses that other machines can reach
-	// without auth.keys_file. A proxy in front of the server must then authenticate
+	// although auth has nothing that callers need. A proxy in front of the server must then authenticate
 	// callers.
 	AllowUnauthenticated bool `yaml:"allow_unauthenticated"`
 	// AllowedHosts are names under which HTTP requests are answered, in addition to
@@ -80,14 +80,6 @@ type Config struct {
 	Warnings []string `yaml:"-"`
 
 	private []string // files and folders with secrets that have no key of their own
-}
-
-// Auth says who may call.
-type Auth struct {
-	// KeysFile is the file of API keys, which "modelgateway keys" writes. Every caller
-	// needs a key then. Empty: callers need none. A relative path is below the state
-	// directory.
-	KeysFile string `yaml:"keys_file"`
 }
 
 // TLS is the transport security of both listeners, except Unix sockets.

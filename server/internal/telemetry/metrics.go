@@ -55,7 +55,7 @@ func NewMetrics(models []string) *Metrics {
 	m := &Metrics{
 		registry:         prometheus.NewRegistry(),
 		requests:         counter("requests_total", "Inference requests that have ended.", "task", "model", "code"),
-		keyRequests:      counter("key_requests_total", "Inference requests that have ended, by the name of the API key.", "key", "code"),
+		keyRequests:      counter("key_requests_total", "Inference requests that have ended, and calls that were refused because of their credential, by the name of the API key or of the caller in the configuration; empty without a valid credential.", "key", "code"),
 		requestDuration:  histogram("request_duration_seconds", "Time of a request, queue and load included.", "task", "model"),
 		queueDuration:    histogram("queue_duration_seconds", "Time that a request waited, without the load.", "task", "model"),
 		fallbacks:        counter("fallbacks_total", "Requests that a fallback model answered.", "task", "from", "to", "reason"),
@@ -175,6 +175,11 @@ func (m *Metrics) RequestEnded(caller, task, model string, err error, took, queu
 	}
 	m.requestDuration.WithLabelValues(task, model).Observe(took.Seconds())
 	m.queueDuration.WithLabelValues(task, model).Observe(queued.Seconds())
+}
+
+// RequestDenied implements auth.Observer.
+func (m *Metrics) RequestDenied(caller string, err error) {
+	m.keyRequests.WithLabelValues(caller, errs.Code(errs.ReasonOf(err)).String()).Inc()
 }
 
 // FellBack implements router.Observer.
