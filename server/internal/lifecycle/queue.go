@@ -245,7 +245,7 @@ func (p *planner) boundQueues() {
 				break
 			}
 			queue = mostWaiting(queue)
-			if next := m.nextTurn(); next != nil && len(queue) > 1 {
+			if next := m.nextTurn(p.now); next != nil && len(queue) > 1 {
 				queue = slices.DeleteFunc(queue, func(w waiterView) bool { return w.seq == next.seq })
 			}
 			last := slices.MaxFunc(queue, func(a, b waiterView) int {
