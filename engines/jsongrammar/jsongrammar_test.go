@@ -10,42 +10,18 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
-
 	"github.com/lexilingo/modelgateway/engines/errs"
 	"github.com/lexilingo/modelgateway/engines/jsongrammar"
+	"github.com/lexilingo/modelgateway/engines/jsongrammar/schematest"
 )
-
-// validator returns a function that checks values against a schema.
-func validator(t *testing.T, schema string) func(text string) error {
-	t.Helper()
-	document, err := jsonschema.UnmarshalJSON(strings.NewReader(schema))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := jsonschema.NewCompiler()
-	c.DefaultDraft(jsonschema.Draft2020)
-	c.AssertFormat()
-	if err := c.AddResource("schema.json", document); err != nil {
-		t.Fatal(err)
-	}
-	compiled, err := c.Compile("schema.json")
-	if err != nil {
-		t.Fatalf("%v, of the schema %s", err, schema)
-	}
-	return func(text string) error {
-		v, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
-		if err != nil {
-			return err
-		}
-		return compiled.Validate(v)
-	}
-}
 
 // checkGrammar writes texts with a schema's grammar and validates them.
 func checkGrammar(t *testing.T, schema, grammar string, random *rand.Rand, texts int) {
 	t.Helper()
-	validate := validator(t, schema)
+	validate, err := schematest.Validator(schema)
+	if err != nil {
+		t.Fatalf("%v, of the schema %s", err, schema)
+	}
 	g := parseGBNF(t, grammar)
 	for range texts {
 		text := g.write(random)
