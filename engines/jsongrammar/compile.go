@@ -12,10 +12,33 @@ type Builder struct {
 func NewBuilder() *Builder { return &Builder{rules: &rules{}} }
 
 // Schema adds a rule for the values of a schema; see the function Schema.
-func (b *Builder) Schema(schema, where string) (r Rule, err error) {
+func (b *Builder) Schema(schema, where string) (Rule, error) {
+	return b.schema(schema, where, func(*value) {})
+}
+
+// Arguments adds a rule for the arguments of a function; see the function Arguments. An
+// empty schema stands for no arguments.
+func (b *Builder) Arguments(schema, where string) (Rule, error) {
+	if schema == "" {
+		return b.rules.add([]symbol{literal("{}")}), nil
+	}
+	return b.schema(schema, where, func(root *value) {
+		if root.kind != object || root.get("type") == nil || root.get("type").text != "object" {
+			refuseKeyword(root, "type", "must be \"object\": arguments have names")
+		}
+		if root.get("properties") == nil && root.get("additionalProperties") == nil {
+			root.members["additionalProperties"] = &value{kind: boolean, parent: root}
+			root.names = append(root.names, "additionalProperties")
+		}
+	})
+}
+
+// schema adds a rule for a schema that prepare has checked or changed.
+func (b *Builder) schema(schema, where string, prepare func(root *value)) (r Rule, err error) {
 	defer recoverInto(&err, where)
 	root := readJSON(schema, &b.rules.values)
 	checkSchema(root)
+	prepare(root)
 	c := &compiler{rules: b.rules, text: &b.text, root: root, made: map[string]Rule{}, loops: map[*value]int{}, forks: map[Rule]forks{}}
 	r = c.rule(all{}.and(root))
 	c.checkAmbiguity(r)
