@@ -117,8 +117,8 @@ func ServedByHeaders() []string {
 	return []string{modelHeader, engineHeader, fallbackHeader, warningHeader, timingHeader}
 }
 
-// setServedBy writes who answered into headers, or trailers.
-func setServedBy(header http.Header, served *gatewayv1.ServedBy) {
+// SetServedBy writes who answered into headers, or trailers.
+func SetServedBy(header http.Header, served *gatewayv1.ServedBy) {
 	header.Set(modelHeader, mime.QEncoding.Encode("utf-8", served.GetModel()))
 	header.Set(engineHeader, mime.QEncoding.Encode("utf-8", served.GetEngine()))
 	if served.GetFallback() {

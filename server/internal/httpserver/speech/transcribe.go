@@ -32,7 +32,7 @@ func (h *Handlers) Transcribe(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		reply.Error(w, err)
 	case media == textType:
-		setServedBy(w.Header(), resp.GetServedBy())
+		SetServedBy(w.Header(), resp.GetServedBy())
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		text := resp.GetTranscript().GetText() + "\n"
 		w.Header().Set("Content-Length", strconv.Itoa(len(text)))
