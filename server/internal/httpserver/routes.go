@@ -57,7 +57,7 @@ func newRoutes(ctx context.Context, opts Options, set *sockets.Set) (http.Handle
 	mux.handleGet(speech.SynthesizeSocketPath, anyKey, http.HandlerFunc(audio.SynthesizeSocket))
 
 	mux.handleOpenAI(openai.New(openai.Options{
-		Conn: opts.Conn, API: api, State: opts.State, Tasks: opts.Tasks, Aliases: opts.Aliases, WriteTimeout: opts.Limits.SlowReaderTimeout,
+		Conn: opts.Conn, API: api, Speech: audio, State: opts.State, Tasks: opts.Tasks, Aliases: opts.Aliases, WriteTimeout: opts.Limits.SlowReaderTimeout,
 	}), bodies.With(bodies.Small, http.HandlerFunc(reply.NotFound)))
 
 	for _, m := range rest.Methods() {
@@ -83,6 +83,8 @@ func newRoutes(ctx context.Context, opts Options, set *sockets.Set) (http.Handle
 func (m routes) handleOpenAI(h *openai.Handlers, notFound http.Handler) {
 	for _, base := range []string{reply.OpenAIBase, "/v1"} {
 		m.handlePost(base+"/chat/completions", anyKey, bodies.With(bodies.Small, bodies.Decompress(http.HandlerFunc(h.ChatCompletions))))
+		m.handlePost(base+"/audio/transcriptions", anyKey, bodies.With(openai.AudioBody(), bodies.Decompress(http.HandlerFunc(h.Transcriptions))))
+		m.handlePost(base+"/audio/translations", anyKey, bodies.With(openai.AudioBody(), bodies.Decompress(http.HandlerFunc(h.Translations))))
 	}
 	m.handleGet(reply.OpenAIBase+"/models", users, http.HandlerFunc(h.Models))
 	m.handleGet(reply.OpenAIBase+"/models/{model}", users, http.HandlerFunc(h.Model))

@@ -18,12 +18,15 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/pages"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/reply"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/rest"
+	"github.com/lexilingo/modelgateway/server/internal/httpserver/speech"
 )
 
 // Options are what the handlers need.
 type Options struct {
 	// Conn is a connection to the gRPC server of this process.
 	Conn *grpc.ClientConn
+	// Speech transcribes and speaks.
+	Speech *speech.Handlers
 	// API is the REST API of the same server.
 	API *rest.API
 	// State has the models.
