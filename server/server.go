@@ -202,6 +202,7 @@ func (s *Server) startModels(opts Options) (*telemetry.Metrics, error) {
 
 // makeServers makes both gRPC servers and the HTTP server.
 func (s *Server) makeServers(version string, metrics *telemetry.Metrics) error {
+	candidates, _ := routes(s.cfg)
 	factory, err := s.makeServices(version, metrics)
 	if err != nil {
 		return err
@@ -250,6 +251,8 @@ func (s *Server) makeServers(version string, metrics *telemetry.Metrics) error {
 		Cancels:      cancels,
 		Proxies:      s.proxies,
 		CORS:         s.cfg.CORS,
+		Tasks:        candidates,
+		Aliases:      s.cfg.Aliases,
 		Version:      version,
 		Log:          s.log,
 	})

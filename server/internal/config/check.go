@@ -69,6 +69,7 @@ func (c *Config) check(fromFile map[string]fileTask) error {
 		c.checkModel(bad, name, c.Models[name])
 	}
 	c.checkTasks(bad, fromFile)
+	c.checkAliases(bad)
 	return errors.Join(wrong...)
 }
 

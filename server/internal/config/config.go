@@ -70,6 +70,9 @@ type Config struct {
 	Models map[string]Model `yaml:"models"`
 	// Tasks are the routes, by the canonical name of the task.
 	Tasks map[string]Task `yaml:"tasks"`
+	// Aliases are other names of models, tasks and voices in OpenAI's API. An alias
+	// stands for a model, or for a task and so for the task's models.
+	Aliases map[string]string `yaml:"aliases"`
 
 	// DataDir is where the models of this user are, whatever the working directory is.
 	// Empty: the user has no home directory.
