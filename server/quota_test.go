@@ -118,6 +118,30 @@ func (g *limitedServer) left(t *testing.T, limit string) int {
 	return n
 }
 
+// TestAccessTokensShareTheLimitsOfTheirKey checks that a key cannot multiply its limits.
+func TestAccessTokensShareTheLimitsOfTheirKey(t *testing.T) {
+	g := startLimited(t, map[string]float64{"requests_per_second": 0.5, "request_burst": 2})
+	ask := func(key string) error {
+		_, err := g.chat.Chat(g.as(t, key), &gatewayv1.ChatRequest{Messages: say("Hello")})
+		return err
+	}
+	for _, user := range []string{"one", "two", "three"} {
+		token, _, err := auth.Token{Subject: user}.Sign(g.keys["small"], time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.keys[user] = token
+	}
+	for _, user := range []string{"one", "two"} {
+		if err := ask(user); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, user := range []string{"three", "small"} {
+		checkStatus(t, ask(user), codes.ResourceExhausted, errs.RateLimited, true)
+	}
+}
+
 // TestTokensAreChargedAfterwards checks that a chat may use more tokens than are left,
 // and that no other may begin before that is made up for.
 func TestTokensAreChargedAfterwards(t *testing.T) {

@@ -97,7 +97,24 @@ func surfaces() map[string]surface {
 		"gRPC-Web":            unary(connect.WithGRPCWeb()),
 		"gRPC-Web, a stream":  stream(connect.WithGRPCWeb()),
 		"gRPC over HTTP port": unaryHTTP2(service + "Chat"),
+		"OpenAI":              openAIRequest("/openai/v1/chat/completions", `"stream":false`),
+		"OpenAI, a stream":    openAIRequest("/v1/chat/completions", `"stream":true`),
 		"a WebSocket":         socketRequest,
+	}
+}
+
+// openAIRequest is a request of OpenAI's API.
+func openAIRequest(path, stream string) surface {
+	return func(t *testing.T, g *guarded, key string) (http.Header, error) {
+		body := `{"model":"qwen",` + stream + `,"messages":[{"role":"user","content":"Hello"}]}`
+		resp, text := g.post(t, path, body, "Authorization", "Bearer "+g.keys[key], "Content-Type", "application/json")
+		if resp.StatusCode == http.StatusOK {
+			return resp.Header, nil
+		}
+		if resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Retry-After") != "2" || !strings.Contains(text, "rate_limit_error") {
+			t.Errorf("%d %v %s", resp.StatusCode, resp.Header, text)
+		}
+		return resp.Header, errs.New(errs.RateLimited, "%s", text).WithRetryAfter(time.Second)
 	}
 }
 

@@ -93,7 +93,10 @@ type Server struct {
 	requests       context.Context
 	cancelRequests context.CancelFunc
 	draining       atomic.Bool
-	watches        watches
+	// accepting ends when the server accepts no more requests; endWaits ends it.
+	accepting context.Context
+	endWaits  context.CancelFunc
+	watches   watches
 }
 
 // New listens on both addresses, locks the state directory and makes all parts. Run
@@ -104,6 +107,7 @@ func New(opts Options) (s *Server, err error) {
 		s.now = time.Now
 	}
 	s.requests, s.cancelRequests = context.WithCancel(context.Background())
+	s.accepting, s.endWaits = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -118,7 +122,7 @@ func New(opts Options) (s *Server, err error) {
 	if err := s.lockState(); err != nil {
 		return s, err
 	}
-	if s.authorizer, err = auth.New(s.cfg.Auth.KeysFile, s.log); err != nil {
+	if s.authorizer, err = auth.New(s.cfg.Auth, s.log); err != nil {
 		return s, err
 	}
 	if err := s.openCertificates(); err != nil {
@@ -136,10 +140,10 @@ func New(opts Options) (s *Server, err error) {
 
 // listen listens on both addresses.
 func (s *Server) listen() (err error) {
-	if s.grpcLis, err = listen("grpc_listen", s.cfg.GRPCListen); err != nil {
+	if s.grpcLis, err = listen("grpc_listen", s.cfg.GRPCListen, s.cfg.Auth.UnixUsers...); err != nil {
 		return err
 	}
-	s.httpLis, err = listen("http_listen", s.cfg.HTTPListen)
+	s.httpLis, err = listen("http_listen", s.cfg.HTTPListen, s.cfg.Auth.UnixUsers...)
 	return err
 }
 
@@ -181,7 +185,7 @@ func (s *Server) startModels(opts Options) (*telemetry.Metrics, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.host, err = worker.NewHost(worker.Options{Logger: s.log, ReapOrphans: opts.ReapOrphans}); err != nil {
+	if s.host, err = worker.NewHost(worker.Options{Logger: s.log, ReapOrphans: opts.ReapOrphans, Private: s.cfg.Private()}); err != nil {
 		return nil, err
 	}
 	s.local = worker.NewInProcess(s.log, builtIn(s.cfg, s.log), s.host)
@@ -201,11 +205,13 @@ func (s *Server) startModels(opts Options) (*telemetry.Metrics, error) {
 		return nil, err
 	}
 	metrics.WatchMemory(s.manager.Totals)
+	metrics.WatchQueues(s.manager.Queues)
 	return metrics, nil
 }
 
 // makeServers makes both gRPC servers and the HTTP server.
 func (s *Server) makeServers(version string, metrics *telemetry.Metrics) error {
+	candidates, _ := routes(s.cfg)
 	factory, err := s.makeServices(version, metrics)
 	if err != nil {
 		return err
@@ -227,7 +233,7 @@ func (s *Server) makeServers(version string, metrics *telemetry.Metrics) error {
 		Calls:         calls,
 		Cancels:       cancels,
 		Proxies:       s.proxies,
-		KeyOf:         func(header metadata.MD) string { return s.authorizer.KeyOf(header.Get(auth.Header)) },
+		KeyOf:         func(header metadata.MD) string { return s.authorizer.KeyID(header.Get(auth.Header)) },
 		UnreadTimeout: s.cfg.Limits.SlowReaderTimeout,
 	})
 	s.public = factory.Public(append(s.guard.ServerOptions(), options...)...)
@@ -256,6 +262,8 @@ func (s *Server) makeServers(version string, metrics *telemetry.Metrics) error {
 		Cancels:      cancels,
 		Proxies:      s.proxies,
 		CORS:         s.cfg.CORS,
+		Tasks:        candidates,
+		Aliases:      s.cfg.Aliases,
 		Version:      version,
 		Log:          s.log,
 	})
@@ -264,6 +272,7 @@ func (s *Server) makeServers(version string, metrics *telemetry.Metrics) error {
 
 // makeServices makes the gRPC services and returns the factory for their servers.
 func (s *Server) makeServices(version string, metrics *telemetry.Metrics) (*api.ServerFactory, error) {
+	s.authorizer.Observe(metrics)
 	validator, err := api.NewValidator()
 	if err != nil {
 		return nil, err
@@ -277,6 +286,7 @@ func (s *Server) makeServices(version string, metrics *telemetry.Metrics) (*api.
 		Observer:          metrics,
 		SlowReaderTimeout: s.cfg.Limits.SlowReaderTimeout,
 		Breaker:           router.BreakerOptions{Failures: s.cfg.Breaker.Failures, Open: s.cfg.Breaker.Open},
+		Draining:          s.accepting,
 		Log:               s.log,
 	})
 	s.service = api.NewInference(api.InferenceOptions{
@@ -284,7 +294,9 @@ func (s *Server) makeServices(version string, metrics *telemetry.Metrics) (*api.
 		Models:      s.manager,
 		TaskMethods: methods,
 		Limiter:     s.limiter,
+		Denied:      s.authorizer.Denied,
 		Version:     version,
+		Draining:    s.Draining,
 	})
 	s.health = health.NewServer()
 	inference := compat.New(compat.Options{
@@ -313,7 +325,7 @@ func (s *Server) Status(ctx context.Context, req *gatewayv1.StatusRequest) (*gat
 	return s.service.Status(ctx, req)
 }
 
-// Draining implements pages.State.
+// Draining implements pages.State. It reports whether the server shuts down.
 func (s *Server) Draining() bool { return s.draining.Load() }
 
 // Ready implements pages.State.

@@ -24,6 +24,7 @@ type keysCommand struct {
 	Add    keysAddCommand    `cmd:"" help:"Make an API key and print it."`
 	List   keysListCommand   `cmd:"" help:"List the API keys, without their secrets."`
 	Revoke keysRevokeCommand `cmd:"" help:"Revoke an API key. Its calls end within 5 seconds."`
+	Token  keysTokenCommand  `cmd:"" help:"Make an access token for an app from an API key. Needs no server."`
 }
 
 // keysFile says which file of keys a command changes.
@@ -53,7 +54,7 @@ type keysAddCommand struct {
 	MaxPriority string             `help:"Highest priority of requests, also of those that leave it to the model: ${enum}." enum:"low,normal,high,critical" default:"normal"`
 	Limit       map[string]float64 `placeholder:"NAME=N" help:"Limit of the key in place of the server's (limits.caller): requests_per_second, request_burst, tokens_per_minute, audio_in_seconds_per_minute or audio_out_seconds_per_minute. 0: none. Can be repeated."`
 	Weight      int                `help:"Share of a busy model that the key gets, relative to the 1 of other callers: 1 to 100." default:"1"`
-	Expires     time.Duration      `help:"The key ends after this time, such as 720h. Default: never."`
+	Expires     span               `help:"The key ends after this time, such as 30d, 2w or 12h. Default: never." placeholder:"TIME"`
 }
 
 // Run adds a key and prints it.
@@ -80,16 +81,13 @@ func (k keysAddCommand) Run(g *globals, con *console) error {
 			return usagef("--limit: %s", err)
 		}
 	}
-	if k.Expires < 0 {
-		return usagef("--expires must not be negative")
-	}
 	now := time.Now()
 	entry := &auth.Key{Name: k.Name, Tasks: k.Task, Models: k.Model, Cloud: k.Cloud, MaxPriority: config.Priority(k.MaxPriority), Limits: k.Limit, Weight: k.Weight}
 	for _, role := range k.Role {
 		entry.Roles = append(entry.Roles, auth.Role(role))
 	}
 	if k.Expires > 0 {
-		entry.Expires = now.Add(k.Expires).UTC().Truncate(time.Second)
+		entry.Expires = now.Add(time.Duration(k.Expires)).UTC().Truncate(time.Second)
 	}
 	key, err := auth.AddKey(path, entry, now)
 	if err != nil {

@@ -24,7 +24,7 @@ func TestLeasesHaveTheWeightOfTheirKey(t *testing.T) {
 		Observer: telemetry.NewMetrics(nil),
 	})
 	ctx := auth.WithCaller(t.Context(), &auth.Caller{ID: "k", Name: "key", Weight: 3})
-	_, err := authorized{routed}.Run(ctx, router.Request{Task: "chat"}, &chatCollector{})
+	_, err := authorized{routed, func(_ *auth.Caller, err error) error { return err }}.Run(ctx, router.Request{Task: "chat"}, &chatCollector{})
 	if errs.ReasonOf(err) != errs.QueueFull || asked.Weight != 3 {
 		t.Errorf("%+v, %v", asked, err)
 	}

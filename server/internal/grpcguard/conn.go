@@ -171,22 +171,22 @@ func (c *conn) open(ctx context.Context, header metadata.MD) (context.Context, e
 			return nil, errs.New(errs.QueueFull, "this client has cancelled too many calls: try again later").WithRetryAfter(wait)
 		}
 	}
+	caller := peer
+	if opts.KeyOf != nil {
+		caller = cmp.Or(opts.KeyOf(header), peer)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.streams) >= opts.MaxStreams || c.unread > maxUnread {
 		return nil, errs.New(errs.QueueFull, "too many answers on this connection were not read: read them first")
 	}
 	ctx = peers.With(ctx, peer)
-	caller := peer
-	if opts.KeyOf != nil {
-		caller = cmp.Or(opts.KeyOf(header), peer)
-	}
 	s := &stream{conn: c, peer: peer, caller: caller, refused: make(chan struct{}), due: time.Now().Add(opts.messageTimeout)}
 	if !opts.Calls.Take(s.caller, 1) {
 		c.cancelled(s)
 		return nil, inflight.TooManyCalls()
 	}
-	ctx, s.cancel = context.WithCancel(ctx)
+	ctx, s.cancel = context.WithCancel(peers.WithUser(ctx, c.Conn.RemoteAddr()))
 	c.streams[c.last] = s
 	context.AfterFunc(ctx, s.release)
 	return context.WithValue(ctx, streamKey{}, s), nil

@@ -1,7 +1,6 @@
 package httpserver
 
 import (
-	"context"
 	"net/http"
 	"strings"
 
@@ -11,7 +10,6 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/auth"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/reply"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/sockets"
-	"github.com/lexilingo/modelgateway/server/internal/peers"
 	"github.com/lexilingo/modelgateway/server/internal/quota"
 )
 
@@ -26,7 +24,9 @@ var (
 	everyone = access{open: true}
 	// anyKey needs a valid key. What it allows is decided by the rule of the RPC that
 	// the route calls.
-	anyKey    = access{}
+	anyKey = access{}
+	// users may ask for names of models.
+	users     = access{roles: []auth.Role{auth.Infer, auth.Observe, auth.Admin}}
 	observers = access{roles: []auth.Role{auth.Observe, auth.Admin}}
 	scrapers  = access{roles: []auth.Role{auth.Metrics, auth.Admin}}
 )
@@ -34,30 +34,13 @@ var (
 // routes is a mux on which every path needs an access.
 type routes struct {
 	*http.ServeMux
-	limiter *quota.Limiter
+	authorizer *auth.Authorizer
+	limiter    *quota.Limiter
 }
 
 // Handle registers a path.
 func (m routes) Handle(pattern string, who access, handler http.Handler) {
 	m.ServeMux.Handle(pattern, m.require(who, handler))
-}
-
-// identity is who sent a request, or why that is not known.
-type identity struct {
-	caller *auth.Caller
-	err    error
-}
-
-type identityKey struct{}
-
-// identify returns the context of a request with the identity of its caller.
-func identify(ctx context.Context, authorizer *auth.Authorizer, r *http.Request) context.Context {
-	useSocketToken(r)
-	var id identity
-	if id.caller, id.err = authorizer.Authenticate(r.Header.Values(auth.Header)); id.err == nil {
-		ctx = peers.WithKey(ctx, id.caller.ID)
-	}
-	return context.WithValue(ctx, identityKey{}, id)
 }
 
 // require refuses callers who may not use a route, before their body is read.
@@ -66,16 +49,20 @@ func (m routes) require(who access, next http.Handler) http.Handler {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id, _ := r.Context().Value(identityKey{}).(identity) // set by admit
-		if id.err != nil {
+		caller, err := m.authorizer.Authenticate(r.Context(), r.Header.Values(auth.Header))
+		if err != nil {
+			refused := errs.From(m.authorizer.Denied(nil, err))
+			if refused.Reason() == errs.Forbidden {
+				reply.Refuse(w, r, http.StatusForbidden, refused)
+				return
+			}
 			w.Header().Set("WWW-Authenticate", "Bearer")
-			reply.Refuse(w, r, http.StatusUnauthorized, errs.From(id.err))
+			reply.Refuse(w, r, http.StatusUnauthorized, refused)
 			return
 		}
-		caller := id.caller
 		if len(who.roles) > 0 {
 			if err := caller.Check(who.roles...); err != nil {
-				reply.Refuse(w, r, http.StatusForbidden, errs.From(err))
+				reply.Refuse(w, r, http.StatusForbidden, errs.From(m.authorizer.Denied(caller, err)))
 				return
 			}
 		}

@@ -3,13 +3,14 @@ package httpserver
 import (
 	"net/http"
 
+	"github.com/lexilingo/modelgateway/server/internal/auth"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/reply"
 	"github.com/lexilingo/modelgateway/server/internal/inflight"
 	"github.com/lexilingo/modelgateway/server/internal/peers"
 )
 
 // admit gives requests their peer and their caller, and a place as long as they last.
-// Callers without a valid key share what their address may have. While a peer
+// Callers without an API key share what their address may have. While a peer
 // cancels more requests than its rate, those on its new connections wait, and
 // those on connections on which it has cancelled some.
 func admit(opts Options, next http.Handler) http.Handler {
@@ -19,7 +20,9 @@ func admit(opts Options, next http.Handler) http.Handler {
 		if !ok {
 			throttle = opts.Cancels.Throttle(peer) // the connection has requests of others too
 		}
-		r = r.WithContext(identify(peers.With(r.Context(), peer), opts.Authorizer, r))
+		useSocketToken(r)
+		key := opts.Authorizer.KeyID(r.Header.Values(auth.Header))
+		r = r.WithContext(peers.WithKey(peers.With(r.Context(), peer), key))
 		caller := peers.Caller(r.Context())
 		if !opts.Calls.Take(caller, 1) {
 			throttle.Count(1)

@@ -23,7 +23,9 @@ type turn struct {
 	number uint64
 }
 
-func compareDue(a, b turn) int { return cmp.Or(cmp.Compare(a.due, b.due), cmp.Compare(a.number, b.number)) }
+func compareDue(a, b turn) int {
+	return cmp.Or(cmp.Compare(a.due, b.due), cmp.Compare(a.number, b.number))
+}
 
 // grants counts the leases of a model, in the order in which they are granted.
 type grants struct {
@@ -126,6 +128,7 @@ func (m *model) turnOf(caller string) turn {
 // queue, and returns its next turn.
 func (m *model) callerServed(granted *waiter) turn {
 	next := m.grants.next(granted.turn, granted.weight)
+	m.recent.got(granted.caller, m.now)
 	for _, w := range m.queue {
 		if w.kind == waitLease && w.caller == granted.caller {
 			w.turn = next
@@ -140,6 +143,7 @@ func (m *model) callerServed(granted *waiter) turn {
 // callerServed is the same in a snapshot.
 func (m *modelView) callerServed(granted waiterView, s *snapshot) {
 	next := m.grants.next(granted.turn, granted.weight)
+	m.recent.got(granted.caller, s.now)
 	for i := range m.queue {
 		if w := &m.queue[i]; w.kind == waitLease && w.caller == granted.caller {
 			w.turn = next
@@ -189,5 +193,5 @@ func mostWaiting(queue []waiterView) []waiterView {
 
 // rank sets the priority among the requests of other callers.
 func (w *waiterView) rank(now time.Time, agingStep time.Duration) {
-	w.amongCallers = effectivePriority(w.priority, now.Sub(latest(w.since, w.servedAt)), agingStep)
+	w.amongCallers = lowered(effectivePriority(w.priority, now.Sub(latest(w.since, w.servedAt)), agingStep), w.exceeds)
 }

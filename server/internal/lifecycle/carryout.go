@@ -83,6 +83,7 @@ func newLease(mgr *Manager, w *waiter, p *process, next turn) *Lease {
 		priority: w.priority,
 		caller:   w.caller,
 		turn:     next,
+		weight:   w.weight,
 		load:     p.loadWithin(w.arrival),
 		life:     life,
 		lose:     lose,

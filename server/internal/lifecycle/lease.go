@@ -68,6 +68,7 @@ type Lease struct {
 	live     bool
 	caller   string
 	turn     turn // the next one of its caller
+	weight   int  // of its caller
 	released bool
 	// silentSince is when the request began to wait for audio; zero if it does
 	// not.
