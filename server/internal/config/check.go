@@ -199,12 +199,12 @@ func (c *Config) checkEngines(bad complain) {
 			bad("engines.%s has no command: set it to the engine's program and its arguments, e.g. [engine-%s]", name, name)
 		}
 		inRange(bad, "engines."+name+".max_concurrency", int64(c.Engines[name].MaxConcurrency), 0, maxConcurrency)
-		c.checkRights(bad, name)
+		c.checkAllowed(bad, name)
 	}
 }
 
-// checkRights checks what an engine's workers may use.
-func (c *Config) checkRights(bad complain, name string) {
+// checkAllowed checks what an engine's workers may use.
+func (c *Config) checkAllowed(bad complain, name string) {
 	engine, key := c.Engines[name], "engines."+name
 	if c.InProcess(name) {
 		if len(engine.Allow)+len(engine.ReadPaths)+len(engine.WritePaths) > 0 {
