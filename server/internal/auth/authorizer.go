@@ -61,7 +61,7 @@ func (a *Authorizer) Denied(caller *Caller, err error) error {
 func New(cfg config.Auth, log *slog.Logger) (*Authorizer, error) {
 	a := &Authorizer{required: cfg.Required(), users: map[uint32]*Caller{}}
 	for _, u := range cfg.UnixUsers {
-		a.users[*u.UID] = &Caller{ID: fmt.Sprintf("user-%d", *u.UID), Name: u.Name, kind: unixUser, rights: rightsOf(u.Rights)}
+		a.users[*u.UID] = &Caller{ID: fmt.Sprintf("user-%d", *u.UID), Name: u.Name, Limits: u.Limits, Weight: u.Weight, kind: unixUser, rights: rightsOf(u.Rights)}
 	}
 	if cfg.KeysFile != "" {
 		keys, err := openStore(cfg.KeysFile, log, time.Now)

@@ -23,8 +23,6 @@ const (
 	prefix      = "mg_"
 	idBytes     = 5
 	secretBytes = 32
-	// maxWeight bounds how much more than another one a key can get.
-	maxWeight = 100
 )
 
 // Key is an entry of the file of keys. The key itself is not kept.
@@ -107,8 +105,8 @@ func (k *Key) Check() error {
 	if !slices.Contains([]config.Priority{"", "low", "normal", "high", "critical"}, k.MaxPriority) {
 		return fmt.Errorf("the key %s has max_priority %.100q: it must be low, normal, high or critical", k.Name, k.MaxPriority)
 	}
-	if k.Weight < 0 || k.Weight > maxWeight {
-		return fmt.Errorf("the key %s has the weight %d: it must be 1 to %d", k.Name, k.Weight, maxWeight)
+	if k.Weight < 0 || k.Weight > config.MaxWeight {
+		return fmt.Errorf("the key %s has the weight %d: it must be 1 to %d", k.Name, k.Weight, config.MaxWeight)
 	}
 	for _, name := range slices.Sorted(maps.Keys(k.Limits)) {
 		if err := config.CheckLimit(name, k.Limits[name]); err != nil {

@@ -24,6 +24,9 @@ type Quota struct {
 	AudioOutSecondsPerMinute float64 `yaml:"audio_out_seconds_per_minute"`
 }
 
+// MaxWeight is the greatest weight of a caller.
+const MaxWeight = 100
+
 // maxQuota bounds every value of a quota, so that a burst fits in an int.
 const maxQuota = 1e9
 
