@@ -37,6 +37,7 @@ type Inference struct {
 	taskMethods map[string]string
 	sessions    *sessions
 	version     string
+	instance    string
 	draining    func() bool
 	started     time.Time
 }
@@ -56,6 +57,8 @@ type InferenceOptions struct {
 	Denied func(*auth.Caller, error) error
 	// Version of the server.
 	Version string
+	// Instance names this server among others.
+	Instance string
 	// Draining reports whether the server shuts down; nil: it never does.
 	Draining func() bool
 }
@@ -74,6 +77,7 @@ func NewInference(opts InferenceOptions) *Inference {
 		taskMethods: opts.TaskMethods,
 		sessions:    newSessions(),
 		version:     opts.Version,
+		instance:    opts.Instance,
 		draining:    opts.Draining,
 		started:     time.Now(),
 	}
@@ -101,6 +105,7 @@ func (s *Inference) Status(ctx context.Context, _ *gatewayv1.StatusRequest) (*ga
 	}
 	return &gatewayv1.StatusResponse{
 		Version:           s.version,
+		Instance:          s.instance,
 		Uptime:            durationpb.New(s.Uptime()),
 		TotalRequestCount: t.Requests,
 		MemoryBudgetBytes: t.BudgetBytes,

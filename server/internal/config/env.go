@@ -68,6 +68,7 @@ func ownVariables() []Variable {
 		{envPrefix + "ALLOW_UNAUTHENTICATED", "true allows addresses that other machines can reach, without authentication", boolean(func(c *Config) *bool { return &c.AllowUnauthenticated })},
 		{envPrefix + "ALLOWED_HOSTS", "names under which HTTP requests are answered, separated by commas", list(func(c *Config) *[]string { return &c.AllowedHosts })},
 		{envPrefix + "TRUSTED_PROXIES", "addresses and networks of trusted proxies, separated by commas", list(func(c *Config) *[]string { return &c.TrustedProxies })},
+		{envPrefix + "ADVERTISE", "address at which proxies reach this server and no other", text(func(c *Config) *string { return &c.Advertise })},
 		{envPrefix + "MODELS_DIR", "directory of relative model paths", text(func(c *Config) *string { return &c.ModelsDir })},
 		{envPrefix + "STARTERS_ONLY", "true keeps the starters where downloaded models would replace them", boolean(func(c *Config) *bool { return &c.StartersOnly })},
 		{envPrefix + "STATE_DIR", "directory of learned sizes and times", text(func(c *Config) *string { return &c.StateDir })},
