@@ -49,6 +49,8 @@ type Config struct {
 	Device string `yaml:"device"`
 	// DrainTimeout is how long requests may continue after SIGTERM.
 	DrainTimeout time.Duration `yaml:"drain_timeout"`
+	// Debuggable lets other programs of the server's user read its memory.
+	Debuggable bool `yaml:"debuggable"`
 	// Log is the level and the format of the log.
 	Log Log `yaml:"log"`
 	// Limits protect the server from clients.
