@@ -27,7 +27,7 @@ import (
 // command `modelgateway serve`.
 func Serve(ctx context.Context, cfg *config.Config, version string, out, logs io.Writer) error {
 	log := telemetry.NewLogger(logs, cfg.Log)
-	hideSecrets(log)
+	hideSecrets(cfg, log)
 	telemetry.RouteGRPCLog(log)
 	telemetry.RouteStandardLog(log)
 	scheme := "http://"

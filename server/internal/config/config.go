@@ -57,6 +57,8 @@ type Config struct {
 	DrainDelay time.Duration `yaml:"drain_delay"`
 	// DrainTimeout is how long the server then serves the requests that it has.
 	DrainTimeout time.Duration `yaml:"drain_timeout"`
+	// Debuggable lets other programs of the server's user read its memory.
+	Debuggable bool `yaml:"debuggable"`
 	// Log is the level and the format of the log.
 	Log Log `yaml:"log"`
 	// Limits protect the server from clients.

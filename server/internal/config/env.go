@@ -78,6 +78,7 @@ func ownVariables() []Variable {
 		{envPrefix + "DEVICE", "the same as MODEL_DEVICE, and overrides it", text(func(c *Config) *string { return &c.Device })},
 		{envPrefix + "DRAIN_DELAY", "how long the server goes on after SIGTERM while it is not ready, e.g. 5s", duration(func(c *Config) *time.Duration { return &c.DrainDelay })},
 		{envPrefix + "DRAIN_TIMEOUT", "how long requests may continue after that, e.g. 30s", duration(func(c *Config) *time.Duration { return &c.DrainTimeout })},
+		{envPrefix + "DEBUGGABLE", "true lets debuggers, and other programs of the server's user, read the server's memory", boolean(func(c *Config) *bool { return &c.Debuggable })},
 		{envPrefix + "LOG_LEVEL", "debug, info, warn or error", text(func(c *Config) *string { return &c.Log.Level })},
 		{envPrefix + "LOG_FORMAT", "json, text or auto", text(func(c *Config) *string { return &c.Log.Format })},
 		{envPrefix + "MAX_REQUEST_MB", "size limit of a request message, in MiB", integer(func(c *Config) *int { return &c.Limits.MaxRequestMB })},
