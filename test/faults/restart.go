@@ -103,7 +103,8 @@ func leaveFutureRecords(e *episode) (func(), error) {
 	return nil, e.start()
 }
 
-// mostTemporary is how many unfinished files may be in the state folder.
+// mostTemporary is how many unfinished files may be in the state folder: those of the
+// program that was killed last, and of keys, which the next change of them removes.
 const mostTemporary = 8
 
 // checkState checks that a gateway which has ended left no file that is cut off, and
@@ -114,7 +115,7 @@ func (e *episode) checkState() {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		if strings.HasPrefix(d.Name(), ".") {
+		if strings.HasPrefix(d.Name(), ".") || filepath.Ext(d.Name()) == ".tmp" {
 			temporary++
 			return nil
 		}
