@@ -43,6 +43,8 @@ var attacks = []attack{
 	{"A7", "reservations without bytes", reserveSilently, false},
 	{"A8", "resets, stalled watchers, unread answers", resetStreams, false},
 	{"A9", "the host name of another site", useOtherHost, false},
+	{"A10", "recordings whose headers lie", lieInHeaders, false},
+	{"A11", "everything a byte at a time", trickle, false},
 }
 
 // report is what an attack did.

@@ -84,7 +84,7 @@ func (p *planner) grantable(m *modelView) *waiterView {
 	// A process that exceeds its reservation gets no new requests while the
 	// budget is exceeded.
 	overBudget := proc.measured > proc.reserved && p.used() > p.limits.budget
-	admits := proc.phase == phaseReady && len(proc.leases) < m.maxConcurrency && !p.shuttingDown && !overBudget
+	admits := proc.phase == phaseReady && len(proc.leases) < m.maxConcurrency && !overBudget
 	return m.head(func(w *waiterView) bool {
 		return w.kind == waitResume || (admits && w.kind == waitLease && !p.now.Before(m.withholds(w.caller)))
 	})

@@ -37,7 +37,7 @@ type owner struct {
 	byName map[string]*model
 	// seq is the last waiter.seq.
 	seq uint64
-	// shuttingDown: no new leases; stopping: the workers are being stopped.
+	// shuttingDown: no new requests; stopping: the workers are being stopped.
 	shuttingDown, stopping bool
 	// turns are those of the cores.
 	turns turns
@@ -144,7 +144,7 @@ func (o *owner) preload(w *waiter, name string) {
 func (o *owner) admit(w *waiter, name string) bool {
 	m := o.byName[name]
 	if m == nil || o.shuttingDown {
-		err := errShuttingDown()
+		err := errs.ShuttingDown()
 		if m == nil {
 			err = errUnknown(name)
 		}

@@ -105,6 +105,15 @@ func (w *waiter) refuse(err *errs.Error) {
 	w.resolve(admission{err: err})
 }
 
+// refuse ends every wait of a kind for a model.
+func (m *model) refuse(kind waiterKind, err *errs.Error) {
+	for _, w := range slices.Clone(m.queue) {
+		if w.kind == kind {
+			w.refuse(err)
+		}
+	}
+}
+
 // refuseAll ends every wait for a model.
 func (m *model) refuseAll(err *errs.Error) {
 	for _, w := range slices.Clone(m.queue) {

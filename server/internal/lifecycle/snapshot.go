@@ -15,7 +15,7 @@ import (
 type snapshot struct {
 	now    time.Time
 	limits limits
-	// shuttingDown: no new leases and no loads in the background.
+	// shuttingDown: no loads in the background.
 	shuttingDown bool
 	// lastSeq is the highest waiterView.seq so far.
 	lastSeq uint64

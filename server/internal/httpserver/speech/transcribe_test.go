@@ -27,7 +27,7 @@ func (r *recorder) CloseSend() error { return nil }
 // An upload that waits holds one message, in a buffer of gRPC that is hardly larger.
 func TestSentMessagesFitTheBuffersOfGRPC(t *testing.T) {
 	stream := &recorder{}
-	if err := sendAudio(stream, &gatewayv1.TranscriptionConfig{}, bytes.NewReader(make([]byte, 1<<20))); err != nil {
+	if err := sendAudio(stream, transcribeMessage, &gatewayv1.TranscriptionConfig{}, bytes.NewReader(make([]byte, 1<<20))); err != nil {
 		t.Fatal(err)
 	}
 	for _, m := range stream.sent {
@@ -41,7 +41,7 @@ func TestSentMessagesFitTheBuffersOfGRPC(t *testing.T) {
 func TestSentMessagesKeepTheirAudio(t *testing.T) {
 	recording := slices.Concat(bytes.Repeat([]byte{1}, pieceBytes), bytes.Repeat([]byte{2}, pieceBytes))
 	stream := &recorder{}
-	if err := sendAudio(stream, &gatewayv1.TranscriptionConfig{Language: "en"}, bytes.NewReader(recording)); err != nil {
+	if err := sendAudio(stream, transcribeMessage, &gatewayv1.TranscriptionConfig{Language: "en"}, bytes.NewReader(recording)); err != nil {
 		t.Fatal(err)
 	}
 	if len(stream.sent) == 0 || stream.sent[0].GetConfig().GetLanguage() != "en" {
