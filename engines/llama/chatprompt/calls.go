@@ -71,6 +71,7 @@ func (t *Template) nativeFormat() (CallFormat, bool) {
 	}
 	// All of these have the beginning of an answer in common, and its end.
 	header, tail, found := strings.Cut(plain, sampleContent)
+	header = strings.TrimRight(header, " ") // some templates begin only text with a space
 	one := show(tools, "", CallID)
 	if !found || !strings.HasPrefix(one, header) {
 		return CallFormat{}, false
