@@ -171,7 +171,7 @@ func (a *audioAnswer) begin() error {
 
 // finish sends a WAV that is whole, and says who answered.
 func (a *audioAnswer) finish(served *gatewayv1.ServedBy) error {
-	setServedBy(a.w.Header(), served)
+	SetServedBy(a.w.Header(), served)
 	if a.begun || !a.isWAV() {
 		return nil
 	}

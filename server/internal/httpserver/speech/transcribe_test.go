@@ -25,7 +25,7 @@ func (r *recorder) CloseSend() error { return nil }
 func TestSentMessagesKeepTheirAudio(t *testing.T) {
 	recording := slices.Concat(bytes.Repeat([]byte{1}, pieceBytes), bytes.Repeat([]byte{2}, pieceBytes))
 	stream := &recorder{}
-	if err := sendAudio(stream, &gatewayv1.TranscriptionConfig{Language: "en"}, bytes.NewReader(recording)); err != nil {
+	if err := sendAudio(stream, transcribeMessage, &gatewayv1.TranscriptionConfig{Language: "en"}, bytes.NewReader(recording)); err != nil {
 		t.Fatal(err)
 	}
 	if len(stream.sent) == 0 || stream.sent[0].GetConfig().GetLanguage() != "en" {
