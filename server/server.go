@@ -33,6 +33,7 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/lifecycle"
 	"github.com/lexilingo/modelgateway/server/internal/peers"
 	"github.com/lexilingo/modelgateway/server/internal/router"
+	"github.com/lexilingo/modelgateway/server/internal/speechout"
 	"github.com/lexilingo/modelgateway/server/internal/telemetry"
 	"github.com/lexilingo/modelgateway/server/internal/worker"
 )
@@ -271,10 +272,11 @@ func (s *Server) makeServices(version string, metrics *telemetry.Metrics) (*api.
 		Log:               s.log,
 	})
 	s.service = api.NewInference(api.InferenceOptions{
-		Router:      routed,
-		Models:      s.manager,
-		TaskMethods: methods,
-		Version:     version,
+		Router:       routed,
+		Models:       s.manager,
+		TaskMethods:  methods,
+		Version:      version,
+		EncodeSpeech: s.cfg.ProgramPath(speechout.Program),
 	})
 	s.health = health.NewServer()
 	inference := compat.New(compat.Options{

@@ -36,7 +36,9 @@ type Inference struct {
 	taskMethods map[string]string
 	sessions    *sessions
 	version     string
-	started     time.Time
+	// encodeSpeech is the path of the program that encodes speech.
+	encodeSpeech string
+	started      time.Time
 }
 
 var _ gatewayv1.ModelGatewayServiceServer = (*Inference)(nil)
@@ -51,17 +53,20 @@ type InferenceOptions struct {
 	TaskMethods map[string]string
 	// Version of the server.
 	Version string
+	// EncodeSpeech is the path of the program that encodes speech.
+	EncodeSpeech string
 }
 
 // NewInference returns the service. Close must be called at its end.
 func NewInference(opts InferenceOptions) *Inference {
 	return &Inference{
-		router:      authorized{opts.Router},
-		models:      opts.Models,
-		taskMethods: opts.TaskMethods,
-		sessions:    newSessions(),
-		version:     opts.Version,
-		started:     time.Now(),
+		router:       authorized{opts.Router},
+		models:       opts.Models,
+		taskMethods:  opts.TaskMethods,
+		sessions:     newSessions(),
+		version:      opts.Version,
+		encodeSpeech: opts.EncodeSpeech,
+		started:      time.Now(),
 	}
 }
 

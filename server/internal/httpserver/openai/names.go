@@ -137,4 +137,3 @@ func (h *Handlers) loading(r *http.Request, model string, task enginev1.Task) (p
 	}
 	return 0, false
 }
-
