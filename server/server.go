@@ -34,6 +34,7 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/lifecycle"
 	"github.com/lexilingo/modelgateway/server/internal/peers"
 	"github.com/lexilingo/modelgateway/server/internal/router"
+	"github.com/lexilingo/modelgateway/server/internal/speechout"
 	"github.com/lexilingo/modelgateway/server/internal/telemetry"
 	"github.com/lexilingo/modelgateway/server/internal/worker"
 )
@@ -283,13 +284,14 @@ func (s *Server) makeServices(version string, metrics *telemetry.Metrics) (*api.
 		Log:               s.log,
 	})
 	s.service = api.NewInference(api.InferenceOptions{
-		Router:      routed,
-		Models:      s.manager,
-		TaskMethods: methods,
-		Denied:      s.authorizer.Denied,
-		Version:     version,
-		Instance:    instance(s.cfg),
-		Draining:    s.Draining,
+		Router:       routed,
+		Models:       s.manager,
+		TaskMethods:  methods,
+		Denied:       s.authorizer.Denied,
+		Version:      version,
+		Instance:     instance(s.cfg),
+		Draining:     s.Draining,
+		EncodeSpeech: s.cfg.ProgramPath(speechout.Program),
 	})
 	s.health = health.NewServer()
 	s.setServing(healthpb.HealthCheckResponse_NOT_SERVING)

@@ -40,6 +40,8 @@ type Inference struct {
 	instance    string
 	draining    func() bool
 	started     time.Time
+	// encodeSpeech is the path of the program that encodes speech.
+	encodeSpeech string
 }
 
 var _ gatewayv1.ModelGatewayServiceServer = (*Inference)(nil)
@@ -61,6 +63,8 @@ type InferenceOptions struct {
 	Instance string
 	// Draining reports whether the server shuts down; nil: it never does.
 	Draining func() bool
+	// EncodeSpeech is the path of the program that encodes speech.
+	EncodeSpeech string
 }
 
 // NewInference returns the service. Close must be called at its end.
@@ -72,14 +76,15 @@ func NewInference(opts InferenceOptions) *Inference {
 		opts.Denied = func(_ *auth.Caller, err error) error { return err }
 	}
 	return &Inference{
-		router:      authorized{opts.Router, opts.Denied},
-		models:      opts.Models,
-		taskMethods: opts.TaskMethods,
-		sessions:    newSessions(),
-		version:     opts.Version,
-		instance:    opts.Instance,
-		draining:    opts.Draining,
-		started:     time.Now(),
+		router:       authorized{opts.Router, opts.Denied},
+		models:       opts.Models,
+		taskMethods:  opts.TaskMethods,
+		sessions:     newSessions(),
+		version:      opts.Version,
+		instance:     opts.Instance,
+		draining:     opts.Draining,
+		started:      time.Now(),
+		encodeSpeech: opts.EncodeSpeech,
 	}
 }
 

@@ -84,6 +84,7 @@ func newRoutes(ctx context.Context, opts Options, set *sockets.Set) (http.Handle
 func (m routes) handleOpenAI(h *openai.Handlers, notFound http.Handler) {
 	for _, base := range []string{reply.OpenAIBase, "/v1"} {
 		m.handlePost(base+"/chat/completions", anyKey, bodies.With(bodies.Small, bodies.Decompress(http.HandlerFunc(h.ChatCompletions))))
+		m.handlePost(base+"/audio/speech", anyKey, bodies.With(bodies.Small, bodies.Decompress(http.HandlerFunc(h.Speech))))
 		m.handlePost(base+"/audio/transcriptions", anyKey, bodies.With(openai.AudioBody(), bodies.Decompress(http.HandlerFunc(h.Transcriptions))))
 		m.handlePost(base+"/audio/translations", anyKey, bodies.With(openai.AudioBody(), bodies.Decompress(http.HandlerFunc(h.Translations))))
 	}
