@@ -223,7 +223,7 @@ func TestLiveAudioEndsWithItsLimit(t *testing.T) {
 			if err == nil {
 				err = stream.Send(&gatewayv1.StreamTranscribeRequest{Payload: &gatewayv1.StreamTranscribeRequest_Config{Config: cfg}})
 			}
-			for ; err == nil; heard++ {
+			for ; err == nil && heard < 3*limit; heard++ {
 				_ = stream.Send(&gatewayv1.StreamTranscribeRequest{Payload: &gatewayv1.StreamTranscribeRequest_Audio{Audio: piece}})
 				_, err = stream.Recv()
 			}
@@ -235,7 +235,7 @@ func TestLiveAudioEndsWithItsLimit(t *testing.T) {
 				return 0, err
 			}
 			first, err := stream.Recv()
-			for ; err == nil; heard++ {
+			for ; err == nil && heard < 3*limit; heard++ {
 				if _, err = g.chat.PushAudio(g.as(t, "small"), &gatewayv1.PushAudioRequest{SessionId: first.GetSessionId(), Sequence: int64(heard), Audio: piece}); err == nil {
 					_, err = stream.Recv()
 				}
@@ -249,7 +249,7 @@ func TestLiveAudioEndsWithItsLimit(t *testing.T) {
 				return 0, err
 			}
 			defer conn.Close()
-			for ; err == nil; heard++ {
+			for ; err == nil && heard < 3*limit; heard++ {
 				if err = conn.WriteMessage(websocket.BinaryMessage, piece); err != nil {
 					return heard, err
 				}

@@ -129,6 +129,9 @@ func sendAudio(ctx context.Context, stream enginev1.Engine_RunClient, lease Leas
 		}
 		if req.OnAudio != nil {
 			req.OnAudio(piece)
+			if ctx.Err() != nil {
+				return nil // it has ended the request; receive returns the cause
+			}
 		}
 		msg := &enginev1.RunRequest{Payload: &enginev1.RunRequest_Audio{Audio: piece}}
 		if err := stream.Send(msg); errs.ReasonOf(err) == errs.InvalidRequest {

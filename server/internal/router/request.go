@@ -20,8 +20,9 @@ type Request struct {
 	First *enginev1.RunRequest
 	// Audio follows First; nil for none.
 	Audio Audio
-	// OnAudio is called with each piece of Audio that is sent to a model; nil: not. It
-	// is not called concurrently.
+	// OnAudio is called with each piece of Audio before it is sent to a model; nil: not.
+	// It is not called concurrently, and may end the request's context: the piece is not
+	// sent then.
 	OnAudio func([]byte)
 	// Caller names who sent the request, for metrics; empty if callers need no key.
 	Caller string
