@@ -193,6 +193,11 @@ func TestEveryRouteNeedsAKey(t *testing.T) {
 		{method: "POST", path: "/v1/transcribe", header: []string{"Content-Type", "audio/wav"}}, {method: "POST", path: "/v1/synthesize"},
 		{method: "POST", path: "/v1/pronunciation", header: []string{"Content-Type", "multipart/form-data; boundary=x"}},
 		{method: "GET", path: "/none"}, {method: "POST", path: "/v1/none"}, {method: "GET", path: "/v1/status", roles: []string{"observe", "admin"}},
+		{method: "POST", path: "/openai/v1/chat/completions"}, {method: "POST", path: "/v1/chat/completions"}, {method: "GET", path: "/openai/v1/chat/completions"},
+		{method: "POST", path: "/openai/v1/audio/speech"}, {method: "POST", path: "/v1/audio/translations"}, {method: "POST", path: "/openai/v1/audio/transcriptions"},
+		{method: "GET", path: "/openai/v1/models", roles: []string{"infer", "observe", "admin"}}, {method: "GET", path: "/openai/v1/none"},
+		{method: "GET", path: "/openai/v1/models/qwen", roles: []string{"infer", "observe", "admin"}}, {method: "GET", path: "/v1/models/qwen", roles: []string{"infer", "observe", "admin"}},
+		{method: "GET", path: "/v1/models", roles: []string{"infer", "observe", "admin"}},
 		{method: "POST", path: "/v1/models/qwen:unload", roles: []string{"admin"}},
 		{method: "POST", path: "/modelgateway.v1.ModelGatewayService/None"},
 	}
@@ -347,7 +352,7 @@ func TestRevokedKey(t *testing.T) {
 	}
 	// A session belongs to the key that opened it.
 	push := &gatewayv1.PushAudioRequest{SessionId: first.GetSessionId(), Audio: make([]byte, 320), Last: true}
-	if _, err := g.chat.PushAudio(g.as(t, "leaves"), push); errs.ReasonOf(err) != errs.InvalidRequest {
+	if _, err := g.chat.PushAudio(g.as(t, "leaves"), push); errs.ReasonOf(err) != errs.SessionLost {
 		t.Errorf("audio for the session of another key: %v", err)
 	}
 	if _, err := auth.RevokeKey(g.file, "leaves"); err != nil {

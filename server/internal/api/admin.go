@@ -33,13 +33,14 @@ type Admin struct {
 	breakers Breakers
 	limits   config.Limits
 	watchers atomic.Int64
+	started  time.Time
 }
 
 var _ gatewayv1.ModelAdminServiceServer = (*Admin)(nil)
 
 // NewAdmin returns the service. Its streams of events end with the manager.
 func NewAdmin(models Manager, breakers Breakers, limits config.Limits) *Admin {
-	return &Admin{models: models, breakers: breakers, limits: limits}
+	return &Admin{models: models, breakers: breakers, limits: limits, started: time.Now()}
 }
 
 // ListModels implements gatewayv1.ModelAdminServiceServer.
@@ -52,8 +53,15 @@ func (a *Admin) ListModels(ctx context.Context, _ *gatewayv1.ListModelsRequest) 
 	for _, m := range models {
 		m.Breaker = a.breakers.Breaker(m.GetName())
 	}
-	return &gatewayv1.ListModelsResponse{Models: models}, nil
+	resp := &gatewayv1.ListModelsResponse{Models: models, Object: "list"}
+	for _, m := range models {
+		resp.Data = append(resp.Data, &gatewayv1.ListedModel{Id: m.GetName(), Object: "model", Created: a.created(), OwnedBy: m.GetEngine()})
+	}
+	return resp, nil
 }
+
+// created is when the models exist from, for clients of OpenAI's API.
+func (a *Admin) created() uint32 { return uint32(a.started.Unix()) } //nolint:gosec // until 2106
 
 // model returns the state of one model.
 func (a *Admin) model(ctx context.Context, name string) (*gatewayv1.Model, error) {
@@ -83,7 +91,9 @@ func (a *Admin) GetModel(ctx context.Context, req *gatewayv1.GetModelRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	return &gatewayv1.GetModelResponse{Model: model}, nil
+	return &gatewayv1.GetModelResponse{
+		Model: model, Id: model.GetName(), Object: "model", Created: a.created(), OwnedBy: model.GetEngine(),
+	}, nil
 }
 
 // mayManage returns an error if the caller may not load and unload a model, or not

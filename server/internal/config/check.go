@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -51,6 +52,8 @@ func (c *Config) check(fromFile map[string]fileTask) error {
 	if c.CPUThreads < 1 || c.CPUThreads > maxThreads {
 		bad("cpu_threads is %d: it must be 1 to %d, or 0 for the number of CPUs", c.CPUThreads, maxThreads)
 	}
+	notNegative(bad, "preload_timeout", c.PreloadTimeout)
+	notNegative(bad, "drain_delay", c.DrainDelay)
 	notNegative(bad, "drain_timeout", c.DrainTimeout)
 	oneOf(bad, "device", c.Device, "auto", "cpu", "cuda", "mps")
 	oneOf(bad, "log.level", c.Log.Level, "debug", "info", "warn", "error")
@@ -67,6 +70,7 @@ func (c *Config) check(fromFile map[string]fileTask) error {
 		c.checkModel(bad, name, c.Models[name])
 	}
 	c.checkTasks(bad, fromFile)
+	c.checkAliases(bad)
 	return errors.Join(wrong...)
 }
 
@@ -196,6 +200,29 @@ func (c *Config) checkEngines(bad complain) {
 			bad("engines.%s has no command: set it to the engine's program and its arguments, e.g. [engine-%s]", name, name)
 		}
 		inRange(bad, "engines."+name+".max_concurrency", int64(c.Engines[name].MaxConcurrency), 0, maxConcurrency)
+		c.checkAllowed(bad, name)
+	}
+}
+
+// checkAllowed checks what an engine's workers may use.
+func (c *Config) checkAllowed(bad complain, name string) {
+	engine, key := c.Engines[name], "engines."+name
+	if c.InProcess(name) {
+		if len(engine.Allow)+len(engine.ReadPaths)+len(engine.WritePaths) > 0 {
+			bad("%s has allow, read_paths or write_paths, but runs in the server's process: remove them", key)
+		}
+		return
+	}
+	for _, right := range engine.Allow {
+		oneOf(bad, key+".allow", right, AllowNetwork, AllowFiles)
+	}
+	for _, path := range slices.Concat(engine.ReadPaths, engine.WritePaths) {
+		if !filepath.IsAbs(path) {
+			bad("%s.read_paths and write_paths: %q is not absolute: write the whole path", key, path)
+		}
+	}
+	if engine.Cloud && !engine.Rights().Network {
+		bad("%s sends requests to other machines (cloud: true), but its workers have no network: add allow: [network]", key)
 	}
 }
 

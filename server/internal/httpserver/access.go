@@ -23,7 +23,9 @@ var (
 	everyone = access{open: true}
 	// anyKey needs a valid key. What it allows is decided by the rule of the RPC that
 	// the route calls.
-	anyKey    = access{}
+	anyKey = access{}
+	// users may ask for names of models.
+	users     = access{roles: []auth.Role{auth.Infer, auth.Observe, auth.Admin}}
 	observers = access{roles: []auth.Role{auth.Observe, auth.Admin}}
 	scrapers  = access{roles: []auth.Role{auth.Metrics, auth.Admin}}
 )
