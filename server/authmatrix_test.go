@@ -137,6 +137,20 @@ func TestMatrixOfModels(t *testing.T) {
 	tried["a form to pronounce"] = func(credential string) codes.Code {
 		return overForm(t, g, "/v1/pronunciation", credential, map[string]string{"encoding": "pcm_s16le", "reference_text": "Hello"})
 	}
+	for path, body := range map[string]string{
+		"/chat/completions": `{"model":"chat","messages":[{"role":"user","content":"Hello"}]}`,
+		"/audio/speech":     `{"model":"synthesize","input":"Hello","voice":"alloy","response_format":"wav"}`,
+	} {
+		for _, base := range []string{"/openai/v1", "/v1"} {
+			tried["OpenAI's "+base+path] = func(credential string) codes.Code {
+				resp, _ := send(t, g, rpcCall{}, http.MethodPost, base+path, []byte(body), credential, "Content-Type", "application/json")
+				return httpCode(resp)
+			}
+		}
+	}
+	tried["OpenAI's transcriptions"] = func(credential string) codes.Code {
+		return overForm(t, g, "/openai/v1/audio/transcriptions", credential, map[string]string{"model": "transcribe"})
+	}
 	t.Logf("%d ways to ask a model, %d credentials", len(tried), len(right)+len(wrong["invalid"])+len(wrong["denied"]))
 	for what, try := range tried {
 		for _, name := range right {
