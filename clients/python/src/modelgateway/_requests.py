@@ -63,7 +63,12 @@ def priority(value: Priority | None) -> Any:
 
 
 def access_token(
-    subject: str, lifetime: float, tasks: Sequence[str], models: Sequence[str], max_priority: Priority | None, cloud: bool
+    subject: str,
+    lifetime: float,
+    tasks: Sequence[str],
+    models: Sequence[str],
+    max_priority: Priority | None,
+    cloud: bool,
 ) -> auth_pb2.CreateAccessTokenRequest:
     """Converts what an access token is to allow. Raises ValueError for an unknown priority."""
     request = auth_pb2.CreateAccessTokenRequest(
