@@ -114,6 +114,7 @@ func (g *granted) near(path string) {
 	}
 	g.add(path)
 	stem := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
+	stem, _, _ = strings.Cut(stem, "-00001-of-") // of a model in several files
 	entries, err := os.ReadDir(folder)
 	if err != nil {
 		return // the file itself may be readable
