@@ -23,12 +23,14 @@ type Config struct {
 	// TLS is the transport security of both listeners.
 	TLS TLS `yaml:"tls"`
 	// AllowUnauthenticated allows listen addresses that other machines can reach
-	// without auth.keys_file. A proxy in front of the server must then authenticate
+	// although auth has nothing that callers need. A proxy in front of the server must then authenticate
 	// callers.
 	AllowUnauthenticated bool `yaml:"allow_unauthenticated"`
 	// AllowedHosts are names under which HTTP requests are answered, in addition to
 	// localhost and IP addresses: "ai.example.org", "*.example.org", or "*" for all.
 	AllowedHosts []string `yaml:"allowed_hosts"`
+	// Advertise is the address at which proxies reach this server and no other.
+	Advertise string `yaml:"advertise"`
 	// TrustedProxies are addresses and networks of proxies whose header
 	// X-Forwarded-For says for whom they call.
 	TrustedProxies []string `yaml:"trusted_proxies"`
@@ -47,7 +49,13 @@ type Config struct {
 	CPUThreads int `yaml:"cpu_threads"`
 	// Device is "auto", "cpu", "cuda" or "mps".
 	Device string `yaml:"device"`
-	// DrainTimeout is how long requests may continue after SIGTERM.
+	// PreloadTimeout is how long the server waits at most, before it is ready, for
+	// models that are loaded at the start.
+	PreloadTimeout time.Duration `yaml:"preload_timeout"`
+	// DrainDelay is how long the server goes on after SIGTERM while it reports that it
+	// is not ready: time for those that send requests to choose another one.
+	DrainDelay time.Duration `yaml:"drain_delay"`
+	// DrainTimeout is how long the server then serves the requests that it has.
 	DrainTimeout time.Duration `yaml:"drain_timeout"`
 	// Debuggable lets other programs of the server's user read its memory.
 	Debuggable bool `yaml:"debuggable"`
@@ -69,6 +77,9 @@ type Config struct {
 	Models map[string]Model `yaml:"models"`
 	// Tasks are the routes, by the canonical name of the task.
 	Tasks map[string]Task `yaml:"tasks"`
+	// Aliases are other names of models, tasks and voices in OpenAI's API. An alias
+	// stands for a model, or for a task and so for the task's models.
+	Aliases map[string]string `yaml:"aliases"`
 
 	// DataDir is where the models of this user are, whatever the working directory is.
 	// Empty: the user has no home directory.
@@ -79,14 +90,6 @@ type Config struct {
 	Warnings []string `yaml:"-"`
 
 	private []string // files and folders with secrets that have no key of their own
-}
-
-// Auth says who may call.
-type Auth struct {
-	// KeysFile is the file of API keys, which "modelgateway keys" writes. Every caller
-	// needs a key then. Empty: callers need none. A relative path is below the state
-	// directory.
-	KeysFile string `yaml:"keys_file"`
 }
 
 // TLS is the transport security of both listeners, except Unix sockets.
@@ -255,6 +258,8 @@ type Model struct {
 	// ProgressTimeout is how long a worker may make no progress before it is ended.
 	// Default: 60s.
 	ProgressTimeout time.Duration `yaml:"progress_timeout"`
+	// Preload loads the model at the start. The server is not ready before that.
+	Preload bool `yaml:"preload"`
 	// Pinned keeps the model loaded after its first load.
 	Pinned bool `yaml:"pinned"`
 	// Note is a text for operators.

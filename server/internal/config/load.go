@@ -99,9 +99,9 @@ func (c *Config) overlayFile(name string) (map[string]fileTask, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the configuration file: %w", err)
 	}
-	engines, models, tasks := c.Engines, c.Models, c.Tasks
+	engines, models, tasks, aliases := c.Engines, c.Models, c.Tasks, c.Aliases
 	keyBefore := c.Gemini.APIKey
-	c.Engines, c.Models, c.Tasks = nil, nil, nil
+	c.Engines, c.Models, c.Tasks, c.Aliases = nil, nil, nil, nil
 	order, err := decode(name, text, c)
 	if err != nil {
 		return nil, err
@@ -114,6 +114,8 @@ func (c *Config) overlayFile(name string) (map[string]fileTask, error) {
 		c.private = append(c.private, name)
 	}
 	c.Engines = overlay(engines, c.Engines)
+	maps.DeleteFunc(aliases, func(alias, _ string) bool { _, ok := c.Models[alias]; return ok })
+	c.Aliases = overlay(aliases, c.Aliases)
 	c.Tasks = tasks
 	for task, route := range fromFile {
 		c.Tasks[task] = route.Task

@@ -290,6 +290,61 @@ func TestShutdownWaitsForLeases(t *testing.T) {
 	}
 }
 
+// Requests that were there before the shutdown are served, those that wait for a
+// load too.
+func TestShutdownServesTheQueue(t *testing.T) {
+	for name, timeout := range map[string]bool{"in time": false, "not in time": true} {
+		t.Run(name, func(t *testing.T) {
+			l := &fakeLauncher{gate: make(chan struct{})}
+			m := newManager(t, l, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal))
+			answers := make(chan error, 3)
+			for range cap(answers) {
+				go func() {
+					lease, err := m.Acquire(context.Background(), Request{Model: "a"})
+					if err == nil {
+						lease.Release(nil)
+					}
+					answers <- err
+				}()
+			}
+			queued := func() int {
+				q, err := m.Queues(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				return q[0].Queued
+			}
+			for queued() < cap(answers) {
+				time.Sleep(time.Millisecond)
+			}
+			loads := make(chan error, 1)
+			go func() { loads <- m.Load(context.Background(), LoadRequest{Model: "a"}, nil) }()
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			done := make(chan error, 1)
+			go func() { done <- m.Shutdown(ctx) }()
+			if err := <-loads; errs.ReasonOf(err) != errs.Draining { // no request waits for it
+				t.Errorf("the load: %v", err)
+			}
+			want := errs.Reason(0)
+			if timeout {
+				want = errs.Draining
+				cancel()
+			} else {
+				close(l.gate)
+			}
+			for range cap(answers) {
+				if err := <-answers; errs.ReasonOf(err) != want {
+					t.Errorf("got %v", err)
+				}
+			}
+			if err := <-done; err != nil || l.alive.Load() != 0 {
+				t.Errorf("%v, %d alive", err, l.alive.Load())
+			}
+		})
+	}
+}
+
 func TestCloseTakesLeasesAway(t *testing.T) {
 	l := &fakeLauncher{}
 	m := newManager(t, l, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal))

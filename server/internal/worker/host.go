@@ -135,7 +135,7 @@ func (h *Host) begin(p *process) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
-		return errs.New(errs.Draining, "the server is shutting down")
+		return errs.ShuttingDown()
 	}
 	h.busy.Add(1)
 	h.live[p] = struct{}{}
