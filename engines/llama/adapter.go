@@ -1,6 +1,7 @@
 package llama
 
 import (
+	"strings"
 	"time"
 
 	"github.com/lexilingo/modelgateway/engines"
@@ -97,6 +98,10 @@ func (e *executor) ClearAbort() { e.context.ClearAbort() }
 type sampler struct {
 	*llamacpp.Sampler
 	context *llamacpp.Context
+	// logprobs says that the probabilities of tokens are wanted, and those of the top
+	// most likely ones.
+	logprobs bool
+	top      int
 }
 
 var _ batching.Sampler = sampler{}
@@ -104,10 +109,27 @@ var _ batching.Sampler = sampler{}
 // Sample implements batching.Sampler.
 func (s sampler) Sample(index int) batching.Token { return s.Sampler.Sample(s.context, index) }
 
+// Logprobs implements batching.Sampler.
+func (s sampler) Logprobs(index int, t batching.Token) *batching.Logprobs {
+	if !s.logprobs {
+		return nil
+	}
+	chosen, top := s.context.Logprobs(index, t, s.top)
+	out := &batching.Logprobs{Likelihood: batching.Likelihood(chosen)}
+	for _, l := range top {
+		out.Top = append(out.Top, batching.Likelihood(l))
+	}
+	return out
+}
+
 // vocabulary is a model's vocabulary, for the scheduler and the prompts.
 type vocabulary struct {
 	*llamacpp.Vocab
 	specials []chatprompt.Special
+	// written are control tokens that are a part of an answer: the marks around calls
+	// of tools.
+	written []batching.Token
+	texts   map[batching.Token]string // of written
 }
 
 var (
@@ -121,6 +143,25 @@ func newVocabulary(v *llamacpp.Vocab) *vocabulary {
 		out.specials = append(out.specials, chatprompt.Special(s))
 	}
 	return out
+}
+
+// write makes the control tokens in a text a part of answers.
+func (v *vocabulary) write(text string) {
+	v.texts = map[batching.Token]string{}
+	for _, s := range v.specials {
+		if s.Control && strings.Contains(text, s.Text) {
+			v.written = append(v.written, s.Token)
+			v.texts[s.Token] = s.Text
+		}
+	}
+}
+
+// Piece implements batching.Vocabulary.
+func (v *vocabulary) Piece(t batching.Token) []byte {
+	if text, ok := v.texts[t]; ok {
+		return []byte(text)
+	}
+	return v.Vocab.Piece(t)
 }
 
 // Specials implements chatprompt.Tokenizer.

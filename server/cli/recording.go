@@ -13,7 +13,7 @@ const standardInput = "-"
 
 // recordingFlags describe the format of a recording.
 type recordingFlags struct {
-	Format   string `enum:"auto,s16le,f32le" default:"auto" help:"Format (${enum}). Only raw samples need it; other formats are detected."`
+	Encoding string `enum:"auto,s16le,f32le" default:"auto" help:"Encoding of the recording (${enum}). Only raw samples need it; other formats are detected."`
 	Rate     int32  `default:"16000" help:"Sample rate of raw samples, in Hz."`
 	Channels int32  `default:"1" help:"Number of channels of raw samples."`
 }
@@ -21,7 +21,7 @@ type recordingFlags struct {
 func (f recordingFlags) format() *gatewayv1.AudioFormat {
 	encoding := map[string]gatewayv1.AudioEncoding{
 		"s16le": gatewayv1.AudioEncoding_AUDIO_ENCODING_PCM_S16LE, "f32le": gatewayv1.AudioEncoding_AUDIO_ENCODING_PCM_F32LE,
-	}[f.Format]
+	}[f.Encoding]
 	if encoding == 0 {
 		return &gatewayv1.AudioFormat{}
 	}

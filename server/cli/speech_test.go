@@ -32,8 +32,10 @@ func TestTranscribe(t *testing.T) {
 		s.run(t, "transcribe", "--words", "--stats", recording(t, 10)).check(t, exitOK, "10 bytes\n", "fast")
 		s.run(t, "transcribe", "--json", "--language=en", "--translate", "--prompt=Anna", "--beam=5", recording(t, 10)).
 			check(t, exitOK, `"text": "10 bytes"`, `"model": "fast"`)
-		s.run(t, "transcribe", "--format=s16le", "--rate=8000", "--channels=2", recording(t, 10)).check(t, exitOK, "10 bytes\n")
+		s.run(t, "transcribe", "--encoding=s16le", "--rate=8000", "--channels=2", recording(t, 10)).check(t, exitOK, "10 bytes\n")
 		s.run(t, "transcribe", recording(t, 0)).check(t, exitOK, "0 bytes\n")
+		s.run(t, "transcribe", "--format=vtt", recording(t, 10)).check(t, exitOK, "WEBVTT\n")
+		s.run(t, "transcribe", "--format=verbose_json", "--words", recording(t, 10)).check(t, exitOK, `"task": "transcribe"`, `"text": "10 bytes"`)
 	})
 	t.Run("standard input", func(t *testing.T) {
 		for _, args := range [][]string{{"transcribe", "-"}, {"transcribe", "-", "--json"}} {
@@ -45,8 +47,9 @@ func TestTranscribe(t *testing.T) {
 	t.Run("errors", func(t *testing.T) {
 		s.run(t, "transcribe", "none.wav").check(t, exitUsage, "none.wav", "no such file")
 		s.run(t, "transcribe", t.TempDir()).check(t, exitUsage, "is a directory")
-		s.run(t, "transcribe", "--format=mp3", recording(t, 1)).check(t, exitUsage, "--format")
-		s.run(t, "transcribe", "--format=s16le", "--rate=1", recording(t, 1)).check(t, exitUsage, "INVALID_REQUEST", "sample_rate_hertz")
+		s.run(t, "transcribe", "--format=srt", "--json", recording(t, 1)).check(t, exitUsage, "--json")
+		s.run(t, "transcribe", "--encoding=mp3", recording(t, 1)).check(t, exitUsage, "--encoding")
+		s.run(t, "transcribe", "--encoding=s16le", "--rate=1", recording(t, 1)).check(t, exitUsage, "INVALID_REQUEST", "sample_rate_hertz")
 		s.run(t, "transcribe", "-m", "missing", recording(t, 1<<20)).check(t, exitNotFound, "MODEL_NOT_FOUND")
 		cmd := s.command(t, "transcribe", "-", "-m", "missing")
 		if stdin, err := cmd.StdinPipe(); err != nil { // no audio is sent

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 
 	modelgateway "github.com/lexilingo/modelgateway/clients/go"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/transcripts"
 )
 
 // chunkBytes is how much of a recording goes into one message.
@@ -19,6 +21,7 @@ type transcribeCommand struct {
 	File      string `arg:"" help:"Recording; \"-\" transcribes standard input as it arrives."`
 	Language  string `short:"l" placeholder:"CODE" help:"Spoken language (en, vi, …). Default: detected."`
 	Translate bool   `help:"Translate to English."`
+	Format    string `enum:"text,srt,vtt,verbose_json" default:"text" help:"Format of the transcript (${enum})."`
 	Words     bool   `help:"Print each word with its time and confidence."`
 	Prompt    string `placeholder:"TEXT" help:"Context for the model: names, spelling and style to expect."`
 	Beam      int32  `placeholder:"NUMBER" help:"Beam size: 1 is greedy search, 0 uses the setting of the model."`
@@ -31,8 +34,9 @@ func (transcribeCommand) Help() string {
 	return `Examples:
   modelgateway transcribe lecture.mp3
   modelgateway transcribe --words --json clip.wav
+  modelgateway transcribe --format srt film.mp3 >film.srt
   arecord -f S16_LE -r 16000 -c 1 | modelgateway transcribe -
-  ffmpeg -i film.mkv -f s16le -ar 16000 -ac 1 - | modelgateway transcribe --format s16le -
+  ffmpeg -i film.mkv -f s16le -ar 16000 -ac 1 - | modelgateway transcribe --encoding s16le -
 
 Live speech is printed segment by segment. Ctrl-C ends the speech and prints the
 last segment. --timeout starts when the speech ends.`
@@ -40,7 +44,10 @@ last segment. --timeout starts when the speech ends.`
 
 // Run transcribes a file, or live speech.
 func (c transcribeCommand) Run(ctx context.Context, g *globals, con *console) error {
-	if c.File == standardInput {
+	if c.Format != "text" && (g.JSON || c.Words && c.Format != "verbose_json") {
+		return usagef("--format %s cannot be combined with --json or --words", c.Format)
+	}
+	if c.File == standardInput && c.Format == "text" {
 		return c.live(ctx, g, con)
 	}
 	audio, size, err := openRecording(c.File, con)
@@ -55,9 +62,28 @@ func (c transcribeCommand) Run(ctx context.Context, g *globals, con *console) er
 			return err
 		case g.JSON:
 			return writeJSON(con.out, res)
+		case c.Format != "text":
+			return c.write(con, res.GetTranscript())
 		}
 		return c.print(con, res)
 	})
+}
+
+// write writes a transcript for other programs.
+func (c transcribeCommand) write(con *console, t *gatewayv1.Transcript) error {
+	var err error
+	switch c.Format {
+	case "srt":
+		_, err = io.WriteString(con.out, transcripts.SRT(t))
+	case "vtt":
+		_, err = io.WriteString(con.out, transcripts.VTT(t))
+	default:
+		e := json.NewEncoder(con.out)
+		e.SetIndent("", "  ")
+		err = e.Encode(transcripts.VerboseOf(t, c.Translate))
+	}
+	printUncertain(con, t)
+	return err
 }
 
 func (c transcribeCommand) config(interim bool) *gatewayv1.TranscriptionConfig {

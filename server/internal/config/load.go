@@ -67,6 +67,9 @@ func Load(src Source) (*Config, error) {
 	if envErr != nil {
 		return nil, envErr
 	}
+	if err := cfg.readAPIKey(env); err != nil {
+		return nil, err
+	}
 	machine := src.Machine
 	if machine == nil {
 		machine = thisMachine
@@ -96,8 +99,9 @@ func (c *Config) overlayFile(name string) (map[string]fileTask, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the configuration file: %w", err)
 	}
-	engines, models, tasks := c.Engines, c.Models, c.Tasks
-	c.Engines, c.Models, c.Tasks = nil, nil, nil
+	engines, models, tasks, aliases := c.Engines, c.Models, c.Tasks, c.Aliases
+	keyBefore := c.Gemini.APIKey
+	c.Engines, c.Models, c.Tasks, c.Aliases = nil, nil, nil, nil
 	order, err := decode(name, text, c)
 	if err != nil {
 		return nil, err
@@ -106,7 +110,12 @@ func (c *Config) overlayFile(name string) (map[string]fileTask, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.Gemini.APIKey != keyBefore {
+		c.private = append(c.private, name)
+	}
 	c.Engines = overlay(engines, c.Engines)
+	maps.DeleteFunc(aliases, func(alias, _ string) bool { _, ok := c.Models[alias]; return ok })
+	c.Aliases = overlay(aliases, c.Aliases)
 	c.Tasks = tasks
 	for task, route := range fromFile {
 		c.Tasks[task] = route.Task

@@ -123,6 +123,23 @@ func (c *Config) checkTasks(bad complain, fromFile map[string]fileTask) {
 	}
 }
 
+// checkAliases checks what the aliases stand for.
+func (c *Config) checkAliases(bad complain) {
+	for _, alias := range slices.Sorted(maps.Keys(c.Aliases)) {
+		target := c.Aliases[alias]
+		_, model := c.Models[target]
+		switch {
+		case !modelName.MatchString(alias):
+			bad("aliases: %q is not a name: use letters, digits, dots, dashes and underscores", alias)
+		case !model && !builtIn(target):
+			bad("aliases.%s: no model and no task is called %q%s", alias, target, suggest.DidYouMean(target, append(taskNames(), c.ModelOrder...)))
+		}
+		if _, ok := c.Models[alias]; ok {
+			bad("aliases.%s: a model has this name: choose another one", alias)
+		}
+	}
+}
+
 // ownTask is the end of the error about an unknown task.
 func ownTask(name string) string {
 	return fmt.Sprintf(" (for a task of your own, set tasks.%s.method)", name)

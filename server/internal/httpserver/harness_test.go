@@ -87,6 +87,8 @@ func (fixedState) Status(context.Context, *gatewayv1.StatusRequest) (*gatewayv1.
 
 func (fixedState) Draining() bool { return false }
 
+func (fixedState) Loading() bool { return false }
+
 func (fixedState) Ready() error { return nil }
 
 // serve starts the whole HTTP server on a loopback port, over a real gRPC server.
@@ -102,7 +104,7 @@ func serve(t *testing.T, change func(*Options)) string {
 	}
 	opts.Pool = NewPool(opts.Limits)
 	opts.Calls, opts.Cancels = inflight.NewShares(4000), inflight.NewRates(1000)
-	if opts.Authorizer, err = auth.New("", nil); err != nil {
+	if opts.Authorizer, err = auth.New(config.Auth{}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if change != nil {

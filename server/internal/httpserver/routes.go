@@ -5,11 +5,13 @@ import (
 	"net/http"
 
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/bodies"
+	"github.com/lexilingo/modelgateway/server/internal/httpserver/openai"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/pages"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/reply"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/rest"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/sockets"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/speech"
+	"github.com/lexilingo/modelgateway/server/internal/peers"
 )
 
 // newHandler returns the routes behind the checks that all requests pass.
@@ -23,7 +25,7 @@ func newHandler(ctx context.Context, opts Options, set *sockets.Set) (http.Handl
 	if err != nil {
 		return nil, err
 	}
-	return securityHeaders(checkHost(opts.AllowedHosts, allowCORS(opts.CORS, admit(opts, checked)))), nil
+	return commonHeaders(opts.Endpoint, checkHost(opts.AllowedHosts, allowCORS(opts.CORS, admit(opts, checked)))), nil
 }
 
 // newRoutes registers every path, each with who may use it, and with the policy that
@@ -55,6 +57,10 @@ func newRoutes(ctx context.Context, opts Options, set *sockets.Set) (http.Handle
 	mux.handleGet(speech.TranscribeSocketPath, anyKey, http.HandlerFunc(audio.TranscribeSocket))
 	mux.handleGet(speech.SynthesizeSocketPath, anyKey, http.HandlerFunc(audio.SynthesizeSocket))
 
+	mux.handleOpenAI(openai.New(openai.Options{
+		Conn: opts.Conn, API: api, Speech: audio, State: opts.State, Tasks: opts.Tasks, Aliases: opts.Aliases, WriteTimeout: opts.Limits.SlowReaderTimeout,
+	}), bodies.With(bodies.Small, http.HandlerFunc(reply.NotFound)))
+
 	for _, m := range rest.Methods() {
 		mux.Handle(m.RPCPath, anyKey, bodies.With(m.Policy, bodies.Decompress(unbuffered(m.Streams, transcoder))))
 	}
@@ -63,14 +69,30 @@ func newRoutes(ctx context.Context, opts Options, set *sockets.Set) (http.Handle
 	}
 
 	mux.handleGet("/health", observers, pages.Health(opts.State))
-	mux.handleGet("/healthz", everyone, pages.Live())
-	mux.handleGet("/readyz", everyone, pages.Ready(opts.State))
+	mux.handleGet(livePath, everyone, pages.Live())
+	mux.handleGet(readyPath, everyone, pages.Ready(opts.State))
 	mux.handleGet("/metrics", scrapers, opts.Metrics)
 	mux.handleGet("/openapi.json", everyone, openAPI)
 	mux.handleGet("/docs/", everyone, pages.Docs())
 	mux.handleGet("/docs", everyone, http.RedirectHandler("/docs/", http.StatusMovedPermanently))
 	mux.handleGet("/{$}", everyone, http.RedirectHandler("/docs/", http.StatusFound))
 	return mux, nil
+}
+
+// handleOpenAI registers OpenAI's API: below its own path, and below /v1 beside the
+// native API.
+func (m routes) handleOpenAI(h *openai.Handlers, notFound http.Handler) {
+	for _, base := range []string{reply.OpenAIBase, "/v1"} {
+		m.handlePost(base+"/chat/completions", anyKey, bodies.With(bodies.Small, bodies.Decompress(http.HandlerFunc(h.ChatCompletions))))
+		m.handlePost(base+"/audio/speech", anyKey, bodies.With(bodies.Small, bodies.Decompress(http.HandlerFunc(h.Speech))))
+		m.handlePost(base+"/audio/transcriptions", anyKey, bodies.With(openai.AudioBody(), bodies.Decompress(http.HandlerFunc(h.Transcriptions))))
+		m.handlePost(base+"/audio/translations", anyKey, bodies.With(openai.AudioBody(), bodies.Decompress(http.HandlerFunc(h.Translations))))
+	}
+	m.handleGet(reply.OpenAIBase+"/models", users, http.HandlerFunc(h.Models))
+	m.handleGet(reply.OpenAIBase+"/models/{model}", users, http.HandlerFunc(h.Model))
+	m.Handle("GET /v1/models", users, http.HandlerFunc(h.NativeModels))
+	m.Handle("GET /v1/models/{model}", users, http.HandlerFunc(h.NativeModel))
+	m.Handle("/openai/", anyKey, notFound)
 }
 
 // unbuffered serves an RPC whose answer may be a stream.
@@ -84,6 +106,14 @@ func unbuffered(stream bool, next http.Handler) http.Handler {
 	})
 }
 
+// handlePost serves POST of a path, and refuses other methods.
+func (m routes) handlePost(path string, who access, handler http.Handler) {
+	m.Handle("POST "+path, who, handler)
+	m.Handle(path, who, bodies.With(bodies.Small, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		reply.MethodNotAllowed(w, r, http.MethodPost)
+	})))
+}
+
 // handleGet serves GET and HEAD of a path, and refuses other methods. A body is
 // a small one.
 func (m routes) handleGet(path string, who access, handler http.Handler) {
@@ -93,10 +123,13 @@ func (m routes) handleGet(path string, who access, handler http.Handler) {
 	})))
 }
 
-// securityHeaders keeps browsers from guessing media types, and from showing
-// pages of this server inside others.
-func securityHeaders(next http.Handler) http.Handler {
+// commonHeaders keeps browsers from guessing media types, and from showing pages of
+// this server inside others, and says which server answers.
+func commonHeaders(endpoint string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if endpoint != "" {
+			w.Header().Set(peers.EndpointHeader, endpoint)
+		}
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("X-Frame-Options", "DENY")
 		next.ServeHTTP(w, r)

@@ -7,6 +7,7 @@
 //   - bodies bounds the bodies of requests
 //   - inflight bounds the memory that all requests together hold
 //   - rest serves the RPCs as JSON, gRPC-Web and Connect
+//   - openai serves the API of OpenAI
 //   - speech serves audio that is not JSON
 //   - sockets serves WebSockets
 //   - pages serves health and the API description
@@ -42,7 +43,7 @@ const (
 )
 
 // Options configure the HTTP server. All exported fields but Limits,
-// AllowedHosts, Proxies, CORS and Version are required.
+// AllowedHosts, Proxies, CORS, Tasks, Aliases and Version are required.
 type Options struct {
 	// Conn is a connection to the gRPC server of this process.
 	Conn *grpc.ClientConn
@@ -68,8 +69,14 @@ type Options struct {
 	Proxies peers.Proxies
 	// CORS has the origins whose pages may call.
 	CORS config.CORS
+	// Tasks lists the models of each task, primary first, and Aliases has other names
+	// of models and tasks: for OpenAI's API.
+	Tasks   map[string][]string
+	Aliases map[string]string
 	// Version is that of the program.
 	Version string
+	// Endpoint is the address of this server behind a proxy; "" for none.
+	Endpoint string
 	// Log takes what net/http logs.
 	Log *slog.Logger
 

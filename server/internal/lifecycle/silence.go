@@ -56,8 +56,6 @@ func (p *planner) placesWanted(m *modelView) int {
 	switch {
 	case m.proc.phase == phaseDraining && m.proc.handover.forModel != "":
 		return len(m.proc.leases)
-	case p.shuttingDown:
-		return 0
 	case m.proc.phase == phaseDraining && waiting > 0: // for the next load
 		return len(m.proc.leases)
 	case m.proc.phase != phaseReady:

@@ -132,7 +132,12 @@ func (*ListModelsRequest) Descriptor() ([]byte, []int) {
 type ListModelsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The models, in the order of the configuration.
-	Models        []*Model `protobuf:"bytes,1,rep,name=models,proto3" json:"models,omitempty"`
+	Models []*Model `protobuf:"bytes,1,rep,name=models,proto3" json:"models,omitempty"`
+	// Always "list". This field and `data` make the REST answer of /v1/models one
+	// that clients of OpenAI's API can read.
+	Object string `protobuf:"bytes,2,opt,name=object,proto3" json:"object,omitempty"`
+	// The same models, as OpenAI's API lists them.
+	Data          []*ListedModel `protobuf:"bytes,3,rep,name=data,proto3" json:"data,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -174,6 +179,93 @@ func (x *ListModelsResponse) GetModels() []*Model {
 	return nil
 }
 
+func (x *ListModelsResponse) GetObject() string {
+	if x != nil {
+		return x.Object
+	}
+	return ""
+}
+
+func (x *ListModelsResponse) GetData() []*ListedModel {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+// A model as OpenAI's API lists it.
+type ListedModel struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name in the configuration.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Always "model".
+	Object string `protobuf:"bytes,2,opt,name=object,proto3" json:"object,omitempty"`
+	// When the server started, in seconds since 1970.
+	Created uint32 `protobuf:"varint,3,opt,name=created,proto3" json:"created,omitempty"`
+	// Engine that runs the model.
+	OwnedBy       string `protobuf:"bytes,4,opt,name=owned_by,json=ownedBy,proto3" json:"owned_by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListedModel) Reset() {
+	*x = ListedModel{}
+	mi := &file_modelgateway_v1_admin_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListedModel) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListedModel) ProtoMessage() {}
+
+func (x *ListedModel) ProtoReflect() protoreflect.Message {
+	mi := &file_modelgateway_v1_admin_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListedModel.ProtoReflect.Descriptor instead.
+func (*ListedModel) Descriptor() ([]byte, []int) {
+	return file_modelgateway_v1_admin_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ListedModel) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ListedModel) GetObject() string {
+	if x != nil {
+		return x.Object
+	}
+	return ""
+}
+
+func (x *ListedModel) GetCreated() uint32 {
+	if x != nil {
+		return x.Created
+	}
+	return 0
+}
+
+func (x *ListedModel) GetOwnedBy() string {
+	if x != nil {
+		return x.OwnedBy
+	}
+	return ""
+}
+
 // Requests one model.
 type GetModelRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -185,7 +277,7 @@ type GetModelRequest struct {
 
 func (x *GetModelRequest) Reset() {
 	*x = GetModelRequest{}
-	mi := &file_modelgateway_v1_admin_proto_msgTypes[2]
+	mi := &file_modelgateway_v1_admin_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -197,7 +289,7 @@ func (x *GetModelRequest) String() string {
 func (*GetModelRequest) ProtoMessage() {}
 
 func (x *GetModelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_modelgateway_v1_admin_proto_msgTypes[2]
+	mi := &file_modelgateway_v1_admin_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -210,7 +302,7 @@ func (x *GetModelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetModelRequest.ProtoReflect.Descriptor instead.
 func (*GetModelRequest) Descriptor() ([]byte, []int) {
-	return file_modelgateway_v1_admin_proto_rawDescGZIP(), []int{2}
+	return file_modelgateway_v1_admin_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *GetModelRequest) GetName() string {
@@ -224,14 +316,23 @@ func (x *GetModelRequest) GetName() string {
 type GetModelResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The model.
-	Model         *Model `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
+	Model *Model `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
+	// Its name. This field and those below make the REST answer one that clients of
+	// OpenAI's API can read; see ListedModel.
+	Id string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	// Always "model".
+	Object string `protobuf:"bytes,3,opt,name=object,proto3" json:"object,omitempty"`
+	// When the server started, in seconds since 1970.
+	Created uint32 `protobuf:"varint,4,opt,name=created,proto3" json:"created,omitempty"`
+	// Engine that runs the model.
+	OwnedBy       string `protobuf:"bytes,5,opt,name=owned_by,json=ownedBy,proto3" json:"owned_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetModelResponse) Reset() {
 	*x = GetModelResponse{}
-	mi := &file_modelgateway_v1_admin_proto_msgTypes[3]
+	mi := &file_modelgateway_v1_admin_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -243,7 +344,7 @@ func (x *GetModelResponse) String() string {
 func (*GetModelResponse) ProtoMessage() {}
 
 func (x *GetModelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_modelgateway_v1_admin_proto_msgTypes[3]
+	mi := &file_modelgateway_v1_admin_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -256,7 +357,7 @@ func (x *GetModelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetModelResponse.ProtoReflect.Descriptor instead.
 func (*GetModelResponse) Descriptor() ([]byte, []int) {
-	return file_modelgateway_v1_admin_proto_rawDescGZIP(), []int{3}
+	return file_modelgateway_v1_admin_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *GetModelResponse) GetModel() *Model {
@@ -264,6 +365,34 @@ func (x *GetModelResponse) GetModel() *Model {
 		return x.Model
 	}
 	return nil
+}
+
+func (x *GetModelResponse) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *GetModelResponse) GetObject() string {
+	if x != nil {
+		return x.Object
+	}
+	return ""
+}
+
+func (x *GetModelResponse) GetCreated() uint32 {
+	if x != nil {
+		return x.Created
+	}
+	return 0
+}
+
+func (x *GetModelResponse) GetOwnedBy() string {
+	if x != nil {
+		return x.OwnedBy
+	}
+	return ""
 }
 
 // Requests that a model is loaded.
@@ -284,7 +413,7 @@ type LoadModelRequest struct {
 
 func (x *LoadModelRequest) Reset() {
 	*x = LoadModelRequest{}
-	mi := &file_modelgateway_v1_admin_proto_msgTypes[4]
+	mi := &file_modelgateway_v1_admin_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -296,7 +425,7 @@ func (x *LoadModelRequest) String() string {
 func (*LoadModelRequest) ProtoMessage() {}
 
 func (x *LoadModelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_modelgateway_v1_admin_proto_msgTypes[4]
+	mi := &file_modelgateway_v1_admin_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -309,7 +438,7 @@ func (x *LoadModelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoadModelRequest.ProtoReflect.Descriptor instead.
 func (*LoadModelRequest) Descriptor() ([]byte, []int) {
-	return file_modelgateway_v1_admin_proto_rawDescGZIP(), []int{4}
+	return file_modelgateway_v1_admin_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *LoadModelRequest) GetName() string {
@@ -351,7 +480,7 @@ type LoadModelResponse struct {
 
 func (x *LoadModelResponse) Reset() {
 	*x = LoadModelResponse{}
-	mi := &file_modelgateway_v1_admin_proto_msgTypes[5]
+	mi := &file_modelgateway_v1_admin_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -363,7 +492,7 @@ func (x *LoadModelResponse) String() string {
 func (*LoadModelResponse) ProtoMessage() {}
 
 func (x *LoadModelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_modelgateway_v1_admin_proto_msgTypes[5]
+	mi := &file_modelgateway_v1_admin_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -376,7 +505,7 @@ func (x *LoadModelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoadModelResponse.ProtoReflect.Descriptor instead.
 func (*LoadModelResponse) Descriptor() ([]byte, []int) {
-	return file_modelgateway_v1_admin_proto_rawDescGZIP(), []int{5}
+	return file_modelgateway_v1_admin_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *LoadModelResponse) GetState() ModelState {
@@ -418,7 +547,7 @@ type UnloadModelRequest struct {
 
 func (x *UnloadModelRequest) Reset() {
 	*x = UnloadModelRequest{}
-	mi := &file_modelgateway_v1_admin_proto_msgTypes[6]
+	mi := &file_modelgateway_v1_admin_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -430,7 +559,7 @@ func (x *UnloadModelRequest) String() string {
 func (*UnloadModelRequest) ProtoMessage() {}
 
 func (x *UnloadModelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_modelgateway_v1_admin_proto_msgTypes[6]
+	mi := &file_modelgateway_v1_admin_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -443,7 +572,7 @@ func (x *UnloadModelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnloadModelRequest.ProtoReflect.Descriptor instead.
 func (*UnloadModelRequest) Descriptor() ([]byte, []int) {
-	return file_modelgateway_v1_admin_proto_rawDescGZIP(), []int{6}
+	return file_modelgateway_v1_admin_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *UnloadModelRequest) GetName() string {
@@ -466,7 +595,7 @@ type UnloadModelResponse struct {
 
 func (x *UnloadModelResponse) Reset() {
 	*x = UnloadModelResponse{}
-	mi := &file_modelgateway_v1_admin_proto_msgTypes[7]
+	mi := &file_modelgateway_v1_admin_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -478,7 +607,7 @@ func (x *UnloadModelResponse) String() string {
 func (*UnloadModelResponse) ProtoMessage() {}
 
 func (x *UnloadModelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_modelgateway_v1_admin_proto_msgTypes[7]
+	mi := &file_modelgateway_v1_admin_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -491,7 +620,7 @@ func (x *UnloadModelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnloadModelResponse.ProtoReflect.Descriptor instead.
 func (*UnloadModelResponse) Descriptor() ([]byte, []int) {
-	return file_modelgateway_v1_admin_proto_rawDescGZIP(), []int{7}
+	return file_modelgateway_v1_admin_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *UnloadModelResponse) GetModel() *Model {
@@ -522,7 +651,7 @@ type PlanLoadRequest struct {
 
 func (x *PlanLoadRequest) Reset() {
 	*x = PlanLoadRequest{}
-	mi := &file_modelgateway_v1_admin_proto_msgTypes[8]
+	mi := &file_modelgateway_v1_admin_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -534,7 +663,7 @@ func (x *PlanLoadRequest) String() string {
 func (*PlanLoadRequest) ProtoMessage() {}
 
 func (x *PlanLoadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_modelgateway_v1_admin_proto_msgTypes[8]
+	mi := &file_modelgateway_v1_admin_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -547,7 +676,7 @@ func (x *PlanLoadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlanLoadRequest.ProtoReflect.Descriptor instead.
 func (*PlanLoadRequest) Descriptor() ([]byte, []int) {
-	return file_modelgateway_v1_admin_proto_rawDescGZIP(), []int{8}
+	return file_modelgateway_v1_admin_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *PlanLoadRequest) GetName() string {
@@ -579,7 +708,7 @@ type PlannedEviction struct {
 
 func (x *PlannedEviction) Reset() {
 	*x = PlannedEviction{}
-	mi := &file_modelgateway_v1_admin_proto_msgTypes[9]
+	mi := &file_modelgateway_v1_admin_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -591,7 +720,7 @@ func (x *PlannedEviction) String() string {
 func (*PlannedEviction) ProtoMessage() {}
 
 func (x *PlannedEviction) ProtoReflect() protoreflect.Message {
-	mi := &file_modelgateway_v1_admin_proto_msgTypes[9]
+	mi := &file_modelgateway_v1_admin_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -604,7 +733,7 @@ func (x *PlannedEviction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlannedEviction.ProtoReflect.Descriptor instead.
 func (*PlannedEviction) Descriptor() ([]byte, []int) {
-	return file_modelgateway_v1_admin_proto_rawDescGZIP(), []int{9}
+	return file_modelgateway_v1_admin_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *PlannedEviction) GetName() string {
@@ -643,7 +772,7 @@ type KeptModel struct {
 
 func (x *KeptModel) Reset() {
 	*x = KeptModel{}
-	mi := &file_modelgateway_v1_admin_proto_msgTypes[10]
+	mi := &file_modelgateway_v1_admin_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -655,7 +784,7 @@ func (x *KeptModel) String() string {
 func (*KeptModel) ProtoMessage() {}
 
 func (x *KeptModel) ProtoReflect() protoreflect.Message {
-	mi := &file_modelgateway_v1_admin_proto_msgTypes[10]
+	mi := &file_modelgateway_v1_admin_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -668,7 +797,7 @@ func (x *KeptModel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeptModel.ProtoReflect.Descriptor instead.
 func (*KeptModel) Descriptor() ([]byte, []int) {
-	return file_modelgateway_v1_admin_proto_rawDescGZIP(), []int{10}
+	return file_modelgateway_v1_admin_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *KeptModel) GetName() string {
@@ -720,7 +849,7 @@ type PlanLoadResponse struct {
 
 func (x *PlanLoadResponse) Reset() {
 	*x = PlanLoadResponse{}
-	mi := &file_modelgateway_v1_admin_proto_msgTypes[11]
+	mi := &file_modelgateway_v1_admin_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -732,7 +861,7 @@ func (x *PlanLoadResponse) String() string {
 func (*PlanLoadResponse) ProtoMessage() {}
 
 func (x *PlanLoadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_modelgateway_v1_admin_proto_msgTypes[11]
+	mi := &file_modelgateway_v1_admin_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -745,7 +874,7 @@ func (x *PlanLoadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlanLoadResponse.ProtoReflect.Descriptor instead.
 func (*PlanLoadResponse) Descriptor() ([]byte, []int) {
-	return file_modelgateway_v1_admin_proto_rawDescGZIP(), []int{11}
+	return file_modelgateway_v1_admin_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *PlanLoadResponse) GetOutcome() LoadOutcome {
@@ -822,7 +951,7 @@ type WatchModelsRequest struct {
 
 func (x *WatchModelsRequest) Reset() {
 	*x = WatchModelsRequest{}
-	mi := &file_modelgateway_v1_admin_proto_msgTypes[12]
+	mi := &file_modelgateway_v1_admin_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -834,7 +963,7 @@ func (x *WatchModelsRequest) String() string {
 func (*WatchModelsRequest) ProtoMessage() {}
 
 func (x *WatchModelsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_modelgateway_v1_admin_proto_msgTypes[12]
+	mi := &file_modelgateway_v1_admin_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -847,7 +976,7 @@ func (x *WatchModelsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchModelsRequest.ProtoReflect.Descriptor instead.
 func (*WatchModelsRequest) Descriptor() ([]byte, []int) {
-	return file_modelgateway_v1_admin_proto_rawDescGZIP(), []int{12}
+	return file_modelgateway_v1_admin_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *WatchModelsRequest) GetName() string {
@@ -885,7 +1014,7 @@ type WatchModelsResponse struct {
 
 func (x *WatchModelsResponse) Reset() {
 	*x = WatchModelsResponse{}
-	mi := &file_modelgateway_v1_admin_proto_msgTypes[13]
+	mi := &file_modelgateway_v1_admin_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -897,7 +1026,7 @@ func (x *WatchModelsResponse) String() string {
 func (*WatchModelsResponse) ProtoMessage() {}
 
 func (x *WatchModelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_modelgateway_v1_admin_proto_msgTypes[13]
+	mi := &file_modelgateway_v1_admin_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -910,7 +1039,7 @@ func (x *WatchModelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchModelsResponse.ProtoReflect.Descriptor instead.
 func (*WatchModelsResponse) Descriptor() ([]byte, []int) {
-	return file_modelgateway_v1_admin_proto_rawDescGZIP(), []int{13}
+	return file_modelgateway_v1_admin_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *WatchModelsResponse) GetTime() *timestamppb.Timestamp {
@@ -981,14 +1110,25 @@ var File_modelgateway_v1_admin_proto protoreflect.FileDescriptor
 const file_modelgateway_v1_admin_proto_rawDesc = "" +
 	"\n" +
 	"\x1bmodelgateway/v1/admin.proto\x12\x0fmodelgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cmodelgateway/v1/common.proto\x1a\x1cmodelgateway/v1/errors.proto\x1a\x1bmodelgateway/v1/model.proto\"\x13\n" +
-	"\x11ListModelsRequest\"D\n" +
+	"\x11ListModelsRequest\"\x8e\x01\n" +
 	"\x12ListModelsResponse\x12.\n" +
-	"\x06models\x18\x01 \x03(\v2\x16.modelgateway.v1.ModelR\x06models\"1\n" +
+	"\x06models\x18\x01 \x03(\v2\x16.modelgateway.v1.ModelR\x06models\x12\x16\n" +
+	"\x06object\x18\x02 \x01(\tR\x06object\x120\n" +
+	"\x04data\x18\x03 \x03(\v2\x1c.modelgateway.v1.ListedModelR\x04data\"j\n" +
+	"\vListedModel\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
+	"\x06object\x18\x02 \x01(\tR\x06object\x12\x18\n" +
+	"\acreated\x18\x03 \x01(\rR\acreated\x12\x19\n" +
+	"\bowned_by\x18\x04 \x01(\tR\aownedBy\"1\n" +
 	"\x0fGetModelRequest\x12\x1e\n" +
 	"\x04name\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\x04name\"@\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\x04name\"\x9d\x01\n" +
 	"\x10GetModelResponse\x12,\n" +
-	"\x05model\x18\x01 \x01(\v2\x16.modelgateway.v1.ModelR\x05model\"\x85\x01\n" +
+	"\x05model\x18\x01 \x01(\v2\x16.modelgateway.v1.ModelR\x05model\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12\x16\n" +
+	"\x06object\x18\x03 \x01(\tR\x06object\x12\x18\n" +
+	"\acreated\x18\x04 \x01(\rR\acreated\x12\x19\n" +
+	"\bowned_by\x18\x05 \x01(\tR\aownedBy\"\x85\x01\n" +
 	"\x10LoadModelRequest\x12\x1e\n" +
 	"\x04name\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\x04name\x12\x10\n" +
@@ -1075,66 +1215,68 @@ func file_modelgateway_v1_admin_proto_rawDescGZIP() []byte {
 }
 
 var file_modelgateway_v1_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_modelgateway_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_modelgateway_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_modelgateway_v1_admin_proto_goTypes = []any{
 	(LoadOutcome)(0),              // 0: modelgateway.v1.LoadOutcome
 	(*ListModelsRequest)(nil),     // 1: modelgateway.v1.ListModelsRequest
 	(*ListModelsResponse)(nil),    // 2: modelgateway.v1.ListModelsResponse
-	(*GetModelRequest)(nil),       // 3: modelgateway.v1.GetModelRequest
-	(*GetModelResponse)(nil),      // 4: modelgateway.v1.GetModelResponse
-	(*LoadModelRequest)(nil),      // 5: modelgateway.v1.LoadModelRequest
-	(*LoadModelResponse)(nil),     // 6: modelgateway.v1.LoadModelResponse
-	(*UnloadModelRequest)(nil),    // 7: modelgateway.v1.UnloadModelRequest
-	(*UnloadModelResponse)(nil),   // 8: modelgateway.v1.UnloadModelResponse
-	(*PlanLoadRequest)(nil),       // 9: modelgateway.v1.PlanLoadRequest
-	(*PlannedEviction)(nil),       // 10: modelgateway.v1.PlannedEviction
-	(*KeptModel)(nil),             // 11: modelgateway.v1.KeptModel
-	(*PlanLoadResponse)(nil),      // 12: modelgateway.v1.PlanLoadResponse
-	(*WatchModelsRequest)(nil),    // 13: modelgateway.v1.WatchModelsRequest
-	(*WatchModelsResponse)(nil),   // 14: modelgateway.v1.WatchModelsResponse
-	(*Model)(nil),                 // 15: modelgateway.v1.Model
-	(Priority)(0),                 // 16: modelgateway.v1.Priority
-	(ModelState)(0),               // 17: modelgateway.v1.ModelState
-	(*durationpb.Duration)(nil),   // 18: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 19: google.protobuf.Timestamp
-	(EvictionReason)(0),           // 20: modelgateway.v1.EvictionReason
-	(ErrorReason)(0),              // 21: modelgateway.v1.ErrorReason
+	(*ListedModel)(nil),           // 3: modelgateway.v1.ListedModel
+	(*GetModelRequest)(nil),       // 4: modelgateway.v1.GetModelRequest
+	(*GetModelResponse)(nil),      // 5: modelgateway.v1.GetModelResponse
+	(*LoadModelRequest)(nil),      // 6: modelgateway.v1.LoadModelRequest
+	(*LoadModelResponse)(nil),     // 7: modelgateway.v1.LoadModelResponse
+	(*UnloadModelRequest)(nil),    // 8: modelgateway.v1.UnloadModelRequest
+	(*UnloadModelResponse)(nil),   // 9: modelgateway.v1.UnloadModelResponse
+	(*PlanLoadRequest)(nil),       // 10: modelgateway.v1.PlanLoadRequest
+	(*PlannedEviction)(nil),       // 11: modelgateway.v1.PlannedEviction
+	(*KeptModel)(nil),             // 12: modelgateway.v1.KeptModel
+	(*PlanLoadResponse)(nil),      // 13: modelgateway.v1.PlanLoadResponse
+	(*WatchModelsRequest)(nil),    // 14: modelgateway.v1.WatchModelsRequest
+	(*WatchModelsResponse)(nil),   // 15: modelgateway.v1.WatchModelsResponse
+	(*Model)(nil),                 // 16: modelgateway.v1.Model
+	(Priority)(0),                 // 17: modelgateway.v1.Priority
+	(ModelState)(0),               // 18: modelgateway.v1.ModelState
+	(*durationpb.Duration)(nil),   // 19: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 20: google.protobuf.Timestamp
+	(EvictionReason)(0),           // 21: modelgateway.v1.EvictionReason
+	(ErrorReason)(0),              // 22: modelgateway.v1.ErrorReason
 }
 var file_modelgateway_v1_admin_proto_depIdxs = []int32{
-	15, // 0: modelgateway.v1.ListModelsResponse.models:type_name -> modelgateway.v1.Model
-	15, // 1: modelgateway.v1.GetModelResponse.model:type_name -> modelgateway.v1.Model
-	16, // 2: modelgateway.v1.LoadModelRequest.priority:type_name -> modelgateway.v1.Priority
-	17, // 3: modelgateway.v1.LoadModelResponse.state:type_name -> modelgateway.v1.ModelState
-	18, // 4: modelgateway.v1.LoadModelResponse.expected_remaining:type_name -> google.protobuf.Duration
-	15, // 5: modelgateway.v1.LoadModelResponse.model:type_name -> modelgateway.v1.Model
-	15, // 6: modelgateway.v1.UnloadModelResponse.model:type_name -> modelgateway.v1.Model
-	16, // 7: modelgateway.v1.PlanLoadRequest.priority:type_name -> modelgateway.v1.Priority
-	0,  // 8: modelgateway.v1.PlanLoadResponse.outcome:type_name -> modelgateway.v1.LoadOutcome
-	10, // 9: modelgateway.v1.PlanLoadResponse.evictions:type_name -> modelgateway.v1.PlannedEviction
-	11, // 10: modelgateway.v1.PlanLoadResponse.kept:type_name -> modelgateway.v1.KeptModel
-	18, // 11: modelgateway.v1.PlanLoadResponse.expected_load_duration:type_name -> google.protobuf.Duration
-	19, // 12: modelgateway.v1.WatchModelsResponse.time:type_name -> google.protobuf.Timestamp
-	17, // 13: modelgateway.v1.WatchModelsResponse.from_state:type_name -> modelgateway.v1.ModelState
-	17, // 14: modelgateway.v1.WatchModelsResponse.to_state:type_name -> modelgateway.v1.ModelState
-	20, // 15: modelgateway.v1.WatchModelsResponse.eviction_reason:type_name -> modelgateway.v1.EvictionReason
-	21, // 16: modelgateway.v1.WatchModelsResponse.error_reason:type_name -> modelgateway.v1.ErrorReason
-	1,  // 17: modelgateway.v1.ModelAdminService.ListModels:input_type -> modelgateway.v1.ListModelsRequest
-	3,  // 18: modelgateway.v1.ModelAdminService.GetModel:input_type -> modelgateway.v1.GetModelRequest
-	5,  // 19: modelgateway.v1.ModelAdminService.LoadModel:input_type -> modelgateway.v1.LoadModelRequest
-	7,  // 20: modelgateway.v1.ModelAdminService.UnloadModel:input_type -> modelgateway.v1.UnloadModelRequest
-	9,  // 21: modelgateway.v1.ModelAdminService.PlanLoad:input_type -> modelgateway.v1.PlanLoadRequest
-	13, // 22: modelgateway.v1.ModelAdminService.WatchModels:input_type -> modelgateway.v1.WatchModelsRequest
-	2,  // 23: modelgateway.v1.ModelAdminService.ListModels:output_type -> modelgateway.v1.ListModelsResponse
-	4,  // 24: modelgateway.v1.ModelAdminService.GetModel:output_type -> modelgateway.v1.GetModelResponse
-	6,  // 25: modelgateway.v1.ModelAdminService.LoadModel:output_type -> modelgateway.v1.LoadModelResponse
-	8,  // 26: modelgateway.v1.ModelAdminService.UnloadModel:output_type -> modelgateway.v1.UnloadModelResponse
-	12, // 27: modelgateway.v1.ModelAdminService.PlanLoad:output_type -> modelgateway.v1.PlanLoadResponse
-	14, // 28: modelgateway.v1.ModelAdminService.WatchModels:output_type -> modelgateway.v1.WatchModelsResponse
-	23, // [23:29] is the sub-list for method output_type
-	17, // [17:23] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	16, // 0: modelgateway.v1.ListModelsResponse.models:type_name -> modelgateway.v1.Model
+	3,  // 1: modelgateway.v1.ListModelsResponse.data:type_name -> modelgateway.v1.ListedModel
+	16, // 2: modelgateway.v1.GetModelResponse.model:type_name -> modelgateway.v1.Model
+	17, // 3: modelgateway.v1.LoadModelRequest.priority:type_name -> modelgateway.v1.Priority
+	18, // 4: modelgateway.v1.LoadModelResponse.state:type_name -> modelgateway.v1.ModelState
+	19, // 5: modelgateway.v1.LoadModelResponse.expected_remaining:type_name -> google.protobuf.Duration
+	16, // 6: modelgateway.v1.LoadModelResponse.model:type_name -> modelgateway.v1.Model
+	16, // 7: modelgateway.v1.UnloadModelResponse.model:type_name -> modelgateway.v1.Model
+	17, // 8: modelgateway.v1.PlanLoadRequest.priority:type_name -> modelgateway.v1.Priority
+	0,  // 9: modelgateway.v1.PlanLoadResponse.outcome:type_name -> modelgateway.v1.LoadOutcome
+	11, // 10: modelgateway.v1.PlanLoadResponse.evictions:type_name -> modelgateway.v1.PlannedEviction
+	12, // 11: modelgateway.v1.PlanLoadResponse.kept:type_name -> modelgateway.v1.KeptModel
+	19, // 12: modelgateway.v1.PlanLoadResponse.expected_load_duration:type_name -> google.protobuf.Duration
+	20, // 13: modelgateway.v1.WatchModelsResponse.time:type_name -> google.protobuf.Timestamp
+	18, // 14: modelgateway.v1.WatchModelsResponse.from_state:type_name -> modelgateway.v1.ModelState
+	18, // 15: modelgateway.v1.WatchModelsResponse.to_state:type_name -> modelgateway.v1.ModelState
+	21, // 16: modelgateway.v1.WatchModelsResponse.eviction_reason:type_name -> modelgateway.v1.EvictionReason
+	22, // 17: modelgateway.v1.WatchModelsResponse.error_reason:type_name -> modelgateway.v1.ErrorReason
+	1,  // 18: modelgateway.v1.ModelAdminService.ListModels:input_type -> modelgateway.v1.ListModelsRequest
+	4,  // 19: modelgateway.v1.ModelAdminService.GetModel:input_type -> modelgateway.v1.GetModelRequest
+	6,  // 20: modelgateway.v1.ModelAdminService.LoadModel:input_type -> modelgateway.v1.LoadModelRequest
+	8,  // 21: modelgateway.v1.ModelAdminService.UnloadModel:input_type -> modelgateway.v1.UnloadModelRequest
+	10, // 22: modelgateway.v1.ModelAdminService.PlanLoad:input_type -> modelgateway.v1.PlanLoadRequest
+	14, // 23: modelgateway.v1.ModelAdminService.WatchModels:input_type -> modelgateway.v1.WatchModelsRequest
+	2,  // 24: modelgateway.v1.ModelAdminService.ListModels:output_type -> modelgateway.v1.ListModelsResponse
+	5,  // 25: modelgateway.v1.ModelAdminService.GetModel:output_type -> modelgateway.v1.GetModelResponse
+	7,  // 26: modelgateway.v1.ModelAdminService.LoadModel:output_type -> modelgateway.v1.LoadModelResponse
+	9,  // 27: modelgateway.v1.ModelAdminService.UnloadModel:output_type -> modelgateway.v1.UnloadModelResponse
+	13, // 28: modelgateway.v1.ModelAdminService.PlanLoad:output_type -> modelgateway.v1.PlanLoadResponse
+	15, // 29: modelgateway.v1.ModelAdminService.WatchModels:output_type -> modelgateway.v1.WatchModelsResponse
+	24, // [24:30] is the sub-list for method output_type
+	18, // [18:24] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_modelgateway_v1_admin_proto_init() }
@@ -1151,7 +1293,7 @@ func file_modelgateway_v1_admin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_modelgateway_v1_admin_proto_rawDesc), len(file_modelgateway_v1_admin_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   14,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -29,43 +29,45 @@ from modelgateway.v1 import errors_pb2 as modelgateway_dot_v1_dot_errors__pb2
 from modelgateway.v1 import model_pb2 as modelgateway_dot_v1_dot_model__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bmodelgateway/v1/admin.proto\x12\x0fmodelgateway.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cmodelgateway/v1/common.proto\x1a\x1cmodelgateway/v1/errors.proto\x1a\x1bmodelgateway/v1/model.proto\"\x13\n\x11ListModelsRequest\"D\n\x12ListModelsResponse\x12.\n\x06models\x18\x01 \x03(\x0b\x32\x16.modelgateway.v1.ModelR\x06models\"%\n\x0fGetModelRequest\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\"@\n\x10GetModelResponse\x12,\n\x05model\x18\x01 \x01(\x0b\x32\x16.modelgateway.v1.ModelR\x05model\"o\n\x10LoadModelRequest\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n\x03pin\x18\x02 \x01(\x08R\x03pin\x12\x35\n\x08priority\x18\x03 \x01(\x0e\x32\x19.modelgateway.v1.PriorityR\x08priority\"\xda\x01\n\x11LoadModelResponse\x12\x31\n\x05state\x18\x01 \x01(\x0e\x32\x1b.modelgateway.v1.ModelStateR\x05state\x12\x1a\n\x08progress\x18\x02 \x01(\x02R\x08progress\x12H\n\x12\x65xpected_remaining\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\x11\x65xpectedRemaining\x12,\n\x05model\x18\x04 \x01(\x0b\x32\x16.modelgateway.v1.ModelR\x05model\"(\n\x12UnloadModelRequest\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\"d\n\x13UnloadModelResponse\x12,\n\x05model\x18\x01 \x01(\x0b\x32\x16.modelgateway.v1.ModelR\x05model\x12\x1f\n\x0b\x66reed_bytes\x18\x02 \x01(\x03R\nfreedBytes\"\\\n\x0fPlanLoadRequest\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x35\n\x08priority\x18\x02 \x01(\x0e\x32\x19.modelgateway.v1.PriorityR\x08priority\"X\n\x0fPlannedEviction\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x1f\n\x0b\x66reed_bytes\x18\x02 \x01(\x03R\nfreedBytes\x12\x10\n\x03why\x18\x03 \x01(\tR\x03why\"V\n\tKeptModel\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12#\n\rcharged_bytes\x18\x02 \x01(\x03R\x0c\x63hargedBytes\x12\x10\n\x03why\x18\x03 \x01(\tR\x03why\"\xbf\x03\n\x10PlanLoadResponse\x12\x36\n\x07outcome\x18\x01 \x01(\x0e\x32\x1c.modelgateway.v1.LoadOutcomeR\x07outcome\x12%\n\x0erequired_bytes\x18\x02 \x01(\x03R\rrequiredBytes\x12\'\n\x0frequired_source\x18\x03 \x01(\tR\x0erequiredSource\x12\x1d\n\nfree_bytes\x18\x04 \x01(\x03R\tfreeBytes\x12!\n\x0c\x62udget_bytes\x18\x05 \x01(\x03R\x0b\x62udgetBytes\x12>\n\tevictions\x18\x06 \x03(\x0b\x32 .modelgateway.v1.PlannedEvictionR\tevictions\x12.\n\x04kept\x18\x07 \x03(\x0b\x32\x1a.modelgateway.v1.KeptModelR\x04kept\x12O\n\x16\x65xpected_load_duration\x18\x08 \x01(\x0b\x32\x19.google.protobuf.DurationR\x14\x65xpectedLoadDuration\x12 \n\x0b\x65xplanation\x18\t \x01(\tR\x0b\x65xplanation\"(\n\x12WatchModelsRequest\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\"\xba\x03\n\x13WatchModelsResponse\x12.\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x04time\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12:\n\nfrom_state\x18\x03 \x01(\x0e\x32\x1b.modelgateway.v1.ModelStateR\tfromState\x12\x36\n\x08to_state\x18\x04 \x01(\x0e\x32\x1b.modelgateway.v1.ModelStateR\x07toState\x12H\n\x0f\x65viction_reason\x18\x05 \x01(\x0e\x32\x1f.modelgateway.v1.EvictionReasonR\x0e\x65victionReason\x12?\n\x0c\x65rror_reason\x18\x06 \x01(\x0e\x32\x1c.modelgateway.v1.ErrorReasonR\x0b\x65rrorReason\x12\x16\n\x06\x64\x65tail\x18\x07 \x01(\tR\x06\x64\x65tail\x12#\n\rcharged_bytes\x18\x08 \x01(\x03R\x0c\x63hargedBytes\x12#\n\rdropped_count\x18\t \x01(\x03R\x0c\x64roppedCount*\xc2\x01\n\x0bLoadOutcome\x12\x1c\n\x18LOAD_OUTCOME_UNSPECIFIED\x10\x00\x12\x1f\n\x1bLOAD_OUTCOME_ALREADY_LOADED\x10\x01\x12\x15\n\x11LOAD_OUTCOME_FITS\x10\x02\x12$\n LOAD_OUTCOME_FITS_AFTER_EVICTION\x10\x03\x12\x1a\n\x16LOAD_OUTCOME_MUST_WAIT\x10\x04\x12\x1b\n\x17LOAD_OUTCOME_NEVER_FITS\x10\x05\x32\x98\x04\n\x11ModelAdminService\x12U\n\nListModels\x12\".modelgateway.v1.ListModelsRequest\x1a#.modelgateway.v1.ListModelsResponse\x12O\n\x08GetModel\x12 .modelgateway.v1.GetModelRequest\x1a!.modelgateway.v1.GetModelResponse\x12T\n\tLoadModel\x12!.modelgateway.v1.LoadModelRequest\x1a\".modelgateway.v1.LoadModelResponse0\x01\x12X\n\x0bUnloadModel\x12#.modelgateway.v1.UnloadModelRequest\x1a$.modelgateway.v1.UnloadModelResponse\x12O\n\x08PlanLoad\x12 .modelgateway.v1.PlanLoadRequest\x1a!.modelgateway.v1.PlanLoadResponse\x12Z\n\x0bWatchModels\x12#.modelgateway.v1.WatchModelsRequest\x1a$.modelgateway.v1.WatchModelsResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bmodelgateway/v1/admin.proto\x12\x0fmodelgateway.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cmodelgateway/v1/common.proto\x1a\x1cmodelgateway/v1/errors.proto\x1a\x1bmodelgateway/v1/model.proto\"\x13\n\x11ListModelsRequest\"\x8e\x01\n\x12ListModelsResponse\x12.\n\x06models\x18\x01 \x03(\x0b\x32\x16.modelgateway.v1.ModelR\x06models\x12\x16\n\x06object\x18\x02 \x01(\tR\x06object\x12\x30\n\x04\x64\x61ta\x18\x03 \x03(\x0b\x32\x1c.modelgateway.v1.ListedModelR\x04\x64\x61ta\"j\n\x0bListedModel\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n\x06object\x18\x02 \x01(\tR\x06object\x12\x18\n\x07\x63reated\x18\x03 \x01(\rR\x07\x63reated\x12\x19\n\x08owned_by\x18\x04 \x01(\tR\x07ownedBy\"%\n\x0fGetModelRequest\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\"\x9d\x01\n\x10GetModelResponse\x12,\n\x05model\x18\x01 \x01(\x0b\x32\x16.modelgateway.v1.ModelR\x05model\x12\x0e\n\x02id\x18\x02 \x01(\tR\x02id\x12\x16\n\x06object\x18\x03 \x01(\tR\x06object\x12\x18\n\x07\x63reated\x18\x04 \x01(\rR\x07\x63reated\x12\x19\n\x08owned_by\x18\x05 \x01(\tR\x07ownedBy\"o\n\x10LoadModelRequest\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n\x03pin\x18\x02 \x01(\x08R\x03pin\x12\x35\n\x08priority\x18\x03 \x01(\x0e\x32\x19.modelgateway.v1.PriorityR\x08priority\"\xda\x01\n\x11LoadModelResponse\x12\x31\n\x05state\x18\x01 \x01(\x0e\x32\x1b.modelgateway.v1.ModelStateR\x05state\x12\x1a\n\x08progress\x18\x02 \x01(\x02R\x08progress\x12H\n\x12\x65xpected_remaining\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\x11\x65xpectedRemaining\x12,\n\x05model\x18\x04 \x01(\x0b\x32\x16.modelgateway.v1.ModelR\x05model\"(\n\x12UnloadModelRequest\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\"d\n\x13UnloadModelResponse\x12,\n\x05model\x18\x01 \x01(\x0b\x32\x16.modelgateway.v1.ModelR\x05model\x12\x1f\n\x0b\x66reed_bytes\x18\x02 \x01(\x03R\nfreedBytes\"\\\n\x0fPlanLoadRequest\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x35\n\x08priority\x18\x02 \x01(\x0e\x32\x19.modelgateway.v1.PriorityR\x08priority\"X\n\x0fPlannedEviction\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x1f\n\x0b\x66reed_bytes\x18\x02 \x01(\x03R\nfreedBytes\x12\x10\n\x03why\x18\x03 \x01(\tR\x03why\"V\n\tKeptModel\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12#\n\rcharged_bytes\x18\x02 \x01(\x03R\x0c\x63hargedBytes\x12\x10\n\x03why\x18\x03 \x01(\tR\x03why\"\xbf\x03\n\x10PlanLoadResponse\x12\x36\n\x07outcome\x18\x01 \x01(\x0e\x32\x1c.modelgateway.v1.LoadOutcomeR\x07outcome\x12%\n\x0erequired_bytes\x18\x02 \x01(\x03R\rrequiredBytes\x12\'\n\x0frequired_source\x18\x03 \x01(\tR\x0erequiredSource\x12\x1d\n\nfree_bytes\x18\x04 \x01(\x03R\tfreeBytes\x12!\n\x0c\x62udget_bytes\x18\x05 \x01(\x03R\x0b\x62udgetBytes\x12>\n\tevictions\x18\x06 \x03(\x0b\x32 .modelgateway.v1.PlannedEvictionR\tevictions\x12.\n\x04kept\x18\x07 \x03(\x0b\x32\x1a.modelgateway.v1.KeptModelR\x04kept\x12O\n\x16\x65xpected_load_duration\x18\x08 \x01(\x0b\x32\x19.google.protobuf.DurationR\x14\x65xpectedLoadDuration\x12 \n\x0b\x65xplanation\x18\t \x01(\tR\x0b\x65xplanation\"(\n\x12WatchModelsRequest\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\"\xba\x03\n\x13WatchModelsResponse\x12.\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x04time\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12:\n\nfrom_state\x18\x03 \x01(\x0e\x32\x1b.modelgateway.v1.ModelStateR\tfromState\x12\x36\n\x08to_state\x18\x04 \x01(\x0e\x32\x1b.modelgateway.v1.ModelStateR\x07toState\x12H\n\x0f\x65viction_reason\x18\x05 \x01(\x0e\x32\x1f.modelgateway.v1.EvictionReasonR\x0e\x65victionReason\x12?\n\x0c\x65rror_reason\x18\x06 \x01(\x0e\x32\x1c.modelgateway.v1.ErrorReasonR\x0b\x65rrorReason\x12\x16\n\x06\x64\x65tail\x18\x07 \x01(\tR\x06\x64\x65tail\x12#\n\rcharged_bytes\x18\x08 \x01(\x03R\x0c\x63hargedBytes\x12#\n\rdropped_count\x18\t \x01(\x03R\x0c\x64roppedCount*\xc2\x01\n\x0bLoadOutcome\x12\x1c\n\x18LOAD_OUTCOME_UNSPECIFIED\x10\x00\x12\x1f\n\x1bLOAD_OUTCOME_ALREADY_LOADED\x10\x01\x12\x15\n\x11LOAD_OUTCOME_FITS\x10\x02\x12$\n LOAD_OUTCOME_FITS_AFTER_EVICTION\x10\x03\x12\x1a\n\x16LOAD_OUTCOME_MUST_WAIT\x10\x04\x12\x1b\n\x17LOAD_OUTCOME_NEVER_FITS\x10\x05\x32\x98\x04\n\x11ModelAdminService\x12U\n\nListModels\x12\".modelgateway.v1.ListModelsRequest\x1a#.modelgateway.v1.ListModelsResponse\x12O\n\x08GetModel\x12 .modelgateway.v1.GetModelRequest\x1a!.modelgateway.v1.GetModelResponse\x12T\n\tLoadModel\x12!.modelgateway.v1.LoadModelRequest\x1a\".modelgateway.v1.LoadModelResponse0\x01\x12X\n\x0bUnloadModel\x12#.modelgateway.v1.UnloadModelRequest\x1a$.modelgateway.v1.UnloadModelResponse\x12O\n\x08PlanLoad\x12 .modelgateway.v1.PlanLoadRequest\x1a!.modelgateway.v1.PlanLoadResponse\x12Z\n\x0bWatchModels\x12#.modelgateway.v1.WatchModelsRequest\x1a$.modelgateway.v1.WatchModelsResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'modelgateway.v1.admin_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LOADOUTCOME']._serialized_start=2086
-  _globals['_LOADOUTCOME']._serialized_end=2280
+  _globals['_LOADOUTCOME']._serialized_start=2363
+  _globals['_LOADOUTCOME']._serialized_end=2557
   _globals['_LISTMODELSREQUEST']._serialized_start=202
   _globals['_LISTMODELSREQUEST']._serialized_end=221
-  _globals['_LISTMODELSRESPONSE']._serialized_start=223
-  _globals['_LISTMODELSRESPONSE']._serialized_end=291
-  _globals['_GETMODELREQUEST']._serialized_start=293
-  _globals['_GETMODELREQUEST']._serialized_end=330
-  _globals['_GETMODELRESPONSE']._serialized_start=332
-  _globals['_GETMODELRESPONSE']._serialized_end=396
-  _globals['_LOADMODELREQUEST']._serialized_start=398
-  _globals['_LOADMODELREQUEST']._serialized_end=509
-  _globals['_LOADMODELRESPONSE']._serialized_start=512
-  _globals['_LOADMODELRESPONSE']._serialized_end=730
-  _globals['_UNLOADMODELREQUEST']._serialized_start=732
-  _globals['_UNLOADMODELREQUEST']._serialized_end=772
-  _globals['_UNLOADMODELRESPONSE']._serialized_start=774
-  _globals['_UNLOADMODELRESPONSE']._serialized_end=874
-  _globals['_PLANLOADREQUEST']._serialized_start=876
-  _globals['_PLANLOADREQUEST']._serialized_end=968
-  _globals['_PLANNEDEVICTION']._serialized_start=970
-  _globals['_PLANNEDEVICTION']._serialized_end=1058
-  _globals['_KEPTMODEL']._serialized_start=1060
-  _globals['_KEPTMODEL']._serialized_end=1146
-  _globals['_PLANLOADRESPONSE']._serialized_start=1149
-  _globals['_PLANLOADRESPONSE']._serialized_end=1596
-  _globals['_WATCHMODELSREQUEST']._serialized_start=1598
-  _globals['_WATCHMODELSREQUEST']._serialized_end=1638
-  _globals['_WATCHMODELSRESPONSE']._serialized_start=1641
-  _globals['_WATCHMODELSRESPONSE']._serialized_end=2083
-  _globals['_MODELADMINSERVICE']._serialized_start=2283
-  _globals['_MODELADMINSERVICE']._serialized_end=2819
+  _globals['_LISTMODELSRESPONSE']._serialized_start=224
+  _globals['_LISTMODELSRESPONSE']._serialized_end=366
+  _globals['_LISTEDMODEL']._serialized_start=368
+  _globals['_LISTEDMODEL']._serialized_end=474
+  _globals['_GETMODELREQUEST']._serialized_start=476
+  _globals['_GETMODELREQUEST']._serialized_end=513
+  _globals['_GETMODELRESPONSE']._serialized_start=516
+  _globals['_GETMODELRESPONSE']._serialized_end=673
+  _globals['_LOADMODELREQUEST']._serialized_start=675
+  _globals['_LOADMODELREQUEST']._serialized_end=786
+  _globals['_LOADMODELRESPONSE']._serialized_start=789
+  _globals['_LOADMODELRESPONSE']._serialized_end=1007
+  _globals['_UNLOADMODELREQUEST']._serialized_start=1009
+  _globals['_UNLOADMODELREQUEST']._serialized_end=1049
+  _globals['_UNLOADMODELRESPONSE']._serialized_start=1051
+  _globals['_UNLOADMODELRESPONSE']._serialized_end=1151
+  _globals['_PLANLOADREQUEST']._serialized_start=1153
+  _globals['_PLANLOADREQUEST']._serialized_end=1245
+  _globals['_PLANNEDEVICTION']._serialized_start=1247
+  _globals['_PLANNEDEVICTION']._serialized_end=1335
+  _globals['_KEPTMODEL']._serialized_start=1337
+  _globals['_KEPTMODEL']._serialized_end=1423
+  _globals['_PLANLOADRESPONSE']._serialized_start=1426
+  _globals['_PLANLOADRESPONSE']._serialized_end=1873
+  _globals['_WATCHMODELSREQUEST']._serialized_start=1875
+  _globals['_WATCHMODELSREQUEST']._serialized_end=1915
+  _globals['_WATCHMODELSRESPONSE']._serialized_start=1918
+  _globals['_WATCHMODELSRESPONSE']._serialized_end=2360
+  _globals['_MODELADMINSERVICE']._serialized_start=2560
+  _globals['_MODELADMINSERVICE']._serialized_end=3096
 # @@protoc_insertion_point(module_scope)

@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file modelgateway/v1/admin.proto.
  */
 export const file_modelgateway_v1_admin: GenFile = /*@__PURE__*/
-  fileDesc("Chttb2RlbGdhdGV3YXkvdjEvYWRtaW4ucHJvdG8SD21vZGVsZ2F0ZXdheS52MSITChFMaXN0TW9kZWxzUmVxdWVzdCI8ChJMaXN0TW9kZWxzUmVzcG9uc2USJgoGbW9kZWxzGAEgAygLMhYubW9kZWxnYXRld2F5LnYxLk1vZGVsIh8KD0dldE1vZGVsUmVxdWVzdBIMCgRuYW1lGAEgASgJIjkKEEdldE1vZGVsUmVzcG9uc2USJQoFbW9kZWwYASABKAsyFi5tb2RlbGdhdGV3YXkudjEuTW9kZWwiWgoQTG9hZE1vZGVsUmVxdWVzdBIMCgRuYW1lGAEgASgJEgsKA3BpbhgCIAEoCBIrCghwcmlvcml0eRgDIAEoDjIZLm1vZGVsZ2F0ZXdheS52MS5Qcmlvcml0eSKvAQoRTG9hZE1vZGVsUmVzcG9uc2USKgoFc3RhdGUYASABKA4yGy5tb2RlbGdhdGV3YXkudjEuTW9kZWxTdGF0ZRIQCghwcm9ncmVzcxgCIAEoAhI1ChJleHBlY3RlZF9yZW1haW5pbmcYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJQoFbW9kZWwYBCABKAsyFi5tb2RlbGdhdGV3YXkudjEuTW9kZWwiIgoSVW5sb2FkTW9kZWxSZXF1ZXN0EgwKBG5hbWUYASABKAkiUQoTVW5sb2FkTW9kZWxSZXNwb25zZRIlCgVtb2RlbBgBIAEoCzIWLm1vZGVsZ2F0ZXdheS52MS5Nb2RlbBITCgtmcmVlZF9ieXRlcxgCIAEoAyJMCg9QbGFuTG9hZFJlcXVlc3QSDAoEbmFtZRgBIAEoCRIrCghwcmlvcml0eRgCIAEoDjIZLm1vZGVsZ2F0ZXdheS52MS5Qcmlvcml0eSJBCg9QbGFubmVkRXZpY3Rpb24SDAoEbmFtZRgBIAEoCRITCgtmcmVlZF9ieXRlcxgCIAEoAxILCgN3aHkYAyABKAkiPQoJS2VwdE1vZGVsEgwKBG5hbWUYASABKAkSFQoNY2hhcmdlZF9ieXRlcxgCIAEoAxILCgN3aHkYAyABKAkiywIKEFBsYW5Mb2FkUmVzcG9uc2USLQoHb3V0Y29tZRgBIAEoDjIcLm1vZGVsZ2F0ZXdheS52MS5Mb2FkT3V0Y29tZRIWCg5yZXF1aXJlZF9ieXRlcxgCIAEoAxIXCg9yZXF1aXJlZF9zb3VyY2UYAyABKAkSEgoKZnJlZV9ieXRlcxgEIAEoAxIUCgxidWRnZXRfYnl0ZXMYBSABKAMSMwoJZXZpY3Rpb25zGAYgAygLMiAubW9kZWxnYXRld2F5LnYxLlBsYW5uZWRFdmljdGlvbhIoCgRrZXB0GAcgAygLMhoubW9kZWxnYXRld2F5LnYxLktlcHRNb2RlbBI5ChZleHBlY3RlZF9sb2FkX2R1cmF0aW9uGAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhMKC2V4cGxhbmF0aW9uGAkgASgJIiIKEldhdGNoTW9kZWxzUmVxdWVzdBIMCgRuYW1lGAEgASgJItkCChNXYXRjaE1vZGVsc1Jlc3BvbnNlEigKBHRpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBG5hbWUYAiABKAkSLwoKZnJvbV9zdGF0ZRgDIAEoDjIbLm1vZGVsZ2F0ZXdheS52MS5Nb2RlbFN0YXRlEi0KCHRvX3N0YXRlGAQgASgOMhsubW9kZWxnYXRld2F5LnYxLk1vZGVsU3RhdGUSOAoPZXZpY3Rpb25fcmVhc29uGAUgASgOMh8ubW9kZWxnYXRld2F5LnYxLkV2aWN0aW9uUmVhc29uEjIKDGVycm9yX3JlYXNvbhgGIAEoDjIcLm1vZGVsZ2F0ZXdheS52MS5FcnJvclJlYXNvbhIOCgZkZXRhaWwYByABKAkSFQoNY2hhcmdlZF9ieXRlcxgIIAEoAxIVCg1kcm9wcGVkX2NvdW50GAkgASgDKsIBCgtMb2FkT3V0Y29tZRIcChhMT0FEX09VVENPTUVfVU5TUEVDSUZJRUQQABIfChtMT0FEX09VVENPTUVfQUxSRUFEWV9MT0FERUQQARIVChFMT0FEX09VVENPTUVfRklUUxACEiQKIExPQURfT1VUQ09NRV9GSVRTX0FGVEVSX0VWSUNUSU9OEAMSGgoWTE9BRF9PVVRDT01FX01VU1RfV0FJVBAEEhsKF0xPQURfT1VUQ09NRV9ORVZFUl9GSVRTEAUymAQKEU1vZGVsQWRtaW5TZXJ2aWNlElUKCkxpc3RNb2RlbHMSIi5tb2RlbGdhdGV3YXkudjEuTGlzdE1vZGVsc1JlcXVlc3QaIy5tb2RlbGdhdGV3YXkudjEuTGlzdE1vZGVsc1Jlc3BvbnNlEk8KCEdldE1vZGVsEiAubW9kZWxnYXRld2F5LnYxLkdldE1vZGVsUmVxdWVzdBohLm1vZGVsZ2F0ZXdheS52MS5HZXRNb2RlbFJlc3BvbnNlElQKCUxvYWRNb2RlbBIhLm1vZGVsZ2F0ZXdheS52MS5Mb2FkTW9kZWxSZXF1ZXN0GiIubW9kZWxnYXRld2F5LnYxLkxvYWRNb2RlbFJlc3BvbnNlMAESWAoLVW5sb2FkTW9kZWwSIy5tb2RlbGdhdGV3YXkudjEuVW5sb2FkTW9kZWxSZXF1ZXN0GiQubW9kZWxnYXRld2F5LnYxLlVubG9hZE1vZGVsUmVzcG9uc2USTwoIUGxhbkxvYWQSIC5tb2RlbGdhdGV3YXkudjEuUGxhbkxvYWRSZXF1ZXN0GiEubW9kZWxnYXRld2F5LnYxLlBsYW5Mb2FkUmVzcG9uc2USWgoLV2F0Y2hNb2RlbHMSIy5tb2RlbGdhdGV3YXkudjEuV2F0Y2hNb2RlbHNSZXF1ZXN0GiQubW9kZWxnYXRld2F5LnYxLldhdGNoTW9kZWxzUmVzcG9uc2UwAWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_modelgateway_v1_common, file_modelgateway_v1_errors, file_modelgateway_v1_model]);
+  fileDesc("Chttb2RlbGdhdGV3YXkvdjEvYWRtaW4ucHJvdG8SD21vZGVsZ2F0ZXdheS52MSITChFMaXN0TW9kZWxzUmVxdWVzdCJ4ChJMaXN0TW9kZWxzUmVzcG9uc2USJgoGbW9kZWxzGAEgAygLMhYubW9kZWxnYXRld2F5LnYxLk1vZGVsEg4KBm9iamVjdBgCIAEoCRIqCgRkYXRhGAMgAygLMhwubW9kZWxnYXRld2F5LnYxLkxpc3RlZE1vZGVsIkwKC0xpc3RlZE1vZGVsEgoKAmlkGAEgASgJEg4KBm9iamVjdBgCIAEoCRIPCgdjcmVhdGVkGAMgASgNEhAKCG93bmVkX2J5GAQgASgJIh8KD0dldE1vZGVsUmVxdWVzdBIMCgRuYW1lGAEgASgJIngKEEdldE1vZGVsUmVzcG9uc2USJQoFbW9kZWwYASABKAsyFi5tb2RlbGdhdGV3YXkudjEuTW9kZWwSCgoCaWQYAiABKAkSDgoGb2JqZWN0GAMgASgJEg8KB2NyZWF0ZWQYBCABKA0SEAoIb3duZWRfYnkYBSABKAkiWgoQTG9hZE1vZGVsUmVxdWVzdBIMCgRuYW1lGAEgASgJEgsKA3BpbhgCIAEoCBIrCghwcmlvcml0eRgDIAEoDjIZLm1vZGVsZ2F0ZXdheS52MS5Qcmlvcml0eSKvAQoRTG9hZE1vZGVsUmVzcG9uc2USKgoFc3RhdGUYASABKA4yGy5tb2RlbGdhdGV3YXkudjEuTW9kZWxTdGF0ZRIQCghwcm9ncmVzcxgCIAEoAhI1ChJleHBlY3RlZF9yZW1haW5pbmcYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJQoFbW9kZWwYBCABKAsyFi5tb2RlbGdhdGV3YXkudjEuTW9kZWwiIgoSVW5sb2FkTW9kZWxSZXF1ZXN0EgwKBG5hbWUYASABKAkiUQoTVW5sb2FkTW9kZWxSZXNwb25zZRIlCgVtb2RlbBgBIAEoCzIWLm1vZGVsZ2F0ZXdheS52MS5Nb2RlbBITCgtmcmVlZF9ieXRlcxgCIAEoAyJMCg9QbGFuTG9hZFJlcXVlc3QSDAoEbmFtZRgBIAEoCRIrCghwcmlvcml0eRgCIAEoDjIZLm1vZGVsZ2F0ZXdheS52MS5Qcmlvcml0eSJBCg9QbGFubmVkRXZpY3Rpb24SDAoEbmFtZRgBIAEoCRITCgtmcmVlZF9ieXRlcxgCIAEoAxILCgN3aHkYAyABKAkiPQoJS2VwdE1vZGVsEgwKBG5hbWUYASABKAkSFQoNY2hhcmdlZF9ieXRlcxgCIAEoAxILCgN3aHkYAyABKAkiywIKEFBsYW5Mb2FkUmVzcG9uc2USLQoHb3V0Y29tZRgBIAEoDjIcLm1vZGVsZ2F0ZXdheS52MS5Mb2FkT3V0Y29tZRIWCg5yZXF1aXJlZF9ieXRlcxgCIAEoAxIXCg9yZXF1aXJlZF9zb3VyY2UYAyABKAkSEgoKZnJlZV9ieXRlcxgEIAEoAxIUCgxidWRnZXRfYnl0ZXMYBSABKAMSMwoJZXZpY3Rpb25zGAYgAygLMiAubW9kZWxnYXRld2F5LnYxLlBsYW5uZWRFdmljdGlvbhIoCgRrZXB0GAcgAygLMhoubW9kZWxnYXRld2F5LnYxLktlcHRNb2RlbBI5ChZleHBlY3RlZF9sb2FkX2R1cmF0aW9uGAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhMKC2V4cGxhbmF0aW9uGAkgASgJIiIKEldhdGNoTW9kZWxzUmVxdWVzdBIMCgRuYW1lGAEgASgJItkCChNXYXRjaE1vZGVsc1Jlc3BvbnNlEigKBHRpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBG5hbWUYAiABKAkSLwoKZnJvbV9zdGF0ZRgDIAEoDjIbLm1vZGVsZ2F0ZXdheS52MS5Nb2RlbFN0YXRlEi0KCHRvX3N0YXRlGAQgASgOMhsubW9kZWxnYXRld2F5LnYxLk1vZGVsU3RhdGUSOAoPZXZpY3Rpb25fcmVhc29uGAUgASgOMh8ubW9kZWxnYXRld2F5LnYxLkV2aWN0aW9uUmVhc29uEjIKDGVycm9yX3JlYXNvbhgGIAEoDjIcLm1vZGVsZ2F0ZXdheS52MS5FcnJvclJlYXNvbhIOCgZkZXRhaWwYByABKAkSFQoNY2hhcmdlZF9ieXRlcxgIIAEoAxIVCg1kcm9wcGVkX2NvdW50GAkgASgDKsIBCgtMb2FkT3V0Y29tZRIcChhMT0FEX09VVENPTUVfVU5TUEVDSUZJRUQQABIfChtMT0FEX09VVENPTUVfQUxSRUFEWV9MT0FERUQQARIVChFMT0FEX09VVENPTUVfRklUUxACEiQKIExPQURfT1VUQ09NRV9GSVRTX0FGVEVSX0VWSUNUSU9OEAMSGgoWTE9BRF9PVVRDT01FX01VU1RfV0FJVBAEEhsKF0xPQURfT1VUQ09NRV9ORVZFUl9GSVRTEAUymAQKEU1vZGVsQWRtaW5TZXJ2aWNlElUKCkxpc3RNb2RlbHMSIi5tb2RlbGdhdGV3YXkudjEuTGlzdE1vZGVsc1JlcXVlc3QaIy5tb2RlbGdhdGV3YXkudjEuTGlzdE1vZGVsc1Jlc3BvbnNlEk8KCEdldE1vZGVsEiAubW9kZWxnYXRld2F5LnYxLkdldE1vZGVsUmVxdWVzdBohLm1vZGVsZ2F0ZXdheS52MS5HZXRNb2RlbFJlc3BvbnNlElQKCUxvYWRNb2RlbBIhLm1vZGVsZ2F0ZXdheS52MS5Mb2FkTW9kZWxSZXF1ZXN0GiIubW9kZWxnYXRld2F5LnYxLkxvYWRNb2RlbFJlc3BvbnNlMAESWAoLVW5sb2FkTW9kZWwSIy5tb2RlbGdhdGV3YXkudjEuVW5sb2FkTW9kZWxSZXF1ZXN0GiQubW9kZWxnYXRld2F5LnYxLlVubG9hZE1vZGVsUmVzcG9uc2USTwoIUGxhbkxvYWQSIC5tb2RlbGdhdGV3YXkudjEuUGxhbkxvYWRSZXF1ZXN0GiEubW9kZWxnYXRld2F5LnYxLlBsYW5Mb2FkUmVzcG9uc2USWgoLV2F0Y2hNb2RlbHMSIy5tb2RlbGdhdGV3YXkudjEuV2F0Y2hNb2RlbHNSZXF1ZXN0GiQubW9kZWxnYXRld2F5LnYxLldhdGNoTW9kZWxzUmVzcG9uc2UwAWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_modelgateway_v1_common, file_modelgateway_v1_errors, file_modelgateway_v1_model]);
 
 /**
  * Requests all models.
@@ -47,6 +47,21 @@ export type ListModelsResponse = Message<"modelgateway.v1.ListModelsResponse"> &
    * @generated from field: repeated modelgateway.v1.Model models = 1;
    */
   models: Model[];
+
+  /**
+   * Always "list". This field and `data` make the REST answer of /v1/models one
+   * that clients of OpenAI's API can read.
+   *
+   * @generated from field: string object = 2;
+   */
+  object: string;
+
+  /**
+   * The same models, as OpenAI's API lists them.
+   *
+   * @generated from field: repeated modelgateway.v1.ListedModel data = 3;
+   */
+  data: ListedModel[];
 };
 
 /**
@@ -55,6 +70,48 @@ export type ListModelsResponse = Message<"modelgateway.v1.ListModelsResponse"> &
  */
 export const ListModelsResponseSchema: GenMessage<ListModelsResponse> = /*@__PURE__*/
   messageDesc(file_modelgateway_v1_admin, 1);
+
+/**
+ * A model as OpenAI's API lists it.
+ *
+ * @generated from message modelgateway.v1.ListedModel
+ */
+export type ListedModel = Message<"modelgateway.v1.ListedModel"> & {
+  /**
+   * Name in the configuration.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Always "model".
+   *
+   * @generated from field: string object = 2;
+   */
+  object: string;
+
+  /**
+   * When the server started, in seconds since 1970.
+   *
+   * @generated from field: uint32 created = 3;
+   */
+  created: number;
+
+  /**
+   * Engine that runs the model.
+   *
+   * @generated from field: string owned_by = 4;
+   */
+  ownedBy: string;
+};
+
+/**
+ * Describes the message modelgateway.v1.ListedModel.
+ * Use `create(ListedModelSchema)` to create a new message.
+ */
+export const ListedModelSchema: GenMessage<ListedModel> = /*@__PURE__*/
+  messageDesc(file_modelgateway_v1_admin, 2);
 
 /**
  * Requests one model.
@@ -75,7 +132,7 @@ export type GetModelRequest = Message<"modelgateway.v1.GetModelRequest"> & {
  * Use `create(GetModelRequestSchema)` to create a new message.
  */
 export const GetModelRequestSchema: GenMessage<GetModelRequest> = /*@__PURE__*/
-  messageDesc(file_modelgateway_v1_admin, 2);
+  messageDesc(file_modelgateway_v1_admin, 3);
 
 /**
  * One model.
@@ -89,6 +146,35 @@ export type GetModelResponse = Message<"modelgateway.v1.GetModelResponse"> & {
    * @generated from field: modelgateway.v1.Model model = 1;
    */
   model?: Model | undefined;
+
+  /**
+   * Its name. This field and those below make the REST answer one that clients of
+   * OpenAI's API can read; see ListedModel.
+   *
+   * @generated from field: string id = 2;
+   */
+  id: string;
+
+  /**
+   * Always "model".
+   *
+   * @generated from field: string object = 3;
+   */
+  object: string;
+
+  /**
+   * When the server started, in seconds since 1970.
+   *
+   * @generated from field: uint32 created = 4;
+   */
+  created: number;
+
+  /**
+   * Engine that runs the model.
+   *
+   * @generated from field: string owned_by = 5;
+   */
+  ownedBy: string;
 };
 
 /**
@@ -96,7 +182,7 @@ export type GetModelResponse = Message<"modelgateway.v1.GetModelResponse"> & {
  * Use `create(GetModelResponseSchema)` to create a new message.
  */
 export const GetModelResponseSchema: GenMessage<GetModelResponse> = /*@__PURE__*/
-  messageDesc(file_modelgateway_v1_admin, 3);
+  messageDesc(file_modelgateway_v1_admin, 4);
 
 /**
  * Requests that a model is loaded.
@@ -134,7 +220,7 @@ export type LoadModelRequest = Message<"modelgateway.v1.LoadModelRequest"> & {
  * Use `create(LoadModelRequestSchema)` to create a new message.
  */
 export const LoadModelRequestSchema: GenMessage<LoadModelRequest> = /*@__PURE__*/
-  messageDesc(file_modelgateway_v1_admin, 4);
+  messageDesc(file_modelgateway_v1_admin, 5);
 
 /**
  * Progress of a load.
@@ -177,7 +263,7 @@ export type LoadModelResponse = Message<"modelgateway.v1.LoadModelResponse"> & {
  * Use `create(LoadModelResponseSchema)` to create a new message.
  */
 export const LoadModelResponseSchema: GenMessage<LoadModelResponse> = /*@__PURE__*/
-  messageDesc(file_modelgateway_v1_admin, 5);
+  messageDesc(file_modelgateway_v1_admin, 6);
 
 /**
  * Requests that a model is unloaded.
@@ -198,7 +284,7 @@ export type UnloadModelRequest = Message<"modelgateway.v1.UnloadModelRequest"> &
  * Use `create(UnloadModelRequestSchema)` to create a new message.
  */
 export const UnloadModelRequestSchema: GenMessage<UnloadModelRequest> = /*@__PURE__*/
-  messageDesc(file_modelgateway_v1_admin, 6);
+  messageDesc(file_modelgateway_v1_admin, 7);
 
 /**
  * Result of an unload.
@@ -226,7 +312,7 @@ export type UnloadModelResponse = Message<"modelgateway.v1.UnloadModelResponse">
  * Use `create(UnloadModelResponseSchema)` to create a new message.
  */
 export const UnloadModelResponseSchema: GenMessage<UnloadModelResponse> = /*@__PURE__*/
-  messageDesc(file_modelgateway_v1_admin, 7);
+  messageDesc(file_modelgateway_v1_admin, 8);
 
 /**
  * Asks what a load would do.
@@ -255,7 +341,7 @@ export type PlanLoadRequest = Message<"modelgateway.v1.PlanLoadRequest"> & {
  * Use `create(PlanLoadRequestSchema)` to create a new message.
  */
 export const PlanLoadRequestSchema: GenMessage<PlanLoadRequest> = /*@__PURE__*/
-  messageDesc(file_modelgateway_v1_admin, 8);
+  messageDesc(file_modelgateway_v1_admin, 9);
 
 /**
  * A model that would be evicted.
@@ -290,7 +376,7 @@ export type PlannedEviction = Message<"modelgateway.v1.PlannedEviction"> & {
  * Use `create(PlannedEvictionSchema)` to create a new message.
  */
 export const PlannedEvictionSchema: GenMessage<PlannedEviction> = /*@__PURE__*/
-  messageDesc(file_modelgateway_v1_admin, 9);
+  messageDesc(file_modelgateway_v1_admin, 10);
 
 /**
  * A model that would stay loaded.
@@ -325,7 +411,7 @@ export type KeptModel = Message<"modelgateway.v1.KeptModel"> & {
  * Use `create(KeptModelSchema)` to create a new message.
  */
 export const KeptModelSchema: GenMessage<KeptModel> = /*@__PURE__*/
-  messageDesc(file_modelgateway_v1_admin, 10);
+  messageDesc(file_modelgateway_v1_admin, 11);
 
 /**
  * What a load would do, and why.
@@ -403,7 +489,7 @@ export type PlanLoadResponse = Message<"modelgateway.v1.PlanLoadResponse"> & {
  * Use `create(PlanLoadResponseSchema)` to create a new message.
  */
 export const PlanLoadResponseSchema: GenMessage<PlanLoadResponse> = /*@__PURE__*/
-  messageDesc(file_modelgateway_v1_admin, 11);
+  messageDesc(file_modelgateway_v1_admin, 12);
 
 /**
  * Requests state changes.
@@ -424,7 +510,7 @@ export type WatchModelsRequest = Message<"modelgateway.v1.WatchModelsRequest"> &
  * Use `create(WatchModelsRequestSchema)` to create a new message.
  */
 export const WatchModelsRequestSchema: GenMessage<WatchModelsRequest> = /*@__PURE__*/
-  messageDesc(file_modelgateway_v1_admin, 12);
+  messageDesc(file_modelgateway_v1_admin, 13);
 
 /**
  * A state change of a model.
@@ -502,7 +588,7 @@ export type WatchModelsResponse = Message<"modelgateway.v1.WatchModelsResponse">
  * Use `create(WatchModelsResponseSchema)` to create a new message.
  */
 export const WatchModelsResponseSchema: GenMessage<WatchModelsResponse> = /*@__PURE__*/
-  messageDesc(file_modelgateway_v1_admin, 13);
+  messageDesc(file_modelgateway_v1_admin, 14);
 
 /**
  * What a load would do.

@@ -43,6 +43,10 @@ func MethodNotAllowed(w http.ResponseWriter, r *http.Request, allowed ...string)
 
 // refuse answers with a status whose gRPC code may differ from the reason's.
 func refuse(w http.ResponseWriter, r *http.Request, code int, e *errs.Error, st *spb.Status) {
+	if isOpenAI(r.URL.Path) {
+		writeOpenAI(w, code, e)
+		return
+	}
 	setRetryAfter(w.Header(), e)
 	text := ""
 	if suffix, ok := strings.CutPrefix(r.Header.Get("Content-Type"), WebText); ok {

@@ -29,6 +29,16 @@ const statusClientClosedRequest = 499
 // Error answers with an error in the form of the REST API: a google.rpc.Status
 // in JSON with the reason beside it, and Retry-After.
 func Error(w http.ResponseWriter, err error) {
+	e, code := statusOf(err)
+	setRetryAfter(w.Header(), e)
+	if code == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="modelgateway"`)
+	}
+	writeStatus(w, code, e.GRPCStatus().Proto(), errs.ReasonName(e.Reason()))
+}
+
+// statusOf returns an error with its reason and its HTTP status.
+func statusOf(err error) (*errs.Error, int) {
 	var custom *runtime.HTTPStatusError
 	code := 0
 	if errors.As(err, &custom) {
@@ -43,11 +53,7 @@ func Error(w http.ResponseWriter, err error) {
 	if code == 0 {
 		code = httpStatus(errs.Code(e.Reason()))
 	}
-	setRetryAfter(w.Header(), e)
-	if code == http.StatusUnauthorized {
-		w.Header().Set("WWW-Authenticate", `Bearer realm="modelgateway"`)
-	}
-	writeStatus(w, code, e.GRPCStatus().Proto(), errs.ReasonName(e.Reason()))
+	return e, code
 }
 
 // MessageTooLarge reports whether gRPC refused a message because of its size.

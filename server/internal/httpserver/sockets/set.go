@@ -20,7 +20,7 @@ import (
 
 const (
 	// maxSockets bounds the open WebSockets; a peer gets its share of them.
-	maxSockets = 1024
+	maxSockets = 512
 	// pingInterval is the time between two pings, and pongTimeout how long a client
 	// may send nothing at all.
 	pingInterval = 25 * time.Second
@@ -169,7 +169,7 @@ func (s *Set) remove(c *Socket) {
 	delete(s.open, c)
 }
 
-func errDraining() error { return errs.New(errs.Draining, "the server is shutting down") }
+func errDraining() error { return errs.ShuttingDown() }
 
 // Drain refuses new sockets, ends those without work, and the others when their
 // work is done.

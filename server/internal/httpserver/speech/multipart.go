@@ -20,7 +20,7 @@ const (
 )
 
 // openForm reads a multipart body up to the first ahead bytes of its file.
-func openForm(r *http.Request, boundary string, ahead int64) (*upload, error) {
+func openForm(r *http.Request, boundary string, ahead int64) (*Upload, error) {
 	if boundary == "" {
 		return nil, errs.New(errs.InvalidRequest, "the Content-Type multipart/form-data needs a boundary parameter")
 	}
@@ -33,7 +33,7 @@ func openForm(r *http.Request, boundary string, ahead int64) (*upload, error) {
 	}
 	override(options, f.fields)
 	override(options, r.URL.Query())
-	return &upload{options: options, audio: audio}, nil
+	return &Upload{Options: options, Audio: audio}, nil
 }
 
 // formReader reads a form of fields and one file.
@@ -65,7 +65,7 @@ func (f *formReader) openFile(ahead int64, options url.Values) (io.Reader, error
 	case whole:
 		return audio, f.finish()
 	}
-	return io.MultiReader(audio, &formEnd{form: f}), nil
+	return io.MultiReader(audio, &formEnd{form: f, ahead: ahead}), nil
 }
 
 // finish reads the fields after the file, to the end of the body.
@@ -129,7 +129,10 @@ func (f formErrors) Read(p []byte) (int, error) {
 }
 
 // formEnd is read after a file that is larger than what was read ahead.
-type formEnd struct{ form *formReader }
+type formEnd struct {
+	form  *formReader
+	ahead int64
+}
 
 // Read implements io.Reader. The transcription has begun, so options that come
 // now are refused.
@@ -140,7 +143,7 @@ func (e *formEnd) Read([]byte) (int, error) {
 	}
 	if e.form.count > fields {
 		return 0, errs.New(errs.InvalidRequest,
-			"with a file of more than %d MiB, the fields of the form must come before the file", formReadAheadBytes>>20)
+			"with a file of more than %d MiB, the fields of the form must come before the file", e.ahead>>20)
 	}
 	return 0, io.EOF
 }

@@ -35,16 +35,16 @@ func (h *Handlers) score(r *http.Request) (*gatewayv1.PronunciationResponse, err
 	if err != nil {
 		return nil, err
 	}
-	up, err := openUpload(r, math.MaxInt64)
+	up, err := OpenUpload(r, math.MaxInt64)
 	if err != nil {
 		return nil, err
 	}
 	req := &gatewayv1.PronunciationRequest{}
-	if err := fillOptions(req, up.options, pronunciationField); err != nil {
+	if err := fillOptions(req, up.Options, pronunciationField); err != nil {
 		return nil, err
 	}
 	var recording inflight.Pieces
-	if err := recording.Fill(up.audio); err != nil {
+	if err := recording.Fill(up.Audio); err != nil {
 		return nil, bodies.ReadError(err)
 	}
 	req.Audio = recording.Bytes()

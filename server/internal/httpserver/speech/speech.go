@@ -31,9 +31,6 @@ const (
 	SynthesizeSocketPath = "/v1/synthesize/ws"
 )
 
-// textType is the media type of a plain transcript.
-const textType = "text/plain"
-
 // Handlers serves the paths of speech.
 type Handlers struct {
 	client  gatewayv1.ModelGatewayServiceClient
@@ -58,8 +55,8 @@ func New(conn *grpc.ClientConn, api *rest.API, set *sockets.Set, writeTimeout ti
 // description. The first of each path is the default.
 func AnswerTypes() map[string][]string {
 	return map[string][]string{
-		TranscribePath: {reply.JSON, textType},
-		SynthesizePath: {wavType, pcmType, rest.JSONLines, rest.EventStream},
+		TranscribePath: transcriptTypes,
+		SynthesizePath: {wavType, pcmType, mp3Type, oggType, flacType, rest.JSONLines, rest.EventStream},
 	}
 }
 
@@ -117,8 +114,8 @@ func ServedByHeaders() []string {
 	return []string{modelHeader, engineHeader, fallbackHeader, warningHeader, timingHeader}
 }
 
-// setServedBy writes who answered into headers, or trailers.
-func setServedBy(header http.Header, served *gatewayv1.ServedBy) {
+// SetServedBy writes who answered into headers, or trailers.
+func SetServedBy(header http.Header, served *gatewayv1.ServedBy) {
 	header.Set(modelHeader, mime.QEncoding.Encode("utf-8", served.GetModel()))
 	header.Set(engineHeader, mime.QEncoding.Encode("utf-8", served.GetEngine()))
 	if served.GetFallback() {

@@ -84,17 +84,17 @@ func setFormat(options url.Values, contentType string) error {
 	return nil
 }
 
-// upload is audio that came as a body, or as a file of a form.
-type upload struct {
-	// options are those of the query, of the form's fields and of the media type;
+// Upload is audio that came as a body, or as a file of a form.
+type Upload struct {
+	// Options are those of the query, of the form's fields and of the media type;
 	// the first of them that has an option counts.
-	options url.Values
-	// audio ends, or fails, with the body.
-	audio io.Reader
+	Options url.Values
+	// Audio ends, or fails, with the body.
+	Audio io.Reader
 }
 
-// openUpload reads a body up to the first ahead bytes of its audio.
-func openUpload(r *http.Request, ahead int64) (*upload, error) {
+// OpenUpload reads a body up to the first ahead bytes of its audio.
+func OpenUpload(r *http.Request, ahead int64) (*Upload, error) {
 	options := url.Values{}
 	form, params := formOf(r)
 	if form == formMultipart {
@@ -105,7 +105,7 @@ func openUpload(r *http.Request, ahead int64) (*upload, error) {
 	}
 	override(options, r.URL.Query())
 	audio, _, err := readAhead(r.Body, ahead)
-	return &upload{options: options, audio: audio}, err
+	return &Upload{Options: options, Audio: audio}, err
 }
 
 // override replaces the options that values has.

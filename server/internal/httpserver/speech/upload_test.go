@@ -90,6 +90,9 @@ func TestTranscribeAcceptsEveryKindOfBody(t *testing.T) {
 	for _, media := range []string{"audio/wav", "application/json"} {
 		body := map[string]string{"audio/wav": "abc", "application/json": `{"audio":"AAAA"}`}[media]
 		resp, text := r.Send(t, "/v1/transcribe", strings.NewReader(body), "Content-Type", media, "Accept", "text/plain, application/json;q=0.5")
+		if resp, subtitles := r.Send(t, "/v1/transcribe", strings.NewReader(body), "Content-Type", media, "Accept", "text/vtt"); subtitles != "WEBVTT\n\n" || resp.Header.Get("Content-Type") != "text/vtt; charset=utf-8" {
+			t.Errorf("%s: %q", media, subtitles)
+		}
 		if text != "3 bytes\n" || resp.Header.Get("X-Modelgateway-Model") != "qwen" || !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/plain") ||
 			!strings.Contains(resp.Header.Get("Server-Timing"), "inference;dur=") {
 			t.Errorf("as text: %q %v", text, resp.Header)
