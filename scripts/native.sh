@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Finds or makes the native libraries (llama.cpp, whisper.cpp, espeak-ng, ONNX Runtime) that the cgo engines use.
+# Finds or makes the native libraries (llama.cpp, whisper.cpp, espeak-ng, ONNX Runtime, LAME, libopusenc, libFLAC) that the
+# cgo programs use.
 #
 #   native.sh           install the libraries if needed, and print where they are
 #   native.sh env       the same, then print shell exports:  eval "$(scripts/native.sh env)"
@@ -30,7 +31,7 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 suite=forky
-library_packages=libllama-dev,libwhisper-dev,libespeak-ng-dev,libonnxruntime-dev,libc6-dev,base-files,patchelf
+library_packages=libllama-dev,libwhisper-dev,libespeak-ng-dev,libonnxruntime-dev,libmp3lame-dev,libopusenc-dev,libflac-dev,libc6-dev,base-files,patchelf
 tool_packages=llama.cpp-tools,whisper.cpp-tools,base-files,patchelf
 cache=${XDG_CACHE_HOME:-${HOME:?set HOME or XDG_CACHE_HOME}/.cache}/modelgateway/native
 cc=${CC:-gcc}
@@ -109,7 +110,7 @@ make_prefix() {
 	local final work
 	final=$(prefix_path "$1")
 	[ -d "$final" ] && return
-	"$here/system.sh" mmdebstrap || die "without a recent llama.cpp, whisper.cpp, espeak-ng and ONNX Runtime on this system: see docs/building.md"
+	"$here/system.sh" mmdebstrap || die "without a recent llama.cpp, whisper.cpp, espeak-ng, ONNX Runtime, LAME, libopusenc and libFLAC on this system: see docs/building.md"
 	mkdir -p "$cache"
 	work=$(mktemp -d "$cache/.making-XXXXXX")
 	# shellcheck disable=SC2064 # expand the path now
@@ -157,7 +158,7 @@ fit() {
 
 # system_is_new_enough: reports whether code of the engines compiles and links with the system's libraries.
 system_is_new_enough() {
-	command -v pkg-config >/dev/null && pkg-config --exists llama whisper espeak-ng libonnxruntime || return
+	command -v pkg-config >/dev/null && pkg-config --exists llama whisper espeak-ng libonnxruntime lame libopusenc flac || return
 	# shellcheck disable=SC2046 # split the flags into words
 	printf '%s\n' '#include <llama.h>' '#include <whisper.h>' '#include <espeak-ng/speak_lib.h>' \
 		'int main(void) { return llama_model_default_params().load_mode; }' |

@@ -194,6 +194,7 @@ func TestEveryRouteNeedsAKey(t *testing.T) {
 		{method: "POST", path: "/v1/pronunciation", header: []string{"Content-Type", "multipart/form-data; boundary=x"}},
 		{method: "GET", path: "/none"}, {method: "POST", path: "/v1/none"}, {method: "GET", path: "/v1/status", roles: []string{"observe", "admin"}},
 		{method: "POST", path: "/openai/v1/chat/completions"}, {method: "POST", path: "/v1/chat/completions"}, {method: "GET", path: "/openai/v1/chat/completions"},
+		{method: "POST", path: "/openai/v1/audio/speech"}, {method: "POST", path: "/v1/audio/translations"}, {method: "POST", path: "/openai/v1/audio/transcriptions"},
 		{method: "GET", path: "/openai/v1/models", roles: []string{"infer", "observe", "admin"}}, {method: "GET", path: "/openai/v1/none"},
 		{method: "GET", path: "/openai/v1/models/qwen", roles: []string{"infer", "observe", "admin"}}, {method: "GET", path: "/v1/models/qwen", roles: []string{"infer", "observe", "admin"}},
 		{method: "GET", path: "/v1/models", roles: []string{"infer", "observe", "admin"}},

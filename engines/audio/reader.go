@@ -201,7 +201,7 @@ func (r *Reader) resample(samples []float32) []float32 {
 			r.err = errs.New(errs.AudioUnreadable, "the audio consists of parts with more than %d sample rates: convert it to one rate", maxRates)
 			return rest
 		} else {
-			r.resampler = newResampler(r.rate)
+			r.resampler = newResampler(r.rate, SampleRate)
 			r.resamplers[r.rate] = r.resampler
 		}
 	}

@@ -20,14 +20,14 @@ const (
 	tablePhases = 512
 )
 
-// resampler converts mono samples to SampleRate with a linear-phase, band-limited
+// resampler converts mono samples to another rate with a linear-phase, band-limited
 // filter: a Kaiser-windowed sinc, evaluated by phase (J. O. Smith, "Digital
 // Audio Resampling"). The available pure-Go libraries could replace it if they
 // filtered before they interpolate: without a filter, noise aliases into speech.
 //
 // The filter's delay is compensated: output sample n is the signal at exactly
-// n/16000 s. The look-ahead of half a filter adds latency: 4.6 ms at 48 kHz,
-// 9.2 ms at 8 kHz.
+// n/to s. The look-ahead of half a filter adds latency: 4.6 ms at 48 kHz,
+// 9.2 ms at 8 kHz, if the output has 16 kHz.
 type resampler struct {
 	same   bool // the input has SampleRate: samples pass unchanged
 	l, m   int  // output and input steps: rates divided by their common divisor
@@ -43,14 +43,14 @@ type resampler struct {
 	out  []float32
 }
 
-// newResampler returns a resampler for input at rate hertz.
-func newResampler(rate int) *resampler {
-	if rate == SampleRate {
+// newResampler returns a resampler for input at rate hertz, and output at to hertz.
+func newResampler(rate, to int) *resampler {
+	if rate == to {
 		return &resampler{same: true}
 	}
-	d := gcd(rate, SampleRate)
-	r := &resampler{l: SampleRate / d, m: rate / d}
-	nyquist := float64(min(rate, SampleRate)) / 2
+	d := gcd(rate, to)
+	r := &resampler{l: to / d, m: rate / d}
+	nyquist := float64(min(rate, to)) / 2
 	width := nyquist * (1 - passband) / float64(rate)  // of the transition, in cycles per sample
 	cutoff := nyquist * (1 + passband) / float64(rate) // the middle of the transition, relative to half the rate
 	// Kaiser's formulas for the length and shape of the window.

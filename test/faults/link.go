@@ -42,6 +42,8 @@ func (l *link) close() {
 type ask struct {
 	model string
 	text  string // the last message of a chat
+	// tokens, if not 0, is the length of the answer; a model of llama.cpp repeats itself.
+	tokens int32
 	// deadline is told to the gateway. The client itself waits longer, so that it sees
 	// when the gateway ends the call.
 	deadline time.Duration

@@ -85,6 +85,7 @@ func drive(args []string) error {
 		return err
 	}
 	o.engine = filepath.Join(filepath.Dir(o.program), "engine-fault")
+	o.llama = filepath.Join(filepath.Dir(o.program), "engine-llama")
 	if ownMounts() {
 		if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 			return err

@@ -151,8 +151,8 @@ func (o *observer) checkProcesses(st *gatewayv1.StatusResponse, all map[int]proc
 			continue
 		}
 		reported[pid] = true
-		if p, ok := all[pid]; (!ok || p.state == "Z") && m.GetState() == gatewayv1.ModelState_MODEL_STATE_READY {
-			o.wrong("model %s is ready, but its process %d has ended", m.GetName(), pid)
+		if p, ok := all[pid]; !ok || p.state == "Z" {
+			o.wrong("model %s is %s, but its process %d has ended", m.GetName(), stateNames[m.GetState()], pid)
 		}
 	}
 	for pid, p := range all {

@@ -37,8 +37,11 @@ type Inference struct {
 	taskMethods map[string]string
 	sessions    *sessions
 	version     string
+	instance    string
 	draining    func() bool
 	started     time.Time
+	// encodeSpeech is the path of the program that encodes speech.
+	encodeSpeech string
 }
 
 var _ gatewayv1.ModelGatewayServiceServer = (*Inference)(nil)
@@ -56,8 +59,12 @@ type InferenceOptions struct {
 	Denied func(*auth.Caller, error) error
 	// Version of the server.
 	Version string
+	// Instance names this server among others.
+	Instance string
 	// Draining reports whether the server shuts down; nil: it never does.
 	Draining func() bool
+	// EncodeSpeech is the path of the program that encodes speech.
+	EncodeSpeech string
 }
 
 // NewInference returns the service. Close must be called at its end.
@@ -69,13 +76,15 @@ func NewInference(opts InferenceOptions) *Inference {
 		opts.Denied = func(_ *auth.Caller, err error) error { return err }
 	}
 	return &Inference{
-		router:      authorized{opts.Router, opts.Denied},
-		models:      opts.Models,
-		taskMethods: opts.TaskMethods,
-		sessions:    newSessions(),
-		version:     opts.Version,
-		draining:    opts.Draining,
-		started:     time.Now(),
+		router:       authorized{opts.Router, opts.Denied},
+		models:       opts.Models,
+		taskMethods:  opts.TaskMethods,
+		sessions:     newSessions(),
+		version:      opts.Version,
+		instance:     opts.Instance,
+		draining:     opts.Draining,
+		started:      time.Now(),
+		encodeSpeech: opts.EncodeSpeech,
 	}
 }
 
@@ -101,6 +110,7 @@ func (s *Inference) Status(ctx context.Context, _ *gatewayv1.StatusRequest) (*ga
 	}
 	return &gatewayv1.StatusResponse{
 		Version:           s.version,
+		Instance:          s.instance,
 		Uptime:            durationpb.New(s.Uptime()),
 		TotalRequestCount: t.Requests,
 		MemoryBudgetBytes: t.BudgetBytes,

@@ -74,39 +74,6 @@ func transcription(cfg *gatewayv1.TranscriptionConfig, audio router.Audio) route
 	return req
 }
 
-// Synthesize implements gatewayv1.ModelGatewayServiceServer.
-func (s *Inference) Synthesize(req *gatewayv1.SynthesizeRequest, stream gatewayv1.ModelGatewayService_SynthesizeServer) error {
-	sink := &streamRelay[*gatewayv1.SynthesizeResponse]{
-		pick: func(r *enginev1.RunResponse) (*gatewayv1.SynthesizeResponse, bool, bool) {
-			return r.GetSynthesize(), false, r.GetSynthesize() != nil
-		},
-		send: stream.Send,
-	}
-	served, err := s.router.Run(stream.Context(), synthesis(req), sink)
-	if err != nil {
-		return err
-	}
-	return sink.finish(&gatewayv1.SynthesizeResponse{}, func(m *gatewayv1.SynthesizeResponse) { m.ServedBy = served })
-}
-
-// SynthesizeWhole returns all of the speech in one message. Nothing reaches the
-// caller before the end, so another model can take over at any time.
-func (s *Inference) SynthesizeWhole(ctx context.Context, req *gatewayv1.SynthesizeRequest) (*gatewayv1.SynthesizeResponse, error) {
-	sink := &speechCollector{}
-	served, err := s.router.Run(ctx, synthesis(req), sink)
-	if err != nil {
-		return nil, err
-	}
-	if sink.sampleRate <= 0 {
-		return nil, errs.New(errs.Internal, "the engine sent speech without its sample rate")
-	}
-	return &gatewayv1.SynthesizeResponse{Audio: sink.samples, SampleRateHertz: sink.sampleRate, ServedBy: served}, nil
-}
-
-func synthesis(req *gatewayv1.SynthesizeRequest) router.Request {
-	return request(req, &enginev1.RunRequest{Payload: &enginev1.RunRequest_Synthesize{Synthesize: req}})
-}
-
 // Pronunciation implements gatewayv1.ModelGatewayServiceServer.
 func (s *Inference) Pronunciation(ctx context.Context, req *gatewayv1.PronunciationRequest) (*gatewayv1.PronunciationResponse, error) {
 	first := &enginev1.RunRequest{Payload: &enginev1.RunRequest_Pronunciation{Pronunciation: req}}

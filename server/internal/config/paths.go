@@ -68,17 +68,22 @@ func (c *Config) EngineCommand(engine string) []string {
 		return nil
 	}
 	command := c.Engines[engine].Command
-	name := command[0]
+	return append([]string{c.ProgramPath(command[0])}, command[1:]...)
+}
+
+// ProgramPath returns the path of a program. A name without a slash is searched in
+// EnginesDir, then in PATH. If it is in neither, it stays unchanged.
+func (c *Config) ProgramPath(name string) string {
 	if strings.ContainsRune(name, filepath.Separator) {
-		return command
+		return name
 	}
-	found := name
 	if beside := filepath.Join(c.EnginesDir, name); isProgram(beside) {
-		found = beside
-	} else if inPath, err := exec.LookPath(name); err == nil {
-		found = inPath
+		return beside
 	}
-	return append([]string{found}, command[1:]...)
+	if inPath, err := exec.LookPath(name); err == nil {
+		return inPath
+	}
+	return name
 }
 
 func isProgram(path string) bool {

@@ -85,7 +85,7 @@ func VerboseOf(t *gatewayv1.Transcript, translated bool) *Verbose {
 
 // seconds returns a time in seconds, exact to a millisecond.
 func seconds(d *durationpb.Duration) float64 {
-	return d.AsDuration().Round(time.Millisecond).Seconds()
+	return float64(d.AsDuration().Round(time.Millisecond)/time.Millisecond) / 1000
 }
 
 // logprob returns the logarithm of a mean probability; 0 if it is not known.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Union
 
 from google.protobuf import struct_pb2
 
-from modelgateway.v1 import chat_pb2, common_pb2, transcription_pb2, tutor_pb2
+from modelgateway.v1 import auth_pb2, chat_pb2, common_pb2, transcription_pb2, tutor_pb2
 
 #: A message of a conversation: ("user", "Hello"), {"role": "user", "content": "Hello"}, or ChatMessage.
 Turn = Union[chat_pb2.ChatMessage, "tuple[str, str]", Mapping[str, Any]]
@@ -104,6 +105,17 @@ def routing(value: Routing | None) -> common_pb2.Routing | None:
 def priority(value: Priority | None) -> Any:
     """Converts a priority. None is the model's configured priority."""
     return _enum("PRIORITY_", value) if isinstance(value, str) else value
+
+
+def access_token(
+    subject: str, lifetime: float, tasks: Sequence[str], models: Sequence[str], max_priority: Priority | None, cloud: bool
+) -> auth_pb2.CreateAccessTokenRequest:
+    """Converts what an access token is to allow. Raises ValueError for an unknown priority."""
+    request = auth_pb2.CreateAccessTokenRequest(
+        subject=subject, tasks=tasks, models=models, max_priority=priority(max_priority), cloud=cloud
+    )
+    request.lifetime.FromTimedelta(datetime.timedelta(seconds=lifetime))
+    return request
 
 
 def explanation_language(value: str) -> tutor_pb2.ExplanationLanguage:

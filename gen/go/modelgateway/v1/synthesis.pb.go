@@ -53,7 +53,9 @@ type SynthesizeRequest struct {
 	// Model (voice) to use. Default: the model of the task "synthesize".
 	Model string `protobuf:"bytes,9,opt,name=model,proto3" json:"model,omitempty"`
 	// Which models may answer, and with what priority.
-	Routing       *Routing `protobuf:"bytes,10,opt,name=routing,proto3" json:"routing,omitempty"`
+	Routing *Routing `protobuf:"bytes,10,opt,name=routing,proto3" json:"routing,omitempty"`
+	// How the speech is encoded. Default: samples of 16 bits at the voice's rate.
+	Output        *SpeechOutput `protobuf:"bytes,11,opt,name=output,proto3" json:"output,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -169,6 +171,13 @@ func (x *SynthesizeRequest) GetRouting() *Routing {
 	return nil
 }
 
+func (x *SynthesizeRequest) GetOutput() *SpeechOutput {
+	if x != nil {
+		return x.Output
+	}
+	return nil
+}
+
 type isSynthesizeRequest_Input interface {
 	isSynthesizeRequest_Input()
 }
@@ -188,6 +197,75 @@ func (*SynthesizeRequest_Text) isSynthesizeRequest_Input() {}
 
 func (*SynthesizeRequest_Phonemes) isSynthesizeRequest_Input() {}
 
+// Encoding of speech.
+type SpeechOutput struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// AUDIO_ENCODING_PCM_S16LE (default), _WAV, _FLAC, _MP3 or _OGG_OPUS. Speech is
+	// encoded while it is made, so WAV and FLAC do not state their length.
+	Encoding AudioEncoding `protobuf:"varint,1,opt,name=encoding,proto3,enum=modelgateway.v1.AudioEncoding" json:"encoding,omitempty"`
+	// Bits per second of MP3 (8,000 to 320,000) and Opus (6,000 to 256,000); other
+	// encodings have none. Default: 64,000 for MP3, 32,000 for Opus.
+	Bitrate int32 `protobuf:"varint,2,opt,name=bitrate,proto3" json:"bitrate,omitempty"`
+	// Sample rate in hertz, 8,000 to 48,000. MP3 takes 8,000, 11,025, 12,000, 16,000,
+	// 22,050, 24,000, 32,000, 44,100 and 48,000. A player of Opus always has 48,000;
+	// this is the rate of what is encoded. Default: the voice's rate, for MP3 the
+	// nearest that it takes.
+	SampleRateHertz int32 `protobuf:"varint,3,opt,name=sample_rate_hertz,json=sampleRateHertz,proto3" json:"sample_rate_hertz,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *SpeechOutput) Reset() {
+	*x = SpeechOutput{}
+	mi := &file_modelgateway_v1_synthesis_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SpeechOutput) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SpeechOutput) ProtoMessage() {}
+
+func (x *SpeechOutput) ProtoReflect() protoreflect.Message {
+	mi := &file_modelgateway_v1_synthesis_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SpeechOutput.ProtoReflect.Descriptor instead.
+func (*SpeechOutput) Descriptor() ([]byte, []int) {
+	return file_modelgateway_v1_synthesis_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *SpeechOutput) GetEncoding() AudioEncoding {
+	if x != nil {
+		return x.Encoding
+	}
+	return AudioEncoding_AUDIO_ENCODING_UNSPECIFIED
+}
+
+func (x *SpeechOutput) GetBitrate() int32 {
+	if x != nil {
+		return x.Bitrate
+	}
+	return 0
+}
+
+func (x *SpeechOutput) GetSampleRateHertz() int32 {
+	if x != nil {
+		return x.SampleRateHertz
+	}
+	return 0
+}
+
 // Start and end of a spoken word.
 type SpokenWord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -203,7 +281,7 @@ type SpokenWord struct {
 
 func (x *SpokenWord) Reset() {
 	*x = SpokenWord{}
-	mi := &file_modelgateway_v1_synthesis_proto_msgTypes[1]
+	mi := &file_modelgateway_v1_synthesis_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -215,7 +293,7 @@ func (x *SpokenWord) String() string {
 func (*SpokenWord) ProtoMessage() {}
 
 func (x *SpokenWord) ProtoReflect() protoreflect.Message {
-	mi := &file_modelgateway_v1_synthesis_proto_msgTypes[1]
+	mi := &file_modelgateway_v1_synthesis_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -228,7 +306,7 @@ func (x *SpokenWord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpokenWord.ProtoReflect.Descriptor instead.
 func (*SpokenWord) Descriptor() ([]byte, []int) {
-	return file_modelgateway_v1_synthesis_proto_rawDescGZIP(), []int{1}
+	return file_modelgateway_v1_synthesis_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *SpokenWord) GetText() string {
@@ -255,9 +333,11 @@ func (x *SpokenWord) GetEnd() *durationpb.Duration {
 // The next piece of speech.
 type SynthesizeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Samples: signed 16-bit little-endian, mono.
+	// Samples: signed 16-bit little-endian, mono; or the next bytes of the encoding
+	// that `output` asks for.
 	Audio []byte `protobuf:"bytes,1,opt,name=audio,proto3" json:"audio,omitempty"`
-	// Sample rate in hertz. Only in the first message.
+	// Sample rate in hertz of the samples, or of what was encoded. Only in the first
+	// message.
 	SampleRateHertz int32 `protobuf:"varint,2,opt,name=sample_rate_hertz,json=sampleRateHertz,proto3" json:"sample_rate_hertz,omitempty"`
 	// Text of the sentence that starts with this audio. Empty if no sentence
 	// starts here.
@@ -272,7 +352,7 @@ type SynthesizeResponse struct {
 
 func (x *SynthesizeResponse) Reset() {
 	*x = SynthesizeResponse{}
-	mi := &file_modelgateway_v1_synthesis_proto_msgTypes[2]
+	mi := &file_modelgateway_v1_synthesis_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -284,7 +364,7 @@ func (x *SynthesizeResponse) String() string {
 func (*SynthesizeResponse) ProtoMessage() {}
 
 func (x *SynthesizeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_modelgateway_v1_synthesis_proto_msgTypes[2]
+	mi := &file_modelgateway_v1_synthesis_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -297,7 +377,7 @@ func (x *SynthesizeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SynthesizeResponse.ProtoReflect.Descriptor instead.
 func (*SynthesizeResponse) Descriptor() ([]byte, []int) {
-	return file_modelgateway_v1_synthesis_proto_rawDescGZIP(), []int{2}
+	return file_modelgateway_v1_synthesis_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *SynthesizeResponse) GetAudio() []byte {
@@ -339,7 +419,7 @@ var File_modelgateway_v1_synthesis_proto protoreflect.FileDescriptor
 
 const file_modelgateway_v1_synthesis_proto_rawDesc = "" +
 	"\n" +
-	"\x1fmodelgateway/v1/synthesis.proto\x12\x0fmodelgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cmodelgateway/v1/common.proto\"\xae\x04\n" +
+	"\x1fmodelgateway/v1/synthesis.proto\x12\x0fmodelgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cmodelgateway/v1/common.proto\x1a#modelgateway/v1/transcription.proto\"\xe5\x04\n" +
 	"\x11SynthesizeRequest\x12!\n" +
 	"\x04text\x18\x01 \x01(\tB\v\xbaH\br\x06\x10\x01\x18\xa0\x8d\x06H\x00R\x04text\x12)\n" +
 	"\bphonemes\x18\x02 \x01(\tB\v\xbaH\br\x06\x10\x01\x18\xa0\x8d\x06H\x00R\bphonemes\x12\"\n" +
@@ -361,13 +441,18 @@ const file_modelgateway_v1_synthesis_proto_rawDesc = "" +
 	"2\x00R\x0fsentenceSilence\x12\x1e\n" +
 	"\x05model\x18\t \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x05model\x122\n" +
 	"\arouting\x18\n" +
-	" \x01(\v2\x18.modelgateway.v1.RoutingR\aroutingB\x0e\n" +
+	" \x01(\v2\x18.modelgateway.v1.RoutingR\arouting\x125\n" +
+	"\x06output\x18\v \x01(\v2\x1d.modelgateway.v1.SpeechOutputR\x06outputB\x0e\n" +
 	"\x05input\x12\x05\xbaH\x02\b\x01B\b\n" +
 	"\x06_speedB\t\n" +
 	"\a_volumeB\x0e\n" +
 	"\f_noise_scaleB\n" +
 	"\n" +
-	"\b_noise_w\"~\n" +
+	"\b_noise_w\"\xc6\x01\n" +
+	"\fSpeechOutput\x12N\n" +
+	"\bencoding\x18\x01 \x01(\x0e2\x1e.modelgateway.v1.AudioEncodingB\x12\xbaH\x0f\x82\x01\f\x18\x00\x18\x01\x18\x03\x18\x04\x18\x05\x18\x06R\bencoding\x12)\n" +
+	"\abitrate\x18\x02 \x01(\x05B\x0f\xbaH\f\xd8\x01\x01\x1a\a\x18\x80\xc4\x13(\xf0.R\abitrate\x12;\n" +
+	"\x11sample_rate_hertz\x18\x03 \x01(\x05B\x0f\xbaH\f\xd8\x01\x01\x1a\a\x18\x80\xf7\x02(\xc0>R\x0fsampleRateHertz\"~\n" +
 	"\n" +
 	"SpokenWord\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12/\n" +
@@ -393,27 +478,31 @@ func file_modelgateway_v1_synthesis_proto_rawDescGZIP() []byte {
 	return file_modelgateway_v1_synthesis_proto_rawDescData
 }
 
-var file_modelgateway_v1_synthesis_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_modelgateway_v1_synthesis_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_modelgateway_v1_synthesis_proto_goTypes = []any{
 	(*SynthesizeRequest)(nil),   // 0: modelgateway.v1.SynthesizeRequest
-	(*SpokenWord)(nil),          // 1: modelgateway.v1.SpokenWord
-	(*SynthesizeResponse)(nil),  // 2: modelgateway.v1.SynthesizeResponse
-	(*durationpb.Duration)(nil), // 3: google.protobuf.Duration
-	(*Routing)(nil),             // 4: modelgateway.v1.Routing
-	(*ServedBy)(nil),            // 5: modelgateway.v1.ServedBy
+	(*SpeechOutput)(nil),        // 1: modelgateway.v1.SpeechOutput
+	(*SpokenWord)(nil),          // 2: modelgateway.v1.SpokenWord
+	(*SynthesizeResponse)(nil),  // 3: modelgateway.v1.SynthesizeResponse
+	(*durationpb.Duration)(nil), // 4: google.protobuf.Duration
+	(*Routing)(nil),             // 5: modelgateway.v1.Routing
+	(AudioEncoding)(0),          // 6: modelgateway.v1.AudioEncoding
+	(*ServedBy)(nil),            // 7: modelgateway.v1.ServedBy
 }
 var file_modelgateway_v1_synthesis_proto_depIdxs = []int32{
-	3, // 0: modelgateway.v1.SynthesizeRequest.sentence_silence:type_name -> google.protobuf.Duration
-	4, // 1: modelgateway.v1.SynthesizeRequest.routing:type_name -> modelgateway.v1.Routing
-	3, // 2: modelgateway.v1.SpokenWord.start:type_name -> google.protobuf.Duration
-	3, // 3: modelgateway.v1.SpokenWord.end:type_name -> google.protobuf.Duration
-	1, // 4: modelgateway.v1.SynthesizeResponse.words:type_name -> modelgateway.v1.SpokenWord
-	5, // 5: modelgateway.v1.SynthesizeResponse.served_by:type_name -> modelgateway.v1.ServedBy
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	4, // 0: modelgateway.v1.SynthesizeRequest.sentence_silence:type_name -> google.protobuf.Duration
+	5, // 1: modelgateway.v1.SynthesizeRequest.routing:type_name -> modelgateway.v1.Routing
+	1, // 2: modelgateway.v1.SynthesizeRequest.output:type_name -> modelgateway.v1.SpeechOutput
+	6, // 3: modelgateway.v1.SpeechOutput.encoding:type_name -> modelgateway.v1.AudioEncoding
+	4, // 4: modelgateway.v1.SpokenWord.start:type_name -> google.protobuf.Duration
+	4, // 5: modelgateway.v1.SpokenWord.end:type_name -> google.protobuf.Duration
+	2, // 6: modelgateway.v1.SynthesizeResponse.words:type_name -> modelgateway.v1.SpokenWord
+	7, // 7: modelgateway.v1.SynthesizeResponse.served_by:type_name -> modelgateway.v1.ServedBy
+	8, // [8:8] is the sub-list for method output_type
+	8, // [8:8] is the sub-list for method input_type
+	8, // [8:8] is the sub-list for extension type_name
+	8, // [8:8] is the sub-list for extension extendee
+	0, // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_modelgateway_v1_synthesis_proto_init() }
@@ -422,6 +511,7 @@ func file_modelgateway_v1_synthesis_proto_init() {
 		return
 	}
 	file_modelgateway_v1_common_proto_init()
+	file_modelgateway_v1_transcription_proto_init()
 	file_modelgateway_v1_synthesis_proto_msgTypes[0].OneofWrappers = []any{
 		(*SynthesizeRequest_Text)(nil),
 		(*SynthesizeRequest_Phonemes)(nil),
@@ -432,7 +522,7 @@ func file_modelgateway_v1_synthesis_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_modelgateway_v1_synthesis_proto_rawDesc), len(file_modelgateway_v1_synthesis_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   3,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -2,6 +2,7 @@ import datetime
 
 from google.protobuf import duration_pb2 as _duration_pb2
 from modelgateway.v1 import common_pb2 as _common_pb2
+from modelgateway.v1 import transcription_pb2 as _transcription_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -11,7 +12,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class SynthesizeRequest(_message.Message):
-    __slots__ = ("text", "phonemes", "speaker", "speed", "volume", "noise_scale", "noise_w", "sentence_silence", "model", "routing")
+    __slots__ = ("text", "phonemes", "speaker", "speed", "volume", "noise_scale", "noise_w", "sentence_silence", "model", "routing", "output")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     PHONEMES_FIELD_NUMBER: _ClassVar[int]
     SPEAKER_FIELD_NUMBER: _ClassVar[int]
@@ -22,6 +23,7 @@ class SynthesizeRequest(_message.Message):
     SENTENCE_SILENCE_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     ROUTING_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
     text: str
     phonemes: str
     speaker: str
@@ -32,7 +34,18 @@ class SynthesizeRequest(_message.Message):
     sentence_silence: _duration_pb2.Duration
     model: str
     routing: _common_pb2.Routing
-    def __init__(self, text: _Optional[str] = ..., phonemes: _Optional[str] = ..., speaker: _Optional[str] = ..., speed: _Optional[float] = ..., volume: _Optional[float] = ..., noise_scale: _Optional[float] = ..., noise_w: _Optional[float] = ..., sentence_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., model: _Optional[str] = ..., routing: _Optional[_Union[_common_pb2.Routing, _Mapping]] = ...) -> None: ...
+    output: SpeechOutput
+    def __init__(self, text: _Optional[str] = ..., phonemes: _Optional[str] = ..., speaker: _Optional[str] = ..., speed: _Optional[float] = ..., volume: _Optional[float] = ..., noise_scale: _Optional[float] = ..., noise_w: _Optional[float] = ..., sentence_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., model: _Optional[str] = ..., routing: _Optional[_Union[_common_pb2.Routing, _Mapping]] = ..., output: _Optional[_Union[SpeechOutput, _Mapping]] = ...) -> None: ...
+
+class SpeechOutput(_message.Message):
+    __slots__ = ("encoding", "bitrate", "sample_rate_hertz")
+    ENCODING_FIELD_NUMBER: _ClassVar[int]
+    BITRATE_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_RATE_HERTZ_FIELD_NUMBER: _ClassVar[int]
+    encoding: _transcription_pb2.AudioEncoding
+    bitrate: int
+    sample_rate_hertz: int
+    def __init__(self, encoding: _Optional[_Union[_transcription_pb2.AudioEncoding, str]] = ..., bitrate: _Optional[int] = ..., sample_rate_hertz: _Optional[int] = ...) -> None: ...
 
 class SpokenWord(_message.Message):
     __slots__ = ("text", "start", "end")

@@ -8,13 +8,15 @@ import type { Duration } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
 import type { Routing, ServedBy } from "./common_pb";
 import { file_modelgateway_v1_common } from "./common_pb";
+import type { AudioEncoding } from "./transcription_pb";
+import { file_modelgateway_v1_transcription } from "./transcription_pb";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file modelgateway/v1/synthesis.proto.
  */
 export const file_modelgateway_v1_synthesis: GenFile = /*@__PURE__*/
-  fileDesc("Ch9tb2RlbGdhdGV3YXkvdjEvc3ludGhlc2lzLnByb3RvEg9tb2RlbGdhdGV3YXkudjEiygIKEVN5bnRoZXNpemVSZXF1ZXN0Eg4KBHRleHQYASABKAlIABISCghwaG9uZW1lcxgCIAEoCUgAEg8KB3NwZWFrZXIYAyABKAkSEgoFc3BlZWQYBCABKAJIAYgBARITCgZ2b2x1bWUYBSABKAJIAogBARIYCgtub2lzZV9zY2FsZRgGIAEoAkgDiAEBEhQKB25vaXNlX3cYByABKAJIBIgBARIzChBzZW50ZW5jZV9zaWxlbmNlGAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg0KBW1vZGVsGAkgASgJEikKB3JvdXRpbmcYCiABKAsyGC5tb2RlbGdhdGV3YXkudjEuUm91dGluZ0IHCgVpbnB1dEIICgZfc3BlZWRCCQoHX3ZvbHVtZUIOCgxfbm9pc2Vfc2NhbGVCCgoIX25vaXNlX3cibAoKU3Bva2VuV29yZBIMCgR0ZXh0GAEgASgJEigKBXN0YXJ0GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiYKA2VuZBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiKqAQoSU3ludGhlc2l6ZVJlc3BvbnNlEg0KBWF1ZGlvGAEgASgMEhkKEXNhbXBsZV9yYXRlX2hlcnR6GAIgASgFEhAKCHNlbnRlbmNlGAMgASgJEioKBXdvcmRzGAQgAygLMhsubW9kZWxnYXRld2F5LnYxLlNwb2tlbldvcmQSLAoJc2VydmVkX2J5GAUgASgLMhkubW9kZWxnYXRld2F5LnYxLlNlcnZlZEJ5YgZwcm90bzM", [file_google_protobuf_duration, file_modelgateway_v1_common]);
+  fileDesc("Ch9tb2RlbGdhdGV3YXkvdjEvc3ludGhlc2lzLnByb3RvEg9tb2RlbGdhdGV3YXkudjEi+QIKEVN5bnRoZXNpemVSZXF1ZXN0Eg4KBHRleHQYASABKAlIABISCghwaG9uZW1lcxgCIAEoCUgAEg8KB3NwZWFrZXIYAyABKAkSEgoFc3BlZWQYBCABKAJIAYgBARITCgZ2b2x1bWUYBSABKAJIAogBARIYCgtub2lzZV9zY2FsZRgGIAEoAkgDiAEBEhQKB25vaXNlX3cYByABKAJIBIgBARIzChBzZW50ZW5jZV9zaWxlbmNlGAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg0KBW1vZGVsGAkgASgJEikKB3JvdXRpbmcYCiABKAsyGC5tb2RlbGdhdGV3YXkudjEuUm91dGluZxItCgZvdXRwdXQYCyABKAsyHS5tb2RlbGdhdGV3YXkudjEuU3BlZWNoT3V0cHV0QgcKBWlucHV0QggKBl9zcGVlZEIJCgdfdm9sdW1lQg4KDF9ub2lzZV9zY2FsZUIKCghfbm9pc2VfdyJsCgxTcGVlY2hPdXRwdXQSMAoIZW5jb2RpbmcYASABKA4yHi5tb2RlbGdhdGV3YXkudjEuQXVkaW9FbmNvZGluZxIPCgdiaXRyYXRlGAIgASgFEhkKEXNhbXBsZV9yYXRlX2hlcnR6GAMgASgFImwKClNwb2tlbldvcmQSDAoEdGV4dBgBIAEoCRIoCgVzdGFydBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhImCgNlbmQYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iqgEKElN5bnRoZXNpemVSZXNwb25zZRINCgVhdWRpbxgBIAEoDBIZChFzYW1wbGVfcmF0ZV9oZXJ0ehgCIAEoBRIQCghzZW50ZW5jZRgDIAEoCRIqCgV3b3JkcxgEIAMoCzIbLm1vZGVsZ2F0ZXdheS52MS5TcG9rZW5Xb3JkEiwKCXNlcnZlZF9ieRgFIAEoCzIZLm1vZGVsZ2F0ZXdheS52MS5TZXJ2ZWRCeWIGcHJvdG8z", [file_google_protobuf_duration, file_modelgateway_v1_common, file_modelgateway_v1_transcription]);
 
 /**
  * Text to turn into speech.
@@ -106,6 +108,13 @@ export type SynthesizeRequest = Message<"modelgateway.v1.SynthesizeRequest"> & {
    * @generated from field: modelgateway.v1.Routing routing = 10;
    */
   routing?: Routing | undefined;
+
+  /**
+   * How the speech is encoded. Default: samples of 16 bits at the voice's rate.
+   *
+   * @generated from field: modelgateway.v1.SpeechOutput output = 11;
+   */
+  output?: SpeechOutput | undefined;
 };
 
 /**
@@ -114,6 +123,46 @@ export type SynthesizeRequest = Message<"modelgateway.v1.SynthesizeRequest"> & {
  */
 export const SynthesizeRequestSchema: GenMessage<SynthesizeRequest> = /*@__PURE__*/
   messageDesc(file_modelgateway_v1_synthesis, 0);
+
+/**
+ * Encoding of speech.
+ *
+ * @generated from message modelgateway.v1.SpeechOutput
+ */
+export type SpeechOutput = Message<"modelgateway.v1.SpeechOutput"> & {
+  /**
+   * AUDIO_ENCODING_PCM_S16LE (default), _WAV, _FLAC, _MP3 or _OGG_OPUS. Speech is
+   * encoded while it is made, so WAV and FLAC do not state their length.
+   *
+   * @generated from field: modelgateway.v1.AudioEncoding encoding = 1;
+   */
+  encoding: AudioEncoding;
+
+  /**
+   * Bits per second of MP3 (8,000 to 320,000) and Opus (6,000 to 256,000); other
+   * encodings have none. Default: 64,000 for MP3, 32,000 for Opus.
+   *
+   * @generated from field: int32 bitrate = 2;
+   */
+  bitrate: number;
+
+  /**
+   * Sample rate in hertz, 8,000 to 48,000. MP3 takes 8,000, 11,025, 12,000, 16,000,
+   * 22,050, 24,000, 32,000, 44,100 and 48,000. A player of Opus always has 48,000;
+   * this is the rate of what is encoded. Default: the voice's rate, for MP3 the
+   * nearest that it takes.
+   *
+   * @generated from field: int32 sample_rate_hertz = 3;
+   */
+  sampleRateHertz: number;
+};
+
+/**
+ * Describes the message modelgateway.v1.SpeechOutput.
+ * Use `create(SpeechOutputSchema)` to create a new message.
+ */
+export const SpeechOutputSchema: GenMessage<SpeechOutput> = /*@__PURE__*/
+  messageDesc(file_modelgateway_v1_synthesis, 1);
 
 /**
  * Start and end of a spoken word.
@@ -148,7 +197,7 @@ export type SpokenWord = Message<"modelgateway.v1.SpokenWord"> & {
  * Use `create(SpokenWordSchema)` to create a new message.
  */
 export const SpokenWordSchema: GenMessage<SpokenWord> = /*@__PURE__*/
-  messageDesc(file_modelgateway_v1_synthesis, 1);
+  messageDesc(file_modelgateway_v1_synthesis, 2);
 
 /**
  * The next piece of speech.
@@ -157,14 +206,16 @@ export const SpokenWordSchema: GenMessage<SpokenWord> = /*@__PURE__*/
  */
 export type SynthesizeResponse = Message<"modelgateway.v1.SynthesizeResponse"> & {
   /**
-   * Samples: signed 16-bit little-endian, mono.
+   * Samples: signed 16-bit little-endian, mono; or the next bytes of the encoding
+   * that `output` asks for.
    *
    * @generated from field: bytes audio = 1;
    */
   audio: Uint8Array;
 
   /**
-   * Sample rate in hertz. Only in the first message.
+   * Sample rate in hertz of the samples, or of what was encoded. Only in the first
+   * message.
    *
    * @generated from field: int32 sample_rate_hertz = 2;
    */
@@ -198,5 +249,5 @@ export type SynthesizeResponse = Message<"modelgateway.v1.SynthesizeResponse"> &
  * Use `create(SynthesizeResponseSchema)` to create a new message.
  */
 export const SynthesizeResponseSchema: GenMessage<SynthesizeResponse> = /*@__PURE__*/
-  messageDesc(file_modelgateway_v1_synthesis, 2);
+  messageDesc(file_modelgateway_v1_synthesis, 3);
 

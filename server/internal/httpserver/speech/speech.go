@@ -56,7 +56,7 @@ func New(conn *grpc.ClientConn, api *rest.API, set *sockets.Set, writeTimeout ti
 func AnswerTypes() map[string][]string {
 	return map[string][]string{
 		TranscribePath: transcriptTypes,
-		SynthesizePath: {wavType, pcmType, rest.JSONLines, rest.EventStream},
+		SynthesizePath: {wavType, pcmType, mp3Type, oggType, flacType, rest.JSONLines, rest.EventStream},
 	}
 }
 

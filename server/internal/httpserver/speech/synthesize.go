@@ -37,15 +37,27 @@ const (
 	xWAVType = "audio/x-wav"
 	pcmType  = "audio/pcm"
 	l16Type  = "audio/l16"
+	mp3Type  = "audio/mpeg"
+	oggType  = "audio/ogg"
+	flacType = "audio/flac"
 )
+
+// encodings are the encodings of the media types that encode-speech makes.
+var encodings = map[string]gatewayv1.AudioEncoding{
+	mp3Type:  gatewayv1.AudioEncoding_AUDIO_ENCODING_MP3,
+	oggType:  gatewayv1.AudioEncoding_AUDIO_ENCODING_OGG_OPUS,
+	flacType: gatewayv1.AudioEncoding_AUDIO_ENCODING_FLAC,
+}
+
+// speechTypes are the media types of answers with speech. The first is the default.
+var speechTypes = []string{wavType, xWAVType, pcmType, l16Type, mp3Type, oggType, flacType, reply.JSON, rest.JSONLines, rest.EventStream}
 
 // Synthesize serves POST of SynthesizePath.
 func (h *Handlers) Synthesize(w http.ResponseWriter, r *http.Request) {
-	offers := []string{wavType, xWAVType, pcmType, l16Type, reply.JSON, rest.JSONLines, rest.EventStream}
-	media := reply.Negotiate(r, offers...)
+	media := reply.Negotiate(r, speechTypes...)
 	switch media {
 	case "":
-		reply.NotAcceptable(w, r, offers...)
+		reply.NotAcceptable(w, r, speechTypes...)
 		return
 	case reply.JSON, rest.JSONLines, rest.EventStream:
 		r.Header.Set("Accept", media)
@@ -57,29 +69,63 @@ func (h *Handlers) Synthesize(w http.ResponseWriter, r *http.Request) {
 		reply.Error(w, err)
 		return
 	}
+	if err := h.Speak(w, r, req, media); err != nil {
+		reply.Error(w, err)
+	}
+}
+
+// Speak answers with speech of a media type, or of that of the encoding that req asks
+// for. It returns an error if the answer has not begun.
+func (h *Handlers) Speak(w http.ResponseWriter, r *http.Request, req *gatewayv1.SynthesizeRequest, media string) error {
 	ctx, err := h.api.CallContext(r, gatewayv1.ModelGatewayService_Synthesize_FullMethodName)
 	if err != nil {
-		reply.Error(w, err)
-		return
+		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	media = setEncoding(req, media)
 	stream, err := h.client.Synthesize(ctx, req)
 	if err != nil {
-		reply.Error(w, err)
-		return
+		return err
 	}
 	answer := &audioAnswer{
 		w: w, control: http.NewResponseController(w), writeTimeout: h.writeTimeout,
 		media: media, reservation: h.unsent.Reserve(inflight.Options{Peer: peers.From(r.Context())}),
 	}
 	defer answer.close()
-	if err := answer.send(stream); err != nil {
-		if answer.begun {
-			panic(http.ErrAbortHandler) // after a clean end, the client would take the part for the whole
-		}
-		reply.Error(w, err)
+	err = answer.send(stream)
+	if err != nil && answer.begun {
+		panic(http.ErrAbortHandler) // after a clean end, the client would take the part for the whole
 	}
+	return err
+}
+
+// setEncoding makes the encoding of a request and the media type of its answer agree. A
+// WAV is made here: it states its length if it is short.
+func setEncoding(req *gatewayv1.SynthesizeRequest, media string) string {
+	asked := req.GetOutput().GetEncoding()
+	for m, encoding := range encodings {
+		if encoding == asked {
+			return m
+		}
+	}
+	if encoding := encodings[media]; encoding != 0 && asked == 0 {
+		if req.Output == nil {
+			req.Output = &gatewayv1.SpeechOutput{}
+		}
+		req.Output.Encoding = encoding
+		return media
+	}
+	switch asked {
+	case gatewayv1.AudioEncoding_AUDIO_ENCODING_WAV:
+		req.Output.Encoding = gatewayv1.AudioEncoding_AUDIO_ENCODING_PCM_S16LE
+		return wavType
+	case gatewayv1.AudioEncoding_AUDIO_ENCODING_PCM_S16LE:
+		if media != l16Type {
+			return pcmType
+		}
+	}
+	return media
 }
 
 // audioAnswer writes speech as the body of an answer.
@@ -124,8 +170,10 @@ func (a *audioAnswer) send(stream gatewayv1.ModelGatewayService_SynthesizeClient
 // contentType is the media type with what a client must know of raw samples.
 func (a *audioAnswer) contentType() string {
 	switch a.media {
-	case wavType, xWAVType:
+	case wavType, xWAVType, mp3Type, flacType:
 		return a.media
+	case oggType:
+		return "audio/ogg; codecs=opus"
 	case l16Type:
 		return fmt.Sprintf("audio/L16;rate=%d;channels=1;endianness=little-endian", a.rate)
 	}
