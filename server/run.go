@@ -26,7 +26,8 @@ import (
 // the addresses to out when the server is ready, and the log to logs. It is the
 // command `modelgateway serve`.
 func Serve(ctx context.Context, cfg *config.Config, version string, out, logs io.Writer) error {
-	log := telemetry.NewLogger(logs, cfg.Log)
+	log, flush := telemetry.NewQueuedLogger(logs, cfg.Log)
+	defer flush()
 	hideSecrets(cfg, log)
 	telemetry.RouteGRPCLog(log)
 	telemetry.RouteStandardLog(log)

@@ -115,6 +115,8 @@ func inferences() []call {
 	add("REST pronunciation", restCall("/v1/pronunciation", `{"audio":"`+audio+`","reference_text":"Hello","model":"MODEL","format":{"encoding":"AUDIO_ENCODING_PCM_S16LE","sample_rate_hertz":16000}}`, "", ""))
 	addWritten("REST tasks", restCall("/v1/tasks/chat", `{"params":{"text":"TEXT","model":"MODEL"}}`, "", ""))
 	add("REST invoke", restCall("/v1/models/MODEL:invoke", `{"method":"echo","params":{"a":1}}`, "", ""))
+	addWritten("OpenAI chat", restCall("/openai/v1/chat/completions", `{"messages":[{"role":"user","content":"TEXT"}],"model":"MODEL"}`, "", ""))
+	add("OpenAI speech", restCall("/openai/v1/audio/speech", `{"input":"Hello there.","model":"MODEL","voice":"alloy","response_format":"wav"}`, "", ""))
 	add("WebSocket transcribe", socketCall("/v1/transcribe/ws", speakIntoSocket))
 	add("WebSocket synthesize", socketCall("/v1/synthesize/ws", askSocketToSpeak))
 	return all
@@ -134,6 +136,9 @@ func questions() []call {
 		add(p.name+" LoadModel", serverStream[gatewayv1.LoadModelRequest, gatewayv1.LoadModelResponse](p, gatewayv1.ModelAdminService_LoadModel_FullMethodName, func(a ask) *gatewayv1.LoadModelRequest { return &gatewayv1.LoadModelRequest{Name: a.model} }, nil))
 		add(p.name+" WatchModels", serverStream(p, gatewayv1.ModelAdminService_WatchModels_FullMethodName, func(ask) *gatewayv1.WatchModelsRequest { return &gatewayv1.WatchModelsRequest{} },
 			func(context.Context, *link, *gatewayv1.WatchModelsResponse) bool { return false }))
+		add(p.name+" CreateAccessToken", unary[gatewayv1.CreateAccessTokenRequest, gatewayv1.CreateAccessTokenResponse](p, gatewayv1.ModelGatewayService_CreateAccessToken_FullMethodName, func(ask) *gatewayv1.CreateAccessTokenRequest {
+			return &gatewayv1.CreateAccessTokenRequest{}
+		}))
 	}
 	add("REST status", restCall("/v1/status", "", "", ""))
 	add("REST models", restCall("/v1/models", "", "", ""))

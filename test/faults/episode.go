@@ -81,7 +81,7 @@ func (l *lane) run(p planned) error {
 	if took := time.Since(began); l.verbose {
 		fmt.Printf("%s: %v, model %s\n", p, took.Round(time.Millisecond), e.model)
 		const long = 10 * time.Second
-		if took > long {
+		if took > long || l.only != "" {
 			fmt.Println(strings.Join(append(l.history.copy(), l.gateway.Load().output.last(30)...), "\n"))
 		}
 	}

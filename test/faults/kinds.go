@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"slices"
 	"syscall"
@@ -89,10 +90,10 @@ func kinds() []*kind {
 		},
 		{name: "lost connection", model: anyEngine, inject: loseConnection},
 		{name: "lost folder", model: anyEngine, inject: loseFolder},
-		{name: "no descriptors", model: anyEngine, inject: exhaustDescriptors, wide: true, heal: true, reasons: []string{"ENGINE_UNAVAILABLE", "INTERNAL"}},
-		{name: "corrupt reply", model: anyEngine, inject: corruptReply, reasons: []string{"INTERNAL"}},
+		{name: "no descriptors", model: anyEngine, inject: exhaustDescriptors, wide: true, heal: true},
+		{name: "corrupt reply", model: anyEngine, inject: corruptReply},
 		{name: "full pipe", phases: withStream, grows: true, text: flooding, deadline: 1500 * time.Millisecond, inject: nothing},
-		{name: "full log pipe", model: anyEngine, inject: stopReadingLog, wide: true},
+		{name: "full log pipe", model: anyEngine, inject: stopReadingLog},
 		{name: "clock jump", model: anyEngine, inject: pauseGateway, wide: true},
 		{name: "misbehaving engine", model: misbehaving, text: misbehavingText, phases: []phase{loading}, inject: nothing, reasons: []string{"MODEL_FILE_INVALID", "ENGINE_UNAVAILABLE", "INTERNAL"}, another: true},
 		{name: "misbehaving call", text: misbehavingText, phases: withStream, inject: nothing, reasons: []string{"INTERNAL"}},
@@ -185,11 +186,18 @@ func exhaustDescriptors(e *episode) (func(), error) {
 	return func() { _ = unix.Prlimit(pid, unix.RLIMIT_NOFILE, &before, nil) }, unix.Prlimit(pid, unix.RLIMIT_NOFILE, &none, nil)
 }
 
-// stopReadingLog lets the pipe of the gateway's log become full.
+// stopReadingLog lets the pipe of the gateway's log become full, and fills it.
 func stopReadingLog(e *episode) (func(), error) {
-	o := e.gateway.Load().output
-	o.reading.Lock()
-	return o.reading.Unlock, nil
+	g := e.gateway.Load()
+	g.output.reading.Lock()
+	pipe, err := unix.Open(fmt.Sprintf("/proc/%d/fd/2", g.pid()), unix.O_WRONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return g.output.reading.Unlock, err
+	}
+	for err == nil {
+		_, err = unix.Write(pipe, []byte("\n"))
+	}
+	return g.output.reading.Unlock, unix.Close(pipe)
 }
 
 // pauseGateway stops the gateway's process: for it, all clocks jump.

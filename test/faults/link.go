@@ -142,7 +142,10 @@ func endOfJSON(text []byte) (e end, ok bool) {
 			return end{d.Reason, failed.Message}, true
 		}
 	}
-	if answer.Error != nil {
+	switch {
+	case failed.Code != nil && failed.Type != "": // OpenAI's form, whose code is the reason
+		return end{strings.ToUpper(fmt.Sprint(failed.Code)), failed.Message}, true
+	case answer.Error != nil:
 		return end{untyped, string(text)}, true
 	}
 	return end{}, false
@@ -150,6 +153,7 @@ func endOfJSON(text []byte) (e end, ok bool) {
 
 // failure is an error as JSON.
 type failure struct {
-	Message string
-	Details []struct{ Reason, Domain string }
+	Message, Type string
+	Code          any
+	Details       []struct{ Reason, Domain string }
 }

@@ -22,8 +22,9 @@ type options struct {
 	seed                   uint64
 	faults                 int
 	lanes                  int
-	gateway                bool // only faults of the gateway itself
-	verbose                bool // print each fault
+	gateway                bool   // only faults of the gateway itself
+	only                   string // some kinds, separated by commas; empty: all
+	verbose                bool   // print each fault
 }
 
 // suite is a run.
@@ -63,6 +64,9 @@ func run(ctx context.Context, o options, out io.Writer) (int, error) {
 		}
 	}
 	plan := schedule(o.seed, o.faults, s.possible())
+	if len(plan) == 0 {
+		return 0, fmt.Errorf("no kind of fault is left of %q: the kinds are in docs/faults.md", o.only)
+	}
 	failed := s.play(ctx, plan)
 	return s.report(out, time.Since(s.began)), failed
 }
@@ -74,6 +78,9 @@ func (s *suite) possible() []*kind {
 		all = gatewayKinds()
 	}
 	return slices.DeleteFunc(all, func(k *kind) bool {
+		if s.only != "" && !slices.Contains(strings.Split(s.only, ","), k.name) {
+			return true
+		}
 		if k.impossible == nil {
 			return false
 		}
