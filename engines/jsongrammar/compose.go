@@ -52,19 +52,17 @@ func (b *Builder) textUntil(mark string, then Rule, mayEnd bool) Rule {
 		states[i] = b.free()
 	}
 	states[len(chars)] = then
-	distinct := slices.Compact(slices.Sorted(slices.Values(chars)))
-	var others strings.Builder
-	for _, ch := range distinct {
-		others.WriteString(classChar(ch))
-	}
 	for i := range chars {
 		var alternatives [][]symbol
 		if mayEnd {
 			alternatives = append(alternatives, nil)
 		}
-		for _, ch := range distinct {
-			next := longestPrefix(chars, append(slices.Clone(chars[:i]), ch))
-			alternatives = append(alternatives, []symbol{literal(string(ch)), once(states[next])})
+		var others strings.Builder // characters that do not lead back to the start
+		for _, ch := range slices.Compact(slices.Sorted(slices.Values(chars))) {
+			if next := longestPrefix(chars, append(slices.Clone(chars[:i]), ch)); next > 0 {
+				alternatives = append(alternatives, []symbol{literal(string(ch)), once(states[next])})
+				others.WriteString(classChar(ch))
+			}
 		}
 		alternatives = append(alternatives, []symbol{raw("[^" + others.String() + "]"), once(states[0])})
 		b.rules.alternatives[states[i]] = alternatives
