@@ -1,7 +1,9 @@
-# syntax=docker/dockerfile:1
 # Debian 14 has packages of the native libraries. docs/building.md says how to run the image.
 
-FROM debian:forky AS build
+# "make base-image" pins it to a digest.
+ARG BASE=debian:forky-slim
+
+FROM $BASE AS build
 RUN apt-get update && apt-get install -y --no-install-recommends \
         ca-certificates gcc golang-go libc6-dev libespeak-ng-dev libflac-dev libllama-dev libmp3lame-dev \
         libonnxruntime-dev libopusenc-dev libwhisper-dev pkg-config \
@@ -15,8 +17,8 @@ ARG REVISION=
 RUN --mount=type=cache,target=/root/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     MG_NATIVE=system VERSION="$VERSION" REVISION="$REVISION" scripts/build.sh && rm bin/engine-fault
 
-FROM debian:forky-slim
-RUN apt-get update && apt-get install -y --no-install-recommends \
+FROM $BASE
+RUN apt-get update && apt-get upgrade -y && apt-get install -y --no-install-recommends \
         ca-certificates libespeak-ng1 libflac14 libllama0 libmp3lame0 libonnxruntime1.23 libopusenc0 libwhisper1 tini \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --no-create-home --uid 10001 --user-group --home-dir /var/lib/modelgateway --shell /usr/sbin/nologin modelgateway \

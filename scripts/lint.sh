@@ -145,6 +145,14 @@ if git cat-file -e "$first_checked^{commit}" 2>/dev/null; then
 else
 	skip "commit messages" "the history is not complete"
 fi
+if found=$(scripts/vulncheck.sh 2>&1); then
+	echo "ok    known vulnerabilities"
+elif [ $? = 3 ]; then
+	skip "known vulnerabilities" "${found##*$'\n'}"
+else
+	echo "$found"
+	check "known vulnerabilities" false
+fi
 if command -v shellcheck >/dev/null; then
 	check "shellcheck" shellcheck scripts/*.sh .ci/run
 else

@@ -6,9 +6,11 @@
 #   native.sh env       the same, then print shell exports:  eval "$(scripts/native.sh env)"
 #   native.sh tools     install the reference programs (llama-server, llama-bench, llama-quantize, whisper-cli) if
 #                       needed, and print their folder
+#   native.sh lock      write scripts/native.lock: the versions that the mirror has now
 #
 # The system's libraries are used if they are new enough. Otherwise the packages of Debian 14 are unpacked once
-# into a private prefix in the user's cache; later runs need no network.
+# into a private prefix in the user's cache; later runs need no network. Their versions and checksums are compared with
+# scripts/native.lock (nativecheck.sh says how); the prefix's file "packages" lists them.
 #
 # Exports of `env` (with the system's libraries some are empty):
 #   MG_NATIVE         system | prefix
@@ -23,7 +25,8 @@
 # into them.
 #
 # Variables that are read: MG_NATIVE=auto|system|prefix (default auto), MG_ONNXRUNTIME, XDG_CACHE_HOME, CC,
-# MG_DEBIAN_MIRROR (default: mmdebstrap's own).
+# MG_DEBIAN_MIRROR (default: mmdebstrap's own), MG_NATIVE_LOCK=newer|exact (default newer: packages that are newer than the
+# lock are accepted).
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -32,15 +35,25 @@ library_packages=libllama-dev,libwhisper-dev,libespeak-ng-dev,libonnxruntime-dev
 tool_packages=llama.cpp-tools,whisper.cpp-tools,base-files,patchelf
 cache=${XDG_CACHE_HOME:-${HOME:?set HOME or XDG_CACHE_HOME}/.cache}/modelgateway/native
 cc=${CC:-gcc}
+lock=$here/native.lock
 
 say() { echo "native: $*" >&2; }
 die() { say "$*"; exit 1; }
 
-# prefix_path PACKAGES: prints the folder of the prefix. Its name is a hash of the packages and of the functions
-# that create it; changing their code creates a new prefix.
+# architecture: prints Debian's name of this machine's architecture.
+architecture() {
+	case $(uname -m) in
+	x86_64) echo amd64 ;;
+	aarch64) echo arm64 ;;
+	*) uname -m ;;
+	esac
+}
+
+# prefix_path PACKAGES: prints the folder of the prefix. Its name is a hash of the packages, of their lock and of the
+# functions that create it; a change of any of them creates a new prefix.
 prefix_path() {
 	local hash
-	hash=$({ echo "$suite $1 $(uname -m)"; declare -f make_prefix fit; } | sha256sum)
+	hash=$({ echo "$suite $1 $(uname -m)"; grep "^$(architecture) " "$lock" || true; declare -f make_prefix unpack fit; } | sha256sum)
 	echo "$cache/${hash:0:16}"
 }
 
@@ -48,6 +61,49 @@ triplet() { "$cc" -print-multiarch; }
 
 # loader_of ROOT: prints the dynamic loader in it; its name depends on the architecture.
 loader_of() { find "$1/lib64/" "$1/lib/" -maxdepth 1 -name 'ld-linux-*.so.*' 2>/dev/null | head -n 1; }
+
+# unpack PACKAGES WORK [OPTION…]: unpacks them, and the packages that they need, into WORK/root.tar, and lists them with
+# version and checksum in WORK/packages. OPTION is one of mmdebstrap.
+unpack() {
+	local packages=$1 work=$2 list
+	shift 2
+	# shellcheck disable=SC2016 # mmdebstrap's shell expands it
+	list='cd "$1/var/cache/apt/archives" && for deb in *.deb; do
+		echo "$(dpkg-deb --show --showformat="\${Package} \${Version}" "$deb") $(sha256sum <"$deb" | cut -c1-64)"
+	done >"$1/packages"'
+	# A tar file, so that an ordinary user owns the extracted files.
+	# Valid-Until is not checked, because a mirror may be an older snapshot; nativecheck.sh refuses one that is too old.
+	# Signatures are checked.
+	mmdebstrap --variant=extract --format=tar --aptopt='Acquire::Check-Valid-Until "false"' --include="$packages" \
+		--extract-hook="$list" "$@" \
+		"$suite" "$work/root.tar" ${MG_DEBIAN_MIRROR:+"$MG_DEBIAN_MIRROR"} >"$work/log" 2>&1 ||
+		{ cat "$work/log" >&2; die "mmdebstrap failed"; }
+	tar -x -f "$work/root.tar" -C "$work" ./packages
+	grep -q "^${packages%%,*} " "$work/packages" || die "the packages of the mirror cannot be checked; with a file:// mirror, use copy://"
+}
+
+# write_lock: records what the mirror has now, for every architecture that the project supports.
+write_lock() {
+	local work arch
+	"$here/system.sh" mmdebstrap
+	mkdir -p "$cache"
+	work=$(mktemp -d "$cache/.lock-XXXXXX")
+	# shellcheck disable=SC2064 # expand the path now
+	trap "rm -rf '$work'" EXIT
+	for arch in amd64 arm64; do
+		say "asking for the packages of Debian $suite for $arch"
+		# Nothing of them runs, so the machine need not be able to run them.
+		unpack "$library_packages,$tool_packages" "$work" --architectures="$arch" --skip=check/qemu
+		LC_ALL=C sort "$work/packages" | sed "s/^/$arch /" >>"$work/lock"
+		rm "$work/root.tar"
+	done
+	{
+		echo "# Debian packages of the native libraries and reference programs: architecture, name, version, sha256 of the .deb file."
+		echo "# Written by \"make lock\"; scripts/nativecheck.sh says what it is for."
+		cat "$work/lock"
+	} >"$work/new"
+	mv "$work/new" "$lock"
+}
 
 # make_prefix PACKAGES: unpacks them into a temporary folder, adapts them to the final one, and renames it.
 make_prefix() {
@@ -61,11 +117,8 @@ make_prefix() {
 	trap "rm -rf '$work'" EXIT
 	trap 'exit 1' INT TERM HUP
 	say "unpacking $1 of Debian $suite into $final"
-	# A tar file, so that an ordinary user owns the extracted files.
-	# Valid-Until is not checked, because a mirror may be an older snapshot. Signatures are checked.
-	mmdebstrap --variant=extract --format=tar --aptopt='Acquire::Check-Valid-Until "false"' --include="$1" \
-		"$suite" "$work/root.tar" ${MG_DEBIAN_MIRROR:+"$MG_DEBIAN_MIRROR"} >"$work/log" 2>&1 ||
-		{ cat "$work/log" >&2; die "mmdebstrap failed"; }
+	unpack "$1" "$work"
+	"$here/nativecheck.sh" "$lock" "$(architecture)" "$work/packages" || exit 1
 	mkdir "$work/root"
 	tar -x -f "$work/root.tar" -C "$work/root" --no-same-owner --exclude=./dev --exclude=./var \
 		--exclude=./usr/share/doc --exclude=./usr/share/man --exclude=./usr/share/locale
@@ -180,7 +233,7 @@ print_env() {
 
 # Spaces and commas are separators in CGO_LDFLAGS and -Wl,…
 case $cache in *[[:space:],]*) die "the cache path '$cache' contains a space or a comma; set XDG_CACHE_HOME to another folder" ;; esac
-mode=$(choose)
+[ "${1:-}" = lock ] || mode=$(choose)
 case ${1:-} in
 '' | env)
 	[ "$mode" = system ] || make_prefix "$library_packages"
@@ -190,5 +243,6 @@ tools)
 	[ -n "$(tools_dir)" ] || make_prefix "$tool_packages"
 	tools_dir
 	;;
+lock) write_lock ;;
 *) sed -n '2,/^set -/s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac

@@ -7,6 +7,7 @@
 #   tools.sh pip               a virtual environment with Python's package client only
 #   tools.sh bench             the same with bench/requirements.txt, to create models for measurements
 #   tools.sh models-eval       the same with models/starter/eval/requirements.txt, for `make models-eval`
+#   tools.sh sbom              the same with scripts/sbom/requirements.txt, for `make sbom`
 #   tools.sh nodejs            Node.js and npm; prints nothing if the system's are new enough
 #   tools.sh node              npm packages of scripts/node, pinned by its package-lock.json; includes nodejs
 set -euo pipefail
@@ -24,6 +25,9 @@ go_tool() {
 	protoc-gen-openapiv2) echo github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-openapiv2@v2.33.0 ;;
 	golangci-lint) echo github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 ;;
 	gotestsum) echo gotest.tools/gotestsum@v1.13.0 ;;
+	govulncheck) echo golang.org/x/vuln/cmd/govulncheck@v1.9.0 ;;
+	cyclonedx-gomod) echo github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0 ;;
+	crane) echo github.com/google/go-containerregistry/cmd/crane@v0.22.1 ;;
 	grpcurl) echo github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3 ;;
 	*) return 1 ;;
 	esac
@@ -47,7 +51,15 @@ once() {
 	) 9>"$dir.lock"
 }
 
-install_go() { env -u CGO_CFLAGS -u CGO_LDFLAGS CGO_ENABLED=0 GOFLAGS= GOBIN="$2" go install "$1"; }
+# Only the version is pinned: Go's checksum database, an append-only log, has the checksums of the tool and of all that it
+# needs. Settings that exempt modules from it do not apply here.
+install_go() {
+	if [ "$(go env GOSUMDB)" = off ]; then
+		echo "tools: GOSUMDB is off, so nothing checks that $1 is what others get" >&2
+	fi
+	env -u CGO_CFLAGS -u CGO_LDFLAGS -u GONOSUMDB -u GONOSUMCHECK -u GOINSECURE -u GOPRIVATE \
+		CGO_ENABLED=0 GOFLAGS= GOBIN="$2" go install "$1"
+}
 
 # install_python REQUIREMENTS DIR
 install_python() {
@@ -93,6 +105,11 @@ for name in "$@"; do
 	models-eval)
 		dir=$cache/models-eval-$(digest "$here/../models/starter/eval/requirements.txt")
 		once "$dir" install_python "$here/../models/starter/eval/requirements.txt"
+		path+=:$dir/bin
+		;;
+	sbom)
+		dir=$cache/sbom-$(digest "$here/sbom/requirements.txt")
+		once "$dir" install_python "$here/sbom/requirements.txt"
 		path+=:$dir/bin
 		;;
 	nodejs)

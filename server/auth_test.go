@@ -48,7 +48,7 @@ func startGuarded(t *testing.T, yaml string, keys ...*auth.Key) *guarded {
 	for _, k := range keys {
 		g.add(t, k)
 	}
-	g.running = start(t, "auth: {keys_file: "+g.file+"}\n"+yaml)
+	g.running = start(t, "auth:\n  keys_file: "+g.file+"\n"+yaml)
 	return g
 }
 
@@ -70,17 +70,30 @@ func (g *guarded) as(t *testing.T, name string) context.Context {
 // credentials are headers that must be refused, by what is wrong with them.
 func (g *guarded) credentials() map[string][]string {
 	valid := g.keys["all"]
+	token := func(key string, age time.Duration) string {
+		token, _, err := auth.Token{}.Sign(g.keys[key], time.Now().Add(-age))
+		if err != nil {
+			panic(err)
+		}
+		return token
+	}
+	good := token("all", 0)
 	return map[string][]string{
-		"none":           nil,
-		"empty":          {""},
-		"another scheme": {"Basic " + valid},
-		"no scheme":      {valid},
-		"unknown":        {"Bearer mg_aaaaaaaa_" + strings.Repeat("a", 52)},
-		"wrong secret":   {"Bearer " + valid[:len(valid)-1] + map[bool]string{true: "b", false: "a"}[valid[len(valid)-1] == 'a']},
-		"cut":            {"Bearer " + valid[:len(valid)-1]},
-		"twice":          {"Bearer " + valid, "Bearer " + valid},
-		"expired":        {"Bearer " + g.keys["expired"]},
-		"revoked":        {"Bearer " + g.keys["revoked"]},
+		"an expired token":                      {"Bearer " + token("all", time.Hour)},
+		"a token of an expired key":             {"Bearer " + token("expired", 0)},
+		"a token of a revoked key":              {"Bearer " + token("revoked", 0)},
+		"a token without its signature":         {"Bearer " + good[:strings.LastIndex(good, ".")+1]},
+		"a token with the signature of another": {"Bearer " + good[:strings.LastIndex(good, ".")] + token("infer", 0)[strings.LastIndex(token("infer", 0), "."):]},
+		"none":                                  nil,
+		"empty":                                 {""},
+		"another scheme":                        {"Basic " + valid},
+		"no scheme":                             {valid},
+		"unknown":                               {"Bearer mg_aaaaaaaa_" + strings.Repeat("a", 52)},
+		"wrong secret":                          {"Bearer " + valid[:len(valid)-1] + map[bool]string{true: "b", false: "a"}[valid[len(valid)-1] == 'a']},
+		"cut":                                   {"Bearer " + valid[:len(valid)-1]},
+		"twice":                                 {"Bearer " + valid, "Bearer " + valid},
+		"expired":                               {"Bearer " + g.keys["expired"]},
+		"revoked":                               {"Bearer " + g.keys["revoked"]},
 	}
 }
 
@@ -339,7 +352,7 @@ func TestRevokedKey(t *testing.T) {
 	}
 	// A session belongs to the key that opened it.
 	push := &gatewayv1.PushAudioRequest{SessionId: first.GetSessionId(), Audio: make([]byte, 320), Last: true}
-	if _, err := g.chat.PushAudio(g.as(t, "leaves"), push); errs.ReasonOf(err) != errs.InvalidRequest {
+	if _, err := g.chat.PushAudio(g.as(t, "leaves"), push); errs.ReasonOf(err) != errs.SessionLost {
 		t.Errorf("audio for the session of another key: %v", err)
 	}
 	if _, err := auth.RevokeKey(g.file, "leaves"); err != nil {

@@ -22,7 +22,7 @@ cpu_threads: 64
 log: {level: info, format: json}
 engines:
   fault: {command: [engine-fault]}
-  cloud: {command: [engine-fault], cloud: true}
+  cloud: {command: [engine-fault], cloud: true, allow: [network]}
 models:
   missing: {engine: fault, path: MODEL.absent, memory_mb: 10}
   huge: {engine: fault, path: MODEL, memory_mb: 1001}

@@ -16,16 +16,18 @@ import (
 )
 
 const (
-	// socketMode lets only the server's user connect to its Unix sockets: callers
-	// are not authenticated.
+	// socketMode lets only the server's user connect to its Unix sockets.
 	socketMode = 0o600
+	// usersMode lets all connect: the listener closes connections of users who are not
+	// listed; see userListener.
+	usersMode = 0o666
 	// staleSocketTimeout limits the check whether a program serves a socket.
 	staleSocketTimeout = time.Second
 )
 
-// listen listens on an address of the configuration; key names it in errors. The
-// Unix socket of a program that was killed is replaced.
-func listen(key, address string) (net.Listener, error) {
+// listen listens on an address of the configuration; key names it in errors. users are
+// those who may use Unix sockets, besides the server's user. The Unix socket of a program that was killed is replaced.
+func listen(key, address string, users ...config.UnixUser) (net.Listener, error) {
 	network, addr := config.SplitListen(address)
 	var lc net.ListenConfig
 	if network == "unix" {
@@ -43,11 +45,17 @@ func listen(key, address string) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", key, err)
 	}
+	if network == "unix" && len(users) > 0 {
+		if err := os.Chmod(addr, usersMode); err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w", key, err), lis.Close())
+		}
+		lis = onlyUsers(lis, users)
+	}
 	return lis, nil
 }
 
 // restrictSocket sets the mode of a socket before its file is created, so that
-// other users can never connect.
+// other users can never connect before onlyUsers knows of them.
 func restrictSocket(_, _ string, conn syscall.RawConn) error {
 	var failed error
 	err := conn.Control(func(fd uintptr) { failed = unix.Fchmod(int(fd), socketMode) })

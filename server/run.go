@@ -26,6 +26,7 @@ import (
 // command `modelgateway serve`.
 func Serve(ctx context.Context, cfg *config.Config, version string, out, logs io.Writer) error {
 	log := telemetry.NewLogger(logs, cfg.Log)
+	hideSecrets(log)
 	telemetry.RouteGRPCLog(log)
 	telemetry.RouteStandardLog(log)
 	scheme := "http://"
@@ -77,8 +78,9 @@ func formatAddr(scheme string, a net.Addr) string {
 	return scheme + a.String()
 }
 
-// Run serves until running ends, and then shuts down: it refuses new requests and
-// waits for those that run, at most for the configured time or until draining ends.
+// Run serves until running ends, and then shuts down: after a delay it refuses new
+// requests and serves those that it has, at most for the configured time or until
+// draining ends.
 // It releases all resources before it returns. The error is nil after a normal
 // shutdown.
 func (s *Server) Run(running, draining context.Context) error {

@@ -88,7 +88,10 @@ type Server struct {
 	requests       context.Context
 	cancelRequests context.CancelFunc
 	draining       atomic.Bool
-	watches        watches
+	// accepting ends when the server accepts no more requests; endWaits ends it.
+	accepting context.Context
+	endWaits  context.CancelFunc
+	watches   watches
 }
 
 // New listens on both addresses, locks the state directory and makes all parts. Run
@@ -96,6 +99,7 @@ type Server struct {
 func New(opts Options) (s *Server, err error) {
 	s = &Server{cfg: opts.Config, log: opts.Log, onReady: opts.Ready, watches: newWatches()}
 	s.requests, s.cancelRequests = context.WithCancel(context.Background())
+	s.accepting, s.endWaits = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -110,7 +114,7 @@ func New(opts Options) (s *Server, err error) {
 	if err := s.lockState(); err != nil {
 		return s, err
 	}
-	if s.authorizer, err = auth.New(s.cfg.Auth.KeysFile, s.log); err != nil {
+	if s.authorizer, err = auth.New(s.cfg.Auth, s.log); err != nil {
 		return s, err
 	}
 	if err := s.openCertificates(); err != nil {
@@ -128,10 +132,10 @@ func New(opts Options) (s *Server, err error) {
 
 // listen listens on both addresses.
 func (s *Server) listen() (err error) {
-	if s.grpcLis, err = listen("grpc_listen", s.cfg.GRPCListen); err != nil {
+	if s.grpcLis, err = listen("grpc_listen", s.cfg.GRPCListen, s.cfg.Auth.UnixUsers...); err != nil {
 		return err
 	}
-	s.httpLis, err = listen("http_listen", s.cfg.HTTPListen)
+	s.httpLis, err = listen("http_listen", s.cfg.HTTPListen, s.cfg.Auth.UnixUsers...)
 	return err
 }
 
@@ -173,7 +177,7 @@ func (s *Server) startModels(opts Options) (*telemetry.Metrics, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.host, err = worker.NewHost(worker.Options{Logger: s.log, ReapOrphans: opts.ReapOrphans}); err != nil {
+	if s.host, err = worker.NewHost(worker.Options{Logger: s.log, ReapOrphans: opts.ReapOrphans, Private: s.cfg.Private()}); err != nil {
 		return nil, err
 	}
 	s.local = worker.NewInProcess(s.log, builtIn(s.cfg, s.log), s.host)
@@ -193,6 +197,7 @@ func (s *Server) startModels(opts Options) (*telemetry.Metrics, error) {
 		return nil, err
 	}
 	metrics.WatchMemory(s.manager.Totals)
+	metrics.WatchQueues(s.manager.Queues)
 	return metrics, nil
 }
 
@@ -257,6 +262,7 @@ func (s *Server) makeServers(version string, metrics *telemetry.Metrics) error {
 
 // makeServices makes the gRPC services and returns the factory for their servers.
 func (s *Server) makeServices(version string, metrics *telemetry.Metrics) (*api.ServerFactory, error) {
+	s.authorizer.Observe(metrics)
 	validator, err := api.NewValidator()
 	if err != nil {
 		return nil, err
@@ -269,13 +275,16 @@ func (s *Server) makeServices(version string, metrics *telemetry.Metrics) (*api.
 		Observer:          metrics,
 		SlowReaderTimeout: s.cfg.Limits.SlowReaderTimeout,
 		Breaker:           router.BreakerOptions{Failures: s.cfg.Breaker.Failures, Open: s.cfg.Breaker.Open},
+		Draining:          s.accepting,
 		Log:               s.log,
 	})
 	s.service = api.NewInference(api.InferenceOptions{
 		Router:       routed,
 		Models:       s.manager,
 		TaskMethods:  methods,
+		Denied:       s.authorizer.Denied,
 		Version:      version,
+		Draining:     s.Draining,
 		EncodeSpeech: s.cfg.ProgramPath(speechout.Program),
 	})
 	s.health = health.NewServer()
@@ -305,7 +314,7 @@ func (s *Server) Status(ctx context.Context, req *gatewayv1.StatusRequest) (*gat
 	return s.service.Status(ctx, req)
 }
 
-// Draining implements pages.State.
+// Draining implements pages.State. It reports whether the server shuts down.
 func (s *Server) Draining() bool { return s.draining.Load() }
 
 // Ready implements pages.State.

@@ -16,15 +16,21 @@ import (
 const connectionGrace = 2 * time.Second
 
 // shutDown ends the server's work. It reports to health checks that the server does not
-// serve and closes idle WebSockets, waits for the requests that run, while new ones
-// get DRAINING, and then ends the watches and the connections. It stops waiting when
-// ctx ends.
+// serve, and goes on until those that send requests have seen it. Then it ends the
+// streams and WebSockets that have no work, serves the requests that it has, while
+// new ones get DRAINING, and then ends the watches and the connections. It stops
+// waiting when ctx ends.
 func (s *Server) shutDown(ctx context.Context) {
 	start := time.Now()
 	s.draining.Store(true)
 	s.setServing(healthpb.HealthCheckResponse_NOT_SERVING)
+	s.log.Info("shutting down", "delay", s.cfg.DrainDelay, "timeout", s.cfg.DrainTimeout)
+	select {
+	case <-time.After(s.cfg.DrainDelay):
+	case <-ctx.Done():
+	}
+	s.endWaits()
 	s.http.Drain()
-	s.log.Info("shutting down", "timeout", s.cfg.DrainTimeout)
 	requests, cancel := context.WithTimeout(ctx, s.cfg.DrainTimeout)
 	defer cancel()
 	if err := s.manager.Shutdown(requests); err != nil {
@@ -55,6 +61,7 @@ func (s *Server) closeConnections(ctx context.Context) {
 // Close ends the server at once and releases its resources. Run calls it.
 func (s *Server) Close() error {
 	s.cancelRequests()
+	s.endWaits()
 	s.watches.end()
 	var errs []error
 	add := func(err error) {

@@ -49,6 +49,7 @@ func modelSpec(cfg *config.Config, name string) (lifecycle.ModelSpec, error) {
 			Engine:  m.Engine,
 			Command: cfg.EngineCommand(m.Engine),
 			Env:     engine.Environ(),
+			Rights:  engine.Rights(),
 			Load: &enginev1.LoadRequest{
 				ModelName:      name,
 				Path:           m.ResolvedPath,

@@ -215,13 +215,6 @@ func TestSessionsRefuseInvalidPushes(t *testing.T) {
 	if _, err := push(t, r, session, 256, 1, false); errs.ReasonOf(err) != errs.InvalidRequest {
 		t.Errorf("beyond the window: %v", err)
 	}
-	if _, err := push(t, r, "nobody", 0, 1, false); errs.ReasonOf(err) != errs.InvalidRequest {
-		t.Errorf("an unknown session: %v", err)
-	}
-	lost := open(t, r, &gatewayv1.OpenTranscriptionRequest{SessionId: "nobody"})
-	if _, err := lost.Recv(); errs.ReasonOf(err) != errs.InvalidRequest {
-		t.Errorf("reopening an unknown session: %v", err)
-	}
 }
 
 func TestOpenTranscriptionWithoutItsEngine(t *testing.T) {

@@ -33,7 +33,7 @@ func (w watches) option() grpc.ServerOption {
 		defer context.AfterFunc(w.ended, cancel)()
 		err := next(srv, &watchStream{ServerStream: stream, ctx: ctx})
 		if stream.Context().Err() == nil && w.ended.Err() != nil {
-			return errs.New(errs.Draining, "the server is shutting down")
+			return errs.ShuttingDown()
 		}
 		return err
 	})

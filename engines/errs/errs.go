@@ -55,6 +55,7 @@ const (
 	Internal           = gatewayv1.ErrorReason_ERROR_REASON_INTERNAL
 	Cancelled          = gatewayv1.ErrorReason_ERROR_REASON_CANCELLED
 	ModelConfigInvalid = gatewayv1.ErrorReason_ERROR_REASON_MODEL_CONFIG_INVALID
+	SessionLost        = gatewayv1.ErrorReason_ERROR_REASON_SESSION_LOST
 )
 
 // Code returns the gRPC code of a reason.
@@ -68,7 +69,7 @@ func Code(r Reason) codes.Code {
 		return codes.FailedPrecondition
 	case MemoryBusy, QueueFull, RateLimited:
 		return codes.ResourceExhausted
-	case EngineCrashed, LoadCooldown, Draining:
+	case EngineCrashed, LoadCooldown, Draining, SessionLost:
 		return codes.Unavailable
 	case DeadlineExceeded:
 		return codes.DeadlineExceeded
@@ -108,6 +109,12 @@ type Error struct {
 // are in double quotes, as %q writes them; Shorten the rest.
 func New(reason Reason, format string, args ...any) *Error {
 	return &Error{reason: reason, message: tidy(reason, fmt.Sprintf(format, args...))}
+}
+
+// ShuttingDown returns the error of requests that come when the server shuts down, or
+// are not served in time then.
+func ShuttingDown() *Error {
+	return New(Draining, "the server is shutting down; try another server, or try again after its restart")
 }
 
 // WithCause returns a copy that wraps err, for errors.Is and logs. The cause is

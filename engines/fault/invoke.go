@@ -2,7 +2,9 @@ package fault
 
 import (
 	"context"
+	"net"
 	"os"
+	"strings"
 
 	"golang.org/x/sys/unix"
 	"google.golang.org/protobuf/types/known/structpb"
@@ -13,7 +15,10 @@ import (
 
 // invokeParameters are the parameters of all methods together.
 type invokeParameters struct {
-	Bytes int64 `json:"bytes"`
+	Bytes   int64  `json:"bytes"`
+	Address string `json:"address"`
+	Path    string `json:"path"`
+	PID     int    `json:"pid"`
 }
 
 // Invoke implements engines.Invoker:
@@ -23,6 +28,9 @@ type invokeParameters struct {
 //	free         frees all allocated memory
 //	spawn_child  starts a child that keeps the worker's pipes open → {"pid": N}
 //	process      → {"environment": […], "limits": {…}, "no_new_privileges": B}
+//	connect      connects to {"address": "tcp:…" | "udp:…" | "unix:…"} → {"error": S}
+//	read, write  opens and reads or writes {"path": P} → {"error": S}
+//	signal       sends signal 0 to {"pid": N} → {"error": S}
 //	crash, exit, hang, panic, error  as RunParameters.Fault
 func (m *model) Invoke(ctx context.Context, method string, params *structpb.Struct) (*structpb.Struct, error) {
 	m.work.Add(1)
@@ -48,11 +56,41 @@ func (m *model) Invoke(ctx context.Context, method string, params *structpb.Stru
 		return structpb.NewStruct(map[string]any{"pid": pid})
 	case "process":
 		return process()
+	case "connect", "read", "write", "signal":
+		return attempt(method, p)
 	case "crash", "exit", "hang", "panic", "error":
 		return nil, misbehave(method)
 	default:
 		return nil, errs.New(errs.InvalidRequest, "unknown method %q", method)
 	}
+}
+
+// attempt does what an isolated worker must not do. The error is "" if it succeeds.
+func attempt(method string, p invokeParameters) (*structpb.Struct, error) {
+	var err error
+	switch method {
+	case "connect":
+		network, address, _ := strings.Cut(p.Address, ":")
+		var conn net.Conn
+		if conn, err = net.Dial(network, address); err == nil {
+			err = conn.Close()
+		}
+	case "read":
+		var f *os.File
+		if f, err = os.Open(p.Path); err == nil {
+			_, err = f.Read(make([]byte, 1))
+			_ = f.Close() // it was only read
+		}
+	case "write":
+		err = os.WriteFile(p.Path, []byte("written by engine-fault"), 0o600)
+	case "signal":
+		err = unix.Kill(p.PID, 0)
+	}
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	return structpb.NewStruct(map[string]any{"error": text})
 }
 
 // process returns the environment and limits that the worker got from its host.

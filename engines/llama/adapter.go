@@ -97,12 +97,29 @@ func (e *executor) ClearAbort() { e.context.ClearAbort() }
 type sampler struct {
 	*llamacpp.Sampler
 	context *llamacpp.Context
+	// logprobs says that the probabilities of tokens are wanted, and those of the top
+	// most likely ones.
+	logprobs bool
+	top      int
 }
 
 var _ batching.Sampler = sampler{}
 
 // Sample implements batching.Sampler.
 func (s sampler) Sample(index int) batching.Token { return s.Sampler.Sample(s.context, index) }
+
+// Logprobs implements batching.Sampler.
+func (s sampler) Logprobs(index int, t batching.Token) *batching.Logprobs {
+	if !s.logprobs {
+		return nil
+	}
+	chosen, top := s.context.Logprobs(index, t, s.top)
+	out := &batching.Logprobs{Likelihood: batching.Likelihood(chosen)}
+	for _, l := range top {
+		out.Top = append(out.Top, batching.Likelihood(l))
+	}
+	return out
+}
 
 // vocabulary is a model's vocabulary, for the scheduler and the prompts.
 type vocabulary struct {

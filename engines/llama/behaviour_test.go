@@ -199,7 +199,7 @@ func TestPiecesAreWholeCharacters(t *testing.T) {
 	var pieces []string
 	_, err := m.generate(t.Context(), task{
 		messages: conversation("", "Hello"), sampling: greedy(400), grammar: `root ::= [ạ-ỹ🀀-🏿]{60}`,
-	}, func(text string) error { pieces = append(pieces, text); return nil })
+	}, func(o batching.Output) error { pieces = append(pieces, o.Text); return nil })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,19 +48,6 @@ func (m *model) Close() error {
 	return nil
 }
 
-// Chat implements engines.Chatter.
-func (m *model) Chat(ctx context.Context, req *gatewayv1.ChatRequest, emit func(*gatewayv1.StreamChatResponse) error) error {
-	result, err := m.generate(ctx, task{
-		messages: req.GetMessages(),
-		sampling: req.GetSampling(),
-		thinking: req.GetThinking(),
-	}, func(text string) error { return emit(&gatewayv1.StreamChatResponse{Delta: text}) })
-	if err != nil {
-		return err
-	}
-	return emit(&gatewayv1.StreamChatResponse{FinishReason: result.Finish, Usage: usage(result)})
-}
-
 // Grammar implements engines.GrammarChecker.
 func (m *model) Grammar(ctx context.Context, req *gatewayv1.GrammarRequest) (*gatewayv1.GrammarResponse, error) {
 	if trivial := tutor.TrivialGrammar(req); trivial != nil {
@@ -107,19 +94,22 @@ type task struct {
 	sampling *gatewayv1.SamplingOptions // may be nil
 	thinking bool
 	grammar  string // GBNF; empty for none
+	logprobs bool
+	top      int    // how many of the most likely tokens logprobs have
+	answer   uint32 // counts the answers to one request: each has another seed
 }
 
 // text generates a complete answer.
 func (m *model) text(ctx context.Context, t task) (string, batching.Result, error) {
 	var b strings.Builder
-	result, err := m.generate(ctx, t, func(text string) error {
-		b.WriteString(text)
+	result, err := m.generate(ctx, t, func(o batching.Output) error {
+		b.WriteString(o.Text)
 		return nil
 	})
 	return b.String(), result, err
 }
 
-func (m *model) generate(ctx context.Context, t task, emit func(string) error) (batching.Result, error) {
+func (m *model) generate(ctx context.Context, t task, emit func(batching.Output) error) (batching.Result, error) {
 	prompt, err := m.prompt(t)
 	if err != nil {
 		return batching.Result{}, err
@@ -131,6 +121,7 @@ func (m *model) generate(ctx context.Context, t task, emit func(string) error) (
 		emit = withoutLeadingSpace(emit)
 	}
 	options := sampling(m.sampling, t.sampling, m.seed())
+	options.Seed += t.answer
 	options.Grammar = t.grammar
 	chooser, err := m.weights.NewSampler(options)
 	if err != nil {
@@ -148,22 +139,19 @@ func (m *model) generate(ctx context.Context, t task, emit func(string) error) (
 		CapToRoom:     t.sampling.MaxTokens == nil || t.grammar != "",
 		Stop:          append(composed(t.sampling.GetStop()), prompt.Stops...),
 		InsideThought: prompt.InsideThought,
-		Sampler:       sampler{Sampler: chooser, context: m.context},
+		Sampler:       sampler{Sampler: chooser, context: m.context, logprobs: t.logprobs, top: t.top},
 	}, emit)
 }
 
 // withoutLeadingSpace returns an emit that leaves out space at the beginning of a text.
-func withoutLeadingSpace(emit func(string) error) func(string) error {
+func withoutLeadingSpace(emit func(batching.Output) error) func(batching.Output) error {
 	begun := false
-	return func(text string) error {
+	return func(o batching.Output) error {
 		if !begun {
-			text = strings.TrimLeftFunc(text, unicode.IsSpace)
-			begun = text != ""
+			o.Text = strings.TrimLeftFunc(o.Text, unicode.IsSpace)
+			begun = o.Text != ""
 		}
-		if text == "" {
-			return nil
-		}
-		return emit(text)
+		return emit(o)
 	}
 }
 
@@ -212,5 +200,6 @@ func usage(r batching.Result) *gatewayv1.Usage {
 		PromptTokenCount:       int32(r.PromptTokens),     //nolint:gosec // bounded by the context
 		CachedPromptTokenCount: int32(r.CachedTokens),     //nolint:gosec // as above
 		CompletionTokenCount:   int32(r.CompletionTokens), //nolint:gosec // as above
+		ReasoningTokenCount:    int32(r.ThoughtTokens),    //nolint:gosec // as above
 	}
 }

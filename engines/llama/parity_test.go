@@ -86,7 +86,7 @@ func (m *model) tokens(t *testing.T, prompt []batching.Token, o *gatewayv1.Sampl
 	r := &recorder{Sampler: sampler{Sampler: chooser, context: m.context}}
 	if _, err := m.scheduler.Generate(t.Context(), batching.Request{
 		Prompt: prompt, MaxTokens: int(o.GetMaxTokens()), Sampler: r,
-	}, func(string) error { return nil }); err != nil {
+	}, func(batching.Output) error { return nil }); err != nil {
 		t.Error(err)
 	}
 	return r.tokens

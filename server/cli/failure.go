@@ -146,7 +146,8 @@ func remedy(e *modelgateway.Error) (int, string) {
 		return exitUnservable, `Run "modelgateway doctor" to check the engines and model files.`
 	case gatewayv1.ErrorReason_ERROR_REASON_MEMORY_BUSY, gatewayv1.ErrorReason_ERROR_REASON_QUEUE_FULL,
 		gatewayv1.ErrorReason_ERROR_REASON_RATE_LIMITED, gatewayv1.ErrorReason_ERROR_REASON_ENGINE_CRASHED,
-		gatewayv1.ErrorReason_ERROR_REASON_LOAD_COOLDOWN, gatewayv1.ErrorReason_ERROR_REASON_DRAINING:
+		gatewayv1.ErrorReason_ERROR_REASON_LOAD_COOLDOWN, gatewayv1.ErrorReason_ERROR_REASON_DRAINING,
+		gatewayv1.ErrorReason_ERROR_REASON_SESSION_LOST:
 		return exitBusy, retryAdvice(e.RetryAfter)
 	case gatewayv1.ErrorReason_ERROR_REASON_DEADLINE_EXCEEDED:
 		return exitDeadline, timeoutRemedy

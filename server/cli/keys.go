@@ -23,6 +23,7 @@ type keysCommand struct {
 	Add    keysAddCommand    `cmd:"" help:"Make an API key and print it."`
 	List   keysListCommand   `cmd:"" help:"List the API keys, without their secrets."`
 	Revoke keysRevokeCommand `cmd:"" help:"Revoke an API key. Its calls end within 5 seconds."`
+	Token  keysTokenCommand  `cmd:"" help:"Make an access token for an app from an API key. Needs no server."`
 }
 
 // keysFile says which file of keys a command changes.
@@ -44,13 +45,13 @@ func (k keysFile) find() (string, *config.Config, error) {
 type keysAddCommand struct {
 	keysFile
 
-	Name        string        `arg:"" help:"Whose key it is. It appears in logs and metrics."`
-	Role        []string      `help:"What the key allows: infer, observe, admin or metrics. Can be repeated." default:"infer"`
-	Task        []string      `help:"Only these tasks. Can be repeated. Default: all."`
-	Model       []string      `help:"Only these models. Can be repeated. Default: all."`
-	Cloud       bool          `help:"Allow requests that leave this machine."`
-	MaxPriority string        `help:"Highest priority of requests, also of those that leave it to the model: ${enum}." enum:"low,normal,high,critical" default:"normal"`
-	Expires     time.Duration `help:"The key ends after this time, such as 720h. Default: never."`
+	Name        string   `arg:"" help:"Whose key it is. It appears in logs and metrics."`
+	Role        []string `help:"What the key allows: infer, observe, admin or metrics. Can be repeated." default:"infer"`
+	Task        []string `help:"Only these tasks. Can be repeated. Default: all."`
+	Model       []string `help:"Only these models. Can be repeated. Default: all."`
+	Cloud       bool     `help:"Allow requests that leave this machine."`
+	MaxPriority string   `help:"Highest priority of requests, also of those that leave it to the model: ${enum}." enum:"low,normal,high,critical" default:"normal"`
+	Expires     span     `help:"The key ends after this time, such as 30d, 2w or 12h. Default: never." placeholder:"TIME"`
 }
 
 // Run adds a key and prints it.
@@ -69,16 +70,13 @@ func (k keysAddCommand) Run(g *globals, con *console) error {
 			return usagef("no task is named %q: tasks are %s%s", task, strings.Join(known, ", "), suggest.DidYouMean(task, known))
 		}
 	}
-	if k.Expires < 0 {
-		return usagef("--expires must not be negative")
-	}
 	now := time.Now()
 	entry := &auth.Key{Name: k.Name, Tasks: k.Task, Models: k.Model, Cloud: k.Cloud, MaxPriority: config.Priority(k.MaxPriority)}
 	for _, role := range k.Role {
 		entry.Roles = append(entry.Roles, auth.Role(role))
 	}
 	if k.Expires > 0 {
-		entry.Expires = now.Add(k.Expires).UTC().Truncate(time.Second)
+		entry.Expires = now.Add(time.Duration(k.Expires)).UTC().Truncate(time.Second)
 	}
 	key, err := auth.AddKey(path, entry, now)
 	if err != nil {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,7 +14,7 @@ func TestKeys(t *testing.T) {
 		return finish(t, command(t, append(append([]string{"keys"}, args...), "--keys-file="+file)...))
 	}
 	keys("list").check(t, exitOK, "no keys", "keys add")
-	added := keys("add", "backend", "--role=infer,observe", "--task=stt", "--model=qwen", "--expires=720h")
+	added := keys("add", "backend", "--role=infer,observe", "--task=stt", "--model=qwen", "--expires=30d")
 	added.check(t, exitOK, "shown only now", "MODELGATEWAY_API_KEY")
 	if !strings.HasPrefix(added.out, "mg_") || strings.Count(added.out, "\n") != 1 {
 		t.Errorf("%q", added.out)
@@ -24,6 +25,7 @@ func TestKeys(t *testing.T) {
 	keys("add", "b", "--task=transcrbe").check(t, exitUsage, "transcrbe", "transcribe")
 	keys("add").check(t, exitUsage, "modelgateway keys add --help")
 	keys("add", "b", "--max-priority=top").check(t, exitUsage, "critical")
+	keys("add", "b", "--expires=soon").check(t, exitUsage, "30d")
 	listed := keys("list")
 	listed.check(t, exitOK, "backend", "infer,observe", "transcribe", "qwen", "normal")
 	if strings.Contains(listed.out, strings.TrimSpace(added.out)) {
@@ -35,4 +37,32 @@ func TestKeys(t *testing.T) {
 	}
 	keys("revoke", "backend").check(t, exitOK, "revoked")
 	keys("revoke", "backend").check(t, exitFailed, "no key", "keys list")
+}
+
+// TestKeysToken makes an access token without a server and calls one with it.
+func TestKeysToken(t *testing.T) {
+	keys := filepath.Join(t.TempDir(), "keys.yaml")
+	file := settings(t)
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, file, string(text)+"auth: {keys_file: "+keys+"}\n")
+	key := strings.TrimSpace(finish(t, command(t, "keys", "add", "backend", "--config="+file)).out)
+	s := startWith(t, file)
+	as := func(key string, args ...string) result {
+		cmd := command(t, args...)
+		cmd.Env = append(cmd.Env, "MODELGATEWAY_API_KEY="+key, "MODELGATEWAY_ADDR="+s.addr)
+		return finish(t, cmd)
+	}
+	made := as(key, "keys", "token", "--subject=user-7", "--task=chat", "--max-priority=low")
+	made.check(t, exitOK, "ends at")
+	token := strings.TrimSpace(made.out)
+	as(token, "chat", "Hello").check(t, exitOK)
+	as(token, "grammar", "Hello").check(t, exitDenied, "access token", "backend", "grammar")
+	as(token, "status").check(t, exitDenied, "FORBIDDEN")
+	as(key, "keys", "token", "--lifetime=2h").check(t, exitUsage, "1h")
+	as(key, "keys", "token", "--max-priority=top").check(t, exitUsage, "critical")
+	as(token, "keys", "token").check(t, exitUsage, "keys add")
+	as("", "keys", "token").check(t, exitUsage, "MODELGATEWAY_API_KEY")
 }

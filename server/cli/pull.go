@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
+
+	"github.com/alecthomas/kong"
 
 	"github.com/lexilingo/modelgateway/models"
 	"github.com/lexilingo/modelgateway/server/internal/catalog"
@@ -16,7 +19,7 @@ import (
 )
 
 type pullCommand struct {
-	Names       []string `arg:"" optional:"" name:"name" help:"Models to download. Default: list the published models."`
+	Names       []string `arg:"" optional:"" name:"name" help:"Models to download: names of the list, or files of Hugging Face that are not in it, as OWNER/NAME/FILE or their URL. Default: list the published models."`
 	List        bool     `short:"l" help:"List the published models and whether they are installed."`
 	Config      string   `short:"c" placeholder:"FILE" help:"Configuration file of the server, read for its models directory."`
 	ModelsDir   *string  `placeholder:"DIR" help:"Directory to download to. Default: the models directory of the server."`
@@ -24,7 +27,8 @@ type pullCommand struct {
 	Path        bool     `help:"Print only the path of each model, one a line. Progress and messages go to standard error."`
 	Mirror      string   `placeholder:"URL" env:"HF_ENDPOINT" help:"Download from this mirror of the Hugging Face hub."`
 	AllowHost   []string `placeholder:"HOST" help:"Additional host that the mirror may redirect to. Can be repeated."`
-	Update      bool     `help:"Accept the version that the hub has now, and record it in models.lock."`
+	Trust       bool     `name:"trust-on-first-use" help:"Download files of which no checksum is known, and record their checksums in models.lock: later downloads must be the same."`
+	Update      bool     `help:"Replace files that are recorded in models.lock by those of the list or, with --trust-on-first-use, by those that the hub has now."`
 	AcceptFiles bool     `help:"Accept files that were put into the models directory by hand although no checksum of them is known, and record them in models.lock."`
 	DryRun      bool     `help:"Show what would be downloaded, without writing anything."`
 }
@@ -33,7 +37,7 @@ type pullCommand struct {
 const anySource = "any"
 
 // Run downloads models, or lists them.
-func (p pullCommand) Run(ctx context.Context, g *globals, con *console) error {
+func (p pullCommand) Run(ctx context.Context, parsed *kong.Context, g *globals, con *console) error {
 	list, err := catalog.Parse("catalog.yaml", models.Catalog())
 	if err != nil {
 		return err
@@ -47,18 +51,46 @@ func (p pullCommand) Run(ctx context.Context, g *globals, con *console) error {
 	}
 	wanted := make([]catalog.Model, len(p.Names))
 	for i, name := range p.Names {
-		if wanted[i], err = list.Find(name); err != nil {
+		if wanted[i], err = find(list, name); err != nil {
 			return err
 		}
 	}
-	return p.pull(ctx, wanted, cfg, g, con)
+	if !isGiven(parsed, "timeout") {
+		return p.pull(ctx, wanted, cfg, g, con)
+	}
+	limited, cancel := g.deadline(ctx)
+	defer cancel()
+	err = p.pull(limited, wanted, cfg, g, con)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return &pull.Error{Kind: pull.TimedOut, Message: fmt.Sprintf("not everything was downloaded within %s (--timeout)", g.Timeout),
+			Advice: fmt.Sprintf("What has arrived is kept in %s: run the same command again to continue.", cfg.ModelsDir)}
+	}
+	return err
+}
+
+// find returns the model that an argument means.
+func find(list *catalog.Catalog, name string) (catalog.Model, error) {
+	if !catalog.IsOutside(name) {
+		return list.Find(name)
+	}
+	m, err := catalog.Outside(name)
+	if err != nil {
+		return m, usageError{err}
+	}
+	return m, nil
+}
+
+// isGiven reports whether a flag is on the command line. Downloads may take hours, so
+// only a limit that the user gives applies to them.
+func isGiven(parsed *kong.Context, flag string) bool {
+	return slices.ContainsFunc(parsed.Path, func(p *kong.Path) bool { return p.Flag != nil && p.Flag.Name == flag })
 }
 
 func (p pullCommand) pull(ctx context.Context, wanted []catalog.Model, cfg *config.Config, g *globals, con *console) (err error) {
 	progress := &pullProgress{con: con, json: g.JSON, quiet: p.Path && !con.errTTY}
 	client, err := pull.Open(pull.Options{
 		Dir: cfg.ModelsDir, Endpoint: p.Mirror, AllowHosts: p.AllowHost, Token: os.Getenv("HF_TOKEN"),
-		Source: pull.Source(strings.TrimPrefix(p.Source, anySource)), Update: p.Update, AcceptFiles: p.AcceptFiles, DryRun: p.DryRun,
+		Source: pull.Source(strings.TrimPrefix(p.Source, anySource)), TrustOnFirstUse: p.Trust, Update: p.Update, AcceptFiles: p.AcceptFiles, DryRun: p.DryRun,
 		Progress: progress.show, Notice: progress.notice,
 	})
 	if err != nil {
@@ -70,7 +102,7 @@ func (p pullCommand) pull(ctx context.Context, wanted []catalog.Model, cfg *conf
 		files, err := client.Pull(ctx, model)
 		progress.clear()
 		if err != nil {
-			if ctx.Err() != nil && !g.JSON {
+			if errors.Is(ctx.Err(), context.Canceled) && !g.JSON {
 				fmt.Fprintf(con.err, "Interrupted. The partial download is kept in %s: run the same command again to resume it.\n", cfg.ModelsDir)
 			}
 			return err
@@ -121,9 +153,16 @@ func (p pullCommand) printResult(w io.Writer, model catalog.Model, files []pull.
 			if f.SHA256 != "" {
 				fmt.Fprintf(w, "  sha256  %s\n", f.SHA256)
 			}
+			if f.FirstUse {
+				fmt.Fprintln(w, "  nobody has vouched for this file: it needs --trust-on-first-use")
+			}
 		default:
 			fmt.Fprintf(w, "%s: %s, sha256 %s\n", f.Path, size(f.SizeBytes), f.SHA256)
 		}
+	}
+	if model.License.Name == "" {
+		_, err := fmt.Fprintf(w, "%s: see its page for the licence, %s/%s\n", model.Name, pull.DefaultEndpoint, model.Repo)
+		return err
 	}
 	_, err := fmt.Fprintf(w, "%s: licence %s, %s\n", model.Name, model.License.Name, model.License.URL)
 	return err

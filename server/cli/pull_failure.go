@@ -26,6 +26,8 @@ func explainPull(err error) (failure, bool) {
 		f.ExitCode = exitNotFound
 	case pull.Limited, pull.Busy:
 		f.ExitCode = exitBusy
+	case pull.TimedOut:
+		f.ExitCode = exitDeadline
 	case pull.Denied:
 		f.ExitCode = exitDenied
 	}

@@ -27,7 +27,7 @@ type pullProgress struct {
 
 func (p *pullProgress) begin(model catalog.Model) {
 	p.model, p.step = model, ""
-	if !p.json && !p.quiet {
+	if !p.json && !p.quiet && model.License.Name != "" {
 		fmt.Fprintf(p.con.err, "%s: about %s, licence %s\n", model.Name, size(model.SizeBytes()), model.License.Name)
 	}
 }
@@ -93,6 +93,7 @@ type pullable struct {
 	License   string   `json:"license"`
 	Source    string   `json:"source"`
 	Note      string   `json:"note"`
+	Trust     bool     `json:"trust_on_first_use,omitempty"`
 	Installed bool     `json:"installed"`
 	PartBytes int64    `json:"part_bytes"`
 }
@@ -104,7 +105,7 @@ func listPullable(w io.Writer, list *catalog.Catalog, cfg *config.Config, asJSON
 		installed, part := pull.Installed(cfg.ModelsDir, m)
 		rows = append(rows, pullable{
 			Name: m.Name, Aliases: m.Aliases, Task: m.Task, Engine: m.Engine, SizeBytes: m.SizeBytes(), MemoryMB: m.MemoryMB,
-			Languages: m.Languages, License: m.License.Name, Source: pull.DefaultEndpoint + "/" + m.Repo, Note: m.Note,
+			Languages: m.Languages, License: m.License.Name, Source: pull.DefaultEndpoint + "/" + m.Repo, Note: m.Note, Trust: m.TrustOnFirstUse,
 			Installed: installed, PartBytes: part,
 		})
 	}
@@ -113,7 +114,11 @@ func listPullable(w io.Writer, list *catalog.Catalog, cfg *config.Config, asJSON
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "NAME\tTASK\tSIZE\tMEMORY\tLANGUAGES\tLICENCE\tINSTALLED")
+	var untrusted []string
 	for _, r := range rows {
+		if r.Trust {
+			untrusted = append(untrusted, r.Name)
+		}
 		state := "-"
 		switch {
 		case r.Installed:
@@ -127,7 +132,11 @@ func listPullable(w io.Writer, list *catalog.Catalog, cfg *config.Config, asJSON
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\nSizes and memory are approximate. \"modelgateway pull NAME\" downloads a model to %s.\n", cfg.ModelsDir)
+	fmt.Fprintf(w, "\nSizes and memory are approximate. \"modelgateway pull NAME\" downloads a model to %s.\n", cfg.ModelsDir)
+	if len(untrusted) == 0 {
+		return nil
+	}
+	_, err := fmt.Fprintf(w, "No checksum is known of %s: the first download needs --trust-on-first-use.\n", strings.Join(untrusted, ", "))
 	return err
 }
 
@@ -160,6 +169,10 @@ func writeUse(w io.Writer, pulled []catalog.Model, cfg, serves *config.Config) e
 	var variables, used []string
 	var entries []catalog.Model
 	for _, m := range pulled {
+		if m.Configure.Model == "" {
+			fmt.Fprintf(w, "\nTo use it, write \"path: %s\" into a model of the configuration file.\n", m.Configure.Path)
+			continue
+		}
 		if serves.Models[m.Configure.Model].ResolvedPath == filepath.Join(dir, filepath.FromSlash(m.Configure.Path)) {
 			used = append(used, m.Name)
 			continue

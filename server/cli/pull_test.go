@@ -66,14 +66,19 @@ func TestServerFindsPulledModels(t *testing.T) {
 }
 
 const (
-	unpinned = "qwen3-4b-q8_0" // the catalogue has no checksum for it, so a test can choose the content
+	outside  = "someone/Qwen3-GGUF/model.gguf" // not in the catalogue, so a test can choose the content
 	modelMiB = 160
 )
 
-// pullFrom returns a command that pulls the unpinned model.
+// outsidePath returns where the file that is outside the catalogue is stored.
+func outsidePath(dir string) string {
+	return filepath.Join(dir, "hub", "someone", "Qwen3-GGUF", "model.gguf")
+}
+
+// pullFrom returns a command that pulls the file that is outside the catalogue.
 func pullFrom(t *testing.T, m *mirror, dir string, args ...string) *exec.Cmd {
 	t.Helper()
-	cmd := command(t, append([]string{"pull", unpinned, "--models-dir", dir}, args...)...)
+	cmd := command(t, append([]string{"pull", outside, "--trust-on-first-use", "--models-dir", dir}, args...)...)
 	cmd.Env = append(cmd.Env, "HF_ENDPOINT="+m.URL)
 	return cmd
 }
@@ -99,7 +104,7 @@ func resumedRun(t *testing.T, dir string) (fetched, resumed int64) {
 	if fetched+resumed != second.size || second.sent != fetched {
 		t.Errorf("fetched %d, resumed %d, sent %d of %d bytes", fetched, resumed, second.sent, second.size)
 	}
-	f, err := os.ReadFile(filepath.Join(dir, "Qwen3-4B-Q8_0.gguf"))
+	f, err := os.ReadFile(outsidePath(dir))
 	if sum := sha256.Sum256(f); err != nil || hex.EncodeToString(sum[:]) != second.sum {
 		t.Errorf("the file differs: %v", err)
 	}
@@ -108,7 +113,7 @@ func resumedRun(t *testing.T, dir string) (fetched, resumed int64) {
 
 // recorded returns how many bytes of the partial file its .part.json lists.
 func recorded(dir string) int64 {
-	text, err := os.ReadFile(filepath.Join(dir, "Qwen3-4B-Q8_0.gguf.part.json"))
+	text, err := os.ReadFile(outsidePath(dir) + ".part.json")
 	var state struct {
 		Done [][2]int64 `json:"done"`
 	}
@@ -142,8 +147,6 @@ func TestPullResumesAfterKill(t *testing.T) {
 	}
 	_ = cmd.Wait() // killed
 	kept := recorded(dir)
-	res := finish(t, command(t, "pull", "--models-dir", dir))
-	res.check(t, exitOK, "partly, ")
 	fetched, resumed := resumedRun(t, dir)
 	if resumed != kept || resumed < least {
 		t.Errorf("%d bytes were recorded, but %d resumed", kept, resumed)
@@ -178,7 +181,7 @@ func TestInterruptedPullSaysHowToResume(t *testing.T) {
 	}
 	_ = cmd.Wait() // the exit code is checked below
 	res := result{out: out.String(), err: errOut.String(), code: cmd.ProcessState.ExitCode()}
-	res.check(t, exitInterrupted, "Interrupted.", "to resume it", "downloading Qwen3-4B-Q8_0.gguf 0%")
+	res.check(t, exitInterrupted, "Interrupted.", "to resume it", "downloading hub/someone/Qwen3-GGUF/model.gguf 0%")
 	if _, resumed := resumedRun(t, dir); resumed < 32<<20 {
 		t.Errorf("%d bytes were resumed", resumed)
 	}
@@ -193,19 +196,21 @@ func TestPullPrintsSettings(t *testing.T) {
 		cmd := command(t, append([]string{"pull", "--models-dir", dir, "--mirror", m.URL}, args...)...)
 		return finish(t, cmd)
 	}
-	with("en_US-norman-medium", "--dry-run").check(t, exitOK, "would download", "https://huggingface.co/rhasspy/piper-voices/resolve/cccc", m.sum)
+	const hubert = "hubert-large-ls960-ft" // the catalogue has no checksum for it
+	with(hubert, "--dry-run").check(t, exitOK, "would download", "https://huggingface.co/Xenova/hubert-large-ls960-ft/resolve/cccc", m.sum,
+		"nobody has vouched for this file")
 	if _, err := os.Stat(dir); err == nil {
 		t.Error("a dry run created the directory")
 	}
-	with("en_US-norman-medium", unpinned).check(t, exitOK, "export PIPER_VOICE=en_US-norman-medium", "export QWEN_MODEL_PATH=Qwen3-4B-Q8_0.gguf",
-		fmt.Sprintf("modelgateway serve --models-dir '%s'", dir), "public domain", "MODEL_CARD")
+	with(hubert, outside, "--trust-on-first-use").check(t, exitOK, "export HUBERT_MODEL_ID=facebook/hubert-large-ls960-ft",
+		fmt.Sprintf("modelgateway serve --models-dir '%s'", dir), "licence Apache-2.0", "Transformers.js",
+		"see its page for the licence, https://huggingface.co/someone/Qwen3-GGUF", `write "path: hub/someone/Qwen3-GGUF/model.gguf"`)
 	// In the default directory, the server finds it by itself.
-	cmd := command(t, "pull", "--mirror", m.URL, "en_US-norman-medium")
-	voice := filepath.Join(cmd.Dir, ".local", "share", "modelgateway", "models", "piper", "en_US-norman-medium.onnx")
-	finish(t, cmd).check(t, exitOK, voice, "\"modelgateway serve\" uses piper-en_US-norman-medium from its next start")
-	with("silero-vad").check(t, exitOK, "vad_model: ggml-silero-v5.1.2.bin")
-	with("en_US-norman-medium").check(t, exitOK, "is already installed")
-	with("--list").check(t, exitOK, "piper-en_US-norman-medium", "yes")
+	cmd := command(t, "pull", "--mirror", m.URL, hubert, "--trust-on-first-use")
+	model := filepath.Join(cmd.Dir, ".local", "share", "modelgateway", "models", hubert, "model.onnx")
+	finish(t, cmd).check(t, exitOK, model, "\"modelgateway serve\" uses hubert-large-ls960-ft from its next start")
+	with(hubert).check(t, exitOK, "is already installed")
+	with("--list").check(t, exitOK, "piper-en_US-norman-medium", "yes", "No checksum is known of hubert-large-ls960-ft, hubert-large-ls960-ft-quantized:")
 	var list struct {
 		Models []pullable `json:"models"`
 	}
@@ -225,13 +230,37 @@ func TestPullFailures(t *testing.T) {
 	with("wisper-base").check(t, exitNotFound, "did you mean whisper-base?")
 	with("whisper-base", "--mirror", "http://example.org").check(t, exitFailed, "http is allowed only for this machine")
 	// The content of the mirror does not match the checksum in the catalogue.
-	with("whisper-tiny", "--mirror", m.URL).check(t, exitFailed, "the hub has a different ggml-tiny.bin", "--update")
+	with("whisper-tiny", "--mirror", m.URL).check(t, exitFailed, "the hub has a different ggml-tiny.bin", "try another mirror")
+	with("whisper-tiny", "--mirror", m.URL, "--update", "--trust-on-first-use").check(t, exitFailed, "the hub has a different ggml-tiny.bin")
 	with("whisper-tiny", "--mirror", m.URL, "--json").check(t, exitFailed, `"exit_code":1`)
 	with("--config", "/nowhere.yaml").check(t, exitUsage, "nowhere.yaml")
 	if err := os.WriteFile(filepath.Join(dir, "models.lock"), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	with("whisper-tiny", "--mirror", m.URL).check(t, exitFailed, "models.lock is damaged")
+}
+
+// What "pull" prints for models whose content a test cannot choose.
+func TestPullPrintsVariables(t *testing.T) {
+	t.Parallel()
+	cfg := &config.Config{ModelsDir: "/models", Models: map[string]config.Model{
+		"qwen":  {Engine: "llama", Path: "starter:chat.gguf"},
+		"piper": {Engine: "piper", Path: "starter:voice.onnx"},
+	}}
+	for name, want := range map[string]string{
+		"qwen3-4b-q8_0":       "export QWEN_MODEL_PATH=Qwen3-4B-Q8_0.gguf\n",
+		"en_US-norman-medium": "export PIPER_VOICE=en_US-norman-medium\n",
+		"silero-vad":          "vad_model: ggml-silero-v5.1.2.bin\n",
+	} {
+		m, err := catalogue(t).Find(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out strings.Builder
+		if err := writeUse(&out, []catalog.Model{m}, cfg, cfg); err != nil || !strings.Contains(out.String(), want) {
+			t.Errorf("%s: no %q in %s (%v)", name, want, out.String(), err)
+		}
+	}
 }
 
 // A variable changes the path of a configured model but not its memory_mb. If that

@@ -43,6 +43,8 @@ var attacks = []attack{
 	{"A7", "reservations without bytes", reserveSilently, false},
 	{"A8", "resets, stalled watchers, unread answers", resetStreams, false},
 	{"A9", "the host name of another site", useOtherHost, false},
+	{"A10", "recordings whose headers lie", lieInHeaders, false},
+	{"A11", "everything a byte at a time", trickle, false},
 }
 
 // report is what an attack did.
@@ -53,6 +55,8 @@ type report struct {
 	Cancelled int64 // random deadlines and cancels that ended calls
 	// Wrong are answers that an attack must not get.
 	Wrong []string
+	// cpu is the processor time of the hostile client.
+	cpu time.Duration
 }
 
 // client is the hostile client. It runs in a process of its own.
@@ -101,7 +105,8 @@ func runAttack(args []string) error {
 }
 
 // startAttack runs attacks in another process. The returned function waits for its
-// end.
+// end. The process has only the processor time that the server and the honest client
+// leave: a hostile client is usually on another machine, and takes none there.
 func startAttack(ctx context.Context, s *server, seed uint64, names string, length time.Duration) (wait func() (report, error), err error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -109,7 +114,7 @@ func startAttack(ctx context.Context, s *server, seed uint64, names string, leng
 	}
 	// Its own end comes soon after the time given.
 	ctx, cancel := context.WithTimeout(ctx, length+2*patience)
-	cmd := exec.CommandContext(ctx, self, "attack", "-names", names, "-grpc", s.grpc, "-http", s.http,
+	cmd := exec.CommandContext(ctx, "nice", "-n", "19", self, "attack", "-names", names, "-grpc", s.grpc, "-http", s.http,
 		"-for", length.String(), "-seed", fmt.Sprint(seed))
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, os.Stderr
@@ -123,6 +128,7 @@ func startAttack(ctx context.Context, s *server, seed uint64, names string, leng
 		if err := cmd.Wait(); err != nil {
 			return r, fmt.Errorf("the hostile client: %w", err)
 		}
+		r.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 		return r, json.Unmarshal(out.Bytes(), &r)
 	}, nil
 }

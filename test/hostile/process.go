@@ -55,7 +55,8 @@ type measured struct {
 	took time.Duration
 	// server and workers are by how many bytes they grew at most.
 	server, workers int64
-	cpu             time.Duration // of the server
+	// cpu and workersCPU are the processor time of the server and of its workers.
+	cpu, workersCPU time.Duration
 }
 
 // watch measures the processes of the server until the returned function is
@@ -72,7 +73,7 @@ func (s *server) watch(ctx context.Context) (stop func() measured, err error) {
 	return func() measured {
 		now, worked := usageOf(s.pid()), usageOf(workers...)
 		return measured{
-			took: time.Since(start), cpu: now.cpu - server.cpu,
+			took: time.Since(start), cpu: now.cpu - server.cpu, workersCPU: worked.cpu - work.cpu,
 			server: max(0, now.peak-server.rss), workers: max(0, worked.peak-work.rss),
 		}
 	}, nil

@@ -28,8 +28,9 @@ var kindNames = []string{"status", "chat", "grammar", "synthesize", "transcribe"
 
 // print writes the tables.
 func (r *result) print(out io.Writer) {
-	fmt.Fprintf(out, "\n%d processors. The honest client's times in ms: p50 / p99 (p99 when nobody attacks)\n", runtime.NumCPU())
-	fmt.Fprintf(out, "%-4s %8s %8s %8s %8s %8s %6s %6s", "", "sent", "requests", "refused", "server+", "workers+", "cpu s", "s/MB")
+	fmt.Fprintf(out, "\n%d processors. Processor time is that of the server / its workers / the hostile client.\n", runtime.NumCPU())
+	fmt.Fprintln(out, "The honest client's times in ms: p50 / p99 (p99 when nobody attacks)")
+	fmt.Fprintf(out, "%-4s %8s %8s %8s %8s %8s %18s %6s", "", "sent", "requests", "refused", "server+", "workers+", "cpu s", "s/MB")
 	for _, k := range kindNames {
 		fmt.Fprintf(out, " %20s", k)
 	}
@@ -49,7 +50,8 @@ func (r *result) printRound(out io.Writer, a *round) {
 	if a.bodies {
 		perMB = fmt.Sprintf("%.3f", r.perMB(a))
 	}
-	fmt.Fprintf(out, "%-4s %8s %8d %8d %8s %8s %6.1f %6s", name, mib(a.Sent), a.Requests, a.Refused, mib(a.server), mib(a.workers), a.cpu.Seconds(), perMB)
+	fmt.Fprintf(out, "%-4s %8s %8d %8d %8s %8s %18s %6s", name, mib(a.Sent), a.Requests, a.Refused, mib(a.server), mib(a.workers),
+		fmt.Sprintf("%.1f / %.1f / %.1f", a.measured.cpu.Seconds(), a.workersCPU.Seconds(), a.report.cpu.Seconds()), perMB)
 	for _, k := range kindNames {
 		t := a.times[k]
 		fmt.Fprintf(out, " %20s", fmt.Sprintf("%d / %d (%d)", t.quantile(0.5).Milliseconds(), t.quantile(0.99).Milliseconds(), r.aloneAt(a, k).quantile(0.99).Milliseconds()))
@@ -60,7 +62,7 @@ func (r *result) printRound(out io.Writer, a *round) {
 // perMB returns the processor time of the server, less what it needs for the honest
 // client, for each megabyte of an attack; in seconds.
 func (r *result) perMB(a *round) float64 {
-	own := max(0, a.cpu.Seconds()-r.cpuAlone*a.took.Seconds())
+	own := max(0, a.measured.cpu.Seconds()-r.cpuAlone*a.took.Seconds())
 	return own / max(1, float64(a.Sent)/1e6)
 }
 

@@ -164,6 +164,7 @@ type fakeSampler struct {
 	chosen   []Token
 	accepted []Token
 	closed   atomic.Int32
+	probs    bool
 }
 
 func (s *fakeSampler) Accept(t Token) { s.accepted = append(s.accepted, t) }
@@ -175,6 +176,13 @@ func (s *fakeSampler) Sample(index int) Token {
 	}
 	s.chosen = append(s.chosen, t)
 	return t
+}
+
+func (s *fakeSampler) Logprobs(_ int, t Token) *Logprobs {
+	if s.probs {
+		return &Logprobs{Likelihood: Likelihood{Token: t, Logprob: -float32(t)}}
+	}
+	return nil
 }
 
 func (s *fakeSampler) Close() { s.closed.Add(1) }

@@ -83,11 +83,11 @@ func (s *Scheduler) Close() {
 	<-s.stopped
 }
 
-// Generate runs one generation and calls emit with each piece of its text, in the
+// Generate runs one generation and calls emit with each piece of its output, in the
 // calling goroutine. If ctx ends or emit fails, it stops the work and returns that
 // error; it never returns before the work has stopped. A request that can never
 // fit is INVALID_REQUEST.
-func (s *Scheduler) Generate(ctx context.Context, req Request, emit func(text string) error) (Result, error) {
+func (s *Scheduler) Generate(ctx context.Context, req Request, emit func(Output) error) (Result, error) {
 	seq, err := s.newSequence(req)
 	if err == nil {
 		err = s.submit(seq)
@@ -99,9 +99,9 @@ func (s *Scheduler) Generate(ctx context.Context, req Request, emit func(text st
 	defer context.AfterFunc(ctx, func() { s.cancel(seq, ctx.Err()) })()
 	var failed error
 	for {
-		text, done := seq.out.take()
-		if text != "" && failed == nil {
-			if failed = emit(text); failed != nil {
+		piece, done := seq.out.take()
+		if !piece.empty() && failed == nil {
+			if failed = emit(piece); failed != nil {
 				s.cancel(seq, failed)
 			}
 		}

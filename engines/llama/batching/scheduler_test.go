@@ -33,8 +33,8 @@ func sequenceOf(first Token, n int) []Token {
 func generate(ctx context.Context, s *Scheduler, f *fakeExecutor, prompt []Token, limit int) (*fakeSampler, Result, string, error) {
 	chooser := &fakeSampler{executor: f}
 	var text strings.Builder
-	r, err := s.Generate(ctx, Request{Prompt: prompt, MaxTokens: limit, Sampler: chooser}, func(t string) error {
-		text.WriteString(t)
+	r, err := s.Generate(ctx, Request{Prompt: prompt, MaxTokens: limit, Sampler: chooser}, func(o Output) error {
+		text.WriteString(o.Text)
 		return nil
 	})
 	return chooser, r, text.String(), err
@@ -167,7 +167,7 @@ func TestCappedToRoom(t *testing.T) {
 	defer s.Close()
 	r, err := s.Generate(t.Context(), Request{
 		Prompt: sequenceOf(1, 60), MaxTokens: 1000, CapToRoom: true, Sampler: &fakeSampler{executor: f},
-	}, func(string) error { return nil })
+	}, func(Output) error { return nil })
 	if err != nil || r.Finish != gatewayv1.FinishReason_FINISH_REASON_LENGTH || r.CompletionTokens != 40 {
 		t.Errorf("got %+v, %v; want 40 tokens and LENGTH", r, err)
 	}
@@ -232,7 +232,7 @@ func TestEmitFailureStops(t *testing.T) {
 	gone := errors.New("gone")
 	_, err := s.Generate(t.Context(), Request{
 		Prompt: sequenceOf(1, 10), MaxTokens: 900, Sampler: &fakeSampler{executor: f},
-	}, func(string) error { return gone })
+	}, func(Output) error { return gone })
 	if !errors.Is(err, gone) {
 		t.Errorf("got %v, want the error of emit", err)
 	}

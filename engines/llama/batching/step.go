@@ -105,30 +105,35 @@ func (s *Scheduler) commit(parts []part) {
 	}
 	for _, p := range parts {
 		if p.output >= 0 {
-			s.next(p.seq, p.seq.sampler.Sample(p.output))
+			t := p.seq.sampler.Sample(p.output)
+			var probs *Logprobs
+			if t != NoToken {
+				probs = p.seq.sampler.Logprobs(p.output, t)
+			}
+			s.next(p.seq, t, probs)
 		}
 	}
 }
 
 // next adds a token to a sequence, and ends the sequence if it was the last one.
-func (s *Scheduler) next(seq *sequence, t Token) {
+func (s *Scheduler) next(seq *sequence, t Token, probs *Logprobs) {
 	if t == NoToken {
 		s.end(seq, Result{}, errs.New(errs.Internal, "the grammar of the answer allows no further token"))
 		return
 	}
 	seq.tokens = append(seq.tokens, t)
 	if s.vocab.IsEnd(t) {
-		seq.out.put(seq.text.Flush())
+		seq.out.put(seq.flush())
 		s.end(seq, seq.result(gatewayv1.FinishReason_FINISH_REASON_STOP), nil)
 		return
 	}
-	text, stopped := seq.text.Push(s.vocab.Piece(t))
-	seq.out.put(text)
+	piece, stopped := seq.push(s.vocab.Piece(t), probs)
+	seq.out.put(piece)
 	switch {
 	case stopped:
 		s.end(seq, seq.result(gatewayv1.FinishReason_FINISH_REASON_STOP), nil)
 	case len(seq.tokens) >= seq.limit:
-		seq.out.put(seq.text.Flush())
+		seq.out.put(seq.flush())
 		s.end(seq, seq.result(gatewayv1.FinishReason_FINISH_REASON_LENGTH), nil)
 	}
 }

@@ -70,6 +70,9 @@ type Sampler interface {
 	// Sample chooses the token after the batch's input at an index, which must have
 	// requested an output. NoToken means that no token is allowed.
 	Sample(index int) Token
+	// Logprobs returns how likely the token that Sample chose was, or nil if nobody
+	// wants to know.
+	Logprobs(index int, t Token) *Logprobs
 	// Close frees the sampler.
 	Close()
 }
@@ -121,6 +124,29 @@ type Request struct {
 	Sampler Sampler
 }
 
+// Output is a piece of an answer.
+type Output struct {
+	// Text is text of the answer, and Thought of the model's thoughts before it.
+	Text, Thought string
+	// Logprobs are those of the answer's tokens, if the sampler has them.
+	Logprobs []*Logprobs
+}
+
+// empty reports whether there is nothing in the output.
+func (o Output) empty() bool { return o.Text == "" && o.Thought == "" && len(o.Logprobs) == 0 }
+
+// Likelihood is a token and the logarithm of its probability.
+type Likelihood struct {
+	Token   Token
+	Logprob float32
+}
+
+// Logprobs says how likely a token was, and which tokens were the most likely.
+type Logprobs struct {
+	Likelihood
+	Top []Likelihood
+}
+
 // Result describes a generation that has ended.
 type Result struct {
 	Finish gatewayv1.FinishReason
@@ -128,6 +154,6 @@ type Result struct {
 	// earlier, for this or another request.
 	PromptTokens, CachedTokens int
 	// CompletionTokens is the number of generated tokens, including the one that
-	// ended the generation.
-	CompletionTokens int
+	// ended the generation. ThoughtTokens of them are thoughts.
+	CompletionTokens, ThoughtTokens int
 }

@@ -7,7 +7,7 @@
 package llamacpp
 
 /*
-#cgo LDFLAGS: -lllama -lggml-base
+#cgo LDFLAGS: -lllama -lggml-base -lm
 #include "shim.h"
 */
 import "C"

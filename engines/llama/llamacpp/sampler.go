@@ -118,6 +118,24 @@ func (s *Sampler) Sample(c *Context, i int) Token {
 	return Token(C.mg_sample(c.c, C.int32_t(i), s.chain, C.bool(s.plain), s.grammar, c.candidates))
 }
 
+// Likelihood is a token and the logarithm of its probability.
+type Likelihood struct {
+	Token   Token
+	Logprob float32
+}
+
+// Logprobs returns the probability of a token at the output at index i of the last
+// batch, as the model computed it, and the top most likely tokens, most likely first.
+func (c *Context) Logprobs(i int, t Token, top int) (Likelihood, []Likelihood) {
+	likely := make([]C.mg_likelihood, top+1)
+	n := C.mg_logprobs(c.c, C.int32_t(i), C.llama_token(t), unsafe.SliceData(likely), C.int32_t(top))
+	out := make([]Likelihood, int(n)+1)
+	for j := range out {
+		out[j] = Likelihood{Token: Token(likely[j].id), Logprob: float32(likely[j].logprob)}
+	}
+	return out[0], out[1:]
+}
+
 // Close frees the sampler.
 func (s *Sampler) Close() {
 	C.llama_sampler_free(s.chain)

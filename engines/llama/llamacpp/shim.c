@@ -80,6 +80,12 @@ static bool allowed(struct llama_sampler *grammar, llama_token token) {
 	return one.logit != -INFINITY;
 }
 
+// written reports whether a token has text in the answer or ends it. To a grammar,
+// other control tokens look like text.
+static bool written(const struct llama_vocab *vocab, llama_token token) {
+	return !llama_vocab_is_control(vocab, token) || llama_vocab_is_eog(vocab, token);
+}
+
 // likeliest returns the choice of a greedy sampler, without copying the logits.
 static llama_token likeliest(const float *logits, int32_t n) {
 	int32_t best = 0;
@@ -103,11 +109,17 @@ llama_token mg_sample(struct llama_context *ctx, int32_t i, struct llama_sampler
 	if (logits == NULL) {
 		return LLAMA_TOKEN_NULL;
 	}
-	const int32_t n = llama_vocab_n_tokens(llama_model_get_vocab(llama_get_model(ctx)));
+	const struct llama_vocab *vocab = llama_model_get_vocab(llama_get_model(ctx));
+	const int32_t n = llama_vocab_n_tokens(vocab);
 	llama_token token = plain ? likeliest(logits, n) : choose(chain, candidates, logits, n);
 	if (grammar != NULL) {
-		if (token == LLAMA_TOKEN_NULL || !allowed(grammar, token)) {
+		if (token == LLAMA_TOKEN_NULL || !written(vocab, token) || !allowed(grammar, token)) {
 			llama_token_data_array c = fill(candidates, logits, n);
+			for (int32_t id = 0; id < n; id++) {
+				if (!written(vocab, id)) {
+					candidates[id].logit = -INFINITY;
+				}
+			}
 			llama_sampler_apply(grammar, &c);
 			llama_sampler_apply(chain, &c);
 			token = selected(&c);
@@ -122,4 +134,36 @@ llama_token mg_sample(struct llama_context *ctx, int32_t i, struct llama_sampler
 		llama_sampler_accept(chain, token);
 	}
 	return token;
+}
+
+int32_t mg_logprobs(struct llama_context *ctx, int32_t i, llama_token token, mg_likelihood *out, int32_t top) {
+	const float *logits = llama_get_logits_ith(ctx, i);
+	out[0] = (mg_likelihood){.id = token, .logprob = -INFINITY};
+	if (logits == NULL) {
+		return 0;
+	}
+	const int32_t n = llama_vocab_n_tokens(llama_model_get_vocab(llama_get_model(ctx)));
+	const float most = logits[likeliest(logits, n)];
+	double sum = 0;
+	int32_t found = 0;
+	for (int32_t id = 0; id < n; id++) {
+		sum += exp((double)(logits[id] - most));
+		int32_t at = found;
+		while (at > 0 && logits[out[at].id] < logits[id]) {
+			at--;
+		}
+		if (at == top) {
+			continue;
+		}
+		found = found < top ? found + 1 : top;
+		for (int32_t j = found; j > at + 1; j--) {
+			out[j] = out[j - 1];
+		}
+		out[at + 1].id = id;
+	}
+	const double total = log(sum);
+	for (int32_t j = 0; j <= found; j++) {
+		out[j].logprob = (float)((double)(logits[out[j].id] - most) - total);
+	}
+	return found;
 }

@@ -34,4 +34,14 @@ struct llama_context *mg_context_new(struct llama_model *model, uint32_t n_ctx, 
 llama_token mg_sample(struct llama_context *ctx, int32_t i, struct llama_sampler *chain, bool plain,
                       struct llama_sampler *grammar, llama_token_data *candidates);
 
+// mg_likelihood is a token and the logarithm of its probability.
+typedef struct {
+	llama_token id;
+	float logprob;
+} mg_likelihood;
+
+// mg_logprobs writes the likelihood of a token at output i of the last decode to out,
+// then those of the top most likely tokens, and returns how many of these there are.
+int32_t mg_logprobs(struct llama_context *ctx, int32_t i, llama_token token, mg_likelihood *out, int32_t top);
+
 #endif

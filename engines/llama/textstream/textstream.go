@@ -1,5 +1,5 @@
 // Package textstream converts the bytes of tokens to text that can be shown at
-// once: it keeps characters whole, leaves out a model's thoughts, and ends before a
+// once: it keeps characters whole, separates a model's thoughts, and ends before a
 // stop string.
 package textstream
 
@@ -20,7 +20,11 @@ type Stream struct {
 	bytes    []byte // the start of an incomplete character
 	held     string // text that may still become a mark or a stop string
 	state    state
-	finished bool
+	thought  string // since the last call of Thought
+	newlines string // at the end of the thought so far
+	// thoughtBegun says that the thought has text.
+	thoughtBegun bool
+	finished     bool
 }
 
 type state int
@@ -74,6 +78,7 @@ func (s *Stream) Flush() string {
 	}
 	s.finished = true
 	if s.state == thinking {
+		s.think(s.held)
 		return ""
 	}
 	if len(s.bytes) > 0 {
@@ -96,11 +101,14 @@ func (s *Stream) skipThought() {
 		}
 	}
 	if s.state == thinking {
-		_, after, found := strings.Cut(s.held, thoughtEnd)
+		before, after, found := strings.Cut(s.held, thoughtEnd)
 		if found {
+			s.think(before)
 			s.state, s.held = afterThought, after
 		} else {
-			s.held = s.held[len(s.held)-prefixAtEnd(s.held, thoughtEnd):]
+			keep := len(s.held) - prefixAtEnd(s.held, thoughtEnd)
+			s.think(s.held[:keep])
+			s.held = s.held[keep:]
 		}
 	}
 	if s.state == afterThought {
@@ -108,6 +116,51 @@ func (s *Stream) skipThought() {
 		if s.held != "" {
 			s.state = answering
 		}
+	}
+}
+
+// think adds text to the thought, without line ends around it.
+func (s *Stream) think(text string) {
+	text = s.newlines + text
+	words := strings.TrimRight(text, "\r\n")
+	s.newlines = text[len(words):]
+	if !s.thoughtBegun {
+		words = strings.TrimLeft(words, "\r\n")
+		s.thoughtBegun = words != ""
+		if words == "" {
+			s.newlines = ""
+		}
+	}
+	s.thought += words
+}
+
+// Thought returns the text of the thought since the last call.
+func (s *Stream) Thought() string {
+	text := s.thought
+	s.thought = ""
+	return text
+}
+
+// Part says what the last token belongs to.
+type Part int
+
+// Parts of an answer.
+const (
+	// Undecided: a thought may begin here.
+	Undecided Part = iota
+	Thought
+	Answer
+)
+
+// Part returns what the last token that was pushed belongs to.
+func (s *Stream) Part() Part {
+	switch s.state {
+	case beginning:
+		return Undecided
+	case answering:
+		return Answer
+	default:
+		return Thought
 	}
 }
 

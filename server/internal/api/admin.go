@@ -49,6 +49,7 @@ func (a *Admin) ListModels(ctx context.Context, _ *gatewayv1.ListModelsRequest) 
 	if err != nil {
 		return nil, err
 	}
+	models = visible(ctx, models)
 	for _, m := range models {
 		m.Breaker = a.breakers.Breaker(m.GetName())
 	}
@@ -72,9 +73,21 @@ func (a *Admin) model(ctx context.Context, name string) (*gatewayv1.Model, error
 	return model, nil
 }
 
+// seen returns the state of a model that the caller may see.
+func (a *Admin) seen(ctx context.Context, name string) (*gatewayv1.Model, error) {
+	if err := auth.CallerOf(ctx).CheckModel(name); err != nil {
+		return nil, err
+	}
+	model, err := a.model(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return model, auth.CallerOf(ctx).CheckSees(name, model.GetTasks())
+}
+
 // GetModel implements gatewayv1.ModelAdminServiceServer.
 func (a *Admin) GetModel(ctx context.Context, req *gatewayv1.GetModelRequest) (*gatewayv1.GetModelResponse, error) {
-	model, err := a.model(ctx, req.GetName())
+	model, err := a.seen(ctx, req.GetName())
 	if err != nil {
 		return nil, err
 	}
@@ -85,19 +98,18 @@ func (a *Admin) GetModel(ctx context.Context, req *gatewayv1.GetModelRequest) (*
 
 // mayManage returns an error if the caller may not load and unload a model, or not
 // with this priority.
-func mayManage(ctx context.Context, model string, priority gatewayv1.Priority) error {
-	caller := auth.CallerOf(ctx)
-	if err := caller.CheckModel(model); err != nil {
+func (a *Admin) mayManage(ctx context.Context, model string, priority gatewayv1.Priority) error {
+	if _, err := a.seen(ctx, model); err != nil {
 		return err
 	}
-	return caller.CheckPriority(priority)
+	return auth.CallerOf(ctx).CheckPriority(priority)
 }
 
 // LoadModel implements gatewayv1.ModelAdminServiceServer.
 func (a *Admin) LoadModel(req *gatewayv1.LoadModelRequest, stream gatewayv1.ModelAdminService_LoadModelServer) error {
 	ctx, cancel := context.WithCancelCause(stream.Context())
 	defer cancel(nil)
-	if err := mayManage(ctx, req.GetName(), req.GetPriority()); err != nil {
+	if err := a.mayManage(ctx, req.GetName(), req.GetPriority()); err != nil {
 		return err
 	}
 	load := lifecycle.LoadRequest{Model: req.GetName(), Pin: req.GetPin(), Priority: req.GetPriority(), MaxPriority: auth.CallerOf(ctx).MaxPriority()}
@@ -122,7 +134,7 @@ func (a *Admin) LoadModel(req *gatewayv1.LoadModelRequest, stream gatewayv1.Mode
 
 // UnloadModel implements gatewayv1.ModelAdminServiceServer.
 func (a *Admin) UnloadModel(ctx context.Context, req *gatewayv1.UnloadModelRequest) (*gatewayv1.UnloadModelResponse, error) {
-	if err := mayManage(ctx, req.GetName(), gatewayv1.Priority_PRIORITY_UNSPECIFIED); err != nil {
+	if err := a.mayManage(ctx, req.GetName(), gatewayv1.Priority_PRIORITY_UNSPECIFIED); err != nil {
 		return nil, err
 	}
 	freed, err := a.models.Unload(ctx, req.GetName())
@@ -138,6 +150,9 @@ func (a *Admin) UnloadModel(ctx context.Context, req *gatewayv1.UnloadModelReque
 
 // PlanLoad implements gatewayv1.ModelAdminServiceServer.
 func (a *Admin) PlanLoad(ctx context.Context, req *gatewayv1.PlanLoadRequest) (*gatewayv1.PlanLoadResponse, error) {
+	if _, err := a.seen(ctx, req.GetName()); err != nil {
+		return nil, err
+	}
 	return a.models.Plan(ctx, req.GetName(), req.GetPriority())
 }
 
@@ -149,11 +164,27 @@ func (a *Admin) WatchModels(req *gatewayv1.WatchModelsRequest, stream gatewayv1.
 	}
 	ctx, cancel := context.WithCancel(stream.Context())
 	defer cancel()
+	models, err := a.models.Models(ctx)
+	if err != nil {
+		return err
+	}
+	shown := map[string]bool{} // which models serve which tasks does not change
+	for _, m := range visible(ctx, models) {
+		shown[m.GetName()] = true
+	}
+	if name := req.GetName(); name != "" {
+		if _, err := a.seen(ctx, name); err != nil {
+			return err
+		}
+	}
 	events, err := a.models.Watch(ctx, req.GetName())
 	if err != nil {
 		return err
 	}
 	for event := range events {
+		if !shown[event.GetName()] {
+			continue
+		}
 		if err := a.sendWithin(func() error { return stream.Send(event) }); err != nil {
 			return err
 		}

@@ -11,21 +11,26 @@ import (
 
 // authorized is a Router that runs only requests that their caller may make. All
 // requests for models pass it, typed or not.
-type authorized struct{ Router }
+type authorized struct {
+	Router
+	denied func(*auth.Caller, error) error // tells who counts; see auth.Authorizer.Denied
+}
 
 // Run implements Router.
 func (a authorized) Run(ctx context.Context, req router.Request, sink router.Sink) (*gatewayv1.ServedBy, error) {
 	caller := auth.CallerOf(ctx)
 	if err := caller.CheckTask(req.Task, req.Routing.GetPriority()); err != nil {
-		return nil, err
+		return nil, a.denied(caller, err)
 	}
 	req.Caller, req.MaxPriority = caller.Name, caller.MaxPriority()
 	req.MayUse = func(model string, cloud bool) *errs.Error {
 		if err := caller.CheckModel(model); err != nil {
 			return errs.From(err)
 		}
-		if cloud && !caller.MayUseCloud() {
-			return errs.New(errs.Forbidden, "model %q runs in the cloud, and the API key %q does not allow that", model, caller.Name).With("model", model)
+		if cloud {
+			if err := caller.CheckCloud(model); err != nil {
+				return errs.From(err)
+			}
 		}
 		return nil
 	}

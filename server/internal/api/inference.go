@@ -5,6 +5,7 @@ import (
 	"time"
 
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/auth"
 	"github.com/lexilingo/modelgateway/server/internal/lifecycle"
 	"github.com/lexilingo/modelgateway/server/internal/router"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -38,6 +39,7 @@ type Inference struct {
 	version     string
 	// encodeSpeech is the path of the program that encodes speech.
 	encodeSpeech string
+	draining     func() bool
 	started      time.Time
 }
 
@@ -51,20 +53,32 @@ type InferenceOptions struct {
 	Models ModelStatus
 	// TaskMethods maps the tasks that the configuration adds to their engine methods.
 	TaskMethods map[string]string
+	// Denied is told of requests that their caller may not make; see
+	// auth.Authorizer.Denied. It may be nil.
+	Denied func(*auth.Caller, error) error
 	// Version of the server.
 	Version string
 	// EncodeSpeech is the path of the program that encodes speech.
 	EncodeSpeech string
+	// Draining reports whether the server shuts down; nil: it never does.
+	Draining func() bool
 }
 
 // NewInference returns the service. Close must be called at its end.
 func NewInference(opts InferenceOptions) *Inference {
+	if opts.Draining == nil {
+		opts.Draining = func() bool { return false }
+	}
+	if opts.Denied == nil {
+		opts.Denied = func(_ *auth.Caller, err error) error { return err }
+	}
 	return &Inference{
-		router:       authorized{opts.Router},
+		router:       authorized{opts.Router, opts.Denied},
 		models:       opts.Models,
 		taskMethods:  opts.TaskMethods,
 		sessions:     newSessions(),
 		version:      opts.Version,
+		draining:     opts.Draining,
 		encodeSpeech: opts.EncodeSpeech,
 		started:      time.Now(),
 	}
@@ -86,6 +100,7 @@ func (s *Inference) Status(ctx context.Context, _ *gatewayv1.StatusRequest) (*ga
 	if err != nil {
 		return nil, err
 	}
+	models = visible(ctx, models)
 	for _, m := range models {
 		m.Breaker = s.router.Breaker(m.GetName())
 	}
@@ -97,7 +112,7 @@ func (s *Inference) Status(ctx context.Context, _ *gatewayv1.StatusRequest) (*ga
 		MemoryUsedBytes:   t.UsedBytes,
 		CpuThreadsUsed:    int32(t.ThreadsUsed), //nolint:gosec // a number of threads
 		CpuThreadsTotal:   int32(t.Threads),     //nolint:gosec // a number of threads
-		Draining:          t.ShuttingDown,
+		Draining:          s.draining(),
 		Models:            models,
 	}, nil
 }

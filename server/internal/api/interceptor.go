@@ -88,8 +88,12 @@ func (i *interceptor) ended(ctx context.Context, method string, start time.Time,
 		err = fmt.Errorf("panic: %v\n%s", panicked, debug.Stack())
 	}
 	attrs := []any{"method", method, "duration", time.Since(start)}
-	if key := auth.CallerOf(ctx).Name; key != "" {
-		attrs = append(attrs, "key", key)
+	caller := auth.CallerOf(ctx)
+	if caller.Name != "" {
+		attrs = append(attrs, "key", caller.Name)
+	}
+	if caller.Subject != "" {
+		attrs = append(attrs, "subject", caller.Subject)
 	}
 	if err == nil {
 		i.log.DebugContext(ctx, "call ended", attrs...)

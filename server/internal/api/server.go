@@ -61,7 +61,9 @@ func (f *ServerFactory) Public(opts ...grpc.ServerOption) *grpc.Server {
 			Timeout:               20 * time.Second,
 		}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{
-			MinTime:             10 * time.Second,
+			// A client that pings each second sees within seconds that this machine, or
+			// the link to it, is gone.
+			MinTime:             time.Second,
 			PermitWithoutStream: true,
 		}),
 	}, opts...)...)

@@ -37,7 +37,7 @@ type session struct {
 	id     string
 	cancel context.CancelFunc
 	peer   string           // who opened it; see package peers
-	owner  string           // the id of the key of who opened it; see auth.Caller
+	owner  string           // who opened it; see auth.Caller.Owner
 	all    *inflight.Shares // bytes of audio that wait in all sessions
 	opened time.Time
 

@@ -45,7 +45,7 @@ func (r *sessions) start(ctx context.Context, run func(context.Context, *session
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
-		return nil, errs.New(errs.Draining, "the server is shutting down")
+		return nil, errs.ShuttingDown()
 	}
 	from := peers.From(ctx)
 	free := r.places.Take(from, 1)
@@ -58,7 +58,7 @@ func (r *sessions) start(ctx context.Context, run func(context.Context, *session
 	caller := auth.CallerOf(ctx)
 	ctx, cancel := caller.While(context.WithoutCancel(ctx))
 	s := newSession(rand.Text(), cancel, from, r.queued)
-	s.owner = caller.ID
+	s.owner = caller.Owner()
 	r.open[s.id] = s
 	r.running.Go(func() {
 		defer cancel()
@@ -90,14 +90,15 @@ func (r *sessions) endUnused(from string) bool {
 	return true
 }
 
-// find returns an open session of the caller. For others it does not exist.
+// find returns an open session of the caller, or SESSION_LOST. For others it does
+// not exist.
 func (r *sessions) find(ctx context.Context, id string) (*session, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if s, ok := r.open[id]; ok && s.owner == auth.CallerOf(ctx).ID {
+	if s, ok := r.open[id]; ok && s.owner == auth.CallerOf(ctx).Owner() {
 		return s, nil
 	}
-	return nil, errs.New(errs.InvalidRequest, "no open transcription has this session_id: it has ended, or it had no stream for %s", reopenTimeout)
+	return nil, errs.New(errs.SessionLost, "this server has no open transcription with this session_id: it has ended, or it had no stream for %s, or another server has it; open a new one", reopenTimeout)
 }
 
 // attach returns the number of a new stream, to which the session's events now go.

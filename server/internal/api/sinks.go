@@ -107,45 +107,6 @@ func (s *streamRelay[T]) finish(empty T, setServedBy func(T)) error {
 	return s.send(last)
 }
 
-// chatCollector is the sink of a unary Chat: it joins the pieces of the answer.
-type chatCollector struct {
-	text   []byte
-	finish gatewayv1.FinishReason
-	usage  *gatewayv1.Usage
-}
-
-func (c *chatCollector) Begin() { *c = chatCollector{} }
-
-func (c *chatCollector) Emit(resp *enginev1.RunResponse) error {
-	p, ok := resp.GetPayload().(*enginev1.RunResponse_Chat)
-	if !ok {
-		return wrongAnswer()
-	}
-	if len(c.text)+len(p.Chat.GetDelta()) > maxText {
-		return tooLong(maxText)
-	}
-	c.text = append(c.text, p.Chat.GetDelta()...)
-	if f := p.Chat.GetFinishReason(); f != gatewayv1.FinishReason_FINISH_REASON_UNSPECIFIED {
-		c.finish = f
-	}
-	if u := p.Chat.GetUsage(); u != nil {
-		c.usage = u
-	}
-	return nil
-}
-
-func (c *chatCollector) Committed() bool { return false }
-
-// response returns the whole answer.
-func (c *chatCollector) response(served *gatewayv1.ServedBy) *gatewayv1.ChatResponse {
-	return &gatewayv1.ChatResponse{
-		Message:      &gatewayv1.ChatMessage{Role: gatewayv1.Role_ROLE_ASSISTANT, Content: string(c.text)},
-		FinishReason: c.finish,
-		Usage:        c.usage,
-		ServedBy:     served,
-	}
-}
-
 // transcriptCollector is the sink of a transcription that returns only the final
 // transcript.
 type transcriptCollector struct{ final *gatewayv1.Transcript }

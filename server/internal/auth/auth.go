@@ -1,10 +1,12 @@
 // Package auth decides who may call the server, and what for. A caller sends an
-// API key; the file of keys says what each key allows. Every RPC and every HTTP
+// API key, an access token that was made from one, or a token of an issuer, or is a user
+// of a Unix socket; the file of keys and the configuration say what each allows. Every RPC and every HTTP
 // route needs a rule in rules.go: what has none is refused.
 package auth
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -34,23 +36,64 @@ func Roles() []Role { return []Role{Infer, Observe, Admin, Metrics} }
 // Caller is who makes a call, and what the caller may do. The zero value may do
 // nothing.
 type Caller struct {
-	// ID is the public part of the caller's key; empty if callers need no key.
+	// ID is the public part of the caller's key, or identifies who has a token of an
+	// issuer, or the user of a Unix socket; empty if callers need no credential.
 	ID string
-	// Name is the name of the key.
+	// Name is the name of the key, or of the rights in the configuration.
 	Name string
+	// Subject says for whom the caller's token is; may be empty.
+	Subject string
 
 	rights rights
+	// kind is the kind of the caller's credential.
+	kind kind
+	// makesTokens means that access tokens can be made from the key.
+	makesTokens bool
 	// valid ends with the key; nil: never.
 	valid context.Context
+	// expires is when the token ends; zero: the caller has none.
+	expires time.Time
 }
 
-// rights are what a caller may do. An empty list of tasks or models means all.
+// kind is a kind of credentials.
+type kind int
+
+const (
+	apiKey      kind = iota
+	accessToken      // made from an API key
+	issuerToken      // of an issuer
+	unixUser         // what the kernel says of a Unix socket
+)
+
+// rights are what a caller may do. nil for tasks or models means all.
 type rights struct {
 	roles       []Role
 	tasks       []string
 	models      []string
 	cloud       bool
 	maxPriority gatewayv1.Priority
+}
+
+// and returns the rights that both give.
+func (r rights) and(other rights) rights {
+	return rights{
+		roles:       both(r.roles, other.roles),
+		tasks:       both(r.tasks, other.tasks),
+		models:      both(r.models, other.models),
+		cloud:       r.cloud && other.cloud,
+		maxPriority: min(r.maxPriority, other.maxPriority),
+	}
+}
+
+// both returns what is in both lists, of which nil means all.
+func both[T comparable](a, b []T) []T {
+	if a == nil {
+		return b
+	}
+	if b == nil {
+		return a
+	}
+	return slices.DeleteFunc(slices.Clone(a), func(x T) bool { return !slices.Contains(b, x) })
 }
 
 // anyone is the caller of a server without keys, who may do everything.
@@ -79,7 +122,7 @@ func (c *Caller) HasRole(roles ...Role) bool {
 
 // MayUseModel reports whether the caller may use a model.
 func (c *Caller) MayUseModel(name string) bool {
-	return len(c.rights.models) == 0 || slices.Contains(c.rights.models, name)
+	return c.rights.models == nil || slices.Contains(c.rights.models, name)
 }
 
 // MayUseCloud reports whether requests of the caller may leave the machine.
@@ -91,8 +134,8 @@ func (c *Caller) MaxPriority() gatewayv1.Priority { return c.rights.maxPriority 
 // CheckTask returns an error if the caller may not run a task, or not with this
 // priority.
 func (c *Caller) CheckTask(task string, priority gatewayv1.Priority) error {
-	if len(c.rights.tasks) > 0 && !slices.Contains(c.rights.tasks, task) {
-		return errs.New(errs.Forbidden, "the API key %q does not allow the task %.100q", c.Name, task)
+	if c.rights.tasks != nil && !slices.Contains(c.rights.tasks, task) {
+		return errs.New(errs.Forbidden, "%s does not allow the task %.100q", c.what(), task)
 	}
 	return c.CheckPriority(priority)
 }
@@ -100,8 +143,8 @@ func (c *Caller) CheckTask(task string, priority gatewayv1.Priority) error {
 // CheckPriority returns an error if the caller may not ask for a priority.
 func (c *Caller) CheckPriority(priority gatewayv1.Priority) error {
 	if priority > c.rights.maxPriority {
-		return errs.New(errs.Forbidden, "the API key %q does not allow the priority %s: ask for a lower one, or for none",
-			c.Name, priorityName(priority))
+		return errs.New(errs.Forbidden, "%s does not allow the priority %s: ask for a lower one, or for none",
+			c.what(), priorityName(priority))
 	}
 	return nil
 }
@@ -109,20 +152,79 @@ func (c *Caller) CheckPriority(priority gatewayv1.Priority) error {
 // CheckModel returns an error if the caller may not use a model.
 func (c *Caller) CheckModel(name string) error {
 	if !c.MayUseModel(name) {
-		return errs.New(errs.Forbidden, "the API key %q does not allow the model %.100q", c.Name, name)
+		return errs.New(errs.Forbidden, "%s does not allow the model %.100q", c.what(), name)
 	}
 	return nil
 }
 
-// While returns a context that also ends when the caller's key becomes invalid. The
-// cause of its end is then the error of the call.
+// CheckSees returns an error if the caller may not see the state of a model, which
+// serves these tasks: what a caller may not use is not shown to it.
+func (c *Caller) CheckSees(model string, tasks []string) error {
+	if err := c.CheckModel(model); err != nil {
+		return err
+	}
+	if c.rights.tasks != nil && !slices.ContainsFunc(tasks, func(task string) bool { return slices.Contains(c.rights.tasks, task) }) {
+		return errs.New(errs.Forbidden, "%s does not allow a task of the model %.100q", c.what(), model)
+	}
+	return nil
+}
+
+// CheckCloud returns an error if requests of the caller for a model in the cloud may
+// not leave the machine.
+func (c *Caller) CheckCloud(model string) error {
+	if !c.MayUseCloud() {
+		return errs.New(errs.Forbidden, "model %q runs in the cloud, and %s does not allow that", model, c.what()).With("model", model)
+	}
+	return nil
+}
+
+// what describes the caller's credential.
+func (c *Caller) what() string {
+	switch c.kind {
+	case accessToken:
+		return fmt.Sprintf("the access token of the API key %q", c.Name)
+	case issuerToken:
+		return fmt.Sprintf("the access token of a caller %q", c.Name)
+	case unixUser:
+		return fmt.Sprintf("the user %q", c.Name)
+	default:
+		return fmt.Sprintf("the API key %q", c.Name)
+	}
+}
+
+// Owner identifies the caller among those who could take over what one of them has
+// opened: the users of an app are different callers, though they have one key.
+func (c *Caller) Owner() string {
+	if c.kind == accessToken {
+		return c.ID + "/" + c.Subject
+	}
+	return c.ID
+}
+
+// While returns a context that also ends when the caller's key or access token becomes
+// invalid. The cause of its end is then the error of the call.
 func (c *Caller) While(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	if c.valid == nil {
-		return ctx, func() { cancel(nil) }
+	stops := []func() bool{}
+	if c.valid != nil {
+		stops = append(stops, context.AfterFunc(c.valid, func() { cancel(c.errInvalid()) }))
 	}
-	stop := context.AfterFunc(c.valid, func() { cancel(errInvalidKey()) })
-	return ctx, func() { stop(); cancel(nil) }
+	if !c.expires.IsZero() {
+		stops = append(stops, time.AfterFunc(time.Until(c.expires), func() { cancel(errExpiredToken()) }).Stop)
+	}
+	return ctx, func() {
+		for _, stop := range stops {
+			stop()
+		}
+		cancel(nil)
+	}
+}
+
+func (c *Caller) errInvalid() error {
+	if c.kind == accessToken {
+		return errInvalidToken()
+	}
+	return errInvalidKey()
 }
 
 // errInvalidKey is the same for every key that is not valid: the reason would help

@@ -17,6 +17,7 @@ import (
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/config"
 )
 
 func addKey(t *testing.T, file string, k *Key) string {
@@ -59,6 +60,16 @@ func TestKeysFile(t *testing.T) {
 	}
 	if _, err := RevokeKey(file, "a"); err == nil || !strings.Contains(err.Error(), "keys list") {
 		t.Errorf("revoked twice: %v", err)
+	}
+	addKey(t, file, &Key{Name: keys[1].ID, Roles: Roles()}) // also the id of b
+	if k, err := RevokeKey(file, keys[1].ID); err == nil || !strings.Contains(err.Error(), "whose name is b") {
+		t.Errorf("the name of one key and the id of another: %+v, %v", k, err)
+	}
+	if k, err := RevokeKey(file, "b"); err != nil || k.ID != keys[1].ID {
+		t.Errorf("%+v, %v", k, err)
+	}
+	if k, err := RevokeKey(file, keys[1].ID); err != nil || k.Name != keys[1].ID {
+		t.Errorf("by its name, when it is nothing else: %+v, %v", k, err)
 	}
 }
 
@@ -104,7 +115,7 @@ func TestKeyExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "keys.yaml")
 		key := addKey(t, file, &Key{Name: "a", Roles: Roles(), Expires: time.Now().Add(time.Minute)})
-		a, err := New(file, slog.New(slog.DiscardHandler))
+		a, err := New(config.Auth{KeysFile: file}, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -135,7 +146,7 @@ func TestKeyExpires(t *testing.T) {
 // TestUnknownRPC checks that a method without a rule is refused, with and without
 // keys.
 func TestUnknownRPC(t *testing.T) {
-	a, err := New("", nil)
+	a, err := New(config.Auth{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -71,6 +71,11 @@ func checkKeys(keys []*Key) error {
 		if !keyID.MatchString(k.ID) || !keyHash.MatchString(k.Hash) {
 			return fmt.Errorf("the key %s has no valid id and hash: make it with \"modelgateway keys add\"", k.Name)
 		}
+		if k.TokenKey != "" {
+			if _, err := readTokenKey(k.TokenKey); err != nil {
+				return fmt.Errorf("the key %s is not valid: %w", k.Name, err)
+			}
+		}
 		if seen["id "+k.ID] || seen["name "+k.Name] {
 			return fmt.Errorf("two keys have the name %s or the id %s", k.Name, k.ID)
 		}
@@ -138,12 +143,20 @@ func AddKey(path string, k *Key, now time.Time) (key string, err error) {
 	return key, ChangeKeys(path, func(keys []*Key) ([]*Key, error) { return append(keys, k), nil })
 }
 
-// RevokeKey removes the key with a name or an id from a file, and returns it.
+// RevokeKey removes the key with a name or an id from a file, and returns it. What is
+// the name of one key and the id of another is neither.
 func RevokeKey(path, nameOrID string) (revoked *Key, err error) {
 	err = ChangeKeys(path, func(keys []*Key) ([]*Key, error) {
-		i := slices.IndexFunc(keys, func(k *Key) bool { return k.Name == nameOrID || k.ID == nameOrID })
-		if i < 0 {
+		i := slices.IndexFunc(keys, func(k *Key) bool { return k.Name == nameOrID })
+		byID := slices.IndexFunc(keys, func(k *Key) bool { return k.ID == nameOrID })
+		switch {
+		case i < 0 && byID < 0:
 			return nil, fmt.Errorf("there is no key with the name or id %.100q: \"modelgateway keys list\" shows all", nameOrID)
+		case i >= 0 && byID >= 0 && i != byID:
+			return nil, fmt.Errorf("%q is the name of one key, whose id is %s, and the id of another, whose name is %s: revoke the first by its id, or the second by its name",
+				nameOrID, keys[i].ID, keys[byID].Name)
+		case i < 0:
+			i = byID
 		}
 		revoked = keys[i]
 		return slices.Delete(keys, i, i+1), nil

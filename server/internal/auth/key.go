@@ -33,6 +33,9 @@ type Key struct {
 	// Hash is the SHA-256 of the key in hexadecimal digits. The secret has 256 random
 	// bits, so that nothing slower is needed.
 	Hash string `yaml:"hash"`
+	// TokenKey is the public key of the key's access tokens, an Ed25519 key in base64;
+	// empty: it has none, because an older version made it.
+	TokenKey string `yaml:"token_key,omitempty"`
 	// Created is when the key was made.
 	Created time.Time `yaml:"created"`
 	// Expires is when the key ends; zero: never.
@@ -66,7 +69,7 @@ func NewKey(k *Key, now time.Time) string {
 	_, _ = rand.Read(random) // never fails
 	k.ID = encoding.EncodeToString(random[:idBytes])
 	key := prefix + k.ID + "_" + encoding.EncodeToString(random[idBytes:])
-	k.Hash, k.Created = hash(key), now.UTC().Truncate(time.Second)
+	k.Hash, k.TokenKey, k.Created = hash(key), publicTokenKey(key), now.UTC().Truncate(time.Second)
 	return key
 }
 
@@ -99,7 +102,15 @@ func (k *Key) Check() error {
 }
 
 func (k *Key) rights() rights {
-	return rights{roles: k.Roles, tasks: k.Tasks, models: k.Models, cloud: k.Cloud, maxPriority: k.MaxPriority.Proto()}
+	return rights{roles: k.Roles, tasks: allIfEmpty(k.Tasks), models: allIfEmpty(k.Models), cloud: k.Cloud, maxPriority: k.MaxPriority.Proto()}
+}
+
+// allIfEmpty returns nil, which means all, for an empty list.
+func allIfEmpty(names []string) []string {
+	if len(names) == 0 {
+		return nil
+	}
+	return names
 }
 
 func names(roles []Role) []string {

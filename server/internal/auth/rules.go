@@ -38,6 +38,7 @@ var rules = map[string]rule{
 	gatewayv1.ModelGatewayService_Pronunciation_FullMethodName:     infer,
 	gatewayv1.ModelGatewayService_ExecuteTask_FullMethodName:       infer,
 	gatewayv1.ModelGatewayService_Invoke_FullMethodName:            infer,
+	gatewayv1.ModelGatewayService_CreateAccessToken_FullMethodName: infer,
 	gatewayv1.ModelGatewayService_Status_FullMethodName:            observer,
 
 	gatewayv1.ModelAdminService_ListModels_FullMethodName:  observer,

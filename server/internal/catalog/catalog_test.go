@@ -50,6 +50,20 @@ func TestPublishedModelsAreComplete(t *testing.T) {
 	}
 }
 
+// Of all models but one, the project has written down commit and checksums.
+func TestPublishedModelsArePinned(t *testing.T) {
+	t.Parallel()
+	for _, m := range published(t).Models {
+		pinned := len(m.Revision) == 40 || len(m.Packages) > 0
+		for _, f := range m.Files {
+			pinned = pinned && len(f.SHA256) == 64
+		}
+		if known := m.Repo != "Xenova/hubert-large-ls960-ft"; pinned != known || m.TrustOnFirstUse == known {
+			t.Errorf("%s: pinned %t, trust_on_first_use %t", m.Name, pinned, m.TrustOnFirstUse)
+		}
+	}
+}
+
 func TestUnknownNameGetsSuggestions(t *testing.T) {
 	t.Parallel()
 	c := published(t)
@@ -77,14 +91,20 @@ const good = `models:
     task: chat
     engine: llama
     repo: owner/name
-    revision: main
+    revision: "0123456789abcdef0123456789abcdef01234567"
     files:
-      - {path: a/b.gguf, local: b.gguf, size_mb: 1}
+      - {path: a/b.gguf, local: b.gguf, size_mb: 1, sha256: 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef}
     license: {name: MIT, url: "https://example.org/l"}
     languages: [en]
     memory_mb: 10
     configure: {model: qwen, path: b.gguf, env: {QWEN_MODEL_PATH: b.gguf}}
 `
+
+// Parts of good.
+const (
+	commit = `revision: "0123456789abcdef0123456789abcdef01234567"`
+	sum    = "sha256: 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+)
 
 func TestInvalidCatalogues(t *testing.T) {
 	t.Parallel()
@@ -108,14 +128,18 @@ func TestInvalidCatalogues(t *testing.T) {
 		"URL as repository":                  {"repo: owner/name", `repo: "https://evil.example/x"`},
 		"host in the repository":             {"repo: owner/name", `repo: "@evil.example/x"`},
 		"dots in the repository":             {"repo: owner/name", "repo: a../..b"},
-		"path in the revision":               {"revision: main", "revision: refs/../../x"},
-		"dots as revision":                   {"revision: main", `revision: ".."`},
-		"short checksum":                     {"size_mb: 1", "size_mb: 1, sha256: abc"},
-		"path as checksum":                   {"size_mb: 1", "size_mb: 1, sha256: ../../etc/passwd"},
+		"path in the revision":               {commit, "revision: refs/../../x"},
+		"dots as revision":                   {commit, `revision: ".."`},
+		"a branch without saying so":         {commit, "revision: main"},
+		"no revision":                        {commit, `revision: ""`},
+		"no checksum without saying so":      {", " + sum, ""},
+		"trust where it is not needed":       {"engine: llama", "engine: llama\n    trust_on_first_use: true"},
+		"short checksum":                     {sum, "sha256: abc"},
+		"path as checksum":                   {sum, "sha256: ../../etc/passwd"},
 		"negative size":                      {"size_mb: 1", "size_mb: -1"},
 		"size is not a number":               {"size_mb: 1", "size_mb: .nan"},
 		"infinite size":                      {"size_mb: 1", "size_mb: .inf"},
-		"unknown key":                        {"revision: main", "revision: main\n    exec: rm"},
+		"unknown key":                        {"engine: llama", "engine: llama\n    exec: rm"},
 		"unknown engine":                     {"engine: llama", "engine: bash"},
 		"shell in a variable":                {"{QWEN_MODEL_PATH: b.gguf}", `{QWEN_MODEL_PATH: "$(rm -rf ~)"}`},
 		"shell in the variable's name":       {"{QWEN_MODEL_PATH: b.gguf}", `{"A=1; rm": b.gguf}`},

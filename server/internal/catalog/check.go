@@ -19,6 +19,7 @@ var (
 	repoPattern     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}$`)
 	pathPattern     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*$`)
 	shaPattern      = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	commitPattern   = regexp.MustCompile(`^[0-9a-f]{40}$`)
 	languagePattern = regexp.MustCompile(`^([a-z]{2,3}(-[A-Z]{2})?|multilingual)$`)
 	variablePattern = regexp.MustCompile(`^[A-Z][A-Z0-9_]*$`)
 	keyPattern      = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
@@ -45,9 +46,6 @@ func (m Model) check() error {
 	if !repoPattern.MatchString(m.Repo) || strings.Contains(m.Repo, "..") {
 		addf("repo %q must be owner/name", m.Repo)
 	}
-	if !namePattern.MatchString(m.Revision) || strings.Contains(m.Revision, "..") {
-		addf("revision %q must be a commit, a tag or a branch", m.Revision)
-	}
 	if !slices.ContainsFunc(bundled.Engines(), func(e bundled.Engine) bool { return e.Name == m.Engine }) {
 		addf("unknown engine %q", m.Engine)
 	}
@@ -73,8 +71,38 @@ func (m Model) check() error {
 		if err := f.check(); err != nil {
 			errs = append(errs, err)
 		}
+		if !(f.SizeMB > 0 && f.SizeMB <= maxSizeMB) {
+			addf("size_mb of %q must be above 0 and at most %g", f.Path, float64(maxSizeMB))
+		}
 	}
-	return errors.Join(append(errs, m.checkPackages(), m.Configure.check())...)
+	return errors.Join(append(errs, m.checkPinned(), m.checkPackages(), m.Configure.check())...)
+}
+
+// checkPinned checks that the commit and the checksum of every file are given, or that
+// the model says that they are not.
+func (m Model) checkPinned() error {
+	var errs []error
+	if !validRevision(m.Revision) && m.Revision != "" {
+		errs = append(errs, fmt.Errorf("revision %q must be a commit", m.Revision))
+	}
+	pinned := commitPattern.MatchString(m.Revision) || m.Revision == "" && len(m.Packages) > 0
+	for _, f := range m.Files {
+		pinned = pinned && f.SHA256 != ""
+	}
+	switch {
+	case !pinned && !m.TrustOnFirstUse:
+		errs = append(errs, errors.New("every file needs a sha256, and the model a revision of 40 hexadecimal digits; without them it needs trust_on_first_use"))
+	case pinned && m.TrustOnFirstUse:
+		errs = append(errs, errors.New("trust_on_first_use is for models without a commit or a sha256"))
+	case m.Revision == "" && len(m.Packages) == 0:
+		errs = append(errs, errors.New("without packages, a revision is needed"))
+	}
+	return errors.Join(errs...)
+}
+
+// validRevision reports whether text can be a commit, a tag or a branch in a URL.
+func validRevision(text string) bool {
+	return namePattern.MatchString(text) && !strings.Contains(text, "..")
 }
 
 // checkPackages checks the packages, and that they are enough to make each file.
@@ -114,9 +142,6 @@ func (f File) check() error {
 		if strings.HasSuffix(strings.ToLower(f.Local), suffix) {
 			errs = append(errs, fmt.Errorf("local %q must not end in %s", f.Local, suffix))
 		}
-	}
-	if !(f.SizeMB > 0 && f.SizeMB <= maxSizeMB) {
-		errs = append(errs, fmt.Errorf("size_mb of %q must be above 0 and at most %g", f.Path, float64(maxSizeMB)))
 	}
 	if f.SHA256 != "" && !shaPattern.MatchString(f.SHA256) {
 		errs = append(errs, fmt.Errorf("sha256 of %q must be 64 lower-case hexadecimal digits", f.Path))

@@ -109,6 +109,19 @@ func TestParametersBecomeTypedRequests(t *testing.T) {
 		"chat with history": {"chat", map[string]any{"history": []any{map[string]any{"role": "ROLE_USER", "content": "a"}}, "text": "b"}, &gatewayv1.ChatRequest{
 			Messages: []*gatewayv1.ChatMessage{user("a"), user("b")},
 		}, ""},
+		"chat with a schema and a tool": {"chat", map[string]any{
+			"text":            "x",
+			"response_format": map[string]any{"type": "json_schema", "json_schema": map[string]any{"type": "null"}},
+			"tools":           []any{map[string]any{"name": "f", "parameters": map[string]any{"type": "object"}}},
+			"tool_choice":     map[string]any{"mode": "required", "tool_name": "f"},
+			"n":               2.0,
+		}, &gatewayv1.ChatRequest{
+			Messages:       []*gatewayv1.ChatMessage{user("x")},
+			ResponseFormat: &gatewayv1.ResponseFormat{Type: gatewayv1.ResponseFormatType_RESPONSE_FORMAT_TYPE_JSON_SCHEMA, JsonSchema: `{"type":"null"}`},
+			Tools:          []*gatewayv1.Tool{{Name: "f", Parameters: `{"type":"object"}`}},
+			ToolChoice:     &gatewayv1.ToolChoice{Mode: gatewayv1.ToolChoiceMode_TOOL_CHOICE_MODE_REQUIRED, ToolName: "f"},
+			N:              2,
+		}, ""},
 		"grammar": {"grammar", map[string]any{"text": "I goes to school yesterday"}, &gatewayv1.GrammarRequest{Text: "I goes to school yesterday"}, ""},
 		"grammar in Vietnamese": {"grammar", map[string]any{"text": "x", "language": "vi"}, &gatewayv1.GrammarRequest{
 			Text: "x", ExplanationLanguage: gatewayv1.ExplanationLanguage_EXPLANATION_LANGUAGE_VIETNAMESE,
@@ -204,8 +217,9 @@ func TestAnswers(t *testing.T) {
 				FinishReason: gatewayv1.FinishReason_FINISH_REASON_STOP, Usage: &gatewayv1.Usage{PromptTokenCount: 3},
 			}}},
 		}, map[string]any{
-			"text": "Hello", "response": "Hello", "finish_reason": "stop", "message": map[string]any{"role": "assistant", "content": "Hello"},
-			"usage": map[string]any{"prompt_token_count": 3.0, "cached_prompt_token_count": 0.0, "completion_token_count": 0.0},
+			"text": "Hello", "response": "Hello", "finish_reason": "stop", "message": map[string]any{"role": "assistant", "content": "Hello", "reasoning": "", "tool_call_id": "", "tool_calls": []any{}},
+			"logprobs": []any{}, "alternatives": []any{},
+			"usage": map[string]any{"prompt_token_count": 3.0, "cached_prompt_token_count": 0.0, "completion_token_count": 0.0, "reasoning_token_count": 0.0},
 		}},
 		"grammar": {map[string]any{"text": "I goes"}, []*enginev1.RunResponse{{Payload: &enginev1.RunResponse_Grammar{Grammar: &gatewayv1.GrammarResponse{
 			CorrectedText: "I go", Score: 50, Edits: []*gatewayv1.GrammarEdit{{

@@ -2,7 +2,9 @@ package compat
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -94,6 +96,9 @@ func floatValue(v float64, single bool) any {
 	return v
 }
 
+// jsonTexts are the fields with JSON text. Untyped callers may send an object instead.
+var jsonTexts = []string{"json_schema", "parameters", "arguments"}
+
 // toJSON is the reverse for parameters: it changes the values that protojson does
 // not read to those that it does. Words become names of enum values, seconds become
 // durations. It removes parameters that are null.
@@ -125,6 +130,8 @@ func toJSONValue(f protoreflect.FieldDescriptor, v any) any {
 	case map[string]any:
 		if f.Kind() == protoreflect.MessageKind {
 			toJSON(f.Message(), v)
+		} else if text, err := json.Marshal(v); err == nil && slices.Contains(jsonTexts, string(f.Name())) {
+			return string(text)
 		}
 	case string:
 		if f.Kind() == protoreflect.EnumKind {

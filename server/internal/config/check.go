@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -45,11 +46,13 @@ func (c *Config) check(fromFile map[string]fileTask) error {
 	var wrong []error
 	bad := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
 	c.checkListen(bad)
+	c.checkAuth(bad)
 	c.checkTLS(bad)
 	inRange(bad, "max_memory_mb", c.MaxMemoryMB, 1, maxMemoryMB)
 	if c.CPUThreads < 1 || c.CPUThreads > maxThreads {
 		bad("cpu_threads is %d: it must be 1 to %d, or 0 for the number of CPUs", c.CPUThreads, maxThreads)
 	}
+	notNegative(bad, "drain_delay", c.DrainDelay)
 	notNegative(bad, "drain_timeout", c.DrainTimeout)
 	oneOf(bad, "device", c.Device, "auto", "cpu", "cuda", "mps")
 	oneOf(bad, "log.level", c.Log.Level, "debug", "info", "warn", "error")
@@ -103,9 +106,9 @@ func (c *Config) checkListen(bad complain) {
 		}
 		switch {
 		case loopback(l.address):
-		case c.Auth.KeysFile != "":
+		case c.Auth.Required():
 			if !c.TLS.Enabled() {
-				c.Warnings = append(c.Warnings, fmt.Sprintf("%s is %q without TLS: everyone on the way can read API keys, text and speech; "+
+				c.Warnings = append(c.Warnings, fmt.Sprintf("%s is %q without TLS: everyone on the way can read API keys, access tokens, text and speech; "+
 					"set tls.cert_file and tls.key_file, unless a proxy in front has TLS", l.key, l.address))
 			}
 		case c.AllowUnauthenticated:
@@ -113,7 +116,7 @@ func (c *Config) checkListen(bad complain) {
 				"can use and unload the models; publish the port on 127.0.0.1 only, or let only a proxy that authenticates callers reach it", l.key, l.address))
 		default:
 			bad("%s is %q, which other machines can reach, and the server does not authenticate callers: use 127.0.0.1, or API keys "+
-				"(auth.keys_file, \"modelgateway keys add\"), or set allow_unauthenticated: true (--allow-unauthenticated) if a proxy in front authenticates them", l.key, l.address)
+				"(auth.keys_file, \"modelgateway keys add\") or tokens (auth.issuers), or set allow_unauthenticated: true (--allow-unauthenticated) if a proxy in front authenticates them", l.key, l.address)
 		}
 	}
 }
@@ -196,6 +199,29 @@ func (c *Config) checkEngines(bad complain) {
 			bad("engines.%s has no command: set it to the engine's program and its arguments, e.g. [engine-%s]", name, name)
 		}
 		inRange(bad, "engines."+name+".max_concurrency", int64(c.Engines[name].MaxConcurrency), 0, maxConcurrency)
+		c.checkAllowed(bad, name)
+	}
+}
+
+// checkAllowed checks what an engine's workers may use.
+func (c *Config) checkAllowed(bad complain, name string) {
+	engine, key := c.Engines[name], "engines."+name
+	if c.InProcess(name) {
+		if len(engine.Allow)+len(engine.ReadPaths)+len(engine.WritePaths) > 0 {
+			bad("%s has allow, read_paths or write_paths, but runs in the server's process: remove them", key)
+		}
+		return
+	}
+	for _, right := range engine.Allow {
+		oneOf(bad, key+".allow", right, AllowNetwork, AllowFiles)
+	}
+	for _, path := range slices.Concat(engine.ReadPaths, engine.WritePaths) {
+		if !filepath.IsAbs(path) {
+			bad("%s.read_paths and write_paths: %q is not absolute: write the whole path", key, path)
+		}
+	}
+	if engine.Cloud && !engine.Rights().Network {
+		bad("%s sends requests to other machines (cloud: true), but its workers have no network: add allow: [network]", key)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/worker/isolate"
 )
 
 // Config is the configuration. Load returns it complete and valid.
@@ -22,7 +23,7 @@ type Config struct {
 	// TLS is the transport security of both listeners.
 	TLS TLS `yaml:"tls"`
 	// AllowUnauthenticated allows listen addresses that other machines can reach
-	// without auth.keys_file. A proxy in front of the server must then authenticate
+	// although auth has nothing that callers need. A proxy in front of the server must then authenticate
 	// callers.
 	AllowUnauthenticated bool `yaml:"allow_unauthenticated"`
 	// AllowedHosts are names under which HTTP requests are answered, in addition to
@@ -46,7 +47,10 @@ type Config struct {
 	CPUThreads int `yaml:"cpu_threads"`
 	// Device is "auto", "cpu", "cuda" or "mps".
 	Device string `yaml:"device"`
-	// DrainTimeout is how long requests may continue after SIGTERM.
+	// DrainDelay is how long the server goes on after SIGTERM while it reports that it
+	// is not ready: time for those that send requests to choose another one.
+	DrainDelay time.Duration `yaml:"drain_delay"`
+	// DrainTimeout is how long the server then serves the requests that it has.
 	DrainTimeout time.Duration `yaml:"drain_timeout"`
 	// Log is the level and the format of the log.
 	Log Log `yaml:"log"`
@@ -77,14 +81,8 @@ type Config struct {
 	ModelOrder []string `yaml:"-"`
 	// Warnings are messages for the log: what was changed or ignored, and why.
 	Warnings []string `yaml:"-"`
-}
 
-// Auth says who may call.
-type Auth struct {
-	// KeysFile is the file of API keys, which "modelgateway keys" writes. Every caller
-	// needs a key then. Empty: callers need none. A relative path is below the state
-	// directory.
-	KeysFile string `yaml:"keys_file"`
+	private []string // files and folders with secrets that have no key of their own
 }
 
 // TLS is the transport security of both listeners, except Unix sockets.
@@ -167,6 +165,8 @@ type Telemetry struct {
 type Gemini struct {
 	// APIKey is secret. Only the Gemini client gets it.
 	APIKey string `yaml:"api_key"`
+	// APIKeyFile is a file with the key, instead of APIKey.
+	APIKeyFile string `yaml:"api_key_file"`
 	// BaseURL is the address of the API. The key is sent only there.
 	BaseURL string `yaml:"base_url"`
 	// Timeout bounds one request to the API, including retries and the whole answer.
@@ -187,6 +187,30 @@ type Engine struct {
 	MaxConcurrency int `yaml:"max_concurrency"`
 	// Cloud is true for engines that send requests to other machines.
 	Cloud bool `yaml:"cloud"`
+	// Allow is what the engine's workers may use although workers are isolated:
+	// "network", "files" for all files.
+	Allow []string `yaml:"allow"`
+	// ReadPaths are files and folders that the workers may read, in addition to the
+	// engine's program and the model.
+	ReadPaths []string `yaml:"read_paths"`
+	// WritePaths are files and folders that the workers may change.
+	WritePaths []string `yaml:"write_paths"`
+}
+
+// Values of Engine.Allow.
+const (
+	AllowNetwork = "network"
+	AllowFiles   = "files"
+)
+
+// Rights returns what the configuration allows the engine's workers.
+func (e Engine) Rights() isolate.Policy {
+	return isolate.Policy{
+		Network:  slices.Contains(e.Allow, AllowNetwork),
+		AllFiles: slices.Contains(e.Allow, AllowFiles),
+		Read:     e.ReadPaths,
+		Write:    e.WritePaths,
+	}
 }
 
 // Environ returns Env in the form of os.Environ, sorted.
@@ -299,6 +323,12 @@ const builtInEngine = "gemini"
 // and the configuration names no program for it.
 func (c *Config) InProcess(engine string) bool {
 	return engine == builtInEngine && len(c.Engines[engine].Command) == 0
+}
+
+// Private returns the files and folders of the server that no worker needs.
+func (c *Config) Private() []string {
+	paths := append([]string{c.StateDir, c.Auth.KeysFile, c.TLS.KeyFile, c.Gemini.APIKeyFile}, c.private...)
+	return slices.DeleteFunc(paths, func(path string) bool { return path == "" })
 }
 
 // MemoryBudgetBytes returns the memory budget in bytes.

@@ -110,12 +110,12 @@ func TestBuiltInEngineStaysInTheCloud(t *testing.T) {
 	if cfg.InProcess("llama") {
 		t.Error("llama runs in the server's process")
 	}
-	cfg, err = load(t, "engines: {gemini: {command: [my-gemini], cloud: true}}\n", []string{"GEMINI_API_KEY=k"}, Overrides{})
+	cfg, err = load(t, "engines: {gemini: {command: [my-gemini], cloud: true, allow: [network]}}\n", []string{"GEMINI_API_KEY=k"}, Overrides{})
 	if err != nil || cfg.InProcess("gemini") {
 		t.Errorf("a program for the engine gemini is ignored, %v", err)
 	}
 	// Such an engine has its own account, so it needs no GEMINI_API_KEY.
-	cfg, err = load(t, "engines: {gemini: {command: [my-gemini], cloud: true}}\n", nil, Overrides{})
+	cfg, err = load(t, "engines: {gemini: {command: [my-gemini], cloud: true, allow: [network]}}\n", nil, Overrides{})
 	if err != nil || cfg.Models["gemini"].Absent != "" {
 		t.Errorf("a program of the user's own is absent: %q, %v", cfg.Models["gemini"].Absent, err)
 	}

@@ -48,7 +48,7 @@ func pythonVariables() []Variable {
 		{"PIPER_MODEL_PATH", "voice file (.onnx) of the model piper, or its directory", ofModel(func(m *modelEnv) *string { return &m.piperPath })},
 		{"PIPER_VOICE", "voice of the model piper; piper/VOICE.onnx in the models directory", ofModel(func(m *modelEnv) *string { return &m.piperVoice })},
 		{"HUBERT_MODEL_ID", "hub name of the model hubert; the directory of that name in the models directory", ofModel(func(m *modelEnv) *string { return &m.hubertID })},
-		{"GEMINI_API_KEY", "key of the Gemini API; without it there is no fallback in the cloud", text(func(c *Config) *string { return &c.Gemini.APIKey })},
+		{apiKeyVariable, "key of the Gemini API; without it there is no fallback in the cloud", setAPIKey},
 		{"MODEL_DEVICE", "auto, cpu, cuda or mps", text(func(c *Config) *string { return &c.Device })},
 	}
 }
@@ -75,11 +75,13 @@ func ownVariables() []Variable {
 		{envPrefix + "MAX_MEMORY_MB", "the same as MAX_MEMORY_MB, and overrides it", maxMemory},
 		{envPrefix + "CPU_THREADS", "inference threads that may run at once", integer(func(c *Config) *int { return &c.CPUThreads })},
 		{envPrefix + "DEVICE", "the same as MODEL_DEVICE, and overrides it", text(func(c *Config) *string { return &c.Device })},
-		{envPrefix + "DRAIN_TIMEOUT", "how long requests may continue after SIGTERM, e.g. 30s", duration(func(c *Config) *time.Duration { return &c.DrainTimeout })},
+		{envPrefix + "DRAIN_DELAY", "how long the server goes on after SIGTERM while it is not ready, e.g. 5s", duration(func(c *Config) *time.Duration { return &c.DrainDelay })},
+		{envPrefix + "DRAIN_TIMEOUT", "how long requests may continue after that, e.g. 30s", duration(func(c *Config) *time.Duration { return &c.DrainTimeout })},
 		{envPrefix + "LOG_LEVEL", "debug, info, warn or error", text(func(c *Config) *string { return &c.Log.Level })},
 		{envPrefix + "LOG_FORMAT", "json, text or auto", text(func(c *Config) *string { return &c.Log.Format })},
 		{envPrefix + "MAX_REQUEST_MB", "size limit of a request message, in MiB", integer(func(c *Config) *int { return &c.Limits.MaxRequestMB })},
 		{envPrefix + "CORS_ORIGINS", "origins of web pages that may call the server, separated by commas", list(func(c *Config) *[]string { return &c.CORS.AllowedOrigins })},
+		{apiKeyFileVariable, "file with the key of the Gemini API", setAPIKeyFile},
 		{"OTEL_EXPORTER_OTLP_ENDPOINT", "OTLP/gRPC address for traces", text(func(c *Config) *string { return &c.Telemetry.OTLPEndpoint })},
 	}
 }

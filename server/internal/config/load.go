@@ -67,6 +67,9 @@ func Load(src Source) (*Config, error) {
 	if envErr != nil {
 		return nil, envErr
 	}
+	if err := cfg.readAPIKey(env); err != nil {
+		return nil, err
+	}
 	machine := src.Machine
 	if machine == nil {
 		machine = thisMachine
@@ -97,6 +100,7 @@ func (c *Config) overlayFile(name string) (map[string]fileTask, error) {
 		return nil, fmt.Errorf("cannot read the configuration file: %w", err)
 	}
 	engines, models, tasks, aliases := c.Engines, c.Models, c.Tasks, c.Aliases
+	keyBefore := c.Gemini.APIKey
 	c.Engines, c.Models, c.Tasks, c.Aliases = nil, nil, nil, nil
 	order, err := decode(name, text, c)
 	if err != nil {
@@ -105,6 +109,9 @@ func (c *Config) overlayFile(name string) (map[string]fileTask, error) {
 	fromFile, err := fileTasks(name, c.Tasks)
 	if err != nil {
 		return nil, err
+	}
+	if c.Gemini.APIKey != keyBefore {
+		c.private = append(c.private, name)
 	}
 	c.Engines = overlay(engines, c.Engines)
 	maps.DeleteFunc(aliases, func(alias, _ string) bool { _, ok := c.Models[alias]; return ok })

@@ -103,7 +103,10 @@ func TestSchemaHasEveryKey(t *testing.T) {
 	same("engine", schema.Defs["engine"].Properties, Engine{})
 	same("model", schema.Defs["model"].Properties, Model{})
 	same("task", schema.Defs["task"].Properties, Task{})
-	for key, v := range map[string]any{"log": Log{}, "limits": Limits{}, "breaker": Breaker{}, "cors": CORS{}, "telemetry": Telemetry{}, "gemini": Gemini{}} {
+	same("issuer", schema.Defs["issuer"].Properties, Issuer{})
+	same("issuer_caller", schema.Defs["issuer_caller"].Properties, IssuerCaller{})
+	same("unix_user", schema.Defs["unix_user"].Properties, UnixUser{})
+	for key, v := range map[string]any{"auth": Auth{}, "tls": TLS{}, "log": Log{}, "limits": Limits{}, "breaker": Breaker{}, "cors": CORS{}, "telemetry": Telemetry{}, "gemini": Gemini{}} {
 		var section struct{ Properties map[string]json.RawMessage }
 		if err := json.Unmarshal(schema.Properties[key], &section); err != nil {
 			t.Fatal(err)
@@ -138,7 +141,7 @@ func TestGuideNamesEveryKey(t *testing.T) {
 	for _, v := range Variables() {
 		names = append(names, v.Name)
 	}
-	for _, v := range []any{Config{}, Log{}, Limits{}, Breaker{}, CORS{}, Telemetry{}, Gemini{}, Engine{}, Model{}, Task{}} {
+	for _, v := range []any{Config{}, Auth{}, Issuer{}, IssuerCaller{}, UnixUser{}, Log{}, Limits{}, Breaker{}, CORS{}, Telemetry{}, Gemini{}, Engine{}, Model{}, Task{}} {
 		names = slices.AppendSeq(names, maps.Keys(yamlFields(reflect.TypeOf(v))))
 	}
 	for _, name := range names {

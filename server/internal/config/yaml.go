@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"strings"
 
@@ -71,6 +72,11 @@ func unknownKeys(name string, node ast.Node, t reflect.Type) []error {
 		t = t.Elem()
 	}
 	var errs []error
+	if list, ok := node.(*ast.SequenceNode); ok && t.Kind() == reflect.Slice {
+		for _, value := range list.Values {
+			errs = append(errs, unknownKeys(name, value, t.Elem())...)
+		}
+	}
 	for _, entry := range entries(node) {
 		switch t.Kind() {
 		case reflect.Struct:
@@ -101,7 +107,10 @@ func yamlFields(t reflect.Type) map[string]reflect.Type {
 	fields := map[string]reflect.Type{}
 	for i := range t.NumField() {
 		f := t.Field(i)
-		key, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		key, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		if options == "inline" {
+			maps.Copy(fields, yamlFields(f.Type))
+		}
 		if key != "" && key != "-" {
 			fields[key] = f.Type
 		}

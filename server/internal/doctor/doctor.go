@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/lexilingo/modelgateway/server/internal/config"
+	"github.com/lexilingo/modelgateway/server/internal/worker/isolate"
 )
 
 // Level is the severity of a [Finding].
@@ -58,6 +59,7 @@ func Check(ctx context.Context, cfg *config.Config, apiKey string, report func(.
 	report(checkConfiguration(cfg)...)
 	report(checkDirectories(cfg)...)
 	report(checkMemory(cfg))
+	report(checkIsolation(cfg, isolate.Probe())...)
 	engines, err := checkEngines(ctx, cfg, report)
 	if err != nil {
 		return err

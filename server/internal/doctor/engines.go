@@ -19,7 +19,7 @@ import (
 // checkEngines starts each engine that a configured model needs and asks for its
 // description. It returns the descriptions of those that started, by engine name.
 func checkEngines(ctx context.Context, cfg *config.Config, report func(...Finding)) (map[string]*enginev1.DescribeResponse, error) {
-	host, err := worker.NewHost(worker.Options{Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), NoCgroups: true})
+	host, err := worker.NewHost(worker.Options{Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), NoCgroups: true, Private: cfg.Private()})
 	if err != nil {
 		report(fail("engines", "Set TMPDIR to a directory that this user can write and whose path is short; workers put their sockets there.", "%s", oneLine(err)))
 		return nil, nil
@@ -49,7 +49,7 @@ func checkEngine(ctx context.Context, host worker.Launcher, cfg *config.Config, 
 	if cfg.InProcess(name) {
 		return ok(check, "built in; runs in the server process"), nil
 	}
-	spec := worker.Spec{Model: "doctor", Engine: name, Command: cfg.EngineCommand(name), Env: engine.Environ()}
+	spec := worker.Spec{Model: "doctor", Engine: name, Command: cfg.EngineCommand(name), Env: engine.Environ(), Rights: engine.Rights()}
 	if spec.CheckProgram() != nil {
 		return missingEngine(cfg, check, engine.Command[0], models), nil
 	}
@@ -60,7 +60,11 @@ func checkEngine(ctx context.Context, host worker.Launcher, cfg *config.Config, 
 		if words := worker.LastOutput(err); words != "" {
 			why += "; it printed: " + words
 		}
-		return fail(check, `Run "make build" again; docs/building.md lists the native libraries that engines need.`, "%s does not start: %s", program, why), nil
+		remedy := `Run "make build" again; docs/building.md lists the native libraries that engines need.`
+		if strings.Contains(strings.ToLower(why), "permission denied") {
+			remedy = fmt.Sprintf("Workers may read only their program's and their model's folders: name others in engines.%s.read_paths.", name)
+		}
+		return fail(check, remedy, "%s does not start: %s", program, why), nil
 	}
 	description := w.Description()
 	w.Stop(0)

@@ -63,7 +63,7 @@ func (l local) readMetrics(ctx context.Context) (map[string]*dto.MetricFamily, e
 		return nil, err
 	}
 	defer func() { _ = res.Body.Close() }()
-	if len(l.cfg.Auth.KeysFile) > 0 && (res.StatusCode == http.StatusUnauthorized || res.StatusCode == http.StatusForbidden) {
+	if l.cfg.Auth.Required() && (res.StatusCode == http.StatusUnauthorized || res.StatusCode == http.StatusForbidden) {
 		return nil, errKey
 	}
 	if res.StatusCode != http.StatusOK {

@@ -102,9 +102,12 @@ func availableBytes() (int64, error) {
 // checkAPIKey checks whether there is a key. It never prints the key.
 func checkAPIKey(cfg *config.Config) Finding {
 	if cfg.Gemini.APIKey == "" {
-		return warn("GEMINI_API_KEY", "Set it if Gemini may answer when this machine cannot. Without it, no data leaves this machine.", "not set: there is no cloud fallback")
+		return warn("GEMINI_API_KEY", "Set it, or GEMINI_API_KEY_FILE, if Gemini may answer when this machine cannot. Without it, no data leaves this machine.", "not set: there is no cloud fallback")
 	}
-	return ok("GEMINI_API_KEY", "set (not verified with Google)")
+	if file := cfg.Gemini.APIKeyFile; file != "" {
+		return ok("GEMINI_API_KEY", "read from %s (not verified with Google)", file)
+	}
+	return ok("GEMINI_API_KEY", "set (not verified with Google); a file is safer: GEMINI_API_KEY_FILE")
 }
 
 func formatBytes(n int64) string { return humanize.IBytes(uint64(max(n, 0))) }

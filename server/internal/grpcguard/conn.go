@@ -180,7 +180,7 @@ func (c *conn) open(ctx context.Context, header metadata.MD) (context.Context, e
 		c.cancelled(s)
 		return nil, inflight.TooManyCalls()
 	}
-	ctx, s.cancel = context.WithCancel(peers.With(ctx, peer))
+	ctx, s.cancel = context.WithCancel(peers.WithUser(peers.With(ctx, peer), c.Conn.RemoteAddr()))
 	c.streams[c.last] = s
 	context.AfterFunc(ctx, s.release)
 	return context.WithValue(ctx, streamKey{}, s), nil

@@ -48,15 +48,20 @@ func (m routes) require(who access, next http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		useSocketToken(r)
-		caller, err := m.authorizer.Authenticate(r.Header.Values(auth.Header))
+		caller, err := m.authorizer.Authenticate(r.Context(), r.Header.Values(auth.Header))
 		if err != nil {
+			refused := errs.From(m.authorizer.Denied(nil, err))
+			if refused.Reason() == errs.Forbidden {
+				reply.Refuse(w, r, http.StatusForbidden, refused)
+				return
+			}
 			w.Header().Set("WWW-Authenticate", "Bearer")
-			reply.Refuse(w, r, http.StatusUnauthorized, errs.From(err))
+			reply.Refuse(w, r, http.StatusUnauthorized, refused)
 			return
 		}
 		if len(who.roles) > 0 {
 			if err := caller.Check(who.roles...); err != nil {
-				reply.Refuse(w, r, http.StatusForbidden, errs.From(err))
+				reply.Refuse(w, r, http.StatusForbidden, errs.From(m.authorizer.Denied(caller, err)))
 				return
 			}
 		}

@@ -76,6 +76,19 @@ func TestDisconnectReturnsTheLease(t *testing.T) {
 // fillReadAhead sends more of a recording than the server reads ahead. The end of
 // the connection comes to the server behind bytes that it does not read.
 func fillReadAhead(t *testing.T, r *servertest.Running) func() {
+	for {
+		conn := sendMoreThanIsRead(t, r)
+		if servertest.SendWindow(t, conn) > 0 {
+			return func() { _ = conn.Close() }
+		}
+		// The kernel keeps the end of the connection until the server reads.
+		_ = conn.SetLinger(0)
+		_ = conn.Close()
+		servertest.Eventually(t, func() bool { return r.ActiveRequests(t) == 0 })
+	}
+}
+
+func sendMoreThanIsRead(t *testing.T, r *servertest.Running) *net.TCPConn {
 	conn := r.Dial(t, "POST /v1/transcribe HTTP/1.1\nHost: localhost\nContent-Type: audio/wav\nContent-Length: 1000000000\n\n")
 	const enough = 128 << 10 // more than one read takes
 	if _, err := io.Copy(conn, servertest.Zeros(inflight.MaxAhead)); err != nil {
@@ -94,7 +107,7 @@ func fillReadAhead(t *testing.T, r *servertest.Running) func() {
 		}
 		servertest.Eventually(t, func() bool { return servertest.Unsent(t, conn) == 0 })
 	}
-	return func() { _ = conn.Close() }
+	return conn.(*net.TCPConn)
 }
 
 const transcribeRPC = gatewayv1.ModelGatewayService_Transcribe_FullMethodName
@@ -143,8 +156,14 @@ func postHTTP2(reset bool) func(*testing.T, *servertest.Running) func() {
 			return conn, err
 		}}
 		ctx, cancel := context.WithCancel(t.Context())
-		body, more := io.Pipe()
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.URL+"/v1/transcribe", io.MultiReader(servertest.Zeros(uploadBytes), body))
+		rest, more := io.Pipe()
+		// The transport resets the stream only when the body's Read has returned: Close
+		// must end it.
+		body := struct {
+			io.Reader
+			io.Closer
+		}{io.MultiReader(servertest.Zeros(uploadBytes), rest), rest}
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.URL+"/v1/transcribe", body)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -102,7 +102,7 @@ func serve(t *testing.T, change func(*Options)) string {
 	}
 	opts.Pool = NewPool(opts.Limits)
 	opts.Calls, opts.Cancels = inflight.NewShares(4000), inflight.NewRates(1000)
-	if opts.Authorizer, err = auth.New("", nil); err != nil {
+	if opts.Authorizer, err = auth.New(config.Auth{}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if change != nil {

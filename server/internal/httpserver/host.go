@@ -22,6 +22,12 @@ const (
 	byUser                     // a Unix socket, which browsers cannot open
 )
 
+// The paths of the probes.
+const (
+	livePath  = "/healthz"
+	readyPath = "/readyz"
+)
+
 type reachKey struct{}
 
 // withListener stores in the context of a connection who reaches its listener.
@@ -42,6 +48,8 @@ func withListener(ctx context.Context, lis net.Listener) context.Context {
 // are localhost and those in allowed; a listener that other machines reach also has
 // the name of this machine and all IP addresses, which need no DNS: behind a port
 // that a container publishes, it cannot know its own. "*" allows every name.
+// Proxies may ask for the health under any name: the answer is the same for
+// everyone, and a page learns no more from it than that a server runs.
 func checkHost(allowed []string, next http.Handler) http.Handler {
 	if slices.Contains(allowed, "*") {
 		return next
@@ -50,7 +58,7 @@ func checkHost(allowed []string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		from, _ := r.Context().Value(reachKey{}).(reach)
 		// HTTP/1.0 has no Host header, but browsers always send one.
-		if from != byUser && r.Host != "" && !isServed(r.Host, from, machine, allowed) {
+		if from != byUser && r.Host != "" && !isProbe(r) && !isServed(r.Host, from, machine, allowed) {
 			reply.Refuse(w, r, http.StatusForbidden, errs.New(errs.Forbidden,
 				"this server does not answer to requests for the host %.100q; add the name to allowed_hosts if callers use it", r.Host))
 			return
@@ -58,6 +66,8 @@ func checkHost(allowed []string, next http.Handler) http.Handler {
 		next.ServeHTTP(w, r)
 	})
 }
+
+func isProbe(r *http.Request) bool { return r.URL.Path == livePath || r.URL.Path == readyPath }
 
 // isServed reports whether a Host header names this server.
 func isServed(hostport string, from reach, machine string, allowed []string) bool {

@@ -70,7 +70,7 @@ type throttleKey struct{}
 
 // withConn stores in the context of a connection what its requests share.
 func withConn(ctx context.Context, c net.Conn) context.Context {
-	ctx = inflight.WithConn(ctx, c)
+	ctx = peers.WithUser(inflight.WithConn(ctx, c), c.RemoteAddr())
 	if secured, ok := c.(interface{ NetConn() net.Conn }); ok { // *tls.Conn
 		c = secured.NetConn()
 	}

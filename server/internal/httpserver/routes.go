@@ -68,8 +68,8 @@ func newRoutes(ctx context.Context, opts Options, set *sockets.Set) (http.Handle
 	}
 
 	mux.handleGet("/health", observers, pages.Health(opts.State))
-	mux.handleGet("/healthz", everyone, pages.Live())
-	mux.handleGet("/readyz", everyone, pages.Ready(opts.State))
+	mux.handleGet(livePath, everyone, pages.Live())
+	mux.handleGet(readyPath, everyone, pages.Ready(opts.State))
 	mux.handleGet("/metrics", scrapers, opts.Metrics)
 	mux.handleGet("/openapi.json", everyone, openAPI)
 	mux.handleGet("/docs/", everyone, pages.Docs())

@@ -93,6 +93,7 @@ func (m *model) lastServed(caller string) uint64 {
 // callerServed notes that a caller gets a lease, for its requests in the queue.
 func (m *model) callerServed(caller string, p gatewayv1.Priority) {
 	m.grants++
+	m.recent.got(caller, m.now)
 	for _, w := range m.queue {
 		if w.kind == waitLease && w.caller == caller {
 			w.served = m.grants
@@ -106,6 +107,7 @@ func (m *model) callerServed(caller string, p gatewayv1.Priority) {
 // callerServed is the same in a snapshot.
 func (m *modelView) callerServed(caller string, p gatewayv1.Priority, s *snapshot) {
 	m.grants++
+	m.recent.got(caller, s.now)
 	for i := range m.queue {
 		if w := &m.queue[i]; w.kind == waitLease && w.caller == caller {
 			w.served = m.grants
@@ -154,5 +156,5 @@ func mostWaiting(queue []waiterView) []waiterView {
 
 // rank sets the priority among the requests of other callers.
 func (w *waiterView) rank(now time.Time, agingStep time.Duration) {
-	w.amongCallers = effectivePriority(w.priority, now.Sub(latest(w.since, w.servedAt)), agingStep)
+	w.amongCallers = lowered(effectivePriority(w.priority, now.Sub(latest(w.since, w.servedAt)), agingStep), w.exceeds)
 }

@@ -143,15 +143,19 @@ func TestCallersTakeTurns(t *testing.T) {
 		leases = append(leases, s.lease(w))
 	}
 	next := 3
-	for range 30 {
+	for i := range 30 {
 		s.advance(time.Second)
 		s.workers[leases[0].proc].work++
 		w := s.request("a", from("honest"))
-		s.waits(w)
-		s.release(leases[0], nil)
-		l := s.lease(w)
+		if i == 0 {
+			s.waits(w)
+			s.release(leases[0], nil)
+			leases = leases[1:]
+		}
+		l := s.lease(w) // the last place is kept for it
 		s.waits(flood[next])
 		s.release(l, nil)
+		s.release(leases[0], nil)
 		leases = append(leases[1:], s.lease(flood[next]))
 		next++
 	}

@@ -159,7 +159,9 @@ func (d grant) predict(s *snapshot) {
 	m.callerServed(w.caller, w.priority, s)
 	m.uses++
 	m.proc.unserved = false
-	m.proc.leases = append(m.proc.leases, leaseView{id: w.seq, granted: s.now, live: w.live, priority: w.priority, caller: w.caller})
+	m.proc.leases = append(m.proc.leases, leaseView{
+		id: w.seq, granted: s.now, live: w.live, priority: w.priority, caller: w.caller, exceeds: w.exceeds,
+	})
 	slices.SortFunc(m.proc.leases, func(a, b leaseView) int { return cmp.Compare(a.id, b.id) })
 	m.removeWaiters(func(w waiterView) bool { return w.seq == d.waiter })
 }

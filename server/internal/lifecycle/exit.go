@@ -1,10 +1,13 @@
 package lifecycle
 
 import (
+	"errors"
+
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/worker"
 )
 
 // exited records that the process was reaped: its bytes come back now.
@@ -47,11 +50,15 @@ func (p *process) exitReason(exit *errs.Error) (gatewayv1.EvictionReason, string
 		}
 		return p.end.reason, p.end.detail, cause
 	}
+	reason := gatewayv1.EvictionReason_EVICTION_REASON_CRASHED
 	if exit == nil {
 		exit = errs.New(errs.EngineCrashed, "the worker of model %q ended unexpectedly", p.model.spec.Name)
 	}
 	p.end = nil
-	return gatewayv1.EvictionReason_EVICTION_REASON_CRASHED, exit.Message(), exit.With("model", p.model.spec.Name)
+	if errors.Is(exit, worker.ErrOutOfMemory) {
+		reason = gatewayv1.EvictionReason_EVICTION_REASON_OUT_OF_MEMORY
+	}
+	return reason, exit.Message(), exit.With("model", p.model.spec.Name)
 }
 
 // unloaded records why the process has ended, as the model's last unload.

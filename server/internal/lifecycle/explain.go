@@ -27,6 +27,8 @@ func (s *snapshot) waitsFor(m *modelView) string {
 		return "it was being unloaded"
 	case len(p.leases) >= m.maxConcurrency:
 		return fmt.Sprintf("it was running %d requests, its max_concurrency", len(p.leases))
+	case len(m.queue) > 0 && s.now.Before(m.withholds(m.queue[0].caller)):
+		return fmt.Sprintf("it was running %d requests of the same caller, and the last of its max_concurrency places is kept for others", len(p.leases))
 	default:
 		return "other models were using the CPU cores"
 	}

@@ -66,5 +66,10 @@ func (m *model) crashed(err *errs.Error) {
 }
 
 func isCrash(r gatewayv1.EvictionReason) bool {
-	return r == gatewayv1.EvictionReason_EVICTION_REASON_CRASHED || r == gatewayv1.EvictionReason_EVICTION_REASON_HUNG
+	switch r {
+	case gatewayv1.EvictionReason_EVICTION_REASON_CRASHED, gatewayv1.EvictionReason_EVICTION_REASON_HUNG,
+		gatewayv1.EvictionReason_EVICTION_REASON_OUT_OF_MEMORY:
+		return true
+	}
+	return false
 }

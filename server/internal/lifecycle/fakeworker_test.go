@@ -22,6 +22,7 @@ type fakeLauncher struct {
 	alive      atomic.Int32
 	mu         sync.Mutex
 	last       *fakeWorker
+	exit       error  // of a worker that crashes; nil: by a signal
 	onStop     func() // called when a worker is told to end; may be nil
 }
 
@@ -122,6 +123,9 @@ func (w *fakeWorker) MemoryBytes() (int64, error) {
 }
 
 func (w *fakeWorker) ExitError() error {
+	if w.crashed.Load() && w.launcher.exit != nil {
+		return w.launcher.exit
+	}
 	if w.crashed.Load() {
 		return errs.New(errs.EngineCrashed, "killed by signal 11")
 	}

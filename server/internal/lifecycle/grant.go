@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -44,7 +45,7 @@ func (p *planner) nextGrant() *grantable {
 		}
 	}
 	p.markTurn(heads)
-	slices.SortFunc(heads, compareGrantable)
+	slices.SortFunc(heads, p.compareGrantable)
 	free := p.limits.cores - p.coresUsed()
 	var blocked []grantable
 	for i, h := range heads {
@@ -83,9 +84,9 @@ func (p *planner) grantable(m *modelView) *waiterView {
 	// A process that exceeds its reservation gets no new requests while the
 	// budget is exceeded.
 	overBudget := proc.measured > proc.reserved && p.used() > p.limits.budget
-	admits := proc.phase == phaseReady && len(proc.leases) < m.maxConcurrency && !p.shuttingDown && !overBudget
+	admits := proc.phase == phaseReady && len(proc.leases) < m.maxConcurrency && !overBudget
 	return m.head(func(w *waiterView) bool {
-		return w.kind == waitResume || (admits && w.kind == waitLease)
+		return w.kind == waitResume || (admits && w.kind == waitLease && !p.now.Before(m.withholds(w.caller)))
 	})
 }
 
@@ -93,7 +94,7 @@ func (p *planner) grantable(m *modelView) *waiterView {
 // the order of the queue.
 func (p *planner) nextOf(m *modelView, first *waiterView) *waiterView {
 	if first.kind == waitLease {
-		if w := m.nextTurn(); w != nil {
+		if w := m.nextTurn(p.now); w != nil {
 			return w
 		}
 	}
@@ -116,14 +117,17 @@ func (p *planner) markTurn(heads []grantable) {
 	}
 }
 
-func compareGrantable(a, b grantable) int {
+func (s *snapshot) compareGrantable(a, b grantable) int {
 	switch {
 	case a.turn:
 		return -1
 	case b.turn:
 		return 1
+	case a.waiter.effective != b.waiter.effective:
+		return cmp.Compare(b.waiter.effective, a.waiter.effective)
 	default:
-		return compareWaiters(a.waiter, b.waiter)
+		rank := a.waiter.effective
+		return cmp.Or(cmp.Compare(s.shares.usedAt(a.waiter.claimant, rank), s.shares.usedAt(b.waiter.claimant, rank)), compareWaiters(a.waiter, b.waiter))
 	}
 }
 

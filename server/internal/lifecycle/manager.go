@@ -135,7 +135,7 @@ func (m *Manager) ask(ctx context.Context, f func(*owner)) error {
 	case <-c.taken:
 		return nil
 	case <-m.stopped:
-		return errShuttingDown()
+		return errs.ShuttingDown()
 	case <-ctx.Done():
 	}
 	if m.inbox.withdraw(c) {

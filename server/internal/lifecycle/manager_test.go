@@ -176,6 +176,29 @@ func TestACrashEndsTheLease(t *testing.T) {
 	}
 }
 
+// A worker that the kernel kills for lack of memory is told apart from one that crashes.
+func TestOutOfMemory(t *testing.T) {
+	l := &fakeLauncher{exit: errs.New(errs.EngineCrashed, "killed by the kernel").WithCause(worker.ErrOutOfMemory)}
+	m := newManager(t, l, Options{BudgetBytes: 100 * mb, CrashLimit: 1}, spec("a", 80*mb, normal))
+	lease, err := m.Acquire(t.Context(), Request{Model: "a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.worker().crash()
+	<-lease.Done()
+	lease.Release(lease.Cause())
+	md, err := m.Model(t.Context(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := md.GetLastEviction(); e.GetReason() != gatewayv1.EvictionReason_EVICTION_REASON_OUT_OF_MEMORY || e.GetDetail() != "killed by the kernel" {
+		t.Errorf("the unload is %v", e)
+	}
+	if md.GetState() != failed { // it is a crash as well
+		t.Errorf("after as many crashes as allowed the state is %v", md.GetState())
+	}
+}
+
 func TestALaunchThatFails(t *testing.T) {
 	l := &fakeLauncher{err: errs.New(errs.EngineUnavailable, "libllama.so is missing")}
 	m := newManager(t, l, Options{BudgetBytes: 100 * mb, CooldownBase: time.Minute}, spec("a", 80*mb, normal))
@@ -264,6 +287,61 @@ func TestShutdownWaitsForLeases(t *testing.T) {
 	}
 	if _, err := m.Models(t.Context()); errs.ReasonOf(err) != errs.Draining {
 		t.Errorf("after the end: %v", err)
+	}
+}
+
+// Requests that were there before the shutdown are served, those that wait for a
+// load too.
+func TestShutdownServesTheQueue(t *testing.T) {
+	for name, timeout := range map[string]bool{"in time": false, "not in time": true} {
+		t.Run(name, func(t *testing.T) {
+			l := &fakeLauncher{gate: make(chan struct{})}
+			m := newManager(t, l, Options{BudgetBytes: 100 * mb}, spec("a", 80*mb, normal))
+			answers := make(chan error, 3)
+			for range cap(answers) {
+				go func() {
+					lease, err := m.Acquire(context.Background(), Request{Model: "a"})
+					if err == nil {
+						lease.Release(nil)
+					}
+					answers <- err
+				}()
+			}
+			queued := func() int {
+				q, err := m.Queues(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				return q[0].Queued
+			}
+			for queued() < cap(answers) {
+				time.Sleep(time.Millisecond)
+			}
+			loads := make(chan error, 1)
+			go func() { loads <- m.Load(context.Background(), LoadRequest{Model: "a"}, nil) }()
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			done := make(chan error, 1)
+			go func() { done <- m.Shutdown(ctx) }()
+			if err := <-loads; errs.ReasonOf(err) != errs.Draining { // no request waits for it
+				t.Errorf("the load: %v", err)
+			}
+			want := errs.Reason(0)
+			if timeout {
+				want = errs.Draining
+				cancel()
+			} else {
+				close(l.gate)
+			}
+			for range cap(answers) {
+				if err := <-answers; errs.ReasonOf(err) != want {
+					t.Errorf("got %v", err)
+				}
+			}
+			if err := <-done; err != nil || l.alive.Load() != 0 {
+				t.Errorf("%v, %d alive", err, l.alive.Load())
+			}
+		})
 	}
 }
 

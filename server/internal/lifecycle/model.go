@@ -14,6 +14,8 @@ type env struct {
 	watchers map[*watcher]struct{}
 	// now is the time of the present call of the owner.
 	now time.Time
+	// shares are those of the present plan.
+	shares coreShares
 }
 
 // model is the owner's state of one configured model.
@@ -45,6 +47,7 @@ type model struct {
 	// turns are those of its leases, and grants is their number.
 	turns      turns
 	grants     uint64
+	recent     recentCallers
 	lastUnload *gatewayv1.Eviction
 	// unloads are the pending calls of Unload.
 	unloads []chan int64

@@ -37,10 +37,12 @@ type owner struct {
 	byName map[string]*model
 	// seq is the last waiter.seq.
 	seq uint64
-	// shuttingDown: no new leases; stopping: the workers are being stopped.
+	// shuttingDown: no new requests; stopping: the workers are being stopped.
 	shuttingDown, stopping bool
 	// turns are those of the cores.
 	turns turns
+	// coreUse is how callers have used the cores lately.
+	coreUse coreUse
 	// whenIdle are closed once no lease is held.
 	whenIdle []chan struct{}
 	// planned is the state after the last plan.
@@ -55,7 +57,8 @@ func newOwner(opts Options, specs []ModelSpec, fx effects) *owner {
 			watchers: map[*watcher]struct{}{},
 			now:      opts.Clock.Now(),
 		},
-		byName: map[string]*model{},
+		byName:  map[string]*model{},
+		coreUse: coreUse{at: opts.Clock.Now(), callers: map[string]*levels{}},
 	}
 	for _, s := range specs {
 		m := &model{
@@ -75,6 +78,7 @@ func newOwner(opts Options, specs []ModelSpec, fx effects) *owner {
 // and from the time.
 func (o *owner) do(f func(*owner)) {
 	o.now = o.opts.Clock.Now()
+	o.coreUse.count(o.now, o.models)
 	if f != nil {
 		f(o)
 	}
@@ -95,6 +99,7 @@ func (o *owner) schedule() {
 			m.proc.observeIfStalled()
 		}
 	}
+	o.shares = o.coreUse.shares(o.models, o.opts.CPUQuantum)
 	o.planned = o.snapshot()
 	for _, d := range plan(o.planned) {
 		d.carryOut(o)
@@ -139,7 +144,7 @@ func (o *owner) preload(w *waiter, name string) {
 func (o *owner) admit(w *waiter, name string) bool {
 	m := o.byName[name]
 	if m == nil || o.shuttingDown {
-		err := errShuttingDown()
+		err := errs.ShuttingDown()
 		if m == nil {
 			err = errUnknown(name)
 		}

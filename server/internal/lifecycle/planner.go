@@ -81,6 +81,7 @@ func (s *snapshot) nextWake() time.Duration {
 		for _, w := range m.queue {
 			waited := s.now.Sub(w.since)
 			at(w.arrival.Add(s.limits.maxWait))
+			at(m.withholds(w.caller))
 			at(w.arrival.Add(s.limits.handoverAfter))
 			at(w.runnable.Add(s.limits.cpuQuantum))
 			at(w.since.Add(waited.Truncate(s.limits.agingStep) + s.limits.agingStep))

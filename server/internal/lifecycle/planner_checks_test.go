@@ -67,7 +67,7 @@ func (w *world) checkTurns(s *snapshot, d grant, granted waiterView) {
 	if granted.kind == waitLease {
 		for p := low; p < critical; p++ {
 			count(m.name, granted.priority, p, 1, slices.ContainsFunc(m.queue, func(q waiterView) bool {
-				return q.kind == waitLease && q.priority == p
+				return q.kind == waitLease && q.priority == p && !s.now.Before(m.withholds(q.caller))
 			}))
 		}
 	}
@@ -87,9 +87,13 @@ func (w *world) checkTurns(s *snapshot, d grant, granted waiterView) {
 }
 
 // checkCallers checks that a caller gets a lease before none that has fewer, and waits
-// with the same priority or a higher one, unless it is the turn of a low priority.
+// with the same priority or a higher one, unless it is the turn of a low priority or the
+// last place is kept for others.
 func (w *world) checkCallers(m *modelView, granted string) {
-	if m.nextTurn() != nil {
+	if w.s.now.Before(m.withholds(granted)) {
+		w.Fatalf("%s gets the last place of %s", granted, m.name)
+	}
+	if m.nextTurn(w.s.now) != nil {
 		return
 	}
 	held, highest := m.held(), map[string]gatewayv1.Priority{}
@@ -99,6 +103,9 @@ func (w *world) checkCallers(m *modelView, granted string) {
 		}
 	}
 	for caller, p := range highest {
+		if w.s.now.Before(m.withholds(caller)) {
+			continue
+		}
 		if p > highest[granted] || p == highest[granted] && held[caller] < held[granted] {
 			w.Fatalf("%s gets a lease of %s before %s: leases %v, priorities %v", granted, m.name, caller, held, highest)
 		}
@@ -128,7 +135,8 @@ func (w *world) checkRefused(m *modelView, d refuse) {
 }
 
 // checkSuspend checks that a model is suspended only for one that comes before it, by
-// priority or because it is its turn, and never twice at one moment.
+// priority, because it is its turn or for the use of its caller, and never twice at one
+// moment.
 func (w *world) checkSuspend(s *snapshot, m *modelView) {
 	p := m.proc
 	if p.suspended || p.working() == 0 || s.coresOf(m) == 0 || !p.turn.began.Before(s.now) {
@@ -141,7 +149,7 @@ func (w *world) checkSuspend(s *snapshot, m *modelView) {
 		if other.holdsCores() || s.coresOf(other) == 0 {
 			continue
 		}
-		if h := (&planner{snapshot: s}).grantable(other); h != nil && (h.effective > rank || over && h.overdue) {
+		if h := (&planner{snapshot: s}).grantable(other); h != nil && (h.effective > rank || over && h.overdue || s.shares.favour(h, p, s.limits.cpuQuantum)) {
 			return
 		}
 	}

@@ -119,14 +119,17 @@ func (w *world) anyModel() *modelView {
 	return w.s.model(rapid.SampledFrom(w.names).Draw(w.T, "model"))
 }
 
+var worldCallers = []string{"", "a", "b"}
+
 // request adds a waiter to a queue.
 func (w *world) request(m *modelView, kind waiterKind) {
 	w.s.lastSeq++
 	q := waiterView{
 		seq: w.s.lastSeq, kind: kind, priority: gatewayv1.Priority(rapid.IntRange(1, 4).Draw(w.T, "priority")),
 		arrival: w.s.now, since: w.s.now, runnable: w.s.now, live: rapid.Bool().Draw(w.T, "live"),
-		caller: rapid.SampledFrom([]string{"", "a", "b"}).Draw(w.T, "caller"),
+		caller: rapid.SampledFrom(worldCallers).Draw(w.T, "caller"),
 	}
+	q.claimant = q.caller
 	if rapid.Bool().Draw(w.T, "has a deadline") {
 		q.deadline = w.s.now.Add(w.upTo(30 * time.Second))
 	}
@@ -249,7 +252,7 @@ func (w *world) endLease(m *modelView, id uint64) {
 func (w *world) act() {
 	m := w.anyModel()
 	p := m.proc
-	switch rapid.IntRange(0, 12).Draw(w.T, "act") {
+	switch rapid.IntRange(0, 13).Draw(w.T, "act") {
 	case 0, 1, 2, 3:
 		w.request(m, waitLease)
 	case 4:
@@ -300,8 +303,37 @@ func (w *world) act() {
 		w.request(m, waitLease)
 		w.advance(w.upTo(10 * time.Second))
 		w.service = 4 * time.Second
+	case 13:
+		w.useCores()
 	}
 	w.plan()
+}
+
+// useCores sets how callers have used the cores.
+func (w *world) useCores() {
+	w.s.shares = coreShares{used: map[string]levels{}, share: w.upTo(10 * time.Second)}
+	for _, caller := range worldCallers {
+		var l levels
+		for p := critical; p >= 0; p-- {
+			l[p] = l[min(p+1, critical)] + w.upTo(5*time.Second)
+		}
+		w.s.shares.used[caller] = l
+	}
+	for i := range w.s.models {
+		m := &w.s.models[i]
+		for j := range m.queue {
+			q := &m.queue[j]
+			q.exceeds = w.s.shares.exceeds(q.claimant, q.priority)
+		}
+		if m.proc == nil {
+			continue
+		}
+		for j := range m.proc.leases {
+			l := &m.proc.leases[j]
+			l.exceeds = w.s.shares.exceeds(l.caller, fallen(l.priority, l.worked))
+		}
+	}
+	w.setTime(w.s.now)
 }
 
 func (w *world) pauseOrResume(m *modelView, l *leaseView) {
@@ -319,6 +351,7 @@ func (w *world) pauseOrResume(m *modelView, l *leaseView) {
 		l.silentSince = time.Time{}
 		w.request(m, waitResume)
 		m.queue[len(m.queue)-1].lease = l.id
+		m.queue[len(m.queue)-1].claimant = l.caller
 		m.queue[len(m.queue)-1].priority = m.priority
 	}
 }

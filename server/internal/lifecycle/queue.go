@@ -105,6 +105,15 @@ func (w *waiter) refuse(err *errs.Error) {
 	w.resolve(admission{err: err})
 }
 
+// refuse ends every wait of a kind for a model.
+func (m *model) refuse(kind waiterKind, err *errs.Error) {
+	for _, w := range slices.Clone(m.queue) {
+		if w.kind == kind {
+			w.refuse(err)
+		}
+	}
+}
+
 // refuseAll ends every wait for a model.
 func (m *model) refuseAll(err *errs.Error) {
 	for _, w := range slices.Clone(m.queue) {
@@ -236,7 +245,7 @@ func (p *planner) boundQueues() {
 				break
 			}
 			queue = mostWaiting(queue)
-			if next := m.nextTurn(); next != nil && len(queue) > 1 {
+			if next := m.nextTurn(p.now); next != nil && len(queue) > 1 {
 				queue = slices.DeleteFunc(queue, func(w waiterView) bool { return w.seq == next.seq })
 			}
 			last := slices.MaxFunc(queue, func(a, b waiterView) int {

@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"google.golang.org/protobuf/proto"
@@ -15,6 +16,7 @@ import (
 type report struct {
 	made   chan struct{} // closed when the rest is set; nothing changes after that
 	totals Totals
+	queues []Queue
 	models []*gatewayv1.Model
 }
 
@@ -34,7 +36,7 @@ func (m *Manager) report(ctx context.Context) (*report, error) {
 	case <-r.made:
 		return r, nil
 	case <-m.stopped:
-		return nil, errShuttingDown()
+		return nil, errs.ShuttingDown()
 	case <-ctx.Done():
 		return nil, errs.From(ctx.Err())
 	}
@@ -52,6 +54,9 @@ func (m *Manager) nextReport() *report {
 			m.reports.next = nil
 			m.reports.mu.Unlock()
 			r.totals, r.models = o.totals(), o.describeAll()
+			for _, m := range o.models {
+				r.queues = append(r.queues, m.describeQueue())
+			}
 			close(r.made)
 		}})
 	}
@@ -96,4 +101,13 @@ func (m *Manager) Totals(ctx context.Context) (Totals, error) {
 	t.Requests += unseen
 	t.Errors += unseen
 	return t, nil
+}
+
+// Queues returns what waits for each model, in the order of the configuration.
+func (m *Manager) Queues(ctx context.Context) ([]Queue, error) {
+	r, err := m.report(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Clone(r.queues), nil
 }

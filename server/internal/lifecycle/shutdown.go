@@ -8,12 +8,8 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-func errShuttingDown() *errs.Error {
-	return errs.New(errs.Draining, "the server is shutting down; try another server, or try again after its restart")
-}
-
-// Shutdown ends the manager: it gives no new leases (DRAINING), lets those that
-// are held end until ctx does, and stops every worker. It returns when every
+// Shutdown ends the manager: it refuses new requests (DRAINING), serves those that
+// it has until ctx ends, and stops every worker. It returns when every
 // worker's process is reaped and what was learned is written. Later calls wait
 // for the same end.
 func (m *Manager) Shutdown(ctx context.Context) error {
@@ -32,34 +28,30 @@ func (m *Manager) Shutdown(ctx context.Context) error {
 	return nil
 }
 
-// Close ends the manager without waiting for the leases.
+// Close ends the manager without waiting for its requests.
 func (m *Manager) Close() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	return m.Shutdown(ctx)
 }
 
-// beginShutdown refuses the queued requests. It closes idle once no lease is
-// held.
+// beginShutdown refuses new requests, and loads that no request waits for. It
+// closes idle once no request is left.
 func (o *owner) beginShutdown(idle chan struct{}) {
 	o.shuttingDown = true
 	o.whenIdle = append(o.whenIdle, idle)
 	for _, m := range o.models {
-		for _, w := range slices.Clone(m.queue) {
-			if w.kind != waitResume {
-				w.refuse(errShuttingDown())
-			}
-		}
+		m.refuse(waitLoad, errs.ShuttingDown())
 	}
 }
 
-// notifyIdle closes the channels of whenIdle if no lease is held.
+// notifyIdle closes the channels of whenIdle if no request waits or has a lease.
 func (o *owner) notifyIdle() {
 	if len(o.whenIdle) == 0 {
 		return
 	}
 	for _, m := range o.models {
-		if m.proc != nil && len(m.proc.leases) > 0 {
+		if len(m.queue) > 0 || m.proc != nil && len(m.proc.leases) > 0 {
 			return
 		}
 	}
@@ -69,16 +61,17 @@ func (o *owner) notifyIdle() {
 	o.whenIdle = nil
 }
 
-// stopWorkers ends the leases that are left and stops every worker.
+// stopWorkers ends the requests that are left and stops every worker.
 func (o *owner) stopWorkers() {
 	o.stopping = true
 	for _, m := range o.models {
+		m.refuse(waitLease, errs.ShuttingDown())
 		if m.proc == nil || m.proc.phase == phaseStopping {
 			continue
 		}
 		p := m.proc
 		p.end = &ending{reason: gatewayv1.EvictionReason_EVICTION_REASON_SHUTDOWN, detail: "the server is shutting down"}
-		p.failLeases(errShuttingDown())
+		p.failLeases(errs.ShuttingDown())
 		p.stop(o.opts.StopGrace)
 		m.announce(change{detail: p.end.detail})
 	}

@@ -47,19 +47,21 @@ func (p *planner) endSilenceOf(m *modelView) {
 
 // placesWanted is how many of a model's leases prevent others from running.
 func (p *planner) placesWanted(m *modelView) int {
+	waiting := 0
+	for _, w := range m.queue {
+		if w.kind == waitLease {
+			waiting++
+		}
+	}
 	switch {
 	case m.proc.phase == phaseDraining && m.proc.handover.forModel != "":
 		return len(m.proc.leases)
-	case m.proc.phase != phaseReady || p.shuttingDown:
+	case m.proc.phase == phaseDraining && waiting > 0: // for the next load
+		return len(m.proc.leases)
+	case m.proc.phase != phaseReady:
 		return 0
 	}
-	wanted := len(m.proc.leases) - m.maxConcurrency // free places, negative
-	for _, w := range m.queue {
-		if w.kind == waitLease {
-			wanted++
-		}
-	}
-	return max(0, wanted)
+	return max(0, waiting+len(m.proc.leases)-m.maxConcurrency)
 }
 
 // silentLeases returns up to n leases without a client, or that have been silent

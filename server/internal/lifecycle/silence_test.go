@@ -122,6 +122,27 @@ func TestASilentStreamDoesNotDelayAHandover(t *testing.T) {
 	s.lease(chat)
 }
 
+// A model that an operator unloads does not keep its next requests waiting for a
+// client that is gone.
+func TestAnAbsentClientDoesNotDelayAnUnloadThatRequestsWaitFor(t *testing.T) {
+	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("stt", 10*mb, normal, concurrency(2)))
+	absent, present := s.openStream("stt"), s.openStream("stt")
+	s.waitForAudio(absent)
+	s.do(func(*owner) { absent.setWaiting(ForClient, true) })
+	s.do(func(o *owner) { o.byName["stt"].unload(make(chan int64, 1)) })
+	s.advance(20 * time.Second)
+	s.lost(absent, false) // no request waits
+	next := s.request("stt")
+	s.lost(absent, true)
+	s.lost(present, false)
+	s.release(absent, absent.Cause())
+	s.waits(next)
+	s.release(present, nil)
+	s.reaped("stt", nil)
+	s.loaded("stt")
+	s.lease(next)
+}
+
 // The length of a live stream says nothing about the time that a clip waits.
 func TestLiveRequestsDoNotCountInTheServiceTime(t *testing.T) {
 	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("stt", 10*mb, normal, concurrency(1)))

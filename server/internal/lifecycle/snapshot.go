@@ -15,12 +15,14 @@ import (
 type snapshot struct {
 	now    time.Time
 	limits limits
-	// shuttingDown: no new leases and no loads in the background.
+	// shuttingDown: no loads in the background.
 	shuttingDown bool
 	// lastSeq is the highest waiterView.seq so far.
 	lastSeq uint64
 	// turns are those of the cores.
 	turns turns
+	// shares are those of callers.
+	shares coreShares
 	// models are in the order of the configuration.
 	models []modelView
 }
@@ -65,6 +67,7 @@ type modelView struct {
 	// turns are those of its leases, and grants is their number.
 	turns  turns
 	grants uint64
+	recent recentCallers
 	// starvedSince is when the first of the requests came that got no memory for
 	// the model; zero since the last launch.
 	starvedSince time.Time
@@ -117,6 +120,8 @@ type leaseView struct {
 	silentSince time.Time
 	// absent: its client is gone, and may come back.
 	absent bool
+	// exceeds: its caller has used more than its share of the cores.
+	exceeds bool
 }
 
 // waiterView is a queued request in a snapshot.
@@ -149,6 +154,10 @@ type waiterView struct {
 	// caller, served and servedAt: see waiter.
 	caller string
 	served uint64
+	// claimant is the caller whose request waits; exceeds: it has used more than its
+	// share of the cores.
+	claimant string
+	exceeds  bool
 }
 
 // snapshot copies the state of all models.
@@ -167,6 +176,7 @@ func (o *owner) snapshot() *snapshot {
 		shuttingDown: o.shuttingDown,
 		lastSeq:      o.seq,
 		turns:        o.turns,
+		shares:       o.shares,
 		models:       make([]modelView, 0, len(o.models)),
 	}
 	for _, m := range o.models {
@@ -195,6 +205,7 @@ func (m *model) view() modelView {
 		serviceTime:     m.stats.service,
 		turns:           m.turns,
 		grants:          m.grants,
+		recent:          m.recent,
 		starvedSince:    m.starvedSince,
 		reloadDue:       m.reload.due,
 		reloadDelay:     m.opts.cooldown(m.reload.tries + 1),
@@ -231,9 +242,10 @@ func (p *process) view() *processView {
 		v.handover = handover{forModel: p.end.forModel, until: p.end.handoverUntil}
 	}
 	for _, l := range p.leasesInOrder() {
+		worked := l.workedFor(now)
 		v.leases = append(v.leases, leaseView{
-			id: l.id, granted: l.granted, worked: l.workedFor(now), paused: l.pauses > 0, live: l.live, priority: l.priority,
-			caller: l.caller, silentSince: l.silentSince, absent: l.absent,
+			id: l.id, granted: l.granted, worked: worked, paused: l.pauses > 0, live: l.live, priority: l.priority,
+			caller: l.caller, silentSince: l.silentSince, absent: l.absent, exceeds: p.model.shares.exceeds(l.caller, fallen(l.priority, worked)),
 		})
 	}
 	return v
@@ -247,7 +259,7 @@ func (p *process) leasesInOrder() []*Lease {
 func (w *waiter) view() waiterView {
 	m := w.model
 	runnable := w.runnableSince()
-	since := w.arrival
+	since, claimant := w.arrival, w.claimant()
 	if m.proc == nil {
 		since = earlier(m.starvedSince, since)
 	}
@@ -255,7 +267,6 @@ func (w *waiter) view() waiterView {
 		seq:           w.seq,
 		kind:          w.kind,
 		priority:      w.priority,
-		effective:     effectivePriority(w.priority, m.now.Sub(since), m.opts.AgingStep),
 		overdue:       m.now.Sub(runnable) >= m.opts.CPUQuantum,
 		arrival:       w.arrival,
 		since:         since,
@@ -266,7 +277,10 @@ func (w *waiter) view() waiterView {
 		caller:        w.caller,
 		servedAt:      w.servedAt,
 		served:        w.served,
+		claimant:      claimant,
+		exceeds:       m.shares.exceeds(claimant, w.priority),
 	}
+	v.effective = lowered(effectivePriority(w.priority, m.now.Sub(since), m.opts.AgingStep), v.exceeds)
 	if w.lease != nil {
 		v.lease = w.lease.id
 	}

@@ -27,6 +27,31 @@ func (o *owner) totals() Totals {
 	return t
 }
 
+// Queue is what waits for a model, and what it works on.
+type Queue struct {
+	// Model is the model's name.
+	Model string
+	// Queued and Active count requests.
+	Queued, Active int
+	// OldestWait is how long the oldest queued request has waited; 0 for none.
+	OldestWait time.Duration
+}
+
+// describeQueue returns what waits for the model, and what it works on.
+func (m *model) describeQueue() Queue {
+	q := Queue{Model: m.spec.Name}
+	for _, w := range m.queue {
+		if w.kind == waitLease {
+			q.Queued++
+			q.OldestWait = max(q.OldestWait, m.now.Sub(w.arrival))
+		}
+	}
+	if m.proc != nil {
+		q.Active = len(m.proc.leases)
+	}
+	return q
+}
+
 // evictionRanks returns each evictable model's place in the order of eviction,
 // from 1.
 func (o *owner) evictionRanks() map[string]int32 {
@@ -65,11 +90,8 @@ func (m *model) describe(evictionRank int32) *gatewayv1.Model {
 		EvictionRank: evictionRank,
 		Note:         m.spec.Note,
 	}
-	for _, w := range m.queue {
-		if w.kind == waitLease {
-			d.QueuedCount++
-		}
-	}
+	q := m.describeQueue()
+	d.QueuedCount, d.ActiveCount = int32(q.Queued), int32(q.Active) //nolint:gosec // both are small
 	if t := m.size.learned.loadTime(); t > 0 {
 		d.ExpectedLoadDuration = durationpb.New(t)
 	}
@@ -98,7 +120,6 @@ func (m *model) describe(evictionRank int32) *gatewayv1.Model {
 // describe adds what is known of the process to a model's description.
 func (p *process) describe(d *gatewayv1.Model) {
 	m := p.model
-	d.ActiveCount = int32(len(p.leases))
 	if p.worker != nil {
 		d.WorkerPid = int32(p.worker.PID())
 	}

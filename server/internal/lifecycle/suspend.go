@@ -14,7 +14,9 @@ import (
 // priority, at the end of the turn for a low one whose turn it is (turns.go). The
 // longer a request has been at work, the lower is its priority for this, so that a
 // short request does not wait for a long one of the same priority, and long ones
-// alternate.
+// alternate. The requests of callers that have used more than their share of the cores
+// come last, and at the same priority those of callers that have used them less come
+// first (coreshares.go).
 //
 // A suspended worker's process does not run. Its requests are paused, and wait in
 // the queue to resume like those whose clients have sent audio again.
@@ -61,16 +63,21 @@ func (t coresTurn) waitsSince(now time.Time, quantum time.Duration) time.Time {
 // rank is the priority of a model at work: the highest of its requests, and of its
 // turn until that is over.
 func (p *processView) rank(now time.Time, quantum time.Duration) gatewayv1.Priority {
-	highest := gatewayv1.Priority_PRIORITY_UNSPECIFIED
+	highest := lowered(gatewayv1.Priority_PRIORITY_UNSPECIFIED, true)
 	if now.Sub(p.turn.began) < quantum {
 		highest = p.turn.rank
 	}
 	for _, l := range p.leases {
 		if !l.paused {
-			highest = max(highest, fallen(l.priority, l.worked))
+			highest = max(highest, l.rank())
 		}
 	}
 	return highest
+}
+
+// rank is the priority of a request at work.
+func (l *leaseView) rank() gatewayv1.Priority {
+	return lowered(fallen(l.priority, l.worked), l.exceeds)
 }
 
 // hasFallen reports whether every request at work has been so for long.
@@ -89,7 +96,7 @@ func (m *modelView) yieldsTo(h *grantable, s *snapshot) bool {
 	case h.turn:
 		return over
 	case h.waiter.effective == rank:
-		return over && h.waiter.overdue && p.hasFallen()
+		return over && h.waiter.overdue && p.hasFallen() || s.shares.favour(h.waiter, p, quantum)
 	default:
 		return h.waiter.effective > rank
 	}
@@ -162,8 +169,10 @@ func (d suspend) predict(s *snapshot) {
 		l.paused = true
 		s.lastSeq++
 		w := waiterView{
-			seq: s.lastSeq, kind: waitResume, priority: fallen(l.priority, l.worked), arrival: since, runnable: latest(since, p.readyAt), lease: l.id,
+			seq: s.lastSeq, kind: waitResume, priority: fallen(l.priority, l.worked), arrival: since, runnable: latest(since, p.readyAt),
+			lease: l.id, claimant: l.caller,
 		}
+		w.exceeds = s.shares.exceeds(l.caller, w.priority)
 		w.overdue = s.now.Sub(w.runnable) >= s.limits.cpuQuantum
 		w.age(time.Time{}, s)
 		m.queue = append(m.queue, w)

@@ -23,8 +23,10 @@ const (
 type turns [gatewayv1.Priority_PRIORITY_CRITICAL + 1]int
 
 // granted counts a grant. A lease of a model is a turn; of the cores, which
-// the requests of a model share, it is a part of one.
+// the requests of a model share, it is a part of one. Also if its caller has used more
+// than its share of the cores, it counts with its priority.
 func (t *turns) granted(to gatewayv1.Priority, concurrent int) {
+	to = raised(to)
 	for p := range t {
 		if gatewayv1.Priority(p) < to { //nolint:gosec // an index of the array
 			t[p] = min(t[p]+max(1, wholeTurn/concurrent), (turnOf-1)*wholeTurn)
@@ -40,12 +42,12 @@ func (t *turns) due(p gatewayv1.Priority) bool { return t[p] >= (turnOf-1)*whole
 // nextTurn returns the first of those that wait for a lease and whose turn it is,
 // whatever comes before it in the order of the queue; nil if there is none. Of
 // several callers it is one of the caller whose turn it is.
-func (m *modelView) nextTurn() *waiterView {
+func (m *modelView) nextTurn(now time.Time) *waiterView {
 	held := m.held()
 	var first *waiterView
 	for i := range m.queue {
 		w := &m.queue[i]
-		if w.kind == waitLease && m.turns.due(w.priority) && (first == nil || cmp.Or(compareTurns(held, w, first), cmp.Compare(w.seq, first.seq)) < 0) {
+		if w.kind == waitLease && m.turns.due(w.priority) && !now.Before(m.withholds(w.caller)) && (first == nil || cmp.Or(compareTurns(held, w, first), cmp.Compare(w.seq, first.seq)) < 0) {
 			first = w
 		}
 	}
@@ -102,7 +104,7 @@ func (s *snapshot) yielding(m *modelView, demanded gatewayv1.Priority, residents
 // earlier request for the same model began to wait for its memory.
 func (w *waiterView) age(starved time.Time, s *snapshot) {
 	w.since = earlier(starved, w.arrival)
-	w.effective = effectivePriority(w.priority, s.now.Sub(w.since), s.limits.agingStep)
+	w.effective = lowered(effectivePriority(w.priority, s.now.Sub(w.since), s.limits.agingStep), w.exceeds)
 	w.rank(s.now, s.limits.agingStep)
 }
 

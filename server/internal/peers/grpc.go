@@ -36,6 +36,7 @@ func outgoing(ctx context.Context) context.Context {
 		md = metadata.MD{}
 	}
 	md.Set(metadataKey, From(ctx))
+	sendUser(ctx, md)
 	return metadata.NewOutgoingContext(ctx, md)
 }
 
@@ -51,6 +52,7 @@ func (fromPipe) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context
 	if !ok || p.Addr.Network() != pipeNetwork {
 		return ctx // the handler of HTTP has set it
 	}
+	ctx = receiveUser(ctx)
 	values := metadata.ValueFromIncomingContext(ctx, metadataKey)
 	if len(values) == 0 {
 		return ctx

@@ -30,6 +30,8 @@ const (
 	Refused
 	// Broken: a response that is invalid or contradicts an earlier one.
 	Broken
+	// Untrusted: no checksum of the file is known, and TrustOnFirstUse is not set.
+	Untrusted
 	// Changed: the file differs from the one in models.lock or in the catalogue.
 	Changed
 	// Checksum: the download does not match the checksum.
@@ -38,6 +40,8 @@ const (
 	NoSpace
 	// Path: the models directory or a file in it cannot be used.
 	Path
+	// TimedOut: the caller's time limit passed.
+	TimedOut
 	// Busy: another pull uses the models directory.
 	Busy
 )

@@ -81,12 +81,24 @@ func readRemote(res *http.Response, hops []http.Header, file catalog.File) (remo
 	if r.size, err = strconv.ParseInt(size, 10, 64); err != nil || r.size <= 0 {
 		return r, newError(Broken, "the hub does not report the size of %s (%q)", file.Path, size)
 	}
-	// The sizes in the catalogue are rounded, but a much larger file is a different one.
-	if most := 2*file.SizeBytes() + 1<<20; r.size > most {
-		return r, newError(Broken, "the hub reports %s for %s, far more than the expected %s",
-			formatBytes(r.size), file.Path, formatBytes(file.SizeBytes()))
+	return r, checkSize(r.size, file, "the hub reports "+file.Path+" with", Broken)
+}
+
+// maxUnknownBytes is the largest file of unknown size.
+const maxUnknownBytes = 100e9
+
+// checkSize returns an error, which begins with what, if a file is much larger than
+// expected. The sizes in the catalogue are rounded, but a much larger file is a
+// different one.
+func checkSize(size int64, file catalog.File, what string, kind Kind) error {
+	expected := file.SizeBytes()
+	switch {
+	case expected == 0 && size > maxUnknownBytes:
+		return newError(kind, "%s %s, more than the %s that a file may have", what, formatBytes(size), formatBytes(maxUnknownBytes))
+	case expected > 0 && size > 2*expected+1<<20:
+		return newError(kind, "%s %s, far more than the expected %s", what, formatBytes(size), formatBytes(expected))
 	}
-	return r, nil
+	return nil
 }
 
 // etag trims an entity tag. A weak tag keeps its prefix.

@@ -199,7 +199,7 @@ func newTrial(t *testing.T, endpoint string) *trial {
 	tr := &trial{t: t}
 	tr.opts = Options{
 		Dir: filepath.Join(t.TempDir(), "models"), Endpoint: endpoint, ChunkBytes: 100_000, CheckpointBytes: 50_000,
-		Attempts: 3, Stall: time.Minute,
+		Attempts: 3, Stall: time.Minute, TrustOnFirstUse: true,
 		free: func(string) (int64, error) { return 1 << 40, nil },
 		wait: func(ctx context.Context, d time.Duration) error {
 			tr.mu.Lock()

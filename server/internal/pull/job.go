@@ -3,9 +3,9 @@ package pull
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -34,7 +34,7 @@ func (c *Client) plan(ctx context.Context, model catalog.Model, file catalog.Fil
 	known = known && !c.opts.Update
 	if known {
 		if file.SHA256 != "" && file.SHA256 != locked.SHA256 {
-			return nil, j.changedError("the checksum of %s in this program's catalogue differs from the one in %s", file.Local, lockName)
+			return nil, j.catalogueChanged()
 		}
 		if locked.Commit != "" && c.sameFile(locked.Source, model, file) {
 			j.revision = locked.Commit
@@ -44,7 +44,7 @@ func (c *Client) plan(ctx context.Context, model catalog.Model, file catalog.Fil
 	if err != nil {
 		return nil, err
 	}
-	if exists && !c.opts.Update {
+	if exists {
 		want := remote{size: have.size, sha256: file.SHA256}
 		if known {
 			want = remote{size: locked.SizeBytes, sha256: locked.SHA256, commit: locked.Commit}
@@ -53,11 +53,17 @@ func (c *Client) plan(ctx context.Context, model catalog.Model, file catalog.Fil
 			return j, j.useExisting(have, want.commit, known)
 		}
 	}
-	if exists && !known && file.SHA256 == "" && c.opts.AcceptFiles {
-		if most := 2*file.SizeBytes() + 1<<20; have.size > most {
-			return nil, newError(Changed, "%s has %s, far more than the expected %s", j.result.Path, formatBytes(have.size), formatBytes(file.SizeBytes()))
+	if file.SHA256 == "" && !known {
+		if exists && c.opts.AcceptFiles && !c.opts.Update {
+			if err := checkSize(have.size, file, j.result.Path+" has", Changed); err != nil {
+				return nil, err
+			}
+			return j, j.useExisting(have, "", false)
 		}
-		return j, j.useExisting(have, "", false)
+		j.result.FirstUse = true
+		if !c.opts.TrustOnFirstUse && !c.opts.DryRun {
+			return nil, j.untrusted()
+		}
 	}
 	if err := j.resolve(ctx, locked, known); err != nil {
 		return nil, err
@@ -75,10 +81,35 @@ func (c *Client) plan(ctx context.Context, model catalog.Model, file catalog.Fil
 	return j, nil
 }
 
-func (j *job) changedError(format string, args ...any) error {
-	e := newError(Changed, format, args...)
-	e.Advice = "To accept the version that the hub has now, run the command again with --update."
+// catalogueChanged is the error of a lock that differs from the catalogue.
+func (j *job) catalogueChanged() error {
+	e := newError(Changed, "the checksum of %s in this program's catalogue differs from the one in %s", j.file.Local, lockName)
+	e.Advice = "To replace the file by the one in the catalogue, run the command again with --update."
 	return e
+}
+
+// hubChanged is the error of a file that differs from its checksum in the lock or in
+// the catalogue.
+func (j *job) hubChanged(format string, args ...any) error {
+	e := newError(Changed, format, args...)
+	e.Advice = "Nothing was downloaded. The file in the catalogue is the only one that this name stands for: try another mirror, or none."
+	if j.file.SHA256 == "" {
+		e.Advice = "Nothing was downloaded. To trust the version that the hub has now, run the command again with --update --trust-on-first-use."
+	}
+	return e
+}
+
+// untrusted is the error of a file that nobody has vouched for.
+func (j *job) untrusted() error {
+	flags := "--trust-on-first-use"
+	if j.c.opts.Update {
+		flags = "--update --trust-on-first-use"
+	}
+	return &Error{Kind: Untrusted,
+		Message: fmt.Sprintf("no checksum of %s is known, so nothing shows whether what arrives is what its publisher meant", j.file.Path),
+		Advice: fmt.Sprintf("If you trust %s/%s, run the command again with %s: the checksum of what arrives is recorded in %s, and later pulls must get the same.\n"+
+			"Or download the file yourself, compare its checksum, put it at %s, and run the command again with --accept-files.",
+			DefaultEndpoint, j.model.Repo, flags, filepath.Join(j.c.dir, lockName), j.result.Path)}
 }
 
 // sameFile reports whether a locked source is this file, at any revision.
@@ -94,19 +125,16 @@ func (j *job) resolve(ctx context.Context, locked Locked, known bool) error {
 	if j.want, err = j.c.describe(ctx, j.model, j.file, j.revision); err != nil {
 		return wrap(err, Broken, "invalid answer from the hub for %s", j.file.Path)
 	}
-	pinned := ""
-	switch {
-	case known:
+	pinned := j.file.SHA256
+	if known {
 		pinned = locked.SHA256
 		if j.want.size != locked.SizeBytes {
-			return j.changedError("%s has %d bytes on the hub, but %d in %s", j.file.Path, j.want.size, locked.SizeBytes, lockName)
+			return j.hubChanged("%s has %d bytes on the hub, but %d in %s", j.file.Path, j.want.size, locked.SizeBytes, lockName)
 		}
-	case !j.c.opts.Update:
-		pinned = j.file.SHA256
 	}
 	if pinned != "" {
 		if j.want.sha256 != "" && j.want.sha256 != pinned {
-			return j.changedError("the hub has a different %s: its sha256 is %s, expected %s", j.file.Path, j.want.sha256, pinned)
+			return j.hubChanged("the hub has a different %s: its sha256 is %s, expected %s", j.file.Path, j.want.sha256, pinned)
 		}
 		j.want.sha256 = pinned
 	}
@@ -155,9 +183,14 @@ func (j *job) useExisting(have sums, commit string, locked bool) error {
 }
 
 func (j *job) lock() error {
-	return j.c.locks.put(j.c.root, j.file.Local, Locked{
+	err := j.c.locks.put(j.c.root, j.file.Local, Locked{
 		Source: j.source(), Commit: j.result.Commit, SizeBytes: j.result.SizeBytes, SHA256: j.result.SHA256,
 	})
+	if err == nil && j.result.FirstUse {
+		j.c.opts.Notice(fmt.Sprintf("%s was trusted on first use: sha256 %s is recorded in %s, and later pulls must get the same",
+			j.file.Local, j.result.SHA256, filepath.Join(j.c.dir, lockName)))
+	}
+	return err
 }
 
 // source returns the packages that have the file, or else its URL on the hub, with
@@ -251,46 +284,4 @@ func (j *job) accept(ctx context.Context, p *part) error {
 	}
 	j.result.SHA256 = have.sha256
 	return j.lock()
-}
-
-// Installed reports whether a model is complete in a models directory, and how many
-// bytes of it exist. It compares sizes with the lock and does not read the files; a
-// file that is not locked counts as complete.
-func Installed(dir string, model catalog.Model) (complete bool, partBytes int64) {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return false, 0
-	}
-	defer root.Close()
-	locks := newLockFile()
-	_ = locks.read(root) // a damaged lock counts as empty
-	complete = true
-	for _, f := range model.Files {
-		local := filepath.FromSlash(f.Local)
-		info, err := root.Stat(local)
-		locked, known := locks.get(f.Local)
-		switch {
-		case err == nil && info.Mode().IsRegular() && (!known || info.Size() == locked.SizeBytes):
-			partBytes += info.Size()
-			continue
-		case err != nil:
-			partBytes += partOf(root, local)
-		}
-		complete = false
-	}
-	return complete, partBytes
-}
-
-// partOf returns how many bytes of a file were downloaded to its part.
-func partOf(root *os.Root, local string) int64 {
-	f, err := openRegular(root, stateName(local), os.O_RDONLY)
-	if err != nil {
-		return 0
-	}
-	defer f.Close()
-	var s partState
-	if decodeStrict(f, maxStateBytes, &s) != nil {
-		return 0
-	}
-	return s.doneBytes()
 }

@@ -26,7 +26,11 @@ type Options struct {
 	// Notice is called with what the user should know while a pull continues, such as
 	// that it waits for a server.
 	Notice func(message string)
-	// Update accepts the version that the hub has now, and locks it.
+	// TrustOnFirstUse accepts files of which neither the catalogue nor models.lock has a
+	// checksum: what the hub sends is locked, and later pulls must get the same.
+	TrustOnFirstUse bool
+	// Update replaces what is locked: by the version in the catalogue or, with
+	// TrustOnFirstUse, by the one that the hub has now.
 	Update bool
 	// AcceptFiles accepts files that exist although no checksum of them is known, and
 	// locks them.
@@ -108,6 +112,9 @@ type Result struct {
 	SHA256    string `json:"sha256,omitempty"`
 	// Present reports whether the file existed and was correct.
 	Present bool `json:"present"`
+	// FirstUse reports whether nobody has vouched for the file: its checksum came from
+	// the hub with it, and is locked now.
+	FirstUse bool `json:"trusted_on_first_use,omitempty"`
 	// FetchedBytes were downloaded now.
 	FetchedBytes int64 `json:"fetched_bytes"`
 	// ResumedBytes were downloaded by an earlier pull.

@@ -67,7 +67,7 @@ func (c *Client) planPackaged(ctx context.Context, model catalog.Model, file cat
 	j.want = remote{sha256: file.SHA256}
 	locked, known := c.locks.get(file.Local)
 	if known && locked.SHA256 != file.SHA256 && !c.opts.Update {
-		return nil, j.changedError("the checksum of %s in this program's catalogue differs from the one in %s", file.Local, lockName)
+		return nil, j.catalogueChanged()
 	}
 	have, exists, err := j.hashExisting(ctx)
 	switch {

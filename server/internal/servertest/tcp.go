@@ -51,3 +51,19 @@ func Unread(t *testing.T, conn net.Conn) int {
 	t.Fatal("the connection has no other end")
 	return 0
 }
+
+// SendWindow returns how many more bytes the other end of a connection takes. While
+// it takes none, not even the end of the connection reaches it.
+func SendWindow(t *testing.T, conn *net.TCPConn) int {
+	t.Helper()
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var info *unix.TCPInfo
+	var failed error
+	if err := raw.Control(func(fd uintptr) { info, failed = unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO) }); err != nil || failed != nil {
+		t.Fatal(err, failed)
+	}
+	return int(info.Snd_wnd)
+}

@@ -55,7 +55,7 @@ func NewMetrics(models []string) *Metrics {
 	m := &Metrics{
 		registry:         prometheus.NewRegistry(),
 		requests:         counter("requests_total", "Inference requests that have ended.", "task", "model", "code"),
-		keyRequests:      counter("key_requests_total", "Inference requests that have ended, by the name of the API key.", "key", "code"),
+		keyRequests:      counter("key_requests_total", "Inference requests that have ended, and calls that were refused because of their credential, by the name of the API key or of the caller in the configuration; empty without a valid credential.", "key", "code"),
 		requestDuration:  histogram("request_duration_seconds", "Time of a request, queue and load included.", "task", "model"),
 		queueDuration:    histogram("queue_duration_seconds", "Time that a request waited, without the load.", "task", "model"),
 		fallbacks:        counter("fallbacks_total", "Requests that a fallback model answered.", "task", "from", "to", "reason"),
@@ -113,6 +113,51 @@ func (m *Metrics) WatchMemory(totals func(context.Context) (lifecycle.Totals, er
 	)
 }
 
+// WatchQueues adds the metrics of the queues, which are computed when they are
+// read.
+func (m *Metrics) WatchQueues(queues func(context.Context) ([]lifecycle.Queue, error)) {
+	m.registry.MustRegister(queueCollector{queues})
+}
+
+// queueCollector implements prometheus.Collector.
+type queueCollector struct {
+	read func(context.Context) ([]lifecycle.Queue, error)
+}
+
+var (
+	queuedDesc = queueDesc("requests_queued", "Requests that wait for the model.")
+	activeDesc = queueDesc("requests_active", "Requests that the model works on.")
+	oldestDesc = queueDesc("oldest_wait_seconds", "Time for which the oldest request has waited for the model.")
+)
+
+func queueDesc(name, help string) *prometheus.Desc {
+	return prometheus.NewDesc(namespace+"_"+name, help, []string{"model"}, nil)
+}
+
+// Describe implements prometheus.Collector.
+func (queueCollector) Describe(out chan<- *prometheus.Desc) {
+	out <- queuedDesc
+	out <- activeDesc
+	out <- oldestDesc
+}
+
+// Collect implements prometheus.Collector.
+func (c queueCollector) Collect(out chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	queues, err := c.read(ctx)
+	if err != nil {
+		return // the manager has ended
+	}
+	for _, q := range queues {
+		for desc, value := range map[*prometheus.Desc]float64{
+			queuedDesc: float64(q.Queued), activeDesc: float64(q.Active), oldestDesc: q.OldestWait.Seconds(),
+		} {
+			out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, q.Model)
+		}
+	}
+}
+
 // Handler serves the metrics.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
@@ -130,6 +175,11 @@ func (m *Metrics) RequestEnded(caller, task, model string, err error, took, queu
 	}
 	m.requestDuration.WithLabelValues(task, model).Observe(took.Seconds())
 	m.queueDuration.WithLabelValues(task, model).Observe(queued.Seconds())
+}
+
+// RequestDenied implements auth.Observer.
+func (m *Metrics) RequestDenied(caller string, err error) {
+	m.keyRequests.WithLabelValues(caller, errs.Code(errs.ReasonOf(err)).String()).Inc()
 }
 
 // FellBack implements router.Observer.

@@ -92,10 +92,7 @@ func (p *cgroupParent) removeStale() {
 }
 
 // cgroup limits the memory of one worker.
-type cgroup struct {
-	manager cgroups.Manager
-	kills   interface{ OOMKillCount() (uint64, error) }
-}
+type cgroup struct{ manager cgroups.Manager }
 
 // make creates a cgroup with a hard limit.
 func (p *cgroupParent) make(limitBytes int64) (*cgroup, error) {
@@ -110,13 +107,13 @@ func (p *cgroupParent) make(limitBytes int64) (*cgroup, error) {
 		if err != nil {
 			return nil, err
 		}
-		c.manager, c.kills = m, m
+		c.manager = m
 	} else {
 		m, err := fs.NewManager(config, map[string]string{"memory": dir})
 		if err != nil {
 			return nil, err
 		}
-		c.manager, c.kills = m, m
+		c.manager = m
 	}
 	// Not the manager's Apply: for version 2 it would enable controllers in all
 	// cgroups above, which do not belong to the server.
@@ -130,15 +127,6 @@ func (p *cgroupParent) make(limitBytes int64) (*cgroup, error) {
 }
 
 func (c *cgroup) add(pid int) error { return c.manager.AddPid("", pid) }
-
-// killed reports whether the kernel killed a process at the limit.
-func (c *cgroup) killed() bool {
-	if c == nil {
-		return false
-	}
-	n, err := c.kills.OOMKillCount()
-	return err == nil && n > 0
-}
 
 // remove removes the cgroup; it must be empty.
 func (c *cgroup) remove() error {

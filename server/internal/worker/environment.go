@@ -10,7 +10,7 @@ import (
 // programs find their libraries, files and devices, and no secrets.
 func inherited() []string {
 	return []string{
-		"PATH", "HOME", "USER", "TMPDIR", "LANG", "LC_ALL", "LC_CTYPE", "TZ",
+		"PATH", "HOME", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TZ",
 		"LD_LIBRARY_PATH", "OMP_NUM_THREADS", waitPolicy, "GOMP_SPINCOUNT",
 		mallocArenas, mallocMmap, mallocTrim,
 		"CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "NVIDIA_DRIVER_CAPABILITIES",
@@ -78,9 +78,10 @@ func looksSecret(key string) bool {
 	return false
 }
 
-// workerEnvironment returns the environment of a worker. When ggml fails, it would
-// start a debugger in the worker to print a stack, if one is installed.
-func workerEnvironment(spec Spec, handshake []string) []string {
-	env := append([]string{"GGML_NO_BACKTRACE=1"}, environment(os.Environ(), spec.Env)...)
+// workerEnvironment returns the environment of a worker. own is its folder for sockets
+// and temporary files. When ggml fails, it would start a debugger in the worker to print
+// a stack, if one is installed.
+func workerEnvironment(spec Spec, handshake []string, own string) []string {
+	env := environment(os.Environ(), append([]string{"GGML_NO_BACKTRACE=1", "TMPDIR=" + own}, spec.Env...))
 	return append(env, handshake...)
 }

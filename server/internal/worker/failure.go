@@ -23,6 +23,10 @@ import (
 // crashed or was ended. The end of a worker fails many calls and is one failure.
 var ErrEnded = errors.New("the worker ended")
 
+// ErrOutOfMemory is in the chain, too, if the kernel killed the worker because it had no
+// memory left.
+var ErrOutOfMemory = errors.New("the kernel had no memory left")
+
 // exitWait is how long a failed call waits for the end of the process. The
 // connection of a process that ends breaks a moment before the process is
 // reaped, and only then its signal or exit code is known.
@@ -101,7 +105,7 @@ func answered(err error) bool {
 // exitError returns why the process ended; nil if it was stopped or still runs.
 func (p *process) exitError() error {
 	p.mu.Lock()
-	stopped, state, overLimit := p.stopped, p.state, p.overLimit
+	stopped, state, outOfMemory := p.stopped, p.state, p.outOfMemory
 	p.mu.Unlock()
 	if stopped || state == nil {
 		return nil
@@ -110,15 +114,20 @@ func (p *process) exitError() error {
 	if state.Success() {
 		what = "ended by itself" // for example by SIGTERM, of which it closes the model
 	}
-	if overLimit {
-		how = fmt.Sprintf("it exceeded its memory limit of %d bytes", p.spec.MemoryLimitBytes)
-	}
 	cause := fmt.Errorf("%w: %s", ErrEnded, how)
+	if outOfMemory {
+		what, how = "was killed by the kernel", p.memoryLimit()
+		cause = fmt.Errorf("%w: %w", ErrEnded, ErrOutOfMemory)
+	}
 	if last := p.logs.lastLine(); last != "" {
 		cause = withOutput(cause, last)
 	}
-	return errs.New(errs.EngineCrashed, "the engine %q of model %q %s (%s)", p.spec.Engine, p.spec.Model, what, how).
+	exit := errs.New(errs.EngineCrashed, "the engine %q of model %q %s (%s)", p.spec.Engine, p.spec.Model, what, how).
 		WithCause(cause).With("model", p.spec.Model)
+	if outOfMemory {
+		exit = exit.With("cause", "OUT_OF_MEMORY")
+	}
+	return exit
 }
 
 // runStream is the stream of a Run whose errors are explained.

@@ -18,6 +18,7 @@ import (
 	"github.com/lexilingo/modelgateway/engines"
 	"github.com/lexilingo/modelgateway/engines/errs"
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
+	"github.com/lexilingo/modelgateway/server/internal/worker/isolate"
 )
 
 // defaultStartTimeout limits the start, the handshake and Describe together. The
@@ -43,20 +44,25 @@ type Options struct {
 	// have ended, and reaps them. It is for programs that start no process but by the
 	// host: the exit status of any other would be lost.
 	ReapOrphans bool
+	// Private are files and folders of the server. A worker may not read them because a
+	// model or a program is in the same folder or above it.
+	Private []string
 }
 
 // Host starts workers as processes. Each has its own process group, a minimal
-// environment, resource limits, no new privileges and a parent-death signal. The
-// connections have no TLS: only the server's user can enter the folder with the
-// sockets, and that user can trace the processes anyway.
+// environment, resource limits, few rights (see package isolate) and a parent-death
+// signal. The connections have no TLS: only the server's user can enter the folder with
+// the sockets.
 type Host struct {
 	log      *slog.Logger
 	timeout  time.Duration
 	dir      *socketDir
-	reaper   *reaper // nil if orphans are not reaped
-	spawner  *spawner
+	reaper   *reaper       // nil if orphans are not reaped
 	watchdog *watchdog     // nil without a shell
 	cgroups  *cgroupParent // nil if none can be made
+	oom      *oomCounter
+	support  isolate.Support
+	private  []string
 
 	mu     sync.Mutex
 	closed bool
@@ -68,7 +74,7 @@ var _ Launcher = (*Host)(nil)
 
 // NewHost returns a host. Close ends its workers.
 func NewHost(opts Options) (*Host, error) {
-	h := &Host{log: opts.Logger, timeout: opts.StartTimeout, live: map[*process]struct{}{}}
+	h := &Host{log: opts.Logger, timeout: opts.StartTimeout, private: opts.Private, live: map[*process]struct{}{}}
 	if h.log == nil {
 		h.log = slog.Default()
 	}
@@ -85,6 +91,7 @@ func NewHost(opts Options) (*Host, error) {
 			h.log.Info("cannot create cgroups; the memory limit of workers is RLIMIT_DATA", "reason", err)
 		}
 	}
+	h.oom = newOOMCounter()
 	if opts.ReapOrphans {
 		if h.reaper, err = startReaper(); err != nil {
 			h.log.Info("cannot reap the processes that workers leave", "reason", err)
@@ -93,7 +100,10 @@ func NewHost(opts Options) (*Host, error) {
 	if h.watchdog, err = startWatchdog(h.reaper); err != nil {
 		h.log.Info("cannot start the watchdog; if the server is killed, children of workers may survive", "reason", err)
 	}
-	h.spawner = newSpawner()
+	h.support = isolate.Probe()
+	for _, lack := range h.support.Lacks() {
+		h.log.Warn("the kernel cannot isolate workers fully", "reason", lack)
+	}
 	return h, nil
 }
 
@@ -115,7 +125,6 @@ func (h *Host) Close() error {
 		p.stop(0)
 	}
 	h.busy.Wait()
-	h.spawner.close()
 	h.watchdog.close()
 	h.reaper.close()
 	return h.dir.remove()
@@ -126,7 +135,7 @@ func (h *Host) begin(p *process) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
-		return errs.New(errs.Draining, "the server is shutting down")
+		return errs.ShuttingDown()
 	}
 	h.busy.Add(1)
 	h.live[p] = struct{}{}
@@ -212,10 +221,11 @@ func (h *Host) newClient(p *process, sockets string) *plugin.Client {
 			grpc.MaxCallRecvMsgSize(engines.MaxMessageBytes),
 			grpc.MaxCallSendMsgSize(engines.MaxMessageBytes),
 		)},
-		RunnerFunc: func(_ hclog.Logger, handshake *exec.Cmd, _ string) (runner.Runner, error) {
+		RunnerFunc: func(_ hclog.Logger, handshake *exec.Cmd, own string) (runner.Runner, error) {
 			cmd := exec.Command(p.spec.Command[0], p.spec.Command[1:]...)
-			cmd.Env = workerEnvironment(p.spec, handshake.Env)
+			cmd.Env = workerEnvironment(p.spec, handshake.Env, own)
 			p.cmd = cmd
+			p.policy = h.policy(p.spec, cmd.Path, cmd.Env, own)
 			return p, nil
 		},
 	})

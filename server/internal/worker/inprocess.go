@@ -75,7 +75,7 @@ func (l *InProcess) begin(w *inProcessWorker) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
-		return errs.New(errs.Draining, "the server is shutting down")
+		return errs.ShuttingDown()
 	}
 	l.live[w] = struct{}{}
 	l.busy.Add(1)

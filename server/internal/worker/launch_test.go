@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 	"github.com/lexilingo/modelgateway/server/internal/worker"
+	"github.com/lexilingo/modelgateway/server/internal/worker/isolate"
 )
 
 func TestStartErrors(t *testing.T) {
@@ -217,15 +217,14 @@ func TestWorkerSurvivesTheThreadThatLaunchedIt(t *testing.T) {
 	s := spec(t, nil)
 	launched := make(chan worker.Worker, 1)
 	thread := make(chan int, 1)
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with this goroutine
+	isolate.Thread(func() {
 		thread <- syscall.Gettid()
 		w, err := h.Launch(t.Context(), s)
 		if err != nil {
 			t.Error(err)
 		}
 		launched <- w
-	}()
+	})
 	w := <-launched
 	if w == nil {
 		t.FailNow()

@@ -15,6 +15,8 @@ import (
 
 	"github.com/hashicorp/go-plugin/runner"
 	"golang.org/x/sys/unix"
+
+	"github.com/lexilingo/modelgateway/server/internal/worker/isolate"
 )
 
 // pipeTimeout is how long the pipes of a reaped process are read, in case that a
@@ -39,16 +41,19 @@ type process struct {
 
 	done chan struct{} // closed when the process is reaped and its pipes are read
 
-	mu        sync.Mutex
-	cmd       *exec.Cmd
-	cgroup    *cgroup     // nil if it has none
-	pid       int         // 0 before the start
-	reaped    bool        // the pid may be that of another process
-	stopped   bool        // Stop or kill was called
-	grace     *time.Timer // until the kill
-	handshake string      // the first line of its output
-	state     *os.ProcessState
-	overLimit bool // the kernel ended it at its memory limit
+	policy isolate.Policy // set with cmd
+
+	mu          sync.Mutex
+	cmd         *exec.Cmd
+	cgroup      *cgroup     // nil if it has none
+	pid         int         // 0 before the start
+	reaped      bool        // the pid may be that of another process
+	stopped     bool        // Stop or kill was called
+	grace       *time.Timer // until the kill
+	handshake   string      // the first line of its output
+	state       *os.ProcessState
+	killsBefore int  // of oomCounter, at the start
+	outOfMemory bool // the kernel killed it for lack of memory
 }
 
 var _ runner.Runner = (*process)(nil)
@@ -90,7 +95,7 @@ func (p *process) start() error {
 	defer func() { _ = errW.Close() }()
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = nil, outW, errW
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	if err := p.host.reaper.start(p.cmd, func() error { return p.host.spawner.start(p.cmd) }); err != nil {
+	if err := p.host.reaper.start(p.cmd, func() error { return spawn(p.cmd, p.policy, p.host.support, p.done) }); err != nil {
 		return errors.Join(err, outR.Close(), errR.Close())
 	}
 	p.pid = p.cmd.Process.Pid
@@ -121,6 +126,7 @@ func (p *process) confine() {
 			p.log.Warn("cannot put the worker into a cgroup; its memory limit is RLIMIT_DATA", "error", err)
 		}
 	}
+	p.killsBefore = p.host.oom.kills(p.cgroup)
 	if err := limitProcess(p.pid, limit); err != nil && !errors.Is(err, unix.ESRCH) {
 		p.log.Warn("cannot set all resource limits of the worker", "error", err)
 	}
@@ -151,7 +157,7 @@ func (p *process) reap(readers *sync.WaitGroup, pipes ...*os.File) {
 	_ = p.host.reaper.wait(p.cmd) // its error repeats ProcessState
 	p.reaped = true
 	p.state = p.cmd.ProcessState
-	p.overLimit = p.cgroup.killed()
+	p.outOfMemory = wasKilled(p.state) && p.host.oom.claim(p.cgroup, p.killsBefore)
 	if p.grace != nil {
 		p.grace.Stop()
 	}

@@ -79,6 +79,7 @@ func reapsChildren(t *testing.T, h *worker.Host) {
 func reapsDetached(t *testing.T, h *worker.Host) {
 	file := filepath.Join(t.TempDir(), "pid")
 	s := spec(t, nil)
+	s.Rights.Write = []string{filepath.Dir(file)}
 	s.Command = []string{
 		"/bin/sh", "-c", `(setsid sh -c 'echo $$ > "$0.tmp"; mv "$0.tmp" "$0"; exec sleep 1000' "$1" > /dev/null 2>&1 &); exec "$0"`,
 		s.Command[0], file,

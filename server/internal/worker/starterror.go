@@ -61,11 +61,14 @@ func (s Spec) CheckProgram() error {
 // after the process has ended.
 func (p *process) startError(start context.Context, err error) error {
 	program := filepath.Base(p.spec.Command[0])
+	var isolated isolationError
 	switch {
 	case p.cmd == nil: // go-plugin did not get as far as the program
 		return noSocketDir(err).With("engine", p.spec.Engine).With("model", p.spec.Model)
 	case p.pid == 0 && Exhausted(err) != nil:
 		return Exhausted(err).With("engine", p.spec.Engine).With("model", p.spec.Model)
+	case p.pid == 0 && errors.As(err, &isolated):
+		return unavailable(p.spec, "%v", isolated).WithCause(err)
 	case p.pid == 0:
 		return unavailable(p.spec, "%s", programError(p.cmd.Path, err)).WithCause(err)
 	}

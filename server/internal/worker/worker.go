@@ -8,6 +8,7 @@ import (
 	"time"
 
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
+	"github.com/lexilingo/modelgateway/server/internal/worker/isolate"
 )
 
 // Spec says which engine to start and what it loads.
@@ -20,6 +21,8 @@ type Spec struct {
 	Command []string
 	// Env are variables ("KEY=value") added to the minimal environment.
 	Env []string
+	// Rights are what the engine may do beyond reading its program and its model.
+	Rights isolate.Policy
 	// Load says which model to load.
 	Load *enginev1.LoadRequest
 	// MemoryLimitBytes is the kernel's hard limit on the process, by cgroup

@@ -41,6 +41,7 @@ from .errors import (
     QueueFull,
     RateLimited,
     ServerUnreachable,
+    SessionLost,
     TaskUnknown,
     Unauthenticated,
 )
@@ -79,6 +80,7 @@ __all__ = [
     "RateLimited",
     "Retry",
     "ServerUnreachable",
+    "SessionLost",
     "SpeechStream",
     "TaskResult",
     "TaskUnknown",

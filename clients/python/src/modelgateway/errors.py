@@ -145,6 +145,12 @@ class Draining(ModelGatewayError):
     reason = "DRAINING"
 
 
+class SessionLost(ModelGatewayError):
+    """The server has no such open transcription: it has ended, or another server has it. Open a new one."""
+
+    reason = "SESSION_LOST"
+
+
 class DeadlineExceeded(ModelGatewayError, TimeoutError):
     """The deadline or another time limit passed, or the server expects that the deadline cannot be met."""
 

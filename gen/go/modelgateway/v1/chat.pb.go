@@ -34,6 +34,8 @@ const (
 	Role_ROLE_USER Role = 2
 	// The model: its earlier answers.
 	Role_ROLE_ASSISTANT Role = 3
+	// A tool: what it returned for a call of the model.
+	Role_ROLE_TOOL Role = 4
 )
 
 // Enum value maps for Role.
@@ -43,12 +45,14 @@ var (
 		1: "ROLE_SYSTEM",
 		2: "ROLE_USER",
 		3: "ROLE_ASSISTANT",
+		4: "ROLE_TOOL",
 	}
 	Role_value = map[string]int32{
 		"ROLE_UNSPECIFIED": 0,
 		"ROLE_SYSTEM":      1,
 		"ROLE_USER":        2,
 		"ROLE_ASSISTANT":   3,
+		"ROLE_TOOL":        4,
 	}
 )
 
@@ -79,6 +83,120 @@ func (Role) EnumDescriptor() ([]byte, []int) {
 	return file_modelgateway_v1_chat_proto_rawDescGZIP(), []int{0}
 }
 
+// Whether the model calls tools.
+type ToolChoiceMode int32
+
+const (
+	// The default: AUTO if the request has tools.
+	ToolChoiceMode_TOOL_CHOICE_MODE_UNSPECIFIED ToolChoiceMode = 0
+	// The model decides.
+	ToolChoiceMode_TOOL_CHOICE_MODE_AUTO ToolChoiceMode = 1
+	// The model calls no tool.
+	ToolChoiceMode_TOOL_CHOICE_MODE_NONE ToolChoiceMode = 2
+	// The model calls at least one tool.
+	ToolChoiceMode_TOOL_CHOICE_MODE_REQUIRED ToolChoiceMode = 3
+)
+
+// Enum value maps for ToolChoiceMode.
+var (
+	ToolChoiceMode_name = map[int32]string{
+		0: "TOOL_CHOICE_MODE_UNSPECIFIED",
+		1: "TOOL_CHOICE_MODE_AUTO",
+		2: "TOOL_CHOICE_MODE_NONE",
+		3: "TOOL_CHOICE_MODE_REQUIRED",
+	}
+	ToolChoiceMode_value = map[string]int32{
+		"TOOL_CHOICE_MODE_UNSPECIFIED": 0,
+		"TOOL_CHOICE_MODE_AUTO":        1,
+		"TOOL_CHOICE_MODE_NONE":        2,
+		"TOOL_CHOICE_MODE_REQUIRED":    3,
+	}
+)
+
+func (x ToolChoiceMode) Enum() *ToolChoiceMode {
+	p := new(ToolChoiceMode)
+	*p = x
+	return p
+}
+
+func (x ToolChoiceMode) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ToolChoiceMode) Descriptor() protoreflect.EnumDescriptor {
+	return file_modelgateway_v1_chat_proto_enumTypes[1].Descriptor()
+}
+
+func (ToolChoiceMode) Type() protoreflect.EnumType {
+	return &file_modelgateway_v1_chat_proto_enumTypes[1]
+}
+
+func (x ToolChoiceMode) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ToolChoiceMode.Descriptor instead.
+func (ToolChoiceMode) EnumDescriptor() ([]byte, []int) {
+	return file_modelgateway_v1_chat_proto_rawDescGZIP(), []int{1}
+}
+
+// Kind of text that an answer is.
+type ResponseFormatType int32
+
+const (
+	// The default: text.
+	ResponseFormatType_RESPONSE_FORMAT_TYPE_UNSPECIFIED ResponseFormatType = 0
+	// Any text.
+	ResponseFormatType_RESPONSE_FORMAT_TYPE_TEXT ResponseFormatType = 1
+	// A JSON object with any content.
+	ResponseFormatType_RESPONSE_FORMAT_TYPE_JSON_OBJECT ResponseFormatType = 2
+	// JSON that is valid for a schema.
+	ResponseFormatType_RESPONSE_FORMAT_TYPE_JSON_SCHEMA ResponseFormatType = 3
+)
+
+// Enum value maps for ResponseFormatType.
+var (
+	ResponseFormatType_name = map[int32]string{
+		0: "RESPONSE_FORMAT_TYPE_UNSPECIFIED",
+		1: "RESPONSE_FORMAT_TYPE_TEXT",
+		2: "RESPONSE_FORMAT_TYPE_JSON_OBJECT",
+		3: "RESPONSE_FORMAT_TYPE_JSON_SCHEMA",
+	}
+	ResponseFormatType_value = map[string]int32{
+		"RESPONSE_FORMAT_TYPE_UNSPECIFIED": 0,
+		"RESPONSE_FORMAT_TYPE_TEXT":        1,
+		"RESPONSE_FORMAT_TYPE_JSON_OBJECT": 2,
+		"RESPONSE_FORMAT_TYPE_JSON_SCHEMA": 3,
+	}
+)
+
+func (x ResponseFormatType) Enum() *ResponseFormatType {
+	p := new(ResponseFormatType)
+	*p = x
+	return p
+}
+
+func (x ResponseFormatType) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ResponseFormatType) Descriptor() protoreflect.EnumDescriptor {
+	return file_modelgateway_v1_chat_proto_enumTypes[2].Descriptor()
+}
+
+func (ResponseFormatType) Type() protoreflect.EnumType {
+	return &file_modelgateway_v1_chat_proto_enumTypes[2]
+}
+
+func (x ResponseFormatType) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ResponseFormatType.Descriptor instead.
+func (ResponseFormatType) EnumDescriptor() ([]byte, []int) {
+	return file_modelgateway_v1_chat_proto_rawDescGZIP(), []int{2}
+}
+
 // One message of a conversation.
 type ChatMessage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -86,7 +204,17 @@ type ChatMessage struct {
 	Role Role `protobuf:"varint,1,opt,name=role,proto3,enum=modelgateway.v1.Role" json:"role,omitempty"`
 	// Plain text, at most 1,000,000 bytes. Markup such as "<|im_start|>" in it is
 	// treated as text.
-	Content       string `protobuf:"bytes,2,opt,name=content,proto3" json:"content,omitempty"`
+	Content string `protobuf:"bytes,2,opt,name=content,proto3" json:"content,omitempty"`
+	// Tools that the model called, in the order of their calls; at most 64. Only
+	// in messages of ROLE_ASSISTANT.
+	ToolCalls []*ToolCall `protobuf:"bytes,3,rep,name=tool_calls,json=toolCalls,proto3" json:"tool_calls,omitempty"`
+	// In a message of ROLE_TOOL, the ID of the call that the content answers.
+	// Default: the first call before it that has no answer yet.
+	ToolCallId string `protobuf:"bytes,4,opt,name=tool_call_id,json=toolCallId,proto3" json:"tool_call_id,omitempty"`
+	// What the model thought before it answered, apart from the answer. Only in
+	// messages of ROLE_ASSISTANT, and empty unless `thinking` was on. In a request
+	// it is given to models whose chat template reads it; most ignore it.
+	Reasoning     string `protobuf:"bytes,5,opt,name=reasoning,proto3" json:"reasoning,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -135,6 +263,395 @@ func (x *ChatMessage) GetContent() string {
 	return ""
 }
 
+func (x *ChatMessage) GetToolCalls() []*ToolCall {
+	if x != nil {
+		return x.ToolCalls
+	}
+	return nil
+}
+
+func (x *ChatMessage) GetToolCallId() string {
+	if x != nil {
+		return x.ToolCallId
+	}
+	return ""
+}
+
+func (x *ChatMessage) GetReasoning() string {
+	if x != nil {
+		return x.Reasoning
+	}
+	return ""
+}
+
+// A function of the caller's program that the model may call.
+type Tool struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name, 1 to 64 letters, digits, "_" and "-". Each tool has another one.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// What the tool does, for the model. At most 100,000 bytes.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// JSON Schema of the arguments, as JSON text; its type must be "object".
+	// Default: no arguments. What ResponseFormat.json_schema says holds here too.
+	Parameters    string `protobuf:"bytes,3,opt,name=parameters,proto3" json:"parameters,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Tool) Reset() {
+	*x = Tool{}
+	mi := &file_modelgateway_v1_chat_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Tool) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Tool) ProtoMessage() {}
+
+func (x *Tool) ProtoReflect() protoreflect.Message {
+	mi := &file_modelgateway_v1_chat_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Tool.ProtoReflect.Descriptor instead.
+func (*Tool) Descriptor() ([]byte, []int) {
+	return file_modelgateway_v1_chat_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Tool) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Tool) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *Tool) GetParameters() string {
+	if x != nil {
+		return x.Parameters
+	}
+	return ""
+}
+
+// The model's call of a tool.
+type ToolCall struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// ID of the call, for the message that answers it.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Name of the tool.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// The arguments: a JSON object, as text. In an answer it is valid for the
+	// tool's parameters, unless the answer was cut (FINISH_REASON_LENGTH).
+	Arguments     string `protobuf:"bytes,3,opt,name=arguments,proto3" json:"arguments,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ToolCall) Reset() {
+	*x = ToolCall{}
+	mi := &file_modelgateway_v1_chat_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ToolCall) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ToolCall) ProtoMessage() {}
+
+func (x *ToolCall) ProtoReflect() protoreflect.Message {
+	mi := &file_modelgateway_v1_chat_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ToolCall.ProtoReflect.Descriptor instead.
+func (*ToolCall) Descriptor() ([]byte, []int) {
+	return file_modelgateway_v1_chat_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ToolCall) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ToolCall) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ToolCall) GetArguments() string {
+	if x != nil {
+		return x.Arguments
+	}
+	return ""
+}
+
+// Which tools the model calls. It is enforced while the answer is generated.
+type ToolChoice struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether the model calls tools.
+	Mode ToolChoiceMode `protobuf:"varint,1,opt,name=mode,proto3,enum=modelgateway.v1.ToolChoiceMode" json:"mode,omitempty"`
+	// The only tool that may be called. The mode must be
+	// TOOL_CHOICE_MODE_REQUIRED.
+	ToolName      string `protobuf:"bytes,2,opt,name=tool_name,json=toolName,proto3" json:"tool_name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ToolChoice) Reset() {
+	*x = ToolChoice{}
+	mi := &file_modelgateway_v1_chat_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ToolChoice) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ToolChoice) ProtoMessage() {}
+
+func (x *ToolChoice) ProtoReflect() protoreflect.Message {
+	mi := &file_modelgateway_v1_chat_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ToolChoice.ProtoReflect.Descriptor instead.
+func (*ToolChoice) Descriptor() ([]byte, []int) {
+	return file_modelgateway_v1_chat_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ToolChoice) GetMode() ToolChoiceMode {
+	if x != nil {
+		return x.Mode
+	}
+	return ToolChoiceMode_TOOL_CHOICE_MODE_UNSPECIFIED
+}
+
+func (x *ToolChoice) GetToolName() string {
+	if x != nil {
+		return x.ToolName
+	}
+	return ""
+}
+
+// Which form an answer has. It is enforced while the answer is generated; only
+// an answer that was cut (FINISH_REASON_LENGTH) is incomplete. A model writes
+// better JSON if its instructions say what the fields mean.
+type ResponseFormat struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Kind of text.
+	Type ResponseFormatType `protobuf:"varint,1,opt,name=type,proto3,enum=modelgateway.v1.ResponseFormatType" json:"type,omitempty"`
+	// JSON Schema of the answer, as JSON text of at most 131,072 bytes. Required
+	// if the type is RESPONSE_FORMAT_TYPE_JSON_SCHEMA, and only then allowed. The
+	// answer has its properties in the order of the schema. A keyword that
+	// cannot be enforced, or a schema that is too large, fails with
+	// INVALID_REQUEST, and the message names the keyword and its place.
+	JsonSchema    string `protobuf:"bytes,2,opt,name=json_schema,json=jsonSchema,proto3" json:"json_schema,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResponseFormat) Reset() {
+	*x = ResponseFormat{}
+	mi := &file_modelgateway_v1_chat_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResponseFormat) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResponseFormat) ProtoMessage() {}
+
+func (x *ResponseFormat) ProtoReflect() protoreflect.Message {
+	mi := &file_modelgateway_v1_chat_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResponseFormat.ProtoReflect.Descriptor instead.
+func (*ResponseFormat) Descriptor() ([]byte, []int) {
+	return file_modelgateway_v1_chat_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ResponseFormat) GetType() ResponseFormatType {
+	if x != nil {
+		return x.Type
+	}
+	return ResponseFormatType_RESPONSE_FORMAT_TYPE_UNSPECIFIED
+}
+
+func (x *ResponseFormat) GetJsonSchema() string {
+	if x != nil {
+		return x.JsonSchema
+	}
+	return ""
+}
+
+// How likely a token of the answer was.
+type TokenLogprob struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The token.
+	Token *TokenProbability `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
+	// The most likely tokens at its place, most likely first, as many as
+	// `top_logprobs` says.
+	Top           []*TokenProbability `protobuf:"bytes,2,rep,name=top,proto3" json:"top,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TokenLogprob) Reset() {
+	*x = TokenLogprob{}
+	mi := &file_modelgateway_v1_chat_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TokenLogprob) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TokenLogprob) ProtoMessage() {}
+
+func (x *TokenLogprob) ProtoReflect() protoreflect.Message {
+	mi := &file_modelgateway_v1_chat_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TokenLogprob.ProtoReflect.Descriptor instead.
+func (*TokenLogprob) Descriptor() ([]byte, []int) {
+	return file_modelgateway_v1_chat_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *TokenLogprob) GetToken() *TokenProbability {
+	if x != nil {
+		return x.Token
+	}
+	return nil
+}
+
+func (x *TokenLogprob) GetTop() []*TokenProbability {
+	if x != nil {
+		return x.Top
+	}
+	return nil
+}
+
+// A token and its probability.
+type TokenProbability struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Text of the token. A part of a character is U+FFFD.
+	Text string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	// The token's bytes.
+	TextBytes []byte `protobuf:"bytes,2,opt,name=text_bytes,json=textBytes,proto3" json:"text_bytes,omitempty"`
+	// Natural logarithm of the probability that the model gives the token, before
+	// the sampling options change it.
+	Logprob       float32 `protobuf:"fixed32,3,opt,name=logprob,proto3" json:"logprob,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TokenProbability) Reset() {
+	*x = TokenProbability{}
+	mi := &file_modelgateway_v1_chat_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TokenProbability) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TokenProbability) ProtoMessage() {}
+
+func (x *TokenProbability) ProtoReflect() protoreflect.Message {
+	mi := &file_modelgateway_v1_chat_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TokenProbability.ProtoReflect.Descriptor instead.
+func (*TokenProbability) Descriptor() ([]byte, []int) {
+	return file_modelgateway_v1_chat_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *TokenProbability) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *TokenProbability) GetTextBytes() []byte {
+	if x != nil {
+		return x.TextBytes
+	}
+	return nil
+}
+
+func (x *TokenProbability) GetLogprob() float32 {
+	if x != nil {
+		return x.Logprob
+	}
+	return 0
+}
+
 // A conversation to continue.
 type ChatRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -144,19 +661,36 @@ type ChatRequest struct {
 	// How tokens are sampled.
 	Sampling *SamplingOptions `protobuf:"bytes,2,opt,name=sampling,proto3" json:"sampling,omitempty"`
 	// Lets a reasoning model think before it answers. The thoughts count as
-	// completion tokens and are not returned. Default false.
+	// completion tokens, and are returned apart from the answer, as `reasoning`.
+	// With a response format or tools that allow no free text, there are no
+	// thoughts. Default false.
 	Thinking bool `protobuf:"varint,3,opt,name=thinking,proto3" json:"thinking,omitempty"`
 	// Model to use. Default: the model of the task "chat".
 	Model string `protobuf:"bytes,4,opt,name=model,proto3" json:"model,omitempty"`
 	// Which models may answer, and with what priority.
-	Routing       *Routing `protobuf:"bytes,5,opt,name=routing,proto3" json:"routing,omitempty"`
+	Routing *Routing `protobuf:"bytes,5,opt,name=routing,proto3" json:"routing,omitempty"`
+	// Form of the answer. Default: text.
+	ResponseFormat *ResponseFormat `protobuf:"bytes,6,opt,name=response_format,json=responseFormat,proto3" json:"response_format,omitempty"`
+	// Tools that the model may call, at most 128.
+	Tools []*Tool `protobuf:"bytes,7,rep,name=tools,proto3" json:"tools,omitempty"`
+	// Whether the model calls tools, and which. Default: the model decides.
+	ToolChoice *ToolChoice `protobuf:"bytes,8,opt,name=tool_choice,json=toolChoice,proto3" json:"tool_choice,omitempty"`
+	// Whether an answer may have more than one call. Default true.
+	ParallelToolCalls *bool `protobuf:"varint,9,opt,name=parallel_tool_calls,json=parallelToolCalls,proto3,oneof" json:"parallel_tool_calls,omitempty"`
+	// Returns the probability of each token of the answer. Default false.
+	Logprobs bool `protobuf:"varint,10,opt,name=logprobs,proto3" json:"logprobs,omitempty"`
+	// How many of the most likely tokens to return for each token of the answer,
+	// 0 to 20. More than 0 needs `logprobs`.
+	TopLogprobs int32 `protobuf:"varint,11,opt,name=top_logprobs,json=topLogprobs,proto3" json:"top_logprobs,omitempty"`
+	// Number of answers to generate, 1 to 4. Default 1.
+	N             int32 `protobuf:"varint,12,opt,name=n,proto3" json:"n,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ChatRequest) Reset() {
 	*x = ChatRequest{}
-	mi := &file_modelgateway_v1_chat_proto_msgTypes[1]
+	mi := &file_modelgateway_v1_chat_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -168,7 +702,7 @@ func (x *ChatRequest) String() string {
 func (*ChatRequest) ProtoMessage() {}
 
 func (x *ChatRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_modelgateway_v1_chat_proto_msgTypes[1]
+	mi := &file_modelgateway_v1_chat_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -181,7 +715,7 @@ func (x *ChatRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChatRequest.ProtoReflect.Descriptor instead.
 func (*ChatRequest) Descriptor() ([]byte, []int) {
-	return file_modelgateway_v1_chat_proto_rawDescGZIP(), []int{1}
+	return file_modelgateway_v1_chat_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ChatRequest) GetMessages() []*ChatMessage {
@@ -219,24 +753,77 @@ func (x *ChatRequest) GetRouting() *Routing {
 	return nil
 }
 
+func (x *ChatRequest) GetResponseFormat() *ResponseFormat {
+	if x != nil {
+		return x.ResponseFormat
+	}
+	return nil
+}
+
+func (x *ChatRequest) GetTools() []*Tool {
+	if x != nil {
+		return x.Tools
+	}
+	return nil
+}
+
+func (x *ChatRequest) GetToolChoice() *ToolChoice {
+	if x != nil {
+		return x.ToolChoice
+	}
+	return nil
+}
+
+func (x *ChatRequest) GetParallelToolCalls() bool {
+	if x != nil && x.ParallelToolCalls != nil {
+		return *x.ParallelToolCalls
+	}
+	return false
+}
+
+func (x *ChatRequest) GetLogprobs() bool {
+	if x != nil {
+		return x.Logprobs
+	}
+	return false
+}
+
+func (x *ChatRequest) GetTopLogprobs() int32 {
+	if x != nil {
+		return x.TopLogprobs
+	}
+	return 0
+}
+
+func (x *ChatRequest) GetN() int32 {
+	if x != nil {
+		return x.N
+	}
+	return 0
+}
+
 // The whole answer.
 type ChatResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The model's answer.
+	// The model's answer; the first one if the request asked for several.
 	Message *ChatMessage `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
 	// Why the model stopped.
 	FinishReason FinishReason `protobuf:"varint,2,opt,name=finish_reason,json=finishReason,proto3,enum=modelgateway.v1.FinishReason" json:"finish_reason,omitempty"`
 	// Number of tokens read and generated.
 	Usage *Usage `protobuf:"bytes,3,opt,name=usage,proto3" json:"usage,omitempty"`
 	// Which model answered.
-	ServedBy      *ServedBy `protobuf:"bytes,4,opt,name=served_by,json=servedBy,proto3" json:"served_by,omitempty"`
+	ServedBy *ServedBy `protobuf:"bytes,4,opt,name=served_by,json=servedBy,proto3" json:"served_by,omitempty"`
+	// The tokens of the answer, if the request asked for `logprobs`.
+	Logprobs []*TokenLogprob `protobuf:"bytes,5,rep,name=logprobs,proto3" json:"logprobs,omitempty"`
+	// The second and further answers, if the request asked for several.
+	Alternatives  []*ChatAlternative `protobuf:"bytes,6,rep,name=alternatives,proto3" json:"alternatives,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ChatResponse) Reset() {
 	*x = ChatResponse{}
-	mi := &file_modelgateway_v1_chat_proto_msgTypes[2]
+	mi := &file_modelgateway_v1_chat_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -248,7 +835,7 @@ func (x *ChatResponse) String() string {
 func (*ChatResponse) ProtoMessage() {}
 
 func (x *ChatResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_modelgateway_v1_chat_proto_msgTypes[2]
+	mi := &file_modelgateway_v1_chat_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -261,7 +848,7 @@ func (x *ChatResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChatResponse.ProtoReflect.Descriptor instead.
 func (*ChatResponse) Descriptor() ([]byte, []int) {
-	return file_modelgateway_v1_chat_proto_rawDescGZIP(), []int{2}
+	return file_modelgateway_v1_chat_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ChatResponse) GetMessage() *ChatMessage {
@@ -292,6 +879,84 @@ func (x *ChatResponse) GetServedBy() *ServedBy {
 	return nil
 }
 
+func (x *ChatResponse) GetLogprobs() []*TokenLogprob {
+	if x != nil {
+		return x.Logprobs
+	}
+	return nil
+}
+
+func (x *ChatResponse) GetAlternatives() []*ChatAlternative {
+	if x != nil {
+		return x.Alternatives
+	}
+	return nil
+}
+
+// A further answer to the same request.
+type ChatAlternative struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The model's answer.
+	Message *ChatMessage `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
+	// Why the model stopped.
+	FinishReason FinishReason `protobuf:"varint,2,opt,name=finish_reason,json=finishReason,proto3,enum=modelgateway.v1.FinishReason" json:"finish_reason,omitempty"`
+	// The tokens of the answer, if the request asked for `logprobs`.
+	Logprobs      []*TokenLogprob `protobuf:"bytes,3,rep,name=logprobs,proto3" json:"logprobs,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChatAlternative) Reset() {
+	*x = ChatAlternative{}
+	mi := &file_modelgateway_v1_chat_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChatAlternative) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChatAlternative) ProtoMessage() {}
+
+func (x *ChatAlternative) ProtoReflect() protoreflect.Message {
+	mi := &file_modelgateway_v1_chat_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChatAlternative.ProtoReflect.Descriptor instead.
+func (*ChatAlternative) Descriptor() ([]byte, []int) {
+	return file_modelgateway_v1_chat_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ChatAlternative) GetMessage() *ChatMessage {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
+func (x *ChatAlternative) GetFinishReason() FinishReason {
+	if x != nil {
+		return x.FinishReason
+	}
+	return FinishReason_FINISH_REASON_UNSPECIFIED
+}
+
+func (x *ChatAlternative) GetLogprobs() []*TokenLogprob {
+	if x != nil {
+		return x.Logprobs
+	}
+	return nil
+}
+
 // A conversation to continue; the answer is streamed. The fields are those of
 // ChatRequest.
 type StreamChatRequest struct {
@@ -305,14 +970,29 @@ type StreamChatRequest struct {
 	// Model to use. Default: the model of the task "chat".
 	Model string `protobuf:"bytes,4,opt,name=model,proto3" json:"model,omitempty"`
 	// Which models may answer, and with what priority.
-	Routing       *Routing `protobuf:"bytes,5,opt,name=routing,proto3" json:"routing,omitempty"`
+	Routing *Routing `protobuf:"bytes,5,opt,name=routing,proto3" json:"routing,omitempty"`
+	// Form of the answer. Default: text.
+	ResponseFormat *ResponseFormat `protobuf:"bytes,6,opt,name=response_format,json=responseFormat,proto3" json:"response_format,omitempty"`
+	// Tools that the model may call, at most 128.
+	Tools []*Tool `protobuf:"bytes,7,rep,name=tools,proto3" json:"tools,omitempty"`
+	// Whether the model calls tools, and which. Default: the model decides.
+	ToolChoice *ToolChoice `protobuf:"bytes,8,opt,name=tool_choice,json=toolChoice,proto3" json:"tool_choice,omitempty"`
+	// Whether an answer may have more than one call. Default true.
+	ParallelToolCalls *bool `protobuf:"varint,9,opt,name=parallel_tool_calls,json=parallelToolCalls,proto3,oneof" json:"parallel_tool_calls,omitempty"`
+	// Returns the probability of each token of the answer. Default false.
+	Logprobs bool `protobuf:"varint,10,opt,name=logprobs,proto3" json:"logprobs,omitempty"`
+	// How many of the most likely tokens to return for each token of the answer,
+	// 0 to 20. More than 0 needs `logprobs`.
+	TopLogprobs int32 `protobuf:"varint,11,opt,name=top_logprobs,json=topLogprobs,proto3" json:"top_logprobs,omitempty"`
+	// Number of answers to generate, 1 to 4. Default 1.
+	N             int32 `protobuf:"varint,12,opt,name=n,proto3" json:"n,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StreamChatRequest) Reset() {
 	*x = StreamChatRequest{}
-	mi := &file_modelgateway_v1_chat_proto_msgTypes[3]
+	mi := &file_modelgateway_v1_chat_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -324,7 +1004,7 @@ func (x *StreamChatRequest) String() string {
 func (*StreamChatRequest) ProtoMessage() {}
 
 func (x *StreamChatRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_modelgateway_v1_chat_proto_msgTypes[3]
+	mi := &file_modelgateway_v1_chat_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -337,7 +1017,7 @@ func (x *StreamChatRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamChatRequest.ProtoReflect.Descriptor instead.
 func (*StreamChatRequest) Descriptor() ([]byte, []int) {
-	return file_modelgateway_v1_chat_proto_rawDescGZIP(), []int{3}
+	return file_modelgateway_v1_chat_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *StreamChatRequest) GetMessages() []*ChatMessage {
@@ -375,24 +1055,83 @@ func (x *StreamChatRequest) GetRouting() *Routing {
 	return nil
 }
 
+func (x *StreamChatRequest) GetResponseFormat() *ResponseFormat {
+	if x != nil {
+		return x.ResponseFormat
+	}
+	return nil
+}
+
+func (x *StreamChatRequest) GetTools() []*Tool {
+	if x != nil {
+		return x.Tools
+	}
+	return nil
+}
+
+func (x *StreamChatRequest) GetToolChoice() *ToolChoice {
+	if x != nil {
+		return x.ToolChoice
+	}
+	return nil
+}
+
+func (x *StreamChatRequest) GetParallelToolCalls() bool {
+	if x != nil && x.ParallelToolCalls != nil {
+		return *x.ParallelToolCalls
+	}
+	return false
+}
+
+func (x *StreamChatRequest) GetLogprobs() bool {
+	if x != nil {
+		return x.Logprobs
+	}
+	return false
+}
+
+func (x *StreamChatRequest) GetTopLogprobs() int32 {
+	if x != nil {
+		return x.TopLogprobs
+	}
+	return 0
+}
+
+func (x *StreamChatRequest) GetN() int32 {
+	if x != nil {
+		return x.N
+	}
+	return 0
+}
+
 // The next piece of the answer.
 type StreamChatResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Text to append to the pieces before it. UTF-8 characters are never split.
 	Delta string `protobuf:"bytes,1,opt,name=delta,proto3" json:"delta,omitempty"`
-	// Why the model stopped. Only in the last message.
+	// Why the model stopped. Only in the last message of each answer.
 	FinishReason FinishReason `protobuf:"varint,2,opt,name=finish_reason,json=finishReason,proto3,enum=modelgateway.v1.FinishReason" json:"finish_reason,omitempty"`
-	// Number of tokens read and generated. Only in the last message.
+	// Number of tokens read and generated, of all answers. Only in the last
+	// message of the stream.
 	Usage *Usage `protobuf:"bytes,3,opt,name=usage,proto3" json:"usage,omitempty"`
-	// Which model answered. Only in the last message.
-	ServedBy      *ServedBy `protobuf:"bytes,4,opt,name=served_by,json=servedBy,proto3" json:"served_by,omitempty"`
+	// Which model answered. Only in the last message of the stream.
+	ServedBy *ServedBy `protobuf:"bytes,4,opt,name=served_by,json=servedBy,proto3" json:"served_by,omitempty"`
+	// Which answer the piece belongs to, 0 to n-1.
+	AnswerIndex int32 `protobuf:"varint,5,opt,name=answer_index,json=answerIndex,proto3" json:"answer_index,omitempty"`
+	// Text to append to the model's thoughts.
+	ReasoningDelta string `protobuf:"bytes,6,opt,name=reasoning_delta,json=reasoningDelta,proto3" json:"reasoning_delta,omitempty"`
+	// Pieces of calls of tools.
+	ToolCallDeltas []*ToolCallDelta `protobuf:"bytes,7,rep,name=tool_call_deltas,json=toolCallDeltas,proto3" json:"tool_call_deltas,omitempty"`
+	// The tokens of the answer since the message before, if the request asked for
+	// `logprobs`. They may come before or after their text.
+	Logprobs      []*TokenLogprob `protobuf:"bytes,8,rep,name=logprobs,proto3" json:"logprobs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StreamChatResponse) Reset() {
 	*x = StreamChatResponse{}
-	mi := &file_modelgateway_v1_chat_proto_msgTypes[4]
+	mi := &file_modelgateway_v1_chat_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -404,7 +1143,7 @@ func (x *StreamChatResponse) String() string {
 func (*StreamChatResponse) ProtoMessage() {}
 
 func (x *StreamChatResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_modelgateway_v1_chat_proto_msgTypes[4]
+	mi := &file_modelgateway_v1_chat_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -417,7 +1156,7 @@ func (x *StreamChatResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamChatResponse.ProtoReflect.Descriptor instead.
 func (*StreamChatResponse) Descriptor() ([]byte, []int) {
-	return file_modelgateway_v1_chat_proto_rawDescGZIP(), []int{4}
+	return file_modelgateway_v1_chat_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *StreamChatResponse) GetDelta() string {
@@ -448,42 +1187,220 @@ func (x *StreamChatResponse) GetServedBy() *ServedBy {
 	return nil
 }
 
+func (x *StreamChatResponse) GetAnswerIndex() int32 {
+	if x != nil {
+		return x.AnswerIndex
+	}
+	return 0
+}
+
+func (x *StreamChatResponse) GetReasoningDelta() string {
+	if x != nil {
+		return x.ReasoningDelta
+	}
+	return ""
+}
+
+func (x *StreamChatResponse) GetToolCallDeltas() []*ToolCallDelta {
+	if x != nil {
+		return x.ToolCallDeltas
+	}
+	return nil
+}
+
+func (x *StreamChatResponse) GetLogprobs() []*TokenLogprob {
+	if x != nil {
+		return x.Logprobs
+	}
+	return nil
+}
+
+// A piece of a call of a tool.
+type ToolCallDelta struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which call of the answer it belongs to, from 0.
+	Index int32 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
+	// ID of the call. Only in its first piece.
+	Id string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	// Name of the tool. Only in the call's first piece.
+	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// Text to append to the arguments.
+	ArgumentsDelta string `protobuf:"bytes,4,opt,name=arguments_delta,json=argumentsDelta,proto3" json:"arguments_delta,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *ToolCallDelta) Reset() {
+	*x = ToolCallDelta{}
+	mi := &file_modelgateway_v1_chat_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ToolCallDelta) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ToolCallDelta) ProtoMessage() {}
+
+func (x *ToolCallDelta) ProtoReflect() protoreflect.Message {
+	mi := &file_modelgateway_v1_chat_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ToolCallDelta.ProtoReflect.Descriptor instead.
+func (*ToolCallDelta) Descriptor() ([]byte, []int) {
+	return file_modelgateway_v1_chat_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ToolCallDelta) GetIndex() int32 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *ToolCallDelta) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ToolCallDelta) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ToolCallDelta) GetArgumentsDelta() string {
+	if x != nil {
+		return x.ArgumentsDelta
+	}
+	return ""
+}
+
 var File_modelgateway_v1_chat_proto protoreflect.FileDescriptor
 
 const file_modelgateway_v1_chat_proto_rawDesc = "" +
 	"\n" +
-	"\x1amodelgateway/v1/chat.proto\x12\x0fmodelgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cmodelgateway/v1/common.proto\"i\n" +
+	"\x1amodelgateway/v1/chat.proto\x12\x0fmodelgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cmodelgateway/v1/common.proto\"\x82\x02\n" +
 	"\vChatMessage\x125\n" +
 	"\x04role\x18\x01 \x01(\x0e2\x15.modelgateway.v1.RoleB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04role\x12#\n" +
-	"\acontent\x18\x02 \x01(\tB\t\xbaH\x06r\x04(\xc0\x84=R\acontent\"\x82\x02\n" +
+	"\acontent\x18\x02 \x01(\tB\t\xbaH\x06r\x04(\xc0\x84=R\acontent\x12B\n" +
+	"\n" +
+	"tool_calls\x18\x03 \x03(\v2\x19.modelgateway.v1.ToolCallB\b\xbaH\x05\x92\x01\x02\x10@R\ttoolCalls\x12*\n" +
+	"\ftool_call_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\n" +
+	"toolCallId\x12'\n" +
+	"\treasoning\x18\x05 \x01(\tB\t\xbaH\x06r\x04(\xc0\x84=R\treasoning\"\x90\x01\n" +
+	"\x04Tool\x120\n" +
+	"\x04name\x18\x01 \x01(\tB\x1c\xbaH\x19r\x172\x15^[a-zA-Z0-9_-]{1,64}$R\x04name\x12+\n" +
+	"\vdescription\x18\x02 \x01(\tB\t\xbaH\x06r\x04(\xa0\x8d\x06R\vdescription\x12)\n" +
+	"\n" +
+	"parameters\x18\x03 \x01(\tB\t\xbaH\x06r\x04(\x80\x80\bR\n" +
+	"parameters\"l\n" +
+	"\bToolCall\x12\x18\n" +
+	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x02id\x12\x1d\n" +
+	"\x04name\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x04name\x12'\n" +
+	"\targuments\x18\x03 \x01(\tB\t\xbaH\x06r\x04(\xc0\x84=R\targuments\"q\n" +
+	"\n" +
+	"ToolChoice\x12=\n" +
+	"\x04mode\x18\x01 \x01(\x0e2\x1f.modelgateway.v1.ToolChoiceModeB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04mode\x12$\n" +
+	"\ttool_name\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\btoolName\"\x7f\n" +
+	"\x0eResponseFormat\x12A\n" +
+	"\x04type\x18\x01 \x01(\x0e2#.modelgateway.v1.ResponseFormatTypeB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04type\x12*\n" +
+	"\vjson_schema\x18\x02 \x01(\tB\t\xbaH\x06r\x04(\x80\x80\bR\n" +
+	"jsonSchema\"|\n" +
+	"\fTokenLogprob\x127\n" +
+	"\x05token\x18\x01 \x01(\v2!.modelgateway.v1.TokenProbabilityR\x05token\x123\n" +
+	"\x03top\x18\x02 \x03(\v2!.modelgateway.v1.TokenProbabilityR\x03top\"_\n" +
+	"\x10TokenProbability\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text\x12\x1d\n" +
+	"\n" +
+	"text_bytes\x18\x02 \x01(\fR\ttextBytes\x12\x18\n" +
+	"\alogprob\x18\x03 \x01(\x02R\alogprob\"\xf2\x04\n" +
 	"\vChatRequest\x12E\n" +
 	"\bmessages\x18\x01 \x03(\v2\x1c.modelgateway.v1.ChatMessageB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\bmessages\x12<\n" +
 	"\bsampling\x18\x02 \x01(\v2 .modelgateway.v1.SamplingOptionsR\bsampling\x12\x1a\n" +
 	"\bthinking\x18\x03 \x01(\bR\bthinking\x12\x1e\n" +
 	"\x05model\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x05model\x122\n" +
-	"\arouting\x18\x05 \x01(\v2\x18.modelgateway.v1.RoutingR\arouting\"\xf0\x01\n" +
+	"\arouting\x18\x05 \x01(\v2\x18.modelgateway.v1.RoutingR\arouting\x12H\n" +
+	"\x0fresponse_format\x18\x06 \x01(\v2\x1f.modelgateway.v1.ResponseFormatR\x0eresponseFormat\x126\n" +
+	"\x05tools\x18\a \x03(\v2\x15.modelgateway.v1.ToolB\t\xbaH\x06\x92\x01\x03\x10\x80\x01R\x05tools\x12<\n" +
+	"\vtool_choice\x18\b \x01(\v2\x1b.modelgateway.v1.ToolChoiceR\n" +
+	"toolChoice\x123\n" +
+	"\x13parallel_tool_calls\x18\t \x01(\bH\x00R\x11parallelToolCalls\x88\x01\x01\x12\x1a\n" +
+	"\blogprobs\x18\n" +
+	" \x01(\bR\blogprobs\x12,\n" +
+	"\ftop_logprobs\x18\v \x01(\x05B\t\xbaH\x06\x1a\x04\x18\x14(\x00R\vtopLogprobs\x12\x17\n" +
+	"\x01n\x18\f \x01(\x05B\t\xbaH\x06\x1a\x04\x18\x04(\x00R\x01nB\x16\n" +
+	"\x14_parallel_tool_calls\"\xf1\x02\n" +
 	"\fChatResponse\x126\n" +
 	"\amessage\x18\x01 \x01(\v2\x1c.modelgateway.v1.ChatMessageR\amessage\x12B\n" +
 	"\rfinish_reason\x18\x02 \x01(\x0e2\x1d.modelgateway.v1.FinishReasonR\ffinishReason\x12,\n" +
 	"\x05usage\x18\x03 \x01(\v2\x16.modelgateway.v1.UsageR\x05usage\x126\n" +
-	"\tserved_by\x18\x04 \x01(\v2\x19.modelgateway.v1.ServedByR\bservedBy\"\x88\x02\n" +
+	"\tserved_by\x18\x04 \x01(\v2\x19.modelgateway.v1.ServedByR\bservedBy\x129\n" +
+	"\blogprobs\x18\x05 \x03(\v2\x1d.modelgateway.v1.TokenLogprobR\blogprobs\x12D\n" +
+	"\falternatives\x18\x06 \x03(\v2 .modelgateway.v1.ChatAlternativeR\falternatives\"\xc8\x01\n" +
+	"\x0fChatAlternative\x126\n" +
+	"\amessage\x18\x01 \x01(\v2\x1c.modelgateway.v1.ChatMessageR\amessage\x12B\n" +
+	"\rfinish_reason\x18\x02 \x01(\x0e2\x1d.modelgateway.v1.FinishReasonR\ffinishReason\x129\n" +
+	"\blogprobs\x18\x03 \x03(\v2\x1d.modelgateway.v1.TokenLogprobR\blogprobs\"\xf8\x04\n" +
 	"\x11StreamChatRequest\x12E\n" +
 	"\bmessages\x18\x01 \x03(\v2\x1c.modelgateway.v1.ChatMessageB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\bmessages\x12<\n" +
 	"\bsampling\x18\x02 \x01(\v2 .modelgateway.v1.SamplingOptionsR\bsampling\x12\x1a\n" +
 	"\bthinking\x18\x03 \x01(\bR\bthinking\x12\x1e\n" +
 	"\x05model\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x05model\x122\n" +
-	"\arouting\x18\x05 \x01(\v2\x18.modelgateway.v1.RoutingR\arouting\"\xd4\x01\n" +
+	"\arouting\x18\x05 \x01(\v2\x18.modelgateway.v1.RoutingR\arouting\x12H\n" +
+	"\x0fresponse_format\x18\x06 \x01(\v2\x1f.modelgateway.v1.ResponseFormatR\x0eresponseFormat\x126\n" +
+	"\x05tools\x18\a \x03(\v2\x15.modelgateway.v1.ToolB\t\xbaH\x06\x92\x01\x03\x10\x80\x01R\x05tools\x12<\n" +
+	"\vtool_choice\x18\b \x01(\v2\x1b.modelgateway.v1.ToolChoiceR\n" +
+	"toolChoice\x123\n" +
+	"\x13parallel_tool_calls\x18\t \x01(\bH\x00R\x11parallelToolCalls\x88\x01\x01\x12\x1a\n" +
+	"\blogprobs\x18\n" +
+	" \x01(\bR\blogprobs\x12,\n" +
+	"\ftop_logprobs\x18\v \x01(\x05B\t\xbaH\x06\x1a\x04\x18\x14(\x00R\vtopLogprobs\x12\x17\n" +
+	"\x01n\x18\f \x01(\x05B\t\xbaH\x06\x1a\x04\x18\x04(\x00R\x01nB\x16\n" +
+	"\x14_parallel_tool_calls\"\xa5\x03\n" +
 	"\x12StreamChatResponse\x12\x14\n" +
 	"\x05delta\x18\x01 \x01(\tR\x05delta\x12B\n" +
 	"\rfinish_reason\x18\x02 \x01(\x0e2\x1d.modelgateway.v1.FinishReasonR\ffinishReason\x12,\n" +
 	"\x05usage\x18\x03 \x01(\v2\x16.modelgateway.v1.UsageR\x05usage\x126\n" +
-	"\tserved_by\x18\x04 \x01(\v2\x19.modelgateway.v1.ServedByR\bservedBy*P\n" +
+	"\tserved_by\x18\x04 \x01(\v2\x19.modelgateway.v1.ServedByR\bservedBy\x12!\n" +
+	"\fanswer_index\x18\x05 \x01(\x05R\vanswerIndex\x12'\n" +
+	"\x0freasoning_delta\x18\x06 \x01(\tR\x0ereasoningDelta\x12H\n" +
+	"\x10tool_call_deltas\x18\a \x03(\v2\x1e.modelgateway.v1.ToolCallDeltaR\x0etoolCallDeltas\x129\n" +
+	"\blogprobs\x18\b \x03(\v2\x1d.modelgateway.v1.TokenLogprobR\blogprobs\"r\n" +
+	"\rToolCallDelta\x12\x14\n" +
+	"\x05index\x18\x01 \x01(\x05R\x05index\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12'\n" +
+	"\x0farguments_delta\x18\x04 \x01(\tR\x0eargumentsDelta*_\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vROLE_SYSTEM\x10\x01\x12\r\n" +
 	"\tROLE_USER\x10\x02\x12\x12\n" +
-	"\x0eROLE_ASSISTANT\x10\x03B\xc6\x01\n" +
+	"\x0eROLE_ASSISTANT\x10\x03\x12\r\n" +
+	"\tROLE_TOOL\x10\x04*\x87\x01\n" +
+	"\x0eToolChoiceMode\x12 \n" +
+	"\x1cTOOL_CHOICE_MODE_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15TOOL_CHOICE_MODE_AUTO\x10\x01\x12\x19\n" +
+	"\x15TOOL_CHOICE_MODE_NONE\x10\x02\x12\x1d\n" +
+	"\x19TOOL_CHOICE_MODE_REQUIRED\x10\x03*\xa5\x01\n" +
+	"\x12ResponseFormatType\x12$\n" +
+	" RESPONSE_FORMAT_TYPE_UNSPECIFIED\x10\x00\x12\x1d\n" +
+	"\x19RESPONSE_FORMAT_TYPE_TEXT\x10\x01\x12$\n" +
+	" RESPONSE_FORMAT_TYPE_JSON_OBJECT\x10\x02\x12$\n" +
+	" RESPONSE_FORMAT_TYPE_JSON_SCHEMA\x10\x03B\xc6\x01\n" +
 	"\x13com.modelgateway.v1B\tChatProtoP\x01ZGgithub.com/lexilingo/modelgateway/gen/go/modelgateway/v1;modelgatewayv1\xa2\x02\x03MXX\xaa\x02\x0fModelgateway.V1\xca\x02\x0fModelgateway\\V1\xe2\x02\x1bModelgateway\\V1\\GPBMetadata\xea\x02\x10Modelgateway::V1b\x06proto3"
 
 var (
@@ -498,41 +1415,69 @@ func file_modelgateway_v1_chat_proto_rawDescGZIP() []byte {
 	return file_modelgateway_v1_chat_proto_rawDescData
 }
 
-var file_modelgateway_v1_chat_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_modelgateway_v1_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_modelgateway_v1_chat_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_modelgateway_v1_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_modelgateway_v1_chat_proto_goTypes = []any{
 	(Role)(0),                  // 0: modelgateway.v1.Role
-	(*ChatMessage)(nil),        // 1: modelgateway.v1.ChatMessage
-	(*ChatRequest)(nil),        // 2: modelgateway.v1.ChatRequest
-	(*ChatResponse)(nil),       // 3: modelgateway.v1.ChatResponse
-	(*StreamChatRequest)(nil),  // 4: modelgateway.v1.StreamChatRequest
-	(*StreamChatResponse)(nil), // 5: modelgateway.v1.StreamChatResponse
-	(*SamplingOptions)(nil),    // 6: modelgateway.v1.SamplingOptions
-	(*Routing)(nil),            // 7: modelgateway.v1.Routing
-	(FinishReason)(0),          // 8: modelgateway.v1.FinishReason
-	(*Usage)(nil),              // 9: modelgateway.v1.Usage
-	(*ServedBy)(nil),           // 10: modelgateway.v1.ServedBy
+	(ToolChoiceMode)(0),        // 1: modelgateway.v1.ToolChoiceMode
+	(ResponseFormatType)(0),    // 2: modelgateway.v1.ResponseFormatType
+	(*ChatMessage)(nil),        // 3: modelgateway.v1.ChatMessage
+	(*Tool)(nil),               // 4: modelgateway.v1.Tool
+	(*ToolCall)(nil),           // 5: modelgateway.v1.ToolCall
+	(*ToolChoice)(nil),         // 6: modelgateway.v1.ToolChoice
+	(*ResponseFormat)(nil),     // 7: modelgateway.v1.ResponseFormat
+	(*TokenLogprob)(nil),       // 8: modelgateway.v1.TokenLogprob
+	(*TokenProbability)(nil),   // 9: modelgateway.v1.TokenProbability
+	(*ChatRequest)(nil),        // 10: modelgateway.v1.ChatRequest
+	(*ChatResponse)(nil),       // 11: modelgateway.v1.ChatResponse
+	(*ChatAlternative)(nil),    // 12: modelgateway.v1.ChatAlternative
+	(*StreamChatRequest)(nil),  // 13: modelgateway.v1.StreamChatRequest
+	(*StreamChatResponse)(nil), // 14: modelgateway.v1.StreamChatResponse
+	(*ToolCallDelta)(nil),      // 15: modelgateway.v1.ToolCallDelta
+	(*SamplingOptions)(nil),    // 16: modelgateway.v1.SamplingOptions
+	(*Routing)(nil),            // 17: modelgateway.v1.Routing
+	(FinishReason)(0),          // 18: modelgateway.v1.FinishReason
+	(*Usage)(nil),              // 19: modelgateway.v1.Usage
+	(*ServedBy)(nil),           // 20: modelgateway.v1.ServedBy
 }
 var file_modelgateway_v1_chat_proto_depIdxs = []int32{
 	0,  // 0: modelgateway.v1.ChatMessage.role:type_name -> modelgateway.v1.Role
-	1,  // 1: modelgateway.v1.ChatRequest.messages:type_name -> modelgateway.v1.ChatMessage
-	6,  // 2: modelgateway.v1.ChatRequest.sampling:type_name -> modelgateway.v1.SamplingOptions
-	7,  // 3: modelgateway.v1.ChatRequest.routing:type_name -> modelgateway.v1.Routing
-	1,  // 4: modelgateway.v1.ChatResponse.message:type_name -> modelgateway.v1.ChatMessage
-	8,  // 5: modelgateway.v1.ChatResponse.finish_reason:type_name -> modelgateway.v1.FinishReason
-	9,  // 6: modelgateway.v1.ChatResponse.usage:type_name -> modelgateway.v1.Usage
-	10, // 7: modelgateway.v1.ChatResponse.served_by:type_name -> modelgateway.v1.ServedBy
-	1,  // 8: modelgateway.v1.StreamChatRequest.messages:type_name -> modelgateway.v1.ChatMessage
-	6,  // 9: modelgateway.v1.StreamChatRequest.sampling:type_name -> modelgateway.v1.SamplingOptions
-	7,  // 10: modelgateway.v1.StreamChatRequest.routing:type_name -> modelgateway.v1.Routing
-	8,  // 11: modelgateway.v1.StreamChatResponse.finish_reason:type_name -> modelgateway.v1.FinishReason
-	9,  // 12: modelgateway.v1.StreamChatResponse.usage:type_name -> modelgateway.v1.Usage
-	10, // 13: modelgateway.v1.StreamChatResponse.served_by:type_name -> modelgateway.v1.ServedBy
-	14, // [14:14] is the sub-list for method output_type
-	14, // [14:14] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	5,  // 1: modelgateway.v1.ChatMessage.tool_calls:type_name -> modelgateway.v1.ToolCall
+	1,  // 2: modelgateway.v1.ToolChoice.mode:type_name -> modelgateway.v1.ToolChoiceMode
+	2,  // 3: modelgateway.v1.ResponseFormat.type:type_name -> modelgateway.v1.ResponseFormatType
+	9,  // 4: modelgateway.v1.TokenLogprob.token:type_name -> modelgateway.v1.TokenProbability
+	9,  // 5: modelgateway.v1.TokenLogprob.top:type_name -> modelgateway.v1.TokenProbability
+	3,  // 6: modelgateway.v1.ChatRequest.messages:type_name -> modelgateway.v1.ChatMessage
+	16, // 7: modelgateway.v1.ChatRequest.sampling:type_name -> modelgateway.v1.SamplingOptions
+	17, // 8: modelgateway.v1.ChatRequest.routing:type_name -> modelgateway.v1.Routing
+	7,  // 9: modelgateway.v1.ChatRequest.response_format:type_name -> modelgateway.v1.ResponseFormat
+	4,  // 10: modelgateway.v1.ChatRequest.tools:type_name -> modelgateway.v1.Tool
+	6,  // 11: modelgateway.v1.ChatRequest.tool_choice:type_name -> modelgateway.v1.ToolChoice
+	3,  // 12: modelgateway.v1.ChatResponse.message:type_name -> modelgateway.v1.ChatMessage
+	18, // 13: modelgateway.v1.ChatResponse.finish_reason:type_name -> modelgateway.v1.FinishReason
+	19, // 14: modelgateway.v1.ChatResponse.usage:type_name -> modelgateway.v1.Usage
+	20, // 15: modelgateway.v1.ChatResponse.served_by:type_name -> modelgateway.v1.ServedBy
+	8,  // 16: modelgateway.v1.ChatResponse.logprobs:type_name -> modelgateway.v1.TokenLogprob
+	12, // 17: modelgateway.v1.ChatResponse.alternatives:type_name -> modelgateway.v1.ChatAlternative
+	3,  // 18: modelgateway.v1.ChatAlternative.message:type_name -> modelgateway.v1.ChatMessage
+	18, // 19: modelgateway.v1.ChatAlternative.finish_reason:type_name -> modelgateway.v1.FinishReason
+	8,  // 20: modelgateway.v1.ChatAlternative.logprobs:type_name -> modelgateway.v1.TokenLogprob
+	3,  // 21: modelgateway.v1.StreamChatRequest.messages:type_name -> modelgateway.v1.ChatMessage
+	16, // 22: modelgateway.v1.StreamChatRequest.sampling:type_name -> modelgateway.v1.SamplingOptions
+	17, // 23: modelgateway.v1.StreamChatRequest.routing:type_name -> modelgateway.v1.Routing
+	7,  // 24: modelgateway.v1.StreamChatRequest.response_format:type_name -> modelgateway.v1.ResponseFormat
+	4,  // 25: modelgateway.v1.StreamChatRequest.tools:type_name -> modelgateway.v1.Tool
+	6,  // 26: modelgateway.v1.StreamChatRequest.tool_choice:type_name -> modelgateway.v1.ToolChoice
+	18, // 27: modelgateway.v1.StreamChatResponse.finish_reason:type_name -> modelgateway.v1.FinishReason
+	19, // 28: modelgateway.v1.StreamChatResponse.usage:type_name -> modelgateway.v1.Usage
+	20, // 29: modelgateway.v1.StreamChatResponse.served_by:type_name -> modelgateway.v1.ServedBy
+	15, // 30: modelgateway.v1.StreamChatResponse.tool_call_deltas:type_name -> modelgateway.v1.ToolCallDelta
+	8,  // 31: modelgateway.v1.StreamChatResponse.logprobs:type_name -> modelgateway.v1.TokenLogprob
+	32, // [32:32] is the sub-list for method output_type
+	32, // [32:32] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_modelgateway_v1_chat_proto_init() }
@@ -541,13 +1486,15 @@ func file_modelgateway_v1_chat_proto_init() {
 		return
 	}
 	file_modelgateway_v1_common_proto_init()
+	file_modelgateway_v1_chat_proto_msgTypes[7].OneofWrappers = []any{}
+	file_modelgateway_v1_chat_proto_msgTypes[10].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_modelgateway_v1_chat_proto_rawDesc), len(file_modelgateway_v1_chat_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   5,
+			NumEnums:      3,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

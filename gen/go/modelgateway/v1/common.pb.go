@@ -201,6 +201,8 @@ const (
 	FinishReason_FINISH_REASON_LENGTH FinishReason = 2
 	// A safety filter stopped the answer (cloud models only).
 	FinishReason_FINISH_REASON_SAFETY FinishReason = 3
+	// The model called tools, and waits for what they return.
+	FinishReason_FINISH_REASON_TOOL_CALLS FinishReason = 4
 )
 
 // Enum value maps for FinishReason.
@@ -210,12 +212,14 @@ var (
 		1: "FINISH_REASON_STOP",
 		2: "FINISH_REASON_LENGTH",
 		3: "FINISH_REASON_SAFETY",
+		4: "FINISH_REASON_TOOL_CALLS",
 	}
 	FinishReason_value = map[string]int32{
 		"FINISH_REASON_UNSPECIFIED": 0,
 		"FINISH_REASON_STOP":        1,
 		"FINISH_REASON_LENGTH":      2,
 		"FINISH_REASON_SAFETY":      3,
+		"FINISH_REASON_TOOL_CALLS":  4,
 	}
 )
 
@@ -437,8 +441,10 @@ type Usage struct {
 	CachedPromptTokenCount int32 `protobuf:"varint,2,opt,name=cached_prompt_token_count,json=cachedPromptTokenCount,proto3" json:"cached_prompt_token_count,omitempty"`
 	// Tokens generated, including those of thinking.
 	CompletionTokenCount int32 `protobuf:"varint,3,opt,name=completion_token_count,json=completionTokenCount,proto3" json:"completion_token_count,omitempty"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	// Tokens of thinking.
+	ReasoningTokenCount int32 `protobuf:"varint,4,opt,name=reasoning_token_count,json=reasoningTokenCount,proto3" json:"reasoning_token_count,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *Usage) Reset() {
@@ -488,6 +494,13 @@ func (x *Usage) GetCachedPromptTokenCount() int32 {
 func (x *Usage) GetCompletionTokenCount() int32 {
 	if x != nil {
 		return x.CompletionTokenCount
+	}
+	return 0
+}
+
+func (x *Usage) GetReasoningTokenCount() int32 {
+	if x != nil {
+		return x.ReasoningTokenCount
 	}
 	return 0
 }
@@ -651,11 +664,12 @@ const file_modelgateway_v1_common_proto_rawDesc = "" +
 	"\x0equeue_duration\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\rqueueDuration\x12>\n" +
 	"\rload_duration\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\floadDuration\x12H\n" +
 	"\x12inference_duration\x18\a \x01(\v2\x19.google.protobuf.DurationR\x11inferenceDuration\x12\x18\n" +
-	"\awarning\x18\b \x01(\tR\awarning\"\xa6\x01\n" +
+	"\awarning\x18\b \x01(\tR\awarning\"\xda\x01\n" +
 	"\x05Usage\x12,\n" +
 	"\x12prompt_token_count\x18\x01 \x01(\x05R\x10promptTokenCount\x129\n" +
 	"\x19cached_prompt_token_count\x18\x02 \x01(\x05R\x16cachedPromptTokenCount\x124\n" +
-	"\x16completion_token_count\x18\x03 \x01(\x05R\x14completionTokenCount\"\xfc\x04\n" +
+	"\x16completion_token_count\x18\x03 \x01(\x05R\x14completionTokenCount\x122\n" +
+	"\x15reasoning_token_count\x18\x04 \x01(\x05R\x13reasoningTokenCount\"\xfc\x04\n" +
 	"\x0fSamplingOptions\x126\n" +
 	"\vtemperature\x18\x01 \x01(\x02B\x0f\xbaH\f\n" +
 	"\n" +
@@ -711,12 +725,13 @@ const file_modelgateway_v1_common_proto_rawDesc = "" +
 	"\x12 \n" +
 	"\x1cFALLBACK_REASON_RATE_LIMITED\x10\v\x12\x1c\n" +
 	"\x18FALLBACK_REASON_INTERNAL\x10\f\x12(\n" +
-	"$FALLBACK_REASON_MODEL_CONFIG_INVALID\x10\r*y\n" +
+	"$FALLBACK_REASON_MODEL_CONFIG_INVALID\x10\r*\x97\x01\n" +
 	"\fFinishReason\x12\x1d\n" +
 	"\x19FINISH_REASON_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12FINISH_REASON_STOP\x10\x01\x12\x18\n" +
 	"\x14FINISH_REASON_LENGTH\x10\x02\x12\x18\n" +
-	"\x14FINISH_REASON_SAFETY\x10\x03B\xc8\x01\n" +
+	"\x14FINISH_REASON_SAFETY\x10\x03\x12\x1c\n" +
+	"\x18FINISH_REASON_TOOL_CALLS\x10\x04B\xc8\x01\n" +
 	"\x13com.modelgateway.v1B\vCommonProtoP\x01ZGgithub.com/lexilingo/modelgateway/gen/go/modelgateway/v1;modelgatewayv1\xa2\x02\x03MXX\xaa\x02\x0fModelgateway.V1\xca\x02\x0fModelgateway\\V1\xe2\x02\x1bModelgateway\\V1\\GPBMetadata\xea\x02\x10Modelgateway::V1b\x06proto3"
 
 var (

@@ -92,6 +92,11 @@ const (
 	// its engine does not know. Only the server's operator can correct it
 	// (FAILED_PRECONDITION, HTTP 400).
 	ErrorReason_ERROR_REASON_MODEL_CONFIG_INVALID ErrorReason = 21
+	// No open transcription of this server has the session_id: it has ended, or
+	// had no stream for too long, or another server has it, or had it before it
+	// ended. Open a new one and send the audio again from the last committed
+	// event on (UNAVAILABLE, HTTP 503).
+	ErrorReason_ERROR_REASON_SESSION_LOST ErrorReason = 22
 )
 
 // Enum value maps for ErrorReason.
@@ -119,6 +124,7 @@ var (
 		19: "ERROR_REASON_INTERNAL",
 		20: "ERROR_REASON_CANCELLED",
 		21: "ERROR_REASON_MODEL_CONFIG_INVALID",
+		22: "ERROR_REASON_SESSION_LOST",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":          0,
@@ -143,6 +149,7 @@ var (
 		"ERROR_REASON_INTERNAL":             19,
 		"ERROR_REASON_CANCELLED":            20,
 		"ERROR_REASON_MODEL_CONFIG_INVALID": 21,
+		"ERROR_REASON_SESSION_LOST":         22,
 	}
 )
 
@@ -177,7 +184,7 @@ var File_modelgateway_v1_errors_proto protoreflect.FileDescriptor
 
 const file_modelgateway_v1_errors_proto_rawDesc = "" +
 	"\n" +
-	"\x1cmodelgateway/v1/errors.proto\x12\x0fmodelgateway.v1*\xe0\x05\n" +
+	"\x1cmodelgateway/v1/errors.proto\x12\x0fmodelgateway.v1*\xff\x05\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cERROR_REASON_INVALID_REQUEST\x10\x01\x12!\n" +
@@ -201,7 +208,8 @@ const file_modelgateway_v1_errors_proto_rawDesc = "" +
 	"\x16ERROR_REASON_FORBIDDEN\x10\x12\x12\x19\n" +
 	"\x15ERROR_REASON_INTERNAL\x10\x13\x12\x1a\n" +
 	"\x16ERROR_REASON_CANCELLED\x10\x14\x12%\n" +
-	"!ERROR_REASON_MODEL_CONFIG_INVALID\x10\x15B\xc8\x01\n" +
+	"!ERROR_REASON_MODEL_CONFIG_INVALID\x10\x15\x12\x1d\n" +
+	"\x19ERROR_REASON_SESSION_LOST\x10\x16B\xc8\x01\n" +
 	"\x13com.modelgateway.v1B\vErrorsProtoP\x01ZGgithub.com/lexilingo/modelgateway/gen/go/modelgateway/v1;modelgatewayv1\xa2\x02\x03MXX\xaa\x02\x0fModelgateway.V1\xca\x02\x0fModelgateway\\V1\xe2\x02\x1bModelgateway\\V1\\GPBMetadata\xea\x02\x10Modelgateway::V1b\x06proto3"
 
 var (

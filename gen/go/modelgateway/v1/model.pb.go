@@ -111,6 +111,9 @@ const (
 	EvictionReason_EVICTION_REASON_HUNG EvictionReason = 6
 	// The server shut down.
 	EvictionReason_EVICTION_REASON_SHUTDOWN EvictionReason = 7
+	// The kernel killed its process because it had no memory left: the process
+	// reached its limit, or the server's cgroup or the machine was full.
+	EvictionReason_EVICTION_REASON_OUT_OF_MEMORY EvictionReason = 8
 )
 
 // Enum value maps for EvictionReason.
@@ -124,16 +127,18 @@ var (
 		5: "EVICTION_REASON_CRASHED",
 		6: "EVICTION_REASON_HUNG",
 		7: "EVICTION_REASON_SHUTDOWN",
+		8: "EVICTION_REASON_OUT_OF_MEMORY",
 	}
 	EvictionReason_value = map[string]int32{
-		"EVICTION_REASON_UNSPECIFIED": 0,
-		"EVICTION_REASON_IDLE":        1,
-		"EVICTION_REASON_PRESSURE":    2,
-		"EVICTION_REASON_OVER_BUDGET": 3,
-		"EVICTION_REASON_REQUESTED":   4,
-		"EVICTION_REASON_CRASHED":     5,
-		"EVICTION_REASON_HUNG":        6,
-		"EVICTION_REASON_SHUTDOWN":    7,
+		"EVICTION_REASON_UNSPECIFIED":   0,
+		"EVICTION_REASON_IDLE":          1,
+		"EVICTION_REASON_PRESSURE":      2,
+		"EVICTION_REASON_OVER_BUDGET":   3,
+		"EVICTION_REASON_REQUESTED":     4,
+		"EVICTION_REASON_CRASHED":       5,
+		"EVICTION_REASON_HUNG":          6,
+		"EVICTION_REASON_SHUTDOWN":      7,
+		"EVICTION_REASON_OUT_OF_MEMORY": 8,
 	}
 )
 
@@ -879,7 +884,7 @@ const file_modelgateway_v1_model_proto_rawDesc = "" +
 	"\x13MODEL_STATE_LOADING\x10\x02\x12\x15\n" +
 	"\x11MODEL_STATE_READY\x10\x03\x12\x18\n" +
 	"\x14MODEL_STATE_DRAINING\x10\x04\x12\x16\n" +
-	"\x12MODEL_STATE_FAILED\x10\x05*\xfe\x01\n" +
+	"\x12MODEL_STATE_FAILED\x10\x05*\xa1\x02\n" +
 	"\x0eEvictionReason\x12\x1f\n" +
 	"\x1bEVICTION_REASON_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14EVICTION_REASON_IDLE\x10\x01\x12\x1c\n" +
@@ -888,7 +893,8 @@ const file_modelgateway_v1_model_proto_rawDesc = "" +
 	"\x19EVICTION_REASON_REQUESTED\x10\x04\x12\x1b\n" +
 	"\x17EVICTION_REASON_CRASHED\x10\x05\x12\x18\n" +
 	"\x14EVICTION_REASON_HUNG\x10\x06\x12\x1c\n" +
-	"\x18EVICTION_REASON_SHUTDOWN\x10\a*|\n" +
+	"\x18EVICTION_REASON_SHUTDOWN\x10\a\x12!\n" +
+	"\x1dEVICTION_REASON_OUT_OF_MEMORY\x10\b*|\n" +
 	"\fBreakerState\x12\x1d\n" +
 	"\x19BREAKER_STATE_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14BREAKER_STATE_CLOSED\x10\x01\x12\x16\n" +

@@ -25,7 +25,7 @@ var File_modelgateway_v1_service_proto protoreflect.FileDescriptor
 
 const file_modelgateway_v1_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1dmodelgateway/v1/service.proto\x12\x0fmodelgateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1amodelgateway/v1/chat.proto\x1a#modelgateway/v1/pronunciation.proto\x1a\x1cmodelgateway/v1/status.proto\x1a\x1fmodelgateway/v1/synthesis.proto\x1a\x1amodelgateway/v1/task.proto\x1a#modelgateway/v1/transcription.proto\x1a\x1bmodelgateway/v1/tutor.proto2\xd1\r\n" +
+	"\x1dmodelgateway/v1/service.proto\x12\x0fmodelgateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1amodelgateway/v1/auth.proto\x1a\x1amodelgateway/v1/chat.proto\x1a#modelgateway/v1/pronunciation.proto\x1a\x1cmodelgateway/v1/status.proto\x1a\x1fmodelgateway/v1/synthesis.proto\x1a\x1amodelgateway/v1/task.proto\x1a#modelgateway/v1/transcription.proto\x1a\x1bmodelgateway/v1/tutor.proto2\xdc\x0e\n" +
 	"\x13ModelGatewayService\x12X\n" +
 	"\x04Chat\x12\x1c.modelgateway.v1.ChatRequest\x1a\x1d.modelgateway.v1.ChatResponse\"\x13\x82\xd3\xe4\x93\x02\r:\x01*\"\b/v1/chat\x12s\n" +
 	"\n" +
@@ -41,7 +41,8 @@ const file_modelgateway_v1_service_proto_rawDesc = "" +
 	"\tRecognize\x12!.modelgateway.v1.RecognizeRequest\x1a\".modelgateway.v1.RecognizeResponse\"\x19\x82\xd3\xe4\x93\x02\x13:\x01*\"\x0e/v1/transcribe\x12r\n" +
 	"\n" +
 	"Synthesize\x12\".modelgateway.v1.SynthesizeRequest\x1a#.modelgateway.v1.SynthesizeResponse\"\x19\x82\xd3\xe4\x93\x02\x13:\x01*\"\x0e/v1/synthesize0\x01\x12|\n" +
-	"\rPronunciation\x12%.modelgateway.v1.PronunciationRequest\x1a&.modelgateway.v1.PronunciationResponse\"\x1c\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/pronunciation\x12]\n" +
+	"\rPronunciation\x12%.modelgateway.v1.PronunciationRequest\x1a&.modelgateway.v1.PronunciationResponse\"\x1c\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/pronunciation\x12\x88\x01\n" +
+	"\x11CreateAccessToken\x12).modelgateway.v1.CreateAccessTokenRequest\x1a*.modelgateway.v1.CreateAccessTokenResponse\"\x1c\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/access-tokens\x12]\n" +
 	"\x06Status\x12\x1e.modelgateway.v1.StatusRequest\x1a\x1f.modelgateway.v1.StatusResponse\"\x12\x82\xd3\xe4\x93\x02\f\x12\n" +
 	"/v1/status\x12z\n" +
 	"\vExecuteTask\x12#.modelgateway.v1.ExecuteTaskRequest\x1a$.modelgateway.v1.ExecuteTaskResponse\" \x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/tasks/{task_type}\x12t\n" +
@@ -61,24 +62,26 @@ var file_modelgateway_v1_service_proto_goTypes = []any{
 	(*RecognizeRequest)(nil),          // 9: modelgateway.v1.RecognizeRequest
 	(*SynthesizeRequest)(nil),         // 10: modelgateway.v1.SynthesizeRequest
 	(*PronunciationRequest)(nil),      // 11: modelgateway.v1.PronunciationRequest
-	(*StatusRequest)(nil),             // 12: modelgateway.v1.StatusRequest
-	(*ExecuteTaskRequest)(nil),        // 13: modelgateway.v1.ExecuteTaskRequest
-	(*InvokeRequest)(nil),             // 14: modelgateway.v1.InvokeRequest
-	(*ChatResponse)(nil),              // 15: modelgateway.v1.ChatResponse
-	(*StreamChatResponse)(nil),        // 16: modelgateway.v1.StreamChatResponse
-	(*GrammarResponse)(nil),           // 17: modelgateway.v1.GrammarResponse
-	(*RespondResponse)(nil),           // 18: modelgateway.v1.RespondResponse
-	(*ExplainVietnameseResponse)(nil), // 19: modelgateway.v1.ExplainVietnameseResponse
-	(*TranscribeResponse)(nil),        // 20: modelgateway.v1.TranscribeResponse
-	(*StreamTranscribeResponse)(nil),  // 21: modelgateway.v1.StreamTranscribeResponse
-	(*OpenTranscriptionResponse)(nil), // 22: modelgateway.v1.OpenTranscriptionResponse
-	(*PushAudioResponse)(nil),         // 23: modelgateway.v1.PushAudioResponse
-	(*RecognizeResponse)(nil),         // 24: modelgateway.v1.RecognizeResponse
-	(*SynthesizeResponse)(nil),        // 25: modelgateway.v1.SynthesizeResponse
-	(*PronunciationResponse)(nil),     // 26: modelgateway.v1.PronunciationResponse
-	(*StatusResponse)(nil),            // 27: modelgateway.v1.StatusResponse
-	(*ExecuteTaskResponse)(nil),       // 28: modelgateway.v1.ExecuteTaskResponse
-	(*InvokeResponse)(nil),            // 29: modelgateway.v1.InvokeResponse
+	(*CreateAccessTokenRequest)(nil),  // 12: modelgateway.v1.CreateAccessTokenRequest
+	(*StatusRequest)(nil),             // 13: modelgateway.v1.StatusRequest
+	(*ExecuteTaskRequest)(nil),        // 14: modelgateway.v1.ExecuteTaskRequest
+	(*InvokeRequest)(nil),             // 15: modelgateway.v1.InvokeRequest
+	(*ChatResponse)(nil),              // 16: modelgateway.v1.ChatResponse
+	(*StreamChatResponse)(nil),        // 17: modelgateway.v1.StreamChatResponse
+	(*GrammarResponse)(nil),           // 18: modelgateway.v1.GrammarResponse
+	(*RespondResponse)(nil),           // 19: modelgateway.v1.RespondResponse
+	(*ExplainVietnameseResponse)(nil), // 20: modelgateway.v1.ExplainVietnameseResponse
+	(*TranscribeResponse)(nil),        // 21: modelgateway.v1.TranscribeResponse
+	(*StreamTranscribeResponse)(nil),  // 22: modelgateway.v1.StreamTranscribeResponse
+	(*OpenTranscriptionResponse)(nil), // 23: modelgateway.v1.OpenTranscriptionResponse
+	(*PushAudioResponse)(nil),         // 24: modelgateway.v1.PushAudioResponse
+	(*RecognizeResponse)(nil),         // 25: modelgateway.v1.RecognizeResponse
+	(*SynthesizeResponse)(nil),        // 26: modelgateway.v1.SynthesizeResponse
+	(*PronunciationResponse)(nil),     // 27: modelgateway.v1.PronunciationResponse
+	(*CreateAccessTokenResponse)(nil), // 28: modelgateway.v1.CreateAccessTokenResponse
+	(*StatusResponse)(nil),            // 29: modelgateway.v1.StatusResponse
+	(*ExecuteTaskResponse)(nil),       // 30: modelgateway.v1.ExecuteTaskResponse
+	(*InvokeResponse)(nil),            // 31: modelgateway.v1.InvokeResponse
 }
 var file_modelgateway_v1_service_proto_depIdxs = []int32{
 	0,  // 0: modelgateway.v1.ModelGatewayService.Chat:input_type -> modelgateway.v1.ChatRequest
@@ -93,26 +96,28 @@ var file_modelgateway_v1_service_proto_depIdxs = []int32{
 	9,  // 9: modelgateway.v1.ModelGatewayService.Recognize:input_type -> modelgateway.v1.RecognizeRequest
 	10, // 10: modelgateway.v1.ModelGatewayService.Synthesize:input_type -> modelgateway.v1.SynthesizeRequest
 	11, // 11: modelgateway.v1.ModelGatewayService.Pronunciation:input_type -> modelgateway.v1.PronunciationRequest
-	12, // 12: modelgateway.v1.ModelGatewayService.Status:input_type -> modelgateway.v1.StatusRequest
-	13, // 13: modelgateway.v1.ModelGatewayService.ExecuteTask:input_type -> modelgateway.v1.ExecuteTaskRequest
-	14, // 14: modelgateway.v1.ModelGatewayService.Invoke:input_type -> modelgateway.v1.InvokeRequest
-	15, // 15: modelgateway.v1.ModelGatewayService.Chat:output_type -> modelgateway.v1.ChatResponse
-	16, // 16: modelgateway.v1.ModelGatewayService.StreamChat:output_type -> modelgateway.v1.StreamChatResponse
-	17, // 17: modelgateway.v1.ModelGatewayService.Grammar:output_type -> modelgateway.v1.GrammarResponse
-	18, // 18: modelgateway.v1.ModelGatewayService.Respond:output_type -> modelgateway.v1.RespondResponse
-	19, // 19: modelgateway.v1.ModelGatewayService.ExplainVietnamese:output_type -> modelgateway.v1.ExplainVietnameseResponse
-	20, // 20: modelgateway.v1.ModelGatewayService.Transcribe:output_type -> modelgateway.v1.TranscribeResponse
-	21, // 21: modelgateway.v1.ModelGatewayService.StreamTranscribe:output_type -> modelgateway.v1.StreamTranscribeResponse
-	22, // 22: modelgateway.v1.ModelGatewayService.OpenTranscription:output_type -> modelgateway.v1.OpenTranscriptionResponse
-	23, // 23: modelgateway.v1.ModelGatewayService.PushAudio:output_type -> modelgateway.v1.PushAudioResponse
-	24, // 24: modelgateway.v1.ModelGatewayService.Recognize:output_type -> modelgateway.v1.RecognizeResponse
-	25, // 25: modelgateway.v1.ModelGatewayService.Synthesize:output_type -> modelgateway.v1.SynthesizeResponse
-	26, // 26: modelgateway.v1.ModelGatewayService.Pronunciation:output_type -> modelgateway.v1.PronunciationResponse
-	27, // 27: modelgateway.v1.ModelGatewayService.Status:output_type -> modelgateway.v1.StatusResponse
-	28, // 28: modelgateway.v1.ModelGatewayService.ExecuteTask:output_type -> modelgateway.v1.ExecuteTaskResponse
-	29, // 29: modelgateway.v1.ModelGatewayService.Invoke:output_type -> modelgateway.v1.InvokeResponse
-	15, // [15:30] is the sub-list for method output_type
-	0,  // [0:15] is the sub-list for method input_type
+	12, // 12: modelgateway.v1.ModelGatewayService.CreateAccessToken:input_type -> modelgateway.v1.CreateAccessTokenRequest
+	13, // 13: modelgateway.v1.ModelGatewayService.Status:input_type -> modelgateway.v1.StatusRequest
+	14, // 14: modelgateway.v1.ModelGatewayService.ExecuteTask:input_type -> modelgateway.v1.ExecuteTaskRequest
+	15, // 15: modelgateway.v1.ModelGatewayService.Invoke:input_type -> modelgateway.v1.InvokeRequest
+	16, // 16: modelgateway.v1.ModelGatewayService.Chat:output_type -> modelgateway.v1.ChatResponse
+	17, // 17: modelgateway.v1.ModelGatewayService.StreamChat:output_type -> modelgateway.v1.StreamChatResponse
+	18, // 18: modelgateway.v1.ModelGatewayService.Grammar:output_type -> modelgateway.v1.GrammarResponse
+	19, // 19: modelgateway.v1.ModelGatewayService.Respond:output_type -> modelgateway.v1.RespondResponse
+	20, // 20: modelgateway.v1.ModelGatewayService.ExplainVietnamese:output_type -> modelgateway.v1.ExplainVietnameseResponse
+	21, // 21: modelgateway.v1.ModelGatewayService.Transcribe:output_type -> modelgateway.v1.TranscribeResponse
+	22, // 22: modelgateway.v1.ModelGatewayService.StreamTranscribe:output_type -> modelgateway.v1.StreamTranscribeResponse
+	23, // 23: modelgateway.v1.ModelGatewayService.OpenTranscription:output_type -> modelgateway.v1.OpenTranscriptionResponse
+	24, // 24: modelgateway.v1.ModelGatewayService.PushAudio:output_type -> modelgateway.v1.PushAudioResponse
+	25, // 25: modelgateway.v1.ModelGatewayService.Recognize:output_type -> modelgateway.v1.RecognizeResponse
+	26, // 26: modelgateway.v1.ModelGatewayService.Synthesize:output_type -> modelgateway.v1.SynthesizeResponse
+	27, // 27: modelgateway.v1.ModelGatewayService.Pronunciation:output_type -> modelgateway.v1.PronunciationResponse
+	28, // 28: modelgateway.v1.ModelGatewayService.CreateAccessToken:output_type -> modelgateway.v1.CreateAccessTokenResponse
+	29, // 29: modelgateway.v1.ModelGatewayService.Status:output_type -> modelgateway.v1.StatusResponse
+	30, // 30: modelgateway.v1.ModelGatewayService.ExecuteTask:output_type -> modelgateway.v1.ExecuteTaskResponse
+	31, // 31: modelgateway.v1.ModelGatewayService.Invoke:output_type -> modelgateway.v1.InvokeResponse
+	16, // [16:32] is the sub-list for method output_type
+	0,  // [0:16] is the sub-list for method input_type
 	0,  // [0:0] is the sub-list for extension type_name
 	0,  // [0:0] is the sub-list for extension extendee
 	0,  // [0:0] is the sub-list for field type_name
@@ -123,6 +128,7 @@ func file_modelgateway_v1_service_proto_init() {
 	if File_modelgateway_v1_service_proto != nil {
 		return
 	}
+	file_modelgateway_v1_auth_proto_init()
 	file_modelgateway_v1_chat_proto_init()
 	file_modelgateway_v1_pronunciation_proto_init()
 	file_modelgateway_v1_status_proto_init()

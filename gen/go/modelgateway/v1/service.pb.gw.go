@@ -311,6 +311,33 @@ func local_request_ModelGatewayService_Pronunciation_0(ctx context.Context, mars
 	return msg, metadata, err
 }
 
+func request_ModelGatewayService_CreateAccessToken_0(ctx context.Context, marshaler runtime.Marshaler, client ModelGatewayServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq CreateAccessTokenRequest
+		metadata runtime.ServerMetadata
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.CreateAccessToken(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_ModelGatewayService_CreateAccessToken_0(ctx context.Context, marshaler runtime.Marshaler, server ModelGatewayServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq CreateAccessTokenRequest
+		metadata runtime.ServerMetadata
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	msg, err := server.CreateAccessToken(ctx, &protoReq)
+	return msg, metadata, err
+}
+
 func request_ModelGatewayService_Status_0(ctx context.Context, marshaler runtime.Marshaler, client ModelGatewayServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq StatusRequest
@@ -589,6 +616,26 @@ func RegisterModelGatewayServiceHandlerServer(ctx context.Context, mux *runtime.
 		}
 		forward_ModelGatewayService_Pronunciation_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodPost, pattern_ModelGatewayService_CreateAccessToken_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/modelgateway.v1.ModelGatewayService/CreateAccessToken", runtime.WithHTTPPathPattern("/v1/access-tokens"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_ModelGatewayService_CreateAccessToken_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_ModelGatewayService_CreateAccessToken_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodGet, pattern_ModelGatewayService_Status_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -859,6 +906,23 @@ func RegisterModelGatewayServiceHandlerClient(ctx context.Context, mux *runtime.
 		}
 		forward_ModelGatewayService_Pronunciation_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodPost, pattern_ModelGatewayService_CreateAccessToken_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/modelgateway.v1.ModelGatewayService/CreateAccessToken", runtime.WithHTTPPathPattern("/v1/access-tokens"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_ModelGatewayService_CreateAccessToken_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_ModelGatewayService_CreateAccessToken_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodGet, pattern_ModelGatewayService_Status_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -924,6 +988,7 @@ var (
 	pattern_ModelGatewayService_Recognize_0         = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "transcribe"}, ""))
 	pattern_ModelGatewayService_Synthesize_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "synthesize"}, ""))
 	pattern_ModelGatewayService_Pronunciation_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "pronunciation"}, ""))
+	pattern_ModelGatewayService_CreateAccessToken_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "access-tokens"}, ""))
 	pattern_ModelGatewayService_Status_0            = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "status"}, ""))
 	pattern_ModelGatewayService_ExecuteTask_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "tasks", "task_type"}, ""))
 	pattern_ModelGatewayService_Invoke_0            = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "models", "model_name"}, "invoke"))
@@ -940,6 +1005,7 @@ var (
 	forward_ModelGatewayService_Recognize_0         = runtime.ForwardResponseMessage
 	forward_ModelGatewayService_Synthesize_0        = runtime.ForwardResponseStream
 	forward_ModelGatewayService_Pronunciation_0     = runtime.ForwardResponseMessage
+	forward_ModelGatewayService_CreateAccessToken_0 = runtime.ForwardResponseMessage
 	forward_ModelGatewayService_Status_0            = runtime.ForwardResponseMessage
 	forward_ModelGatewayService_ExecuteTask_0       = runtime.ForwardResponseMessage
 	forward_ModelGatewayService_Invoke_0            = runtime.ForwardResponseMessage

@@ -31,6 +31,7 @@ const (
 	ModelGatewayService_Recognize_FullMethodName         = "/modelgateway.v1.ModelGatewayService/Recognize"
 	ModelGatewayService_Synthesize_FullMethodName        = "/modelgateway.v1.ModelGatewayService/Synthesize"
 	ModelGatewayService_Pronunciation_FullMethodName     = "/modelgateway.v1.ModelGatewayService/Pronunciation"
+	ModelGatewayService_CreateAccessToken_FullMethodName = "/modelgateway.v1.ModelGatewayService/CreateAccessToken"
 	ModelGatewayService_Status_FullMethodName            = "/modelgateway.v1.ModelGatewayService/Status"
 	ModelGatewayService_ExecuteTask_FullMethodName       = "/modelgateway.v1.ModelGatewayService/ExecuteTask"
 	ModelGatewayService_Invoke_FullMethodName            = "/modelgateway.v1.ModelGatewayService/Invoke"
@@ -77,6 +78,10 @@ type ModelGatewayServiceClient interface {
 	Synthesize(ctx context.Context, in *SynthesizeRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SynthesizeResponse], error)
 	// Scores how well a text was read aloud.
 	Pronunciation(ctx context.Context, in *PronunciationRequest, opts ...grpc.CallOption) (*PronunciationResponse, error)
+	// Makes an access token from the API key of the call: for minutes, and with
+	// at most the rights of the key. A back end gives it to its app, which sends
+	// it instead of a key.
+	CreateAccessToken(ctx context.Context, in *CreateAccessTokenRequest, opts ...grpc.CallOption) (*CreateAccessTokenResponse, error)
 	// Returns the state of the server and all models.
 	Status(ctx context.Context, in *StatusRequest, opts ...grpc.CallOption) (*StatusResponse, error)
 	// Runs a task by its name, with untyped parameters, as the Python gateway
@@ -247,6 +252,16 @@ func (c *modelGatewayServiceClient) Pronunciation(ctx context.Context, in *Pronu
 	return out, nil
 }
 
+func (c *modelGatewayServiceClient) CreateAccessToken(ctx context.Context, in *CreateAccessTokenRequest, opts ...grpc.CallOption) (*CreateAccessTokenResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CreateAccessTokenResponse)
+	err := c.cc.Invoke(ctx, ModelGatewayService_CreateAccessToken_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *modelGatewayServiceClient) Status(ctx context.Context, in *StatusRequest, opts ...grpc.CallOption) (*StatusResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(StatusResponse)
@@ -318,6 +333,10 @@ type ModelGatewayServiceServer interface {
 	Synthesize(*SynthesizeRequest, grpc.ServerStreamingServer[SynthesizeResponse]) error
 	// Scores how well a text was read aloud.
 	Pronunciation(context.Context, *PronunciationRequest) (*PronunciationResponse, error)
+	// Makes an access token from the API key of the call: for minutes, and with
+	// at most the rights of the key. A back end gives it to its app, which sends
+	// it instead of a key.
+	CreateAccessToken(context.Context, *CreateAccessTokenRequest) (*CreateAccessTokenResponse, error)
 	// Returns the state of the server and all models.
 	Status(context.Context, *StatusRequest) (*StatusResponse, error)
 	// Runs a task by its name, with untyped parameters, as the Python gateway
@@ -370,6 +389,9 @@ func (UnimplementedModelGatewayServiceServer) Synthesize(*SynthesizeRequest, grp
 }
 func (UnimplementedModelGatewayServiceServer) Pronunciation(context.Context, *PronunciationRequest) (*PronunciationResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Pronunciation not implemented")
+}
+func (UnimplementedModelGatewayServiceServer) CreateAccessToken(context.Context, *CreateAccessTokenRequest) (*CreateAccessTokenResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CreateAccessToken not implemented")
 }
 func (UnimplementedModelGatewayServiceServer) Status(context.Context, *StatusRequest) (*StatusResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Status not implemented")
@@ -574,6 +596,24 @@ func _ModelGatewayService_Pronunciation_Handler(srv interface{}, ctx context.Con
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ModelGatewayService_CreateAccessToken_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CreateAccessTokenRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ModelGatewayServiceServer).CreateAccessToken(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ModelGatewayService_CreateAccessToken_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ModelGatewayServiceServer).CreateAccessToken(ctx, req.(*CreateAccessTokenRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ModelGatewayService_Status_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(StatusRequest)
 	if err := dec(in); err != nil {
@@ -662,6 +702,10 @@ var ModelGatewayService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Pronunciation",
 			Handler:    _ModelGatewayService_Pronunciation_Handler,
+		},
+		{
+			MethodName: "CreateAccessToken",
+			Handler:    _ModelGatewayService_CreateAccessToken_Handler,
 		},
 		{
 			MethodName: "Status",

@@ -25,23 +25,43 @@ _sym_db = _symbol_database.Default()
 from modelgateway.v1 import common_pb2 as modelgateway_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1amodelgateway/v1/chat.proto\x12\x0fmodelgateway.v1\x1a\x1cmodelgateway/v1/common.proto\"R\n\x0b\x43hatMessage\x12)\n\x04role\x18\x01 \x01(\x0e\x32\x15.modelgateway.v1.RoleR\x04role\x12\x18\n\x07\x63ontent\x18\x02 \x01(\tR\x07\x63ontent\"\xeb\x01\n\x0b\x43hatRequest\x12\x38\n\x08messages\x18\x01 \x03(\x0b\x32\x1c.modelgateway.v1.ChatMessageR\x08messages\x12<\n\x08sampling\x18\x02 \x01(\x0b\x32 .modelgateway.v1.SamplingOptionsR\x08sampling\x12\x1a\n\x08thinking\x18\x03 \x01(\x08R\x08thinking\x12\x14\n\x05model\x18\x04 \x01(\tR\x05model\x12\x32\n\x07routing\x18\x05 \x01(\x0b\x32\x18.modelgateway.v1.RoutingR\x07routing\"\xf0\x01\n\x0c\x43hatResponse\x12\x36\n\x07message\x18\x01 \x01(\x0b\x32\x1c.modelgateway.v1.ChatMessageR\x07message\x12\x42\n\rfinish_reason\x18\x02 \x01(\x0e\x32\x1d.modelgateway.v1.FinishReasonR\x0c\x66inishReason\x12,\n\x05usage\x18\x03 \x01(\x0b\x32\x16.modelgateway.v1.UsageR\x05usage\x12\x36\n\tserved_by\x18\x04 \x01(\x0b\x32\x19.modelgateway.v1.ServedByR\x08servedBy\"\xf1\x01\n\x11StreamChatRequest\x12\x38\n\x08messages\x18\x01 \x03(\x0b\x32\x1c.modelgateway.v1.ChatMessageR\x08messages\x12<\n\x08sampling\x18\x02 \x01(\x0b\x32 .modelgateway.v1.SamplingOptionsR\x08sampling\x12\x1a\n\x08thinking\x18\x03 \x01(\x08R\x08thinking\x12\x14\n\x05model\x18\x04 \x01(\tR\x05model\x12\x32\n\x07routing\x18\x05 \x01(\x0b\x32\x18.modelgateway.v1.RoutingR\x07routing\"\xd4\x01\n\x12StreamChatResponse\x12\x14\n\x05\x64\x65lta\x18\x01 \x01(\tR\x05\x64\x65lta\x12\x42\n\rfinish_reason\x18\x02 \x01(\x0e\x32\x1d.modelgateway.v1.FinishReasonR\x0c\x66inishReason\x12,\n\x05usage\x18\x03 \x01(\x0b\x32\x16.modelgateway.v1.UsageR\x05usage\x12\x36\n\tserved_by\x18\x04 \x01(\x0b\x32\x19.modelgateway.v1.ServedByR\x08servedBy*P\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bROLE_SYSTEM\x10\x01\x12\r\n\tROLE_USER\x10\x02\x12\x12\n\x0eROLE_ASSISTANT\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1amodelgateway/v1/chat.proto\x12\x0fmodelgateway.v1\x1a\x1cmodelgateway/v1/common.proto\"\xcc\x01\n\x0b\x43hatMessage\x12)\n\x04role\x18\x01 \x01(\x0e\x32\x15.modelgateway.v1.RoleR\x04role\x12\x18\n\x07\x63ontent\x18\x02 \x01(\tR\x07\x63ontent\x12\x38\n\ntool_calls\x18\x03 \x03(\x0b\x32\x19.modelgateway.v1.ToolCallR\ttoolCalls\x12 \n\x0ctool_call_id\x18\x04 \x01(\tR\ntoolCallId\x12\x1c\n\treasoning\x18\x05 \x01(\tR\treasoning\"\\\n\x04Tool\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12 \n\x0b\x64\x65scription\x18\x02 \x01(\tR\x0b\x64\x65scription\x12\x1e\n\nparameters\x18\x03 \x01(\tR\nparameters\"L\n\x08ToolCall\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12\x1c\n\targuments\x18\x03 \x01(\tR\targuments\"^\n\nToolChoice\x12\x33\n\x04mode\x18\x01 \x01(\x0e\x32\x1f.modelgateway.v1.ToolChoiceModeR\x04mode\x12\x1b\n\ttool_name\x18\x02 \x01(\tR\x08toolName\"j\n\x0eResponseFormat\x12\x37\n\x04type\x18\x01 \x01(\x0e\x32#.modelgateway.v1.ResponseFormatTypeR\x04type\x12\x1f\n\x0bjson_schema\x18\x02 \x01(\tR\njsonSchema\"|\n\x0cTokenLogprob\x12\x37\n\x05token\x18\x01 \x01(\x0b\x32!.modelgateway.v1.TokenProbabilityR\x05token\x12\x33\n\x03top\x18\x02 \x03(\x0b\x32!.modelgateway.v1.TokenProbabilityR\x03top\"_\n\x10TokenProbability\x12\x12\n\x04text\x18\x01 \x01(\tR\x04text\x12\x1d\n\ntext_bytes\x18\x02 \x01(\x0cR\ttextBytes\x12\x18\n\x07logprob\x18\x03 \x01(\x02R\x07logprob\"\xba\x04\n\x0b\x43hatRequest\x12\x38\n\x08messages\x18\x01 \x03(\x0b\x32\x1c.modelgateway.v1.ChatMessageR\x08messages\x12<\n\x08sampling\x18\x02 \x01(\x0b\x32 .modelgateway.v1.SamplingOptionsR\x08sampling\x12\x1a\n\x08thinking\x18\x03 \x01(\x08R\x08thinking\x12\x14\n\x05model\x18\x04 \x01(\tR\x05model\x12\x32\n\x07routing\x18\x05 \x01(\x0b\x32\x18.modelgateway.v1.RoutingR\x07routing\x12H\n\x0fresponse_format\x18\x06 \x01(\x0b\x32\x1f.modelgateway.v1.ResponseFormatR\x0eresponseFormat\x12+\n\x05tools\x18\x07 \x03(\x0b\x32\x15.modelgateway.v1.ToolR\x05tools\x12<\n\x0btool_choice\x18\x08 \x01(\x0b\x32\x1b.modelgateway.v1.ToolChoiceR\ntoolChoice\x12\x33\n\x13parallel_tool_calls\x18\t \x01(\x08H\x00R\x11parallelToolCalls\x88\x01\x01\x12\x1a\n\x08logprobs\x18\n \x01(\x08R\x08logprobs\x12!\n\x0ctop_logprobs\x18\x0b \x01(\x05R\x0btopLogprobs\x12\x0c\n\x01n\x18\x0c \x01(\x05R\x01nB\x16\n\x14_parallel_tool_calls\"\xf1\x02\n\x0c\x43hatResponse\x12\x36\n\x07message\x18\x01 \x01(\x0b\x32\x1c.modelgateway.v1.ChatMessageR\x07message\x12\x42\n\rfinish_reason\x18\x02 \x01(\x0e\x32\x1d.modelgateway.v1.FinishReasonR\x0c\x66inishReason\x12,\n\x05usage\x18\x03 \x01(\x0b\x32\x16.modelgateway.v1.UsageR\x05usage\x12\x36\n\tserved_by\x18\x04 \x01(\x0b\x32\x19.modelgateway.v1.ServedByR\x08servedBy\x12\x39\n\x08logprobs\x18\x05 \x03(\x0b\x32\x1d.modelgateway.v1.TokenLogprobR\x08logprobs\x12\x44\n\x0c\x61lternatives\x18\x06 \x03(\x0b\x32 .modelgateway.v1.ChatAlternativeR\x0c\x61lternatives\"\xc8\x01\n\x0f\x43hatAlternative\x12\x36\n\x07message\x18\x01 \x01(\x0b\x32\x1c.modelgateway.v1.ChatMessageR\x07message\x12\x42\n\rfinish_reason\x18\x02 \x01(\x0e\x32\x1d.modelgateway.v1.FinishReasonR\x0c\x66inishReason\x12\x39\n\x08logprobs\x18\x03 \x03(\x0b\x32\x1d.modelgateway.v1.TokenLogprobR\x08logprobs\"\xc0\x04\n\x11StreamChatRequest\x12\x38\n\x08messages\x18\x01 \x03(\x0b\x32\x1c.modelgateway.v1.ChatMessageR\x08messages\x12<\n\x08sampling\x18\x02 \x01(\x0b\x32 .modelgateway.v1.SamplingOptionsR\x08sampling\x12\x1a\n\x08thinking\x18\x03 \x01(\x08R\x08thinking\x12\x14\n\x05model\x18\x04 \x01(\tR\x05model\x12\x32\n\x07routing\x18\x05 \x01(\x0b\x32\x18.modelgateway.v1.RoutingR\x07routing\x12H\n\x0fresponse_format\x18\x06 \x01(\x0b\x32\x1f.modelgateway.v1.ResponseFormatR\x0eresponseFormat\x12+\n\x05tools\x18\x07 \x03(\x0b\x32\x15.modelgateway.v1.ToolR\x05tools\x12<\n\x0btool_choice\x18\x08 \x01(\x0b\x32\x1b.modelgateway.v1.ToolChoiceR\ntoolChoice\x12\x33\n\x13parallel_tool_calls\x18\t \x01(\x08H\x00R\x11parallelToolCalls\x88\x01\x01\x12\x1a\n\x08logprobs\x18\n \x01(\x08R\x08logprobs\x12!\n\x0ctop_logprobs\x18\x0b \x01(\x05R\x0btopLogprobs\x12\x0c\n\x01n\x18\x0c \x01(\x05R\x01nB\x16\n\x14_parallel_tool_calls\"\xa5\x03\n\x12StreamChatResponse\x12\x14\n\x05\x64\x65lta\x18\x01 \x01(\tR\x05\x64\x65lta\x12\x42\n\rfinish_reason\x18\x02 \x01(\x0e\x32\x1d.modelgateway.v1.FinishReasonR\x0c\x66inishReason\x12,\n\x05usage\x18\x03 \x01(\x0b\x32\x16.modelgateway.v1.UsageR\x05usage\x12\x36\n\tserved_by\x18\x04 \x01(\x0b\x32\x19.modelgateway.v1.ServedByR\x08servedBy\x12!\n\x0c\x61nswer_index\x18\x05 \x01(\x05R\x0b\x61nswerIndex\x12\'\n\x0freasoning_delta\x18\x06 \x01(\tR\x0ereasoningDelta\x12H\n\x10tool_call_deltas\x18\x07 \x03(\x0b\x32\x1e.modelgateway.v1.ToolCallDeltaR\x0etoolCallDeltas\x12\x39\n\x08logprobs\x18\x08 \x03(\x0b\x32\x1d.modelgateway.v1.TokenLogprobR\x08logprobs\"r\n\rToolCallDelta\x12\x14\n\x05index\x18\x01 \x01(\x05R\x05index\x12\x0e\n\x02id\x18\x02 \x01(\tR\x02id\x12\x12\n\x04name\x18\x03 \x01(\tR\x04name\x12\'\n\x0f\x61rguments_delta\x18\x04 \x01(\tR\x0e\x61rgumentsDelta*_\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bROLE_SYSTEM\x10\x01\x12\r\n\tROLE_USER\x10\x02\x12\x12\n\x0eROLE_ASSISTANT\x10\x03\x12\r\n\tROLE_TOOL\x10\x04*\x87\x01\n\x0eToolChoiceMode\x12 \n\x1cTOOL_CHOICE_MODE_UNSPECIFIED\x10\x00\x12\x19\n\x15TOOL_CHOICE_MODE_AUTO\x10\x01\x12\x19\n\x15TOOL_CHOICE_MODE_NONE\x10\x02\x12\x1d\n\x19TOOL_CHOICE_MODE_REQUIRED\x10\x03*\xa5\x01\n\x12ResponseFormatType\x12$\n RESPONSE_FORMAT_TYPE_UNSPECIFIED\x10\x00\x12\x1d\n\x19RESPONSE_FORMAT_TYPE_TEXT\x10\x01\x12$\n RESPONSE_FORMAT_TYPE_JSON_OBJECT\x10\x02\x12$\n RESPONSE_FORMAT_TYPE_JSON_SCHEMA\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'modelgateway.v1.chat_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ROLE']._serialized_start=1101
-  _globals['_ROLE']._serialized_end=1181
-  _globals['_CHATMESSAGE']._serialized_start=77
-  _globals['_CHATMESSAGE']._serialized_end=159
-  _globals['_CHATREQUEST']._serialized_start=162
-  _globals['_CHATREQUEST']._serialized_end=397
-  _globals['_CHATRESPONSE']._serialized_start=400
-  _globals['_CHATRESPONSE']._serialized_end=640
-  _globals['_STREAMCHATREQUEST']._serialized_start=643
-  _globals['_STREAMCHATREQUEST']._serialized_end=884
-  _globals['_STREAMCHATRESPONSE']._serialized_start=887
-  _globals['_STREAMCHATRESPONSE']._serialized_end=1099
+  _globals['_ROLE']._serialized_start=3150
+  _globals['_ROLE']._serialized_end=3245
+  _globals['_TOOLCHOICEMODE']._serialized_start=3248
+  _globals['_TOOLCHOICEMODE']._serialized_end=3383
+  _globals['_RESPONSEFORMATTYPE']._serialized_start=3386
+  _globals['_RESPONSEFORMATTYPE']._serialized_end=3551
+  _globals['_CHATMESSAGE']._serialized_start=78
+  _globals['_CHATMESSAGE']._serialized_end=282
+  _globals['_TOOL']._serialized_start=284
+  _globals['_TOOL']._serialized_end=376
+  _globals['_TOOLCALL']._serialized_start=378
+  _globals['_TOOLCALL']._serialized_end=454
+  _globals['_TOOLCHOICE']._serialized_start=456
+  _globals['_TOOLCHOICE']._serialized_end=550
+  _globals['_RESPONSEFORMAT']._serialized_start=552
+  _globals['_RESPONSEFORMAT']._serialized_end=658
+  _globals['_TOKENLOGPROB']._serialized_start=660
+  _globals['_TOKENLOGPROB']._serialized_end=784
+  _globals['_TOKENPROBABILITY']._serialized_start=786
+  _globals['_TOKENPROBABILITY']._serialized_end=881
+  _globals['_CHATREQUEST']._serialized_start=884
+  _globals['_CHATREQUEST']._serialized_end=1454
+  _globals['_CHATRESPONSE']._serialized_start=1457
+  _globals['_CHATRESPONSE']._serialized_end=1826
+  _globals['_CHATALTERNATIVE']._serialized_start=1829
+  _globals['_CHATALTERNATIVE']._serialized_end=2029
+  _globals['_STREAMCHATREQUEST']._serialized_start=2032
+  _globals['_STREAMCHATREQUEST']._serialized_end=2608
+  _globals['_STREAMCHATRESPONSE']._serialized_start=2611
+  _globals['_STREAMCHATRESPONSE']._serialized_end=3032
+  _globals['_TOOLCALLDELTA']._serialized_start=3034
+  _globals['_TOOLCALLDELTA']._serialized_end=3148
 # @@protoc_insertion_point(module_scope)

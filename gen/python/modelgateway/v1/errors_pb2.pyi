@@ -28,6 +28,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_INTERNAL: _ClassVar[ErrorReason]
     ERROR_REASON_CANCELLED: _ClassVar[ErrorReason]
     ERROR_REASON_MODEL_CONFIG_INVALID: _ClassVar[ErrorReason]
+    ERROR_REASON_SESSION_LOST: _ClassVar[ErrorReason]
 ERROR_REASON_UNSPECIFIED: ErrorReason
 ERROR_REASON_INVALID_REQUEST: ErrorReason
 ERROR_REASON_CONFIG_NOT_FIRST: ErrorReason
@@ -50,3 +51,4 @@ ERROR_REASON_FORBIDDEN: ErrorReason
 ERROR_REASON_INTERNAL: ErrorReason
 ERROR_REASON_CANCELLED: ErrorReason
 ERROR_REASON_MODEL_CONFIG_INVALID: ErrorReason
+ERROR_REASON_SESSION_LOST: ErrorReason

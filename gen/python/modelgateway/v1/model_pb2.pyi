@@ -32,6 +32,7 @@ class EvictionReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     EVICTION_REASON_CRASHED: _ClassVar[EvictionReason]
     EVICTION_REASON_HUNG: _ClassVar[EvictionReason]
     EVICTION_REASON_SHUTDOWN: _ClassVar[EvictionReason]
+    EVICTION_REASON_OUT_OF_MEMORY: _ClassVar[EvictionReason]
 
 class BreakerState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -53,6 +54,7 @@ EVICTION_REASON_REQUESTED: EvictionReason
 EVICTION_REASON_CRASHED: EvictionReason
 EVICTION_REASON_HUNG: EvictionReason
 EVICTION_REASON_SHUTDOWN: EvictionReason
+EVICTION_REASON_OUT_OF_MEMORY: EvictionReason
 BREAKER_STATE_UNSPECIFIED: BreakerState
 BREAKER_STATE_CLOSED: BreakerState
 BREAKER_STATE_OPEN: BreakerState

@@ -1,3 +1,4 @@
+from modelgateway.v1 import auth_pb2 as _auth_pb2
 from modelgateway.v1 import chat_pb2 as _chat_pb2
 from modelgateway.v1 import pronunciation_pb2 as _pronunciation_pb2
 from modelgateway.v1 import status_pb2 as _status_pb2

@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from modelgateway.v1 import auth_pb2 as modelgateway_dot_v1_dot_auth__pb2
 from modelgateway.v1 import chat_pb2 as modelgateway_dot_v1_dot_chat__pb2
 from modelgateway.v1 import pronunciation_pb2 as modelgateway_dot_v1_dot_pronunciation__pb2
 from modelgateway.v1 import status_pb2 as modelgateway_dot_v1_dot_status__pb2
@@ -109,6 +110,11 @@ class ModelGatewayServiceStub:
                 '/modelgateway.v1.ModelGatewayService/Pronunciation',
                 request_serializer=modelgateway_dot_v1_dot_pronunciation__pb2.PronunciationRequest.SerializeToString,
                 response_deserializer=modelgateway_dot_v1_dot_pronunciation__pb2.PronunciationResponse.FromString,
+                _registered_method=True)
+        self.CreateAccessToken = channel.unary_unary(
+                '/modelgateway.v1.ModelGatewayService/CreateAccessToken',
+                request_serializer=modelgateway_dot_v1_dot_auth__pb2.CreateAccessTokenRequest.SerializeToString,
+                response_deserializer=modelgateway_dot_v1_dot_auth__pb2.CreateAccessTokenResponse.FromString,
                 _registered_method=True)
         self.Status = channel.unary_unary(
                 '/modelgateway.v1.ModelGatewayService/Status',
@@ -226,6 +232,15 @@ class ModelGatewayServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateAccessToken(self, request, context):
+        """Makes an access token from the API key of the call: for minutes, and with
+        at most the rights of the key. A back end gives it to its app, which sends
+        it instead of a key.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Status(self, request, context):
         """Returns the state of the server and all models.
         """
@@ -310,6 +325,11 @@ def add_ModelGatewayServiceServicer_to_server(servicer, server):
                     servicer.Pronunciation,
                     request_deserializer=modelgateway_dot_v1_dot_pronunciation__pb2.PronunciationRequest.FromString,
                     response_serializer=modelgateway_dot_v1_dot_pronunciation__pb2.PronunciationResponse.SerializeToString,
+            ),
+            'CreateAccessToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateAccessToken,
+                    request_deserializer=modelgateway_dot_v1_dot_auth__pb2.CreateAccessTokenRequest.FromString,
+                    response_serializer=modelgateway_dot_v1_dot_auth__pb2.CreateAccessTokenResponse.SerializeToString,
             ),
             'Status': grpc.unary_unary_rpc_method_handler(
                     servicer.Status,
@@ -661,6 +681,33 @@ class ModelGatewayService:
             '/modelgateway.v1.ModelGatewayService/Pronunciation',
             modelgateway_dot_v1_dot_pronunciation__pb2.PronunciationRequest.SerializeToString,
             modelgateway_dot_v1_dot_pronunciation__pb2.PronunciationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateAccessToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelgateway.v1.ModelGatewayService/CreateAccessToken',
+            modelgateway_dot_v1_dot_auth__pb2.CreateAccessTokenRequest.SerializeToString,
+            modelgateway_dot_v1_dot_auth__pb2.CreateAccessTokenResponse.FromString,
             options,
             channel_credentials,
             insecure,

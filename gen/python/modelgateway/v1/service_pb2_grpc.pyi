@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from grpc import aio as _aio
+from modelgateway.v1 import auth_pb2 as _auth_pb2
 from modelgateway.v1 import chat_pb2 as _chat_pb2
 from modelgateway.v1 import pronunciation_pb2 as _pronunciation_pb2
 from modelgateway.v1 import status_pb2 as _status_pb2
@@ -77,6 +78,11 @@ class ModelGatewayServiceStub:
     """Turns text into speech and streams it sentence by sentence."""
     Pronunciation: _grpc.UnaryUnaryMultiCallable[_pronunciation_pb2.PronunciationRequest, _pronunciation_pb2.PronunciationResponse]
     """Scores how well a text was read aloud."""
+    CreateAccessToken: _grpc.UnaryUnaryMultiCallable[_auth_pb2.CreateAccessTokenRequest, _auth_pb2.CreateAccessTokenResponse]
+    """Makes an access token from the API key of the call: for minutes, and with
+    at most the rights of the key. A back end gives it to its app, which sends
+    it instead of a key.
+    """
     Status: _grpc.UnaryUnaryMultiCallable[_status_pb2.StatusRequest, _status_pb2.StatusResponse]
     """Returns the state of the server and all models."""
     ExecuteTask: _grpc.UnaryUnaryMultiCallable[_task_pb2.ExecuteTaskRequest, _task_pb2.ExecuteTaskResponse]
@@ -129,6 +135,11 @@ class ModelGatewayServiceAsyncStub(ModelGatewayServiceStub):
     """Turns text into speech and streams it sentence by sentence."""
     Pronunciation: _aio.UnaryUnaryMultiCallable[_pronunciation_pb2.PronunciationRequest, _pronunciation_pb2.PronunciationResponse]  # type: ignore[assignment]
     """Scores how well a text was read aloud."""
+    CreateAccessToken: _aio.UnaryUnaryMultiCallable[_auth_pb2.CreateAccessTokenRequest, _auth_pb2.CreateAccessTokenResponse]  # type: ignore[assignment]
+    """Makes an access token from the API key of the call: for minutes, and with
+    at most the rights of the key. A back end gives it to its app, which sends
+    it instead of a key.
+    """
     Status: _aio.UnaryUnaryMultiCallable[_status_pb2.StatusRequest, _status_pb2.StatusResponse]  # type: ignore[assignment]
     """Returns the state of the server and all models."""
     ExecuteTask: _aio.UnaryUnaryMultiCallable[_task_pb2.ExecuteTaskRequest, _task_pb2.ExecuteTaskResponse]  # type: ignore[assignment]
@@ -250,6 +261,17 @@ class ModelGatewayServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_pronunciation_pb2.PronunciationResponse, _abc.Awaitable[_pronunciation_pb2.PronunciationResponse]]:
         """Scores how well a text was read aloud."""
+
+    @_abc_1.abstractmethod
+    def CreateAccessToken(
+        self,
+        request: _auth_pb2.CreateAccessTokenRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_pb2.CreateAccessTokenResponse, _abc.Awaitable[_auth_pb2.CreateAccessTokenResponse]]:
+        """Makes an access token from the API key of the call: for minutes, and with
+        at most the rights of the key. A back end gives it to its app, which sends
+        it instead of a key.
+        """
 
     @_abc_1.abstractmethod
     def Status(

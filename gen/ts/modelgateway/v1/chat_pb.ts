@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file modelgateway/v1/chat.proto.
  */
 export const file_modelgateway_v1_chat: GenFile = /*@__PURE__*/
-  fileDesc("Chptb2RlbGdhdGV3YXkvdjEvY2hhdC5wcm90bxIPbW9kZWxnYXRld2F5LnYxIkMKC0NoYXRNZXNzYWdlEiMKBHJvbGUYASABKA4yFS5tb2RlbGdhdGV3YXkudjEuUm9sZRIPCgdjb250ZW50GAIgASgJIr0BCgtDaGF0UmVxdWVzdBIuCghtZXNzYWdlcxgBIAMoCzIcLm1vZGVsZ2F0ZXdheS52MS5DaGF0TWVzc2FnZRIyCghzYW1wbGluZxgCIAEoCzIgLm1vZGVsZ2F0ZXdheS52MS5TYW1wbGluZ09wdGlvbnMSEAoIdGhpbmtpbmcYAyABKAgSDQoFbW9kZWwYBCABKAkSKQoHcm91dGluZxgFIAEoCzIYLm1vZGVsZ2F0ZXdheS52MS5Sb3V0aW5nIsgBCgxDaGF0UmVzcG9uc2USLQoHbWVzc2FnZRgBIAEoCzIcLm1vZGVsZ2F0ZXdheS52MS5DaGF0TWVzc2FnZRI0Cg1maW5pc2hfcmVhc29uGAIgASgOMh0ubW9kZWxnYXRld2F5LnYxLkZpbmlzaFJlYXNvbhIlCgV1c2FnZRgDIAEoCzIWLm1vZGVsZ2F0ZXdheS52MS5Vc2FnZRIsCglzZXJ2ZWRfYnkYBCABKAsyGS5tb2RlbGdhdGV3YXkudjEuU2VydmVkQnkiwwEKEVN0cmVhbUNoYXRSZXF1ZXN0Ei4KCG1lc3NhZ2VzGAEgAygLMhwubW9kZWxnYXRld2F5LnYxLkNoYXRNZXNzYWdlEjIKCHNhbXBsaW5nGAIgASgLMiAubW9kZWxnYXRld2F5LnYxLlNhbXBsaW5nT3B0aW9ucxIQCgh0aGlua2luZxgDIAEoCBINCgVtb2RlbBgEIAEoCRIpCgdyb3V0aW5nGAUgASgLMhgubW9kZWxnYXRld2F5LnYxLlJvdXRpbmcirgEKElN0cmVhbUNoYXRSZXNwb25zZRINCgVkZWx0YRgBIAEoCRI0Cg1maW5pc2hfcmVhc29uGAIgASgOMh0ubW9kZWxnYXRld2F5LnYxLkZpbmlzaFJlYXNvbhIlCgV1c2FnZRgDIAEoCzIWLm1vZGVsZ2F0ZXdheS52MS5Vc2FnZRIsCglzZXJ2ZWRfYnkYBCABKAsyGS5tb2RlbGdhdGV3YXkudjEuU2VydmVkQnkqUAoEUm9sZRIUChBST0xFX1VOU1BFQ0lGSUVEEAASDwoLUk9MRV9TWVNURU0QARINCglST0xFX1VTRVIQAhISCg5ST0xFX0FTU0lTVEFOVBADYgZwcm90bzM", [file_modelgateway_v1_common]);
+  fileDesc("Chptb2RlbGdhdGV3YXkvdjEvY2hhdC5wcm90bxIPbW9kZWxnYXRld2F5LnYxIpsBCgtDaGF0TWVzc2FnZRIjCgRyb2xlGAEgASgOMhUubW9kZWxnYXRld2F5LnYxLlJvbGUSDwoHY29udGVudBgCIAEoCRItCgp0b29sX2NhbGxzGAMgAygLMhkubW9kZWxnYXRld2F5LnYxLlRvb2xDYWxsEhQKDHRvb2xfY2FsbF9pZBgEIAEoCRIRCglyZWFzb25pbmcYBSABKAkiPQoEVG9vbBIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEhIKCnBhcmFtZXRlcnMYAyABKAkiNwoIVG9vbENhbGwSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIRCglhcmd1bWVudHMYAyABKAkiTgoKVG9vbENob2ljZRItCgRtb2RlGAEgASgOMh8ubW9kZWxnYXRld2F5LnYxLlRvb2xDaG9pY2VNb2RlEhEKCXRvb2xfbmFtZRgCIAEoCSJYCg5SZXNwb25zZUZvcm1hdBIxCgR0eXBlGAEgASgOMiMubW9kZWxnYXRld2F5LnYxLlJlc3BvbnNlRm9ybWF0VHlwZRITCgtqc29uX3NjaGVtYRgCIAEoCSJwCgxUb2tlbkxvZ3Byb2ISMAoFdG9rZW4YASABKAsyIS5tb2RlbGdhdGV3YXkudjEuVG9rZW5Qcm9iYWJpbGl0eRIuCgN0b3AYAiADKAsyIS5tb2RlbGdhdGV3YXkudjEuVG9rZW5Qcm9iYWJpbGl0eSJFChBUb2tlblByb2JhYmlsaXR5EgwKBHRleHQYASABKAkSEgoKdGV4dF9ieXRlcxgCIAEoDBIPCgdsb2dwcm9iGAMgASgCIrwDCgtDaGF0UmVxdWVzdBIuCghtZXNzYWdlcxgBIAMoCzIcLm1vZGVsZ2F0ZXdheS52MS5DaGF0TWVzc2FnZRIyCghzYW1wbGluZxgCIAEoCzIgLm1vZGVsZ2F0ZXdheS52MS5TYW1wbGluZ09wdGlvbnMSEAoIdGhpbmtpbmcYAyABKAgSDQoFbW9kZWwYBCABKAkSKQoHcm91dGluZxgFIAEoCzIYLm1vZGVsZ2F0ZXdheS52MS5Sb3V0aW5nEjgKD3Jlc3BvbnNlX2Zvcm1hdBgGIAEoCzIfLm1vZGVsZ2F0ZXdheS52MS5SZXNwb25zZUZvcm1hdBIkCgV0b29scxgHIAMoCzIVLm1vZGVsZ2F0ZXdheS52MS5Ub29sEjAKC3Rvb2xfY2hvaWNlGAggASgLMhsubW9kZWxnYXRld2F5LnYxLlRvb2xDaG9pY2USIAoTcGFyYWxsZWxfdG9vbF9jYWxscxgJIAEoCEgAiAEBEhAKCGxvZ3Byb2JzGAogASgIEhQKDHRvcF9sb2dwcm9icxgLIAEoBRIJCgFuGAwgASgFQhYKFF9wYXJhbGxlbF90b29sX2NhbGxzIrECCgxDaGF0UmVzcG9uc2USLQoHbWVzc2FnZRgBIAEoCzIcLm1vZGVsZ2F0ZXdheS52MS5DaGF0TWVzc2FnZRI0Cg1maW5pc2hfcmVhc29uGAIgASgOMh0ubW9kZWxnYXRld2F5LnYxLkZpbmlzaFJlYXNvbhIlCgV1c2FnZRgDIAEoCzIWLm1vZGVsZ2F0ZXdheS52MS5Vc2FnZRIsCglzZXJ2ZWRfYnkYBCABKAsyGS5tb2RlbGdhdGV3YXkudjEuU2VydmVkQnkSLwoIbG9ncHJvYnMYBSADKAsyHS5tb2RlbGdhdGV3YXkudjEuVG9rZW5Mb2dwcm9iEjYKDGFsdGVybmF0aXZlcxgGIAMoCzIgLm1vZGVsZ2F0ZXdheS52MS5DaGF0QWx0ZXJuYXRpdmUipwEKD0NoYXRBbHRlcm5hdGl2ZRItCgdtZXNzYWdlGAEgASgLMhwubW9kZWxnYXRld2F5LnYxLkNoYXRNZXNzYWdlEjQKDWZpbmlzaF9yZWFzb24YAiABKA4yHS5tb2RlbGdhdGV3YXkudjEuRmluaXNoUmVhc29uEi8KCGxvZ3Byb2JzGAMgAygLMh0ubW9kZWxnYXRld2F5LnYxLlRva2VuTG9ncHJvYiLCAwoRU3RyZWFtQ2hhdFJlcXVlc3QSLgoIbWVzc2FnZXMYASADKAsyHC5tb2RlbGdhdGV3YXkudjEuQ2hhdE1lc3NhZ2USMgoIc2FtcGxpbmcYAiABKAsyIC5tb2RlbGdhdGV3YXkudjEuU2FtcGxpbmdPcHRpb25zEhAKCHRoaW5raW5nGAMgASgIEg0KBW1vZGVsGAQgASgJEikKB3JvdXRpbmcYBSABKAsyGC5tb2RlbGdhdGV3YXkudjEuUm91dGluZxI4Cg9yZXNwb25zZV9mb3JtYXQYBiABKAsyHy5tb2RlbGdhdGV3YXkudjEuUmVzcG9uc2VGb3JtYXQSJAoFdG9vbHMYByADKAsyFS5tb2RlbGdhdGV3YXkudjEuVG9vbBIwCgt0b29sX2Nob2ljZRgIIAEoCzIbLm1vZGVsZ2F0ZXdheS52MS5Ub29sQ2hvaWNlEiAKE3BhcmFsbGVsX3Rvb2xfY2FsbHMYCSABKAhIAIgBARIQCghsb2dwcm9icxgKIAEoCBIUCgx0b3BfbG9ncHJvYnMYCyABKAUSCQoBbhgMIAEoBUIWChRfcGFyYWxsZWxfdG9vbF9jYWxscyLIAgoSU3RyZWFtQ2hhdFJlc3BvbnNlEg0KBWRlbHRhGAEgASgJEjQKDWZpbmlzaF9yZWFzb24YAiABKA4yHS5tb2RlbGdhdGV3YXkudjEuRmluaXNoUmVhc29uEiUKBXVzYWdlGAMgASgLMhYubW9kZWxnYXRld2F5LnYxLlVzYWdlEiwKCXNlcnZlZF9ieRgEIAEoCzIZLm1vZGVsZ2F0ZXdheS52MS5TZXJ2ZWRCeRIUCgxhbnN3ZXJfaW5kZXgYBSABKAUSFwoPcmVhc29uaW5nX2RlbHRhGAYgASgJEjgKEHRvb2xfY2FsbF9kZWx0YXMYByADKAsyHi5tb2RlbGdhdGV3YXkudjEuVG9vbENhbGxEZWx0YRIvCghsb2dwcm9icxgIIAMoCzIdLm1vZGVsZ2F0ZXdheS52MS5Ub2tlbkxvZ3Byb2IiUQoNVG9vbENhbGxEZWx0YRINCgVpbmRleBgBIAEoBRIKCgJpZBgCIAEoCRIMCgRuYW1lGAMgASgJEhcKD2FyZ3VtZW50c19kZWx0YRgEIAEoCSpfCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABIPCgtST0xFX1NZU1RFTRABEg0KCVJPTEVfVVNFUhACEhIKDlJPTEVfQVNTSVNUQU5UEAMSDQoJUk9MRV9UT09MEAQqhwEKDlRvb2xDaG9pY2VNb2RlEiAKHFRPT0xfQ0hPSUNFX01PREVfVU5TUEVDSUZJRUQQABIZChVUT09MX0NIT0lDRV9NT0RFX0FVVE8QARIZChVUT09MX0NIT0lDRV9NT0RFX05PTkUQAhIdChlUT09MX0NIT0lDRV9NT0RFX1JFUVVJUkVEEAMqpQEKElJlc3BvbnNlRm9ybWF0VHlwZRIkCiBSRVNQT05TRV9GT1JNQVRfVFlQRV9VTlNQRUNJRklFRBAAEh0KGVJFU1BPTlNFX0ZPUk1BVF9UWVBFX1RFWFQQARIkCiBSRVNQT05TRV9GT1JNQVRfVFlQRV9KU09OX09CSkVDVBACEiQKIFJFU1BPTlNFX0ZPUk1BVF9UWVBFX0pTT05fU0NIRU1BEANiBnByb3RvMw", [file_modelgateway_v1_common]);
 
 /**
  * One message of a conversation.
@@ -34,6 +34,31 @@ export type ChatMessage = Message<"modelgateway.v1.ChatMessage"> & {
    * @generated from field: string content = 2;
    */
   content: string;
+
+  /**
+   * Tools that the model called, in the order of their calls; at most 64. Only
+   * in messages of ROLE_ASSISTANT.
+   *
+   * @generated from field: repeated modelgateway.v1.ToolCall tool_calls = 3;
+   */
+  toolCalls: ToolCall[];
+
+  /**
+   * In a message of ROLE_TOOL, the ID of the call that the content answers.
+   * Default: the first call before it that has no answer yet.
+   *
+   * @generated from field: string tool_call_id = 4;
+   */
+  toolCallId: string;
+
+  /**
+   * What the model thought before it answered, apart from the answer. Only in
+   * messages of ROLE_ASSISTANT, and empty unless `thinking` was on. In a request
+   * it is given to models whose chat template reads it; most ignore it.
+   *
+   * @generated from field: string reasoning = 5;
+   */
+  reasoning: string;
 };
 
 /**
@@ -42,6 +67,206 @@ export type ChatMessage = Message<"modelgateway.v1.ChatMessage"> & {
  */
 export const ChatMessageSchema: GenMessage<ChatMessage> = /*@__PURE__*/
   messageDesc(file_modelgateway_v1_chat, 0);
+
+/**
+ * A function of the caller's program that the model may call.
+ *
+ * @generated from message modelgateway.v1.Tool
+ */
+export type Tool = Message<"modelgateway.v1.Tool"> & {
+  /**
+   * Name, 1 to 64 letters, digits, "_" and "-". Each tool has another one.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * What the tool does, for the model. At most 100,000 bytes.
+   *
+   * @generated from field: string description = 2;
+   */
+  description: string;
+
+  /**
+   * JSON Schema of the arguments, as JSON text; its type must be "object".
+   * Default: no arguments. What ResponseFormat.json_schema says holds here too.
+   *
+   * @generated from field: string parameters = 3;
+   */
+  parameters: string;
+};
+
+/**
+ * Describes the message modelgateway.v1.Tool.
+ * Use `create(ToolSchema)` to create a new message.
+ */
+export const ToolSchema: GenMessage<Tool> = /*@__PURE__*/
+  messageDesc(file_modelgateway_v1_chat, 1);
+
+/**
+ * The model's call of a tool.
+ *
+ * @generated from message modelgateway.v1.ToolCall
+ */
+export type ToolCall = Message<"modelgateway.v1.ToolCall"> & {
+  /**
+   * ID of the call, for the message that answers it.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Name of the tool.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * The arguments: a JSON object, as text. In an answer it is valid for the
+   * tool's parameters, unless the answer was cut (FINISH_REASON_LENGTH).
+   *
+   * @generated from field: string arguments = 3;
+   */
+  arguments: string;
+};
+
+/**
+ * Describes the message modelgateway.v1.ToolCall.
+ * Use `create(ToolCallSchema)` to create a new message.
+ */
+export const ToolCallSchema: GenMessage<ToolCall> = /*@__PURE__*/
+  messageDesc(file_modelgateway_v1_chat, 2);
+
+/**
+ * Which tools the model calls. It is enforced while the answer is generated.
+ *
+ * @generated from message modelgateway.v1.ToolChoice
+ */
+export type ToolChoice = Message<"modelgateway.v1.ToolChoice"> & {
+  /**
+   * Whether the model calls tools.
+   *
+   * @generated from field: modelgateway.v1.ToolChoiceMode mode = 1;
+   */
+  mode: ToolChoiceMode;
+
+  /**
+   * The only tool that may be called. The mode must be
+   * TOOL_CHOICE_MODE_REQUIRED.
+   *
+   * @generated from field: string tool_name = 2;
+   */
+  toolName: string;
+};
+
+/**
+ * Describes the message modelgateway.v1.ToolChoice.
+ * Use `create(ToolChoiceSchema)` to create a new message.
+ */
+export const ToolChoiceSchema: GenMessage<ToolChoice> = /*@__PURE__*/
+  messageDesc(file_modelgateway_v1_chat, 3);
+
+/**
+ * Which form an answer has. It is enforced while the answer is generated; only
+ * an answer that was cut (FINISH_REASON_LENGTH) is incomplete. A model writes
+ * better JSON if its instructions say what the fields mean.
+ *
+ * @generated from message modelgateway.v1.ResponseFormat
+ */
+export type ResponseFormat = Message<"modelgateway.v1.ResponseFormat"> & {
+  /**
+   * Kind of text.
+   *
+   * @generated from field: modelgateway.v1.ResponseFormatType type = 1;
+   */
+  type: ResponseFormatType;
+
+  /**
+   * JSON Schema of the answer, as JSON text of at most 131,072 bytes. Required
+   * if the type is RESPONSE_FORMAT_TYPE_JSON_SCHEMA, and only then allowed. The
+   * answer has its properties in the order of the schema. A keyword that
+   * cannot be enforced, or a schema that is too large, fails with
+   * INVALID_REQUEST, and the message names the keyword and its place.
+   *
+   * @generated from field: string json_schema = 2;
+   */
+  jsonSchema: string;
+};
+
+/**
+ * Describes the message modelgateway.v1.ResponseFormat.
+ * Use `create(ResponseFormatSchema)` to create a new message.
+ */
+export const ResponseFormatSchema: GenMessage<ResponseFormat> = /*@__PURE__*/
+  messageDesc(file_modelgateway_v1_chat, 4);
+
+/**
+ * How likely a token of the answer was.
+ *
+ * @generated from message modelgateway.v1.TokenLogprob
+ */
+export type TokenLogprob = Message<"modelgateway.v1.TokenLogprob"> & {
+  /**
+   * The token.
+   *
+   * @generated from field: modelgateway.v1.TokenProbability token = 1;
+   */
+  token?: TokenProbability | undefined;
+
+  /**
+   * The most likely tokens at its place, most likely first, as many as
+   * `top_logprobs` says.
+   *
+   * @generated from field: repeated modelgateway.v1.TokenProbability top = 2;
+   */
+  top: TokenProbability[];
+};
+
+/**
+ * Describes the message modelgateway.v1.TokenLogprob.
+ * Use `create(TokenLogprobSchema)` to create a new message.
+ */
+export const TokenLogprobSchema: GenMessage<TokenLogprob> = /*@__PURE__*/
+  messageDesc(file_modelgateway_v1_chat, 5);
+
+/**
+ * A token and its probability.
+ *
+ * @generated from message modelgateway.v1.TokenProbability
+ */
+export type TokenProbability = Message<"modelgateway.v1.TokenProbability"> & {
+  /**
+   * Text of the token. A part of a character is U+FFFD.
+   *
+   * @generated from field: string text = 1;
+   */
+  text: string;
+
+  /**
+   * The token's bytes.
+   *
+   * @generated from field: bytes text_bytes = 2;
+   */
+  textBytes: Uint8Array;
+
+  /**
+   * Natural logarithm of the probability that the model gives the token, before
+   * the sampling options change it.
+   *
+   * @generated from field: float logprob = 3;
+   */
+  logprob: number;
+};
+
+/**
+ * Describes the message modelgateway.v1.TokenProbability.
+ * Use `create(TokenProbabilitySchema)` to create a new message.
+ */
+export const TokenProbabilitySchema: GenMessage<TokenProbability> = /*@__PURE__*/
+  messageDesc(file_modelgateway_v1_chat, 6);
 
 /**
  * A conversation to continue.
@@ -66,7 +291,9 @@ export type ChatRequest = Message<"modelgateway.v1.ChatRequest"> & {
 
   /**
    * Lets a reasoning model think before it answers. The thoughts count as
-   * completion tokens and are not returned. Default false.
+   * completion tokens, and are returned apart from the answer, as `reasoning`.
+   * With a response format or tools that allow no free text, there are no
+   * thoughts. Default false.
    *
    * @generated from field: bool thinking = 3;
    */
@@ -85,6 +312,56 @@ export type ChatRequest = Message<"modelgateway.v1.ChatRequest"> & {
    * @generated from field: modelgateway.v1.Routing routing = 5;
    */
   routing?: Routing | undefined;
+
+  /**
+   * Form of the answer. Default: text.
+   *
+   * @generated from field: modelgateway.v1.ResponseFormat response_format = 6;
+   */
+  responseFormat?: ResponseFormat | undefined;
+
+  /**
+   * Tools that the model may call, at most 128.
+   *
+   * @generated from field: repeated modelgateway.v1.Tool tools = 7;
+   */
+  tools: Tool[];
+
+  /**
+   * Whether the model calls tools, and which. Default: the model decides.
+   *
+   * @generated from field: modelgateway.v1.ToolChoice tool_choice = 8;
+   */
+  toolChoice?: ToolChoice | undefined;
+
+  /**
+   * Whether an answer may have more than one call. Default true.
+   *
+   * @generated from field: optional bool parallel_tool_calls = 9;
+   */
+  parallelToolCalls?: boolean | undefined;
+
+  /**
+   * Returns the probability of each token of the answer. Default false.
+   *
+   * @generated from field: bool logprobs = 10;
+   */
+  logprobs: boolean;
+
+  /**
+   * How many of the most likely tokens to return for each token of the answer,
+   * 0 to 20. More than 0 needs `logprobs`.
+   *
+   * @generated from field: int32 top_logprobs = 11;
+   */
+  topLogprobs: number;
+
+  /**
+   * Number of answers to generate, 1 to 4. Default 1.
+   *
+   * @generated from field: int32 n = 12;
+   */
+  n: number;
 };
 
 /**
@@ -92,7 +369,7 @@ export type ChatRequest = Message<"modelgateway.v1.ChatRequest"> & {
  * Use `create(ChatRequestSchema)` to create a new message.
  */
 export const ChatRequestSchema: GenMessage<ChatRequest> = /*@__PURE__*/
-  messageDesc(file_modelgateway_v1_chat, 1);
+  messageDesc(file_modelgateway_v1_chat, 7);
 
 /**
  * The whole answer.
@@ -101,7 +378,7 @@ export const ChatRequestSchema: GenMessage<ChatRequest> = /*@__PURE__*/
  */
 export type ChatResponse = Message<"modelgateway.v1.ChatResponse"> & {
   /**
-   * The model's answer.
+   * The model's answer; the first one if the request asked for several.
    *
    * @generated from field: modelgateway.v1.ChatMessage message = 1;
    */
@@ -127,6 +404,20 @@ export type ChatResponse = Message<"modelgateway.v1.ChatResponse"> & {
    * @generated from field: modelgateway.v1.ServedBy served_by = 4;
    */
   servedBy?: ServedBy | undefined;
+
+  /**
+   * The tokens of the answer, if the request asked for `logprobs`.
+   *
+   * @generated from field: repeated modelgateway.v1.TokenLogprob logprobs = 5;
+   */
+  logprobs: TokenLogprob[];
+
+  /**
+   * The second and further answers, if the request asked for several.
+   *
+   * @generated from field: repeated modelgateway.v1.ChatAlternative alternatives = 6;
+   */
+  alternatives: ChatAlternative[];
 };
 
 /**
@@ -134,7 +425,42 @@ export type ChatResponse = Message<"modelgateway.v1.ChatResponse"> & {
  * Use `create(ChatResponseSchema)` to create a new message.
  */
 export const ChatResponseSchema: GenMessage<ChatResponse> = /*@__PURE__*/
-  messageDesc(file_modelgateway_v1_chat, 2);
+  messageDesc(file_modelgateway_v1_chat, 8);
+
+/**
+ * A further answer to the same request.
+ *
+ * @generated from message modelgateway.v1.ChatAlternative
+ */
+export type ChatAlternative = Message<"modelgateway.v1.ChatAlternative"> & {
+  /**
+   * The model's answer.
+   *
+   * @generated from field: modelgateway.v1.ChatMessage message = 1;
+   */
+  message?: ChatMessage | undefined;
+
+  /**
+   * Why the model stopped.
+   *
+   * @generated from field: modelgateway.v1.FinishReason finish_reason = 2;
+   */
+  finishReason: FinishReason;
+
+  /**
+   * The tokens of the answer, if the request asked for `logprobs`.
+   *
+   * @generated from field: repeated modelgateway.v1.TokenLogprob logprobs = 3;
+   */
+  logprobs: TokenLogprob[];
+};
+
+/**
+ * Describes the message modelgateway.v1.ChatAlternative.
+ * Use `create(ChatAlternativeSchema)` to create a new message.
+ */
+export const ChatAlternativeSchema: GenMessage<ChatAlternative> = /*@__PURE__*/
+  messageDesc(file_modelgateway_v1_chat, 9);
 
 /**
  * A conversation to continue; the answer is streamed. The fields are those of
@@ -177,6 +503,56 @@ export type StreamChatRequest = Message<"modelgateway.v1.StreamChatRequest"> & {
    * @generated from field: modelgateway.v1.Routing routing = 5;
    */
   routing?: Routing | undefined;
+
+  /**
+   * Form of the answer. Default: text.
+   *
+   * @generated from field: modelgateway.v1.ResponseFormat response_format = 6;
+   */
+  responseFormat?: ResponseFormat | undefined;
+
+  /**
+   * Tools that the model may call, at most 128.
+   *
+   * @generated from field: repeated modelgateway.v1.Tool tools = 7;
+   */
+  tools: Tool[];
+
+  /**
+   * Whether the model calls tools, and which. Default: the model decides.
+   *
+   * @generated from field: modelgateway.v1.ToolChoice tool_choice = 8;
+   */
+  toolChoice?: ToolChoice | undefined;
+
+  /**
+   * Whether an answer may have more than one call. Default true.
+   *
+   * @generated from field: optional bool parallel_tool_calls = 9;
+   */
+  parallelToolCalls?: boolean | undefined;
+
+  /**
+   * Returns the probability of each token of the answer. Default false.
+   *
+   * @generated from field: bool logprobs = 10;
+   */
+  logprobs: boolean;
+
+  /**
+   * How many of the most likely tokens to return for each token of the answer,
+   * 0 to 20. More than 0 needs `logprobs`.
+   *
+   * @generated from field: int32 top_logprobs = 11;
+   */
+  topLogprobs: number;
+
+  /**
+   * Number of answers to generate, 1 to 4. Default 1.
+   *
+   * @generated from field: int32 n = 12;
+   */
+  n: number;
 };
 
 /**
@@ -184,7 +560,7 @@ export type StreamChatRequest = Message<"modelgateway.v1.StreamChatRequest"> & {
  * Use `create(StreamChatRequestSchema)` to create a new message.
  */
 export const StreamChatRequestSchema: GenMessage<StreamChatRequest> = /*@__PURE__*/
-  messageDesc(file_modelgateway_v1_chat, 3);
+  messageDesc(file_modelgateway_v1_chat, 10);
 
 /**
  * The next piece of the answer.
@@ -200,25 +576,55 @@ export type StreamChatResponse = Message<"modelgateway.v1.StreamChatResponse"> &
   delta: string;
 
   /**
-   * Why the model stopped. Only in the last message.
+   * Why the model stopped. Only in the last message of each answer.
    *
    * @generated from field: modelgateway.v1.FinishReason finish_reason = 2;
    */
   finishReason: FinishReason;
 
   /**
-   * Number of tokens read and generated. Only in the last message.
+   * Number of tokens read and generated, of all answers. Only in the last
+   * message of the stream.
    *
    * @generated from field: modelgateway.v1.Usage usage = 3;
    */
   usage?: Usage | undefined;
 
   /**
-   * Which model answered. Only in the last message.
+   * Which model answered. Only in the last message of the stream.
    *
    * @generated from field: modelgateway.v1.ServedBy served_by = 4;
    */
   servedBy?: ServedBy | undefined;
+
+  /**
+   * Which answer the piece belongs to, 0 to n-1.
+   *
+   * @generated from field: int32 answer_index = 5;
+   */
+  answerIndex: number;
+
+  /**
+   * Text to append to the model's thoughts.
+   *
+   * @generated from field: string reasoning_delta = 6;
+   */
+  reasoningDelta: string;
+
+  /**
+   * Pieces of calls of tools.
+   *
+   * @generated from field: repeated modelgateway.v1.ToolCallDelta tool_call_deltas = 7;
+   */
+  toolCallDeltas: ToolCallDelta[];
+
+  /**
+   * The tokens of the answer since the message before, if the request asked for
+   * `logprobs`. They may come before or after their text.
+   *
+   * @generated from field: repeated modelgateway.v1.TokenLogprob logprobs = 8;
+   */
+  logprobs: TokenLogprob[];
 };
 
 /**
@@ -226,7 +632,49 @@ export type StreamChatResponse = Message<"modelgateway.v1.StreamChatResponse"> &
  * Use `create(StreamChatResponseSchema)` to create a new message.
  */
 export const StreamChatResponseSchema: GenMessage<StreamChatResponse> = /*@__PURE__*/
-  messageDesc(file_modelgateway_v1_chat, 4);
+  messageDesc(file_modelgateway_v1_chat, 11);
+
+/**
+ * A piece of a call of a tool.
+ *
+ * @generated from message modelgateway.v1.ToolCallDelta
+ */
+export type ToolCallDelta = Message<"modelgateway.v1.ToolCallDelta"> & {
+  /**
+   * Which call of the answer it belongs to, from 0.
+   *
+   * @generated from field: int32 index = 1;
+   */
+  index: number;
+
+  /**
+   * ID of the call. Only in its first piece.
+   *
+   * @generated from field: string id = 2;
+   */
+  id: string;
+
+  /**
+   * Name of the tool. Only in the call's first piece.
+   *
+   * @generated from field: string name = 3;
+   */
+  name: string;
+
+  /**
+   * Text to append to the arguments.
+   *
+   * @generated from field: string arguments_delta = 4;
+   */
+  argumentsDelta: string;
+};
+
+/**
+ * Describes the message modelgateway.v1.ToolCallDelta.
+ * Use `create(ToolCallDeltaSchema)` to create a new message.
+ */
+export const ToolCallDeltaSchema: GenMessage<ToolCallDelta> = /*@__PURE__*/
+  messageDesc(file_modelgateway_v1_chat, 12);
 
 /**
  * Author of a message in a conversation.
@@ -261,6 +709,13 @@ export enum Role {
    * @generated from enum value: ROLE_ASSISTANT = 3;
    */
   ASSISTANT = 3,
+
+  /**
+   * A tool: what it returned for a call of the model.
+   *
+   * @generated from enum value: ROLE_TOOL = 4;
+   */
+  TOOL = 4,
 }
 
 /**
@@ -268,4 +723,86 @@ export enum Role {
  */
 export const RoleSchema: GenEnum<Role> = /*@__PURE__*/
   enumDesc(file_modelgateway_v1_chat, 0);
+
+/**
+ * Whether the model calls tools.
+ *
+ * @generated from enum modelgateway.v1.ToolChoiceMode
+ */
+export enum ToolChoiceMode {
+  /**
+   * The default: AUTO if the request has tools.
+   *
+   * @generated from enum value: TOOL_CHOICE_MODE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The model decides.
+   *
+   * @generated from enum value: TOOL_CHOICE_MODE_AUTO = 1;
+   */
+  AUTO = 1,
+
+  /**
+   * The model calls no tool.
+   *
+   * @generated from enum value: TOOL_CHOICE_MODE_NONE = 2;
+   */
+  NONE = 2,
+
+  /**
+   * The model calls at least one tool.
+   *
+   * @generated from enum value: TOOL_CHOICE_MODE_REQUIRED = 3;
+   */
+  REQUIRED = 3,
+}
+
+/**
+ * Describes the enum modelgateway.v1.ToolChoiceMode.
+ */
+export const ToolChoiceModeSchema: GenEnum<ToolChoiceMode> = /*@__PURE__*/
+  enumDesc(file_modelgateway_v1_chat, 1);
+
+/**
+ * Kind of text that an answer is.
+ *
+ * @generated from enum modelgateway.v1.ResponseFormatType
+ */
+export enum ResponseFormatType {
+  /**
+   * The default: text.
+   *
+   * @generated from enum value: RESPONSE_FORMAT_TYPE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Any text.
+   *
+   * @generated from enum value: RESPONSE_FORMAT_TYPE_TEXT = 1;
+   */
+  TEXT = 1,
+
+  /**
+   * A JSON object with any content.
+   *
+   * @generated from enum value: RESPONSE_FORMAT_TYPE_JSON_OBJECT = 2;
+   */
+  JSON_OBJECT = 2,
+
+  /**
+   * JSON that is valid for a schema.
+   *
+   * @generated from enum value: RESPONSE_FORMAT_TYPE_JSON_SCHEMA = 3;
+   */
+  JSON_SCHEMA = 3,
+}
+
+/**
+ * Describes the enum modelgateway.v1.ResponseFormatType.
+ */
+export const ResponseFormatTypeSchema: GenEnum<ResponseFormatType> = /*@__PURE__*/
+  enumDesc(file_modelgateway_v1_chat, 2);
 

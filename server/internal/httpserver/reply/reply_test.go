@@ -16,7 +16,7 @@ func TestEveryReasonHasItsHTTPStatus(t *testing.T) {
 		errs.ModelNotFound: 404, errs.TaskUnknown: 404,
 		errs.ModelExceedsBudget: 400, errs.ModelFileMissing: 400, errs.ModelFileInvalid: 400, errs.ModelConfigInvalid: 400, errs.EngineUnavailable: 400,
 		errs.MemoryBusy: 429, errs.QueueFull: 429, errs.RateLimited: 429,
-		errs.EngineCrashed: 503, errs.LoadCooldown: 503, errs.Draining: 503,
+		errs.EngineCrashed: 503, errs.LoadCooldown: 503, errs.Draining: 503, errs.SessionLost: 503,
 		errs.DeadlineExceeded: 504, errs.Unauthenticated: 401, errs.Forbidden: 403,
 		errs.Internal: 500, errs.Cancelled: 499,
 	}

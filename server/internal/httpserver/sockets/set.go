@@ -169,7 +169,7 @@ func (s *Set) remove(c *Socket) {
 	delete(s.open, c)
 }
 
-func errDraining() error { return errs.New(errs.Draining, "the server is shutting down") }
+func errDraining() error { return errs.ShuttingDown() }
 
 // Drain refuses new sockets, ends those without work, and the others when their
 // work is done.

@@ -1,0 +1,53 @@
+package lifecycle
+
+import (
+	"slices"
+	"time"
+)
+
+// A model serves several requests at once. One caller gets all of these places but
+// the last, as long as another caller waits for one or has used the model lately: that
+// one then gets its next lease at once, however long the requests of the first one take.
+
+// placeKept is how long the last place is kept for a caller.
+const placeKept = time.Minute
+
+// recentCallers are the two callers that got leases of a model last.
+type recentCallers [2]struct {
+	caller string
+	at     time.Time
+}
+
+// got notes that a caller gets a lease.
+func (r *recentCallers) got(caller string, now time.Time) {
+	if r[0].caller != caller {
+		r[1] = r[0]
+	}
+	r[0].caller, r[0].at = caller, now
+}
+
+// keptFrom returns until when a caller does not get the last place; zero if it does.
+func (r *recentCallers) keptFrom(caller string) time.Time {
+	for _, c := range r {
+		if c.caller != caller && !c.at.IsZero() {
+			return c.at.Add(placeKept)
+		}
+	}
+	return time.Time{}
+}
+
+// withholds returns until when a model gives a caller no lease, to keep its last place
+// for others; zero if it gives one.
+func (m *modelView) withholds(caller string) time.Time {
+	if m.proc == nil || m.maxConcurrency == 1 || len(m.proc.leases) != m.maxConcurrency-1 ||
+		slices.ContainsFunc(m.proc.leases, func(l leaseView) bool { return l.caller != caller }) {
+		return time.Time{}
+	}
+	until := m.recent.keptFrom(caller)
+	for i := range m.queue {
+		if w := &m.queue[i]; w.kind == waitLease && w.caller != caller {
+			until = latest(until, w.arrival.Add(placeKept))
+		}
+	}
+	return until
+}

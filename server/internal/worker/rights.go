@@ -1,0 +1,253 @@
+package worker
+
+import (
+	"bytes"
+	"debug/elf"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/lexilingo/modelgateway/server/internal/worker/isolate"
+)
+
+// policy returns the rights of a worker that is started with a program and an
+// environment: those that the configuration gives to the engine, and to read what the
+// engine consists of and its model. own is its folder for sockets and temporary files.
+func (h *Host) policy(spec Spec, program string, env []string, own string) isolate.Policy {
+	g := granted{private: h.private}
+	g.program(program)
+	for _, arg := range spec.Command[1:] {
+		g.argument(arg)
+	}
+	for _, variable := range env {
+		if name, value, _ := strings.Cut(variable, "="); namesFiles(name) || slices.Contains(spec.Env, variable) {
+			g.list(value)
+		}
+	}
+	g.model(spec.Load.GetPath())
+	g.parameters(structpb.NewStructValue(spec.Load.GetParameters()))
+	return isolate.Policy{
+		Network:  spec.Rights.Network,
+		AllFiles: spec.Rights.AllFiles,
+		Read:     append(g.paths, spec.Rights.Read...),
+		Write:    append([]string{own}, spec.Rights.Write...),
+	}
+}
+
+// namesFiles reports whether a variable names files that an engine needs.
+func namesFiles(name string) bool {
+	return strings.HasPrefix(name, enginePrefix) || name == "LD_LIBRARY_PATH"
+}
+
+// granted collects what a worker may read.
+type granted struct {
+	// private are folders and files that are not given away with a folder.
+	private []string
+	paths   []string
+}
+
+func (g *granted) add(path string) {
+	if path != "" && !slices.Contains(g.paths, path) {
+		g.paths = append(g.paths, path)
+	}
+}
+
+// argument adds the file that an argument of a program names.
+func (g *granted) argument(arg string) {
+	if strings.HasPrefix(arg, "-") {
+		_, value, _ := strings.Cut(arg, "=")
+		g.list(value)
+	} else if path, err := filepath.Abs(arg); err == nil {
+		g.near(path)
+	}
+}
+
+// list adds the absolute paths of a list such as PATH.
+func (g *granted) list(paths string) {
+	for _, path := range filepath.SplitList(paths) {
+		if filepath.IsAbs(path) {
+			g.near(path)
+		}
+	}
+}
+
+// parameters adds the absolute paths in the parameters of a model.
+func (g *granted) parameters(v *structpb.Value) {
+	switch kind := v.GetKind().(type) {
+	case *structpb.Value_StringValue:
+		if filepath.IsAbs(kind.StringValue) {
+			g.near(kind.StringValue)
+		}
+	case *structpb.Value_ListValue:
+		for _, value := range kind.ListValue.GetValues() {
+			g.parameters(value)
+		}
+	case *structpb.Value_StructValue:
+		for _, value := range kind.StructValue.GetFields() {
+			g.parameters(value)
+		}
+	}
+}
+
+// near adds a folder or, for a file, the folder of the file: a model, a program and a
+// script have other files beside them. If something private is in that folder, only the
+// files are added whose names begin like that of the file.
+func (g *granted) near(path string) {
+	info, err := os.Stat(path)
+	if err != nil || isolate.Readable(path) {
+		return // whoever needs it says that it is missing
+	}
+	folder := path
+	if !info.IsDir() {
+		folder = filepath.Dir(path)
+	}
+	if !g.isPrivate(folder) {
+		g.add(folder)
+		return
+	}
+	if info.IsDir() {
+		return
+	}
+	g.add(path)
+	stem := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return // the file itself may be readable
+	}
+	for _, entry := range entries {
+		if strings.HasPrefix(entry.Name(), stem) && entry.Type().IsRegular() {
+			g.add(filepath.Join(folder, entry.Name()))
+		}
+	}
+}
+
+// model adds the files of a model. The hub's cache keeps them as links to files
+// elsewhere.
+func (g *granted) model(path string) {
+	g.near(path)
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		g.links(path, true)
+	} else if err == nil {
+		g.links(filepath.Dir(path), false)
+	}
+}
+
+// isPrivate reports whether a folder has more than what one engine needs: it contains,
+// at whatever depth, the user's home, the temporary folder, or something of the server.
+func (g *granted) isPrivate(folder string) bool {
+	home, _ := os.UserHomeDir() // without one, nothing is in it
+	for _, path := range append([]string{home, os.TempDir()}, g.private...) {
+		if path != "" && within(path, folder) {
+			return true
+		}
+	}
+	return false
+}
+
+// within reports whether a path is a folder or in it. Links in either are followed.
+func within(path, folder string) bool {
+	relative, err := filepath.Rel(real(folder), real(path))
+	return err == nil && relative != ".." && !strings.HasPrefix(relative, "../")
+}
+
+// real returns the path without links; the path itself if it does not exist.
+func real(path string) string {
+	if resolved, err := filepath.EvalSymlinks(path); err == nil {
+		return resolved
+	}
+	return path
+}
+
+// maxLinks is how many entries of a model's folder are searched for links.
+const maxLinks = 10_000
+
+// links adds the files that links in a folder point to, unless the folder is private.
+// deep includes its subfolders.
+func (g *granted) links(folder string, deep bool) {
+	left := maxLinks
+	if g.isPrivate(folder) {
+		return
+	}
+	_ = filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+		left--
+		switch {
+		case left < 0:
+			return fs.SkipAll
+		case err != nil:
+			return nil //nolint:nilerr // the engine says what it cannot read
+		case entry.IsDir() && !deep && path != folder:
+			return fs.SkipDir
+		case entry.Type()&fs.ModeSymlink == 0:
+			return nil
+		}
+		if target, err := filepath.EvalSymlinks(path); err == nil {
+			if info, err := os.Stat(target); err == nil && info.Mode().IsRegular() && !within(target, folder) {
+				g.add(target)
+			}
+		}
+		return nil
+	})
+}
+
+// program adds the folder of a program, and those of its libraries.
+func (g *granted) program(path string) {
+	if absolute, err := filepath.Abs(path); err == nil {
+		path = absolute
+	}
+	g.near(path)
+	resolved := real(path)
+	g.near(resolved)
+	// A virtual environment of Python: the interpreter is a link in its folder bin.
+	if environment := filepath.Dir(filepath.Dir(path)); exists(filepath.Join(environment, "pyvenv.cfg")) {
+		g.near(environment)
+	}
+	g.libraries(resolved)
+	// A launcher that scripts/build.sh made; see there.
+	g.libraries(filepath.Join(filepath.Dir(resolved), "libexec", filepath.Base(resolved)))
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// libraries adds the folders of the dynamic linker of a program and of the libraries
+// beside it or where the program says.
+func (g *granted) libraries(program string) {
+	file, err := elf.Open(program)
+	if err != nil {
+		return // a script, or whatever the kernel does with it
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	for _, segment := range file.Progs {
+		if segment.Type != elf.PT_INTERP || segment.Filesz > maxPath {
+			continue
+		}
+		if name := make([]byte, segment.Filesz); readAll(segment, name) {
+			linker := string(bytes.TrimRight(name, "\x00"))
+			g.near(linker)
+			g.near(real(linker))
+		}
+	}
+	for _, tag := range []elf.DynTag{elf.DT_RPATH, elf.DT_RUNPATH} {
+		paths, err := file.DynString(tag)
+		if err != nil {
+			continue
+		}
+		for _, path := range paths {
+			g.list(strings.NewReplacer("$ORIGIN", filepath.Dir(program), "${ORIGIN}", filepath.Dir(program)).Replace(path))
+		}
+	}
+}
+
+// maxPath is the longest path that the kernel takes.
+const maxPath = 4096
+
+func readAll(segment *elf.Prog, data []byte) bool {
+	n, _ := segment.ReadAt(data, 0) // io.EOF at its end
+	return n == len(data)
+}

@@ -1,0 +1,247 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+)
+
+// mostLate is how much later than its deadline a request may end.
+const mostLate = 500 * time.Millisecond
+
+// episode is one fault, from what leads to it until the gateway has recovered.
+type episode struct {
+	planned
+	*lane
+	random *rand.Rand
+	model  string // that gets the fault
+	pid    int    // of its worker
+	riders sync.WaitGroup
+	// leave ends the request that made the phase, as a client that goes away.
+	leave    context.CancelFunc
+	harm     time.Time // when the fault began
+	harmEnds time.Time
+	ends     chan riderEnd
+}
+
+// riderEnd is how a request ended that was there when the fault came.
+type riderEnd struct {
+	call  string
+	model string
+	end
+}
+
+// run plays a fault.
+func (l *lane) run(p planned) error {
+	l.history.reset()
+	began := time.Now()
+	l.history.add("%s begins", p)
+	e := &episode{planned: p, lane: l, random: rand.New(rand.NewPCG(p.seed, 1)), model: target, ends: make(chan riderEnd, 64)} //nolint:gosec // nothing secret
+	l.present.Store(e)
+	if p.kind.model != nil {
+		e.model = p.kind.model(e)
+	}
+	if err := e.reach(); err != nil {
+		return fmt.Errorf("%s: the phase cannot be reached: %w", p, err)
+	}
+	e.harm = time.Now()
+	if p.kind.wide {
+		l.beginOutage()
+	}
+	l.history.add("the fault comes: %s, worker %d", p.kind.name, e.pid)
+	undo, err := p.kind.inject(e)
+	if err != nil {
+		return fmt.Errorf("%s: %w", p, err)
+	}
+	e.rideAlong()
+	if undo != nil {
+		e.hold()
+		undo()
+		l.history.add("the fault ends")
+	}
+	e.harmEnds = time.Now()
+	if p.kind.wide {
+		l.endOutage()
+	}
+	e.riders.Wait()
+	close(e.ends)
+	if p.kind.check != nil {
+		p.kind.check(e)
+	}
+	if err := e.recover(); err != nil {
+		return fmt.Errorf("%s: %w", p, err)
+	}
+	if took := time.Since(began); l.verbose {
+		fmt.Printf("%s: %v, model %s\n", p, took.Round(time.Millisecond), e.model)
+		const long = 10 * time.Second
+		if took > long {
+			fmt.Println(strings.Join(append(l.history.copy(), l.gateway.Load().output.last(30)...), "\n"))
+		}
+	}
+	l.mu.Lock()
+	l.done = append(l.done, p)
+	l.mu.Unlock()
+	return nil
+}
+
+// hold lets a fault last that has to be ended.
+func (e *episode) hold() {
+	if e.kind.wide {
+		time.Sleep(time.Duration(300+e.random.IntN(900)) * time.Millisecond)
+		return
+	}
+	e.riders.Wait()
+}
+
+// slowText is a chat whose answer takes a while.
+const slowText = `fault: {"token_count":60,"token_interval_us":10000}`
+
+// reach brings the model into the phase.
+func (e *episode) reach() error {
+	for _, m := range []string{e.model, rival} {
+		if err := e.unload(m); err != nil {
+			return err
+		}
+	}
+	if e.phase == loading {
+		return e.reachLoading()
+	}
+	if err := e.loadCold(); err != nil {
+		return err
+	}
+	text := slowText
+	if e.kind.text != nil {
+		text = e.kind.text(e)
+	}
+	switch e.phase {
+	case midStream, draining:
+		if err := e.beginStream(text); err != nil {
+			return err
+		}
+		if e.phase == draining {
+			e.riders.Go(func() { _ = e.unload(e.model) })
+		}
+	case evicting:
+		e.ride(streamChats()[0], ask{model: rival, text: hello, deadline: 20 * time.Second}, true)
+	}
+	want := gatewayv1.ModelState_MODEL_STATE_READY
+	if e.phase == evicting || e.phase == draining {
+		want = gatewayv1.ModelState_MODEL_STATE_DRAINING
+	}
+	m, err := e.await(e.model, func(m *gatewayv1.Model) bool {
+		return m.GetState() == want || e.phase != idle && m.GetWorkerPid() == 0
+	})
+	e.pid = int(m.GetWorkerPid())
+	return err
+}
+
+func (e *episode) reachLoading() error {
+	e.ride(pick(e.random, streamChats()), ask{model: e.model, text: hello, deadline: 15 * time.Second}, true)
+	m, err := e.await(e.model, func(m *gatewayv1.Model) bool {
+		return m.GetWorkerPid() > 0 || m.GetState() == gatewayv1.ModelState_MODEL_STATE_FAILED || m.GetState() == gatewayv1.ModelState_MODEL_STATE_READY
+	})
+	e.pid = int(m.GetWorkerPid())
+	return err
+}
+
+// beginStream begins a request whose answer takes a while, and waits for its first
+// piece.
+func (e *episode) beginStream(text string) error {
+	first := make(chan struct{})
+	var once sync.Once
+	ended := e.ride(pick(e.random, streamChats()), ask{model: e.model, text: text, deadline: e.kind.deadlineOf(), first: func() { once.Do(func() { close(first) }) }}, true)
+	select {
+	case <-first:
+	case <-ended: // at once, because of its fault
+	}
+	return nil
+}
+
+func pick[T any](r *rand.Rand, some []T) T { return some[r.IntN(len(some))] }
+
+// rideAlong makes requests that meet the fault.
+func (e *episode) rideAlong() {
+	calls := inferences()
+	for range 2 {
+		e.ride(pick(e.random, calls), ask{model: e.model, text: hello, deadline: pick(e.random, []time.Duration{300, 1000, 3000, 12000}) * time.Millisecond}, false)
+	}
+	// This one names no model, and may be answered by another.
+	e.ride(pick(e.random, streamChats()), ask{text: hello, deadline: 12 * time.Second}, false)
+}
+
+// ride makes a request in the background and checks its end. own: it made the phase,
+// and its client may leave.
+func (e *episode) ride(c call, a ask, own bool) (ended <-chan struct{}) {
+	ctx, cancel := patient(a.deadline)
+	if own {
+		e.leave = cancel
+	}
+	done := make(chan struct{})
+	e.riders.Go(func() {
+		defer close(done)
+		defer cancel()
+		e.history.add("%s to %q begins, deadline %v", c.name, a.model, a.deadline)
+		began := time.Now()
+		g := e.gateway.Load()
+		end := c.do(ctx, g.link, a)
+		took := time.Since(began)
+		e.history.add("%s to %q ended after %v: %s", c.name, a.model, took.Round(time.Millisecond), end)
+		e.count(g, end.reason != broken && end.reason != unanswered && end.reason != untyped)
+		e.checkEnd(c, a, end, began, own)
+		e.ends <- riderEnd{c.name, a.model, end}
+	})
+	return done
+}
+
+// patient returns a context that ends long after a deadline. It has none itself: the
+// client libraries would tell the gateway that one.
+func patient(deadline time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.Background())
+	timer := time.AfterFunc(deadline+patience, cancel)
+	return ctx, func() {
+		timer.Stop()
+		cancel()
+	}
+}
+
+// usual are the ends that a request may have when its model is harmed.
+var usual = []string{"", "ENGINE_CRASHED", "DEADLINE_EXCEEDED", "LOAD_COOLDOWN", "MEMORY_BUSY"}
+
+// checkEnd checks that a request ended once, with a type, in time.
+func (e *episode) checkEnd(c call, a ask, got end, began time.Time, own bool) {
+	if own && e.kind.leaves && (got.reason == unanswered || got.reason == broken) {
+		return // its client left
+	}
+	if got.reason == reset && time.Since(began) >= a.deadline {
+		got.reason = "DEADLINE_EXCEEDED"
+	}
+	may := slices.Concat(usual, e.kind.reasons)
+	if !slices.Contains(may, got.reason) {
+		e.violate("%s to %q ended with %s, want one of %q", c.name, a.model, got, may)
+	}
+	if a.deadline == 0 {
+		return
+	}
+	due := began.Add(a.deadline)
+	late, most := time.Since(due), mostLate+e.slack(due)
+	if e.kind.wide {
+		most += max(0, time.Since(e.harm))
+	}
+	if late > most {
+		e.violate("%s to %q ended %v after its deadline; the machine accounts for %v", c.name, a.model, late, e.slack(due))
+	}
+}
+
+// signal sends a signal to the worker of the episode, if it still runs.
+func (e *episode) signal(sig syscall.Signal) {
+	if e.pid > 0 {
+		_ = syscall.Kill(e.pid, sig)
+	}
+}
