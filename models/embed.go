@@ -20,6 +20,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // Names of the starter models, as keys of the map that [Extract] returns.
@@ -93,6 +94,7 @@ func extract(source fs.FS, dir string) (map[string]string, error) {
 	if err := os.MkdirAll(target, 0o755); err != nil {
 		return nil, err
 	}
+	removeUnfinished(target)
 	paths := make(map[string]string, len(sums))
 	for name := range sums {
 		paths[name] = filepath.Join(target, name)
@@ -102,6 +104,27 @@ func extract(source fs.FS, dir string) (map[string]string, error) {
 	}
 	return paths, nil
 }
+
+// unfinishedAge is the age after which a temporary file is one that a killed program
+// left: programs may extract at the same time.
+const unfinishedAge = time.Hour
+
+// removeUnfinished deletes the temporary files that killed programs left in dir.
+func removeUnfinished(dir string) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err == nil && filepath.Ext(e.Name()) == temporarySuffix && time.Since(info.ModTime()) > unfinishedAge {
+			_ = os.Remove(filepath.Join(dir, e.Name()))
+		}
+	}
+}
+
+// temporarySuffix ends the name of a file that is not complete.
+const temporarySuffix = ".tmp"
 
 // extractFile copies a file of source to path, unless path exists with the same
 // size.
@@ -118,7 +141,7 @@ func extractFile(source fs.FS, name, path string) (err error) {
 	if have, err := os.Stat(path); err == nil && have.Mode().IsRegular() && have.Size() == want.Size() {
 		return nil
 	}
-	out, err := os.CreateTemp(filepath.Dir(path), name+".*.tmp")
+	out, err := os.CreateTemp(filepath.Dir(path), name+".*"+temporarySuffix)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 func extractTo(t *testing.T, dir string) map[string]string {
@@ -114,6 +115,28 @@ func TestExtractReplacesTruncatedFile(t *testing.T) {
 	extractTo(t, dir)
 	if got := checksum(t, path); got != want {
 		t.Errorf("sha256 %s after repair, want %s", got, want)
+	}
+}
+
+func TestExtractRemovesWhatAKilledProgramLeft(t *testing.T) {
+	dir := t.TempDir()
+	target := filepath.Dir(extractTo(t, dir)[Chat])
+	left, present := filepath.Join(target, Chat+".123.tmp"), filepath.Join(target, Chat+".456.tmp")
+	for _, path := range []string{left, present} {
+		if err := os.WriteFile(path, []byte("half"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	old := time.Now().Add(-2 * unfinishedAge)
+	if err := os.Chtimes(left, old, old); err != nil {
+		t.Fatal(err)
+	}
+	extractTo(t, dir)
+	if _, err := os.Stat(left); !os.IsNotExist(err) {
+		t.Errorf("the old file: %v", err)
+	}
+	if _, err := os.Stat(present); err != nil {
+		t.Errorf("the file that a program may be writing: %v", err)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"github.com/lexilingo/modelgateway/engines/errs"
 	"github.com/lexilingo/modelgateway/engines/gemini/geminitest"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/worker/isolate"
 )
 
 // geminiConfig has a local model whose file is missing and Gemini as its fallback. The
@@ -348,5 +350,29 @@ func TestWorkersDoNotGetTheKey(t *testing.T) {
 	}
 	if len(environ) == 0 || strings.Contains(string(environ), geminitest.Key) || strings.Contains(string(environ), "GEMINI") {
 		t.Errorf("the worker's environment is %q", environ)
+	}
+}
+
+// A worker can read neither the file of the key nor the server's memory.
+func TestWorkersCannotReadTheKey(t *testing.T) {
+	if lacks := isolate.Probe().Lacks(); lacks != nil {
+		t.Skip("this kernel cannot isolate workers: ", strings.Join(lacks, "; "))
+	}
+	file := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(file, []byte(geminitest.Key), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("GEMINI_API_KEY_FILE", file)
+	r := start(t, faultModels)
+	for _, path := range []string{file, fmt.Sprintf("/proc/%d/environ", os.Getpid()), fmt.Sprintf("/proc/%d/mem", os.Getpid())} {
+		result, err := r.chat.Invoke(within(t, time.Minute), &gatewayv1.InvokeRequest{
+			ModelName: "qwen", Method: "read", Params: params(t, map[string]any{"path": path}),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := result.GetData().AsMap()["error"].(string); !strings.Contains(got, "permission denied") {
+			t.Errorf("%s: %q", path, got)
+		}
 	}
 }

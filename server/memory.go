@@ -12,7 +12,7 @@ const (
 	// workingMemory is what the server may use beside the memory that requests share,
 	// before its garbage is collected more often: copies of messages while they are
 	// decoded, connections, recordings that are kept for fallbacks.
-	workingMemory = 256 << 20
+	workingMemory = 128 << 20
 	// tidyInterval is the time between two looks for memory that is free, and
 	// mostFree how much may be.
 	tidyInterval = 30 * time.Second

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 
 	"google.golang.org/grpc"
@@ -25,8 +26,9 @@ import (
 // the addresses to out when the server is ready, and the log to logs. It is the
 // command `modelgateway serve`.
 func Serve(ctx context.Context, cfg *config.Config, version string, out, logs io.Writer) error {
-	log := telemetry.NewLogger(logs, cfg.Log)
-	hideSecrets(log)
+	log, flush := telemetry.NewQueuedLogger(logs, cfg.Log)
+	defer flush()
+	hideSecrets(cfg, log)
 	telemetry.RouteGRPCLog(log)
 	telemetry.RouteStandardLog(log)
 	scheme := "http://"
@@ -94,10 +96,10 @@ func (s *Server) Run(running, draining context.Context) error {
 		ended <- serveError(s.http.Serve(s.secure(s.http.Throttled(limitConnections(s.httpLis, s.cfg.Limits, s.proxies)), "h2", "http/1.1")))
 	}()
 	go s.authorizer.Follow(s.requests)
-	s.setServing(healthpb.HealthCheckResponse_SERVING)
-	if s.onReady != nil {
-		s.onReady(s.GRPCAddr(), s.HTTPAddr())
-	}
+	starting, endStart := context.WithCancel(running)
+	defer endStart()
+	var start sync.WaitGroup
+	start.Go(func() { s.becomeReady(starting) })
 	var err error
 	left := 3
 	select {
@@ -105,12 +107,28 @@ func (s *Server) Run(running, draining context.Context) error {
 	case err = <-ended:
 		left--
 	}
+	endStart()
+	start.Wait()
 	s.shutDown(draining)
 	err = errors.Join(err, s.Close())
 	for range left {
 		err = errors.Join(err, <-ended)
 	}
 	return err
+}
+
+// becomeReady loads the models that the server needs to be ready, and reports that
+// it is, unless ctx has ended.
+func (s *Server) becomeReady(ctx context.Context) {
+	s.preload(ctx)
+	s.loading.Store(false)
+	if ctx.Err() != nil {
+		return
+	}
+	s.setServing(healthpb.HealthCheckResponse_SERVING)
+	if s.onReady != nil {
+		s.onReady(s.GRPCAddr(), s.HTTPAddr())
+	}
 }
 
 // secure returns a listener with transport security for clients that speak these

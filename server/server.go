@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -88,6 +89,7 @@ type Server struct {
 	requests       context.Context
 	cancelRequests context.CancelFunc
 	draining       atomic.Bool
+	loading        atomic.Bool // models before the server is ready
 	// accepting ends when the server accepts no more requests; endWaits ends it.
 	accepting context.Context
 	endWaits  context.CancelFunc
@@ -98,6 +100,7 @@ type Server struct {
 // or Close must be called after it.
 func New(opts Options) (s *Server, err error) {
 	s = &Server{cfg: opts.Config, log: opts.Log, onReady: opts.Ready, watches: newWatches()}
+	s.loading.Store(true)
 	s.requests, s.cancelRequests = context.WithCancel(context.Background())
 	s.accepting, s.endWaits = context.WithCancel(context.Background())
 	defer func() {
@@ -255,6 +258,7 @@ func (s *Server) makeServers(version string, metrics *telemetry.Metrics) error {
 		Tasks:        candidates,
 		Aliases:      s.cfg.Aliases,
 		Version:      version,
+		Endpoint:     s.cfg.Advertise,
 		Log:          s.log,
 	})
 	return err
@@ -275,6 +279,7 @@ func (s *Server) makeServices(version string, metrics *telemetry.Metrics) (*api.
 		Observer:          metrics,
 		SlowReaderTimeout: s.cfg.Limits.SlowReaderTimeout,
 		Breaker:           router.BreakerOptions{Failures: s.cfg.Breaker.Failures, Open: s.cfg.Breaker.Open},
+		Instance:          instance(s.cfg),
 		Draining:          s.accepting,
 		Log:               s.log,
 	})
@@ -284,10 +289,12 @@ func (s *Server) makeServices(version string, metrics *telemetry.Metrics) (*api.
 		TaskMethods:  methods,
 		Denied:       s.authorizer.Denied,
 		Version:      version,
+		Instance:     instance(s.cfg),
 		Draining:     s.Draining,
 		EncodeSpeech: s.cfg.ProgramPath(speechout.Program),
 	})
 	s.health = health.NewServer()
+	s.setServing(healthpb.HealthCheckResponse_NOT_SERVING)
 	inference := compat.New(compat.Options{
 		Handlers:    s.service,
 		Models:      s.manager,
@@ -297,7 +304,16 @@ func (s *Server) makeServices(version string, metrics *telemetry.Metrics) (*api.
 	})
 	return api.NewServerFactory(s.cfg.Limits, s.log, validator, s.authorizer, api.Services{
 		Inference: inference, Admin: api.NewAdmin(s.manager, routed, s.cfg.Limits), Health: s.health,
-	}), nil
+	}, s.cfg.Advertise), nil
+}
+
+// instance returns the name of this server among others.
+func instance(cfg *config.Config) string {
+	if cfg.Advertise != "" {
+		return cfg.Advertise
+	}
+	name, _ := os.Hostname() // "" if the machine has none
+	return name
 }
 
 // acquire implements router.Acquire.
@@ -317,6 +333,9 @@ func (s *Server) Status(ctx context.Context, req *gatewayv1.StatusRequest) (*gat
 // Draining implements pages.State. It reports whether the server shuts down.
 func (s *Server) Draining() bool { return s.draining.Load() }
 
+// Loading implements pages.State.
+func (s *Server) Loading() bool { return s.loading.Load() }
+
 // Ready implements pages.State.
 func (s *Server) Ready() error { return s.host.Ready() }
 
@@ -326,12 +345,19 @@ func (s *Server) GRPCAddr() net.Addr { return s.grpcLis.Addr() }
 // HTTPAddr returns the address of the HTTP listener.
 func (s *Server) HTTPAddr() net.Addr { return s.httpLis.Addr() }
 
-// setServing sets the answer to gRPC health checks.
+// setServing sets the answer to gRPC health checks: of the services, and of the tasks
+// that a model serves.
 func (s *Server) setServing(status healthpb.HealthCheckResponse_ServingStatus) {
-	for _, service := range []string{
+	names := []string{
 		"", gatewayv1.ModelGatewayService_ServiceDesc.ServiceName, gatewayv1.ModelAdminService_ServiceDesc.ServiceName,
-	} {
-		s.health.SetServingStatus(service, status)
+	}
+	for task, route := range s.cfg.Tasks {
+		if slices.ContainsFunc(route.Candidates(), func(model string) bool { return s.cfg.Models[model].Absent == "" }) {
+			names = append(names, task)
+		}
+	}
+	for _, name := range names {
+		s.health.SetServingStatus(name, status)
 	}
 }
 

@@ -126,7 +126,7 @@ func TestAccessTokenEndsWithItsKey(t *testing.T) {
 	}
 	push := &gatewayv1.PushAudioRequest{SessionId: first.GetSessionId(), Audio: make([]byte, 320)}
 	for _, stranger := range []string{"app2", "other-app", "backend"} {
-		if _, err := g.chat.PushAudio(g.as(t, stranger), push); errs.ReasonOf(err) != errs.InvalidRequest {
+		if _, err := g.chat.PushAudio(g.as(t, stranger), push); errs.ReasonOf(err) != errs.SessionLost {
 			t.Errorf("audio of %s for the session of another user: %v", stranger, err)
 		}
 	}

@@ -13,12 +13,14 @@ import (
 const (
 	finishStop   = gatewayv1.FinishReason_FINISH_REASON_STOP
 	finishLength = gatewayv1.FinishReason_FINISH_REASON_LENGTH
+	finishCalls  = gatewayv1.FinishReason_FINISH_REASON_TOOL_CALLS
 	finishSafety = gatewayv1.FinishReason_FINISH_REASON_SAFETY
 )
 
-// answer is the API's answer without thoughts.
+// answer is one answer of the API, without thoughts.
 type answer struct {
 	text    strings.Builder
+	calls   int // of functions
 	sound   []byte
 	mime    string // of sound
 	finish  genai.FinishReason
@@ -26,8 +28,17 @@ type answer struct {
 	usage   *gatewayv1.Usage
 }
 
-// add appends a piece of the answer and returns its text.
-func (a *answer) add(resp *genai.GenerateContentResponse) string {
+// add appends a piece of the answer, and returns its text and that of thoughts.
+func (a *answer) add(resp *genai.GenerateContentResponse) (text, thought string) {
+	a.addCommon(resp)
+	if len(resp.Candidates) == 0 || resp.Candidates[0] == nil {
+		return "", ""
+	}
+	return a.addCandidate(resp.Candidates[0])
+}
+
+// addCommon takes from a piece what concerns all answers.
+func (a *answer) addCommon(resp *genai.GenerateContentResponse) {
 	if f := resp.PromptFeedback; f != nil && f.BlockReason != "" {
 		a.blocked = f.BlockReason
 	}
@@ -36,22 +47,27 @@ func (a *answer) add(resp *genai.GenerateContentResponse) string {
 			PromptTokenCount:       u.PromptTokenCount,
 			CachedPromptTokenCount: u.CachedContentTokenCount,
 			CompletionTokenCount:   u.CandidatesTokenCount + u.ThoughtsTokenCount,
+			ReasoningTokenCount:    u.ThoughtsTokenCount,
 		}
 	}
-	if len(resp.Candidates) == 0 || resp.Candidates[0] == nil {
-		return ""
-	}
-	candidate := resp.Candidates[0]
+}
+
+// addCandidate appends a piece, and returns its text and that of thoughts.
+func (a *answer) addCandidate(candidate *genai.Candidate) (text, thought string) {
 	if candidate.FinishReason != "" {
 		a.finish = candidate.FinishReason
 	}
 	if candidate.Content == nil {
-		return ""
+		return "", ""
 	}
-	var piece strings.Builder
+	var piece, thoughts strings.Builder
 	for _, part := range candidate.Content.Parts {
 		switch {
-		case part == nil || part.Thought:
+		case part == nil:
+		case part.Thought:
+			thoughts.WriteString(part.Text)
+		case part.FunctionCall != nil:
+			a.calls++
 		case part.InlineData != nil:
 			if a.mime == "" {
 				a.mime = part.InlineData.MIMEType
@@ -62,13 +78,13 @@ func (a *answer) add(resp *genai.GenerateContentResponse) string {
 		}
 	}
 	a.text.WriteString(piece.String())
-	return piece.String()
+	return piece.String(), thoughts.String()
 }
 
 // finishReason returns why the answer ended. An answer without a finish reason or
 // without content is an error: it must not be reported as an empty answer.
 func (a *answer) finishReason() (gatewayv1.FinishReason, error) {
-	empty := a.text.Len() == 0 && len(a.sound) == 0
+	empty := a.text.Len() == 0 && len(a.sound) == 0 && a.calls == 0
 	switch a.finish {
 	case genai.FinishReasonSafety, genai.FinishReasonBlocklist, genai.FinishReasonProhibitedContent,
 		genai.FinishReasonSPII, genai.FinishReasonRecitation:
@@ -76,6 +92,9 @@ func (a *answer) finishReason() (gatewayv1.FinishReason, error) {
 	case genai.FinishReasonMaxTokens, genai.FinishReasonContinuation:
 		return finishLength, nil
 	case genai.FinishReasonStop:
+		if a.calls > 0 {
+			return finishCalls, nil
+		}
 		if !empty {
 			return finishStop, nil
 		}

@@ -128,6 +128,17 @@ func (c *client) startRequest(ctx context.Context, maxAnswer int64) (context.Con
 
 // generate returns a whole answer.
 func (c *client) generate(caller context.Context, model string, contents []*genai.Content, config *genai.GenerateContentConfig, maxAnswer int64) (*answer, error) {
+	resp, err := c.whole(caller, model, contents, config, maxAnswer)
+	if err != nil {
+		return nil, err
+	}
+	a := &answer{}
+	a.add(resp)
+	return a, nil
+}
+
+// whole returns the API's whole answer.
+func (c *client) whole(caller context.Context, model string, contents []*genai.Content, config *genai.GenerateContentConfig, maxAnswer int64) (*genai.GenerateContentResponse, error) {
 	ctx, end := c.startRequest(caller, maxAnswer)
 	defer end()
 	config.AutomaticContinuation = genai.Ptr(false)
@@ -136,36 +147,27 @@ func (c *client) generate(caller context.Context, model string, contents []*gena
 		return nil, c.failure(caller, ctx, model, err)
 	}
 	c.work.Add(1)
-	a := &answer{}
-	a.add(resp)
-	return a, nil
+	return resp, nil
 }
 
-// stream receives an answer piece by piece and calls emit with the text of each.
-// The returned answer contains all of it.
-func (c *client) stream(caller context.Context, model string, contents []*genai.Content, config *genai.GenerateContentConfig, emit func(text string) error) (*answer, error) {
+// stream receives an answer piece by piece and calls each with the pieces.
+func (c *client) stream(caller context.Context, model string, contents []*genai.Content, config *genai.GenerateContentConfig, each func(*genai.GenerateContentResponse) error) error {
 	ctx, end := c.startRequest(caller, maxTextAnswer)
 	defer end()
 	config.AutomaticContinuation = genai.Ptr(false)
-	a := &answer{}
 	for resp, err := range c.genai.Models.GenerateContentStream(ctx, model, contents, config) {
 		if err != nil { // stop here: the library continues after some errors
-			return nil, c.failure(caller, ctx, model, err)
+			return c.failure(caller, ctx, model, err)
 		}
 		c.work.Add(1)
-		if text := a.add(resp); text != "" {
-			if err := emit(text); err != nil {
-				return nil, err
-			}
+		if err := each(resp); err != nil {
+			return err
 		}
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, c.failure(caller, ctx, model, err)
+		return c.failure(caller, ctx, model, err)
 	}
-	if a.finish == "" && a.blocked == "" {
-		return nil, interrupted()
-	}
-	return a, nil
+	return nil
 }
 
 // answerLimit limits the size of an answer. It records that the limit was exceeded,

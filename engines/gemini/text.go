@@ -19,6 +19,7 @@ type model struct {
 	parameters parameters
 	client     *client
 	sounds     *semaphore.Weighted // bytes of samples in running requests
+	signatures signatures
 }
 
 var (
@@ -49,25 +50,6 @@ func (m *model) Description() string {
 func (m *model) Close() error {
 	m.client.close()
 	return nil
-}
-
-// Chat implements engines.Chatter.
-func (m *model) Chat(ctx context.Context, req *gatewayv1.ChatRequest, emit func(*gatewayv1.StreamChatResponse) error) error {
-	contents, config, err := m.conversation(req.GetMessages(), req.GetSampling(), req.GetThinking())
-	if err != nil {
-		return err
-	}
-	a, err := m.client.stream(ctx, m.parameters.Model, contents, config, func(text string) error {
-		return emit(&gatewayv1.StreamChatResponse{Delta: text})
-	})
-	if err != nil {
-		return err
-	}
-	finish, err := a.finishReason()
-	if err != nil {
-		return err
-	}
-	return emit(&gatewayv1.StreamChatResponse{FinishReason: finish, Usage: a.usage})
 }
 
 // Grammar implements engines.GrammarChecker.
@@ -142,15 +124,30 @@ func (m *model) reply(ctx context.Context, messages []*gatewayv1.ChatMessage, sa
 func (m *model) conversation(messages []*gatewayv1.ChatMessage, sampling *gatewayv1.SamplingOptions, thinking bool) ([]*genai.Content, *genai.GenerateContentConfig, error) {
 	var system []string
 	var contents []*genai.Content
+	var open []*gatewayv1.ToolCall // calls without an answer
 	for _, msg := range messages {
-		switch {
-		case strings.TrimSpace(msg.GetContent()) == "":
-		case msg.GetRole() == gatewayv1.Role_ROLE_SYSTEM:
-			system = append(system, norm.NFC.String(msg.GetContent()))
-		case msg.GetRole() == gatewayv1.Role_ROLE_ASSISTANT:
-			contents = append(contents, genai.NewContentFromText(norm.NFC.String(msg.GetContent()), genai.RoleModel))
-		default:
-			contents = append(contents, genai.NewContentFromText(norm.NFC.String(msg.GetContent()), genai.RoleUser))
+		text := norm.NFC.String(msg.GetContent())
+		blank := strings.TrimSpace(text) == ""
+		switch msg.GetRole() {
+		case gatewayv1.Role_ROLE_SYSTEM:
+			if !blank {
+				system = append(system, text)
+			}
+			continue
+		case gatewayv1.Role_ROLE_TOOL:
+			var part *genai.Part
+			part, open = functionResponse(msg, open)
+			contents = appendParts(contents, genai.RoleUser, part)
+			continue
+		}
+		if blank && len(msg.GetToolCalls()) == 0 {
+			continue
+		}
+		open = append(open, msg.GetToolCalls()...)
+		if msg.GetRole() == gatewayv1.Role_ROLE_ASSISTANT {
+			contents = append(contents, m.modelContent(text, msg.GetToolCalls()))
+		} else {
+			contents = append(contents, genai.NewContentFromText(text, genai.RoleUser))
 		}
 	}
 	if len(contents) == 0 {

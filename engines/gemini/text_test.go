@@ -104,8 +104,8 @@ func TestChatThinksOnRequest(t *testing.T) {
 	if _, _, err := chat(t.Context(), m, req); err != nil {
 		t.Fatal(err)
 	}
-	if level := server.Last().Body.GenerationConfig["thinkingConfig"]; level != nil {
-		t.Errorf("thinking is limited to %v", level)
+	if config := server.Last().Body.GenerationConfig["thinkingConfig"]; !reflect.DeepEqual(config, map[string]any{"includeThoughts": true}) {
+		t.Errorf("thinking is limited to %v", config)
 	}
 }
 

@@ -16,11 +16,11 @@ func (b *Builder) Schema(schema, where string) (Rule, error) {
 	return b.schema(schema, where, func(*value) {})
 }
 
-// Arguments adds a rule for the arguments of a function; see the function Arguments. An
-// empty schema stands for no arguments.
+// Arguments adds a rule for the arguments of a function, which are an object. An empty
+// schema stands for no arguments.
 func (b *Builder) Arguments(schema, where string) (Rule, error) {
 	if schema == "" {
-		return b.rules.add([]symbol{literal("{}")}), nil
+		return b.literal("{}"), nil
 	}
 	return b.schema(schema, where, func(root *value) {
 		if root.kind != object || root.get("type") == nil || root.get("type").text != "object" {
@@ -46,7 +46,7 @@ func (b *Builder) schema(schema, where string, prepare func(root *value)) (r Rul
 }
 
 // Object adds a rule for any JSON object.
-func (b *Builder) Object() Rule { return b.rules.add([]symbol{raw("object")}) }
+func (b *Builder) Object() Rule { return b.gbnf("object") }
 
 // Grammar returns the grammar in GBNF.
 func (b *Builder) Grammar(root Rule, where string) (grammar string, err error) {

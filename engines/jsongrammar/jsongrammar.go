@@ -13,11 +13,9 @@
 package jsongrammar
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 )
@@ -42,28 +40,6 @@ func Schema(schema, where string) (string, error) {
 		return "", err
 	}
 	return b.Grammar(root, where)
-}
-
-// Object returns a grammar for JSON objects with any content.
-func Object() string {
-	b := NewBuilder()
-	grammar, _ := b.Grammar(b.Object(), "")
-	return grammar
-}
-
-// Arguments is like Schema for the arguments of a function, which must be an object.
-func Arguments(schema, where string) (string, error) {
-	b := NewBuilder()
-	root, err := b.Arguments(schema, where)
-	if err != nil {
-		return "", err
-	}
-	return b.Grammar(root, where)
-}
-
-// IsObject reports whether a text is a JSON object of a size that a caller may send.
-func IsObject(text string) bool {
-	return strings.HasPrefix(strings.TrimLeft(text, " \t\r\n"), "{") && json.Valid([]byte(text))
 }
 
 // refusal is the panic value of functions that refuse a schema. Builder's methods

@@ -1,6 +1,7 @@
 package llama
 
 import (
+	"strings"
 	"time"
 
 	"github.com/lexilingo/modelgateway/engines"
@@ -125,6 +126,10 @@ func (s sampler) Logprobs(index int, t batching.Token) *batching.Logprobs {
 type vocabulary struct {
 	*llamacpp.Vocab
 	specials []chatprompt.Special
+	// written are control tokens that are a part of an answer: the marks around calls
+	// of tools.
+	written []batching.Token
+	texts   map[batching.Token]string // of written
 }
 
 var (
@@ -138,6 +143,25 @@ func newVocabulary(v *llamacpp.Vocab) *vocabulary {
 		out.specials = append(out.specials, chatprompt.Special(s))
 	}
 	return out
+}
+
+// write makes the control tokens in a text a part of answers.
+func (v *vocabulary) write(text string) {
+	v.texts = map[batching.Token]string{}
+	for _, s := range v.specials {
+		if s.Control && strings.Contains(text, s.Text) {
+			v.written = append(v.written, s.Token)
+			v.texts[s.Token] = s.Text
+		}
+	}
+}
+
+// Piece implements batching.Vocabulary.
+func (v *vocabulary) Piece(t batching.Token) []byte {
+	if text, ok := v.texts[t]; ok {
+		return []byte(text)
+	}
+	return v.Vocab.Piece(t)
 }
 
 // Specials implements chatprompt.Tokenizer.

@@ -138,6 +138,8 @@ func newModel(backend *llamacpp.Backend, weights *llamacpp.Model, p settings.Par
 		slog.Warn("the model's file has no chat template; use a model that was trained to chat, or set the parameter chat_template",
 			"model", opts.ModelName, "path", opts.Path, "format", format)
 	}
+	calls := prompter.CallFormat()
+	vocab.write(calls.Prefix + calls.Middle + calls.Between + calls.Suffix)
 	slots := p.Parallel * slotsPerSequence
 	p.MicroBatch = p.MicroBatchOn(opts.Device != ggml.DeviceCPU && p.GPULayers != 0 && len(ggml.Accelerators()) > 0)
 	context, err := weights.NewContext(backend, llamacpp.ContextOptions{

@@ -95,8 +95,11 @@ type task struct {
 	thinking bool
 	grammar  string // GBNF; empty for none
 	logprobs bool
-	top      int    // how many of the most likely tokens logprobs have
-	answer   uint32 // counts the answers to one request: each has another seed
+	top      int // how many of the most likely tokens logprobs have
+	// compose returns the grammar, if it depends on the prompt.
+	compose func(chatprompt.Prompt) (string, error)
+	tools   []*gatewayv1.Tool
+	answer  uint32 // counts the answers to one request: each has another seed
 }
 
 // text generates a complete answer.
@@ -122,7 +125,13 @@ func (m *model) generate(ctx context.Context, t task, emit func(batching.Output)
 	}
 	options := sampling(m.sampling, t.sampling, m.seed())
 	options.Seed += t.answer
+	if t.compose != nil {
+		if t.grammar, err = t.compose(prompt); err != nil {
+			return batching.Result{}, err
+		}
+	}
 	options.Grammar = t.grammar
+	options.Written = m.vocab.written
 	chooser, err := m.weights.NewSampler(options)
 	if err != nil {
 		return batching.Result{}, errs.New(errs.Internal, "llama.cpp refuses the grammar of the answer").WithCause(err)
@@ -155,24 +164,6 @@ func withoutLeadingSpace(emit func(batching.Output) error) func(batching.Output)
 	}
 }
 
-func (m *model) prompt(t task) (chatprompt.Prompt, error) {
-	messages := make([]chatprompt.Message, len(t.messages))
-	for i, message := range t.messages {
-		role, err := roleName(message.GetRole())
-		if err != nil {
-			return chatprompt.Prompt{}, err
-		}
-		// Models are trained on composed letters.
-		messages[i] = chatprompt.Message{Role: role, Content: norm.NFC.String(message.GetContent())}
-	}
-	// A grammar describes the whole answer, so there cannot be a thought before it.
-	prompt, err := m.prompter.Prompt(messages, t.thinking && t.grammar == "")
-	if err != nil {
-		return prompt, errs.New(errs.InvalidRequest, "the model's chat template refuses the conversation: %v", err).WithCause(err)
-	}
-	return prompt, nil
-}
-
 // composed returns texts in NFC, as the model writes them.
 func composed(texts []string) []string {
 	out := make([]string, len(texts))
@@ -180,19 +171,6 @@ func composed(texts []string) []string {
 		out[i] = norm.NFC.String(text)
 	}
 	return out
-}
-
-func roleName(r gatewayv1.Role) (string, error) {
-	switch r {
-	case gatewayv1.Role_ROLE_SYSTEM:
-		return chatprompt.RoleSystem, nil
-	case gatewayv1.Role_ROLE_USER:
-		return chatprompt.RoleUser, nil
-	case gatewayv1.Role_ROLE_ASSISTANT:
-		return chatprompt.RoleAssistant, nil
-	default:
-		return "", errs.New(errs.InvalidRequest, "a message has no role; set it to system, user or assistant")
-	}
 }
 
 func usage(r batching.Result) *gatewayv1.Usage {

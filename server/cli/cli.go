@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -27,6 +29,8 @@ type globals struct {
 	APIKey  string        `name:"api-key" help:"API key. Better in the environment: other users of the machine can read command lines." placeholder:"KEY" env:"MODELGATEWAY_API_KEY"`
 	TLS     bool          `name:"tls" help:"The server has a TLS certificate that this machine trusts."`
 	TLSCA   string        `name:"tls-ca" help:"The server has a TLS certificate of this authority (PEM file)." placeholder:"FILE" env:"MODELGATEWAY_TLS_CA"`
+	TLSCert string        `name:"tls-cert" help:"Certificate of this client, if the server wants one (PEM file)." placeholder:"FILE" env:"MODELGATEWAY_TLS_CERT"`
+	TLSKey  string        `name:"tls-key" help:"Private key of --tls-cert (PEM file). Default: in the same file." placeholder:"FILE" env:"MODELGATEWAY_TLS_KEY"`
 	JSON    bool          `name:"json" help:"Print JSON: one object, or one object per line for streams."`
 	Timeout time.Duration `help:"Give up after this long; 0 means no limit." default:"5m"`
 
@@ -162,15 +166,12 @@ func (g *globals) client() (*modelgateway.Client, error) {
 	if g.APIKey != "" {
 		options = append(options, modelgateway.WithAPIKey(g.APIKey))
 	}
-	if g.secure != nil {
-		options = append(options, grpc.WithTransportCredentials(credentials.NewTLS(g.secure)))
+	secure, err := g.transport()
+	if err != nil {
+		return nil, err
 	}
-	if g.TLS || g.TLSCA != "" {
-		secure, err := transport(g.TLSCA)
-		if err != nil {
-			return nil, err
-		}
-		options = append(options, grpc.WithTransportCredentials(secure))
+	if secure != nil {
+		options = append(options, grpc.WithTransportCredentials(credentials.NewTLS(secure)))
 	}
 	client, err := modelgateway.New(g.Addr, options...)
 	if err != nil {
@@ -179,16 +180,36 @@ func (g *globals) client() (*modelgateway.Client, error) {
 	return client, nil
 }
 
-// transport returns TLS with the authorities of a file; without one, those that the
-// machine trusts.
-func transport(file string) (credentials.TransportCredentials, error) {
-	if file == "" {
-		return credentials.NewTLS(nil), nil
+// transport returns the transport security of the flags; nil: none. Without --tls-ca the
+// authorities are those that the machine trusts.
+func (g *globals) transport() (*tls.Config, error) {
+	secure := g.secure
+	if g.TLS || g.TLSCA != "" {
+		secure = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
-	secure, err := credentials.NewClientTLSFromFile(file, "")
+	if g.TLSCA != "" {
+		text, err := os.ReadFile(g.TLSCA)
+		if err != nil {
+			return nil, usagef("--tls-ca: %v", err)
+		}
+		secure.RootCAs = x509.NewCertPool()
+		if !secure.RootCAs.AppendCertsFromPEM(text) {
+			return nil, usagef("--tls-ca: %s has no certificate in PEM form", g.TLSCA)
+		}
+	}
+	switch {
+	case g.TLSCert == "" && g.TLSKey != "":
+		return nil, usagef("--tls-key needs --tls-cert")
+	case g.TLSCert == "":
+		return secure, nil
+	case secure == nil:
+		return nil, usagef("--tls-cert needs --tls, or --tls-ca with the authority of the server's certificate")
+	}
+	own, err := tls.LoadX509KeyPair(g.TLSCert, cmp.Or(g.TLSKey, g.TLSCert))
 	if err != nil {
-		return nil, usagef("--tls-ca: cannot use %s: %v", file, err)
+		return nil, usagef("--tls-cert: cannot use %s: %v", g.TLSCert, err)
 	}
+	secure.Certificates = []tls.Certificate{own}
 	return secure, nil
 }
 

@@ -90,6 +90,21 @@ func explain(err error, addr string) failure {
 	return f
 }
 
+// wantsClientCertificate reports whether a server ended the connection for want of a
+// client certificate: with the alerts of TLS 1.3 and 1.2, and with those for a wrong one.
+func wantsClientCertificate(message string) bool {
+	return strings.Contains(message, "remote error: tls: certificate required") ||
+		strings.Contains(message, "remote error: tls: bad certificate") ||
+		strings.Contains(message, "remote error: tls: unknown certificate authority")
+}
+
+// closedAtOnce reports whether a server closed the connection before it said anything. A
+// server with TLS 1.3 does so to clients without a certificate; whether they read its
+// alert before is chance.
+func closedAtOnce(message string) bool {
+	return strings.Contains(message, "server preface") || strings.Contains(message, "broken pipe") || strings.Contains(message, "connection reset by peer")
+}
+
 const timeoutRemedy = "Allow more time with --timeout."
 
 // explainCode explains errors without a reason of the server: those of the
@@ -97,6 +112,13 @@ const timeoutRemedy = "Allow more time with --timeout."
 func explainCode(e *modelgateway.Error, addr string) failure {
 	switch e.Code {
 	case codes.Unavailable:
+		if wantsClientCertificate(e.Message) {
+			return failure{
+				Message:  fmt.Sprintf("the server at %s wants a client certificate of an authority that it knows", addr),
+				Remedy:   "Name yours with --tls-cert and --tls-key.",
+				ExitCode: exitNoServer,
+			}
+		}
 		if strings.Contains(e.Message, "authentication handshake failed") {
 			return failure{
 				Message:  fmt.Sprintf("the server at %s cannot be trusted, or has no TLS: %s", addr, e.Message),
@@ -104,10 +126,10 @@ func explainCode(e *modelgateway.Error, addr string) failure {
 				ExitCode: exitNoServer,
 			}
 		}
-		if strings.Contains(e.Message, "server preface") {
+		if closedAtOnce(e.Message) {
 			return failure{
-				Message:  fmt.Sprintf("the program at %s does not answer as a server without TLS does", addr),
-				Remedy:   "If it has TLS, use --tls, or --tls-ca with the authority of its certificate.",
+				Message:  fmt.Sprintf("the program at %s does not answer as a server without TLS does, or wants a client certificate", addr),
+				Remedy:   "If it has TLS, use --tls, or --tls-ca with the authority of its certificate. A client certificate is named with --tls-cert and --tls-key.",
 				ExitCode: exitNoServer,
 			}
 		}

@@ -40,6 +40,10 @@ func TestSecuredServer(t *testing.T) {
 	as(nil, "status", "--tls-ca="+pair.CertFile).check(t, exitDenied, "UNAUTHENTICATED", "MODELGATEWAY_API_KEY")
 	as(key, "status", "--tls-ca="+pair.CertFile).check(t, exitOK, "fast")
 
+	as(nil, "status", "--tls-cert="+pair.CertFile, "--tls-key="+pair.KeyFile).check(t, exitUsage, "--tls-ca")
+	as(nil, "status", "--tls-key="+pair.KeyFile).check(t, exitUsage, "--tls-cert")
+	as(nil, "status", "--tls-ca="+keys).check(t, exitUsage, "no certificate")
+
 	// A container's health check has the environment of the server.
 	container := []string{"MODELGATEWAY_CONFIG=" + file, "MODELGATEWAY_GRPC_LISTEN=" + s.addr}
 	as(container, "health").check(t, exitOK, "serves")
@@ -47,4 +51,52 @@ func TestSecuredServer(t *testing.T) {
 	doctor := []string{"doctor", "--config", file, "--state-dir", t.TempDir(), "--grpc-listen", s.addr, "--http-listen", s.http}
 	as(nil, doctor...).check(t, exitFailed, "OK   server", "is running at "+s.addr, "WARN fallbacks", "MODELGATEWAY_API_KEY")
 	as(key, doctor...).check(t, exitFailed, "OK   server", "version dev is running at "+s.addr, "OK   fallbacks")
+}
+
+// TestClientCertificate uses a server that lets in only clients with a certificate.
+func TestClientCertificate(t *testing.T) {
+	server, err := certificates.SelfSigned(t.TempDir(), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := certificates.SelfSigned(t.TempDir(), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger, err := certificates.SelfSigned(t.TempDir(), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := settings(t)
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, file, string(text)+fmt.Sprintf("tls: {cert_file: %s, key_file: %s, client_ca_file: %s}\n", server.CertFile, server.KeyFile, own.CertFile))
+	s := startWith(t, file)
+	ca := "--tls-ca=" + server.CertFile
+	call := func(env []string, args ...string) result {
+		cmd := command(t, args...)
+		cmd.Env = append(append(cmd.Env, "MODELGATEWAY_ADDR="+s.addr), env...)
+		return finish(t, cmd)
+	}
+	call(nil, "status", ca, "--tls-cert="+own.CertFile, "--tls-key="+own.KeyFile).check(t, exitOK, "fast")
+	call([]string{"MODELGATEWAY_TLS_CERT=" + own.CertFile, "MODELGATEWAY_TLS_KEY=" + own.KeyFile}, "status", ca).check(t, exitOK, "fast")
+	call(nil, "status", ca).check(t, exitNoServer, "client certificate", "--tls-cert")
+	call(nil, "status", ca, "--tls-cert="+stranger.CertFile, "--tls-key="+stranger.KeyFile).check(t, exitNoServer, "client certificate", "--tls-cert")
+	call(nil, "status", ca, "--tls-cert="+own.CertFile).check(t, exitUsage, "--tls-cert")
+	both, key := filepath.Join(t.TempDir(), "both.pem"), ""
+	for _, part := range []string{own.CertFile, own.KeyFile} {
+		text, err := os.ReadFile(part)
+		if err != nil {
+			t.Fatal(err)
+		}
+		key += string(text)
+	}
+	write(t, both, key)
+	call(nil, "status", ca, "--tls-cert="+both).check(t, exitOK, "fast")
+
+	// The health check of a container, with a certificate of its own.
+	container := []string{"MODELGATEWAY_CONFIG=" + file, "MODELGATEWAY_GRPC_LISTEN=" + s.addr, "MODELGATEWAY_TLS_CERT=" + both}
+	call(container, "health").check(t, exitOK, "serves")
 }

@@ -32,7 +32,7 @@ func mountDisk(image, folder string) *disk {
 		d.why = errors.New("no file system can be mounted without root")
 		return d
 	}
-	out, err := exec.Command("sh", "-c", `truncate -s 2M "$1" && mkfs.ext4 -q -F -m 0 -O ^has_journal "$1" && mount -o loop "$1" "$2"`, "sh", image, folder).CombinedOutput()
+	out, err := exec.Command("sh", "-c", `truncate -s 72M "$1" && mkfs.ext4 -q -F -m 0 -O ^has_journal "$1" && mount -o loop "$1" "$2"`, "sh", image, folder).CombinedOutput()
 	if err != nil {
 		d.why = fmt.Errorf("no file system can be mounted: %w: %s", err, out)
 	}
@@ -52,7 +52,7 @@ func (d *disk) fill() (undo func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	for size := 64 << 10; size > 0; size /= 2 {
+	for size := 1 << 20; size > 0; size /= 2 {
 		for err = nil; err == nil; {
 			_, err = f.Write(make([]byte, size))
 		}

@@ -81,7 +81,7 @@ func (l *lane) run(p planned) error {
 	if took := time.Since(began); l.verbose {
 		fmt.Printf("%s: %v, model %s\n", p, took.Round(time.Millisecond), e.model)
 		const long = 10 * time.Second
-		if took > long {
+		if took > long || l.only != "" {
 			fmt.Println(strings.Join(append(l.history.copy(), l.gateway.Load().output.last(30)...), "\n"))
 		}
 	}
@@ -100,8 +100,20 @@ func (e *episode) hold() {
 	e.riders.Wait()
 }
 
-// slowText is a chat whose answer takes a while.
+// slowText is a chat whose answer takes a while, by engine-fault.
 const slowText = `fault: {"token_count":60,"token_interval_us":10000}`
+
+// slow returns a chat whose answer takes a while.
+func (e *episode) slow() ask {
+	a := ask{model: e.model, text: slowText, deadline: e.kind.deadlineOf()}
+	switch {
+	case e.model == real:
+		a.text, a.tokens = "Hello. "+strings.Repeat("I am fine. ", 8), 2000
+	case e.kind.text != nil:
+		a.text = e.kind.text(e)
+	}
+	return a
+}
 
 // reach brings the model into the phase.
 func (e *episode) reach() error {
@@ -116,15 +128,9 @@ func (e *episode) reach() error {
 	if err := e.loadCold(); err != nil {
 		return err
 	}
-	text := slowText
-	if e.kind.text != nil {
-		text = e.kind.text(e)
-	}
 	switch e.phase {
 	case midStream, draining:
-		if err := e.beginStream(text); err != nil {
-			return err
-		}
+		e.beginStream()
 		if e.phase == draining {
 			e.riders.Go(func() { _ = e.unload(e.model) })
 		}
@@ -153,15 +159,15 @@ func (e *episode) reachLoading() error {
 
 // beginStream begins a request whose answer takes a while, and waits for its first
 // piece.
-func (e *episode) beginStream(text string) error {
+func (e *episode) beginStream() {
 	first := make(chan struct{})
-	var once sync.Once
-	ended := e.ride(pick(e.random, streamChats()), ask{model: e.model, text: text, deadline: e.kind.deadlineOf(), first: func() { once.Do(func() { close(first) }) }}, true)
+	a := e.slow()
+	a.first = sync.OnceFunc(func() { close(first) })
+	ended := e.ride(pick(e.random, streamChats()), a, true)
 	select {
 	case <-first:
 	case <-ended: // at once, because of its fault
 	}
-	return nil
 }
 
 func pick[T any](r *rand.Rand, some []T) T { return some[r.IntN(len(some))] }
@@ -169,8 +175,15 @@ func pick[T any](r *rand.Rand, some []T) T { return some[r.IntN(len(some))] }
 // rideAlong makes requests that meet the fault.
 func (e *episode) rideAlong() {
 	calls := inferences()
+	if e.model == real {
+		calls = slices.DeleteFunc(calls, func(c call) bool { return !c.written })
+	}
 	for range 2 {
-		e.ride(pick(e.random, calls), ask{model: e.model, text: hello, deadline: pick(e.random, []time.Duration{300, 1000, 3000, 12000}) * time.Millisecond}, false)
+		c, deadline := pick(e.random, calls), pick(e.random, []time.Duration{300, 1000, 3000, 12000})*time.Millisecond
+		if c.session { // whose deadline ends only the stream: the session would hold its place for half a minute
+			deadline = 12 * time.Second
+		}
+		e.ride(c, ask{model: e.model, text: hello, deadline: deadline}, false)
 	}
 	// This one names no model, and may be answered by another.
 	e.ride(pick(e.random, streamChats()), ask{text: hello, deadline: 12 * time.Second}, false)

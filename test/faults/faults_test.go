@@ -5,9 +5,14 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
 func TestMain(m *testing.M) {
@@ -81,6 +86,27 @@ func TestScheduleDependsOnTheSeed(t *testing.T) {
 	}
 }
 
+// An RPC that the suite does not call would go untested beside faults.
+func TestEveryRPCIsCalled(t *testing.T) {
+	called := map[string]bool{
+		"PushAudio":   true, // by OpenTranscription
+		"UnloadModel": true, // before each fault
+	}
+	for _, c := range append(inferences(), questions()...) {
+		called[c.name[strings.LastIndexByte(c.name, ' ')+1:]] = true
+	}
+	for _, file := range []protoreflect.FileDescriptor{gatewayv1.File_modelgateway_v1_service_proto, gatewayv1.File_modelgateway_v1_admin_proto} {
+		for i := range file.Services().Len() {
+			methods := file.Services().Get(i).Methods()
+			for j := range methods.Len() {
+				if name := string(methods.Get(j).Name()); !called[name] {
+					t.Errorf("no client calls %s", name)
+				}
+			}
+		}
+	}
+}
+
 func TestDelaysAddUp(t *testing.T) {
 	at := func(ms int) time.Time { return time.Unix(0, 0).Add(time.Duration(ms) * time.Millisecond) }
 	d := &delays{}
@@ -115,6 +141,7 @@ func TestLinesHaveOneEnd(t *testing.T) {
 		"piece after": {[]string{failed, piece}, malformed},
 		"untyped":     {[]string{piece, `{"error":{"message":"it crashed"}}`}, untyped},
 		"cut off":     {[]string{piece, `{"resu`}, malformed},
+		"of OpenAI":   {[]string{`{"error":{"message":"it crashed","type":"server_error","code":"engine_crashed"}}`}, "ENGINE_CRASHED"},
 	} {
 		var text bytes.Buffer
 		for _, l := range c.lines {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"slices"
 	"syscall"
@@ -67,16 +68,16 @@ func signalled(sig syscall.Signal) func(*episode) (func(), error) {
 func kinds() []*kind {
 	withStream := []phase{midStream, draining}
 	return []*kind{
-		{name: "SIGKILL", inject: signalled(syscall.SIGKILL)},
-		{name: "SIGTERM", inject: signalled(syscall.SIGTERM)},
-		{name: "SIGSTOP", inject: signalled(syscall.SIGSTOP)},
+		{name: "SIGKILL", model: anyEngine, inject: signalled(syscall.SIGKILL)},
+		{name: "SIGTERM", model: anyEngine, inject: signalled(syscall.SIGTERM)},
+		{name: "SIGSTOP", model: anyEngine, inject: signalled(syscall.SIGSTOP)},
 		{
 			name: "out of memory", inject: runOutOfMemory, check: checkMemoryTold,
 			model:      func(*episode) string { return "leaky" },
 			impossible: noCgroup,
 		},
-		{name: "full disk", inject: func(e *episode) (func(), error) { return e.disk.fill() }, impossible: noDisk},
-		{name: "slow disk", inject: func(e *episode) (func(), error) { return e.disk.freeze() }, impossible: noDisk},
+		{name: "full disk", model: anyEngine, inject: func(e *episode) (func(), error) { return e.disk.fill() }, impossible: noDisk},
+		{name: "slow disk", model: anyEngine, inject: func(e *episode) (func(), error) { return e.disk.freeze() }, impossible: noDisk},
 		{
 			name: "deleted file", reasons: []string{"MODEL_FILE_MISSING"}, heal: true,
 			inject: func(e *episode) (func(), error) { return e.harmFile("MODEL_FILE_MISSING", os.Remove(e.modelFile())) },
@@ -87,26 +88,26 @@ func kinds() []*kind {
 				return e.harmFile("MODEL_FILE_INVALID", replaceFile(e.modelFile(), "corrupt"))
 			},
 		},
-		{name: "lost connection", inject: loseConnection},
-		{name: "lost folder", inject: loseFolder},
-		{name: "no descriptors", inject: exhaustDescriptors, wide: true, heal: true, reasons: []string{"ENGINE_UNAVAILABLE", "INTERNAL"}},
-		{name: "corrupt reply", inject: corruptReply, reasons: []string{"INTERNAL"}},
+		{name: "lost connection", model: anyEngine, inject: loseConnection},
+		{name: "lost folder", model: anyEngine, inject: loseFolder},
+		{name: "no descriptors", model: anyEngine, inject: exhaustDescriptors, wide: true, heal: true},
+		{name: "corrupt reply", model: anyEngine, inject: corruptReply},
 		{name: "full pipe", phases: withStream, grows: true, text: flooding, deadline: 1500 * time.Millisecond, inject: nothing},
-		{name: "full log pipe", inject: stopReadingLog, wide: true},
-		{name: "clock jump", inject: pauseGateway, wide: true},
+		{name: "full log pipe", model: anyEngine, inject: stopReadingLog},
+		{name: "clock jump", model: anyEngine, inject: pauseGateway, wide: true},
 		{name: "misbehaving engine", model: misbehaving, text: misbehavingText, phases: []phase{loading}, inject: nothing, reasons: []string{"MODEL_FILE_INVALID", "ENGINE_UNAVAILABLE", "INTERNAL"}, another: true},
 		{name: "misbehaving call", text: misbehavingText, phases: withStream, inject: nothing, reasons: []string{"INTERNAL"}},
 		{name: "misbehaving end", model: stubborn, phases: []phase{evicting, idle}, inject: endWithChildren, reasons: []string{"INTERNAL"}},
 		{name: "growth", model: grower, phases: []phase{idle, midStream}, inject: growTooFar, grows: true, another: true, reasons: []string{"MEMORY_BUSY"}},
-		{name: "lost client", phases: []phase{loading, midStream, evicting, draining}, inject: loseClient, check: checkNoLease, leaves: true},
-		{name: "gateway killed", inject: killGateway, wide: true, reasons: []string{broken}},
+		{name: "lost client", model: anyEngine, phases: []phase{loading, midStream, evicting, draining}, inject: loseClient, check: checkNoLease, leaves: true},
+		{name: "gateway killed", model: anyEngine, inject: killGateway, wide: true, reasons: []string{broken}},
 	}
 }
 
 // gatewayKinds returns the faults of the gateway itself.
 func gatewayKinds() []*kind {
 	with := func(name string, inject func(*episode) (func(), error)) *kind {
-		return &kind{name: name, inject: inject, wide: true, reasons: []string{broken, "DRAINING"}}
+		return &kind{name: name, model: anyEngine, inject: inject, wide: true, reasons: []string{broken, "DRAINING"}}
 	}
 	return []*kind{
 		with("gateway SIGKILL", killGateway),
@@ -116,6 +117,14 @@ func gatewayKinds() []*kind {
 		with("keys cut off", cutOffKeys),
 		with("clock set back", leaveFutureRecords),
 	}
+}
+
+// anyEngine returns the model of engine-fault, or sometimes that of llama.cpp.
+func anyEngine(e *episode) string {
+	if e.random.IntN(4) == 0 {
+		return real
+	}
+	return target
 }
 
 func noDisk(l *lane) string {
@@ -177,11 +186,18 @@ func exhaustDescriptors(e *episode) (func(), error) {
 	return func() { _ = unix.Prlimit(pid, unix.RLIMIT_NOFILE, &before, nil) }, unix.Prlimit(pid, unix.RLIMIT_NOFILE, &none, nil)
 }
 
-// stopReadingLog lets the pipe of the gateway's log become full.
+// stopReadingLog lets the pipe of the gateway's log become full, and fills it.
 func stopReadingLog(e *episode) (func(), error) {
-	o := e.gateway.Load().output
-	o.reading.Lock()
-	return o.reading.Unlock, nil
+	g := e.gateway.Load()
+	g.output.reading.Lock()
+	pipe, err := unix.Open(fmt.Sprintf("/proc/%d/fd/2", g.pid()), unix.O_WRONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return g.output.reading.Unlock, err
+	}
+	for err == nil {
+		_, err = unix.Write(pipe, []byte("\n"))
+	}
+	return g.output.reading.Unlock, unix.Close(pipe)
 }
 
 // pauseGateway stops the gateway's process: for it, all clocks jump.

@@ -39,21 +39,23 @@ type lane struct {
 	requests    int64
 }
 
-// config is what the gateways serve. target gets the faults; beside must not notice
-// them; there is no memory for both target and rival.
+// config is what the gateways serve. target and others get the faults; beside must not
+// notice them; there is no memory for rival and one of those. real is a starter model of
+// llama.cpp.
 const config = `
 grpc_listen: 127.0.0.1:0
 http_listen: 127.0.0.1:0
 auth: {keys_file: keys.yaml}
 state_dir: DIR/state
 engines_dir: DIR/bin
-max_memory_mb: 220
+max_memory_mb: 400
 cpu_threads: 16
 drain_timeout: 3s
 log: {level: info, format: json}
 breaker: {failures: 5, open: 1s}
 engines:
   fault: {command: [engine-fault], max_concurrency: 8}
+  llama: {command: [LLAMA], max_concurrency: 4}
   start-exit: {command: [engine-fault, --fault=exit]}
   start-garbage: {command: [engine-fault, --fault=handshake-garbage]}
   start-version: {command: [engine-fault, --fault=handshake-version]}
@@ -65,7 +67,8 @@ models:
   stubborn: {engine: fault, path: DIR/models/other.bin, memory_mb: 60, threads: 1, progress_timeout: 2s, parameters: {load_ms: 250, ignore_sigterm: true}}
   parent: {engine: fault, path: DIR/models/other.bin, memory_mb: 60, threads: 1, progress_timeout: 2s, parameters: {load_ms: 250, close_ms: 250, spawn_child: true}}
   grower: {engine: fault, path: DIR/models/grower.bin, memory_mb: 60, threads: 1, progress_timeout: 2s, parameters: {load_ms: 250}}
-  rival: {engine: fault, path: DIR/models/other.bin, memory_mb: 150, threads: 1, parameters: {load_ms: 20}}
+  real: {engine: llama, path: "starter:chat.gguf", memory_mb: 256, threads: 1, progress_timeout: 5s}
+  rival: {engine: fault, path: DIR/models/other.bin, memory_mb: 360, threads: 1, parameters: {load_ms: 20}}
   load-crash: {engine: fault, path: DIR/models/other.bin, memory_mb: 60, threads: 1, parameters: {load_ms: 100, load_fault: crash}}
   load-exit: {engine: fault, path: DIR/models/other.bin, memory_mb: 60, threads: 1, parameters: {load_ms: 100, load_fault: exit}}
   load-hang: {engine: fault, path: DIR/models/other.bin, memory_mb: 60, threads: 1, progress_timeout: 2s, parameters: {load_ms: 100, load_fault: hang}}
@@ -82,6 +85,7 @@ tasks:
 const (
 	beside = "beside"
 	target = "target"
+	real   = "real"
 	rival  = "rival"
 )
 
@@ -100,7 +104,7 @@ func newLane(s *suite, name string) (*lane, error) {
 		err = os.WriteFile(filepath.Join(l.dir, "bin", "engine-fault"), engine, 0o700) //nolint:gosec // a program
 	}
 	if err == nil {
-		err = os.WriteFile(filepath.Join(l.dir, "config.yaml"), []byte(strings.ReplaceAll(config, "DIR", l.dir)), 0o600)
+		err = os.WriteFile(filepath.Join(l.dir, "config.yaml"), []byte(strings.NewReplacer("DIR", l.dir, "LLAMA", s.llama).Replace(config)), 0o600)
 	}
 	if err != nil {
 		return nil, err

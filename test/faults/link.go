@@ -42,6 +42,8 @@ func (l *link) close() {
 type ask struct {
 	model string
 	text  string // the last message of a chat
+	// tokens, if not 0, is the length of the answer; a model of llama.cpp repeats itself.
+	tokens int32
 	// deadline is told to the gateway. The client itself waits longer, so that it sees
 	// when the gateway ends the call.
 	deadline time.Duration
@@ -140,7 +142,10 @@ func endOfJSON(text []byte) (e end, ok bool) {
 			return end{d.Reason, failed.Message}, true
 		}
 	}
-	if answer.Error != nil {
+	switch {
+	case failed.Code != nil && failed.Type != "": // OpenAI's form, whose code is the reason
+		return end{strings.ToUpper(fmt.Sprint(failed.Code)), failed.Message}, true
+	case answer.Error != nil:
 		return end{untyped, string(text)}, true
 	}
 	return end{}, false
@@ -148,6 +153,7 @@ func endOfJSON(text []byte) (e end, ok bool) {
 
 // failure is an error as JSON.
 type failure struct {
-	Message string
-	Details []struct{ Reason, Domain string }
+	Message, Type string
+	Code          any
+	Details       []struct{ Reason, Domain string }
 }

@@ -76,6 +76,7 @@ func drive(args []string) error {
 	flags.IntVar(&o.faults, "faults", 1500, "how many faults")
 	flags.IntVar(&o.lanes, "lanes", 4, "how many gateways at once")
 	flags.BoolVar(&o.gateway, "gateway", false, "only kill the gateways themselves, and check what they leave")
+	flags.StringVar(&o.only, "only", "", "only some kinds of faults, such as \"SIGKILL,full disk\"; with -v the history of each is printed")
 	flags.BoolVar(&o.verbose, "v", false, "print each fault")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -85,6 +86,7 @@ func drive(args []string) error {
 		return err
 	}
 	o.engine = filepath.Join(filepath.Dir(o.program), "engine-fault")
+	o.llama = filepath.Join(filepath.Dir(o.program), "engine-llama")
 	if ownMounts() {
 		if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 			return err

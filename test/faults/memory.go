@@ -116,7 +116,7 @@ func (e *episode) awaitWorkerGone() {
 		if err != nil || int(m.GetWorkerPid()) != e.pid {
 			return
 		}
-		if late := time.Since(began); late > mostWrong+e.slack(began) {
+		if late := time.Since(began); late > mostGrown+e.slack(began) {
 			e.violate("%v after it took more memory than the budget, the worker still runs", late)
 			return
 		}

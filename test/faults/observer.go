@@ -19,6 +19,9 @@ const (
 	lookEvery = 100 * time.Millisecond
 	// mostWrong is how long the report may be wrong, and a process may be left.
 	mostWrong = time.Second
+	// mostGrown is how long a worker may hold more than the budget after it grew by
+	// itself. A busy gateway measures each worker once a second.
+	mostGrown = 2 * time.Second
 )
 
 // process is a process of this machine.
@@ -88,14 +91,17 @@ func (l *lane) observe(ctx context.Context) {
 
 // wrong notes something that is wrong, and reports it once it is so for too long.
 func (o *observer) wrong(format string, args ...any) {
-	what := fmt.Sprintf(format, args...)
+	o.wrongFor(mostWrong, fmt.Sprintf(format, args...))
+}
+
+func (o *observer) wrongFor(most time.Duration, what string) {
 	o.seen[what] = true
 	began, ok := o.since[what]
 	if !ok {
 		began = time.Now()
 		o.since[what] = began
 	}
-	if took := time.Since(began); took > mostWrong+o.slack(began) && !o.told[what] && !o.harmed(began) {
+	if took := time.Since(began); took > most+o.slack(began) && !o.told[what] && !o.harmed(began) {
 		o.told[what] = true
 		o.violate("for %v: %s", took.Round(time.Millisecond), what)
 	}
@@ -136,7 +142,7 @@ func (o *observer) checkBudget(st *gatewayv1.StatusResponse) {
 		return
 	}
 	if e := o.present.Load(); e != nil && e.kind.grows {
-		o.wrong("more is charged than the budget")
+		o.wrongFor(mostGrown, "more is charged than the budget")
 		return
 	}
 	o.violate("%d bytes are charged, the budget is %d", used, budget)
@@ -151,8 +157,8 @@ func (o *observer) checkProcesses(st *gatewayv1.StatusResponse, all map[int]proc
 			continue
 		}
 		reported[pid] = true
-		if p, ok := all[pid]; (!ok || p.state == "Z") && m.GetState() == gatewayv1.ModelState_MODEL_STATE_READY {
-			o.wrong("model %s is ready, but its process %d has ended", m.GetName(), pid)
+		if p, ok := all[pid]; !ok || p.state == "Z" {
+			o.wrong("model %s is %s, but its process %d has ended", m.GetName(), stateNames[m.GetState()], pid)
 		}
 	}
 	for pid, p := range all {

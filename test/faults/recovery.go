@@ -69,16 +69,21 @@ func (e *episode) recover() error {
 	}
 	for failures := 0; ; {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		began := time.Now()
+		g := e.gateway.Load()
+		began, before := time.Now(), waited(g.pid())
 		load, err := e.use(ctx, e.model)
 		cancel()
 		took := time.Since(began)
 		e.history.add("recovery: %v after %v, load %v", err, took.Round(time.Millisecond), load.Round(time.Millisecond))
 		if err == nil {
-			if load > 0 {
-				return e.checkRecovery(began, took)
+			if load == 0 {
+				return nil
 			}
-			return nil
+			slack := e.slack(began) + max(0, waited(g.pid())-before)
+			if m, err := g.model(e.context(patience), e.model); err == nil {
+				slack += waited(int(m.GetWorkerPid()))
+			}
+			return e.checkRecovery(took, slack)
 		}
 		if errs.ReasonOf(err) == errs.LoadCooldown { // an operator may end a cooldown
 			if err := e.unload(e.model); err != nil {
@@ -95,9 +100,11 @@ func (e *episode) recover() error {
 	}
 }
 
-func (e *episode) checkRecovery(began time.Time, took time.Duration) error {
+// checkRecovery checks how long the first answer took. slack is what the machine
+// accounts for: how late this process was, and how long gateway and worker waited for a
+// processor.
+func (e *episode) checkRecovery(took, slack time.Duration) error {
 	limit := func() time.Duration { return time.Duration(mostSlower * float64(e.slowestCold())) }
-	slack := e.slack(began)
 	// The machine may be slower than it was for the loads before.
 	for range 3 {
 		if e.slowestCold() > 0 && took <= limit()+slack {

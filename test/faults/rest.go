@@ -55,7 +55,11 @@ func restCall(path, body, contentType, accept string) func(context.Context, *lin
 // filled puts what is asked into JSON.
 func filled(body string, a ask) string {
 	text, _ := json.Marshal(a.text)
-	return strings.NewReplacer("MODEL", a.model, `"TEXT"`, string(text)).Replace(body)
+	sampling := "{}"
+	if a.tokens > 0 {
+		sampling = fmt.Sprintf(`{"max_tokens":%d,"temperature":0,"presence_penalty":-2,"frequency_penalty":-2}`, a.tokens)
+	}
+	return strings.NewReplacer("MODEL", a.model, `"TEXT"`, string(text), "SAMPLING", sampling).Replace(body)
 }
 
 func (l *link) header(a ask) http.Header {

@@ -76,6 +76,7 @@ func leaveFutureRecords(e *episode) (func(), error) {
 	g.signal(syscall.SIGKILL)
 	<-g.exited
 	g.close()
+	e.checkState()
 	later := time.Now().AddDate(5, 0, 0)
 	err := filepath.WalkDir(filepath.Join(e.dir, "state"), func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || filepath.Ext(path) != ".json" {
@@ -86,8 +87,8 @@ func leaveFutureRecords(e *episode) (func(), error) {
 			return err
 		}
 		var record map[string]any
-		if err := json.Unmarshal(text, &record); err != nil {
-			return err
+		if json.Unmarshal(text, &record) != nil {
+			return nil // checkState tells
 		}
 		if _, is := record["updated"]; is {
 			record["updated"] = later.Format(time.RFC3339Nano)
@@ -103,7 +104,8 @@ func leaveFutureRecords(e *episode) (func(), error) {
 	return nil, e.start()
 }
 
-// mostTemporary is how many unfinished files may be in the state folder.
+// mostTemporary is how many unfinished files may be in the state folder: those of the
+// program that was killed last, and of keys, which the next change of them removes.
 const mostTemporary = 8
 
 // checkState checks that a gateway which has ended left no file that is cut off, and
@@ -114,7 +116,7 @@ func (e *episode) checkState() {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		if strings.HasPrefix(d.Name(), ".") {
+		if strings.HasPrefix(d.Name(), ".") || filepath.Ext(d.Name()) == ".tmp" {
 			temporary++
 			return nil
 		}

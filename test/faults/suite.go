@@ -11,18 +11,20 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
 type options struct {
-	program, engine string
-	seed            uint64
-	faults          int
-	lanes           int
-	gateway         bool // only faults of the gateway itself
-	verbose         bool // print each fault
+	program, engine, llama string // paths
+	seed                   uint64
+	faults                 int
+	lanes                  int
+	gateway                bool   // only faults of the gateway itself
+	only                   string // some kinds, separated by commas; empty: all
+	verbose                bool   // print each fault
 }
 
 // suite is a run.
@@ -62,6 +64,9 @@ func run(ctx context.Context, o options, out io.Writer) (int, error) {
 		}
 	}
 	plan := schedule(o.seed, o.faults, s.possible())
+	if len(plan) == 0 {
+		return 0, fmt.Errorf("no kind of fault is left of %q: the kinds are in docs/faults.md", o.only)
+	}
 	failed := s.play(ctx, plan)
 	return s.report(out, time.Since(s.began)), failed
 }
@@ -73,6 +78,9 @@ func (s *suite) possible() []*kind {
 		all = gatewayKinds()
 	}
 	return slices.DeleteFunc(all, func(k *kind) bool {
+		if s.only != "" && !slices.Contains(strings.Split(s.only, ","), k.name) {
+			return true
+		}
 		if k.impossible == nil {
 			return false
 		}
@@ -84,18 +92,19 @@ func (s *suite) possible() []*kind {
 	})
 }
 
-// play lets the lanes have their faults: lane i of n gets each n-th.
+// play lets the lanes have their faults: each takes the next when it is done.
 func (s *suite) play(ctx context.Context, plan []planned) error {
 	var lanes sync.WaitGroup
 	failures := make([]error, len(s.lanes))
+	var next atomic.Int64
 	for i, l := range s.lanes {
 		lanes.Go(func() {
 			watched, unwatch := context.WithCancel(ctx)
 			var watchers sync.WaitGroup
 			watchers.Go(func() { l.observe(watched) })
 			watchers.Go(func() { l.besides(watched) })
-			for n := i; n < len(plan) && ctx.Err() == nil && failures[i] == nil; n += len(s.lanes) {
-				failures[i] = l.run(plan[n])
+			for n := next.Add(1); int(n) <= len(plan) && ctx.Err() == nil && failures[i] == nil; n = next.Add(1) {
+				failures[i] = l.run(plan[n-1])
 			}
 			unwatch()
 			watchers.Wait()

@@ -20,7 +20,7 @@ import (
 const (
 	mostPerByte   = 10                     // by how many bytes the server grows for each that was sent
 	mostForNone   = 128 * megabyte         // and by how many for connections and calls of few bytes
-	mostGrowth    = 512 * megabyte         // by how many at most, with its workers
+	mostGrowth    = 512 * megabyte         // by how many at most, with what its workers grow by more than without
 	mostPerMB     = 100 * time.Millisecond // of processor time for each megabyte that is refused
 	mostLater     = 50 * time.Millisecond  // by how much the honest client's answers come later, or
 	mostSlower    = 2.0                    // by what factor the honest client's answers come later

@@ -35,6 +35,12 @@ func (r *result) print(out io.Writer) {
 		fmt.Fprintf(out, " %20s", k)
 	}
 	fmt.Fprintln(out)
+	r.printMeasured(out, "none", report{}, &r.none, "-")
+	for _, k := range kindNames {
+		t := r.alone[0][k]
+		fmt.Fprintf(out, " %20s", fmt.Sprintf("%d / %d", t.quantile(0.5).Milliseconds(), t.quantile(0.99).Milliseconds()))
+	}
+	fmt.Fprintln(out)
 	for i := range r.rounds {
 		r.printRound(out, &r.rounds[i])
 	}
@@ -50,8 +56,7 @@ func (r *result) printRound(out io.Writer, a *round) {
 	if a.bodies {
 		perMB = fmt.Sprintf("%.3f", r.perMB(a))
 	}
-	fmt.Fprintf(out, "%-4s %8s %8d %8d %8s %8s %18s %6s", name, mib(a.Sent), a.Requests, a.Refused, mib(a.server), mib(a.workers),
-		fmt.Sprintf("%.1f / %.1f / %.1f", a.measured.cpu.Seconds(), a.workersCPU.Seconds(), a.report.cpu.Seconds()), perMB)
+	r.printMeasured(out, name, a.report, &a.measured, perMB)
 	for _, k := range kindNames {
 		t := a.times[k]
 		fmt.Fprintf(out, " %20s", fmt.Sprintf("%d / %d (%d)", t.quantile(0.5).Milliseconds(), t.quantile(0.99).Milliseconds(), r.aloneAt(a, k).quantile(0.99).Milliseconds()))
@@ -59,10 +64,16 @@ func (r *result) printRound(out io.Writer, a *round) {
 	fmt.Fprintln(out)
 }
 
+// printMeasured writes what an attack did, and what it cost the server.
+func (r *result) printMeasured(out io.Writer, name string, did report, cost *measured, perMB string) {
+	fmt.Fprintf(out, "%-4s %8s %8d %8d %8s %8s %18s %6s", name, mib(did.Sent), did.Requests, did.Refused, mib(cost.server), mib(cost.workers),
+		fmt.Sprintf("%.1f / %.1f / %.1f", cost.cpu.Seconds(), cost.workersCPU.Seconds(), did.cpu.Seconds()), perMB)
+}
+
 // perMB returns the processor time of the server, less what it needs for the honest
 // client, for each megabyte of an attack; in seconds.
 func (r *result) perMB(a *round) float64 {
-	own := max(0, a.measured.cpu.Seconds()-r.cpuAlone*a.took.Seconds())
+	own := max(0, a.measured.cpu.Seconds()-r.none.cpu.Seconds()*a.took.Seconds()/r.none.took.Seconds())
 	return own / max(1, float64(a.Sent)/1e6)
 }
 
@@ -86,8 +97,8 @@ func (r *result) broken() []string {
 		if most := max(mostForNone, mostPerByte*a.Sent); a.server > most {
 			say("%s: the server grew by %s for %s", a.name, mib(a.server), mib(a.Sent))
 		}
-		if a.server+a.workers > mostGrowth {
-			say("%s: the server grew by %s and its workers by %s", a.name, mib(a.server), mib(a.workers))
+		if a.server+a.workers-r.none.workers > mostGrowth {
+			say("%s: the server grew by %s and its workers by %s, and by %s when nobody attacked", a.name, mib(a.server), mib(a.workers), mib(r.none.workers))
 		}
 		if a.Requests == 0 {
 			say("%s: no request was made", a.name)

@@ -16,7 +16,7 @@ type result struct {
 	// alone are the times of the honest client when nobody attacks: before the first
 	// attack, after the last, and in a long run between them.
 	alone     []map[string]series
-	cpuAlone  float64 // of the server for it, in seconds a second
+	none      measured // the first of these times
 	leases    map[string]series
 	failed    []string // requests of the honest client
 	open      []string // models whose breaker did not let requests through
@@ -116,7 +116,7 @@ func (r *result) workAlone(ctx context.Context, s *server, h *honest, length tim
 	times := h.work(ctx, length)
 	m := stop()
 	if len(r.alone) == 0 {
-		r.cpuAlone = m.cpu.Seconds() / m.took.Seconds()
+		r.none = m
 	}
 	r.alone = append(r.alone, times)
 	return ctx.Err()

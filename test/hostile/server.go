@@ -46,6 +46,8 @@ func startServer(program string) (*server, error) {
 	s := &server{dir: dir, exited: make(chan struct{})}
 	s.cmd = exec.Command(program, "serve", "--grpc-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--state-dir", filepath.Join(dir, "state"))
 	s.cmd.Dir = dir // without models and a .env file of the caller's folder
+	// Who is not root can reset the peak of a process only if it is debuggable.
+	s.cmd.Env = append(os.Environ(), "MODELGATEWAY_DEBUGGABLE=true")
 	s.cmd.Stderr = s
 	stdout, err := s.cmd.StdoutPipe()
 	if err == nil {

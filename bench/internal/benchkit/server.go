@@ -63,7 +63,7 @@ func (g *Server) start(ctx context.Context, log io.Writer, program, config strin
 		}
 		args = append(args, "--config", file)
 	}
-	if g.Process, err = Start(log, nil, program, args...); err != nil {
+	if g.Process, err = Start(log, []string{"MODELGATEWAY_DEBUGGABLE=true"}, program, args...); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)

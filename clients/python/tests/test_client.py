@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import pathlib
 import signal
 import subprocess
@@ -30,6 +31,29 @@ def test_chat_and_stream_give_the_same_answer(client: modelgateway.Client) -> No
     assert stream.served_by is not None and stream.served_by.model == "qwen"
     assert stream.usage is not None and stream.usage.completion_token_count > 0
     assert stream.finish_reason in (common_pb2.FINISH_REASON_STOP, common_pb2.FINISH_REASON_LENGTH)
+
+
+LEVEL = {"type": "object", "properties": {"level": {"enum": ["A1", "B2"]}}, "required": ["level"]}
+
+
+def test_a_schema_and_a_tool(client: modelgateway.Client) -> None:
+    answer = client.chat("Rate: I goes.", response_schema=LEVEL, n=2, logprobs=1)
+    for message in (answer.message, answer.alternatives[0].message):
+        assert json.loads(message.content)["level"] in ("A1", "B2")
+    assert len(answer.logprobs[0].top) == 1
+
+    tool = {"name": "rate", "description": "Rates a text", "parameters": LEVEL}
+    with client.stream_chat("Hello", tools=[tool], tool_choice="rate") as stream:
+        assert "".join(stream) == ""
+    assert stream.finish_reason == common_pb2.FINISH_REASON_TOOL_CALLS
+    (call,) = stream.tool_calls[:1]
+    assert call.name == "rate" and json.loads(call.arguments)["level"] in ("A1", "B2")
+    turns = [
+        ("user", "Hello"),
+        {"role": "assistant", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": call.id, "content": "done"},
+    ]
+    assert client.chat(turns, tools=[tool], tool_choice="none", sampling=GREEDY).message.content
 
 
 def test_pieces_arrive_while_they_are_generated(client: modelgateway.Client) -> None:

@@ -45,6 +45,8 @@ type Candidate struct {
 	Content      *Content `json:"content,omitempty"`
 	FinishReason string   `json:"finishReason,omitempty"`
 	Index        int      `json:"index"`
+	// LogprobsResult has the probabilities of tokens.
+	LogprobsResult map[string]any `json:"logprobsResult,omitempty"`
 }
 
 // PromptFeedback says why a prompt was blocked.
@@ -86,6 +88,30 @@ func Thoughts(thought, text string) Answer {
 	last := &a.Chunks[0]
 	last.UsageMetadata.ThoughtsTokenCount = 5
 	last.Candidates[0].Content.Parts = []Part{{Text: thought, Thought: true}, {Text: text}}
+	return a
+}
+
+// Calls returns an answer that calls functions. The first call has a signature.
+func Calls(signature string, calls ...Function) Answer {
+	a := Text("")
+	parts := make([]Part, len(calls))
+	for i := range calls {
+		parts[i].FunctionCall = &calls[i]
+	}
+	parts[0].ThoughtSignature = []byte(signature)
+	a.Chunks[0].Candidates[0].Content.Parts = parts
+	return a
+}
+
+// Several returns several answers to one request.
+func Several(texts ...string) Answer {
+	a := Text("")
+	a.Chunks[0].Candidates = nil
+	for i, text := range texts {
+		a.Chunks[0].Candidates = append(a.Chunks[0].Candidates, Candidate{
+			Index: i, FinishReason: "STOP", Content: &Content{Role: "model", Parts: []Part{{Text: text}}},
+		})
+	}
 	return a
 }
 

@@ -24,6 +24,8 @@ type Body struct {
 	SystemInstruction *Content         `json:"systemInstruction"`
 	GenerationConfig  map[string]any   `json:"generationConfig"`
 	SafetySettings    []map[string]any `json:"safetySettings"`
+	Tools             []map[string]any `json:"tools"`
+	ToolConfig        map[string]any   `json:"toolConfig"`
 }
 
 // Content is one message.
@@ -34,9 +36,19 @@ type Content struct {
 
 // Part is a part of a message.
 type Part struct {
-	Text       string `json:"text,omitempty"`
-	Thought    bool   `json:"thought,omitempty"`
-	InlineData *Blob  `json:"inlineData,omitempty"`
+	Text             string    `json:"text,omitempty"`
+	Thought          bool      `json:"thought,omitempty"`
+	InlineData       *Blob     `json:"inlineData,omitempty"`
+	FunctionCall     *Function `json:"functionCall,omitempty"`
+	FunctionResponse *Function `json:"functionResponse,omitempty"`
+	ThoughtSignature []byte    `json:"thoughtSignature,omitempty"`
+}
+
+// Function is a call of a function, or what it returned.
+type Function struct {
+	Name     string         `json:"name"`
+	Args     map[string]any `json:"args,omitempty"`
+	Response map[string]any `json:"response,omitempty"`
 }
 
 // Blob is data with its MIME type.
@@ -119,6 +131,14 @@ func (r Request) invalid() string {
 		if len(c.Parts) == 0 {
 			return "* GenerateContentRequest.contents.parts: contents.parts must not be empty."
 		}
+		for i, p := range c.Parts {
+			if p.FunctionCall != nil && i == 0 && len(p.ThoughtSignature) == 0 {
+				return "Function call is missing a thought_signature in functionCall parts."
+			}
+			if p.FunctionResponse != nil && (p.FunctionResponse.Name == "" || p.FunctionResponse.Response == nil) {
+				return "* GenerateContentRequest.contents.parts.function_response.name: Name cannot be empty."
+			}
+		}
 	}
 	config := r.Body.GenerationConfig
 	if r.Speech() {
@@ -150,6 +170,7 @@ func invalidSchema(schema map[string]any) string {
 		"type": true, "format": true, "title": true, "description": true, "enum": true, "items": true,
 		"prefixItems": true, "minItems": true, "maxItems": true, "minimum": true, "maximum": true, "anyOf": true,
 		"properties": true, "additionalProperties": true, "required": true, "propertyOrdering": true,
+		"$id": true, "$defs": true, "$ref": true, "$anchor": true, "oneOf": true,
 	}
 	for key, value := range schema {
 		if !supported[key] {
@@ -159,7 +180,7 @@ func invalidSchema(schema map[string]any) string {
 		switch v := value.(type) {
 		case map[string]any:
 			below = append(below, v)
-			if key == "properties" {
+			if key == "properties" || key == "$defs" {
 				below = nil
 				for _, property := range v {
 					if p, ok := property.(map[string]any); ok {

@@ -51,6 +51,7 @@ type Prompter struct {
 	specials  []Special // see markup; longest first, the order of llama.cpp's tokenizer
 	guard     *guard
 	fallback  string
+	calls     CallFormat
 }
 
 // The formats of prompts for models without a template.
@@ -77,7 +78,8 @@ func NewPrompter(source string, tokenizer Tokenizer) (*Prompter, error) {
 	}
 	specials := markup(source, tokenizer.Specials())
 	slices.SortStableFunc(specials, func(a, b Special) int { return len(b.Text) - len(a.Text) })
-	return &Prompter{template: template, tokenizer: tokenizer, specials: specials, guard: newGuard(specials), fallback: fallback}, nil
+	return &Prompter{template: template, tokenizer: tokenizer, specials: specials, guard: newGuard(specials), fallback: fallback,
+		calls: template.callFormat()}, nil
 }
 
 // markup returns the special tokens that have a meaning in a prompt: the control tokens,
@@ -98,25 +100,27 @@ func knows(tokenizer Tokenizer, text string) bool {
 // Fallback returns ChatML or Transcript if the model has no template, else "".
 func (p *Prompter) Fallback() string { return p.fallback }
 
+// CallFormat returns how the model writes calls of tools.
+func (p *Prompter) CallFormat() CallFormat { return p.calls }
+
 // Prompt returns the tokens of a conversation. An error is the template's refusal.
 //
 // If no message contains the text of a special token, see markup, the whole text is
 // tokenized together, as llama-server does, which gives the same tokens. Otherwise the
 // messages are marked, so that their text can be distinguished from the template's
 // special tokens.
-func (p *Prompter) Prompt(messages []Message, thinking bool) (Prompt, error) {
+func (p *Prompter) Prompt(c Conversation) (Prompt, error) {
 	mark, err := newMark()
 	if err != nil {
 		return Prompt{}, err
 	}
-	guarded := make([]Message, len(messages))
-	for i, m := range messages {
+	c.Messages = slices.Clone(c.Messages)
+	for i, m := range c.Messages {
 		if m.Role == RoleAssistant {
-			m.Content = withoutThoughts(m.Content)
+			c.Messages[i].Content = withoutThoughts(m.Content)
 		}
-		guarded[i] = Message{Role: m.Role, Content: p.guard.apply(m.Content, mark)}
 	}
-	text, err := p.template.Render(guarded, thinking)
+	text, err := p.template.Render(p.calls.described(c), func(s string) string { return p.guard.apply(s, mark) })
 	if err != nil {
 		return Prompt{}, err
 	}
@@ -132,8 +136,8 @@ func (p *Prompter) Prompt(messages []Message, thinking bool) (Prompt, error) {
 		out.Transcript, out.Stops = true, transcriptStops()
 	}
 	if opened := strings.TrimRight(text, " \r\n"); strings.HasSuffix(opened, "<think>") {
-		out.InsideThought = thinking
-		if !thinking {
+		out.InsideThought = c.Thinking
+		if !c.Thinking {
 			// The template always starts a thought. An empty thought makes such a
 			// model answer at once.
 			text = opened + "\n\n</think>\n\n"

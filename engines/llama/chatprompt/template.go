@@ -24,19 +24,6 @@ func transcriptStops() []string {
 	return []string{"\n\nUser:", "\nUser:", "\n\nAssistant:", "\nAssistant:"}
 }
 
-// The roles of a Message, as templates name them.
-const (
-	RoleSystem    = "system"
-	RoleUser      = "user"
-	RoleAssistant = "assistant"
-)
-
-// Message is one turn of a conversation.
-type Message struct {
-	Role    string
-	Content string
-}
-
 // Template is a chat template. It is safe for concurrent use.
 type Template struct {
 	compiled   *jinja.Template
@@ -55,37 +42,39 @@ func Compile(source, begin, end string) (t *Template, err error) {
 	return &Template{compiled: compiled, begin: begin, end: end}, nil
 }
 
-// Render returns the text of a conversation up to the start of the model's answer.
-func (t *Template) Render(messages []Message, thinking bool) (text string, err error) {
-	text, err = t.render(messages, thinking)
-	if err == nil || len(messages) < 2 || messages[0].Role != RoleSystem {
+// Render returns the text of a conversation up to the start of the model's answer. guard,
+// if not nil, changes the texts in it that are not the template's.
+func (t *Template) Render(c Conversation, guard func(string) string) (text string, err error) {
+	text, err = t.render(c, guard, true)
+	if err == nil || len(c.Messages) < 2 || c.Messages[0].Role != RoleSystem {
 		return text, err
 	}
 	// Some templates do not support a system message. Its text is then put before
 	// the first message of the user, as llama-server does.
-	merged := append([]Message{{
-		Role:    messages[1].Role,
-		Content: messages[0].Content + "\n" + messages[1].Content,
-	}}, messages[2:]...)
-	if again, secondErr := t.render(merged, thinking); secondErr == nil {
+	merged := c.Messages[1]
+	merged.Content = c.Messages[0].Content + "\n" + merged.Content
+	c.Messages = append([]Message{merged}, c.Messages[2:]...)
+	if again, secondErr := t.render(c, guard, true); secondErr == nil {
 		return again, nil
 	}
 	return "", err
 }
 
-func (t *Template) render(messages []Message, thinking bool) (text string, err error) {
+// render renders a conversation. begin says that the model's answer comes next.
+func (t *Template) render(c Conversation, guard func(string) string, begin bool) (text string, err error) {
 	defer recoverInto(&err)
-	turns := make([]any, len(messages))
-	for i, m := range messages {
-		turns[i] = map[string]any{"role": m.Role, "content": m.Content}
+	v := values{guard: guard}
+	data := map[string]jinja.Value{
+		"messages":              v.messages(c.Messages),
+		"add_generation_prompt": jinja.NewBool(begin),
+		"enable_thinking":       jinja.NewBool(c.Thinking),
+		"bos_token":             jinja.NewString(t.begin),
+		"eos_token":             jinja.NewString(t.end),
 	}
-	return t.compiled.Render(map[string]any{
-		"messages":              turns,
-		"add_generation_prompt": true,
-		"enable_thinking":       thinking,
-		"bos_token":             t.begin,
-		"eos_token":             t.end,
-	})
+	if len(c.Tools) > 0 {
+		data["tools"] = v.tools(c.Tools)
+	}
+	return t.compiled.RenderValues(data)
 }
 
 func recoverInto(err *error) {

@@ -41,6 +41,9 @@ type Sampling struct {
 	// Grammar is a GBNF grammar with the rule "root" that the text must match; empty
 	// is none.
 	Grammar string
+	// Written are control tokens that may be in the text. Others may not, because they
+	// have no text in the answer, and a grammar does not know that.
+	Written []Token
 }
 
 // Sampler chooses the tokens of one sequence.
@@ -48,11 +51,12 @@ type Sampler struct {
 	chain   *C.struct_llama_sampler
 	grammar *C.struct_llama_sampler
 	plain   bool // the chain only takes the most likely token
+	written []Token
 }
 
 // NewSampler returns a sampler. Its only error is ErrGrammar.
 func (m *Model) NewSampler(s Sampling) (*Sampler, error) {
-	out := &Sampler{}
+	out := &Sampler{written: s.Written}
 	if s.Grammar != "" {
 		out.grammar = m.newGrammar(s.Grammar)
 		if out.grammar == nil {
@@ -115,7 +119,8 @@ func (s *Sampler) Accept(t Token) { C.llama_sampler_accept(s.chain, C.llama_toke
 // Sample chooses a token from the output at index i of the context's last batch.
 // It returns NoToken if the grammar allows none.
 func (s *Sampler) Sample(c *Context, i int) Token {
-	return Token(C.mg_sample(c.c, C.int32_t(i), s.chain, C.bool(s.plain), s.grammar, c.candidates))
+	return Token(C.mg_sample(c.c, C.int32_t(i), s.chain, C.bool(s.plain), s.grammar, c.candidates,
+		(*C.llama_token)(unsafe.SliceData(s.written)), C.int32_t(len(s.written))))
 }
 
 // Likelihood is a token and the logarithm of its probability.

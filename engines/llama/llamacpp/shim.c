@@ -80,10 +80,18 @@ static bool allowed(struct llama_sampler *grammar, llama_token token) {
 	return one.logit != -INFINITY;
 }
 
-// written reports whether a token has text in the answer or ends it. To a grammar,
+// has_text reports whether a token has text in the answer or ends it. To a grammar,
 // other control tokens look like text.
-static bool written(const struct llama_vocab *vocab, llama_token token) {
-	return !llama_vocab_is_control(vocab, token) || llama_vocab_is_eog(vocab, token);
+static bool has_text(const struct llama_vocab *vocab, llama_token token, const llama_token *written, int32_t n_written) {
+	if (!llama_vocab_is_control(vocab, token) || llama_vocab_is_eog(vocab, token)) {
+		return true;
+	}
+	for (int32_t i = 0; i < n_written; i++) {
+		if (written[i] == token) {
+			return true;
+		}
+	}
+	return false;
 }
 
 // likeliest returns the choice of a greedy sampler, without copying the logits.
@@ -104,7 +112,8 @@ static llama_token choose(struct llama_sampler *chain, llama_token_data *candida
 }
 
 llama_token mg_sample(struct llama_context *ctx, int32_t i, struct llama_sampler *chain, bool plain,
-                      struct llama_sampler *grammar, llama_token_data *candidates) {
+                      struct llama_sampler *grammar, llama_token_data *candidates, const llama_token *written,
+                      int32_t n_written) {
 	const float *logits = llama_get_logits_ith(ctx, i);
 	if (logits == NULL) {
 		return LLAMA_TOKEN_NULL;
@@ -113,10 +122,10 @@ llama_token mg_sample(struct llama_context *ctx, int32_t i, struct llama_sampler
 	const int32_t n = llama_vocab_n_tokens(vocab);
 	llama_token token = plain ? likeliest(logits, n) : choose(chain, candidates, logits, n);
 	if (grammar != NULL) {
-		if (token == LLAMA_TOKEN_NULL || !written(vocab, token) || !allowed(grammar, token)) {
+		if (token == LLAMA_TOKEN_NULL || !has_text(vocab, token, written, n_written) || !allowed(grammar, token)) {
 			llama_token_data_array c = fill(candidates, logits, n);
 			for (int32_t id = 0; id < n; id++) {
-				if (!written(vocab, id)) {
+				if (!has_text(vocab, id, written, n_written)) {
 					candidates[id].logit = -INFINITY;
 				}
 			}

@@ -29,10 +29,12 @@ struct llama_context *mg_context_new(struct llama_model *model, uint32_t n_ctx, 
 // samplers. The grammar may be NULL. It first checks the token that the chain
 // chooses, and the whole vocabulary only if it forbids that token, which keeps
 // constrained decoding fast. plain says that the chain only takes the most likely
-// token. candidates must have room for the vocabulary. mg_sample returns
+// token. With a grammar, control tokens are only allowed if they are in written or end
+// the text. candidates must have room for the vocabulary. mg_sample returns
 // LLAMA_TOKEN_NULL if there is no output i or no token is allowed.
 llama_token mg_sample(struct llama_context *ctx, int32_t i, struct llama_sampler *chain, bool plain,
-                      struct llama_sampler *grammar, llama_token_data *candidates);
+                      struct llama_sampler *grammar, llama_token_data *candidates, const llama_token *written,
+                      int32_t n_written);
 
 // mg_likelihood is a token and the logarithm of its probability.
 typedef struct {

@@ -1,12 +1,16 @@
 package api
 
 import (
+	"encoding/json"
+	"errors"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 	"github.com/lexilingo/modelgateway/engines/jsongrammar"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/width"
 )
 
 // checkChat checks what the rules in the proto cannot: fields that depend on each
@@ -21,8 +25,16 @@ func checkChat(req *gatewayv1.ChatRequest) error {
 	if err := checkTools(req); err != nil {
 		return err
 	}
-	return checkCalls(req.GetMessages())
+	if err := checkCalls(req.GetMessages()); err != nil {
+		return err
+	}
+	_, err := jsongrammar.Chat(req, anySyntax)
+	return err
 }
+
+// anySyntax stands for the syntax of the model that will answer: the schemas are checked
+// before it is known.
+var anySyntax = jsongrammar.Syntax{Prefix: "<call>", Middle: ":", Between: ",", Suffix: ";", Trigger: "<call>"}
 
 func invalid(field, format string, args ...any) error {
 	return errs.New(errs.InvalidRequest, format, args...).With("fields", field)
@@ -34,10 +46,7 @@ func checkFormat(format *gatewayv1.ResponseFormat) error {
 	switch {
 	case wanted && format.GetJsonSchema() == "":
 		return invalid(field, "response_format.json_schema is missing: send the JSON Schema as text")
-	case wanted:
-		_, err := jsongrammar.Schema(format.GetJsonSchema(), field)
-		return err
-	case format.GetJsonSchema() != "":
+	case !wanted && format.GetJsonSchema() != "":
 		return invalid(field, "response_format.json_schema needs the type RESPONSE_FORMAT_TYPE_JSON_SCHEMA: set response_format.type")
 	}
 	return nil
@@ -45,17 +54,11 @@ func checkFormat(format *gatewayv1.ResponseFormat) error {
 
 func checkTools(req *gatewayv1.ChatRequest) error {
 	names := map[string]bool{}
-	for i, tool := range req.GetTools() {
+	for _, tool := range req.GetTools() {
 		if names[tool.GetName()] {
 			return invalid("tools", "two tools have the name %q: give each another name", tool.GetName())
 		}
 		names[tool.GetName()] = true
-		if tool.GetParameters() == "" {
-			continue
-		}
-		if _, err := jsongrammar.Arguments(tool.GetParameters(), "tools["+strconv.Itoa(i)+"].parameters"); err != nil {
-			return err
-		}
 	}
 	choice := req.GetToolChoice()
 	required := choice.GetMode() == gatewayv1.ToolChoiceMode_TOOL_CHOICE_MODE_REQUIRED
@@ -80,8 +83,8 @@ func checkCalls(messages []*gatewayv1.ChatMessage) error {
 			return invalid(field+".tool_calls", "%s.tool_calls is only for messages of ROLE_ASSISTANT: leave it out", field)
 		}
 		for j, call := range m.GetToolCalls() {
-			if call.GetArguments() != "" && !jsongrammar.IsObject(call.GetArguments()) {
-				return invalid(field+".tool_calls", "%s.tool_calls[%d].arguments is not a JSON object: send the arguments as the model wrote them", field, j)
+			if err := checkArguments(call.GetArguments()); err != nil {
+				return invalid(field+".tool_calls", "%s.tool_calls[%d].arguments cannot be used: %v", field, j, err)
 			}
 		}
 		open = append(open, m.GetToolCalls()...)
@@ -96,6 +99,20 @@ func checkCalls(messages []*gatewayv1.ChatMessage) error {
 			return invalid(field, "%s answers a call that no message before it has: put the model's message with tool_calls before it", field)
 		}
 		open = slices.Delete(open, at, at+1)
+	}
+	return nil
+}
+
+// checkArguments checks the arguments of an earlier call.
+func checkArguments(text string) error {
+	if text == "" {
+		return nil
+	}
+	if err := width.CheckJSON([]byte(text)); err != nil {
+		return err
+	}
+	if !strings.HasPrefix(strings.TrimLeft(text, " \t\r\n"), "{") || !json.Valid([]byte(text)) {
+		return errors.New("it is not a JSON object; send what the model wrote")
 	}
 	return nil
 }

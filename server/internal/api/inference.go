@@ -37,10 +37,11 @@ type Inference struct {
 	taskMethods map[string]string
 	sessions    *sessions
 	version     string
+	instance    string
+	draining    func() bool
+	started     time.Time
 	// encodeSpeech is the path of the program that encodes speech.
 	encodeSpeech string
-	draining     func() bool
-	started      time.Time
 }
 
 var _ gatewayv1.ModelGatewayServiceServer = (*Inference)(nil)
@@ -58,10 +59,12 @@ type InferenceOptions struct {
 	Denied func(*auth.Caller, error) error
 	// Version of the server.
 	Version string
-	// EncodeSpeech is the path of the program that encodes speech.
-	EncodeSpeech string
+	// Instance names this server among others.
+	Instance string
 	// Draining reports whether the server shuts down; nil: it never does.
 	Draining func() bool
+	// EncodeSpeech is the path of the program that encodes speech.
+	EncodeSpeech string
 }
 
 // NewInference returns the service. Close must be called at its end.
@@ -78,9 +81,10 @@ func NewInference(opts InferenceOptions) *Inference {
 		taskMethods:  opts.TaskMethods,
 		sessions:     newSessions(),
 		version:      opts.Version,
+		instance:     opts.Instance,
 		draining:     opts.Draining,
-		encodeSpeech: opts.EncodeSpeech,
 		started:      time.Now(),
+		encodeSpeech: opts.EncodeSpeech,
 	}
 }
 
@@ -106,6 +110,7 @@ func (s *Inference) Status(ctx context.Context, _ *gatewayv1.StatusRequest) (*ga
 	}
 	return &gatewayv1.StatusResponse{
 		Version:           s.version,
+		Instance:          s.instance,
 		Uptime:            durationpb.New(s.Uptime()),
 		TotalRequestCount: t.Requests,
 		MemoryBudgetBytes: t.BudgetBytes,

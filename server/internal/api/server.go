@@ -3,6 +3,7 @@
 package api
 
 import (
+	"context"
 	"log/slog"
 	"math"
 	"time"
@@ -12,10 +13,12 @@ import (
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/reflection"
 
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 	"github.com/lexilingo/modelgateway/server/internal/config"
+	"github.com/lexilingo/modelgateway/server/internal/peers"
 )
 
 // Services are the services of a server.
@@ -34,12 +37,14 @@ type ServerFactory struct {
 	limits      config.Limits
 	interceptor *interceptor
 	services    Services
+	endpoint    string
 }
 
-// NewServerFactory returns the factory.
-func NewServerFactory(limits config.Limits, log *slog.Logger, validator *Validator, authorizer Authorizer, services Services) *ServerFactory {
+// NewServerFactory returns the factory. endpoint is the address of this server
+// behind a proxy; answers have it if it is not empty.
+func NewServerFactory(limits config.Limits, log *slog.Logger, validator *Validator, authorizer Authorizer, services Services, endpoint string) *ServerFactory {
 	return &ServerFactory{
-		limits: limits, interceptor: &interceptor{log: log, validator: validator, authorizer: authorizer}, services: services,
+		limits: limits, interceptor: &interceptor{log: log, validator: validator, authorizer: authorizer}, services: services, endpoint: endpoint,
 	}
 }
 
@@ -66,7 +71,22 @@ func (f *ServerFactory) Public(opts ...grpc.ServerOption) *grpc.Server {
 			MinTime:             time.Second,
 			PermitWithoutStream: true,
 		}),
+		grpc.ChainUnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+			f.nameEndpoint(ctx)
+			return next(ctx, req)
+		}),
+		grpc.ChainStreamInterceptor(func(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+			f.nameEndpoint(stream.Context())
+			return next(srv, stream)
+		}),
 	}, opts...)...)
+}
+
+// nameEndpoint adds the address of this server to the answer of a call.
+func (f *ServerFactory) nameEndpoint(ctx context.Context) {
+	if f.endpoint != "" {
+		_ = grpc.SetHeader(ctx, metadata.Pairs(peers.EndpointHeader, f.endpoint)) // fails only after the header was sent
+	}
 }
 
 // Internal returns the server that only this process calls. All HTTP callers share

@@ -15,7 +15,7 @@ import (
 
 const (
 	// maxSessions is the limit of open sessions; a peer gets its share of them.
-	maxSessions = 1024
+	maxSessions = 512
 	// reopenTimeout is how long a session without a stream waits for another one.
 	reopenTimeout = 30 * time.Second
 )

@@ -29,6 +29,23 @@ func addKey(t *testing.T, file string, k *Key) string {
 	return key
 }
 
+func TestKeysFileRemovesWhatAKilledProgramLeft(t *testing.T) {
+	dir := t.TempDir()
+	left, other := filepath.Join(dir, ".keys.yaml123456"), filepath.Join(dir, ".keys.yaml.swp")
+	for _, path := range []string{left, other} {
+		if err := os.WriteFile(path, []byte("keys:"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	addKey(t, filepath.Join(dir, "keys.yaml"), &Key{Name: "a", Roles: Roles()})
+	if _, err := os.Stat(left); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the unfinished file: %v", err)
+	}
+	if _, err := os.Stat(other); err != nil {
+		t.Errorf("a file of another program: %v", err)
+	}
+}
+
 func TestKeysFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "state", "keys.yaml")
 	if _, err := ReadKeys(file); !errors.Is(err, fs.ErrNotExist) {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -98,6 +99,7 @@ func ChangeKeys(path string, change func([]*Key) ([]*Key, error)) error {
 	if err := giveToOwner(path+".lock", path); err != nil {
 		return fmt.Errorf("cannot lock the file of API keys: %w", err)
 	}
+	removeUnfinished(path)
 	keys, err := ReadKeys(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -116,6 +118,21 @@ func ChangeKeys(path string, change func([]*Key) ([]*Key, error)) error {
 		return fmt.Errorf("cannot write the file of API keys: %w", err)
 	}
 	return nil
+}
+
+// removeUnfinished deletes the temporary files that killed programs left. The caller
+// has the lock.
+func removeUnfinished(path string) {
+	prefix := "." + filepath.Base(path)
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		return // the file itself cannot be written then
+	}
+	for _, e := range entries {
+		if number, found := strings.CutPrefix(e.Name(), prefix); found && number != "" && strings.Trim(number, "0123456789") == "" {
+			_ = os.Remove(filepath.Join(filepath.Dir(path), e.Name()))
+		}
+	}
 }
 
 // replaceFile replaces a file, which keeps its mode and its owner.

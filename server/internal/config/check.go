@@ -52,6 +52,7 @@ func (c *Config) check(fromFile map[string]fileTask) error {
 	if c.CPUThreads < 1 || c.CPUThreads > maxThreads {
 		bad("cpu_threads is %d: it must be 1 to %d, or 0 for the number of CPUs", c.CPUThreads, maxThreads)
 	}
+	notNegative(bad, "preload_timeout", c.PreloadTimeout)
 	notNegative(bad, "drain_delay", c.DrainDelay)
 	notNegative(bad, "drain_timeout", c.DrainTimeout)
 	oneOf(bad, "device", c.Device, "auto", "cpu", "cuda", "mps")

@@ -29,6 +29,8 @@ type Config struct {
 	// AllowedHosts are names under which HTTP requests are answered, in addition to
 	// localhost and IP addresses: "ai.example.org", "*.example.org", or "*" for all.
 	AllowedHosts []string `yaml:"allowed_hosts"`
+	// Advertise is the address at which proxies reach this server and no other.
+	Advertise string `yaml:"advertise"`
 	// TrustedProxies are addresses and networks of proxies whose header
 	// X-Forwarded-For says for whom they call.
 	TrustedProxies []string `yaml:"trusted_proxies"`
@@ -47,11 +49,16 @@ type Config struct {
 	CPUThreads int `yaml:"cpu_threads"`
 	// Device is "auto", "cpu", "cuda" or "mps".
 	Device string `yaml:"device"`
+	// PreloadTimeout is how long the server waits at most, before it is ready, for
+	// models that are loaded at the start.
+	PreloadTimeout time.Duration `yaml:"preload_timeout"`
 	// DrainDelay is how long the server goes on after SIGTERM while it reports that it
 	// is not ready: time for those that send requests to choose another one.
 	DrainDelay time.Duration `yaml:"drain_delay"`
 	// DrainTimeout is how long the server then serves the requests that it has.
 	DrainTimeout time.Duration `yaml:"drain_timeout"`
+	// Debuggable lets other programs of the server's user read its memory.
+	Debuggable bool `yaml:"debuggable"`
 	// Log is the level and the format of the log.
 	Log Log `yaml:"log"`
 	// Limits protect the server from clients.
@@ -251,6 +258,8 @@ type Model struct {
 	// ProgressTimeout is how long a worker may make no progress before it is ended.
 	// Default: 60s.
 	ProgressTimeout time.Duration `yaml:"progress_timeout"`
+	// Preload loads the model at the start. The server is not ready before that.
+	Preload bool `yaml:"preload"`
 	// Pinned keeps the model loaded after its first load.
 	Pinned bool `yaml:"pinned"`
 	// Note is a text for operators.

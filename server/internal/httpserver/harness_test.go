@@ -87,6 +87,8 @@ func (fixedState) Status(context.Context, *gatewayv1.StatusRequest) (*gatewayv1.
 
 func (fixedState) Draining() bool { return false }
 
+func (fixedState) Loading() bool { return false }
+
 func (fixedState) Ready() error { return nil }
 
 // serve starts the whole HTTP server on a loopback port, over a real gRPC server.

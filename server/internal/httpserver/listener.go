@@ -46,7 +46,7 @@ func (l listener) Accept() (net.Conn, error) {
 // Read implements net.Conn.
 func (c *conn) Read(p []byte) (int, error) {
 	if c.throttle != nil {
-		c.throttle.Hold(c.closed)
+		c.throttle.HoldRead(c.closed)
 	}
 	return c.Conn.Read(p)
 }

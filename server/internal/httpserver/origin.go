@@ -13,6 +13,7 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/config"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/reply"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/speech"
+	"github.com/lexilingo/modelgateway/server/internal/peers"
 )
 
 // checkOrigin refuses what a browser sends for a page of another origin, unless
@@ -67,7 +68,7 @@ func allowCORS(cfg config.CORS, next http.Handler) http.Handler {
 		AllowedHeaders: []string{
 			"Accept", "Authorization", "Content-Type",
 			"Connect-Protocol-Version", "Connect-Timeout-Ms", "Connect-Content-Encoding",
-			"Grpc-Timeout", "X-Grpc-Web", "X-User-Agent",
+			"Grpc-Timeout", "X-Grpc-Web", "X-User-Agent", peers.EndpointHeader,
 			// Of the official clients for OpenAI's API.
 			"Idempotency-Key", "OpenAI-Beta", "OpenAI-Organization", "OpenAI-Project", "X-Client-Request-Id",
 			"X-Stainless-Arch", "X-Stainless-Async", "X-Stainless-Custom-Poll-Interval", "X-Stainless-Helper-Method", "X-Stainless-Lang",
@@ -77,7 +78,7 @@ func allowCORS(cfg config.CORS, next http.Handler) http.Handler {
 		ExposedHeaders: append([]string{
 			"Grpc-Status", "Grpc-Message", "Grpc-Status-Details-Bin", "Retry-After",
 			"Content-Encoding", "Connect-Content-Encoding",
-			"Retry-After-Ms", "X-Request-Id", "X-Should-Retry",
+			"Retry-After-Ms", "X-Request-Id", "X-Should-Retry", peers.EndpointHeader,
 		}, speech.ServedByHeaders()...),
 		MaxAge: int((2 * time.Hour).Seconds()),
 	}).Handler(next)

@@ -11,6 +11,7 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/rest"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/sockets"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/speech"
+	"github.com/lexilingo/modelgateway/server/internal/peers"
 )
 
 // newHandler returns the routes behind the checks that all requests pass.
@@ -24,7 +25,7 @@ func newHandler(ctx context.Context, opts Options, set *sockets.Set) (http.Handl
 	if err != nil {
 		return nil, err
 	}
-	return securityHeaders(checkHost(opts.AllowedHosts, allowCORS(opts.CORS, admit(opts, checked)))), nil
+	return commonHeaders(opts.Endpoint, checkHost(opts.AllowedHosts, allowCORS(opts.CORS, admit(opts, checked)))), nil
 }
 
 // newRoutes registers every path, each with who may use it, and with the policy that
@@ -122,10 +123,13 @@ func (m routes) handleGet(path string, who access, handler http.Handler) {
 	})))
 }
 
-// securityHeaders keeps browsers from guessing media types, and from showing
-// pages of this server inside others.
-func securityHeaders(next http.Handler) http.Handler {
+// commonHeaders keeps browsers from guessing media types, and from showing pages of
+// this server inside others, and says which server answers.
+func commonHeaders(endpoint string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if endpoint != "" {
+			w.Header().Set(peers.EndpointHeader, endpoint)
+		}
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("X-Frame-Options", "DENY")
 		next.ServeHTTP(w, r)

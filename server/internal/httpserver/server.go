@@ -75,6 +75,8 @@ type Options struct {
 	Aliases map[string]string
 	// Version is that of the program.
 	Version string
+	// Endpoint is the address of this server behind a proxy; "" for none.
+	Endpoint string
 	// Log takes what net/http logs.
 	Log *slog.Logger
 

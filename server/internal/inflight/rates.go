@@ -50,15 +50,23 @@ func (r *Rates) Count(peer string, n int) {
 }
 
 // Wait returns how long until a peer keeps its rate; 0 if it does.
-func (r *Rates) Wait(peer string) time.Duration {
+func (r *Rates) Wait(peer string) time.Duration { return r.take(peer, 0) }
+
+// take counts n events of a peer that keeps its rate. Otherwise it returns how long
+// until the peer does.
+func (r *Rates) take(peer string, n float64) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	b := r.peers[peer]
 	if b == nil {
-		return 0
+		return 0 // it has its whole burst
 	}
 	r.fill(b, r.now())
-	return max(0, time.Duration(-b.level/r.rate*float64(time.Second)))
+	if b.level >= 0 {
+		b.level -= n
+		return 0
+	}
+	return max(1, time.Duration(-b.level/r.rate*float64(time.Second)))
 }
 
 func (r *Rates) fill(b *bucket, now time.Time) {
@@ -120,16 +128,35 @@ func (t *Throttle) Wait() time.Duration {
 	return wait
 }
 
+// readShare is the part of a second's rate that a read of a connection counts which
+// had to wait.
+const readShare = 50
+
+// HoldRead is Hold before a read whose calls are counted only later. A read that had
+// to wait counts too, so that not all connections of the peer go on at once.
+func (t *Throttle) HoldRead(closed <-chan struct{}) {
+	for wait := t.Wait(); wait > 0; wait = t.rates.take(t.peer, max(1, t.rates.rate/readShare)) {
+		if !sleep(wait, closed) {
+			return
+		}
+	}
+}
+
 // Hold waits as long as the connection must wait, or until closed is.
 func (t *Throttle) Hold(closed <-chan struct{}) {
-	wait := t.Wait()
-	if wait == 0 {
-		return
+	if wait := t.Wait(); wait > 0 {
+		sleep(wait, closed)
 	}
-	timer := time.NewTimer(wait)
+}
+
+// sleep reports whether the time has passed before closed was.
+func sleep(d time.Duration, closed <-chan struct{}) bool {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
+		return true
 	case <-closed:
+		return false
 	}
 }

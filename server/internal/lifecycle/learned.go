@@ -148,6 +148,7 @@ func (s *store) put(r record) {
 
 // run writes stored records until stop is closed, then the remaining ones.
 func (s *store) run(stop <-chan struct{}) {
+	s.removeUnfinished()
 	for {
 		select {
 		case <-s.wake:
@@ -155,6 +156,23 @@ func (s *store) run(stop <-chan struct{}) {
 		case <-stop:
 			s.flush()
 			return
+		}
+	}
+}
+
+// removeUnfinished deletes the temporary files that a killed server left. No other
+// server writes here.
+func (s *store) removeUnfinished() {
+	if s.dir == "" {
+		return
+	}
+	names, err := filepath.Glob(filepath.Join(s.dir, ".*.json*"))
+	if err != nil {
+		return // the directory's name has characters of a pattern
+	}
+	for _, n := range names {
+		if err := os.Remove(n); err != nil {
+			s.logger.Warn("an unfinished record of peak memory and load times cannot be deleted", "error", err)
 		}
 	}
 }

@@ -34,6 +34,25 @@ func TestLearnedSurvivesARestart(t *testing.T) {
 	}
 }
 
+func TestLearnedRemovesWhatAKilledServerLeft(t *testing.T) {
+	dir := t.TempDir()
+	kept := flushed(t, dir, record{Key: "a"}.withPeak(mb, time.Now())).path("a")
+	// As renameio names a file until it is complete.
+	left := filepath.Join(dir, "."+filepath.Base(kept)+"123456")
+	if err := os.WriteFile(left, []byte(`{"key"`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	stop := make(chan struct{})
+	close(stop)
+	newStore(dir, 1000*mb, quiet()).run(stop)
+	if _, err := os.Stat(left); !os.IsNotExist(err) {
+		t.Errorf("the unfinished file: %v", err)
+	}
+	if _, err := os.Stat(kept); err != nil {
+		t.Errorf("the record: %v", err)
+	}
+}
+
 func TestLearnedToleratesCorruption(t *testing.T) {
 	dir := t.TempDir()
 	now := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)

@@ -17,6 +17,10 @@ import (
 // passes the other on as its client has sent it.
 const Header = "X-Forwarded-For"
 
+// EndpointHeader is the header of answers with the address of the server behind a
+// proxy that answered. Clients send it back where that server must answer again.
+const EndpointHeader = "mg-endpoint"
+
 type contextKey struct{}
 
 // With returns a context with the peer of its request.

@@ -58,6 +58,7 @@ func (a *attempt) run(callCtx context.Context, queued *time.Duration) (served *g
 		LoadDuration:      durationpb.New(info.LoadDuration),
 		InferenceDuration: durationpb.New(time.Since(start)),
 		Warning:           a.router.opts.Models[a.model].Warning,
+		Instance:          a.router.opts.Instance,
 	}, err
 }
 

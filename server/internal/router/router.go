@@ -86,6 +86,8 @@ type Options struct {
 	SlowReaderTimeout time.Duration
 	// Breaker holds the settings of all circuit breakers.
 	Breaker BreakerOptions
+	// Instance names this server in answers.
+	Instance string
 	// Draining ends when the server shuts down: requests that still wait for their
 	// first audio end then. Nil: never.
 	Draining context.Context

@@ -13,9 +13,24 @@ import (
 )
 
 // NewLogger returns the server's logger, which writes to w.
-func NewLogger(w io.Writer, cfg config.Log) *slog.Logger {
+func NewLogger(w io.Writer, cfg config.Log) *slog.Logger { return newLogger(w, w, cfg) }
+
+// NewQueuedLogger is NewLogger for a w that may block: the logger does not. flush
+// writes the last lines, and is called when nothing is logged any more.
+func NewQueuedLogger(w io.Writer, cfg config.Log) (log *slog.Logger, flush func()) {
+	q := newLogQueue(w)
+	log = newLogger(q, w, cfg)
+	q.lost = func(lines int) {
+		log.Warn("lines of the log were dropped, because whoever reads it was too slow", "dropped_lines", lines)
+	}
+	go q.run()
+	return log, q.close
+}
+
+// newLogger returns a logger that writes to w, and in the format for shown.
+func newLogger(w, shown io.Writer, cfg config.Log) *slog.Logger {
 	opts := &slog.HandlerOptions{Level: level(cfg.Level), ReplaceAttr: withUnit}
-	if cfg.Format == "text" || cfg.Format == "auto" && terminal(w) {
+	if cfg.Format == "text" || cfg.Format == "auto" && terminal(shown) {
 		return slog.New(slog.NewTextHandler(w, opts))
 	}
 	return slog.New(slog.NewJSONHandler(w, opts))

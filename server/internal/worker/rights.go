@@ -25,10 +25,10 @@ func (h *Host) policy(spec Spec, program string, env []string, own string) isola
 	}
 	for _, variable := range env {
 		if name, value, _ := strings.Cut(variable, "="); namesFiles(name) || slices.Contains(spec.Env, variable) {
-			g.list(value)
+			g.list(value, g.withLinks)
 		}
 	}
-	g.model(spec.Load.GetPath())
+	g.withLinks(spec.Load.GetPath())
 	g.parameters(structpb.NewStructValue(spec.Load.GetParameters()))
 	return isolate.Policy{
 		Network:  spec.Rights.Network,
@@ -60,17 +60,17 @@ func (g *granted) add(path string) {
 func (g *granted) argument(arg string) {
 	if strings.HasPrefix(arg, "-") {
 		_, value, _ := strings.Cut(arg, "=")
-		g.list(value)
+		g.list(value, g.withLinks)
 	} else if path, err := filepath.Abs(arg); err == nil {
-		g.near(path)
+		g.withLinks(path)
 	}
 }
 
-// list adds the absolute paths of a list such as PATH.
-func (g *granted) list(paths string) {
+// list adds, by the function add, the absolute paths of a list such as PATH.
+func (g *granted) list(paths string, add func(path string)) {
 	for _, path := range filepath.SplitList(paths) {
 		if filepath.IsAbs(path) {
-			g.near(path)
+			add(path)
 		}
 	}
 }
@@ -80,7 +80,7 @@ func (g *granted) parameters(v *structpb.Value) {
 	switch kind := v.GetKind().(type) {
 	case *structpb.Value_StringValue:
 		if filepath.IsAbs(kind.StringValue) {
-			g.near(kind.StringValue)
+			g.withLinks(kind.StringValue)
 		}
 	case *structpb.Value_ListValue:
 		for _, value := range kind.ListValue.GetValues() {
@@ -114,6 +114,7 @@ func (g *granted) near(path string) {
 	}
 	g.add(path)
 	stem := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
+	stem, _, _ = strings.Cut(stem, "-00001-of-") // of a model in several files
 	entries, err := os.ReadDir(folder)
 	if err != nil {
 		return // the file itself may be readable
@@ -125,13 +126,17 @@ func (g *granted) near(path string) {
 	}
 }
 
-// model adds the files of a model. The hub's cache keeps them as links to files
-// elsewhere.
-func (g *granted) model(path string) {
+// withLinks adds what near adds, and what links there point to: the hub's cache keeps
+// models as links to files elsewhere.
+func (g *granted) withLinks(path string) {
+	info, err := os.Stat(path)
+	if err != nil || isolate.Readable(path) {
+		return
+	}
 	g.near(path)
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
+	if info.IsDir() {
 		g.links(path, true)
-	} else if err == nil {
+	} else {
 		g.links(filepath.Dir(path), false)
 	}
 }
@@ -162,10 +167,10 @@ func real(path string) string {
 	return path
 }
 
-// maxLinks is how many entries of a model's folder are searched for links.
-const maxLinks = 10_000
+// maxLinks is how many entries of a folder are searched for links.
+const maxLinks = 2000
 
-// links adds the files that links in a folder point to, unless the folder is private.
+// links adds what links in a folder point to, unless that or the folder is private.
 // deep includes its subfolders.
 func (g *granted) links(folder string, deep bool) {
 	left := maxLinks
@@ -184,10 +189,8 @@ func (g *granted) links(folder string, deep bool) {
 		case entry.Type()&fs.ModeSymlink == 0:
 			return nil
 		}
-		if target, err := filepath.EvalSymlinks(path); err == nil {
-			if info, err := os.Stat(target); err == nil && info.Mode().IsRegular() && !within(target, folder) {
-				g.add(target)
-			}
+		if target, err := filepath.EvalSymlinks(path); err == nil && !within(target, folder) && !g.isPrivate(target) {
+			g.add(target)
 		}
 		return nil
 	})
@@ -201,13 +204,24 @@ func (g *granted) program(path string) {
 	g.near(path)
 	resolved := real(path)
 	g.near(resolved)
-	// A virtual environment of Python: the interpreter is a link in its folder bin.
-	if environment := filepath.Dir(filepath.Dir(path)); exists(filepath.Join(environment, "pyvenv.cfg")) {
-		g.near(environment)
-	}
+	g.python(path)
+	g.python(resolved)
 	g.libraries(resolved)
 	// A launcher that scripts/build.sh made; see there.
 	g.libraries(filepath.Join(filepath.Dir(resolved), "libexec", filepath.Base(resolved)))
+}
+
+// python adds the folders of a Python interpreter or of a virtual environment, in whose
+// folder bin the interpreter is a link.
+func (g *granted) python(interpreter string) {
+	prefix := filepath.Dir(filepath.Dir(interpreter))
+	if exists(filepath.Join(prefix, "pyvenv.cfg")) {
+		g.near(prefix)
+	}
+	libraries, err := filepath.Glob(filepath.Join(prefix, "lib", "python3*"))
+	if err == nil && len(libraries) > 0 && strings.HasPrefix(filepath.Base(interpreter), "python") {
+		g.near(filepath.Dir(libraries[0])) // libpython is there, too
+	}
 }
 
 func exists(path string) bool {
@@ -239,7 +253,7 @@ func (g *granted) libraries(program string) {
 			continue
 		}
 		for _, path := range paths {
-			g.list(strings.NewReplacer("$ORIGIN", filepath.Dir(program), "${ORIGIN}", filepath.Dir(program)).Replace(path))
+			g.list(strings.NewReplacer("$ORIGIN", filepath.Dir(program), "${ORIGIN}", filepath.Dir(program)).Replace(path), g.near)
 		}
 	}
 }

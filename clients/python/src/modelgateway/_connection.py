@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import grpc
 
-from modelgateway.v1 import admin_pb2, admin_pb2_grpc, model_pb2, service_pb2_grpc, status_pb2
+from modelgateway.v1 import admin_pb2, admin_pb2_grpc, auth_pb2, model_pb2, service_pb2_grpc, status_pb2
 
 from . import _calls, _requests
 from ._calls import Retry
@@ -75,6 +75,27 @@ class Connection:
         """Returns the state of the server and its models."""
         answer: status_pb2.StatusResponse = self._ask(
             self.models.Status, status_pb2.StatusRequest(), timeout, _calls.ADMIN_TIMEOUT
+        )
+        return answer
+
+    def create_access_token(
+        self,
+        *,
+        subject: str = "",
+        lifetime: float = 600,
+        tasks: Sequence[str] = (),
+        models: Sequence[str] = (),
+        max_priority: Priority | None = None,
+        cloud: bool = False,
+        timeout: float | None = None,
+    ) -> auth_pb2.CreateAccessTokenResponse:
+        """Makes an access token from the client's API key, for an app that calls the server itself.
+
+        lifetime is in seconds. Everything else restricts what the key allows; empty: not.
+        """
+        request = _requests.access_token(subject, lifetime, tasks, models, max_priority, cloud)
+        answer: auth_pb2.CreateAccessTokenResponse = self._ask(
+            self.models.CreateAccessToken, request, timeout, _calls.ADMIN_TIMEOUT
         )
         return answer
 

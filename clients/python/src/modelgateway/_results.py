@@ -26,6 +26,10 @@ class ChatState:
 
     def __init__(self) -> None:
         self._deltas: list[str] = []
+        #: The model's thoughts, as far as they were received.
+        self.reasoning = ""
+        #: The model's calls of tools, as far as they were received.
+        self.tool_calls: list[chat_pb2.ToolCall] = []
         #: Why the model stopped; unspecified until the end.
         self.finish_reason: common_pb2.FinishReason = common_pb2.FINISH_REASON_UNSPECIFIED
         #: Number of tokens read and generated; None until the end.
@@ -39,12 +43,19 @@ class ChatState:
         return "".join(self._deltas)
 
     def _take(self, piece: chat_pb2.StreamChatResponse) -> str:
-        if piece.finish_reason:
+        if piece.finish_reason and not piece.answer_index:
             self.finish_reason = piece.finish_reason
         if piece.HasField("usage"):
             self.usage = piece.usage
         if piece.HasField("served_by"):
             self.served_by = piece.served_by
+        if piece.answer_index:
+            return ""  # a further answer
+        self.reasoning += piece.reasoning_delta
+        for call in piece.tool_call_deltas:
+            if call.index == len(self.tool_calls):
+                self.tool_calls.append(chat_pb2.ToolCall(id=call.id, name=call.name))
+            self.tool_calls[call.index].arguments += call.arguments_delta
         if piece.delta:
             self._deltas.append(piece.delta)
         return piece.delta

@@ -24,7 +24,7 @@ from ._async import (
 )
 from ._async_connection import AsyncConnection
 from ._async_open import AsyncOpenTranscription
-from ._requests import Conversation, Routing, Sampling, Turn
+from ._requests import Conversation, Routing, Sampling, Schema, Tool, Turn
 from ._results import TaskResult, speech_request
 
 
@@ -47,17 +47,30 @@ class AsyncClient(AsyncConnection):
         system_prompt: str = "",
         sampling: Sampling | None = None,
         thinking: bool = False,
+        response_schema: Schema | None = None,
+        tools: Sequence[Tool] = (),
+        tool_choice: str = "",
+        logprobs: int | None = None,
+        n: int = 0,
         model: str = "",
         routing: Routing | None = None,
         timeout: float | None = None,
     ) -> chat_pb2.ChatResponse:
-        """Continues a conversation and returns the whole answer; its text is in message.content."""
+        """Continues a conversation and returns the whole answer; its text is in message.content.
+
+        response_schema is a JSON Schema that the answer is valid for. tool_choice is "auto",
+        "none", "required" or the name of a tool. logprobs is how many of the most likely
+        tokens to return for each token, n the number of answers.
+        """
         request = chat_pb2.ChatRequest(
             messages=_requests.conversation(messages, system_prompt),
             sampling=_requests.sampling(sampling),
             thinking=thinking,
             model=model,
             routing=_requests.routing(routing),
+            **_requests.chat_options(
+                response_schema=response_schema, tools=tools, tool_choice=tool_choice, logprobs=logprobs, n=n
+            ),
         )
         answer: chat_pb2.ChatResponse = await self._ask(self.models.Chat, request, timeout)
         return answer
@@ -69,6 +82,11 @@ class AsyncClient(AsyncConnection):
         system_prompt: str = "",
         sampling: Sampling | None = None,
         thinking: bool = False,
+        response_schema: Schema | None = None,
+        tools: Sequence[Tool] = (),
+        tool_choice: str = "",
+        logprobs: int | None = None,
+        n: int = 0,
         model: str = "",
         routing: Routing | None = None,
         timeout: float | None = None,
@@ -80,6 +98,9 @@ class AsyncClient(AsyncConnection):
             thinking=thinking,
             model=model,
             routing=_requests.routing(routing),
+            **_requests.chat_options(
+                response_schema=response_schema, tools=tools, tool_choice=tool_choice, logprobs=logprobs, n=n
+            ),
         )
         return AsyncChatStream(self._follow(self.models.StreamChat, request, timeout))
 

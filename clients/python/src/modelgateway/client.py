@@ -17,7 +17,7 @@ from . import _calls, _requests
 from . import audio as audio_module
 from ._connection import Connection
 from ._open import OpenTranscription
-from ._requests import Conversation, Routing, Sampling, Turn
+from ._requests import Conversation, Routing, Sampling, Schema, Tool, Turn
 from ._results import TaskResult, speech_request
 from ._sync import ChatStream, Feed, SpeechStream, TranscriptionStream, fed
 from .audio import AudioSource
@@ -40,17 +40,30 @@ class Client(Connection):
         system_prompt: str = "",
         sampling: Sampling | None = None,
         thinking: bool = False,
+        response_schema: Schema | None = None,
+        tools: Sequence[Tool] = (),
+        tool_choice: str = "",
+        logprobs: int | None = None,
+        n: int = 0,
         model: str = "",
         routing: Routing | None = None,
         timeout: float | None = None,
     ) -> chat_pb2.ChatResponse:
-        """Continues a conversation and returns the whole answer; its text is in message.content."""
+        """Continues a conversation and returns the whole answer; its text is in message.content.
+
+        response_schema is a JSON Schema that the answer is valid for. tool_choice is "auto",
+        "none", "required" or the name of a tool. logprobs is how many of the most likely
+        tokens to return for each token, n the number of answers.
+        """
         request = chat_pb2.ChatRequest(
             messages=_requests.conversation(messages, system_prompt),
             sampling=_requests.sampling(sampling),
             thinking=thinking,
             model=model,
             routing=_requests.routing(routing),
+            **_requests.chat_options(
+                response_schema=response_schema, tools=tools, tool_choice=tool_choice, logprobs=logprobs, n=n
+            ),
         )
         answer: chat_pb2.ChatResponse = self._ask(self.models.Chat, request, timeout)
         return answer
@@ -62,6 +75,11 @@ class Client(Connection):
         system_prompt: str = "",
         sampling: Sampling | None = None,
         thinking: bool = False,
+        response_schema: Schema | None = None,
+        tools: Sequence[Tool] = (),
+        tool_choice: str = "",
+        logprobs: int | None = None,
+        n: int = 0,
         model: str = "",
         routing: Routing | None = None,
         timeout: float | None = None,
@@ -73,6 +91,9 @@ class Client(Connection):
             thinking=thinking,
             model=model,
             routing=_requests.routing(routing),
+            **_requests.chat_options(
+                response_schema=response_schema, tools=tools, tool_choice=tool_choice, logprobs=logprobs, n=n
+            ),
         )
         return ChatStream(self._follow(self.models.StreamChat, request, timeout))
 

@@ -662,8 +662,7 @@ type ChatRequest struct {
 	Sampling *SamplingOptions `protobuf:"bytes,2,opt,name=sampling,proto3" json:"sampling,omitempty"`
 	// Lets a reasoning model think before it answers. The thoughts count as
 	// completion tokens, and are returned apart from the answer, as `reasoning`.
-	// With a response format or tools that allow no free text, there are no
-	// thoughts. Default false.
+	// Default false.
 	Thinking bool `protobuf:"varint,3,opt,name=thinking,proto3" json:"thinking,omitempty"`
 	// Model to use. Default: the model of the task "chat".
 	Model string `protobuf:"bytes,4,opt,name=model,proto3" json:"model,omitempty"`

@@ -340,7 +340,10 @@ type ServedBy struct {
 	InferenceDuration *durationpb.Duration `protobuf:"bytes,7,opt,name=inference_duration,json=inferenceDuration,proto3" json:"inference_duration,omitempty"`
 	// What a reader of the answer should know about the model, such as that it is
 	// a starter that knows little. Empty for most models.
-	Warning       string `protobuf:"bytes,8,opt,name=warning,proto3" json:"warning,omitempty"`
+	Warning string `protobuf:"bytes,8,opt,name=warning,proto3" json:"warning,omitempty"`
+	// The server that answered: its address in the configuration (`advertise`),
+	// or else the name of its machine.
+	Instance      string `protobuf:"bytes,9,opt,name=instance,proto3" json:"instance,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -427,6 +430,13 @@ func (x *ServedBy) GetInferenceDuration() *durationpb.Duration {
 func (x *ServedBy) GetWarning() string {
 	if x != nil {
 		return x.Warning
+	}
+	return ""
+}
+
+func (x *ServedBy) GetInstance() string {
+	if x != nil {
+		return x.Instance
 	}
 	return ""
 }
@@ -655,7 +665,7 @@ const file_modelgateway_v1_common_proto_rawDesc = "" +
 	"local_only\x18\x01 \x01(\bR\tlocalOnly\x12\x1f\n" +
 	"\vno_fallback\x18\x02 \x01(\bR\n" +
 	"noFallback\x12?\n" +
-	"\bpriority\x18\x03 \x01(\x0e2\x19.modelgateway.v1.PriorityB\b\xbaH\x05\x82\x01\x02\x10\x01R\bpriority\"\x84\x03\n" +
+	"\bpriority\x18\x03 \x01(\x0e2\x19.modelgateway.v1.PriorityB\b\xbaH\x05\x82\x01\x02\x10\x01R\bpriority\"\xa0\x03\n" +
 	"\bServedBy\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12\x16\n" +
 	"\x06engine\x18\x02 \x01(\tR\x06engine\x12\x1a\n" +
@@ -664,7 +674,8 @@ const file_modelgateway_v1_common_proto_rawDesc = "" +
 	"\x0equeue_duration\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\rqueueDuration\x12>\n" +
 	"\rload_duration\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\floadDuration\x12H\n" +
 	"\x12inference_duration\x18\a \x01(\v2\x19.google.protobuf.DurationR\x11inferenceDuration\x12\x18\n" +
-	"\awarning\x18\b \x01(\tR\awarning\"\xda\x01\n" +
+	"\awarning\x18\b \x01(\tR\awarning\x12\x1a\n" +
+	"\binstance\x18\t \x01(\tR\binstance\"\xda\x01\n" +
 	"\x05Usage\x12,\n" +
 	"\x12prompt_token_count\x18\x01 \x01(\x05R\x10promptTokenCount\x129\n" +
 	"\x19cached_prompt_token_count\x18\x02 \x01(\x05R\x16cachedPromptTokenCount\x124\n" +

@@ -79,7 +79,10 @@ type StatusResponse struct {
 	// True while the server is shutting down and finishes its last requests.
 	Draining bool `protobuf:"varint,8,opt,name=draining,proto3" json:"draining,omitempty"`
 	// All configured models, in the order of the configuration.
-	Models        []*Model `protobuf:"bytes,9,rep,name=models,proto3" json:"models,omitempty"`
+	Models []*Model `protobuf:"bytes,9,rep,name=models,proto3" json:"models,omitempty"`
+	// This server: its address in the configuration (`advertise`), or else the
+	// name of its machine.
+	Instance      string `protobuf:"bytes,10,opt,name=instance,proto3" json:"instance,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -177,12 +180,19 @@ func (x *StatusResponse) GetModels() []*Model {
 	return nil
 }
 
+func (x *StatusResponse) GetInstance() string {
+	if x != nil {
+		return x.Instance
+	}
+	return ""
+}
+
 var File_modelgateway_v1_status_proto protoreflect.FileDescriptor
 
 const file_modelgateway_v1_status_proto_rawDesc = "" +
 	"\n" +
 	"\x1cmodelgateway/v1/status.proto\x12\x0fmodelgateway.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bmodelgateway/v1/model.proto\"\x0f\n" +
-	"\rStatusRequest\"\x8b\x03\n" +
+	"\rStatusRequest\"\xa7\x03\n" +
 	"\x0eStatusResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x121\n" +
 	"\x06uptime\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x06uptime\x12.\n" +
@@ -192,7 +202,9 @@ const file_modelgateway_v1_status_proto_rawDesc = "" +
 	"\x10cpu_threads_used\x18\x06 \x01(\x05R\x0ecpuThreadsUsed\x12*\n" +
 	"\x11cpu_threads_total\x18\a \x01(\x05R\x0fcpuThreadsTotal\x12\x1a\n" +
 	"\bdraining\x18\b \x01(\bR\bdraining\x12.\n" +
-	"\x06models\x18\t \x03(\v2\x16.modelgateway.v1.ModelR\x06modelsB\xc8\x01\n" +
+	"\x06models\x18\t \x03(\v2\x16.modelgateway.v1.ModelR\x06models\x12\x1a\n" +
+	"\binstance\x18\n" +
+	" \x01(\tR\binstanceB\xc8\x01\n" +
 	"\x13com.modelgateway.v1B\vStatusProtoP\x01ZGgithub.com/lexilingo/modelgateway/gen/go/modelgateway/v1;modelgatewayv1\xa2\x02\x03MXX\xaa\x02\x0fModelgateway.V1\xca\x02\x0fModelgateway\\V1\xe2\x02\x1bModelgateway\\V1\\GPBMetadata\xea\x02\x10Modelgateway::V1b\x06proto3"
 
 var (

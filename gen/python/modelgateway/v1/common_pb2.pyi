@@ -78,7 +78,7 @@ class Routing(_message.Message):
     def __init__(self, local_only: _Optional[bool] = ..., no_fallback: _Optional[bool] = ..., priority: _Optional[_Union[Priority, str]] = ...) -> None: ...
 
 class ServedBy(_message.Message):
-    __slots__ = ("model", "engine", "fallback", "fallback_reason", "queue_duration", "load_duration", "inference_duration", "warning")
+    __slots__ = ("model", "engine", "fallback", "fallback_reason", "queue_duration", "load_duration", "inference_duration", "warning", "instance")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     ENGINE_FIELD_NUMBER: _ClassVar[int]
     FALLBACK_FIELD_NUMBER: _ClassVar[int]
@@ -87,6 +87,7 @@ class ServedBy(_message.Message):
     LOAD_DURATION_FIELD_NUMBER: _ClassVar[int]
     INFERENCE_DURATION_FIELD_NUMBER: _ClassVar[int]
     WARNING_FIELD_NUMBER: _ClassVar[int]
+    INSTANCE_FIELD_NUMBER: _ClassVar[int]
     model: str
     engine: str
     fallback: bool
@@ -95,7 +96,8 @@ class ServedBy(_message.Message):
     load_duration: _duration_pb2.Duration
     inference_duration: _duration_pb2.Duration
     warning: str
-    def __init__(self, model: _Optional[str] = ..., engine: _Optional[str] = ..., fallback: _Optional[bool] = ..., fallback_reason: _Optional[_Union[FallbackReason, str]] = ..., queue_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., load_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., inference_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., warning: _Optional[str] = ...) -> None: ...
+    instance: str
+    def __init__(self, model: _Optional[str] = ..., engine: _Optional[str] = ..., fallback: _Optional[bool] = ..., fallback_reason: _Optional[_Union[FallbackReason, str]] = ..., queue_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., load_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., inference_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., warning: _Optional[str] = ..., instance: _Optional[str] = ...) -> None: ...
 
 class Usage(_message.Message):
     __slots__ = ("prompt_token_count", "cached_prompt_token_count", "completion_token_count", "reasoning_token_count")

@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from modelgateway.v1 import model_pb2 as modelgateway_dot_v1_dot_model__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cmodelgateway/v1/status.proto\x12\x0fmodelgateway.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bmodelgateway/v1/model.proto\"\x0f\n\rStatusRequest\"\x8b\x03\n\x0eStatusResponse\x12\x18\n\x07version\x18\x01 \x01(\tR\x07version\x12\x31\n\x06uptime\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x06uptime\x12.\n\x13total_request_count\x18\x03 \x01(\x03R\x11totalRequestCount\x12.\n\x13memory_budget_bytes\x18\x04 \x01(\x03R\x11memoryBudgetBytes\x12*\n\x11memory_used_bytes\x18\x05 \x01(\x03R\x0fmemoryUsedBytes\x12(\n\x10\x63pu_threads_used\x18\x06 \x01(\x05R\x0e\x63puThreadsUsed\x12*\n\x11\x63pu_threads_total\x18\x07 \x01(\x05R\x0f\x63puThreadsTotal\x12\x1a\n\x08\x64raining\x18\x08 \x01(\x08R\x08\x64raining\x12.\n\x06models\x18\t \x03(\x0b\x32\x16.modelgateway.v1.ModelR\x06modelsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cmodelgateway/v1/status.proto\x12\x0fmodelgateway.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bmodelgateway/v1/model.proto\"\x0f\n\rStatusRequest\"\xa7\x03\n\x0eStatusResponse\x12\x18\n\x07version\x18\x01 \x01(\tR\x07version\x12\x31\n\x06uptime\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x06uptime\x12.\n\x13total_request_count\x18\x03 \x01(\x03R\x11totalRequestCount\x12.\n\x13memory_budget_bytes\x18\x04 \x01(\x03R\x11memoryBudgetBytes\x12*\n\x11memory_used_bytes\x18\x05 \x01(\x03R\x0fmemoryUsedBytes\x12(\n\x10\x63pu_threads_used\x18\x06 \x01(\x05R\x0e\x63puThreadsUsed\x12*\n\x11\x63pu_threads_total\x18\x07 \x01(\x05R\x0f\x63puThreadsTotal\x12\x1a\n\x08\x64raining\x18\x08 \x01(\x08R\x08\x64raining\x12.\n\x06models\x18\t \x03(\x0b\x32\x16.modelgateway.v1.ModelR\x06models\x12\x1a\n\x08instance\x18\n \x01(\tR\x08instanceb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,5 +36,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STATUSREQUEST']._serialized_start=110
   _globals['_STATUSREQUEST']._serialized_end=125
   _globals['_STATUSRESPONSE']._serialized_start=128
-  _globals['_STATUSRESPONSE']._serialized_end=523
+  _globals['_STATUSRESPONSE']._serialized_end=551
 # @@protoc_insertion_point(module_scope)

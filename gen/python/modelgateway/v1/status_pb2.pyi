@@ -15,7 +15,7 @@ class StatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class StatusResponse(_message.Message):
-    __slots__ = ("version", "uptime", "total_request_count", "memory_budget_bytes", "memory_used_bytes", "cpu_threads_used", "cpu_threads_total", "draining", "models")
+    __slots__ = ("version", "uptime", "total_request_count", "memory_budget_bytes", "memory_used_bytes", "cpu_threads_used", "cpu_threads_total", "draining", "models", "instance")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     UPTIME_FIELD_NUMBER: _ClassVar[int]
     TOTAL_REQUEST_COUNT_FIELD_NUMBER: _ClassVar[int]
@@ -25,6 +25,7 @@ class StatusResponse(_message.Message):
     CPU_THREADS_TOTAL_FIELD_NUMBER: _ClassVar[int]
     DRAINING_FIELD_NUMBER: _ClassVar[int]
     MODELS_FIELD_NUMBER: _ClassVar[int]
+    INSTANCE_FIELD_NUMBER: _ClassVar[int]
     version: str
     uptime: _duration_pb2.Duration
     total_request_count: int
@@ -34,4 +35,5 @@ class StatusResponse(_message.Message):
     cpu_threads_total: int
     draining: bool
     models: _containers.RepeatedCompositeFieldContainer[_model_pb2.Model]
-    def __init__(self, version: _Optional[str] = ..., uptime: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., total_request_count: _Optional[int] = ..., memory_budget_bytes: _Optional[int] = ..., memory_used_bytes: _Optional[int] = ..., cpu_threads_used: _Optional[int] = ..., cpu_threads_total: _Optional[int] = ..., draining: _Optional[bool] = ..., models: _Optional[_Iterable[_Union[_model_pb2.Model, _Mapping]]] = ...) -> None: ...
+    instance: str
+    def __init__(self, version: _Optional[str] = ..., uptime: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., total_request_count: _Optional[int] = ..., memory_budget_bytes: _Optional[int] = ..., memory_used_bytes: _Optional[int] = ..., cpu_threads_used: _Optional[int] = ..., cpu_threads_total: _Optional[int] = ..., draining: _Optional[bool] = ..., models: _Optional[_Iterable[_Union[_model_pb2.Model, _Mapping]]] = ..., instance: _Optional[str] = ...) -> None: ...

@@ -292,8 +292,7 @@ export type ChatRequest = Message<"modelgateway.v1.ChatRequest"> & {
   /**
    * Lets a reasoning model think before it answers. The thoughts count as
    * completion tokens, and are returned apart from the answer, as `reasoning`.
-   * With a response format or tools that allow no free text, there are no
-   * thoughts. Default false.
+   * Default false.
    *
    * @generated from field: bool thinking = 3;
    */

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file modelgateway/v1/status.proto.
  */
 export const file_modelgateway_v1_status: GenFile = /*@__PURE__*/
-  fileDesc("Chxtb2RlbGdhdGV3YXkvdjEvc3RhdHVzLnByb3RvEg9tb2RlbGdhdGV3YXkudjEiDwoNU3RhdHVzUmVxdWVzdCKQAgoOU3RhdHVzUmVzcG9uc2USDwoHdmVyc2lvbhgBIAEoCRIpCgZ1cHRpbWUYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SGwoTdG90YWxfcmVxdWVzdF9jb3VudBgDIAEoAxIbChNtZW1vcnlfYnVkZ2V0X2J5dGVzGAQgASgDEhkKEW1lbW9yeV91c2VkX2J5dGVzGAUgASgDEhgKEGNwdV90aHJlYWRzX3VzZWQYBiABKAUSGQoRY3B1X3RocmVhZHNfdG90YWwYByABKAUSEAoIZHJhaW5pbmcYCCABKAgSJgoGbW9kZWxzGAkgAygLMhYubW9kZWxnYXRld2F5LnYxLk1vZGVsYgZwcm90bzM", [file_google_protobuf_duration, file_modelgateway_v1_model]);
+  fileDesc("Chxtb2RlbGdhdGV3YXkvdjEvc3RhdHVzLnByb3RvEg9tb2RlbGdhdGV3YXkudjEiDwoNU3RhdHVzUmVxdWVzdCKiAgoOU3RhdHVzUmVzcG9uc2USDwoHdmVyc2lvbhgBIAEoCRIpCgZ1cHRpbWUYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SGwoTdG90YWxfcmVxdWVzdF9jb3VudBgDIAEoAxIbChNtZW1vcnlfYnVkZ2V0X2J5dGVzGAQgASgDEhkKEW1lbW9yeV91c2VkX2J5dGVzGAUgASgDEhgKEGNwdV90aHJlYWRzX3VzZWQYBiABKAUSGQoRY3B1X3RocmVhZHNfdG90YWwYByABKAUSEAoIZHJhaW5pbmcYCCABKAgSJgoGbW9kZWxzGAkgAygLMhYubW9kZWxnYXRld2F5LnYxLk1vZGVsEhAKCGluc3RhbmNlGAogASgJYgZwcm90bzM", [file_google_protobuf_duration, file_modelgateway_v1_model]);
 
 /**
  * Requests the state of the server.
@@ -99,6 +99,14 @@ export type StatusResponse = Message<"modelgateway.v1.StatusResponse"> & {
    * @generated from field: repeated modelgateway.v1.Model models = 9;
    */
   models: Model[];
+
+  /**
+   * This server: its address in the configuration (`advertise`), or else the
+   * name of its machine.
+   *
+   * @generated from field: string instance = 10;
+   */
+  instance: string;
 };
 
 /**

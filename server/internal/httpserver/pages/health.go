@@ -17,6 +17,8 @@ type State interface {
 	Status(ctx context.Context, req *gatewayv1.StatusRequest) (*gatewayv1.StatusResponse, error)
 	// Draining reports whether the server is shutting down.
 	Draining() bool
+	// Loading reports whether the server loads models before it is ready.
+	Loading() bool
 	// Ready returns why the server cannot load models; nil if nothing prevents it.
 	Ready() error
 }
@@ -162,11 +164,15 @@ func Live() http.Handler {
 }
 
 // Ready serves a readiness probe: it answers 200, and 503 while the server is
-// shutting down or cannot load models.
+// shutting down, loads the models that it needs to be ready, or cannot load models.
 func Ready(state State) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		if state.Draining() {
 			writeText(w, http.StatusServiceUnavailable, "draining\n")
+			return
+		}
+		if state.Loading() {
+			writeText(w, http.StatusServiceUnavailable, "loading models\n")
 			return
 		}
 		if err := state.Ready(); err != nil {

@@ -20,6 +20,7 @@ type fixedState struct {
 	status   *gatewayv1.StatusResponse
 	err      error
 	draining bool
+	loading  bool
 	unready  error
 }
 
@@ -28,6 +29,8 @@ func (f fixedState) Status(context.Context, *gatewayv1.StatusRequest) (*gatewayv
 }
 
 func (f fixedState) Draining() bool { return f.draining }
+
+func (f fixedState) Loading() bool { return f.loading }
 
 func (f fixedState) Ready() error { return f.unready }
 
@@ -133,6 +136,7 @@ func TestReadyTellsWhyModelsCannotLoad(t *testing.T) {
 	}{
 		"ready":     {fixedState{}, 200, "ready\n"},
 		"draining":  {fixedState{draining: true}, 503, "draining\n"},
+		"loading":   {fixedState{loading: true}, 503, "loading models\n"},
 		"no folder": {fixedState{unready: errs.New(errs.EngineUnavailable, "there is no folder")}, 503, "no model can be loaded: there is no folder\n"},
 	} {
 		w := httptest.NewRecorder()

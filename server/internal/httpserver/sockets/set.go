@@ -20,7 +20,7 @@ import (
 
 const (
 	// maxSockets bounds the open WebSockets; a peer gets its share of them.
-	maxSockets = 1024
+	maxSockets = 512
 	// pingInterval is the time between two pings, and pongTimeout how long a client
 	// may send nothing at all.
 	pingInterval = 25 * time.Second

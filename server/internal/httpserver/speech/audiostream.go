@@ -9,8 +9,10 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/bodies"
 )
 
-// pieceBytes is how much of a recording one message to the engine has, in bytes.
-const pieceBytes = 64 << 10
+// pieceBytes is how much of a recording one message to the engine has, in bytes. With
+// its header it fits into a buffer of gRPC that has 32 KiB: the next larger one has a
+// megabyte, and each upload that waits for its model holds one.
+const pieceBytes = 32<<10 - 1<<10
 
 // audioStream is the sending side of a call that takes a config and audio.
 type audioStream[M any] interface {

@@ -5,6 +5,9 @@ import (
 	"slices"
 	"testing"
 
+	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/proto"
+
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
@@ -20,6 +23,19 @@ func (r *recorder) Send(m *gatewayv1.TranscribeRequest) error {
 }
 
 func (r *recorder) CloseSend() error { return nil }
+
+// An upload that waits holds one message, in a buffer of gRPC that is hardly larger.
+func TestSentMessagesFitTheBuffersOfGRPC(t *testing.T) {
+	stream := &recorder{}
+	if err := sendAudio(stream, transcribeMessage, &gatewayv1.TranscriptionConfig{}, bytes.NewReader(make([]byte, 1<<20))); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range stream.sent {
+		if size := proto.Size(m); cap(*mem.DefaultBufferPool().Get(size)) > 32<<10 {
+			t.Fatalf("a message of %d bytes takes a buffer of %d", size, cap(*mem.DefaultBufferPool().Get(size)))
+		}
+	}
+}
 
 // A message that has been sent is not changed later.
 func TestSentMessagesKeepTheirAudio(t *testing.T) {

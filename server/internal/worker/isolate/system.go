@@ -36,9 +36,9 @@ func resolver() []string {
 }
 
 // devices lists the device files that a worker may use: those without content, and
-// accelerators.
+// accelerators, whose drivers list their folders, too.
 func devices() []string {
-	devices := []string{"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/kfd", "/dev/dxg"}
+	devices := []string{"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/kfd", "/dev/dxg", "/dev/dri", "/dev/nvidia-caps", "/dev/accel"}
 	for _, pattern := range []string{
 		"/dev/nvidia[0-9]*", "/dev/nvidiactl", "/dev/nvidia-modeset", "/dev/nvidia-uvm*", "/dev/nvidia-caps/*",
 		"/dev/dri/*", "/dev/nvhost*", "/dev/nvmap", "/dev/accel/*",
@@ -48,13 +48,10 @@ func devices() []string {
 			continue // the patterns are valid
 		}
 		for _, path := range found {
-			if kind(path) == file {
+			if !isDir(path) {
 				devices = append(devices, path)
 			}
 		}
 	}
 	return devices
 }
-
-// deviceDirs lists the folders of accelerators, which drivers list.
-func deviceDirs() []string { return []string{"/dev/dri", "/dev/nvidia-caps", "/dev/accel"} }
