@@ -184,7 +184,7 @@ func TestIssuerTokens(t *testing.T) {
 		"a key of another algorithm":       tokenOf(t, jose.ES256, elliptical, named("ec"), is.claims(nil)),
 		"another of another algorithm":     tokenOf(t, jose.EdDSA, ed, named("ed"), is.claims(nil)),
 		"the published shared secret":      tokenOf(t, jose.HS256, []byte("a shared secret of 32 bytes here"), named("oct"), is.claims(nil)),
-		"the public key as shared secret":  tokenOf(t, jose.HS256, key.PublicKey.N.Bytes(), named("rsa"), is.claims(nil)),
+		"the public key as shared secret":  tokenOf(t, jose.HS256, key.N.Bytes(), named("rsa"), is.claims(nil)),
 		"a stranger's key":                 tokenOf(t, jose.RS256, other, named("rsa"), is.claims(nil)),
 		"a key for encryption":             tokenOf(t, jose.RS256, other, named("encryption"), is.claims(nil)),
 		"a key in the token":               tokenOf(t, jose.RS256, other, map[jose.HeaderKey]any{"jwk": public("", &other.PublicKey)}, is.claims(nil)),

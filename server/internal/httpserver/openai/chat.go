@@ -25,22 +25,88 @@ type completion struct {
 }
 
 type choice struct {
-	Index        int      `json:"index"`
-	Message      *message `json:"message,omitempty"`
-	Delta        *delta   `json:"delta,omitempty"`
-	FinishReason *string  `json:"finish_reason"`
-	Logprobs     any      `json:"logprobs"`
+	Index        int       `json:"index"`
+	Message      *message  `json:"message,omitempty"`
+	Delta        *delta    `json:"delta,omitempty"`
+	FinishReason *string   `json:"finish_reason"`
+	Logprobs     *logprobs `json:"logprobs"`
 }
 
 type message struct {
-	Role    string  `json:"role"`
-	Content string  `json:"content"`
-	Refusal *string `json:"refusal"`
+	Role      string     `json:"role"`
+	Content   *string    `json:"content"` // null beside calls of tools
+	Refusal   *string    `json:"refusal"`
+	Reasoning string     `json:"reasoning_content,omitempty"`
+	ToolCalls []toolCall `json:"tool_calls,omitempty"`
 }
 
 type delta struct {
-	Role    string  `json:"role,omitempty"`
-	Content *string `json:"content,omitempty"`
+	Role      string     `json:"role,omitempty"`
+	Content   *string    `json:"content,omitempty"`
+	Reasoning string     `json:"reasoning_content,omitempty"`
+	ToolCalls []toolCall `json:"tool_calls,omitempty"`
+}
+
+// toolCall is a call of a tool, or the next piece of one.
+type toolCall struct {
+	Index    *int32       `json:"index,omitempty"` // of a piece
+	ID       string       `json:"id,omitempty"`
+	Type     string       `json:"type,omitempty"`
+	Function functionCall `json:"function"`
+}
+
+type functionCall struct {
+	Name      string `json:"name,omitempty"`
+	Arguments string `json:"arguments"`
+}
+
+func messageOf(m *gatewayv1.ChatMessage) *message {
+	text := m.GetContent()
+	out := &message{Role: "assistant", Content: &text, Reasoning: m.GetReasoning()}
+	for _, c := range m.GetToolCalls() {
+		out.ToolCalls = append(out.ToolCalls, toolCall{ID: c.GetId(), Type: "function", Function: functionCall{c.GetName(), c.GetArguments()}})
+	}
+	if text == "" && len(out.ToolCalls) > 0 {
+		out.Content = nil
+	}
+	return out
+}
+
+// logprobs are the probabilities of the tokens of an answer, or of a piece of one.
+type logprobs struct {
+	Content []tokenLogprob `json:"content"`
+	Refusal []tokenLogprob `json:"refusal"`
+}
+
+type tokenLogprob struct {
+	Token       string         `json:"token"`
+	Logprob     float32        `json:"logprob"`
+	Bytes       []int          `json:"bytes"`
+	TopLogprobs []tokenLogprob `json:"top_logprobs,omitzero"`
+}
+
+func logprobsOf(list []*gatewayv1.TokenLogprob) *logprobs {
+	if len(list) == 0 {
+		return nil
+	}
+	out := &logprobs{}
+	for _, l := range list {
+		one := tokenLogprobOf(l.GetToken())
+		one.TopLogprobs = []tokenLogprob{}
+		for _, other := range l.GetTop() {
+			one.TopLogprobs = append(one.TopLogprobs, tokenLogprobOf(other))
+		}
+		out.Content = append(out.Content, one)
+	}
+	return out
+}
+
+func tokenLogprobOf(p *gatewayv1.TokenProbability) tokenLogprob {
+	one := tokenLogprob{Token: p.GetText(), Logprob: p.GetLogprob(), Bytes: []int{}}
+	for _, b := range p.GetTextBytes() {
+		one.Bytes = append(one.Bytes, int(b))
+	}
+	return one
 }
 
 type usage struct {
@@ -64,6 +130,7 @@ func usageOf(u *gatewayv1.Usage) usage {
 		PromptTokens: u.GetPromptTokenCount(), CompletionTokens: u.GetCompletionTokenCount(),
 		TotalTokens:   u.GetPromptTokenCount() + u.GetCompletionTokenCount(),
 		PromptDetails: promptDetails{CachedTokens: u.GetCachedPromptTokenCount()},
+		OutputDetails: outputDetails{ReasoningTokens: u.GetReasoningTokenCount()},
 	}
 }
 
@@ -74,6 +141,8 @@ func finishReason(r gatewayv1.FinishReason) *string {
 		name = "length"
 	case gatewayv1.FinishReason_FINISH_REASON_SAFETY:
 		name = "content_filter"
+	case gatewayv1.FinishReason_FINISH_REASON_TOOL_CALLS:
+		name = "tool_calls"
 	}
 	return &name
 }
@@ -108,9 +177,13 @@ func (h *Handlers) ChatCompletions(w http.ResponseWriter, r *http.Request) {
 	}
 	speech.SetServedBy(w.Header(), resp.GetServedBy())
 	head.Choices = []choice{{
-		Message:      &message{Role: "assistant", Content: resp.GetMessage().GetContent()},
-		FinishReason: finishReason(resp.GetFinishReason()),
+		Message: messageOf(resp.GetMessage()), FinishReason: finishReason(resp.GetFinishReason()), Logprobs: logprobsOf(resp.GetLogprobs()),
 	}}
+	for i, a := range resp.GetAlternatives() {
+		head.Choices = append(head.Choices, choice{
+			Index: i + 1, Message: messageOf(a.GetMessage()), FinishReason: finishReason(a.GetFinishReason()), Logprobs: logprobsOf(a.GetLogprobs()),
+		})
+	}
 	head.Usage = usageOf(resp.GetUsage())
 	answer(w, head)
 }

@@ -60,6 +60,8 @@ func (h *Handlers) openChat(ctx context.Context, r *http.Request, out *chunks, r
 func streamRequest(req *gatewayv1.ChatRequest) *gatewayv1.StreamChatRequest {
 	return &gatewayv1.StreamChatRequest{
 		Messages: req.GetMessages(), Sampling: req.GetSampling(), Thinking: req.GetThinking(), Model: req.GetModel(), Routing: req.GetRouting(),
+		ResponseFormat: req.GetResponseFormat(), Tools: req.GetTools(), ToolChoice: req.GetToolChoice(), ParallelToolCalls: req.ParallelToolCalls,
+		Logprobs: req.GetLogprobs(), TopLogprobs: req.GetTopLogprobs(), N: req.GetN(),
 	}
 }
 
@@ -93,33 +95,64 @@ type chunks struct {
 	*events
 	head      completion
 	withUsage bool
-	hasRole   bool
+	answers   map[int32]bool // the answers that have a chunk
 }
 
 // add sends the chunks of a piece.
 func (c *chunks) add(piece *gatewayv1.StreamChatResponse) error {
-	if !c.hasRole {
-		c.hasRole = true
+	one := choice{Index: int(piece.GetAnswerIndex()), Logprobs: logprobsOf(piece.GetLogprobs())}
+	if !c.answers[piece.GetAnswerIndex()] {
+		if c.answers == nil {
+			c.answers = map[int32]bool{}
+		}
+		c.answers[piece.GetAnswerIndex()] = true
 		empty := ""
-		if err := c.send(choice{Delta: &delta{Role: "assistant", Content: &empty}}); err != nil {
+		if err := c.send(choice{Index: one.Index, Delta: &delta{Role: "assistant", Content: &empty}}); err != nil {
 			return err
 		}
 	}
-	if text := piece.GetDelta(); text != "" {
-		if err := c.send(choice{Delta: &delta{Content: &text}}); err != nil {
+	if one.Delta = deltaOf(piece); one.Delta != nil || one.Logprobs != nil {
+		if one.Delta == nil {
+			one.Delta = &delta{}
+		}
+		if err := c.send(one); err != nil {
 			return err
 		}
 	}
-	if piece.GetFinishReason() == gatewayv1.FinishReason_FINISH_REASON_UNSPECIFIED {
+	if piece.GetServedBy() != nil {
+		speech.SetServedBy(c.w.Header(), piece.GetServedBy())
+	}
+	if piece.GetFinishReason() != gatewayv1.FinishReason_FINISH_REASON_UNSPECIFIED {
+		if err := c.send(choice{Index: one.Index, Delta: &delta{}, FinishReason: finishReason(piece.GetFinishReason())}); err != nil {
+			return err
+		}
+	}
+	if !c.withUsage || piece.GetUsage() == nil {
 		return nil
-	}
-	speech.SetServedBy(c.w.Header(), piece.GetServedBy())
-	if err := c.send(choice{Delta: &delta{}, FinishReason: finishReason(piece.GetFinishReason())}); err != nil || !c.withUsage {
-		return err
 	}
 	last := c.head
 	last.Choices, last.Usage = []choice{}, usageOf(piece.GetUsage())
 	return c.events.send(last)
+}
+
+// deltaOf returns what a piece adds to an answer; nil: nothing.
+func deltaOf(piece *gatewayv1.StreamChatResponse) *delta {
+	if piece.GetDelta() == "" && piece.GetReasoningDelta() == "" && len(piece.GetToolCallDeltas()) == 0 {
+		return nil
+	}
+	d := &delta{Reasoning: piece.GetReasoningDelta()}
+	if text := piece.GetDelta(); text != "" {
+		d.Content = &text
+	}
+	for _, c := range piece.GetToolCallDeltas() {
+		index := c.GetIndex()
+		call := toolCall{Index: &index, ID: c.GetId(), Function: functionCall{c.GetName(), c.GetArgumentsDelta()}}
+		if call.ID != "" {
+			call.Type = "function"
+		}
+		d.ToolCalls = append(d.ToolCalls, call)
+	}
+	return d
 }
 
 // send sends a chunk with one choice.

@@ -1,0 +1,21 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// OpenAI's client for Python works with the server: models, chat, streams, errors,
+// transcripts in every format, and speech.
+func TestOpenAIClient(t *testing.T) {
+	interpreter := python(t)
+	s := start(t, "")
+	recording := filepath.Join(t.TempDir(), "clip.wav")
+	if err := os.WriteFile(recording, s.say(t, readAloud).wav(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := output(t, nil, interpreter, inProject(t, "test", "e2e", "openai", "client.py"), s.http+"/openai/v1", recording); got != "ok\n" {
+		t.Errorf("%q", got)
+	}
+}
