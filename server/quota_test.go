@@ -42,7 +42,7 @@ func startLimited(t *testing.T, limits map[string]float64) *limitedServer {
 // TestRequestsOverTheLimit sends one request more than a key may, over every surface.
 func TestRequestsOverTheLimit(t *testing.T) {
 	g := startLimited(t, map[string]float64{"requests_per_second": 0.5, "request_burst": 1, "tokens_per_minute": 1000})
-	for name, call := range surfaces() {
+	for name, call := range requestSurfaces() {
 		t.Run(name, func(t *testing.T) {
 			g.clock.Advance(time.Hour)
 			answered, err := call(t, g.guarded, "small")
@@ -78,7 +78,7 @@ func TestRequestsOverTheLimit(t *testing.T) {
 			}
 		})
 	}
-	if text := g.metrics(t); !strings.Contains(text, fmt.Sprintf(`limited_total{key="small",limit="requests"} %d`, len(surfaces()))) {
+	if text := g.metrics(t); !strings.Contains(text, fmt.Sprintf(`limited_total{key="small",limit="requests"} %d`, len(requestSurfaces()))) {
 		t.Errorf("the metrics count other refusals: %s", text)
 	}
 }

@@ -22,8 +22,8 @@ import (
 // surface makes one request and returns its error and the header of its answer.
 type surface func(t *testing.T, g *guarded, key string) (http.Header, error)
 
-// surfaces are all ways to send a request.
-func surfaces() map[string]surface {
+// requestSurfaces are all ways to send a request.
+func requestSurfaces() map[string]surface {
 	const service = "/modelgateway.v1.ModelGatewayService/"
 	unary := func(opts ...connect.ClientOption) surface {
 		return func(t *testing.T, g *guarded, key string) (http.Header, error) {
