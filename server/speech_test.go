@@ -163,7 +163,7 @@ func TestPushedAudioMayComeInAnyOrderAndTwice(t *testing.T) {
 	if _, err := stream.Recv(); !errors.Is(err, io.EOF) {
 		t.Errorf("after the end %v", err)
 	}
-	if _, err := push(t, r, session, 4, 1, false); errs.ReasonOf(err) != errs.InvalidRequest {
+	if _, err := push(t, r, session, 4, 1, false); errs.ReasonOf(err) != errs.SessionLost {
 		t.Errorf("a push after the end: %v", err)
 	}
 }
