@@ -40,11 +40,17 @@ type guarded struct {
 // startGuarded runs a server with these keys; those that expire have expired.
 func startGuarded(t *testing.T, yaml string, keys ...*auth.Key) *guarded {
 	t.Helper()
+	return startGuardedAt(t, yaml, nil, keys...)
+}
+
+// startGuardedAt is startGuarded with a clock of the limits of callers.
+func startGuardedAt(t *testing.T, yaml string, now func() time.Time, keys ...*auth.Key) *guarded {
+	t.Helper()
 	g := &guarded{file: filepath.Join(t.TempDir(), "keys.yaml"), keys: map[string]string{}}
 	for _, k := range keys {
 		g.add(t, k)
 	}
-	g.running = start(t, "auth:\n  keys_file: "+g.file+"\n"+yaml)
+	g.running = startAt(t, "auth:\n  keys_file: "+g.file+"\n"+yaml, now)
 	return g
 }
 

@@ -75,27 +75,32 @@ func TestOneAddressGetsHalfOfTheConnections(t *testing.T) {
 	}
 }
 
-// Watchers are limited in number, over gRPC and REST together.
+// Watchers are limited in number, over gRPC and REST together, and one caller does not
+// get all.
 func TestWatchersAreLimited(t *testing.T) {
-	r := start(t, faultModels+"limits: {max_watchers: 2}\n")
-	for range 2 {
-		stream, err := r.admin.WatchModels(t.Context(), &gatewayv1.WatchModelsRequest{})
-		if err != nil {
-			t.Fatal(err)
+	r := start(t, faultModels+"limits: {max_watchers: 4}\n")
+	other := gatewayv1.NewModelAdminServiceClient(connFrom(t, "127.0.0.2", r.GRPCAddr().String()))
+	watch := func(client gatewayv1.ModelAdminServiceClient) error {
+		stream, err := client.WatchModels(t.Context(), &gatewayv1.WatchModelsRequest{})
+		if err == nil {
+			_, err = stream.Recv()
 		}
-		if _, err := stream.Recv(); err != nil {
+		return err
+	}
+	for range 3 {
+		if err := watch(r.admin); err != nil {
 			t.Fatal(err)
 		}
 	}
-	stream, err := r.admin.WatchModels(within(t, time.Minute), &gatewayv1.WatchModelsRequest{})
-	if err == nil {
-		_, err = stream.Recv()
-	}
-	checkStatus(t, err, codes.ResourceExhausted, errs.QueueFull, true)
+	checkStatus(t, watch(r.admin), codes.ResourceExhausted, errs.QueueFull, true)
 	resp, body := r.get(t, "/v1/models:watch")
 	if resp.StatusCode != http.StatusTooManyRequests || !strings.Contains(body, "QUEUE_FULL") {
 		t.Errorf("%d %s", resp.StatusCode, body)
 	}
+	if err := watch(other); err != nil {
+		t.Errorf("another address: %v", err)
+	}
+	checkStatus(t, watch(other), codes.ResourceExhausted, errs.QueueFull, true)
 }
 
 // rapidReset opens calls on one connection and resets them at once, until the

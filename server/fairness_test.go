@@ -35,11 +35,22 @@ tasks:
 // clientFrom returns a client with a connection of its own, from a local address.
 func clientFrom(t *testing.T, local, target string) gatewayv1.ModelGatewayServiceClient {
 	t.Helper()
-	return dialGRPC(t, target, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithContextDialer(
+	return gatewayv1.NewModelGatewayServiceClient(connFrom(t, local, target))
+}
+
+// connFrom returns a connection from a local address.
+func connFrom(t *testing.T, local, target string) *grpc.ClientConn {
+	t.Helper()
+	conn, err := grpc.NewClient(target, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithContextDialer(
 		func(ctx context.Context, address string) (net.Conn, error) {
 			dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(local)}}
 			return dialer.DialContext(ctx, "tcp", address)
 		}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
 }
 
 // flood keeps chats open from many clients until the test ends: each of them holds its

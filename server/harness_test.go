@@ -66,10 +66,16 @@ type running struct {
 // for a file that exists.
 func start(t *testing.T, yaml string) *running {
 	t.Helper()
+	return startAt(t, yaml, nil)
+}
+
+// startAt is start with a clock of the limits of callers.
+func startAt(t *testing.T, yaml string, now func() time.Time) *running {
+	t.Helper()
 	r := &running{}
 	r.test = servertest.Start(t, yaml, func(o servertest.Options) (servertest.Server, error) {
 		var err error
-		r.Server, err = New(Options{Config: o.Config, Log: o.Log, Version: o.Version, Ready: o.Ready})
+		r.Server, err = New(Options{Config: o.Config, Log: o.Log, Version: o.Version, Ready: o.Ready, now: now})
 		return r.Server, err
 	})
 	r.conn, r.chat, r.admin = r.test.Conn, r.test.Chat, r.test.Admin

@@ -20,6 +20,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/test/bufconn"
 
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
@@ -33,6 +34,7 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/inflight"
 	"github.com/lexilingo/modelgateway/server/internal/lifecycle"
 	"github.com/lexilingo/modelgateway/server/internal/peers"
+	"github.com/lexilingo/modelgateway/server/internal/quota"
 	"github.com/lexilingo/modelgateway/server/internal/router"
 	"github.com/lexilingo/modelgateway/server/internal/speechout"
 	"github.com/lexilingo/modelgateway/server/internal/telemetry"
@@ -53,6 +55,8 @@ type Options struct {
 	// Ready is called once, with both addresses, when the server is ready; it may
 	// be nil.
 	Ready func(grpcAddress, httpAddress net.Addr)
+
+	now func() time.Time // the time of the limits of callers; another in tests
 }
 
 // pipeBuffer is the buffer of the in-process connection from HTTP to gRPC, in bytes.
@@ -75,6 +79,8 @@ type Server struct {
 	proxies peers.Proxies
 
 	authorizer   *auth.Authorizer
+	limiter      *quota.Limiter
+	now          func() time.Time
 	certificates *certificates.Source // nil: plain text
 
 	public   *grpc.Server
@@ -99,7 +105,10 @@ type Server struct {
 // New listens on both addresses, locks the state directory and makes all parts. Run
 // or Close must be called after it.
 func New(opts Options) (s *Server, err error) {
-	s = &Server{cfg: opts.Config, log: opts.Log, onReady: opts.Ready, watches: newWatches()}
+	s = &Server{cfg: opts.Config, log: opts.Log, onReady: opts.Ready, now: opts.now, watches: newWatches()}
+	if s.now == nil {
+		s.now = time.Now
+	}
 	s.loading.Store(true)
 	s.requests, s.cancelRequests = context.WithCancel(context.Background())
 	s.accepting, s.endWaits = context.WithCancel(context.Background())
@@ -228,6 +237,7 @@ func (s *Server) makeServers(version string, metrics *telemetry.Metrics) error {
 		Calls:         calls,
 		Cancels:       cancels,
 		Proxies:       s.proxies,
+		KeyOf:         func(header metadata.MD) string { return s.authorizer.KeyID(header.Get(auth.Header)) },
 		UnreadTimeout: s.cfg.Limits.SlowReaderTimeout,
 	})
 	s.public = factory.Public(append(s.guard.ServerOptions(), options...)...)
@@ -245,6 +255,7 @@ func (s *Server) makeServers(version string, metrics *telemetry.Metrics) error {
 	s.http, err = httpserver.New(s.requests, httpserver.Options{
 		Conn:         s.conn,
 		Authorizer:   s.authorizer,
+		Limiter:      s.limiter,
 		AllowedHosts: s.cfg.AllowedHosts,
 		GRPC:         s.internal,
 		State:        s,
@@ -272,6 +283,7 @@ func (s *Server) makeServices(version string, metrics *telemetry.Metrics) (*api.
 		return nil, err
 	}
 	candidates, methods := routes(s.cfg)
+	s.limiter = quota.New(s.cfg.Limits.Caller, metrics, s.now)
 	routed := router.New(router.Options{
 		Acquire:           s.acquire,
 		Models:            routerModels(s.cfg),
@@ -287,6 +299,7 @@ func (s *Server) makeServices(version string, metrics *telemetry.Metrics) (*api.
 		Router:       routed,
 		Models:       s.manager,
 		TaskMethods:  methods,
+		Limiter:      s.limiter,
 		Denied:       s.authorizer.Denied,
 		Version:      version,
 		Instance:     instance(s.cfg),
@@ -302,7 +315,7 @@ func (s *Server) makeServices(version string, metrics *telemetry.Metrics) (*api.
 		HasTask:     routed.HasTask,
 		TaskMethods: methods,
 	})
-	return api.NewServerFactory(s.cfg.Limits, s.log, validator, s.authorizer, api.Services{
+	return api.NewServerFactory(s.cfg.Limits, s.log, validator, s.authorizer, s.limiter, api.Services{
 		Inference: inference, Admin: api.NewAdmin(s.manager, routed, s.cfg.Limits), Health: s.health,
 	}, s.cfg.Advertise), nil
 }

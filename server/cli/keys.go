@@ -9,6 +9,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -45,13 +46,15 @@ func (k keysFile) find() (string, *config.Config, error) {
 type keysAddCommand struct {
 	keysFile
 
-	Name        string   `arg:"" help:"Whose key it is. It appears in logs and metrics."`
-	Role        []string `help:"What the key allows: infer, observe, admin or metrics. Can be repeated." default:"infer"`
-	Task        []string `help:"Only these tasks. Can be repeated. Default: all."`
-	Model       []string `help:"Only these models. Can be repeated. Default: all."`
-	Cloud       bool     `help:"Allow requests that leave this machine."`
-	MaxPriority string   `help:"Highest priority of requests, also of those that leave it to the model: ${enum}." enum:"low,normal,high,critical" default:"normal"`
-	Expires     span     `help:"The key ends after this time, such as 30d, 2w or 12h. Default: never." placeholder:"TIME"`
+	Name        string             `arg:"" help:"Whose key it is. It appears in logs and metrics."`
+	Role        []string           `help:"What the key allows: infer, observe, admin or metrics. Can be repeated." default:"infer"`
+	Task        []string           `help:"Only these tasks. Can be repeated. Default: all."`
+	Model       []string           `help:"Only these models. Can be repeated. Default: all."`
+	Cloud       bool               `help:"Allow requests that leave this machine."`
+	MaxPriority string             `help:"Highest priority of requests, also of those that leave it to the model: ${enum}." enum:"low,normal,high,critical" default:"normal"`
+	Limit       map[string]float64 `placeholder:"NAME=N" help:"Limit of the key in place of the server's (limits.caller): requests_per_second, request_burst, tokens_per_minute, audio_in_seconds_per_minute or audio_out_seconds_per_minute. 0: none. Can be repeated."`
+	Weight      int                `help:"Share of a busy model that the key gets, relative to the 1 of other callers: 1 to 100." default:"1"`
+	Expires     span               `help:"The key ends after this time, such as 30d, 2w or 12h. Default: never." placeholder:"TIME"`
 }
 
 // Run adds a key and prints it.
@@ -70,8 +73,16 @@ func (k keysAddCommand) Run(g *globals, con *console) error {
 			return usagef("no task is named %q: tasks are %s%s", task, strings.Join(known, ", "), suggest.DidYouMean(task, known))
 		}
 	}
+	if k.Weight < 1 {
+		return usagef("--weight is %d: it must be 1 to 100", k.Weight)
+	}
+	for name, value := range k.Limit {
+		if err := config.CheckLimit(name, value); err != nil {
+			return usagef("--limit: %s", err)
+		}
+	}
 	now := time.Now()
-	entry := &auth.Key{Name: k.Name, Tasks: k.Task, Models: k.Model, Cloud: k.Cloud, MaxPriority: config.Priority(k.MaxPriority)}
+	entry := &auth.Key{Name: k.Name, Tasks: k.Task, Models: k.Model, Cloud: k.Cloud, MaxPriority: config.Priority(k.MaxPriority), Limits: k.Limit, Weight: k.Weight}
 	for _, role := range k.Role {
 		entry.Roles = append(entry.Roles, auth.Role(role))
 	}
@@ -110,15 +121,17 @@ type keysListCommand struct{ keysFile }
 
 // listedKey is a key in JSON.
 type listedKey struct {
-	ID          string      `json:"id"`
-	Name        string      `json:"name"`
-	Created     time.Time   `json:"created"`
-	Expires     *time.Time  `json:"expires,omitempty"`
-	Roles       []auth.Role `json:"roles"`
-	Tasks       []string    `json:"tasks,omitempty"`
-	Models      []string    `json:"models,omitempty"`
-	Cloud       bool        `json:"cloud"`
-	MaxPriority string      `json:"max_priority"`
+	ID          string             `json:"id"`
+	Name        string             `json:"name"`
+	Created     time.Time          `json:"created"`
+	Expires     *time.Time         `json:"expires,omitempty"`
+	Roles       []auth.Role        `json:"roles"`
+	Tasks       []string           `json:"tasks,omitempty"`
+	Models      []string           `json:"models,omitempty"`
+	Cloud       bool               `json:"cloud"`
+	MaxPriority string             `json:"max_priority"`
+	Limits      map[string]float64 `json:"limits,omitempty"`
+	Weight      int                `json:"weight"`
 }
 
 // Run lists the keys.
@@ -135,7 +148,7 @@ func (k keysListCommand) Run(g *globals, con *console) error {
 	for i, key := range keys {
 		listed[i] = listedKey{
 			ID: key.ID, Name: key.Name, Created: key.Created, Roles: key.Roles, Tasks: key.Tasks, Models: key.Models,
-			Cloud: key.Cloud, MaxPriority: cmp.Or(string(key.MaxPriority), "normal"),
+			Cloud: key.Cloud, MaxPriority: cmp.Or(string(key.MaxPriority), "normal"), Limits: key.Limits, Weight: max(1, key.Weight),
 		}
 		if !key.Expires.IsZero() {
 			listed[i].Expires = &key.Expires
@@ -149,10 +162,10 @@ func (k keysListCommand) Run(g *globals, con *console) error {
 		return nil
 	}
 	w := tabwriter.NewWriter(con.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "NAME\tID\tROLES\tTASKS\tMODELS\tCLOUD\tMAX PRIORITY\tEXPIRES")
+	fmt.Fprintln(w, "NAME\tID\tROLES\tTASKS\tMODELS\tCLOUD\tMAX PRIORITY\tWEIGHT\tLIMITS\tEXPIRES")
 	for _, key := range listed {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", key.Name, key.ID, joined(key.Roles), orAll(key.Tasks), orAll(key.Models),
-			map[bool]string{true: "yes", false: "no"}[key.Cloud], key.MaxPriority, expiry(key.Expires, time.Now()))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", key.Name, key.ID, joined(key.Roles), orAll(key.Tasks), orAll(key.Models),
+			map[bool]string{true: "yes", false: "no"}[key.Cloud], key.MaxPriority, key.Weight, limits(key.Limits), expiry(key.Expires, time.Now()))
 	}
 	return w.Flush()
 }
@@ -170,6 +183,18 @@ func orAll(names []string) string {
 		return "all"
 	}
 	return strings.Join(names, ",")
+}
+
+// limits lists the limits of a key.
+func limits(of map[string]float64) string {
+	if len(of) == 0 {
+		return "default"
+	}
+	var list []string
+	for _, name := range slices.Sorted(maps.Keys(of)) {
+		list = append(list, name+"="+strconv.FormatFloat(of[name], 'f', -1, 64))
+	}
+	return strings.Join(list, ",")
 }
 
 func expiry(t *time.Time, now time.Time) string {

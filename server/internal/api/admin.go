@@ -2,14 +2,15 @@ package api
 
 import (
 	"context"
-	"sync/atomic"
 	"time"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 	"github.com/lexilingo/modelgateway/server/internal/auth"
 	"github.com/lexilingo/modelgateway/server/internal/config"
+	"github.com/lexilingo/modelgateway/server/internal/inflight"
 	"github.com/lexilingo/modelgateway/server/internal/lifecycle"
+	"github.com/lexilingo/modelgateway/server/internal/peers"
 	"google.golang.org/protobuf/types/known/durationpb"
 )
 
@@ -32,7 +33,7 @@ type Admin struct {
 	models   Manager
 	breakers Breakers
 	limits   config.Limits
-	watchers atomic.Int64
+	watchers *inflight.Shares
 	started  time.Time
 }
 
@@ -40,7 +41,9 @@ var _ gatewayv1.ModelAdminServiceServer = (*Admin)(nil)
 
 // NewAdmin returns the service. Its streams of events end with the manager.
 func NewAdmin(models Manager, breakers Breakers, limits config.Limits) *Admin {
-	return &Admin{models: models, breakers: breakers, limits: limits, started: time.Now()}
+	return &Admin{
+		models: models, breakers: breakers, limits: limits, watchers: inflight.NewShares(int64(limits.MaxWatchers)), started: time.Now(),
+	}
 }
 
 // ListModels implements gatewayv1.ModelAdminServiceServer.
@@ -158,10 +161,11 @@ func (a *Admin) PlanLoad(ctx context.Context, req *gatewayv1.PlanLoadRequest) (*
 
 // WatchModels implements gatewayv1.ModelAdminServiceServer.
 func (a *Admin) WatchModels(req *gatewayv1.WatchModelsRequest, stream gatewayv1.ModelAdminService_WatchModelsServer) error {
-	defer a.watchers.Add(-1)
-	if a.watchers.Add(1) > int64(a.limits.MaxWatchers) {
-		return errs.New(errs.QueueFull, "%d WatchModels calls are open, the most allowed: close one, or raise limits.max_watchers", a.limits.MaxWatchers)
+	caller := peers.Caller(stream.Context())
+	if !a.watchers.Take(caller, 1) {
+		return errs.New(errs.QueueFull, "too many WatchModels calls are open: %d are possible, and fewer for one caller; close one, or raise limits.max_watchers", a.limits.MaxWatchers)
 	}
+	defer a.watchers.GiveBack(caller, 1)
 	ctx, cancel := context.WithCancel(stream.Context())
 	defer cancel()
 	models, err := a.models.Models(ctx)

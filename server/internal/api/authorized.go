@@ -22,7 +22,7 @@ func (a authorized) Run(ctx context.Context, req router.Request, sink router.Sin
 	if err := caller.CheckTask(req.Task, req.Routing.GetPriority()); err != nil {
 		return nil, a.denied(caller, err)
 	}
-	req.Caller, req.MaxPriority = caller.Name, caller.MaxPriority()
+	req.Caller, req.MaxPriority, req.Weight = caller.Name, caller.MaxPriority(), caller.Weight
 	req.MayUse = func(model string, cloud bool) *errs.Error {
 		if err := caller.CheckModel(model); err != nil {
 			return errs.From(err)

@@ -7,6 +7,7 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 	"github.com/lexilingo/modelgateway/server/internal/auth"
 	"github.com/lexilingo/modelgateway/server/internal/lifecycle"
+	"github.com/lexilingo/modelgateway/server/internal/quota"
 	"github.com/lexilingo/modelgateway/server/internal/router"
 	"google.golang.org/protobuf/types/known/durationpb"
 )
@@ -54,6 +55,8 @@ type InferenceOptions struct {
 	Models ModelStatus
 	// TaskMethods maps the tasks that the configuration adds to their engine methods.
 	TaskMethods map[string]string
+	// Limiter has what callers may use.
+	Limiter *quota.Limiter
 	// Denied is told of requests that their caller may not make; see
 	// auth.Authorizer.Denied. It may be nil.
 	Denied func(*auth.Caller, error) error
@@ -76,7 +79,7 @@ func NewInference(opts InferenceOptions) *Inference {
 		opts.Denied = func(_ *auth.Caller, err error) error { return err }
 	}
 	return &Inference{
-		router:       authorized{opts.Router, opts.Denied},
+		router:       authorized{limited{opts.Router, opts.Limiter}, opts.Denied},
 		models:       opts.Models,
 		taskMethods:  opts.TaskMethods,
 		sessions:     newSessions(),

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/lexilingo/modelgateway/server/internal/auth"
+	"github.com/lexilingo/modelgateway/server/internal/quota"
 )
 
 // Authorizer decides about every call; see auth.Authorizer.
@@ -20,13 +21,14 @@ type Authorizer interface {
 	Authorize(ctx context.Context, rpc string) (context.Context, context.CancelFunc, error)
 }
 
-// interceptor surrounds every call. It refuses streams that the caller may not open
-// (registrar refuses the other calls), validates requests, turns every error into a typed one, and turns a panic into the
+// interceptor surrounds every call. It refuses streams that the caller may not open, or
+// of which it has sent too many (registrar refuses the other calls), validates requests, turns every error into a typed one, and turns a panic into the
 // error of the call that caused it.
 type interceptor struct {
 	log        *slog.Logger
 	validator  *Validator
 	authorizer Authorizer
+	limiter    *quota.Limiter
 }
 
 func (i *interceptor) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (resp any, err error) {
@@ -49,6 +51,11 @@ func (i *interceptor) stream(srv any, stream grpc.ServerStream, info *grpc.Strea
 	}
 	defer end()
 	ctx = authorized
+	err = takeRequest(ctx, i.limiter, info.FullMethod)
+	tellLimits(ctx, i.limiter)
+	if err != nil {
+		return err
+	}
 	return endOf(ctx, next(srv, &checkedStream{ServerStream: stream, ctx: ctx, interceptor: i}))
 }
 

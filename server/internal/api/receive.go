@@ -41,6 +41,10 @@ func (r registrar) RegisterService(original *grpc.ServiceDesc, service any) {
 				return nil, r.interceptor.ended(ctx, rpc, time.Now(), nil, err)
 			}
 			defer end()
+			defer tellLimits(authorized, r.interceptor.limiter)
+			if err := takeRequest(authorized, r.interceptor.limiter, rpc); err != nil {
+				return nil, r.interceptor.ended(authorized, rpc, time.Now(), nil, err)
+			}
 			return m.Handler(srv, authorized, func(v any) error { return receive(authorized, dec, v) }, chain)
 		}}
 	}

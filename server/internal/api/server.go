@@ -19,6 +19,7 @@ import (
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 	"github.com/lexilingo/modelgateway/server/internal/config"
 	"github.com/lexilingo/modelgateway/server/internal/peers"
+	"github.com/lexilingo/modelgateway/server/internal/quota"
 )
 
 // Services are the services of a server.
@@ -42,9 +43,9 @@ type ServerFactory struct {
 
 // NewServerFactory returns the factory. endpoint is the address of this server
 // behind a proxy; answers have it if it is not empty.
-func NewServerFactory(limits config.Limits, log *slog.Logger, validator *Validator, authorizer Authorizer, services Services, endpoint string) *ServerFactory {
+func NewServerFactory(limits config.Limits, log *slog.Logger, validator *Validator, authorizer Authorizer, limiter *quota.Limiter, services Services, endpoint string) *ServerFactory {
 	return &ServerFactory{
-		limits: limits, interceptor: &interceptor{log: log, validator: validator, authorizer: authorizer}, services: services, endpoint: endpoint,
+		limits: limits, interceptor: &interceptor{log: log, validator: validator, authorizer: authorizer, limiter: limiter}, services: services, endpoint: endpoint,
 	}
 }
 

@@ -19,7 +19,7 @@ const (
 	// queueLimit is how much audio of a session may wait for the engine, in bytes: about
 	// four minutes of 16 kHz speech. Further pushes wait.
 	queueLimit = 8 << 20
-	// totalQueueLimit is how much audio may wait in all sessions; a peer gets its share
+	// totalQueueLimit is how much audio may wait in all sessions; a caller gets its share
 	// of it. Further pushes are refused.
 	totalQueueLimit = 256 << 20
 	// pieceOverhead is the memory that a piece takes in addition to its audio, in bytes.
@@ -36,7 +36,7 @@ const (
 type session struct {
 	id     string
 	cancel context.CancelFunc
-	peer   string           // who opened it; see package peers
+	caller string           // who opened it; see peers.Caller
 	owner  string           // who opened it; see auth.Caller.Owner
 	all    *inflight.Shares // bytes of audio that wait in all sessions
 	opened time.Time
@@ -63,12 +63,12 @@ type session struct {
 	detached bool // the attached stream has ended
 }
 
-// newSession returns a session of a peer. all counts the bytes that wait in all
+// newSession returns a session of a caller. all counts the bytes that wait in all
 // sessions.
-func newSession(id string, cancel context.CancelFunc, peer string, all *inflight.Shares) *session {
+func newSession(id string, cancel context.CancelFunc, caller string, all *inflight.Shares) *session {
 	now := time.Now()
 	return &session{
-		id: id, cancel: cancel, peer: peer, all: all, opened: now, active: now,
+		id: id, cancel: cancel, caller: caller, all: all, opened: now, active: now,
 		changed: make(chan struct{}), early: map[int64][]byte{}, last: -1,
 	}
 }
@@ -150,8 +150,8 @@ func pieceSize(piece []byte) int { return len(piece) + pieceOverhead }
 
 // reserve counts n more bytes that wait. The caller holds mu.
 func (s *session) reserve(n int) error {
-	if !s.all.Take(s.peer, int64(n)) {
-		return errs.New(errs.QueueFull, "too much audio waits in open transcriptions: %d MiB are possible, and less from one address; push this piece again later", totalQueueLimit>>20)
+	if !s.all.Take(s.caller, int64(n)) {
+		return errs.New(errs.QueueFull, "too much audio waits in open transcriptions: %d MiB are possible, and less for one caller; push this piece again later", totalQueueLimit>>20)
 	}
 	s.waiting += n
 	return nil
@@ -159,7 +159,7 @@ func (s *session) reserve(n int) error {
 
 // free counts n fewer bytes that wait. The caller holds mu.
 func (s *session) free(n int) {
-	s.all.GiveBack(s.peer, int64(n))
+	s.all.GiveBack(s.caller, int64(n))
 	s.waiting -= n
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/server/internal/auth"
 	"github.com/lexilingo/modelgateway/server/internal/inflight"
 	"github.com/lexilingo/modelgateway/server/internal/peers"
 )
@@ -224,4 +225,30 @@ func TestSessionWithoutStreamRests(t *testing.T) {
 		}
 		open.detach(s, second, true)
 	})
+}
+
+// A key has one share of the sessions, whatever the addresses of its callers are.
+func TestSessionsAreSharedByKeys(t *testing.T) {
+	r := newSessions()
+	r.places = inflight.NewShares(4)
+	defer r.close()
+	open := func(key, peer string) error {
+		ctx := auth.WithCaller(peers.With(t.Context(), peer), &auth.Caller{ID: key})
+		s, err := r.start(ctx, func(ctx context.Context, s *session) { <-ctx.Done() })
+		if err == nil {
+			s.Begin()
+			_, err = s.push(ctx, &gatewayv1.PushAudioRequest{Audio: []byte{1}}) // one without audio could be replaced
+		}
+		return err
+	}
+	for i, c := range []struct {
+		key, peer string
+		want      bool
+	}{
+		{"busy", "192.0.2.1", true}, {"busy", "192.0.2.2", true}, {"busy", "192.0.2.3", true}, {"busy", "192.0.2.4", false}, {"other", "192.0.2.1", true},
+	} {
+		if err := open(c.key, c.peer); (err == nil) != c.want {
+			t.Errorf("session %d: %v", i, err)
+		}
+	}
 }

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// maxSessions is the limit of open sessions; a peer gets its share of them.
+	// maxSessions is the limit of open sessions; a caller gets its share of them.
 	maxSessions = 512
 	// reopenTimeout is how long a session without a stream waits for another one.
 	reopenTimeout = 30 * time.Second
@@ -47,13 +47,13 @@ func (r *sessions) start(ctx context.Context, run func(context.Context, *session
 	if r.closed {
 		return nil, errs.ShuttingDown()
 	}
-	from := peers.From(ctx)
+	from := peers.Caller(ctx)
 	free := r.places.Take(from, 1)
 	if !free && r.endUnused(from) {
 		free = r.places.Take(from, 1)
 	}
 	if !free {
-		return nil, errs.New(errs.QueueFull, "too many transcriptions are open: %d are possible, and fewer from one address; try again later", maxSessions)
+		return nil, errs.New(errs.QueueFull, "too many transcriptions are open: %d are possible, and fewer for one caller; try again later", maxSessions)
 	}
 	caller := auth.CallerOf(ctx)
 	ctx, cancel := caller.While(context.WithoutCancel(ctx))
@@ -67,7 +67,7 @@ func (r *sessions) start(ctx context.Context, run func(context.Context, *session
 	return s, nil
 }
 
-// endUnused ends the oldest session of a peer whose client is gone, or else the
+// endUnused ends the oldest session of a caller whose client is gone, or else the
 // oldest that got no audio yet, and reports whether there was one. The caller
 // holds mu.
 func (r *sessions) endUnused(from string) bool {
@@ -75,7 +75,7 @@ func (r *sessions) endUnused(from string) bool {
 	oldestGone := false
 	for _, s := range r.open {
 		gone, silent := s.unused()
-		if s.peer != from || !gone && (!silent || oldestGone) {
+		if s.caller != from || !gone && (!silent || oldestGone) {
 			continue
 		}
 		if oldest == nil || gone && !oldestGone || s.opened.Before(oldest.opened) {
@@ -134,7 +134,7 @@ func (r *sessions) detach(s *session, stream int, delivered bool) {
 func (r *sessions) remove(s *session) {
 	s.cancel()
 	if _, open := r.open[s.id]; open {
-		r.places.GiveBack(s.peer, 1)
+		r.places.GiveBack(s.caller, 1)
 	}
 	if t, ok := r.timers[s.id]; ok {
 		t.Stop()

@@ -43,6 +43,12 @@ type Caller struct {
 	Name string
 	// Subject says for whom the caller's token is; may be empty.
 	Subject string
+	// Limits are the limits of the key that differ from those of the server, by name;
+	// see config.Quota. What callers of the same ID use counts together.
+	Limits map[string]float64
+	// Weight is the share of a busy model that the key gets, relative to other callers;
+	// 0 counts as 1.
+	Weight int
 
 	rights rights
 	// kind is the kind of the caller's credential.

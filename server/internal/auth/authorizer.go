@@ -61,7 +61,7 @@ func (a *Authorizer) Denied(caller *Caller, err error) error {
 func New(cfg config.Auth, log *slog.Logger) (*Authorizer, error) {
 	a := &Authorizer{required: cfg.Required(), users: map[uint32]*Caller{}}
 	for _, u := range cfg.UnixUsers {
-		a.users[*u.UID] = &Caller{ID: fmt.Sprintf("user-%d", *u.UID), Name: u.Name, kind: unixUser, rights: rightsOf(u.Rights)}
+		a.users[*u.UID] = &Caller{ID: fmt.Sprintf("user-%d", *u.UID), Name: u.Name, Limits: u.Limits, Weight: u.Weight, kind: unixUser, rights: rightsOf(u.Rights)}
 	}
 	if cfg.KeysFile != "" {
 		keys, err := openStore(cfg.KeysFile, log, time.Now)
@@ -110,6 +110,23 @@ func (a *Authorizer) Authenticate(ctx context.Context, header []string) (*Caller
 		}
 	}
 	return nil, errInvalidKey()
+}
+
+// KeyID returns the id of the API key of a caller who sends these values of the header:
+// the key, or an access token of it. It is empty if they have no such key, and does not
+// wait for an issuer.
+func (a *Authorizer) KeyID(header []string) string {
+	credential, err := bearer(header)
+	if err != nil || a.keys == nil {
+		return ""
+	}
+	if caller := a.keys.find(credential); caller != nil {
+		return caller.ID
+	}
+	if caller, err := a.keys.findToken(credential); err == nil {
+		return caller.ID
+	}
+	return ""
 }
 
 // findToken returns the caller with a JWT. What it says of itself, before its signature

@@ -40,7 +40,7 @@ func newIssuer(cfg config.Issuer, log *slog.Logger) *issuer {
 		verifier: oidc.NewVerifier(cfg.URL, keys, &oidc.Config{ClientID: cfg.Audience, SupportedSigningAlgs: cfg.Algorithms}),
 	}
 	for _, c := range cfg.Callers {
-		is.callers = append(is.callers, issuerCaller{claims: c.Claims, caller: Caller{Name: c.Name, kind: issuerToken, rights: rightsOf(c.Rights)}})
+		is.callers = append(is.callers, issuerCaller{claims: c.Claims, caller: Caller{Name: c.Name, Limits: c.Limits, Weight: c.Weight, kind: issuerToken, rights: rightsOf(c.Rights)}})
 	}
 	return is
 }

@@ -112,7 +112,8 @@ func (is *testIssuer) follows(t *testing.T, change func(*config.Issuer)) *Author
 	t.Helper()
 	cfg := config.Issuer{URL: is.URL, Audience: "gateway", Callers: []config.IssuerCaller{
 		{Rights: config.Rights{Name: "teachers", Roles: []string{"infer", "observe"}, MaxPriority: "high"}, Claims: map[string]string{"groups": "teachers"}},
-		{Rights: config.Rights{Name: "pupils", Roles: []string{"infer"}, Tasks: []string{"stt"}, Models: []string{"m"}}, Claims: map[string]string{"groups": "pupils"}},
+		{Rights: config.Rights{Name: "pupils", Roles: []string{"infer"}, Tasks: []string{"stt"}, Models: []string{"m"},
+			Limits: map[string]float64{"tokens_per_minute": 60}, Weight: 2}, Claims: map[string]string{"groups": "pupils"}},
 	}}
 	if change != nil {
 		change(&cfg)
@@ -155,7 +156,8 @@ func TestIssuerTokens(t *testing.T) {
 	}
 	if pupil.Name != "pupils" || pupil.Subject != "user-7" || !pupil.HasRole(Infer) || pupil.HasRole(Observe, Admin, Metrics) || pupil.MayUseCloud() ||
 		pupil.CheckTask("transcribe", 0) != nil || pupil.CheckTask("chat", 0) == nil || pupil.CheckModel("n") == nil ||
-		pupil.MaxPriority() != gatewayv1.Priority_PRIORITY_NORMAL || pupil.expires.IsZero() {
+		pupil.MaxPriority() != gatewayv1.Priority_PRIORITY_NORMAL || pupil.expires.IsZero() ||
+		pupil.Limits["tokens_per_minute"] != 60 || pupil.Weight != 2 {
 		t.Errorf("%+v", pupil)
 	}
 	teacher, err := as(t, a, sign(map[string]any{"groups": []string{"x", "teachers", "pupils"}, "sub": "user-8"}))
@@ -182,7 +184,7 @@ func TestIssuerTokens(t *testing.T) {
 		"a key of another algorithm":       tokenOf(t, jose.ES256, elliptical, named("ec"), is.claims(nil)),
 		"another of another algorithm":     tokenOf(t, jose.EdDSA, ed, named("ed"), is.claims(nil)),
 		"the published shared secret":      tokenOf(t, jose.HS256, []byte("a shared secret of 32 bytes here"), named("oct"), is.claims(nil)),
-		"the public key as shared secret":  tokenOf(t, jose.HS256, key.PublicKey.N.Bytes(), named("rsa"), is.claims(nil)),
+		"the public key as shared secret":  tokenOf(t, jose.HS256, key.N.Bytes(), named("rsa"), is.claims(nil)),
 		"a stranger's key":                 tokenOf(t, jose.RS256, other, named("rsa"), is.claims(nil)),
 		"a key for encryption":             tokenOf(t, jose.RS256, other, named("encryption"), is.claims(nil)),
 		"a key in the token":               tokenOf(t, jose.RS256, other, map[jose.HeaderKey]any{"jwk": public("", &other.PublicKey)}, is.claims(nil)),

@@ -6,6 +6,7 @@ import (
 	"encoding/base32"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -52,6 +53,12 @@ type Key struct {
 	// leave it to the model; empty: normal, so that
 	// a key cannot displace the work of others unless it is told to.
 	MaxPriority config.Priority `yaml:"max_priority,omitempty"`
+	// Limits are the limits that replace those of the configuration (limits.caller), by
+	// name; 0: no limit.
+	Limits map[string]float64 `yaml:"limits,omitempty"`
+	// Weight is the share of a busy model that the key gets, relative to other callers;
+	// 0: 1.
+	Weight int `yaml:"weight,omitempty"`
 }
 
 var (
@@ -97,6 +104,14 @@ func (k *Key) Check() error {
 	}
 	if !slices.Contains([]config.Priority{"", "low", "normal", "high", "critical"}, k.MaxPriority) {
 		return fmt.Errorf("the key %s has max_priority %.100q: it must be low, normal, high or critical", k.Name, k.MaxPriority)
+	}
+	if k.Weight < 0 || k.Weight > config.MaxWeight {
+		return fmt.Errorf("the key %s has the weight %d: it must be 1 to %d", k.Name, k.Weight, config.MaxWeight)
+	}
+	for _, name := range slices.Sorted(maps.Keys(k.Limits)) {
+		if err := config.CheckLimit(name, k.Limits[name]); err != nil {
+			return fmt.Errorf("the key %s has a wrong limit: %w", k.Name, err)
+		}
 	}
 	return nil
 }

@@ -90,7 +90,7 @@ func (k *remoteKeys) follow(ctx context.Context) {
 
 // VerifySignature implements oidc.KeySet.
 func (k *remoteKeys) VerifySignature(ctx context.Context, token string) ([]byte, error) {
-	jws, err := jose.ParseSigned(token, k.algorithms)
+	jws, err := jose.ParseSignedCompact(token, k.algorithms)
 	if err != nil {
 		return nil, err
 	}

@@ -130,7 +130,9 @@ func (s *store) replace(keys []*Key) {
 		valid, end := context.WithCancel(context.Background())
 		s.keys[k.ID] = &entry{
 			hash: k.Hash, tokenKey: public, expires: k.Expires, key: *k, end: end,
-			caller: &Caller{ID: k.ID, Name: k.Name, rights: k.rights(), makesTokens: public != nil, valid: valid},
+			caller: &Caller{
+				ID: k.ID, Name: k.Name, Limits: k.Limits, Weight: k.Weight, rights: k.rights(), makesTokens: public != nil, valid: valid,
+			},
 		}
 	}
 	for id := range old {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"regexp"
 	"slices"
@@ -41,6 +42,11 @@ type Rights struct {
 	Cloud bool `yaml:"cloud"`
 	// MaxPriority is the highest priority of their requests. Default: normal.
 	MaxPriority Priority `yaml:"max_priority"`
+	// Limits replace those of limits.caller, by name, for each user; 0: no limit.
+	Limits map[string]float64 `yaml:"limits"`
+	// Weight is the share of a busy model that each user gets, relative to other
+	// callers. Default: 1.
+	Weight int `yaml:"weight"`
 }
 
 // Issuer is an OpenID Connect issuer.
@@ -173,4 +179,10 @@ func (c *Config) checkRights(bad complain, key string, r Rights) {
 	if r.MaxPriority != "" {
 		oneOf(bad, key+".max_priority", string(r.MaxPriority), "low", "normal", "high", "critical")
 	}
+	for _, name := range slices.Sorted(maps.Keys(r.Limits)) {
+		if err := CheckLimit(name, r.Limits[name]); err != nil {
+			bad("%s.limits: %w", key, err)
+		}
+	}
+	inRange(bad, key+".weight", int64(r.Weight), 0, MaxWeight)
 }

@@ -147,6 +147,7 @@ func (c *Config) checkLimits(bad complain) {
 	notNegative(bad, "limits.max_connection_age", c.Limits.MaxConnectionAge)
 	notNegative(bad, "limits.slow_reader_timeout", c.Limits.SlowReaderTimeout)
 	inRange(bad, "limits.max_header_kb", int64(c.Limits.MaxHeaderKB), 4, 1024)
+	c.checkQuota(bad)
 	for _, host := range c.AllowedHosts {
 		if host != "*" && !hostName.MatchString(host) {
 			bad("allowed_hosts has %q: write a name without scheme and port, such as ai.example.org or *.example.org, or * for all", host)

@@ -141,6 +141,9 @@ type Limits struct {
 	// SlowReaderTimeout is how long a client may take to read one message of a stream
 	// before the call fails, and how far it may fall behind 8 KiB a second. 0: no limit.
 	SlowReaderTimeout time.Duration `yaml:"slow_reader_timeout"`
+	// Caller is how much one API key may use unless its entry says otherwise; without
+	// keys, one address.
+	Caller Quota `yaml:"caller"`
 }
 
 // Breaker configures the circuit breakers, which keep requests away from models that

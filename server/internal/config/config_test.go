@@ -208,7 +208,15 @@ func TestErrorsNameThePlaceAndTheRemedy(t *testing.T) {
 		"every address":      {"trusted_proxies: [0.0.0.0/0]\n", nil, []string{"trusted_proxies", "every address"}},
 		"part of a network":  {"", []string{"MODELGATEWAY_TRUSTED_PROXIES=10.0.0.5/8"}, []string{"trusted_proxies", "10.0.0.0/8", "10.0.0.5"}},
 		"calls":              {"limits: {max_calls: 0}\n", nil, []string{"limits.max_calls"}},
-		"origin":             {"cors: {allowed_origins: [app.example.org]}\n", nil, []string{"cors.allowed_origins"}},
+		"limits of users": {
+			"auth: {unix_users: [{uid: 7, name: app, roles: [infer], weight: 101, limits: {tokens_per_minute: -1, tokens: 1}}]}\n", nil,
+			[]string{"auth.unix_users[0].limits: tokens_per_minute is -1", "there is no limit \"tokens\"", "auth.unix_users[0].weight is 101"},
+		},
+		"a caller's limits": {
+			"limits: {caller: {requests_per_second: -1, request_burst: 1.5, tokens_per_minute: 2000000000, audio_in_seconds_per_minute: .nan}}\n", nil,
+			[]string{"limits.caller: requests_per_second is -1", "request_burst is 1.5: it must be 0, or a whole number", "tokens_per_minute", "audio_in_seconds_per_minute"},
+		},
+		"origin": {"cors: {allowed_origins: [app.example.org]}\n", nil, []string{"cors.allowed_origins"}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

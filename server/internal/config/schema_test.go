@@ -77,6 +77,7 @@ func TestSchemaRefusesWhatLoadRefuses(t *testing.T) {
 		"max_memory_mb: 1073741825", "cpu_threads: 65537", "models: {a: {engine: llama, memory_mb: 1073741825}}",
 		"models: {a: {engine: llama, threads: 65537}}", "models: {a: {engine: llama, max_concurrency: 65537}}",
 		"models: {a: {engine: llama, queue: 1048577}}", "breaker: {failures: -1}", "breaker: {failures: 1048577}", "telemetry: {otlp_endpoint: \"127.0.0.1:4317\"}",
+		"limits: {caller: {tokens_per_minute: -1}}", "limits: {caller: {tokens_per_hour: 1}}", "limits: {caller: {request_burst: 1.5}}",
 	} {
 		if schema.Validate(asJSON(t, []byte(text))) == nil {
 			t.Errorf("the schema accepts %s", text)
@@ -112,6 +113,13 @@ func TestSchemaHasEveryKey(t *testing.T) {
 			t.Fatal(err)
 		}
 		same(key, section.Properties, v)
+		if key == "limits" {
+			var caller struct{ Properties map[string]json.RawMessage }
+			if err := json.Unmarshal(section.Properties["caller"], &caller); err != nil {
+				t.Fatal(err)
+			}
+			same("limits.caller", caller.Properties, Quota{})
+		}
 	}
 }
 
@@ -141,7 +149,7 @@ func TestGuideNamesEveryKey(t *testing.T) {
 	for _, v := range Variables() {
 		names = append(names, v.Name)
 	}
-	for _, v := range []any{Config{}, Auth{}, Issuer{}, IssuerCaller{}, UnixUser{}, Log{}, Limits{}, Breaker{}, CORS{}, Telemetry{}, Gemini{}, Engine{}, Model{}, Task{}} {
+	for _, v := range []any{Config{}, Auth{}, Issuer{}, IssuerCaller{}, UnixUser{}, Log{}, Limits{}, Quota{}, Breaker{}, CORS{}, Telemetry{}, Gemini{}, Engine{}, Model{}, Task{}} {
 		names = slices.AppendSeq(names, maps.Keys(yamlFields(reflect.TypeOf(v))))
 	}
 	for _, name := range names {

@@ -2,6 +2,7 @@ package grpcguard
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"net"
 	"sync"
@@ -21,7 +22,7 @@ const readBuffer = 16 << 10
 type conn struct {
 	net.Conn
 	guard    *Guard
-	peer     string // whose shares its calls use, unless a trusted proxy is there
+	peer     string // who calls, unless a trusted proxy is there
 	proxy    bool   // a trusted proxy is there
 	throttle *inflight.Throttle
 	reader   *bufio.Reader
@@ -170,17 +171,22 @@ func (c *conn) open(ctx context.Context, header metadata.MD) (context.Context, e
 			return nil, errs.New(errs.QueueFull, "this client has cancelled too many calls: try again later").WithRetryAfter(wait)
 		}
 	}
+	caller := peer
+	if opts.KeyOf != nil {
+		caller = cmp.Or(opts.KeyOf(header), peer)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.streams) >= opts.MaxStreams || c.unread > maxUnread {
 		return nil, errs.New(errs.QueueFull, "too many answers on this connection were not read: read them first")
 	}
-	s := &stream{conn: c, peer: peer, refused: make(chan struct{}), due: time.Now().Add(opts.messageTimeout)}
-	if !opts.Calls.Take(peer, 1) {
+	ctx = peers.With(ctx, peer)
+	s := &stream{conn: c, peer: peer, caller: caller, refused: make(chan struct{}), due: time.Now().Add(opts.messageTimeout)}
+	if !opts.Calls.Take(s.caller, 1) {
 		c.cancelled(s)
 		return nil, inflight.TooManyCalls()
 	}
-	ctx, s.cancel = context.WithCancel(peers.WithUser(peers.With(ctx, peer), c.Conn.RemoteAddr()))
+	ctx, s.cancel = context.WithCancel(peers.WithUser(ctx, c.Conn.RemoteAddr()))
 	c.streams[c.last] = s
 	context.AfterFunc(ctx, s.release)
 	return context.WithValue(ctx, streamKey{}, s), nil

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/tap"
@@ -52,6 +53,9 @@ type Options struct {
 	Cancels *inflight.Rates
 	// Proxies are trusted to say whose a call is.
 	Proxies peers.Proxies
+	// KeyOf returns the public part of the API key in the header of a call; empty if it
+	// has no valid one. Nil: no call has one.
+	KeyOf func(header metadata.MD) string
 	// UnreadTimeout is how long a client may read nothing of an answer that waits
 	// for it; 0 is no limit.
 	UnreadTimeout time.Duration

@@ -11,7 +11,8 @@ import (
 // stream is a call on a guarded connection. The connection's mu guards it.
 type stream struct {
 	conn   *conn
-	peer   string // whose shares it uses
+	peer   string
+	caller string // whose shares it uses
 	cancel context.CancelFunc
 	// refused is closed when the stream is refused; refusal says why.
 	refused chan struct{}
@@ -62,18 +63,18 @@ func (s *stream) refuse(err *errs.Error) {
 func (s *stream) hold(bytes int64) bool {
 	c := s.conn
 	small := min(bytes, smallBytes)
-	return grow(c.guard.small, s.peer, &s.small, small, &c.small, allSmallBytes/8) &&
-		grow(c.guard.opts.Pool, s.peer, &s.large, bytes-small, &c.large, c.guard.opts.Pool.Size()*3/4)
+	return grow(c.guard.small, s.caller, &s.small, small, &c.small, allSmallBytes/8) &&
+		grow(c.guard.opts.Pool, s.caller, &s.large, bytes-small, &c.large, c.guard.opts.Pool.Size()*3/4)
 }
 
-// grow makes one stream of a peer hold at least want bytes of a pool. The
-// connection may hold share of it, and the peer what the pool leaves to one.
-func grow(pool *inflight.Pool, peer string, held *int64, want int64, conn *int64, share int64) bool {
+// grow makes one stream of a caller hold at least want bytes of a pool. The
+// connection may hold share of it, and the caller what the pool leaves to one.
+func grow(pool *inflight.Pool, caller string, held *int64, want int64, conn *int64, share int64) bool {
 	more := want - *held
 	if more <= 0 {
 		return true
 	}
-	if *conn+more > share || !pool.Take(peer, more) {
+	if *conn+more > share || !pool.Take(caller, more) {
 		return false
 	}
 	*held += more
@@ -87,9 +88,9 @@ func (s *stream) release() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s.released = true
-	c.guard.opts.Calls.GiveBack(s.peer, 1)
-	c.guard.small.GiveBack(s.peer, s.small)
-	c.guard.opts.Pool.GiveBack(s.peer, s.large)
+	c.guard.opts.Calls.GiveBack(s.caller, 1)
+	c.guard.small.GiveBack(s.caller, s.small)
+	c.guard.opts.Pool.GiveBack(s.caller, s.large)
 	c.small -= s.small
 	c.large -= s.large
 	s.small, s.large = 0, 0

@@ -10,6 +10,7 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/auth"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/reply"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/sockets"
+	"github.com/lexilingo/modelgateway/server/internal/quota"
 )
 
 // access says who may use a route.
@@ -34,6 +35,7 @@ var (
 type routes struct {
 	*http.ServeMux
 	authorizer *auth.Authorizer
+	limiter    *quota.Limiter
 }
 
 // Handle registers a path.
@@ -47,7 +49,6 @@ func (m routes) require(who access, next http.Handler) http.Handler {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		useSocketToken(r)
 		caller, err := m.authorizer.Authenticate(r.Context(), r.Header.Values(auth.Header))
 		if err != nil {
 			refused := errs.From(m.authorizer.Denied(nil, err))
@@ -65,7 +66,11 @@ func (m routes) require(who access, next http.Handler) http.Handler {
 				return
 			}
 		}
-		next.ServeHTTP(w, r.WithContext(auth.WithCaller(r.Context(), caller)))
+		r = r.WithContext(auth.WithCaller(r.Context(), caller))
+		if account := m.limiter.Of(r.Context()); account.Limited() {
+			w = &limitsWriter{ResponseWriter: w, account: account}
+		}
+		next.ServeHTTP(w, r)
 	})
 }
 

@@ -3,12 +3,14 @@ package httpserver
 import (
 	"net/http"
 
+	"github.com/lexilingo/modelgateway/server/internal/auth"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/reply"
 	"github.com/lexilingo/modelgateway/server/internal/inflight"
 	"github.com/lexilingo/modelgateway/server/internal/peers"
 )
 
-// admit gives requests their peer, and a place as long as they last. While a peer
+// admit gives requests their peer and their caller, and a place as long as they last.
+// Callers without an API key share what their address may have. While a peer
 // cancels more requests than its rate, those on its new connections wait, and
 // those on connections on which it has cancelled some.
 func admit(opts Options, next http.Handler) http.Handler {
@@ -18,14 +20,17 @@ func admit(opts Options, next http.Handler) http.Handler {
 		if !ok {
 			throttle = opts.Cancels.Throttle(peer) // the connection has requests of others too
 		}
-		r = r.WithContext(peers.With(r.Context(), peer))
-		if !opts.Calls.Take(peer, 1) {
+		useSocketToken(r)
+		key := opts.Authorizer.KeyID(r.Header.Values(auth.Header))
+		r = r.WithContext(peers.WithKey(peers.With(r.Context(), peer), key))
+		caller := peers.Caller(r.Context())
+		if !opts.Calls.Take(caller, 1) {
 			throttle.Count(1)
 			w.Header().Set("Connection", "close") // a flood must open connections, whose number is bounded
 			reply.Refuse(w, r, http.StatusTooManyRequests, inflight.TooManyCalls())
 			return
 		}
-		defer opts.Calls.GiveBack(peer, 1)
+		defer opts.Calls.GiveBack(caller, 1)
 		// One that has to wait counts from the beginning, so that the others after it
 		// wait longer.
 		waits := throttle.Wait() > 0

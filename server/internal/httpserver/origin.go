@@ -14,6 +14,7 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/reply"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/speech"
 	"github.com/lexilingo/modelgateway/server/internal/peers"
+	"github.com/lexilingo/modelgateway/server/internal/quota"
 )
 
 // checkOrigin refuses what a browser sends for a page of another origin, unless
@@ -79,7 +80,7 @@ func allowCORS(cfg config.CORS, next http.Handler) http.Handler {
 			"Grpc-Status", "Grpc-Message", "Grpc-Status-Details-Bin", "Retry-After",
 			"Content-Encoding", "Connect-Content-Encoding",
 			"Retry-After-Ms", "X-Request-Id", "X-Should-Retry", peers.EndpointHeader,
-		}, speech.ServedByHeaders()...),
+		}, append(quota.FieldNames(), speech.ServedByHeaders()...)...),
 		MaxAge: int((2 * time.Hour).Seconds()),
 	}).Handler(next)
 }

@@ -43,7 +43,7 @@ func newRoutes(ctx context.Context, opts Options, set *sockets.Set) (http.Handle
 	if err != nil {
 		return nil, err
 	}
-	mux := routes{http.NewServeMux(), opts.Authorizer}
+	mux := routes{http.NewServeMux(), opts.Authorizer, opts.Limiter}
 
 	// The routes of the REST API have the policies of their RPCs. It also answers
 	// paths that do not exist.

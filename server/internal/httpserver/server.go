@@ -33,6 +33,7 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/sockets"
 	"github.com/lexilingo/modelgateway/server/internal/inflight"
 	"github.com/lexilingo/modelgateway/server/internal/peers"
+	"github.com/lexilingo/modelgateway/server/internal/quota"
 )
 
 const (
@@ -51,6 +52,8 @@ type Options struct {
 	GRPC *grpc.Server
 	// Authorizer decides who may use a route.
 	Authorizer *auth.Authorizer
+	// Limiter has what callers have left.
+	Limiter *quota.Limiter
 	// State is what the health pages show.
 	State pages.State
 	// Metrics serves /metrics.

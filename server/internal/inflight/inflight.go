@@ -1,6 +1,6 @@
 // Package inflight bounds the memory that all requests together hold while the
 // server works on them: large bodies, WebSocket messages, and speech that waits
-// until its length is known. Shares is how peers share that, and places.
+// until its length is known. Shares is how callers share that, and places.
 //
 // Ahead is what is read of a connection while its request is busy, so that the
 // end of the connection is seen. Extend is how much time clients have to send.
@@ -24,8 +24,8 @@ func (p *Pool) Size() int64 { return p.size }
 type Options struct {
 	// Free bytes need no reservation.
 	Free int64
-	// Peer is the peer of the request; see package peers.
-	Peer string
+	// Caller is the caller of the request; see peers.Caller.
+	Caller string
 	// Spare is for memory that is useful but not necessary. It takes nothing of the
 	// second half of the pool.
 	Spare bool
@@ -65,7 +65,7 @@ func (r *Reservation) Grow(size int64) bool {
 	if r.opts.Spare {
 		limit /= 2
 	}
-	if !r.pool.takeWithin(limit, r.opts.Peer, more) {
+	if !r.pool.takeWithin(limit, r.opts.Caller, more) {
 		return false
 	}
 	r.held += more
@@ -81,7 +81,7 @@ func (r *Reservation) Shrink(size int64) {
 		keep += Step
 	}
 	if r.held > keep {
-		r.pool.GiveBack(r.opts.Peer, r.held-keep)
+		r.pool.GiveBack(r.opts.Caller, r.held-keep)
 		r.held = keep
 	}
 }
@@ -98,6 +98,6 @@ func (r *Reservation) SetMax(bytes int64) {
 func (r *Reservation) Release() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.pool.GiveBack(r.opts.Peer, r.held)
+	r.pool.GiveBack(r.opts.Caller, r.held)
 	r.held, r.released = 0, true
 }

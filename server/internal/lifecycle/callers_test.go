@@ -256,3 +256,40 @@ func BenchmarkFullQueue(b *testing.B) {
 		s.o.do(func(o *owner) { o.release(l, nil) })
 	}
 }
+
+// weighted gives the caller of a request a weight.
+func weighted(n int) func(*waiter) { return func(w *waiter) { w.weight = n } }
+
+// A caller of weight three gets three times the leases of one of weight one, as far as
+// that leaves a place of the model to the other, and three times the places in a full
+// queue.
+func TestCallersHaveWeights(t *testing.T) {
+	for atOnce, want := range map[int]int{1: 20, 2: 40, 3: 27, 4: 20, 8: 20} { // leases of the light one
+		t.Run(fmt.Sprint(atOnce), func(t *testing.T) {
+			s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 10*mb, normal, concurrency(atOnce)))
+			s.requests(100, "a", "light")
+			s.requests(100, "a", "heavy", weighted(3))
+			s.loaded("a")
+			p := s.proc("a")
+			got, held := map[string]int{}, []*Lease{}
+			for range 80 {
+				for _, l := range p.leasesInOrder() {
+					if !slices.Contains(held, l) {
+						held = append(held, l)
+					}
+				}
+				got[held[0].caller]++
+				s.release(held[0], nil)
+				held = held[1:]
+			}
+			if got["light"] < want-2 || got["light"] > want+2 {
+				t.Errorf("leases: %v, want %d and %d", got, want, 80-want)
+			}
+		})
+	}
+	s := newSim(t, Options{BudgetBytes: 100 * mb}, spec("a", 10*mb, normal, concurrency(1), queueOf(8)))
+	light, heavy := s.requests(8, "a", "light"), s.requests(20, "a", "heavy", weighted(3))
+	if l, h := 8-s.refused(light), 20-s.refused(heavy); l != 2 || h != 6 {
+		t.Errorf("places: %d and %d, want 2 and 6", l, h)
+	}
+}

@@ -59,16 +59,16 @@ func (d grant) carryOut(o *owner) {
 	p.working++
 	p.unserved = false
 	m.turns.granted(w.priority, 1)
-	m.callerServed(w.caller, w.priority)
+	next := m.callerServed(w)
 	m.use.add(o.now)
-	l := newLease(o.mgr, w, p)
+	l := newLease(o.mgr, w, p, next)
 	p.leases[l] = struct{}{}
 	p.served = true
 	w.resolve(admission{lease: l})
 }
 
 // newLease makes the lease of a request on a process that is ready.
-func newLease(mgr *Manager, w *waiter, p *process) *Lease {
+func newLease(mgr *Manager, w *waiter, p *process, next turn) *Lease {
 	now := p.model.now
 	life, lose := context.WithCancelCause(context.Background())
 	return &Lease{
@@ -82,7 +82,8 @@ func newLease(mgr *Manager, w *waiter, p *process) *Lease {
 		live:     w.live,
 		priority: w.priority,
 		caller:   w.caller,
-		number:   p.model.grants,
+		turn:     next,
+		weight:   w.weight,
 		load:     p.loadWithin(w.arrival),
 		life:     life,
 		lose:     lose,

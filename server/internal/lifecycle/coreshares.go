@@ -12,7 +12,8 @@ import (
 // whatever that is: the priority orders its own requests then. Of several callers
 // with requests of the same priority, the one comes first that has used the cores
 // less at that priority. It does not matter which models they use, and how many
-// requests each of them has.
+// requests each of them has. What a caller uses counts by its weight: a caller of weight
+// two may use twice as much.
 
 // coresHalfLife is how fast the use of cores is forgotten. What a caller has used
 // before another one came counts hardly longer than a few of its requests take.
@@ -52,7 +53,7 @@ func (u *coreUse) count(now time.Time, models []*model) {
 		each := passed * time.Duration(cores) / time.Duration(m.proc.working)
 		for l := range m.proc.leases {
 			if l.pauses == 0 {
-				u.add(l.caller, l.priority, each)
+				u.add(l.caller, l.priority, each/time.Duration(max(1, l.weight)))
 			}
 		}
 	}

@@ -156,7 +156,7 @@ func (d grant) predict(s *snapshot) {
 		return
 	}
 	m.turns.granted(w.priority, 1)
-	m.callerServed(w.caller, w.priority, s)
+	m.callerServed(w, s)
 	m.uses++
 	m.proc.unserved = false
 	m.proc.leases = append(m.proc.leases, leaseView{

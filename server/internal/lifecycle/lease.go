@@ -67,7 +67,8 @@ type Lease struct {
 	worked   time.Duration // before that
 	live     bool
 	caller   string
-	number   uint64 // of those of its model
+	turn     turn // the next one of its caller
+	weight   int  // of its caller
 	released bool
 	// silentSince is when the request began to wait for audio; zero if it does
 	// not.

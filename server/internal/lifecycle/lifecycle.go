@@ -77,6 +77,9 @@ type Request struct {
 	// MaxPriority limits the priority, also if it is the model's own; unspecified is
 	// no limit.
 	MaxPriority gatewayv1.Priority
+	// Weight is the caller's share of a model that several callers want, relative to
+	// theirs; 0 counts as 1.
+	Weight int
 	// Live is true for audio that arrives while it is processed. The time that
 	// takes says nothing about the model, and silence in it is limited by
 	// Options.SilenceLimit.

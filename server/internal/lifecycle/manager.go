@@ -203,7 +203,7 @@ func whyEnded(ctx context.Context) error {
 // ctx is cancelled, and that of the load if the load failed.
 func (m *Manager) Acquire(ctx context.Context, req Request) (*Lease, error) {
 	w := m.newWaiter(ctx, waitLease)
-	w.priority, w.maxPriority, w.live = req.Priority, req.MaxPriority, req.Live
+	w.priority, w.maxPriority, w.live, w.weight = req.Priority, req.MaxPriority, req.Live, req.Weight
 	l, err := m.await(ctx, w, func(o *owner) { o.acquire(w, req.Model) })
 	if err != nil {
 		return nil, err

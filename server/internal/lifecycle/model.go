@@ -44,9 +44,9 @@ type model struct {
 	// starvedSince is when the first of the requests came that got no memory for
 	// the model; zero since the last launch.
 	starvedSince time.Time
-	// turns are those of its leases, and grants is their number.
+	// turns are those of its leases, and grants counts them.
 	turns      turns
-	grants     uint64
+	grants     grants
 	recent     recentCallers
 	lastUnload *gatewayv1.Eviction
 	// unloads are the pending calls of Unload.

@@ -86,9 +86,9 @@ func (w *world) checkTurns(s *snapshot, d grant, granted waiterView) {
 	}
 }
 
-// checkCallers checks that a caller gets a lease before none that has fewer, and waits
-// with the same priority or a higher one, unless it is the turn of a low priority or the
-// last place is kept for others.
+// checkCallers checks that a caller gets a lease before none that has fewer for its
+// weight, and waits with the same priority or a higher one, unless it is the turn of a
+// low priority or the last place is kept for others.
 func (w *world) checkCallers(m *modelView, granted string) {
 	if w.s.now.Before(m.withholds(granted)) {
 		w.Fatalf("%s gets the last place of %s", granted, m.name)
@@ -96,8 +96,9 @@ func (w *world) checkCallers(m *modelView, granted string) {
 	if m.nextTurn(w.s.now) != nil {
 		return
 	}
-	held, highest := m.held(), map[string]gatewayv1.Priority{}
+	held, highest, weights := m.held(), map[string]gatewayv1.Priority{}, map[string]int{}
 	for _, q := range m.queue {
+		weights[q.caller] = max(1, q.weight)
 		if q.kind == waitLease {
 			highest[q.caller] = max(highest[q.caller], q.amongCallers)
 		}
@@ -106,21 +107,21 @@ func (w *world) checkCallers(m *modelView, granted string) {
 		if w.s.now.Before(m.withholds(caller)) {
 			continue
 		}
-		if p > highest[granted] || p == highest[granted] && held[caller] < held[granted] {
+		if p > highest[granted] || p == highest[granted] && held[caller]/weights[caller] < held[granted]/weights[granted] {
 			w.Fatalf("%s gets a lease of %s before %s: leases %v, priorities %v", granted, m.name, caller, held, highest)
 		}
 	}
 }
 
-// checkRefused checks that a full queue refuses the caller that has the most requests.
+// checkRefused checks that a full queue refuses the caller that has the most requests for its weight.
 func (w *world) checkRefused(m *modelView, d refuse) {
-	waiting, caller, n := map[string]int{}, "", 0
+	waiting, caller, n := map[string]float64{}, "", 0
 	for _, q := range m.queue {
 		if q.seq == d.waiter {
 			caller = q.caller
 		}
 		if q.kind != waitResume {
-			waiting[q.caller]++
+			waiting[q.caller] += 1 / float64(max(1, q.weight))
 			n++
 		}
 	}
@@ -129,7 +130,7 @@ func (w *world) checkRefused(m *modelView, d refuse) {
 	}
 	for other, n := range waiting {
 		if n > waiting[caller] {
-			w.Fatalf("%+v: %s has %d requests in the queue, and %s %d", d, caller, waiting[caller], other, n)
+			w.Fatalf("%+v: %s has %.1f requests in the queue for its weight, and %s %.1f", d, caller, waiting[caller], other, n)
 		}
 	}
 }

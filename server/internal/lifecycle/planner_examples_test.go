@@ -26,9 +26,9 @@ func TestPlanExamples(t *testing.T) {
 		queue := slices.Concat(waits(ago(time.Second)), waits(ago(time.Second)), waits(now))
 		for i := range queue {
 			queue[i].seq, queue[i].amongCallers = uint64(7+i), normal //nolint:gosec // small
-			queue[i].caller, queue[i].served = "flood", 1
+			queue[i].caller, queue[i].turn = "flood", turn{1, 1}
 		}
-		queue[2].caller, queue[2].served = "other", 0
+		queue[2].caller = "other"
 		return queue
 	}
 	for name, tt := range map[string]struct {

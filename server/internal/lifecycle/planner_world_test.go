@@ -130,6 +130,7 @@ func (w *world) request(m *modelView, kind waiterKind) {
 		caller: rapid.SampledFrom(worldCallers).Draw(w.T, "caller"),
 	}
 	q.claimant = q.caller
+	q.weight = map[string]int{"b": 3}[q.caller]
 	if rapid.Bool().Draw(w.T, "has a deadline") {
 		q.deadline = w.s.now.Add(w.upTo(30 * time.Second))
 	}

@@ -51,8 +51,10 @@ type waiter struct {
 	live bool
 	// caller is who asks; see package peers.
 	caller string
-	// served is the number of the lease that its caller has got last; see lastServed.
-	served uint64
+	// weight is that of its caller; 0 counts as 1.
+	weight int
+	// turn is that of its caller; see turnOf.
+	turn turn
 	// servedAt is when its caller got a lease for a request of its priority or below,
 	// while it waited; zero if it did not.
 	servedAt time.Time
@@ -76,7 +78,7 @@ func (o *owner) enqueue(w *waiter) {
 	o.seq++
 	w.seq = o.seq
 	if w.kind == waitLease {
-		w.served = w.model.lastServed(w.caller)
+		w.turn = w.model.turnOf(w.caller)
 	}
 	w.model.queue = append(w.model.queue, w)
 }

@@ -64,9 +64,9 @@ type modelView struct {
 	reloadDue   time.Time
 	reloadDelay time.Duration
 
-	// turns are those of its leases, and grants is their number.
+	// turns are those of its leases, and grants counts them.
 	turns  turns
-	grants uint64
+	grants grants
 	recent recentCallers
 	// starvedSince is when the first of the requests came that got no memory for
 	// the model; zero since the last launch.
@@ -151,9 +151,10 @@ type waiterView struct {
 	// wait since servedAt.
 	amongCallers gatewayv1.Priority
 	servedAt     time.Time
-	// caller, served and servedAt: see waiter.
+	// caller, weight, turn and servedAt: see waiter.
 	caller string
-	served uint64
+	weight int
+	turn   turn
 	// claimant is the caller whose request waits; exceeds: it has used more than its
 	// share of the cores.
 	claimant string
@@ -276,7 +277,8 @@ func (w *waiter) view() waiterView {
 		live:          w.live,
 		caller:        w.caller,
 		servedAt:      w.servedAt,
-		served:        w.served,
+		weight:        w.weight,
+		turn:          w.turn,
 		claimant:      claimant,
 		exceeds:       m.shares.exceeds(claimant, w.priority),
 	}

@@ -1,6 +1,6 @@
-// Package peers says whose a request is: peers share the memory, the places and
-// the time of the server (package inflight), whatever their number of
-// connections. A peer is an address, or what a trusted proxy says it is.
+// Package peers says whose a request is: callers share the memory, the places and
+// the time of the server (package inflight), whatever the number of their connections.
+// A caller is an API key or else a peer: an address, or what a trusted proxy says it is.
 package peers
 
 import (

@@ -112,7 +112,7 @@ func (a *attempt) acquire(ctx context.Context, queued *time.Duration) (lease Lea
 	defer func() { endSpan(span, err) }()
 	start := time.Now()
 	lease, err = a.router.opts.Acquire(ctx, lifecycle.Request{
-		Model: a.model, Priority: a.req.Routing.GetPriority(), MaxPriority: a.req.MaxPriority, Live: a.live(),
+		Model: a.model, Priority: a.req.Routing.GetPriority(), MaxPriority: a.req.MaxPriority, Weight: a.req.Weight, Live: a.live(),
 	})
 	if err != nil {
 		*queued += time.Since(start)

@@ -105,8 +105,8 @@ type twoModels struct {
 }
 
 func (t *twoModels) RequestEnded(_, _, _ string, _ error, _, _ time.Duration) {}
-func (t *twoModels) Tokens(string, *gatewayv1.Usage)                          {}
-func (t *twoModels) Audio(string, string, time.Duration)                      {}
+func (t *twoModels) Tokens(string, string, *gatewayv1.Usage)                  {}
+func (t *twoModels) Audio(string, string, string, time.Duration)              {}
 func (t *twoModels) BreakerChanged(string, gatewayv1.BreakerState)            {}
 func (t *twoModels) FellBack(_, from, to string, r gatewayv1.FallbackReason) {
 	t.fallbacks = append(t.fallbacks, fmt.Sprintf("%s→%s %s", from, to, r))

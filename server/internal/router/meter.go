@@ -11,6 +11,7 @@ import (
 // meter counts the tokens and the audio that the messages of one request report.
 type meter struct {
 	observer      Observer
+	caller        string
 	task, model   string
 	usage         func(*enginev1.RunResponse) *gatewayv1.Usage
 	audioDuration func(*enginev1.RunResponse) time.Duration
@@ -18,7 +19,7 @@ type meter struct {
 
 // newMeter returns the meter of a request on a model.
 func newMeter(observer Observer, req Request, model string) *meter {
-	m := &meter{observer: observer, task: req.Task, model: model}
+	m := &meter{observer: observer, caller: req.Caller, task: req.Task, model: model}
 	task, _ := engines.TaskOf(req.First)
 	m.usage = task.Usage
 	if task.NewAudioMeter != nil {
@@ -30,12 +31,12 @@ func newMeter(observer Observer, req Request, model string) *meter {
 func (m *meter) count(resp *enginev1.RunResponse) {
 	if m.usage != nil {
 		if u := m.usage(resp); u != nil {
-			m.observer.Tokens(m.model, u)
+			m.observer.Tokens(m.caller, m.model, u)
 		}
 	}
 	if m.audioDuration != nil {
 		if d := m.audioDuration(resp); d > 0 {
-			m.observer.Audio(m.task, m.model, d)
+			m.observer.Audio(m.caller, m.task, m.model, d)
 		}
 	}
 }

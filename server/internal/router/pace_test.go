@@ -86,7 +86,7 @@ func TestFewBytesAreSilence(t *testing.T) {
 					total += len(piece)
 				}
 			})
-			if err := sendAudio(t.Context(), model.open(t.Context()), lease, audio); err != nil {
+			if err := sendAudio(t.Context(), model.open(t.Context()), lease, Request{Audio: audio}); err != nil {
 				t.Fatal(err)
 			}
 			if got, want := <-received, int(minutes*time.Minute/c.interval)*c.size; got != want || lease.open != 0 {

@@ -109,7 +109,7 @@ func exchange(ctx context.Context, cancel context.CancelCauseFunc, senders *sync
 		return receive(ctx, stream, reader)
 	}
 	senders.Go(func() {
-		if err := recovered(func() error { return sendAudio(ctx, stream, lease, req.Audio) }); err != nil {
+		if err := recovered(func() error { return sendAudio(ctx, stream, lease, req) }); err != nil {
 			cancel(err)
 		}
 	})
@@ -117,8 +117,8 @@ func exchange(ctx context.Context, cancel context.CancelCauseFunc, senders *sync
 }
 
 // sendAudio sends audio until it ends, or until the stream does.
-func sendAudio(ctx context.Context, stream enginev1.Engine_RunClient, lease Lease, audio Audio) error {
-	pace := &audioPace{lease: lease, audio: audio}
+func sendAudio(ctx context.Context, stream enginev1.Engine_RunClient, lease Lease, req Request) error {
+	pace := &audioPace{lease: lease, audio: req.Audio}
 	for {
 		piece, err := pace.next(ctx)
 		if errors.Is(err, io.EOF) {
@@ -126,6 +126,12 @@ func sendAudio(ctx context.Context, stream enginev1.Engine_RunClient, lease Leas
 		}
 		if err != nil {
 			return err
+		}
+		if req.OnAudio != nil {
+			req.OnAudio(piece)
+			if ctx.Err() != nil {
+				return nil // it has ended the request; receive returns the cause
+			}
 		}
 		msg := &enginev1.RunRequest{Payload: &enginev1.RunRequest_Audio{Audio: piece}}
 		if err := stream.Send(msg); errs.ReasonOf(err) == errs.InvalidRequest {

@@ -20,11 +20,17 @@ type Request struct {
 	First *enginev1.RunRequest
 	// Audio follows First; nil for none.
 	Audio Audio
+	// OnAudio is called with each piece of Audio before it is sent to a model; nil: not.
+	// It is not called concurrently, and may end the request's context: the piece is not
+	// sent then.
+	OnAudio func([]byte)
 	// Caller names who sent the request, for metrics; empty if callers need no key.
 	Caller string
 	// MaxPriority limits the priority of Routing, and that of the model, which counts
 	// without one; unspecified is no limit.
 	MaxPriority gatewayv1.Priority
+	// Weight is that of the caller; see lifecycle.Request.
+	Weight int
 	// MayUse returns an error if the caller may not use a model; cloud says that the
 	// request would leave the machine. Nil: the caller may use every model.
 	MayUse func(model string, cloud bool) *errs.Error

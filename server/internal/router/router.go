@@ -59,9 +59,9 @@ type Observer interface {
 	// changed.
 	BreakerChanged(model string, state gatewayv1.BreakerState)
 	// Tokens counts the tokens that a language model has read and written.
-	Tokens(model string, usage *gatewayv1.Usage)
+	Tokens(caller, model string, usage *gatewayv1.Usage)
 	// Audio counts the audio that a model has read or made.
-	Audio(task, model string, length time.Duration)
+	Audio(caller, task, model string, length time.Duration)
 }
 
 // Router routes requests. Make one with New.

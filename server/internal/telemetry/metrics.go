@@ -14,6 +14,7 @@ import (
 	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 	"github.com/lexilingo/modelgateway/server/internal/lifecycle"
+	"github.com/lexilingo/modelgateway/server/internal/quota"
 	"github.com/lexilingo/modelgateway/server/internal/router"
 )
 
@@ -26,6 +27,9 @@ type Metrics struct {
 
 	requests         *prometheus.CounterVec
 	keyRequests      *prometheus.CounterVec
+	keyTokens        *prometheus.CounterVec
+	keyAudio         *prometheus.CounterVec
+	limited          *prometheus.CounterVec
 	requestDuration  *prometheus.HistogramVec
 	queueDuration    *prometheus.HistogramVec
 	fallbacks        *prometheus.CounterVec
@@ -42,6 +46,7 @@ type Metrics struct {
 var (
 	_ router.Observer    = (*Metrics)(nil)
 	_ lifecycle.Observer = (*Metrics)(nil)
+	_ quota.Observer     = (*Metrics)(nil)
 )
 
 // seconds are the buckets of durations: from the server's own overhead to a long
@@ -56,6 +61,9 @@ func NewMetrics(models []string) *Metrics {
 		registry:         prometheus.NewRegistry(),
 		requests:         counter("requests_total", "Inference requests that have ended.", "task", "model", "code"),
 		keyRequests:      counter("key_requests_total", "Inference requests that have ended, and calls that were refused because of their credential, by the name of the API key or of the caller in the configuration; empty without a valid credential.", "key", "code"),
+		keyTokens:        counter("key_tokens_total", "Tokens that language models have read and written, by the name of the API key.", "key", "kind"),
+		keyAudio:         counter("key_audio_seconds_total", "Seconds of audio that models have read or made, by the name of the API key.", "key", "task"),
+		limited:          counter("limited_total", "Requests that were refused, or ended, because their caller has used up a limit.", "key", "limit"),
 		requestDuration:  histogram("request_duration_seconds", "Time of a request, queue and load included.", "task", "model"),
 		queueDuration:    histogram("queue_duration_seconds", "Time that a request waited, without the load.", "task", "model"),
 		fallbacks:        counter("fallbacks_total", "Requests that a fallback model answered.", "task", "from", "to", "reason"),
@@ -68,7 +76,7 @@ func NewMetrics(models []string) *Metrics {
 		evictions:        counter("model_evictions_total", "Unloads of models.", "model", "reason"),
 		modelMemoryBytes: gauge("model_memory_bytes", "Bytes of a model: reserved, measured, and the highest measured.", "model", "kind"),
 	}
-	m.registry.MustRegister(m.requests, m.keyRequests, m.requestDuration, m.queueDuration, m.fallbacks, m.tokens, m.audio,
+	m.registry.MustRegister(m.requests, m.keyRequests, m.keyTokens, m.keyAudio, m.limited, m.requestDuration, m.queueDuration, m.fallbacks, m.tokens, m.audio,
 		m.state, m.breaker, m.loads, m.loadDuration, m.evictions, m.modelMemoryBytes,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, model := range models {
@@ -200,17 +208,28 @@ func (m *Metrics) BreakerChanged(model string, state gatewayv1.BreakerState) {
 }
 
 // Tokens implements router.Observer.
-func (m *Metrics) Tokens(model string, usage *gatewayv1.Usage) {
-	// A counter panics on a negative number, and an engine may report one.
-	m.tokens.WithLabelValues(model, "prompt").Add(float64(max(0, usage.GetPromptTokenCount())))
-	m.tokens.WithLabelValues(model, "cached_prompt").Add(float64(max(0, usage.GetCachedPromptTokenCount())))
-	m.tokens.WithLabelValues(model, "completion").Add(float64(max(0, usage.GetCompletionTokenCount())))
+func (m *Metrics) Tokens(caller, model string, usage *gatewayv1.Usage) {
+	for kind, n := range map[string]int32{
+		"prompt": usage.GetPromptTokenCount(), "cached_prompt": usage.GetCachedPromptTokenCount(), "completion": usage.GetCompletionTokenCount(),
+	} {
+		// A counter panics on a negative number, and an engine may report one.
+		m.tokens.WithLabelValues(model, kind).Add(float64(max(0, n)))
+		if caller != "" {
+			m.keyTokens.WithLabelValues(caller, kind).Add(float64(max(0, n)))
+		}
+	}
 }
 
 // Audio implements router.Observer.
-func (m *Metrics) Audio(task, model string, length time.Duration) {
+func (m *Metrics) Audio(caller, task, model string, length time.Duration) {
 	m.audio.WithLabelValues(model, task).Add(max(0, length).Seconds())
+	if caller != "" {
+		m.keyAudio.WithLabelValues(caller, task).Add(max(0, length).Seconds())
+	}
 }
+
+// Limited implements quota.Observer.
+func (m *Metrics) Limited(caller, limit string) { m.limited.WithLabelValues(caller, limit).Inc() }
 
 // StateChanged implements lifecycle.Observer.
 func (m *Metrics) StateChanged(model string, _, to gatewayv1.ModelState) {

@@ -13,9 +13,9 @@ import (
 // An engine may report negative numbers, on which a counter panics.
 func TestNegativeNumbersCountAsZero(t *testing.T) {
 	m := NewMetrics([]string{"own"})
-	m.Audio("transcribe", "own", 2500*time.Millisecond)
-	m.Audio("transcribe", "own", -time.Hour)
-	m.Tokens("own", &gatewayv1.Usage{PromptTokenCount: 7, CachedPromptTokenCount: -1, CompletionTokenCount: -1 << 31})
+	m.Audio("", "transcribe", "own", 2500*time.Millisecond)
+	m.Audio("", "transcribe", "own", -time.Hour)
+	m.Tokens("", "own", &gatewayv1.Usage{PromptTokenCount: 7, CachedPromptTokenCount: -1, CompletionTokenCount: -1 << 31})
 	answer := httptest.NewRecorder()
 	m.Handler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	for _, line := range []string{

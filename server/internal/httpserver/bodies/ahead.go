@@ -26,7 +26,7 @@ type readAhead struct {
 
 // startAhead prepares to read ahead, from the first Read on.
 func (b *body) startAhead() {
-	spare := b.pool.Reserve(inflight.Options{Peer: b.peer, Spare: true})
+	spare := b.pool.Reserve(inflight.Options{Caller: b.caller, Spare: true})
 	b.ahead = &readAhead{
 		pieces: inflight.NewAhead[[]byte](spare, inflight.MaxAhead, inflight.HangupOf(b.ctx)),
 		ended:  make(chan struct{}),

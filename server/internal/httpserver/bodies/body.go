@@ -31,7 +31,7 @@ type body struct {
 	large       int64
 	readTimeout time.Duration
 	pool        *inflight.Pool
-	peer        string
+	caller      string
 	reservation *inflight.Reservation
 	ctx         context.Context // of the request
 	cancel      context.CancelFunc
@@ -67,10 +67,10 @@ func newBody(g *Guard, w http.ResponseWriter, r *http.Request) *body {
 		readTimeout: g.readTimeout,
 		deadline:    time.Now().Add(g.readTimeout),
 		pool:        g.pool,
-		peer:        peers.From(r.Context()),
+		caller:      peers.Caller(r.Context()),
 	}
 	b.ctx, b.cancel = context.WithCancel(r.Context())
-	b.reservation = g.pool.Reserve(inflight.Options{Free: unreservedBytes, Peer: b.peer})
+	b.reservation = g.pool.Reserve(inflight.Options{Free: unreservedBytes, Caller: b.caller})
 	b.bound(g.small)
 	return b
 }

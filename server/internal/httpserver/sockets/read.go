@@ -81,7 +81,7 @@ func (c *Socket) readMessage() (Message, error) {
 	}
 	m := Message{
 		Text:        kind == websocket.TextMessage,
-		reservation: c.opts.Pool.Reserve(inflight.Options{Free: unreservedBytes, Peer: c.peer}),
+		reservation: c.opts.Pool.Reserve(inflight.Options{Free: unreservedBytes, Caller: c.caller}),
 	}
 	if m.Data, err = c.readData(r, m.reservation); err != nil {
 		m.release()

@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	// maxSockets bounds the open WebSockets; a peer gets its share of them.
+	// maxSockets bounds the open WebSockets; a caller gets its share of them.
 	maxSockets = 512
 	// pingInterval is the time between two pings, and pongTimeout how long a client
 	// may send nothing at all.
@@ -83,13 +83,13 @@ func (s *Set) Serve(ctx context.Context, w http.ResponseWriter, r *http.Request,
 			"this path is a WebSocket; send a GET over HTTP/1.1 with Upgrade: websocket and no body"))
 		return
 	}
-	peer := peers.From(r.Context())
-	if err := s.enter(peer); err != nil {
+	caller := peers.Caller(r.Context())
+	if err := s.enter(caller); err != nil {
 		reply.Error(w, err)
 		return
 	}
 	var c *Socket
-	defer func() { s.exit(peer, c) }()
+	defer func() { s.exit(caller, c) }()
 	upgrader := websocket.Upgrader{
 		CheckOrigin:      func(*http.Request) bool { return true }, // the server checks all origins
 		HandshakeTimeout: closeTimeout,
@@ -110,38 +110,38 @@ func (s *Set) Serve(ctx context.Context, w http.ResponseWriter, r *http.Request,
 	c.run(work)
 }
 
-// enter takes a place for a socket of a peer, until exit.
-func (s *Set) enter(peer string) error {
+// enter takes a place for a socket of a caller, until exit.
+func (s *Set) enter(caller string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.closed:
 		return errDraining()
-	case !s.places.Take(peer, 1) && !s.replaceSilent(peer):
-		return errs.New(errs.QueueFull, "too many WebSockets are open: %d are possible, and fewer from one address; try again later", maxSockets)
+	case !s.places.Take(caller, 1) && !s.replaceSilent(caller):
+		return errs.New(errs.QueueFull, "too many WebSockets are open: %d are possible, and fewer for one caller; try again later", maxSockets)
 	}
 	s.running.Add(1)
 	return nil
 }
 
 // exit gives back the place of a socket, which is nil if its handshake failed.
-func (s *Set) exit(peer string, c *Socket) {
+func (s *Set) exit(caller string, c *Socket) {
 	s.mu.Lock()
 	if c == nil || !c.replaced {
-		s.places.GiveBack(peer, 1)
+		s.places.GiveBack(caller, 1)
 	}
 	s.mu.Unlock()
 	s.running.Done()
 }
 
-// replaceSilent ends the socket of a peer that has been without work for the
-// longest time, and leaves its place to a new one of that peer. It reports whether
+// replaceSilent ends the socket of a caller that has been without work for the
+// longest time, and leaves its place to a new one of that caller. It reports whether
 // there was such a socket. mu is held.
-func (s *Set) replaceSilent(peer string) bool {
+func (s *Set) replaceSilent(caller string) bool {
 	var silent *Socket
 	var since time.Time
 	for c := range s.open {
-		if at, idle := c.idleSince(); c.peer == peer && !c.replaced && idle && (silent == nil || at.Before(since)) {
+		if at, idle := c.idleSince(); c.caller == caller && !c.replaced && idle && (silent == nil || at.Before(since)) {
 			silent, since = c, at
 		}
 	}

@@ -29,7 +29,7 @@ var (
 type Socket struct {
 	conn     *websocket.Conn
 	opts     Options
-	peer     string
+	caller   string
 	messages *inflight.Ahead[Message]
 	last     Message // which Next returned
 
@@ -48,8 +48,8 @@ type Socket struct {
 }
 
 func newSocket(ctx context.Context, conn *websocket.Conn, opts Options) *Socket {
-	c := &Socket{conn: conn, opts: opts, idle: time.Now(), peer: peers.From(ctx)}
-	spare := opts.Pool.Reserve(inflight.Options{Peer: c.peer, Spare: true})
+	c := &Socket{conn: conn, opts: opts, idle: time.Now(), caller: peers.Caller(ctx)}
+	spare := opts.Pool.Reserve(inflight.Options{Caller: c.caller, Spare: true})
 	c.messages = inflight.NewAhead[Message](spare, inflight.MaxAhead, inflight.HangupOf(ctx))
 	c.ctx, c.end = context.WithCancelCause(ctx)
 	conn.SetPongHandler(func(string) error {

@@ -90,7 +90,7 @@ func (h *Handlers) Speak(w http.ResponseWriter, r *http.Request, req *gatewayv1.
 	}
 	answer := &audioAnswer{
 		w: w, control: http.NewResponseController(w), writeTimeout: h.writeTimeout,
-		media: media, reservation: h.unsent.Reserve(inflight.Options{Peer: peers.From(r.Context())}),
+		media: media, reservation: h.unsent.Reserve(inflight.Options{Caller: peers.Caller(r.Context())}),
 	}
 	defer answer.close()
 	err = answer.send(stream)
