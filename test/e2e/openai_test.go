@@ -4,13 +4,16 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/lexilingo/modelgateway/models/modelstest"
 )
 
 // OpenAI's client for Python works with the server: models, chat, streams, errors,
 // transcripts in every format, and speech.
 func TestOpenAIClient(t *testing.T) {
 	interpreter := python(t)
-	s := start(t, "")
+	models := filepath.Dir(filepath.Dir(modelstest.Path(t, "whisper-base")))
+	s := start(t, "models_dir: "+models+"\n")
 	recording := filepath.Join(t.TempDir(), "clip.wav")
 	if err := os.WriteFile(recording, s.say(t, readAloud).wav(), 0o600); err != nil {
 		t.Fatal(err)
