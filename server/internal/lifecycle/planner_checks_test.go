@@ -42,6 +42,11 @@ func (w *world) check(s *snapshot, d decision) {
 		}
 	case suspend:
 		w.checkSuspend(s, s.model(d.model))
+		if d.counts {
+			w.hadTurn(d.rank)
+		}
+	case nextTurn:
+		w.hadTurn(d.rank)
 	case refuse:
 		if d.err == nil {
 			w.Fatalf("%+v: no error", d)
@@ -83,6 +88,14 @@ func (w *world) checkTurns(s *snapshot, d grant, granted waiterView) {
 			}
 		}
 		count("", d.rank, p, m.maxConcurrency, waits)
+	}
+}
+
+// hadTurn notes that a model at work has had the cores for another turn: those of its
+// priority were not passed over.
+func (w *world) hadTurn(of gatewayv1.Priority) {
+	for p := raised(of); p < critical; p++ {
+		w.passed[passedOver{"", p}] = 0
 	}
 }
 
