@@ -6,7 +6,6 @@ It prints "ok", or fails with what differs from what the client documents.
 """
 
 import io
-import json
 import sys
 import wave
 
