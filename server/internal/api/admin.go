@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
@@ -156,7 +157,24 @@ func (a *Admin) PlanLoad(ctx context.Context, req *gatewayv1.PlanLoadRequest) (*
 	if _, err := a.seen(ctx, req.GetName()); err != nil {
 		return nil, err
 	}
-	return a.models.Plan(ctx, req.GetName(), req.GetPriority())
+	plan, err := a.models.Plan(ctx, req.GetName(), req.GetPriority())
+	if err != nil {
+		return nil, err
+	}
+	models, err := a.models.Models(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, shown := len(models), map[string]bool{}
+	for _, m := range visible(ctx, models) {
+		shown[m.GetName()] = true
+	}
+	if len(shown) < all {
+		plan.Evictions = slices.DeleteFunc(plan.Evictions, func(e *gatewayv1.PlannedEviction) bool { return !shown[e.GetName()] })
+		plan.Kept = slices.DeleteFunc(plan.Kept, func(k *gatewayv1.KeptModel) bool { return !shown[k.GetName()] })
+		plan.Explanation = "" // it names other models
+	}
+	return plan, nil
 }
 
 // WatchModels implements gatewayv1.ModelAdminServiceServer.

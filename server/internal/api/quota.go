@@ -83,6 +83,8 @@ func kindsOf(task engines.Task) []quota.Kind {
 const (
 	// bytesPerToken is about how many bytes of a request are one token.
 	bytesPerToken = 4
+	// messageBytes is about how many bytes a piece of an answer has beside its text.
+	messageBytes = 16
 	// bytesPerSecond is how many bytes of compressed audio count as a second, if no
 	// model has said how long it is.
 	bytesPerSecond = 16 << 10
@@ -164,7 +166,8 @@ func (c *charges) Emit(resp *enginev1.RunResponse) error {
 func (c *charges) count(resp *enginev1.RunResponse) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.pieces++
+	// A piece of a cloud model's answer may have many tokens.
+	c.pieces += max(1, int64(proto.Size(resp)-messageBytes)/bytesPerToken)
 	if c.task.Usage != nil {
 		if u := c.task.Usage(resp); u != nil {
 			c.reported = true

@@ -1,8 +1,10 @@
 package auth
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -70,8 +72,8 @@ func (is *issuer) find(ctx context.Context, credential string) (*Caller, error) 
 	case token.Subject == "":
 		return nil, errs.New(errs.Unauthenticated, "the access token is not valid: it has no subject")
 	}
-	claims := map[string]any{}
-	if err := token.Claims(&claims); err != nil {
+	claims, err := claimsOf(token)
+	if err != nil {
 		return nil, errInvalidToken().WithCause(err)
 	}
 	for _, c := range is.callers {
@@ -88,6 +90,18 @@ func (is *issuer) find(ctx context.Context, credential string) (*Caller, error) 
 		return &caller, nil
 	}
 	return nil, errs.New(errs.Forbidden, "the access token has none of the claims that this server asks for (auth.issuers, callers)")
+}
+
+// claimsOf returns the claims of a token, with numbers as they are written.
+func claimsOf(token *oidc.IDToken) (map[string]any, error) {
+	var raw json.RawMessage
+	if err := token.Claims(&raw); err != nil {
+		return nil, err
+	}
+	claims := map[string]any{}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	return claims, d.Decode(&claims)
 }
 
 // matches reports whether a token has all claims that the entry asks for.
@@ -126,6 +140,6 @@ func hasValue(name string, claim any, want string) bool {
 	case map[string]any:
 		return false
 	default:
-		return fmt.Sprint(v) == want // a number or a bool
+		return fmt.Sprint(v) == want // a json.Number or a bool
 	}
 }

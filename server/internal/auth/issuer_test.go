@@ -67,7 +67,12 @@ func startIssuer(t *testing.T, keys ...jose.JSONWebKey) *testIssuer {
 			behave(w, r)
 			return
 		}
-		_ = json.NewEncoder(w).Encode(jose.JSONWebKeySet{Keys: keys})
+		// Keys of types that the server does not know come with those that it does.
+		all := []any{map[string]string{"kty": "OKP", "crv": "X25519", "kid": "x", "use": "sig", "x": "AAAA"}, map[string]string{"kty": "new"}}
+		for _, key := range keys {
+			all = append(all, key)
+		}
+		_ = json.NewEncoder(w).Encode(map[string]any{"keys": all})
 	})
 	is.Server = httptest.NewServer(mux)
 	t.Cleanup(is.Close)
@@ -225,12 +230,12 @@ func TestIssuerTokens(t *testing.T) {
 // TestClaims checks how claims are found and compared.
 func TestClaims(t *testing.T) {
 	claims := map[string]any{
-		"scope": "read speak", "text": "read speak", "admin": true, "level": 3.0, "roles": []any{"a", 2.0},
+		"scope": "read speak", "text": "read speak", "admin": true, "level": json.Number("3"), "roles": []any{"a", json.Number("2")}, "tenant": json.Number("1234567"),
 		"realm_access": map[string]any{"roles": []any{"tutor"}}, "https://example.org/plan": "gold", "null": nil,
 	}
 	for name, cases := range map[string]map[string]bool{
 		"scope": {"speak": true, "read speak": true, "spea": false}, "text": {"speak": false, "read speak": true},
-		"admin": {"true": true, "false": false}, "level": {"3": true}, "roles": {"a": true, "2": true, "b": false},
+		"admin": {"true": true, "false": false}, "level": {"3": true}, "tenant": {"1234567": true, "1234568": false}, "roles": {"a": true, "2": true, "b": false},
 		"realm_access.roles": {"tutor": true, "x": false}, "https://example.org/plan": {"gold": true}, "realm_access": {"tutor": false},
 		"null": {"": false, "<nil>": false}, "none": {"": false}, "scope.x": {"": false},
 	} {
@@ -269,6 +274,11 @@ func TestIssuerRotatesItsKeys(t *testing.T) {
 	}
 	if err := with("2", second); err != nil {
 		t.Errorf("a token of the new key: %v", err)
+	}
+	tenant := issuerCaller{claims: map[string]string{"tenant": "12345678"}, caller: Caller{Name: "tenant"}}
+	a.issuers[0].callers = append([]issuerCaller{tenant}, a.issuers[0].callers...)
+	if caller, err := as(t, a, tokenOf(t, jose.RS256, second, named("2"), is.claims(map[string]any{"tenant": 12345678}))); err != nil || caller.Name != "tenant" {
+		t.Errorf("a token with a number: %v, %v", caller, err)
 	}
 	if err := with("1", first); errs.ReasonOf(err) != errs.Unauthenticated {
 		t.Errorf("a token of a key that the issuer has dropped: %v", err)

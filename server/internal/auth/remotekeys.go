@@ -183,12 +183,18 @@ func (k *remoteKeys) fetch(ctx context.Context) ([]jose.JSONWebKey, error) {
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("%s answered %s", about.KeysURL, resp.Status)
 	}
-	var set jose.JSONWebKeySet
+	var set struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
 	if err := json.NewDecoder(resp.Body).Decode(&set); err != nil {
 		return nil, fmt.Errorf("%s has no key set: %w", about.KeysURL, err)
 	}
 	var keys []jose.JSONWebKey
-	for _, key := range set.Keys {
+	for _, raw := range set.Keys {
+		var key jose.JSONWebKey
+		if err := json.Unmarshal(raw, &key); err != nil {
+			continue // keys of unknown types are ignored; see RFC 7517, section 5
+		}
 		// Not those for encryption, and no shared secrets.
 		if key.Valid() && key.IsPublic() && (key.Use == "" || key.Use == "sig") {
 			keys = append(keys, key)

@@ -105,6 +105,10 @@ func (c *Config) checkListen(bad complain) {
 			bad("%s is %q: it must be host:port or unix:/path", l.key, l.address)
 			continue
 		}
+		if network == "unix" && strings.HasPrefix(addr, "@") {
+			bad("%s is %q: every user of this machine could connect to a socket without a file: use unix:/path", l.key, l.address)
+			continue
+		}
 		switch {
 		case loopback(l.address):
 		case c.Auth.Required():

@@ -31,18 +31,24 @@ type Limiter struct {
 	now      func() time.Time
 
 	mu       sync.Mutex
-	accounts map[string]*account // by caller; without those that have used nothing lately
-	sweep    int                 // the number of accounts at which to remove those
+	accounts map[accountKey]*account // without those that have used nothing lately
+	sweep    int                     // the number of accounts at which to remove those
+}
+
+// accountKey identifies an account. A caller has one for each set of limits, so that
+// tokens with other limits do not fill up what another token has used.
+type accountKey struct {
+	caller string
+	quota  config.Quota
 }
 
 // New returns a limiter. defaults are the limits of callers whose key has no others.
 func New(defaults config.Quota, observer Observer, now func() time.Time) *Limiter {
-	return &Limiter{defaults: defaults, observer: observer, now: now, accounts: map[string]*account{}, sweep: 1}
+	return &Limiter{defaults: defaults, observer: observer, now: now, accounts: map[accountKey]*account{}, sweep: 1}
 }
 
 // account is what one caller has left. The limiter's mu guards it.
 type account struct {
-	quota   config.Quota
 	buckets [kinds]*bucket // nil: no limit
 }
 
@@ -80,11 +86,12 @@ func (a Account) use(f func(*account, time.Time)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
-	have := l.accounts[a.id]
-	if have == nil || have.quota != a.quota { // the limits of a key may change
+	key := accountKey{a.id, a.quota}
+	have := l.accounts[key]
+	if have == nil {
 		l.removeFull(now)
-		have = &account{quota: a.quota, buckets: newBuckets(a.quota)}
-		l.accounts[a.id] = have
+		have = &account{buckets: newBuckets(a.quota)}
+		l.accounts[key] = have
 	}
 	f(have, now)
 }

@@ -116,6 +116,9 @@ func TestLimitsOfAKey(t *testing.T) {
 	if err := l.Of(as("k", map[string]float64{"tokens_per_minute": 30})).Check(Tokens); err != nil {
 		t.Errorf("after a change: %v", err)
 	}
+	if err := key.Check(Tokens); err == nil {
+		t.Error("other limits of the same caller paid the debt of these")
+	}
 	for what, ctx := range map[string]context.Context{
 		"a Unix socket": from(""), "a key without limits": as("free", map[string]float64{"requests_per_second": 0, "tokens_per_minute": 0}),
 	} {
