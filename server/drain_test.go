@@ -94,7 +94,7 @@ func TestStreamsWithoutAudioEndAtShutdown(t *testing.T) {
 	for name, receive := range map[string]func() error{
 		"OpenTranscription": func() error { _, err := session.Recv(); return err },
 		"StreamTranscribe":  func() error { _, err := live.Recv(); return err },
-		"Transcribe":        func() error { _, err := clip.CloseAndRecv(); return err },
+		"Transcribe":        func() error { return clip.RecvMsg(&gatewayv1.TranscribeResponse{}) },
 	} {
 		t.Run(name, func(t *testing.T) { checkStatus(t, receive(), codes.Unavailable, errs.Draining, true) })
 	}

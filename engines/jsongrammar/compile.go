@@ -26,7 +26,9 @@ func (b *Builder) Arguments(schema, where string) (Rule, error) {
 		if root.kind != object || root.get("type") == nil || root.get("type").text != "object" {
 			refuseKeyword(root, "type", "must be \"object\": arguments have names")
 		}
-		if root.get("properties") == nil && root.get("additionalProperties") == nil {
+		if p := root.get("properties"); (p == nil || p.kind == object && len(p.names) == 0) && !slices.ContainsFunc(
+			[]string{"additionalProperties", "patternProperties", "$ref", "allOf", "anyOf", "oneOf"}, func(name string) bool { return root.get(name) != nil },
+		) {
 			root.members["additionalProperties"] = &value{kind: boolean, parent: root}
 			root.names = append(root.names, "additionalProperties")
 		}

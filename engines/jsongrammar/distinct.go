@@ -91,6 +91,7 @@ func (c *compiler) typeExcludes(t types, a, b *shape, depth int) bool {
 
 func (c *compiler) objectExcludes(a, b *shape, depth int) bool {
 	for _, name := range a.required {
+		c.rules.spend(1 + len(a.parts) + len(b.parts))
 		mine, _ := a.member(name)
 		if theirs, said := b.member(name); said && c.excludes(mine, theirs, depth+1) {
 			return true

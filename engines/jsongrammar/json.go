@@ -31,6 +31,8 @@ type value struct {
 	names   []string // of an object's members, in order
 	members map[string]*value
 
+	canon string // see canonical; "" until it is asked for
+
 	id     int // counts the values of a document
 	parent *value
 	name   string // in its parent
@@ -172,6 +174,13 @@ func (v *value) encode() string {
 
 // canonical returns a text that is the same for equal values.
 func (v *value) canonical() string {
+	if v.canon == "" {
+		v.canon = v.makeCanonical()
+	}
+	return v.canon
+}
+
+func (v *value) makeCanonical() string {
 	switch v.kind {
 	case number:
 		return v.number().RatString()

@@ -91,6 +91,36 @@ func TestTextsOfGrammars(t *testing.T) {
 	}
 }
 
+// Arguments without properties are empty, and those that another part of the schema
+// describes are not.
+func TestArguments(t *testing.T) {
+	for schema, want := range map[string]map[string]bool{
+		"":                                  {"{}": true, `{"a":1}`: false},
+		`{"type":"object"}`:                 {"{}": true, `{"a":1}`: false},
+		`{"type":"object","properties":{}}`: {"{}": true, `{"a":1}`: false},
+		`{"type":"object","properties":{},"additionalProperties":true}`:                                               {"{}": true, `{"a":1}`: true},
+		`{"type":"object","$ref":"#/$defs/a","$defs":{"a":{"properties":{"a":{"type":"integer"}},"required":["a"]}}}`: {"{}": false, `{"a":1}`: true},
+		`{"type":"object","anyOf":[{"properties":{"a":{"type":"integer"}},"required":["a"]}]}`:                        {"{}": false, `{"a":1}`: true},
+	} {
+		b := jsongrammar.NewBuilder()
+		r, err := b.Arguments(schema, "parameters")
+		if err != nil {
+			t.Errorf("%s: %v", schema, err)
+			continue
+		}
+		grammar, err := b.Grammar(r, "parameters")
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := parseGBNF(t, grammar)
+		for text, ok := range want {
+			if g.matches(text) != ok {
+				t.Errorf("%s allows %s: %v", schema, text, !ok)
+			}
+		}
+	}
+}
+
 // The suite of the JSON Schema project: a grammar allows none of the invalid instances,
 // and what it allows is valid. Schemas are refused only by the name of a keyword.
 func TestPublishedSuite(t *testing.T) {

@@ -86,7 +86,10 @@ func hostile() map[string]string {
 		}) + `,"d40":{"type":"string"}},"$ref":"#/$defs/d0"}`
 	}
 	return map[string]string{
-		"deep":       nested(5_000, `{"items":`, `}`),
+		"deep": nested(5_000, `{"items":`, `}`),
+		"long numbers": `{"$defs":{"x":{"enum":[` + many(4_700, func(int) string { return "1e-999" }) + `]}},"oneOf":[` + many(34, func(i int) string {
+			return fmt.Sprintf(`{"$ref":"#/$defs/x","const":%d}`, i)
+		}) + `]}`,
 		"deep, too":  nested(60, `{"anyOf":[`, `]}`),
 		"wide":       `{"enum":[` + many(20_000, func(i int) string { return fmt.Sprint(i) }) + `]}`,
 		"long words": `{"enum":[` + many(9_000, func(i int) string { return fmt.Sprintf(`"%d and more"`, i*7919) }) + `]}`,

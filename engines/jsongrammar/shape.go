@@ -166,8 +166,10 @@ func (c *compiler) keyword(s *shape, name string, v, schema *value) {
 		if v.kind != list {
 			refuseKeyword(schema, name, "must be a list")
 		}
+		c.rules.spend(len(v.items))
 		s.allow(v.items)
 	case "const":
+		c.rules.spend(1 + len(s.only))
 		s.allow([]*value{v})
 	case "minLength":
 		s.hints |= typeString

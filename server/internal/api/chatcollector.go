@@ -14,7 +14,7 @@ const (
 	maxAnswers = 4
 	maxCalls   = 64
 	// maxLogprobs is the size limit of the logprobs of one request, in bytes.
-	maxLogprobs = 32 << 20
+	maxLogprobs = 4 << 20
 )
 
 // chatCollector is the sink of a unary Chat: it joins the pieces of the answers.

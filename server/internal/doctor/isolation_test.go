@@ -31,8 +31,8 @@ models:
 		support isolate.Support
 		wants   []string
 	}{
-		"nothing":      {isolate.Support{Network: denied, Files: denied}, []string{"network", "all files"}},
-		"old Landlock": {isolate.Support{Version: 2}, []string{"shorten files", "signals"}},
+		"nothing":      {isolate.Support{Network: denied, Files: denied}, []string{"network", "all files", "without a file"}},
+		"old Landlock": {isolate.Support{Version: 2}, []string{"shorten files", "without a file", "signals"}},
 		"no signals":   {isolate.Support{Version: 6}, []string{"signals"}},
 	} {
 		findings := checkIsolation(cfg, c.support)

@@ -105,7 +105,16 @@ func sendMoreThanIsRead(t *testing.T, r *servertest.Running) *net.TCPConn {
 				t.Fatal(err)
 			}
 		}
-		servertest.Eventually(t, func() bool { return servertest.Unsent(t, conn) == 0 })
+		closed, tcp := 0, conn.(*net.TCPConn)
+		servertest.Eventually(t, func() bool {
+			if closed++; servertest.SendWindow(t, tcp) > 0 {
+				closed = 0
+			}
+			return closed == 20 || servertest.Unsent(t, conn) == 0
+		})
+		if closed == 20 {
+			break // the server reads no more, and the kernel accepts no more
+		}
 	}
 	return conn.(*net.TCPConn)
 }

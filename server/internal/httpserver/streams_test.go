@@ -45,9 +45,9 @@ func TestAcceptThatCannotBeMet(t *testing.T) {
 		path, body, accept, want string
 		status                   int
 	}{
-		{"/v1/synthesize", say, "audio/mpeg", "audio/wav", 406},
-		{"/v1/synthesize", say, "audio/mpeg, audio/*;q=0.5", "", 200},
-		{"/v1/synthesize", say, "audio/mpeg, */*;q=0.1", "", 200},
+		{"/v1/synthesize", say, "audio/aac", "audio/wav", 406},
+		{"/v1/synthesize", say, "audio/aac, audio/*;q=0.5", "", 200},
+		{"/v1/synthesize", say, "audio/aac, */*;q=0.1", "", 200},
 		{"/v1/synthesize", say, "*/*, audio/wav;q=0", "", 200},
 		{"/v1/synthesize", say, "audio/wav;q=0", "audio/wav", 406},
 		{"/v1/transcribe", `{"audio":"UklGRg=="}`, "image/png", "text/plain", 406},

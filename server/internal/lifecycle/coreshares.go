@@ -84,6 +84,9 @@ type coreShares struct {
 func (u *coreUse) shares(models []*model, quantum time.Duration) coreShares {
 	working := map[string]struct{}{}
 	for _, m := range models {
+		if m.spec.Threads == 0 {
+			continue // its requests use no cores
+		}
 		for _, w := range m.queue {
 			working[w.claimant()] = struct{}{}
 		}

@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -70,7 +71,7 @@ func (f *flow) step(s *sim) {
 // threeModels are those of a server of two cores; each needs both.
 func threeModels(t *testing.T) *sim {
 	both := threads(2)
-	return newCores(t, spec("stt", 10*mb, normal, both, concurrency(2)), spec("tts", 10*mb, normal, both, concurrency(2)), spec("chat", 10*mb, normal, both))
+	return newCores(t, spec("stt", 10*mb, normal, both, concurrency(2)), spec("tts", 10*mb, normal, both, concurrency(2)), spec("chat", 10*mb, normal, both), spec("cloud", mb, normal, threads(0), concurrency(100)))
 }
 
 // A caller that keeps a model busy does not delay the short requests of another one
@@ -102,18 +103,24 @@ func TestCallersShareTheCores(t *testing.T) {
 		priority gatewayv1.Priority
 		service  time.Duration
 		waiting  int
+		remote   int // callers that use no cores
 	}{
-		"critical":      {critical, time.Second, 1},
-		"many requests": {normal, time.Second, 20},
-		"short ones":    {critical, 100 * time.Millisecond, 4},
-		"long ones":     {critical, 5 * time.Minute, 2},
+		"critical":      {critical, time.Second, 1, 0},
+		"many requests": {normal, time.Second, 20, 0},
+		"short ones":    {critical, 100 * time.Millisecond, 4, 0},
+		"long ones":     {critical, 5 * time.Minute, 2, 0},
+		"beside others": {critical, time.Second, 1, 8},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := threeModels(t)
 			greedy := &flow{caller: "greedy", model: "stt", priority: c.priority, service: c.service, waiting: c.waiting}
 			other := &flow{caller: "a", model: "tts", priority: normal, service: time.Second, waiting: 1}
+			flows := []*flow{greedy, other}
+			for i := range c.remote {
+				flows = append(flows, &flow{caller: fmt.Sprint("remote ", i), model: "cloud", priority: normal, service: time.Hour, waiting: 1})
+			}
 			s.flow(time.Minute, greedy)
-			s.flow(2*time.Minute, greedy, other)
+			s.flow(2*time.Minute, flows...)
 			t.Logf("%s of 2 minutes", other.worked)
 			if other.worked < 50*time.Second || other.worked > 90*time.Second {
 				t.Errorf("the other one was at work for %s of 2 minutes", other.worked)

@@ -47,10 +47,13 @@ func (p *planner) endSilenceOf(m *modelView) {
 
 // placesWanted is how many of a model's leases prevent others from running.
 func (p *planner) placesWanted(m *modelView) int {
-	waiting := 0
+	waiting, kept := 0, 0
 	for _, w := range m.queue {
 		if w.kind == waitLease {
 			waiting++
+			if p.now.Before(m.withholds(w.caller)) {
+				kept = 1 // a free place that it does not get
+			}
 		}
 	}
 	switch {
@@ -61,7 +64,7 @@ func (p *planner) placesWanted(m *modelView) int {
 	case m.proc.phase != phaseReady:
 		return 0
 	}
-	return max(0, waiting+len(m.proc.leases)-m.maxConcurrency)
+	return max(0, waiting+kept+len(m.proc.leases)-m.maxConcurrency)
 }
 
 // silentLeases returns up to n leases without a client, or that have been silent

@@ -181,7 +181,11 @@ func (o *owner) snapshot() *snapshot {
 		models:       make([]modelView, 0, len(o.models)),
 	}
 	for _, m := range o.models {
-		s.models = append(s.models, m.view())
+		v := m.view()
+		if o.shuttingDown {
+			v.recent = recentCallers{} // nobody comes for the last place
+		}
+		s.models = append(s.models, v)
 	}
 	return s
 }

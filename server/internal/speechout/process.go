@@ -56,7 +56,7 @@ func (p *process) exchange(pcm []byte) ([]byte, error) {
 		}
 	}
 	_ = p.cmd.Wait() // it has ended, or does so because of ctx; what it said has been read then
-	return nil, errs.New(errs.Internal, "the speech could not be encoded: %s", strings.TrimSpace(p.said.String())).WithCause(err)
+	return nil, errs.New(errs.EngineUnavailable, "the speech could not be encoded: %s", strings.TrimSpace(p.said.String())).WithCause(err)
 }
 
 // close ends the program.
@@ -66,12 +66,14 @@ func (p *process) close() {
 }
 
 // limitedBuffer keeps the beginning of what is written to it.
-type limitedBuffer struct{ bytes.Buffer }
+type limitedBuffer struct{ kept bytes.Buffer } // not embedded: its ReadFrom has no limit
+
+func (b *limitedBuffer) String() string { return b.kept.String() }
 
 // Write implements io.Writer.
 func (b *limitedBuffer) Write(p []byte) (int, error) {
-	if room := maxMessage - b.Len(); room > 0 {
-		b.Buffer.Write(p[:min(room, len(p))])
+	if room := maxMessage - b.kept.Len(); room > 0 {
+		b.kept.Write(p[:min(room, len(p))])
 	}
 	return len(p), nil
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os/exec"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -74,12 +75,21 @@ var _ Launcher = (*Host)(nil)
 
 // NewHost returns a host. Close ends its workers.
 func NewHost(opts Options) (*Host, error) {
-	h := &Host{log: opts.Logger, timeout: opts.StartTimeout, private: opts.Private, live: map[*process]struct{}{}}
+	h := &Host{log: opts.Logger, timeout: opts.StartTimeout, live: map[*process]struct{}{}}
 	if h.log == nil {
 		h.log = slog.Default()
 	}
 	if h.timeout <= 0 {
 		h.timeout = defaultStartTimeout
+	}
+	for _, path := range opts.Private {
+		if absolute, err := filepath.Abs(path); err == nil && path != "" {
+			path = absolute
+		}
+		h.private = append(h.private, path)
+		if path != "" && isolate.Readable(real(path)) {
+			h.log.Warn("workers can read a file or folder with secrets, because it is in a folder of the system: move it", "path", path)
+		}
 	}
 	var err error
 	if h.dir, err = newSocketDir(opts.RuntimeDir); err != nil {

@@ -120,8 +120,12 @@ func (g *granted) near(path string) {
 		return // the file itself may be readable
 	}
 	for _, entry := range entries {
-		if strings.HasPrefix(entry.Name(), stem) && entry.Type().IsRegular() {
-			g.add(filepath.Join(folder, entry.Name()))
+		if !strings.HasPrefix(entry.Name(), stem) {
+			continue
+		}
+		part := filepath.Join(folder, entry.Name())
+		if info, err := os.Stat(part); err == nil && info.Mode().IsRegular() { // or a link to one
+			g.add(part)
 		}
 	}
 }
@@ -173,6 +177,7 @@ const maxLinks = 2000
 // links adds what links in a folder point to, unless that or the folder is private.
 // deep includes its subfolders.
 func (g *granted) links(folder string, deep bool) {
+	folder = real(folder) // WalkDir does not follow a link
 	left := maxLinks
 	if g.isPrivate(folder) {
 		return

@@ -101,8 +101,14 @@ func logprobsOf(list []*gatewayv1.TokenLogprob) *logprobs {
 	return out
 }
 
+// leastLogprob stands for impossible tokens, as in OpenAI's answers.
+const leastLogprob = -9999
+
 func tokenLogprobOf(p *gatewayv1.TokenProbability) tokenLogprob {
 	one := tokenLogprob{Token: p.GetText(), Logprob: p.GetLogprob(), Bytes: []int{}}
+	if !(one.Logprob > leastLogprob) { // JSON has neither infinity nor NaN
+		one.Logprob = leastLogprob
+	}
 	for _, b := range p.GetTextBytes() {
 		one.Bytes = append(one.Bytes, int(b))
 	}

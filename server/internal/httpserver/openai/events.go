@@ -71,10 +71,12 @@ func (e *events) write(text string) error {
 	if _, err := e.w.Write([]byte(text)); err != nil {
 		return err
 	}
-	return e.control.Flush()
+	err := e.control.Flush()
+	e.close() // over HTTP/2 the deadline would end the stream between two events
+	return err
 }
 
-// close lets the next request use the connection.
+// close ends the write deadline: the next request may use the connection.
 func (e *events) close() {
 	if e.timeout > 0 {
 		_ = e.control.SetWriteDeadline(time.Time{})

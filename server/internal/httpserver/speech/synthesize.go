@@ -249,12 +249,17 @@ func (a *audioAnswer) write(data []byte) error {
 			return err
 		}
 	}
+	a.endDeadline() // over HTTP/2 it would end the stream between two sentences
 	return nil
 }
 
 // close releases the memory, and lets the next request use the connection.
 func (a *audioAnswer) close() {
 	a.reservation.Release()
+	a.endDeadline()
+}
+
+func (a *audioAnswer) endDeadline() {
 	if a.writeTimeout > 0 {
 		_ = a.control.SetWriteDeadline(time.Time{})
 	}

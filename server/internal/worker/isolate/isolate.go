@@ -67,6 +67,9 @@ func (s Support) Lacks() []string {
 	case s.Version < truncateVersion:
 		lacks = append(lacks, fmt.Sprintf("workers can shorten files that they may only read (Landlock has version %d; %d needs Linux 6.2)", s.Version, truncateVersion))
 	}
+	if s.Files != nil || s.Version < signalVersion {
+		lacks = append(lacks, fmt.Sprintf("workers can connect to unix sockets without a file (Landlock has version %d; %d needs Linux 6.12)", s.Version, signalVersion))
+	}
 	if s.Files == nil && !s.Signals {
 		lacks = append(lacks, fmt.Sprintf("workers can send signals to other processes of the server's user (Landlock has version %d; %d needs Linux 6.12, with its corrections)", s.Version, signalVersion))
 	}
