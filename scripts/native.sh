@@ -60,7 +60,7 @@ prefix_path() {
 triplet() { "$cc" -print-multiarch; }
 
 # loader_of ROOT: prints the dynamic loader in it; its name depends on the architecture.
-loader_of() { find "$1/lib64/" "$1/lib/" -maxdepth 1 -name 'ld-linux-*.so.*' 2>/dev/null | head -n 1; }
+loader_of() { find "$1/lib64/" "$1/lib/" -maxdepth 1 -name 'ld-linux-*.so.*' -print -quit 2>/dev/null || true; }
 
 # unpack PACKAGES WORK [OPTION…]: unpacks them, and the packages that they need, into WORK/root.tar, and lists them with
 # version and checksum in WORK/packages. OPTION is one of mmdebstrap.

@@ -61,6 +61,7 @@ func database(t *testing.T, module, function string) (url string) {
 	writeJSON(t, filepath.Join(dir, "index", "vulns.json"), []any{map[string]any{"id": id, "modified": modified}})
 	writeJSON(t, filepath.Join(dir, "ID", id+".json"), map[string]any{
 		"schema_version": "1.3.1", "id": id, "modified": modified, "published": modified, "summary": "made for a test",
+		"database_specific": map[string]any{"url": "https://example.org/" + id},
 		"affected": []any{map[string]any{
 			"package":            map[string]any{"name": module, "ecosystem": "Go"},
 			"ranges":             []any{map[string]any{"type": "SEMVER", "events": []any{map[string]any{"introduced": "0"}}}},
@@ -80,7 +81,7 @@ func TestVulncheck(t *testing.T) {
 		status   int
 		says     string
 	}{
-		"called":     {database(t, module, "Distance"), 1, "GO-2026-0001"},
+		"called":     {database(t, module, "Distance"), 1, "affected by 1 vulnerability"},
 		"not called": {database(t, module, "Match"), 0, "affected by 0 vulnerabilities"},
 		"no folder":  {"file://" + filepath.Join(t.TempDir(), "none"), 3, "were not looked for: the database cannot be reached"},
 		"no server":  {"http://127.0.0.1:1", 3, "were not looked for: the database cannot be reached"},
