@@ -153,3 +153,20 @@ func TestDeniedCallsAreCounted(t *testing.T) {
 		}
 	}
 }
+
+// TestPlansNameOnlyVisibleModels checks that a plan names no other models to a key that
+// is limited to one.
+func TestPlansNameOnlyVisibleModels(t *testing.T) {
+	yaml := strings.NewReplacer("max_memory_mb: 2000", "max_memory_mb: 100", "piper: {engine: piper", "piper: {engine: fault").Replace(speechModels)
+	roles := auth.Roles()
+	g := startGuarded(t, yaml, &auth.Key{Name: "all", Roles: roles}, &auth.Key{Name: "one", Roles: roles, Models: []string{"piper"}})
+	if _, err := g.chat.Chat(g.as(t, "all"), &gatewayv1.ChatRequest{Messages: say("Hello")}); err != nil {
+		t.Fatal(err)
+	}
+	for name, named := range map[string]bool{"all": true, "one": false} {
+		plan, err := g.admin.PlanLoad(g.as(t, name), &gatewayv1.PlanLoadRequest{Name: "piper"})
+		if err != nil || strings.Contains(plan.String(), "qwen") != named {
+			t.Errorf("%s: %v, %v", name, plan, err)
+		}
+	}
+}

@@ -162,6 +162,7 @@ func TestErrorsNameThePlaceAndTheRemedy(t *testing.T) {
 		},
 		"priority":         {"models: {a: {engine: llama, path: x, priority: hihg}}\n", nil, []string{`"high"`}},
 		"open address":     {"grpc_listen: 0.0.0.0:50051\n", nil, []string{"grpc_listen", "allow_unauthenticated"}},
+		"abstract socket":  {"grpc_listen: unix:@mg\n", nil, []string{"grpc_listen", "unix:/path"}},
 		"all addresses":    {"http_listen: :8001\n", nil, []string{"http_listen", "allow_unauthenticated"}},
 		"bad address":      {"http_listen: here\n", nil, []string{"http_listen", "host:port"}},
 		"environment":      {"", []string{"MAX_MEMORY_MB=8G"}, []string{"MAX_MEMORY_MB", `"8G"`}},

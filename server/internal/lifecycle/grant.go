@@ -85,8 +85,9 @@ func (p *planner) grantable(m *modelView) *waiterView {
 	// budget is exceeded.
 	overBudget := proc.measured > proc.reserved && p.used() > p.limits.budget
 	admits := proc.phase == phaseReady && len(proc.leases) < m.maxConcurrency && !overBudget
+	place := m.keptPlace()
 	return m.head(func(w *waiterView) bool {
-		return w.kind == waitResume || (admits && w.kind == waitLease && !p.now.Before(m.withholds(w.caller)))
+		return w.kind == waitResume || (admits && w.kind == waitLease && !place.withheld(w.caller, p.now))
 	})
 }
 

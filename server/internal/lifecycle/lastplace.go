@@ -36,18 +36,34 @@ func (r *recentCallers) keptFrom(caller string) time.Time {
 	return time.Time{}
 }
 
-// withholds returns until when a model gives a caller no lease, to keep its last place
-// for others; zero if it gives one.
-func (m *modelView) withholds(caller string) time.Time {
-	if m.proc == nil || m.maxConcurrency == 1 || len(m.proc.leases) != m.maxConcurrency-1 ||
-		slices.ContainsFunc(m.proc.leases, func(l leaseView) bool { return l.caller != caller }) {
-		return time.Time{}
+// keptPlace is the last free place of a model, while it is kept for others than one
+// caller.
+type keptPlace struct {
+	// from is the caller that has all other places, and until is when it may get the
+	// last one; zero if it may now.
+	from  string
+	until time.Time
+}
+
+// withheld reports whether a caller does not get the place.
+func (k keptPlace) withheld(caller string, now time.Time) bool {
+	return caller == k.from && now.Before(k.until)
+}
+
+// keptPlace returns the model's last free place.
+func (m *modelView) keptPlace() keptPlace {
+	if m.proc == nil || m.maxConcurrency == 1 || len(m.proc.leases) != m.maxConcurrency-1 {
+		return keptPlace{}
 	}
-	until := m.recent.keptFrom(caller)
+	from := m.proc.leases[0].caller
+	if slices.ContainsFunc(m.proc.leases, func(l leaseView) bool { return l.caller != from }) {
+		return keptPlace{}
+	}
+	until := m.recent.keptFrom(from)
 	for i := range m.queue {
-		if w := &m.queue[i]; w.kind == waitLease && w.caller != caller {
+		if w := &m.queue[i]; w.kind == waitLease && w.caller != from {
 			until = latest(until, w.arrival.Add(placeKept))
 		}
 	}
-	return until
+	return keptPlace{from, until}
 }

@@ -78,10 +78,12 @@ func (s *snapshot) nextWake() time.Duration {
 	}
 	for i := range s.models {
 		m := &s.models[i]
+		if len(m.queue) > 0 {
+			at(m.keptPlace().until)
+		}
 		for _, w := range m.queue {
 			waited := s.now.Sub(w.since)
 			at(w.arrival.Add(s.limits.maxWait))
-			at(m.withholds(w.caller))
 			at(w.arrival.Add(s.limits.handoverAfter))
 			at(w.runnable.Add(s.limits.cpuQuantum))
 			at(w.since.Add(waited.Truncate(s.limits.agingStep) + s.limits.agingStep))

@@ -47,11 +47,11 @@ func (p *planner) endSilenceOf(m *modelView) {
 
 // placesWanted is how many of a model's leases prevent others from running.
 func (p *planner) placesWanted(m *modelView) int {
-	waiting, kept := 0, 0
+	waiting, kept, place := 0, 0, m.keptPlace()
 	for _, w := range m.queue {
 		if w.kind == waitLease {
 			waiting++
-			if p.now.Before(m.withholds(w.caller)) {
+			if place.withheld(w.caller, p.now) {
 				kept = 1 // a free place that it does not get
 			}
 		}

@@ -43,11 +43,11 @@ func (t *turns) due(p gatewayv1.Priority) bool { return t[p] >= (turnOf-1)*whole
 // whatever comes before it in the order of the queue; nil if there is none. Of
 // several callers it is one of the caller whose turn it is.
 func (m *modelView) nextTurn(now time.Time) *waiterView {
-	held := m.held()
+	held, place := m.held(), m.keptPlace()
 	var first *waiterView
 	for i := range m.queue {
 		w := &m.queue[i]
-		if w.kind == waitLease && m.turns.due(w.priority) && !now.Before(m.withholds(w.caller)) && (first == nil || cmp.Or(compareTurns(held, w, first), cmp.Compare(w.seq, first.seq)) < 0) {
+		if w.kind == waitLease && m.turns.due(w.priority) && !place.withheld(w.caller, now) && (first == nil || cmp.Or(compareTurns(held, w, first), cmp.Compare(w.seq, first.seq)) < 0) {
 			first = w
 		}
 	}

@@ -43,7 +43,7 @@ func TestPolicy(t *testing.T) {
 		"code/engine.py", "data/words", "lib/x.so",
 	}, map[string]string{
 		"hub/snapshot/model.onnx": "hub/blobs/1", "hub/snapshot/onnx/vocab.json": "hub/blobs/2",
-		"hub/snapshot/key": "home/key", "hub/snapshot/home": "home", "venv/bin/python3": "python/bin/python3.11",
+		"hub/snapshot/key": "home/key", "hub/snapshot/home": "home", "current": "hub/snapshot", "venv/bin/python3": "python/bin/python3.11",
 	})
 	at := func(names ...string) []string {
 		var paths []string
@@ -61,11 +61,12 @@ func TestPolicy(t *testing.T) {
 		rights     isolate.Policy
 		want       []string
 	}{
-		"a file":           {command: at("bin/engine"), model: "models/a.gguf", want: at("bin", "models")},
-		"a file in a home": {command: at("bin/engine"), model: "home/model-00001-of-00002.gguf", want: at("bin", "home/model-00001-of-00002.gguf", "home/model-00002-of-00002.gguf")},
-		"the hub's cache":  {command: at("bin/engine"), model: "hub/snapshot", want: at("bin", "hub/snapshot", "hub/blobs/1", "hub/blobs/2")},
-		"the home itself":  {command: at("bin/engine"), model: "home", want: at("bin")},
-		"the root":         {command: at("bin/engine"), parameters: map[string]any{"x": "/"}, model: "models/a.gguf", want: at("bin", "models")},
+		"a file":             {command: at("bin/engine"), model: "models/a.gguf", want: at("bin", "models")},
+		"a file in a home":   {command: at("bin/engine"), model: "home/model-00001-of-00002.gguf", want: at("bin", "home/model-00001-of-00002.gguf", "home/model-00002-of-00002.gguf")},
+		"the hub's cache":    {command: at("bin/engine"), model: "hub/snapshot", want: at("bin", "hub/snapshot", "hub/blobs/1", "hub/blobs/2")},
+		"a folder by a link": {command: at("bin/engine"), model: "current", want: at("bin", "current", "hub/blobs/1", "hub/blobs/2")},
+		"the home itself":    {command: at("bin/engine"), model: "home", want: at("bin")},
+		"the root":           {command: at("bin/engine"), parameters: map[string]any{"x": "/"}, model: "models/a.gguf", want: at("bin", "models")},
 		"the temporary folder": {
 			command: at("bin/engine"), env: []string{"X=" + filepath.Join(dir, "tmp")}, model: "models/a.gguf", want: at("bin", "models"),
 		},
@@ -94,5 +95,21 @@ func TestPolicy(t *testing.T) {
 		if got.Network != c.rights.Network || !slices.Equal(got.Write, []string{"/own"}) {
 			t.Errorf("%s: %+v", name, got)
 		}
+	}
+}
+
+// Where the server was started does not decide what is private.
+func TestPrivatePathsMayBeRelative(t *testing.T) {
+	dir := t.TempDir()
+	tree(t, dir, []string{"bin/engine", "key"}, nil)
+	t.Chdir(dir)
+	h, err := NewHost(Options{Private: []string{"key", ""}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = h.Close() }()
+	g := granted{private: h.private}
+	if !g.isPrivate(dir) || g.isPrivate(filepath.Join(dir, "bin")) {
+		t.Errorf("private: %v", h.private)
 	}
 }

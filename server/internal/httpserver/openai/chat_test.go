@@ -3,6 +3,7 @@ package openai_test
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -268,5 +269,24 @@ func TestAliases(t *testing.T) {
 		if resp, text := r.Get(t, "/openai/v1/models/"+name); resp.StatusCode != http.StatusOK || !strings.Contains(text, name) {
 			t.Errorf("%s: %d %s", name, resp.StatusCode, text)
 		}
+	}
+}
+
+// Over HTTP/2, a time limit of one event does not end the stream before the next one.
+func TestEventsMayBeFarApart(t *testing.T) {
+	r := start(t, servertest.FaultModels+"limits: {slow_reader_timeout: 200ms}\n")
+	var protocols http.Protocols
+	protocols.SetUnencryptedHTTP2(true)
+	client := http.Client{Transport: &http.Transport{Protocols: &protocols}}
+	defer client.CloseIdleConnections()
+	body := `{"stream":true,` + says(`{"token_count":3,"token_interval_us":700000}`) + `}`
+	resp, err := client.Post(r.URL+completions, "application/json", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil || resp.ProtoMajor != 2 || !strings.HasSuffix(string(text), "data: [DONE]\n\n") {
+		t.Errorf("%v %s", err, text)
 	}
 }

@@ -2,6 +2,7 @@ package openai
 
 import (
 	"encoding/json"
+	"math"
 	"strings"
 	"testing"
 
@@ -66,6 +67,7 @@ func TestChatAnswerIsTranslated(t *testing.T) {
 	piece := &gatewayv1.StreamChatResponse{AnswerIndex: 1, ReasoningDelta: "H", ToolCallDeltas: []*gatewayv1.ToolCallDelta{
 		{Index: 0, Id: "c1", Name: "f"}, {Index: 0, ArgumentsDelta: "{}"},
 	}}
+	impossible := &gatewayv1.TokenProbability{Logprob: float32(math.Inf(-1))}
 	probability := &gatewayv1.TokenProbability{Text: "á", TextBytes: []byte("á"), Logprob: -0.5}
 	for want, value := range map[string]any{
 		`{"role":"assistant","content":null,"refusal":null,"reasoning_content":"Hm.","tool_calls":[{"id":"c1","type":"function","function":{"name":"f","arguments":"{}"}}]}`: messageOf(call),
@@ -73,6 +75,7 @@ func TestChatAnswerIsTranslated(t *testing.T) {
 		`{"reasoning_content":"H","tool_calls":[{"index":0,"id":"c1","type":"function","function":{"name":"f","arguments":""}},{"index":0,"function":{"arguments":"{}"}}]}`: deltaOf(piece),
 		`{"content":[{"token":"á","logprob":-0.5,"bytes":[195,161],"top_logprobs":[{"token":"á","logprob":-0.5,"bytes":[195,161]}]}],"refusal":null}`: logprobsOf(
 			[]*gatewayv1.TokenLogprob{{Token: probability, Top: []*gatewayv1.TokenProbability{probability}}}),
+		`{"content":[{"token":"","logprob":-9999,"bytes":[],"top_logprobs":[]}],"refusal":null}`: logprobsOf([]*gatewayv1.TokenLogprob{{Token: impossible}}),
 		`"tool_calls"`: *finishReason(gatewayv1.FinishReason_FINISH_REASON_TOOL_CALLS),
 	} {
 		if got, err := json.Marshal(value); err != nil || string(got) != want {
