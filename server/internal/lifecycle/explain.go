@@ -27,7 +27,7 @@ func (s *snapshot) waitsFor(m *modelView) string {
 		return "it was being unloaded"
 	case len(p.leases) >= m.maxConcurrency:
 		return fmt.Sprintf("it was running %d requests, its max_concurrency", len(p.leases))
-	case len(m.queue) > 0 && m.keptPlace().withheld(m.queue[0].caller, s.now):
+	case len(m.queue) > 0 && s.keptPlace(m).withheld(m.queue[0].caller, s.now):
 		return fmt.Sprintf("it was running %d requests of the same caller, and the last of its max_concurrency places is kept for others", len(p.leases))
 	default:
 		return "other models were using the CPU cores"

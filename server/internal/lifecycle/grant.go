@@ -85,7 +85,7 @@ func (p *planner) grantable(m *modelView) *waiterView {
 	// budget is exceeded.
 	overBudget := proc.measured > proc.reserved && p.used() > p.limits.budget
 	admits := proc.phase == phaseReady && len(proc.leases) < m.maxConcurrency && !overBudget
-	place := m.keptPlace()
+	place := p.keptPlace(m)
 	return m.head(func(w *waiterView) bool {
 		return w.kind == waitResume || (admits && w.kind == waitLease && !place.withheld(w.caller, p.now))
 	})
@@ -95,7 +95,7 @@ func (p *planner) grantable(m *modelView) *waiterView {
 // the order of the queue.
 func (p *planner) nextOf(m *modelView, first *waiterView) *waiterView {
 	if first.kind == waitLease {
-		if w := m.nextTurn(p.now); w != nil {
+		if w := p.firstDue(m); w != nil {
 			return w
 		}
 	}

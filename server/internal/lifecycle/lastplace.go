@@ -50,8 +50,9 @@ func (k keptPlace) withheld(caller string, now time.Time) bool {
 	return caller == k.from && now.Before(k.until)
 }
 
-// keptPlace returns the model's last free place.
-func (m *modelView) keptPlace() keptPlace {
+// keptPlace returns the last free place of a model. While the server shuts down, it is
+// kept only for those that wait already.
+func (s *snapshot) keptPlace(m *modelView) keptPlace {
 	if m.proc == nil || m.maxConcurrency == 1 || len(m.proc.leases) != m.maxConcurrency-1 {
 		return keptPlace{}
 	}
@@ -59,7 +60,10 @@ func (m *modelView) keptPlace() keptPlace {
 	if slices.ContainsFunc(m.proc.leases, func(l leaseView) bool { return l.caller != from }) {
 		return keptPlace{}
 	}
-	until := m.recent.keptFrom(from)
+	var until time.Time
+	if !s.shuttingDown {
+		until = m.recent.keptFrom(from)
+	}
 	for i := range m.queue {
 		if w := &m.queue[i]; w.kind == waitLease && w.caller != from {
 			until = latest(until, w.arrival.Add(placeKept))

@@ -79,7 +79,7 @@ func (s *snapshot) nextWake() time.Duration {
 	for i := range s.models {
 		m := &s.models[i]
 		if len(m.queue) > 0 {
-			at(m.keptPlace().until)
+			at(s.keptPlace(m).until)
 		}
 		for _, w := range m.queue {
 			waited := s.now.Sub(w.since)

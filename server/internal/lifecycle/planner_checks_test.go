@@ -72,7 +72,7 @@ func (w *world) checkTurns(s *snapshot, d grant, granted waiterView) {
 	if granted.kind == waitLease {
 		for p := low; p < critical; p++ {
 			count(m.name, granted.priority, p, 1, slices.ContainsFunc(m.queue, func(q waiterView) bool {
-				return q.kind == waitLease && q.priority == p && !m.keptPlace().withheld(q.caller, s.now)
+				return q.kind == waitLease && q.priority == p && !s.keptPlace(m).withheld(q.caller, s.now)
 			}))
 		}
 	}
@@ -103,10 +103,10 @@ func (w *world) hadTurn(of gatewayv1.Priority) {
 // weight, and waits with the same priority or a higher one, unless it is the turn of a
 // low priority or the last place is kept for others.
 func (w *world) checkCallers(m *modelView, granted string) {
-	if m.keptPlace().withheld(granted, w.s.now) {
+	if w.s.keptPlace(m).withheld(granted, w.s.now) {
 		w.Fatalf("%s gets the last place of %s", granted, m.name)
 	}
-	if m.nextTurn(w.s.now) != nil {
+	if w.s.firstDue(m) != nil {
 		return
 	}
 	held, highest, weights := m.held(), map[string]gatewayv1.Priority{}, map[string]int{}
@@ -117,7 +117,7 @@ func (w *world) checkCallers(m *modelView, granted string) {
 		}
 	}
 	for caller, p := range highest {
-		if m.keptPlace().withheld(caller, w.s.now) {
+		if w.s.keptPlace(m).withheld(caller, w.s.now) {
 			continue
 		}
 		if p > highest[granted] || p == highest[granted] && held[caller]/weights[caller] < held[granted]/weights[granted] {

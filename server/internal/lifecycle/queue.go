@@ -247,7 +247,7 @@ func (p *planner) boundQueues() {
 				break
 			}
 			queue = mostWaiting(queue)
-			if next := m.nextTurn(p.now); next != nil && len(queue) > 1 {
+			if next := p.firstDue(m); next != nil && len(queue) > 1 {
 				queue = slices.DeleteFunc(queue, func(w waiterView) bool { return w.seq == next.seq })
 			}
 			last := slices.MaxFunc(queue, func(a, b waiterView) int {

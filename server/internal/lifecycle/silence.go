@@ -47,7 +47,7 @@ func (p *planner) endSilenceOf(m *modelView) {
 
 // placesWanted is how many of a model's leases prevent others from running.
 func (p *planner) placesWanted(m *modelView) int {
-	waiting, kept, place := 0, 0, m.keptPlace()
+	waiting, kept, place := 0, 0, p.keptPlace(m)
 	for _, w := range m.queue {
 		if w.kind == waitLease {
 			waiting++

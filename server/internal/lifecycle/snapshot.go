@@ -181,11 +181,7 @@ func (o *owner) snapshot() *snapshot {
 		models:       make([]modelView, 0, len(o.models)),
 	}
 	for _, m := range o.models {
-		v := m.view()
-		if o.shuttingDown {
-			v.recent = recentCallers{} // nobody comes for the last place
-		}
-		s.models = append(s.models, v)
+		s.models = append(s.models, m.view())
 	}
 	return s
 }

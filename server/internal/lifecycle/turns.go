@@ -39,15 +39,15 @@ func (t *turns) granted(to gatewayv1.Priority, concurrent int) {
 // due reports whether the next grant is the turn of a priority.
 func (t *turns) due(p gatewayv1.Priority) bool { return t[p] >= (turnOf-1)*wholeTurn }
 
-// nextTurn returns the first of those that wait for a lease and whose turn it is,
+// firstDue returns the first of those that wait for a lease and whose turn it is,
 // whatever comes before it in the order of the queue; nil if there is none. Of
 // several callers it is one of the caller whose turn it is.
-func (m *modelView) nextTurn(now time.Time) *waiterView {
-	held, place := m.held(), m.keptPlace()
+func (s *snapshot) firstDue(m *modelView) *waiterView {
+	held, place := m.held(), s.keptPlace(m)
 	var first *waiterView
 	for i := range m.queue {
 		w := &m.queue[i]
-		if w.kind == waitLease && m.turns.due(w.priority) && !place.withheld(w.caller, now) && (first == nil || cmp.Or(compareTurns(held, w, first), cmp.Compare(w.seq, first.seq)) < 0) {
+		if w.kind == waitLease && m.turns.due(w.priority) && !place.withheld(w.caller, s.now) && (first == nil || cmp.Or(compareTurns(held, w, first), cmp.Compare(w.seq, first.seq)) < 0) {
 			first = w
 		}
 	}
