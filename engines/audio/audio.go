@@ -4,9 +4,10 @@
 // headers: a wrong size in a header allocates nothing. Audio that cannot be read
 // is an AUDIO_UNREADABLE error that names the detected format.
 //
-// Formats: raw PCM (s16le, f32le), WAV, FLAC, MP3, Ogg/Opus and WebM/Opus. The
-// package must not use cgo, because the server itself imports it (through
-// engines/gemini).
+// Formats: raw PCM (s16le, f32le), WAV, FLAC, MP3, Ogg and WebM with Opus or Vorbis, MP4
+// with AAC or AMR, AAC in ADTS, and AMR. The package must not use cgo, because the server
+// itself imports it (through engines/gemini): the program decode-speech decodes AAC, AMR
+// and Vorbis.
 //
 // docs/audio.md is the guide for clients.
 package audio
@@ -28,7 +29,9 @@ const (
 	// Of files one after the other: each needs a decoder, and each rate a table of
 	// the resampler.
 	maxFiles = 1000
-	maxRates = 6
+	// Of those, files that a program of their own decodes.
+	maxNativeFiles = 20
+	maxRates       = 6
 )
 
 // DefaultMaxBytes is the limit of the encoded input if Limits sets none: 1 GiB,

@@ -20,6 +20,9 @@ const (
 	mp3File     = gatewayv1.AudioEncoding_AUDIO_ENCODING_MP3
 	oggOpus     = gatewayv1.AudioEncoding_AUDIO_ENCODING_OGG_OPUS
 	webmOpus    = gatewayv1.AudioEncoding_AUDIO_ENCODING_WEBM_OPUS
+	mp4File     = gatewayv1.AudioEncoding_AUDIO_ENCODING_MP4
+	amrFile     = gatewayv1.AudioEncoding_AUDIO_ENCODING_AMR
+	aacFile     = gatewayv1.AudioEncoding_AUDIO_ENCODING_AAC
 )
 
 // sniffBytes is how many bytes are needed to detect a format: less than a
@@ -50,17 +53,21 @@ func sniff(b []byte) found {
 	case has(0, "ID3"):
 		return found{encoding: mp3File, name: "MP3", weak: true}
 	case has(4, "ftyp"):
-		return found{name: "MP4 or M4A (AAC)"}
+		return found{encoding: mp4File, name: "MP4"}
 	case has(0, "FORM") && (has(8, "AIFF") || has(8, "AIFC")):
 		return found{name: "AIFF"}
 	case has(0, "#!AMR"):
-		return found{name: "AMR"}
+		return found{encoding: amrFile, name: "AMR"}
 	case has(0, "caff"):
 		return found{name: "CAF"}
 	case has(0, "RIFX"):
 		return found{name: "big-endian WAV (RIFX)"}
 	case has(0, "RIFF") && len(b) >= 12:
 		return found{name: "a RIFF file that is not WAVE"}
+	case has(0, "riff\x2e\x91\xcf\x11"):
+		return found{name: "Wave64"}
+	case has(0, "FLV\x01"):
+		return found{name: "Flash video (FLV)"}
 	case has(0, ".snd"):
 		return found{name: "Sun audio (AU)"}
 	case has(0, "\x30\x26\xb2\x75\x8e\x66\xcf\x11"):
@@ -76,7 +83,7 @@ func sniffWeak(b []byte) found {
 		case 0x02:
 			return found{encoding: mp3File, name: "MP3", weak: true}
 		case 0x00:
-			return found{name: "AAC (ADTS)", weak: true}
+			return found{encoding: aacFile, name: "AAC (ADTS)", weak: true}
 		default:
 			return found{name: "MPEG audio layer I or II", weak: true}
 		}
@@ -106,7 +113,7 @@ func isText(b []byte) bool {
 }
 
 // sendSupported is the remedy in errors about unsupported formats.
-const sendSupported = "send WAV, FLAC, MP3, Ogg/Opus, WebM/Opus, or raw PCM with its encoding and sample rate declared"
+const sendSupported = "send WAV, FLAC, MP3, AAC, AMR, MP4, Ogg or WebM with Opus or Vorbis, or raw PCM with its encoding and sample rate declared"
 
 // unsupported returns the error for a format that was recognised but cannot be
 // decoded.
@@ -131,9 +138,15 @@ func name(e gatewayv1.AudioEncoding) string {
 	case mp3File:
 		return "MP3"
 	case oggOpus:
-		return "Ogg/Opus"
+		return "Ogg"
 	case webmOpus:
-		return "WebM/Opus"
+		return "WebM"
+	case mp4File:
+		return "MP4"
+	case amrFile:
+		return "AMR"
+	case aacFile:
+		return "AAC (ADTS)"
 	default:
 		return "an unknown encoding"
 	}
@@ -213,6 +226,12 @@ func openFile(encoding gatewayv1.AudioEncoding, r *bufio.Reader) (decoder, error
 		return newMP3(r)
 	case oggOpus:
 		return newOgg(r)
+	case mp4File:
+		return newMP4(r)
+	case amrFile:
+		return newAMR(r)
+	case aacFile:
+		return newADTS(r)
 	default:
 		return newWebM(r)
 	}

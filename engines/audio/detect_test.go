@@ -24,49 +24,73 @@ func TestUnreadable(t *testing.T) {
 		reason errs.Reason
 		part   string
 	}{
-		"empty":                {nil, "", errs.AudioUnreadable, "empty"},
-		"empty FLAC":           {declare(flacFile), "", errs.AudioUnreadable, "empty"},
-		"AAC in MP4":           {nil, string(read(t, "aac.m4a")), errs.AudioUnreadable, "MP4 or M4A (AAC)"},
-		"Vorbis":               {nil, string(read(t, "vorbis.ogg")), errs.AudioUnreadable, "Ogg Vorbis"},
-		"Vorbis in WebM":       {nil, string(read(t, "vorbis.webm")), errs.AudioUnreadable, "A_VORBIS"},
-		"ADTS":                 {nil, "\xff\xf1\x50\x80\x01\x3f\xfc\x00\x00\x00\x00\x00", errs.AudioUnreadable, "AAC (ADTS)"},
-		"layer II":             {nil, "\xff\xfd\x50\x80\x01\x3f\xfc\x00\x00\x00\x00\x00", errs.AudioUnreadable, "layer I or II"},
-		"AIFF":                 {nil, "FORM\x00\x00\x00\x00AIFFCOMM", errs.AudioUnreadable, "AIFF"},
-		"AMR":                  {nil, "#!AMR\n\x3c\x00\x00\x00\x00\x00\x00", errs.AudioUnreadable, "AMR"},
-		"CAF":                  {nil, "caff\x00\x01\x00\x00desc", errs.AudioUnreadable, "CAF"},
-		"WMA":                  {nil, "\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa", errs.AudioUnreadable, "Windows Media"},
-		"AVI":                  {nil, "RIFF\x00\x00\x00\x00AVI LIST", errs.AudioUnreadable, "a RIFF file that is not WAVE"},
-		"HTML":                 {nil, "<!doctype html><title>404</title>", errs.AudioUnreadable, "HTML"},
-		"JSON":                 {nil, ` {"audio":"UklGRg=="}`, errs.AudioUnreadable, "JSON"},
-		"base64":               {nil, "UklGRiQAAABXQVZFZm10IBAAAAABAAEA", errs.AudioUnreadable, "text"},
-		"noise":                {nil, "\x01\x00\x03\x00\xfe\xff\x02\x00\x01\x00\x00\x00", errs.AudioUnreadable, "not recognised"},
-		"FLAC as Opus":         {declare(oggOpus), string(read(t, "stereo-44k.flac")), errs.AudioUnreadable, "declared as Ogg/Opus but is FLAC"},
-		"WAV as PCM":           {rawInt(16000, 1), string(read(t, "wav-16.wav")), errs.AudioUnreadable, "declared as raw PCM but is WAV"},
-		"WebM as Ogg":          {declare(oggOpus), string(read(t, "browser-mono.webm")), errs.AudioUnreadable, "is WebM"},
-		"noise as FLAC":        {declare(flacFile), strings.Repeat("\x01\x02\x03\x80", 9), errs.AudioUnreadable, "declared as FLAC"},
-		"noise as MP3":         {declare(mp3File), strings.Repeat("\x01\x02\x03\x80", 9), errs.AudioUnreadable, "no MP3 frame"},
-		"rate too low":         {rawInt(4000, 1), "\x00\x00", errs.InvalidRequest, "4000 Hz"},
-		"rate too high":        {rawInt(384000, 1), "\x00\x00", errs.InvalidRequest, "384000 Hz"},
-		"too many channels":    {rawInt(16000, 9), "\x00\x00", errs.InvalidRequest, "9 channels"},
-		"WAV header only":      {nil, "RIFF\x24\x00\x00\x00WAVE", errs.AudioUnreadable, "ends before its first sample"},
-		"WAV without format":   {nil, "RIFF\x24\x00\x00\x00WAVEdata\x02\x00\x00\x00xx", errs.AudioUnreadable, "no format"},
-		"A-law of 16 bits":     {nil, wav(6, 1, 8000, 16, "xx"), errs.AudioUnreadable, "16 bits"},
-		"µ-law of 0 bits":      {nil, wav(7, 1, 8000, 0, "x"), errs.AudioUnreadable, "0 bits"},
-		"WAV of ADPCM":         {nil, wav(2, 1, 8000, 4, "x"), errs.AudioUnreadable, "ADPCM"},
-		"WAV of 0 Hz":          {nil, wav(1, 1, 0, 16, "x"), errs.AudioUnreadable, "0 Hz"},
-		"WAV of 4 GHz":         {nil, wav(1, 1, math.MaxUint32, 16, "x"), errs.AudioUnreadable, "Hz"},
-		"WAV without channels": {nil, wav(1, 0, 16000, 16, "x"), errs.AudioUnreadable, "0 channels"},
-		"WAV of 48 bits":       {nil, wav(1, 1, 16000, 48, "x"), errs.AudioUnreadable, "48 bits"},
-		"WAV of float 16":      {nil, wav(3, 1, 16000, 16, "x"), errs.AudioUnreadable, "16 bits"},
-		"FLAC header only":     {nil, string(read(t, "stereo-44k.flac")[:60]), errs.AudioUnreadable, "ends before its first sample"},
-		"Ogg header cut":       {nil, string(read(t, "silk.opus")[:30]), errs.AudioUnreadable, "incomplete or damaged"},
-		"WebM header only":     {nil, string(read(t, "browser-mono.webm")[:100]), errs.AudioUnreadable, "ends before its first audio block"},
-		"ID3 tag only":         {nil, "ID3\x04\x00\x00\x00\x00\x01\x00" + strings.Repeat("\x00", 50), errs.AudioUnreadable, "ID3"},
+		"empty":                 {nil, "", errs.AudioUnreadable, "empty"},
+		"Opus of two streams":   {nil, opusOfStreams(t, 2), errs.AudioUnreadable, "several streams"},
+		"Wave64":                {nil, "riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb", errs.AudioUnreadable, "Wave64"},
+		"FLV":                   {nil, "FLV\x01\x05\x00\x00\x00\x09\x00\x00\x00", errs.AudioUnreadable, "Flash"},
+		"empty FLAC":            {declare(flacFile), "", errs.AudioUnreadable, "empty"},
+		"Speex":                 {nil, speex(t), errs.AudioUnreadable, "Speex in Ogg"},
+		"FLAC in WebM":          {nil, strings.Replace(string(read(t, "vorbis.webm")), "A_VORBIS", "A_FLAC\x00\x00", 1), errs.AudioUnreadable, "A_FLAC"},
+		"Vorbis header only":    {nil, string(read(t, "vorbis.ogg")[:58]), errs.AudioUnreadable, "ends before its first sample"},
+		"Vorbis without tables": {nil, strings.Replace(string(read(t, "vorbis.webm")), "\x05vorbis", "\x07vorbis", 1), errs.AudioUnreadable, "its headers are damaged"},
+		"Vorbis of 0 channels":  {nil, strings.Replace(string(read(t, "vorbis.webm")), "\x01vorbis\x00\x00\x00\x00\x01", "\x01vorbis\x00\x00\x00\x00\x00", 1), errs.AudioUnreadable, "number of channels, is not supported"},
+		"a frame of ADTS":       {nil, "\xff\xf1\x50\x80\x00\x1f\xfc\x00\x00\x00\x00\x00", errs.AudioUnreadable, "no frame"},
+		"blocks in ADTS":        {nil, strings.Repeat("\xff\xf1\x50\x80\x01\x7f\xfd\x00\x00\x00\x00", 3), errs.AudioUnreadable, "several blocks in a frame"},
+		"ADTS as MP3":           {declare(mp3File), string(read(t, "adts.aac")), errs.AudioUnreadable, "declared as MP3 but is AAC (ADTS)"},
+		"layer II":              {nil, "\xff\xfd\x50\x80\x01\x3f\xfc\x00\x00\x00\x00\x00", errs.AudioUnreadable, "layer I or II"},
+		"AIFF":                  {nil, "FORM\x00\x00\x00\x00AIFFCOMM", errs.AudioUnreadable, "AIFF"},
+		"AMR":                   {nil, "#!AMR\n\x3c\x00\x00\x00\x00\x00\x00", errs.AudioUnreadable, "AMR"},
+		"CAF":                   {nil, "caff\x00\x01\x00\x00desc", errs.AudioUnreadable, "CAF"},
+		"WMA":                   {nil, "\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa", errs.AudioUnreadable, "Windows Media"},
+		"AVI":                   {nil, "RIFF\x00\x00\x00\x00AVI LIST", errs.AudioUnreadable, "a RIFF file that is not WAVE"},
+		"HTML":                  {nil, "<!doctype html><title>404</title>", errs.AudioUnreadable, "HTML"},
+		"JSON":                  {nil, ` {"audio":"UklGRg=="}`, errs.AudioUnreadable, "JSON"},
+		"base64":                {nil, "UklGRiQAAABXQVZFZm10IBAAAAABAAEA", errs.AudioUnreadable, "text"},
+		"noise":                 {nil, "\x01\x00\x03\x00\xfe\xff\x02\x00\x01\x00\x00\x00", errs.AudioUnreadable, "not recognised"},
+		"FLAC as Opus":          {declare(oggOpus), string(read(t, "stereo-44k.flac")), errs.AudioUnreadable, "declared as Ogg but is FLAC"},
+		"WAV as PCM":            {rawInt(16000, 1), string(read(t, "wav-16.wav")), errs.AudioUnreadable, "declared as raw PCM but is WAV"},
+		"WebM as Ogg":           {declare(oggOpus), string(read(t, "browser-mono.webm")), errs.AudioUnreadable, "is WebM"},
+		"noise as FLAC":         {declare(flacFile), strings.Repeat("\x01\x02\x03\x80", 9), errs.AudioUnreadable, "declared as FLAC"},
+		"noise as MP3":          {declare(mp3File), strings.Repeat("\x01\x02\x03\x80", 9), errs.AudioUnreadable, "no MP3 frame"},
+		"rate too low":          {rawInt(4000, 1), "\x00\x00", errs.InvalidRequest, "4000 Hz"},
+		"rate too high":         {rawInt(384000, 1), "\x00\x00", errs.InvalidRequest, "384000 Hz"},
+		"too many channels":     {rawInt(16000, 9), "\x00\x00", errs.InvalidRequest, "9 channels"},
+		"WAV header only":       {nil, "RIFF\x24\x00\x00\x00WAVE", errs.AudioUnreadable, "ends before its first sample"},
+		"WAV without format":    {nil, "RIFF\x24\x00\x00\x00WAVEdata\x02\x00\x00\x00xx", errs.AudioUnreadable, "no format"},
+		"A-law of 16 bits":      {nil, wav(6, 1, 8000, 16, "xx"), errs.AudioUnreadable, "16 bits"},
+		"µ-law of 0 bits":       {nil, wav(7, 1, 8000, 0, "x"), errs.AudioUnreadable, "0 bits"},
+		"WAV of ADPCM":          {nil, wav(2, 1, 8000, 4, "x"), errs.AudioUnreadable, "ADPCM"},
+		"WAV of 0 Hz":           {nil, wav(1, 1, 0, 16, "x"), errs.AudioUnreadable, "0 Hz"},
+		"WAV of 4 GHz":          {nil, wav(1, 1, math.MaxUint32, 16, "x"), errs.AudioUnreadable, "Hz"},
+		"WAV without channels":  {nil, wav(1, 0, 16000, 16, "x"), errs.AudioUnreadable, "0 channels"},
+		"WAV of 48 bits":        {nil, wav(1, 1, 16000, 48, "x"), errs.AudioUnreadable, "48 bits"},
+		"WAV of float 16":       {nil, wav(3, 1, 16000, 16, "x"), errs.AudioUnreadable, "16 bits"},
+		"FLAC header only":      {nil, string(read(t, "stereo-44k.flac")[:60]), errs.AudioUnreadable, "ends before its first sample"},
+		"Ogg header cut":        {nil, string(read(t, "silk.opus")[:30]), errs.AudioUnreadable, "incomplete or damaged"},
+		"WebM header only":      {nil, string(read(t, "browser-mono.webm")[:100]), errs.AudioUnreadable, "ends before its first audio block"},
+		"ID3 tag only":          {nil, "ID3\x04\x00\x00\x00\x00\x01\x00" + strings.Repeat("\x00", 50), errs.AudioUnreadable, "ID3"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := audio.ReadAll(context.Background(), test.format, []byte(test.data), audio.Limits{})
 			wantReason(t, err, test.reason, test.part)
 		})
+	}
+}
+
+// opusOfStreams returns a file of Opus whose two channels are in so many streams, as
+// discrete channels are (RFC 7845, 5.1.1.4).
+func opusOfStreams(t *testing.T, streams byte) string {
+	stereo := string(read(t, "celt-stereo.opus"))
+	const head = 19 // of the first page, behind its 28 bytes
+	body := stereo[28:28+head-1] + string([]byte{255, streams, 2 - streams, 0, 1})
+	return oggPage(stereo, 2, string([]byte{byte(len(body))}), body) + stereo[28+head:]
+}
+
+// TestOpusOfOneStream checks that a stream with a table of its channels is decoded.
+func TestOpusOfOneStream(t *testing.T) {
+	got, err := audio.ReadAll(context.Background(), nil, []byte(opusOfStreams(t, 1)), audio.Limits{})
+	if err != nil || len(got) == 0 {
+		t.Errorf("%d samples, %v", len(got), err)
 	}
 }
 

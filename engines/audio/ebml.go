@@ -47,6 +47,28 @@ func (e *ebmlReader) next() (ebmlElement, error) {
 	return el, nil
 }
 
+// buffered reports whether the whole next element has come. It is false for most elements
+// that contain others.
+func (e *ebmlReader) buffered() bool {
+	b, _ := e.r.Peek(min(e.r.Buffered(), 12)) // it is there
+	if len(b) == 0 {
+		return false
+	}
+	head := bits.LeadingZeros8(b[0]) + 1
+	if len(b) <= head {
+		return false
+	}
+	n := bits.LeadingZeros8(b[head]) + 1
+	if len(b) < head+n || n > 8 {
+		return false
+	}
+	size := uint64(b[head]) & (1<<(8-n) - 1)
+	for _, c := range b[head+1 : head+n] {
+		size = size<<8 | uint64(c)
+	}
+	return size <= uint64(e.r.Buffered()-head-n) //nolint:gosec // it has them
+}
+
 // vint reads an integer of variable length, at most limit bytes; an id keeps
 // its length marker.
 func (e *ebmlReader) vint(limit int, keepMarker bool) (v uint64, length int, err error) {

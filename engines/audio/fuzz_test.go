@@ -32,7 +32,7 @@ func FuzzReader(f *testing.F) {
 	limits := audio.Limits{MaxDuration: 2 * time.Second}
 	f.Fuzz(func(t *testing.T, data []byte, encoding byte) {
 		format := &gatewayv1.AudioFormat{
-			Encoding:        gatewayv1.AudioEncoding(encoding % 8),
+			Encoding:        gatewayv1.AudioEncoding(encoding % 11),
 			SampleRateHertz: 8000 * int32(encoding>>3), // 0 to 248,000
 			ChannelCount:    int32(encoding >> 5),
 		}

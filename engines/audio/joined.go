@@ -43,6 +43,10 @@ func nextFile(r *bufio.Reader) (bool, error) {
 		h := mp3Header(binary.BigEndian.Uint32(b))
 		return mp3Follows(r, h, false)
 	}
+	if f.encoding == aacFile {
+		_, ok, err := peekADTS(r, false)
+		return ok, err
+	}
 	return f.name != "" && !f.weak, nil
 }
 

@@ -55,6 +55,20 @@ func TestJoinedFiles(t *testing.T) {
 		{"browser-stereo.webm", "", "browser-mono.webm"},
 		{"lavf.webm", "", "lavf.webm"},
 		{"browser-mono.webm", "", "wav-16.wav"},
+		{"stereo-44k.mp4", "", "stereo-44k.mp4"},
+		{"fragments.mp4", "", "wav-16.wav"},
+		{"mono-48k.m4a", "", "fragments.mp4"},
+		{"wav-16.wav", "", "stereo-44k.mp4"},
+		{"narrow.amr", "", "silk.opus"},
+		{"stereo-44k.flac", "", "wide.amr"},
+		{"vorbis.ogg", "", "vorbis.ogg"},
+		{"silk.opus", "", "vorbis.ogg"},
+		{"vorbis.ogg", "", "celt-stereo.opus"},
+		{"vorbis.webm", "", "wav-16.wav"},
+		{"browser-mono.webm", "", "vorbis.webm"},
+		{"adts.aac", id3v2 + picture, "stereo-44k.flac"},
+		{"vbr-44k.mp3", "", "adts.aac"},
+		{"wav-16.wav", "", "adts.aac"},
 	} {
 		t.Run(fmt.Sprintf("%s+%d+%s", test.first, len(test.between), test.second), func(t *testing.T) {
 			data := slices.Concat(read(t, test.first), []byte(test.between), read(t, test.second))
@@ -111,11 +125,11 @@ func TestJoinedMP3WithoutInfo(t *testing.T) {
 // it are returned.
 func TestJoinedUnreadable(t *testing.T) {
 	for _, test := range []struct{ first, second, part string }{
-		{"vbr-44k.mp3", string(read(t, "aac.m4a")), "begins at 0.6 s cannot be read: the audio is MP4"},
-		{"stereo-44k.flac", string(read(t, "aac.m4a")), "begins at 0.6 s cannot be read: the audio is MP4"},
-		{"stereo-44k.flac", string(read(t, "vorbis.ogg")), "cannot be read: the audio is Ogg Vorbis"},
-		{"silk.opus", string(read(t, "vorbis.ogg")), "begins at 0.6 s cannot be read: the audio is Ogg Vorbis"},
-		{"browser-mono.webm", string(read(t, "vorbis.webm")), "no Opus track"},
+		{"vbr-44k.mp3", speex(t), "begins at 0.6 s cannot be read: the audio is Speex in Ogg"},
+		{"stereo-44k.flac", speex(t), "cannot be read: the audio is Speex in Ogg"},
+		{"silk.opus", speex(t), "begins at 0.6 s cannot be read: the audio is Speex in Ogg"},
+		{"vorbis.ogg", speex(t), "begins at 0.6 s cannot be read: the audio is Speex in Ogg"},
+		{"browser-mono.webm", strings.Replace(string(read(t, "vorbis.webm")), "A_VORBIS", "A_FLAC\x00\x00", 1), "no track of Opus or Vorbis, only A_FLAC"},
 		{"wav-16.wav", wav(2, 1, 8000, 4, "x"), "begins at 0.2 s cannot be read: the WAV file contains ADPCM"},
 	} {
 		t.Run(test.first, func(t *testing.T) {
@@ -128,6 +142,12 @@ func TestJoinedUnreadable(t *testing.T) {
 			}
 		})
 	}
+}
+
+// speex returns the beginning of a file of Speex in Ogg.
+func speex(t *testing.T) string {
+	like := string(read(t, "silk.opus"))
+	return oggPage(like, 2, "\x50", "Speex   "+strings.Repeat("\x00", 72)) + oggPage(like, 0, "\x01", "\x00")
 }
 
 // The number of files and of sample rates is limited: each costs more time than

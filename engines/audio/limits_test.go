@@ -61,6 +61,22 @@ func allocated(f func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
+// A code of G.711 becomes two bytes, and needs no more memory for that.
+func TestExpandG711(t *testing.T) {
+	for _, c := range []struct {
+		isALaw bool
+		want   string
+	}{{false, "\x84\x82\x7c\x7d\x00\x00"}, {true, "\x80\xea\x80\x15\x50\x03"}} {
+		if got := audio.ExpandG711([]byte("\x00\x80\xff"), c.isALaw); string(got) != c.want {
+			t.Errorf("A-law %v: %x, want %x", c.isALaw, got, c.want)
+		}
+	}
+	codes := make([]byte, 1<<20)
+	if n := allocated(func() { audio.ExpandG711(codes, false) }); n > 3<<20 {
+		t.Errorf("%d bytes of memory for %d codes", n, len(codes))
+	}
+}
+
 // Wrong sizes in headers allocate nothing.
 func TestWrongSizesAllocateNothing(t *testing.T) {
 	le32 := func(v uint32) string { return string(binary.LittleEndian.AppendUint32(nil, v)) }

@@ -3,6 +3,7 @@ package audio
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 
 	"github.com/pion/opus"
 
@@ -44,6 +45,10 @@ func parseOpusHead(b []byte) (opusHead, error) {
 	if h.channels < 1 || h.channels > 2 {
 		return opusHead{}, errs.New(errs.AudioUnreadable, "the Opus stream has %d channels, which is not supported: send mono or stereo", h.channels)
 	}
+	// Of several streams, a packet has one part for each: decoded as one, it is noise.
+	if family := b[18]; family != 0 && (len(b) < 21 || b[19] != 1) {
+		return opusHead{}, errs.New(errs.AudioUnreadable, "the Opus stream consists of several streams, which is not supported: send mono or stereo in one")
+	}
 	return h, nil
 }
 
@@ -83,15 +88,14 @@ func opusPacketSamples(p []byte) int {
 type opusStream struct {
 	head    opusHead
 	decoder opus.Decoder
-	skip    int  // samples still to drop
 	decoded bool // at least one packet was decoded
 	mixer   *mixer
 	mixed   [opusMaxPacket * 2]float32
-	out     [opusMaxPacket]float32
+	out     []float32
 }
 
 func newOpusStream(head opusHead) (*opusStream, error) {
-	s := &opusStream{head: head, skip: head.preSkip, mixer: newMixer(opusRate, head.channels)}
+	s := &opusStream{head: head, mixer: newMixer(opusRate, head.channels)}
 	return s, s.reset()
 }
 
@@ -100,36 +104,41 @@ func (s *opusStream) reset() (err error) {
 	return err
 }
 
-// decode returns the samples of a packet without the pre-skip, at most keep. The
-// slice is valid until the next call. A damaged packet is replaced by silence of
-// its length, so that later times stay correct; if it is the first of the stream,
-// decode returns an error.
-func (s *opusStream) decode(packet []byte, keep int) ([]float32, error) {
-	n := opusPacketSamples(packet)
-	if !s.decodePacket(packet, n) {
+func (s *opusStream) sampleRate() int { return opusRate }
+func (s *opusStream) channels() int   { return s.head.channels }
+func (s *opusStream) close()          {}
+
+// decode implements packetStream. The pre-skip is part of the samples. A damaged packet is
+// replaced by silence of its length, so that later times stay correct; if it is the first
+// of the stream, decode returns an error.
+func (s *opusStream) decode(packets [][]byte) ([]float32, error) {
+	s.out = s.out[:0]
+	for _, packet := range packets {
+		at, n := len(s.out), opusPacketSamples(packet)
+		s.out = slices.Grow(s.out, n)[:at+n]
+		if s.decodePacket(packet, s.out[at:]) {
+			continue
+		}
 		if !s.decoded {
 			return nil, errs.New(errs.AudioUnreadable, "the first packet of the Opus stream cannot be decoded: send an undamaged file")
 		}
 		if err := s.reset(); err != nil {
 			return nil, err
 		}
-		clear(s.out[:n])
+		clear(s.out[at:])
 	}
-	n = min(n, keep)
-	skip := min(s.skip, n)
-	s.skip -= skip
-	return s.out[skip:n], nil
+	return s.out, nil
 }
 
-// decodePacket decodes n samples, mixes them into out, and reports whether the
-// packet was valid. One that makes the decoder panic is not.
-func (s *opusStream) decodePacket(packet []byte, n int) (ok bool) {
+// decodePacket decodes the samples of a packet, mixes them into out, and reports whether
+// the packet was valid. One that makes the decoder panic is not.
+func (s *opusStream) decodePacket(packet []byte, out []float32) (ok bool) {
 	defer func() {
 		if recover() != nil {
 			ok = false
 		}
 	}()
-	channels := s.head.channels
+	channels, n := s.head.channels, len(out)
 	got, err := s.decoder.DecodeToFloat32(packet, s.mixed[:n*channels])
 	if err != nil || got != n || n == 0 {
 		return false
@@ -138,7 +147,7 @@ func (s *opusStream) decodePacket(packet []byte, n int) (ok bool) {
 		for c := range channels {
 			s.mixer.in[c] = float64(s.mixed[i*channels+c])
 		}
-		s.out[i] = float32(s.mixer.mean()) * s.head.gain
+		out[i] = float32(s.mixer.mean()) * s.head.gain
 	}
 	s.decoded = true
 	return true

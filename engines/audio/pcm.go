@@ -15,7 +15,7 @@ type sampleType struct {
 	bytes int
 	float bool
 	// companded has the value of each code of one byte; nil if samples are linear.
-	companded *[256]float32
+	companded *[256]int16
 }
 
 // value returns the sample at the start of b, integers scaled to -1..1. 8-bit
@@ -23,7 +23,7 @@ type sampleType struct {
 func (t sampleType) value(b []byte) float32 {
 	switch {
 	case t.companded != nil:
-		return t.companded[b[0]]
+		return float32(t.companded[b[0]]) / (1 << 15)
 	case t.float && t.bytes == 8:
 		return float32(math.Float64frombits(binary.LittleEndian.Uint64(b)))
 	case t.float:

@@ -26,6 +26,15 @@ type decoder interface {
 	info() Info
 }
 
+// nativeDecoder is a decoder that may have a process.
+type nativeDecoder interface {
+	decoder
+	// close ends the process.
+	close()
+	// programs returns how many processes it has needed.
+	programs() int
+}
+
 // Reader decodes and resamples one stream. It must not be used by several
 // goroutines at once.
 type Reader struct {
@@ -35,6 +44,7 @@ type Reader struct {
 
 	decoder    decoder
 	files      int  // that were read before the decoder's
+	programs   int  // that those needed
 	meta       Info // of the samples that were decoded last
 	rate       int  // of the resampler
 	resampler  *resampler
@@ -44,6 +54,7 @@ type Reader struct {
 	left       int64              // samples until MaxDuration
 	decoded    int64              // samples so far
 	limit      time.Duration
+	skip       int64 // samples that Read does not return
 	err        error // sticky
 }
 
@@ -63,6 +74,12 @@ func NewReader(format *gatewayv1.AudioFormat, source Source, limits Limits) *Rea
 	return r
 }
 
+// Skip makes the reader leave out the first part of the audio. It is called before
+// the first Read.
+func (r *Reader) Skip(first time.Duration) {
+	r.skip = int64(math.Round(first.Seconds() * SampleRate))
+}
+
 // Read reads mono samples at 16 kHz in -1..1 into dst and returns their number;
 // io.EOF after the last. Samples of float and lossy formats may be slightly
 // beyond that range. Read returns as soon as some samples are available and does
@@ -75,7 +92,12 @@ func (r *Reader) Read(dst []float32) (int, error) {
 	if len(dst) == 0 {
 		return 0, nil
 	}
-	for len(r.pending) == 0 {
+	for {
+		n := int(min(r.skip, int64(len(r.pending))))
+		r.pending, r.skip = r.pending[n:], r.skip-int64(n)
+		if len(r.pending) > 0 {
+			break
+		}
 		if r.err != nil {
 			return 0, r.err
 		}
@@ -95,8 +117,18 @@ func (r *Reader) Close() error {
 	if r.err == nil {
 		r.err = io.ErrClosedPipe
 	}
-	r.decoder, r.resampler, r.resamplers, r.pending = nil, nil, nil, nil
+	r.dropDecoder()
+	r.resampler, r.resamplers, r.pending = nil, nil, nil
 	return nil
+}
+
+// dropDecoder ends the decoder, which may have a process.
+func (r *Reader) dropDecoder() {
+	if d, ok := r.decoder.(nativeDecoder); ok {
+		r.programs += d.programs()
+		d.close()
+	}
+	r.decoder = nil
 }
 
 // advance decodes the next samples into pending, or sets err.
@@ -125,7 +157,8 @@ func (r *Reader) advance() {
 		r.err = err
 		return
 	case errors.Is(err, errNextFile):
-		r.decoder, r.format = nil, nil
+		r.dropDecoder()
+		r.format = nil
 		if r.files++; r.files == maxFiles {
 			r.err = errs.New(errs.AudioUnreadable, "the audio consists of more than %d files: join them into one", maxFiles)
 		}
@@ -179,6 +212,9 @@ func (r *Reader) decode() (samples []float32, err error) {
 			return nil, err
 		}
 		r.decoder, r.meta = d, d.info()
+	}
+	if d, ok := r.decoder.(nativeDecoder); ok && r.programs+d.programs() > maxNativeFiles {
+		return nil, errs.New(errs.AudioUnreadable, "the audio consists of more than %d files of AAC, AMR or Vorbis: join them into one", maxNativeFiles)
 	}
 	samples, err = r.decoder.next()
 	r.meta = r.decoder.info()

@@ -5,11 +5,11 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"math"
 	"strings"
 
 	"github.com/at-wat/ebml-go"
 
+	"github.com/lexilingo/modelgateway/engines/decode"
 	"github.com/lexilingo/modelgateway/engines/errs"
 )
 
@@ -42,19 +42,24 @@ type webmTrackEntry struct {
 	delay   uint64 // nanoseconds to drop at the start
 }
 
-// webmDecoder decodes the first Opus track of a WebM or Matroska stream.
+// webmDecoder decodes the first track of Opus or Vorbis of a WebM or Matroska stream.
 //
 // It ignores the times of clusters: when a recording is paused, the times have a
 // gap, but the sound continues without one.
 type webmDecoder struct {
 	ebml   ebmlReader
 	track  uint64
-	stream *opusStream
+	stream packetStream
+	native bool     // the stream is Vorbis
+	delay  uint64   // nanoseconds that are left out at the start
+	begun  bool     // the delay has become skip
+	skip   int      // samples that are left out next
 	queue  [][]byte // packets to decode
 	// group holds the packets of a BlockGroup until the elements after the block
 	// are read: they may say that its end is padding.
 	group   [][]byte
-	discard int // samples of padding
+	discard uint64 // nanoseconds of padding
+	err     error  // of read
 }
 
 func newWebM(r *bufio.Reader) (*webmDecoder, error) {
@@ -68,30 +73,55 @@ func newWebM(r *bufio.Reader) (*webmDecoder, error) {
 	}
 	var codecs []string
 	for _, t := range tracks {
-		if t.codec != "A_OPUS" {
-			codecs = append(codecs, t.codec)
-			continue
+		if t.codec == "A_OPUS" || t.codec == "A_VORBIS" {
+			d.track = t.number
+			return d, d.begin(t)
 		}
-		head, err := parseOpusHead(t.private)
-		if err != nil {
-			return nil, err
-		}
-		if t.delay > 0 {
-			head.preSkip = int(min(t.delay, 1e9) * opusRate / 1e9)
-		}
-		d.track = t.number
-		d.stream, err = newOpusStream(head)
-		return d, err
+		codecs = append(codecs, t.codec)
 	}
 	if len(codecs) == 0 {
 		return nil, errs.New(errs.AudioUnreadable, "the WebM stream has no track: %s", sendSupported)
 	}
-	return nil, errs.New(errs.AudioUnreadable, "the WebM stream has no Opus track, only %s, which is not supported: %s",
+	return nil, errs.New(errs.AudioUnreadable, "the WebM stream has no track of Opus or Vorbis, only %s, which is not supported: %s",
 		strings.Join(codecs, ", "), sendSupported)
 }
 
+// begin makes the decoder of a track.
+func (d *webmDecoder) begin(t webmTrackEntry) (err error) {
+	d.delay = min(t.delay, 1e9)
+	if t.codec == "A_VORBIS" {
+		first, setup := splitVorbisPrivate(t.private)
+		if first == nil {
+			return damaged("header of the Vorbis stream")
+		}
+		d.native = true
+		d.stream, err = newVorbis(first, setup)
+		return err
+	}
+	head, err := parseOpusHead(t.private)
+	if err != nil {
+		return err
+	}
+	if d.delay == 0 {
+		d.begun, d.skip = true, head.preSkip
+	}
+	d.stream, err = newOpusStream(head)
+	return err
+}
+
 func (d *webmDecoder) info() Info {
-	return Info{Encoding: webmOpus, SampleRate: opusRate, Channels: d.stream.head.channels}
+	return Info{Encoding: webmOpus, SampleRate: d.stream.sampleRate(), Channels: d.stream.channels()}
+}
+
+// close implements nativeDecoder.
+func (d *webmDecoder) close() { d.stream.close() }
+
+// programs implements nativeDecoder.
+func (d *webmDecoder) programs() int {
+	if d.native {
+		return 1
+	}
+	return 0
 }
 
 // readTracks reads the stream up to the first cluster and returns its tracks.
@@ -160,21 +190,52 @@ func printable(b []byte) string {
 // next implements decoder.
 func (d *webmDecoder) next() ([]float32, error) {
 	for len(d.queue) == 0 {
-		if err := d.advance(); err != nil {
+		if err := d.read(); err != nil {
 			end := errors.Is(err, io.EOF) || errors.Is(err, errNextFile)
 			if !end || len(d.group) == 0 {
-				return nil, err
+				return nil, d.end(err)
 			}
 			d.queueGroup()
 		}
 	}
-	packet := d.queue[0]
-	d.queue = d.queue[1:]
-	keep := opusPacketSamples(packet)
-	if len(d.queue) == 0 {
-		keep, d.discard = max(0, keep-d.discard), 0
+	packets := d.queue[:1]
+	if d.native { // each call of the program costs time
+		for len(d.group) == 0 && d.discard == 0 && len(d.queue) < decode.MaxPackets && d.ebml.buffered() && d.read() == nil {
+		}
+		packets = d.queue
 	}
-	return d.stream.decode(packet, keep)
+	d.queue = d.queue[len(packets):]
+	samples, err := d.stream.decode(packets)
+	if err != nil {
+		return nil, err
+	}
+	rate := d.stream.sampleRate()
+	if len(d.queue) == 0 && d.discard > 0 {
+		samples = samples[:max(0, len(samples)-int(d.discard*uint64(rate)/1e9))] //nolint:gosec // at most a second
+		d.discard = 0
+	}
+	if !d.begun && rate > 0 {
+		d.begun, d.skip = true, int(d.delay*uint64(rate)/1e9) //nolint:gosec // at most a second
+	}
+	skip := min(d.skip, len(samples))
+	d.skip -= skip
+	return samples[skip:], nil
+}
+
+// end returns the error at the end of the input.
+func (d *webmDecoder) end(err error) error {
+	if isEnd(err) && d.stream.sampleRate() == 0 {
+		return errs.New(errs.AudioUnreadable, "the WebM stream has no sound that can be decoded: send an undamaged file")
+	}
+	return err
+}
+
+// read reads one element. Its error comes again.
+func (d *webmDecoder) read() error {
+	if d.err == nil {
+		d.err = d.advance()
+	}
+	return d.err
 }
 
 // advance reads one element.
@@ -190,7 +251,7 @@ func (d *webmDecoder) advance() error {
 	}
 	if len(d.group) > 0 && el.id == webmDiscardPadding {
 		nanoseconds, err := d.ebml.uint(el)
-		d.discard = int(min(nanoseconds, math.MaxInt32) * opusRate / 1e9)
+		d.discard = min(nanoseconds, 1e9)
 		return err
 	}
 	if el.id == webmCluster || el.id == webmBlockGroup || el.id == webmSimpleBlock || el.id == webmBlock {

@@ -1,9 +1,9 @@
-// Package encode is the protocol between the server and encode-speech, the program that
-// encodes speech with native libraries. The server itself has no native code.
+// Package encode is the protocol between the server and encode-speech, a helper (see
+// package helper) that encodes speech with native libraries.
 //
 // The server sends samples as frames, and gets for each frame one with what is encoded
-// now, which may be empty. A frame is its length, 4 bytes in big-endian order, and so
-// many bytes. An empty frame from the server is the end; the answer to it is the rest.
+// now, which may be empty. An empty frame from the server is the end; the answer to it is
+// the rest.
 package encode
 
 import (
@@ -12,6 +12,8 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+
+	"github.com/lexilingo/modelgateway/engines/helper"
 )
 
 // The formats that encode-speech makes.
@@ -26,9 +28,6 @@ func Formats() []string { return []string{MP3, OggOpus, FLAC} }
 
 // MaxFrame is the largest number of samples' bytes in one frame.
 const MaxFrame = 64 << 10
-
-// maxEncoded is the largest frame of encoded bytes that is read.
-const maxEncoded = 1 << 20
 
 // Settings say how to encode.
 type Settings struct {
@@ -54,27 +53,6 @@ func ParseArgs(args []string) (Settings, error) {
 	return Settings{Format: args[0], Rate: rate, Bitrate: bitrate}, errors.Join(err, err2)
 }
 
-// WriteFrame writes a frame.
-func WriteFrame(w io.Writer, data []byte) error {
-	_, err := w.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(data))), data...)) //nolint:gosec // of at most maxEncoded
-	return err
-}
-
-// ReadFrame reads a frame.
-func ReadFrame(r io.Reader) ([]byte, error) {
-	var head [4]byte
-	if _, err := io.ReadFull(r, head[:]); err != nil {
-		return nil, err
-	}
-	size := binary.BigEndian.Uint32(head[:])
-	if size > maxEncoded {
-		return nil, fmt.Errorf("a frame has %d bytes, more than %d", size, maxEncoded)
-	}
-	data := make([]byte, size)
-	_, err := io.ReadFull(r, data)
-	return data, err
-}
-
 // Encoder encodes samples. Its methods return what is encoded since the last call.
 type Encoder interface {
 	// Encode adds samples.
@@ -88,7 +66,7 @@ type Encoder interface {
 // Serve answers frames of samples until the end.
 func Serve(r io.Reader, w io.Writer, e Encoder) error {
 	for {
-		pcm, err := ReadFrame(r)
+		pcm, err := helper.ReadFrame(r)
 		if err != nil {
 			return err // also if the server is gone
 		}
@@ -97,7 +75,7 @@ func Serve(r io.Reader, w io.Writer, e Encoder) error {
 			if err != nil {
 				return err
 			}
-			return WriteFrame(w, rest)
+			return helper.WriteFrame(w, rest)
 		}
 		samples := make([]int16, len(pcm)/2)
 		for i := range samples {
@@ -107,7 +85,7 @@ func Serve(r io.Reader, w io.Writer, e Encoder) error {
 		if err != nil {
 			return err
 		}
-		if err := WriteFrame(w, encoded); err != nil {
+		if err := helper.WriteFrame(w, encoded); err != nil {
 			return err
 		}
 	}

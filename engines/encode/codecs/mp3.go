@@ -5,20 +5,25 @@ package codecs
 import "C"
 
 import (
+	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/lexilingo/modelgateway/engines/encode"
 )
 
-// mp3 encodes with LAME, at a constant bitrate: the stream has no header then that would
-// have to be written at its end.
+// mp3 encodes with LAME, at a constant bitrate. The first frame of the stream has no
+// sound, but says how many samples at the beginning are the encoder's delay. It cannot
+// say how many at the end are padding, which is known only there.
 type mp3 struct {
-	lame *C.lame_global_flags
-	out  []byte
+	lame  *C.lame_global_flags
+	rate  int
+	out   []byte
+	begun bool // something has been returned
 }
 
 func newMP3(s encode.Settings) (encode.Encoder, error) {
-	m := &mp3{lame: C.lame_init()}
+	m := &mp3{lame: C.lame_init(), rate: s.Rate}
 	if m.lame == nil {
 		return nil, fmt.Errorf("LAME does not start")
 	}
@@ -65,5 +70,41 @@ func (m *mp3) encoded(n C.int) ([]byte, error) {
 	if n < 0 {
 		return nil, fmt.Errorf("LAME failed (%d)", n)
 	}
-	return m.out[:n], nil
+	out := m.out[:n]
+	if n >= 4 && !m.begun {
+		m.begun = true
+		out = append(m.infoFrame(out), out...)
+	}
+	return out, nil
+}
+
+// Bitrates of MPEG-1, and of MPEG-2 and 2.5, in kbit/s, by their number in the header.
+var (
+	bitrates1 = []int{0, 32, 40, 48, 56, 64}
+	bitrates2 = []int{0, 8, 16, 24, 32, 40, 48, 56, 64}
+)
+
+// infoFrame returns the frame of Xing, with the extension of LAME. header is that of
+// another frame of the stream. Of the fields it has the size of the stream, which is not
+// known: FFmpeg takes a frame without a field for sound. Of the extension it has only the
+// delay.
+func (m *mp3) infoFrame(header []byte) []byte {
+	const (
+		side1, side2 = 4 + 17, 4 + 9 // bytes before the name: the header, and the side information of one channel
+		fields       = "Info\x00\x00\x00\x02\xff\xff\xff\xff"
+		delayAt      = len(fields) + 21
+		end          = len(fields) + 36
+	)
+	perFrame, at, bitrates := 72, side2, bitrates2
+	if m.rate >= 32_000 {
+		perFrame, at, bitrates = 144, side1, bitrates1
+	}
+	size := func(kbits int) int { return perFrame * 1000 * kbits / m.rate }
+	index := slices.IndexFunc(bitrates, func(kbits int) bool { return size(kbits) >= at+end })
+	frame := make([]byte, size(bitrates[index]))
+	copy(frame, header[:4])
+	frame[2] = byte(index)<<4 | header[2]&0x0d // without padding
+	copy(frame[at:], fields+"LAME"+C.GoString(C.get_lame_short_version()))
+	binary.BigEndian.PutUint32(frame[at+delayAt:], uint32(C.lame_get_encoder_delay(m.lame))<<20) //nolint:gosec // of 12 bits; the next 12 are the padding
+	return frame
 }

@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/lexilingo/modelgateway/internal/isolate"
 	"github.com/lexilingo/modelgateway/server/internal/config"
-	"github.com/lexilingo/modelgateway/server/internal/worker/isolate"
 )
 
 // Level is the severity of a [Finding].

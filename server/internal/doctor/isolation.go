@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lexilingo/modelgateway/internal/isolate"
 	"github.com/lexilingo/modelgateway/server/internal/config"
-	"github.com/lexilingo/modelgateway/server/internal/worker/isolate"
 )
 
 // checkIsolation tells what the kernel lacks to isolate workers, and which engines may

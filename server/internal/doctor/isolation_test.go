@@ -4,7 +4,7 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/lexilingo/modelgateway/server/internal/worker/isolate"
+	"github.com/lexilingo/modelgateway/internal/isolate"
 )
 
 func TestIsolation(t *testing.T) {

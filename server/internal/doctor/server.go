@@ -9,9 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials"
-
 	modelgateway "github.com/lexilingo/modelgateway/clients/go"
 	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
@@ -85,9 +82,9 @@ func (l local) version(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var options []grpc.DialOption
+	options := []modelgateway.Option{modelgateway.WithRetry(modelgateway.Retry{Attempts: 1})}
 	if network, _ := config.SplitListen(l.cfg.GRPCListen); secure != nil && network != "unix" {
-		options = append(options, grpc.WithTransportCredentials(credentials.NewTLS(secure)))
+		options = append(options, modelgateway.WithTLS(secure))
 	}
 	if l.apiKey != "" {
 		options = append(options, modelgateway.WithAPIKey(l.apiKey))

@@ -34,8 +34,8 @@ var codecs = map[gatewayv1.AudioEncoding]codec{
 	gatewayv1.AudioEncoding_AUDIO_ENCODING_FLAC:     {name: encode.FLAC},
 }
 
-// Check returns an error if speech cannot be encoded so. path is that of the program.
-func Check(out *gatewayv1.SpeechOutput, path string) error {
+// Check returns an error if speech cannot be encoded so.
+func (e Encoder) Check(out *gatewayv1.SpeechOutput) error {
 	c, compressed := codecs[out.GetEncoding()]
 	rate := int(out.GetSampleRateHertz())
 	switch {
@@ -49,10 +49,16 @@ func Check(out *gatewayv1.SpeechOutput, path string) error {
 	if !compressed {
 		return nil
 	}
-	if _, err := exec.LookPath(path); err != nil {
+	if !e.Available() {
 		return errs.New(errs.EngineUnavailable, "this server cannot make %s: the program %s is missing; ask for WAV or PCM, or install the program beside modelgateway", c.name, Program)
 	}
 	return nil
+}
+
+// Available reports whether the program is there.
+func (e Encoder) Available() bool {
+	_, err := exec.LookPath(e.Path)
+	return err == nil
 }
 
 func invalid(field, format string, args ...any) *errs.Error {
@@ -68,7 +74,7 @@ type Stream struct {
 }
 
 // NewStream begins an answer whose samples have a rate in Hz. Close must be called.
-func NewStream(ctx context.Context, path string, out *gatewayv1.SpeechOutput, rate int) (*Stream, error) {
+func (e Encoder) NewStream(ctx context.Context, out *gatewayv1.SpeechOutput, rate int) (*Stream, error) {
 	c, compressed := codecs[out.GetEncoding()]
 	to := int(out.GetSampleRateHertz())
 	if to == 0 {
@@ -89,7 +95,7 @@ func NewStream(ctx context.Context, path string, out *gatewayv1.SpeechOutput, ra
 		bitrate = c.bitrate
 	}
 	var err error
-	s.encoder, err = startProcess(ctx, path, encode.Settings{Format: c.name, Rate: to, Bitrate: bitrate})
+	s.encoder, err = e.start(ctx, encode.Settings{Format: c.name, Rate: to, Bitrate: bitrate})
 	return s, err
 }
 
@@ -139,6 +145,6 @@ func (s *Stream) add(pcm []byte) ([]byte, error) {
 // Close ends the encoder.
 func (s *Stream) Close() {
 	if s.encoder != nil {
-		s.encoder.close()
+		s.encoder.Close()
 	}
 }

@@ -41,7 +41,7 @@ func TestCheck(t *testing.T) {
 		"opus's bitrate":  {output(opus, 0, 300000), "/bin/sh", errs.InvalidRequest},
 		"no such program": {output(mp3, 0, 0), filepath.Join(t.TempDir(), "none"), errs.EngineUnavailable},
 	} {
-		if got := errs.ReasonOf(Check(c.out, c.path)); got != c.want {
+		if got := errs.ReasonOf(Encoder{Path: c.path}.Check(c.out)); got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 	}
@@ -55,7 +55,7 @@ func TestSamples(t *testing.T) {
 		header int
 		rate   int
 	}{{output(pcm, 0, 0), 0, 22050}, {output(pcm, 24000, 0), 0, 24000}, {output(wav, 8000, 0), 44, 8000}} {
-		s, err := NewStream(t.Context(), "none", c.out, 22050)
+		s, err := Encoder{}.NewStream(t.Context(), c.out, 22050)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -84,13 +84,13 @@ func TestEncoderFails(t *testing.T) {
 	if err := os.WriteFile(program, []byte("#!/bin/sh\necho no memory >&2\nhead -c 100000 /dev/zero >&2\nexit 3\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	s, err := NewStream(t.Context(), program, output(mp3, 0, 0), 22050)
+	s, err := Encoder{program}.NewStream(t.Context(), output(mp3, 0, 0), 22050)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
 	_, err = s.Add(make([]byte, 1000))
-	if errs.ReasonOf(err) != errs.EngineUnavailable || !strings.Contains(err.Error(), "no memory") || len(err.Error()) > 2*maxMessage {
+	if errs.ReasonOf(err) != errs.EngineUnavailable || !strings.Contains(err.Error(), "no memory") || len(err.Error()) > 4096 {
 		t.Errorf("%.300v", err)
 	}
 }
@@ -102,7 +102,7 @@ func TestEncoderEndsWithTheRequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	s, err := NewStream(ctx, program, output(opus, 0, 0), 22050)
+	s, err := Encoder{program}.NewStream(ctx, output(opus, 0, 0), 22050)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestEncoderEndsWithTheRequest(t *testing.T) {
 		t.Error("it answered")
 	}
 	s.Close()
-	other, err := NewStream(t.Context(), program, output(opus, 0, 0), 22050)
+	other, err := Encoder{program}.NewStream(t.Context(), output(opus, 0, 0), 22050)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -65,7 +65,7 @@ func (f *failures) explain(ctx context.Context, err error) error {
 
 // broken returns why a call failed without an answer of the engine.
 func (f *failures) broken(ctx context.Context, err error) error {
-	if f.awaitEnd(ctx) {
+	if f.awaitEnd(ctx, exitWait) {
 		if exit := f.exitError(); exit != nil {
 			return exit
 		}
@@ -83,8 +83,8 @@ func (f *failures) broken(ctx context.Context, err error) error {
 }
 
 // awaitEnd waits for the worker's end and reports whether it came in time.
-func (f *failures) awaitEnd(ctx context.Context) bool {
-	timer := time.NewTimer(exitWait)
+func (f *failures) awaitEnd(ctx context.Context, atMost time.Duration) bool {
+	timer := time.NewTimer(atMost)
 	defer timer.Stop()
 	select {
 	case <-f.ended:
@@ -105,7 +105,7 @@ func answered(err error) bool {
 // exitError returns why the process ended; nil if it was stopped or still runs.
 func (p *process) exitError() error {
 	p.mu.Lock()
-	stopped, state, outOfMemory := p.stopped, p.state, p.outOfMemory
+	stopped, state, outOfMemory, silent := p.stopped, p.state, p.outOfMemory, p.silent
 	p.mu.Unlock()
 	if stopped || state == nil {
 		return nil
@@ -113,6 +113,9 @@ func (p *process) exitError() error {
 	what, how := "crashed", state.String() // e.g. "signal: killed", "exit status 3"
 	if state.Success() {
 		what = "ended by itself" // for example by SIGTERM, of which it closes the model
+	}
+	if silent && wasKilled(state) { // not one that was about to end by another signal
+		what, how = "was killed", "it had ended its Watch stream, or the connection broke, and did not end by itself"
 	}
 	cause := fmt.Errorf("%w: %s", ErrEnded, how)
 	if outOfMemory {

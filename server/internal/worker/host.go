@@ -19,7 +19,7 @@ import (
 	"github.com/lexilingo/modelgateway/engines"
 	"github.com/lexilingo/modelgateway/engines/errs"
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
-	"github.com/lexilingo/modelgateway/server/internal/worker/isolate"
+	"github.com/lexilingo/modelgateway/internal/isolate"
 )
 
 // defaultStartTimeout limits the start, the handshake and Describe together. The

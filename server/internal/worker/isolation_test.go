@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lexilingo/modelgateway/internal/isolate"
 	"github.com/lexilingo/modelgateway/server/internal/worker"
-	"github.com/lexilingo/modelgateway/server/internal/worker/isolate"
 )
 
 // places are what a worker may try to reach.

@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
+	"github.com/lexilingo/modelgateway/internal/isolate"
 	"github.com/lexilingo/modelgateway/server/internal/worker"
-	"github.com/lexilingo/modelgateway/server/internal/worker/isolate"
 )
 
 func TestStartErrors(t *testing.T) {

@@ -31,13 +31,15 @@ const (
 	serverVariable = "WORKER_TEST_SERVER"
 	// plainArgument makes the test binary an engine without go-plugin.
 	plainArgument = "--plain-engine"
+	// silentArgument makes it one that ends its Watch stream.
+	silentArgument = "--silent-engine"
 )
 
 func TestMain(m *testing.M) {
 	if os.Getenv(serverVariable) != "" {
 		hostWorkersForever()
 	}
-	if len(os.Args) == 2 && os.Args[1] == plainArgument {
+	if len(os.Args) == 2 && (os.Args[1] == plainArgument || os.Args[1] == silentArgument) {
 		servePlainEngine()
 	}
 	if os.Getenv(engineVariable) != "" { // built before, e.g. for tests as another user

@@ -16,7 +16,7 @@ import (
 	"github.com/hashicorp/go-plugin/runner"
 	"golang.org/x/sys/unix"
 
-	"github.com/lexilingo/modelgateway/server/internal/worker/isolate"
+	"github.com/lexilingo/modelgateway/internal/isolate"
 )
 
 // pipeTimeout is how long the pipes of a reaped process are read, in case that a
@@ -49,6 +49,7 @@ type process struct {
 	pid         int         // 0 before the start
 	reaped      bool        // the pid may be that of another process
 	stopped     bool        // Stop or kill was called
+	silent      bool        // it was killed because it ended its Watch stream
 	grace       *time.Timer // until the kill
 	handshake   string      // the first line of its output
 	state       *os.ProcessState
@@ -95,7 +96,7 @@ func (p *process) start() error {
 	defer func() { _ = errW.Close() }()
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = nil, outW, errW
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	if err := p.host.reaper.start(p.cmd, func() error { return spawn(p.cmd, p.policy, p.host.support, p.done) }); err != nil {
+	if err := p.host.reaper.start(p.cmd, func() error { return isolate.Start(p.cmd, p.policy, p.host.support, p.done) }); err != nil {
 		return errors.Join(err, outR.Close(), errR.Close())
 	}
 	p.pid = p.cmd.Process.Pid
@@ -241,6 +242,18 @@ func (p *process) signalGroup(sig syscall.Signal) {
 		return
 	}
 	_ = syscall.Kill(-p.pid, sig) // it may be a zombie already
+}
+
+// killSilent kills a process that goes on without reports. It reports false if the
+// process has ended, or was stopped and has its grace.
+func (p *process) killSilent() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.silent = !p.reaped && !p.stopped
+	if p.silent {
+		p.killGroupLocked()
+	}
+	return p.silent
 }
 
 func (p *process) killGroup() {

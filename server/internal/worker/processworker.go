@@ -2,6 +2,8 @@ package worker
 
 import (
 	"context"
+	"errors"
+	"io"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -44,8 +46,13 @@ func (w *processWorker) finish(client *plugin.Client) {
 	w.process.host.cleanUp(w.process, client)
 }
 
+// closeWait is how long a worker that ended its reports itself may take to end: longer
+// than an engine takes to close its model after SIGTERM.
+const closeWait = 12 * time.Second
+
 // watch reads the worker's reports. The worker ends when this stream does, because
-// then the server has ended.
+// then the server has ended. One that does not, e.g. because it is suspended and its
+// connection broke, cannot answer any more and is killed.
 func (w *processWorker) watch() {
 	defer close(w.watched)
 	stream, err := w.engine.Watch(w.life, &enginev1.WatchRequest{})
@@ -55,8 +62,12 @@ func (w *processWorker) watch() {
 			w.reported.Store(report.GetWorkCount())
 		}
 	}
-	if !w.failures.awaitEnd(context.Background()) {
-		w.process.log.Warn("the worker stopped reporting", "pid", w.PID(), "error", err)
+	wait := exitWait
+	if errors.Is(err, io.EOF) {
+		wait = closeWait
+	}
+	if !w.failures.awaitEnd(context.Background(), wait) && w.process.killSilent() {
+		w.process.log.Warn("the worker ended its Watch stream, but did not end: it was killed", "pid", w.PID(), "error", err)
 	}
 }
 

@@ -1,8 +1,6 @@
 package worker
 
 import (
-	"bytes"
-	"debug/elf"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,7 +9,8 @@ import (
 
 	"google.golang.org/protobuf/types/known/structpb"
 
-	"github.com/lexilingo/modelgateway/server/internal/worker/isolate"
+	"github.com/lexilingo/modelgateway/engines/decode"
+	"github.com/lexilingo/modelgateway/internal/isolate"
 )
 
 // policy returns the rights of a worker that is started with a program and an
@@ -213,7 +212,19 @@ func (g *granted) program(path string) {
 	g.python(resolved)
 	g.libraries(resolved)
 	// A launcher that scripts/build.sh made; see there.
-	g.libraries(filepath.Join(filepath.Dir(resolved), "libexec", filepath.Base(resolved)))
+	launched := filepath.Join(filepath.Dir(resolved), "libexec", filepath.Base(resolved))
+	g.libraries(launched)
+	for _, beside := range []string{resolved, launched} {
+		g.helper(filepath.Join(filepath.Dir(beside), decode.Program))
+	}
+}
+
+// helper adds the program that engines start to decode sound.
+func (g *granted) helper(path string) {
+	if exists(path) {
+		g.add(path)
+		g.libraries(path)
+	}
 }
 
 // python adds the folders of a Python interpreter or of a virtual environment, in whose
@@ -234,39 +245,14 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// libraries adds the folders of the dynamic linker of a program and of the libraries
-// beside it or where the program says.
+// libraries adds the folders of the dynamic linker of a program and of its libraries.
 func (g *granted) libraries(program string) {
-	file, err := elf.Open(program)
-	if err != nil {
-		return // a script, or whatever the kernel does with it
+	linker, folders := isolate.Needs(program)
+	if linker != "" {
+		g.near(linker)
+		g.near(real(linker))
 	}
-	defer func() { _ = file.Close() }() // it was only read
-	for _, segment := range file.Progs {
-		if segment.Type != elf.PT_INTERP || segment.Filesz > maxPath {
-			continue
-		}
-		if name := make([]byte, segment.Filesz); readAll(segment, name) {
-			linker := string(bytes.TrimRight(name, "\x00"))
-			g.near(linker)
-			g.near(real(linker))
-		}
+	for _, folder := range folders {
+		g.near(folder)
 	}
-	for _, tag := range []elf.DynTag{elf.DT_RPATH, elf.DT_RUNPATH} {
-		paths, err := file.DynString(tag)
-		if err != nil {
-			continue
-		}
-		for _, path := range paths {
-			g.list(strings.NewReplacer("$ORIGIN", filepath.Dir(program), "${ORIGIN}", filepath.Dir(program)).Replace(path), g.near)
-		}
-	}
-}
-
-// maxPath is the longest path that the kernel takes.
-const maxPath = 4096
-
-func readAll(segment *elf.Prog, data []byte) bool {
-	n, _ := segment.ReadAt(data, 0) // io.EOF at its end
-	return n == len(data)
 }

@@ -10,7 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
-	"github.com/lexilingo/modelgateway/server/internal/worker/isolate"
+	"github.com/lexilingo/modelgateway/internal/isolate"
 )
 
 // tree makes files, and links that end with the path that they point to.

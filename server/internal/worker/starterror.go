@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
+	"github.com/lexilingo/modelgateway/internal/isolate"
 )
 
 // remedy ends every message about an engine that does not start.
@@ -61,7 +62,7 @@ func (s Spec) CheckProgram() error {
 // after the process has ended.
 func (p *process) startError(start context.Context, err error) error {
 	program := filepath.Base(p.spec.Command[0])
-	var isolated isolationError
+	var isolated isolate.Error
 	switch {
 	case p.cmd == nil: // go-plugin did not get as far as the program
 		return noSocketDir(err).With("engine", p.spec.Engine).With("model", p.spec.Model)

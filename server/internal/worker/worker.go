@@ -8,7 +8,7 @@ import (
 	"time"
 
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
-	"github.com/lexilingo/modelgateway/server/internal/worker/isolate"
+	"github.com/lexilingo/modelgateway/internal/isolate"
 )
 
 // Spec says which engine to start and what it loads.

@@ -69,8 +69,11 @@ func filter(p Policy) []bpf.Instruction {
 	argument := bpf.LoadAbsolute{Off: offsetArgument, Size: 4} // the kernel, too, ignores the other half
 	program = append(program, is(unix.SYS_CLONE, 4),
 		argument, bpf.JumpIf{Cond: bpf.JumpBitsSet, Val: namespaces, SkipFalse: 1}, fails(unix.EPERM), allow)
-	if !p.Network {
-		for _, call := range []uint32{unix.SYS_SOCKET, unix.SYS_SOCKETPAIR} {
+	for _, call := range []uint32{unix.SYS_SOCKET, unix.SYS_SOCKETPAIR} {
+		switch {
+		case p.NoSockets:
+			program = append(program, is(call, 1), fails(unix.EACCES))
+		case !p.Network:
 			program = append(program, is(call, 4), argument, is(unix.AF_UNIX, 1), allow, fails(unix.EACCES))
 		}
 	}

@@ -17,6 +17,8 @@ import (
 type Policy struct {
 	// Network allows sockets of all families, not only of the same machine.
 	Network bool
+	// NoSockets refuses sockets of the same machine, too.
+	NoSockets bool
 	// AllFiles allows all files that the server's user can use.
 	AllFiles bool
 	// Read are files and folders that the process may read and execute.
