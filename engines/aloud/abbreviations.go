@@ -6,8 +6,15 @@ import (
 	"unicode"
 )
 
-// abbreviated matches a word with a dot and the beginning of the next word.
-var abbreviated = regexp.MustCompile(`(^|[^\pL\pN.])(\pL[\pL.]*)\.([ \t]+)`)
+// abbreviated matches a word with a dot and the beginning of the next word, a comma or
+// the end of the line.
+var abbreviated = regexp.MustCompile(`(?m)(^|[^\pL\pN.])(\pL[\pL.]*)\.([ \t]+|,|$)`)
+
+// glued matches abbreviations without the space after them.
+var glued = map[string]*regexp.Regexp{
+	"en": regexp.MustCompile(`\b((?:Mrs?|Ms|Dr|Prof|St)\.)(\p{Lu}\p{Ll})|\b((?:[Nn]os?|[Pp]{1,2}|[Vv]ol|[Ff]ig|[Cc]h)\.)(\d)`),
+	"vi": regexp.MustCompile(`\b((?:TP|Tp|PGS|GS|TS|ThS|BS)\.)(\pL)|\b([QP]\.)(\d)`),
+}
 
 // The words below are in lower case, without the last dot.
 
@@ -40,6 +47,28 @@ var inFull = map[string]map[string]string{
 	},
 }
 
+// closing stand behind a name. Their dot may end a sentence.
+var closing = map[string]string{
+	"inc": "Incorporated", "co": "Company", "corp": "Corporation", "ltd": "Limited", "jr": "Junior", "sr": "Senior", "ave": "Avenue",
+	"blvd": "Boulevard", "rd": "Road", "dept": "Department", "ph.d": "P H D", "b.sc": "B S C", "m.sc": "M S C",
+}
+
+// weekdays are read in full where no word and no name is meant: see alsoNames.
+var weekdays = map[string]string{
+	"mon": "Monday", "tue": "Tuesday", "tues": "Tuesday", "wed": "Wednesday", "thu": "Thursday", "thur": "Thursday", "thurs": "Thursday",
+	"fri": "Friday", "sat": "Saturday", "sun": "Sunday",
+}
+
+// alsoNames are weekdays that are words or names too, if they end a sentence. Then
+// something must show that a day is meant.
+var alsoNames = set("wed thu sat sun")
+
+// partsOfDay stand behind a day: "Sun. evening".
+var partsOfDay = set("morning afternoon evening night")
+
+// joiners stand between two days: "Mon. to Fri.".
+var joiners = set("to and or through till until")
+
 // starters are words that often begin a sentence, and are not names.
 var starters = set("the a an he she it we they you i this that these those there here in on at but and so or if when then what who why how " +
 	"my your his her its our their is are was were do does did not no yes after before for from with as by to")
@@ -55,9 +84,21 @@ func set(list string) map[string]bool {
 // noBreak is a space that does not end a sentence after a dot.
 const noBreak = "\u00a0"
 
+// apart puts the space after abbreviations that they lack.
+func apart(text, language string) string {
+	pattern := glued[base(language)]
+	if pattern == nil || !strings.Contains(text, ".") {
+		return text
+	}
+	for range 2 { // "PGS.TS.Lan"
+		text = pattern.ReplaceAllString(text, "$1$3 $2$4")
+	}
+	return text
+}
+
 // abbreviations changes those whose dot does not end a sentence.
 func abbreviations(text, language string) string {
-	if !strings.Contains(text, ". ") && !strings.Contains(text, ".\t") {
+	if !strings.Contains(text, ".") {
 		return text
 	}
 	full := inFull[base(language)]
@@ -81,7 +122,18 @@ func abbreviations(text, language string) string {
 // full has the words of the language.
 func abbreviation(word, dot, next string, full map[string]string) string {
 	key := strings.ToLower(word)
-	switch {
+	comma := strings.HasSuffix(dot, ",")
+	switch said := behindName(word, next, comma, full != nil && full["e.g"] != ""); {
+	case said != "" && comma:
+		return said + ","
+	case said != "":
+		return said + strings.TrimPrefix(dot, ".")
+	case comma && full[key] != "" && inner[key]:
+		return full[key] + ","
+	case comma && spelled.MatchString(word) && key != "a.m" && key != "p.m":
+		return strings.ReplaceAll(word, ".", " ") + ","
+	case comma:
+		return word + dot
 	case joins(key, next) && full[key] != "":
 		said := full[key]
 		if word != key {
@@ -96,6 +148,27 @@ func abbreviation(word, dot, next string, full map[string]string) string {
 		return strings.ReplaceAll(word, ".", " ") + " " // "J. R. R.", "U.S. Army"
 	}
 	return word + dot
+}
+
+// behindName returns what is read of an abbreviation that stands behind a name, with its
+// dot if that ends a sentence; "" if it is none.
+func behindName(word, next string, comma, english bool) string {
+	key := strings.ToLower(word)
+	first := []rune(nextWord(next))
+	within := comma || len(first) > 0 && !unicode.IsUpper(first[0])
+	said := closing[key]
+	if !alsoNames[key] && weekdays[key] != "" {
+		said = weekdays[key]
+	}
+	switch {
+	case !english || !unicode.IsUpper([]rune(word)[0]) && key != "dept" && key != "ph.d":
+		return ""
+	case weekdays[key] != "" && (comma || len(first) > 0 && (unicode.IsDigit(first[0]) || joiners[nextWord(next)] || partsOfDay[nextWord(next)])):
+		return weekdays[key]
+	case said == "" || within, (key == "jr" || key == "sr") && continues(next):
+		return said
+	}
+	return said + "."
 }
 
 // isInitial reports whether a word is the first letter of a name.

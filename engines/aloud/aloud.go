@@ -17,6 +17,7 @@ import (
 //   - without the marks of Markdown, HTML and SSML, and without addresses behind links;
 //   - with a full stop after headings, list items and rows of tables that have none;
 //   - with ordinary letters and digits for full-width, circled and styled ones;
+//   - in English and Vietnamese, with words for numbers with signs and units;
 //   - with abbreviations that do not end a sentence in full, or without their dot, or
 //     with a no-break space after it.
 //
@@ -27,8 +28,10 @@ func Text(text, language string) string {
 	text = forms(norm.NFC.String(text))
 	text = withoutTags(text)
 	text = lines(text)
+	text = abbreviations(apart(text, language), language)
+	text = figures(text, language)
 	text = withSigns(text, language)
-	return showPhonemes(abbreviations(text, language), phonemes)
+	return showPhonemes(withoutTones(text, language), phonemes)
 }
 
 // placeholder stands for [[ phonemes ]].
@@ -54,15 +57,15 @@ func showPhonemes(text string, phonemes []string) string {
 }
 
 // signs are the words of a language for signs that speech engines leave out.
-type signs struct{ less, greater, heart, dong string }
+type signs struct{ less, greater, heart string }
 
 // signsOf returns the words of a language; ok is false if they are not known.
 func signsOf(language string) (s signs, ok bool) {
 	switch base(language) {
 	case "en":
-		return signs{"less than", "greater than", "heart", "dong"}, true
+		return signs{"less than", "greater than", "heart"}, true
 	case "vi":
-		return signs{"nhỏ hơn", "lớn hơn", "trái tim", "đồng"}, true
+		return signs{"nhỏ hơn", "lớn hơn", "trái tim"}, true
 	}
 	return signs{}, false
 }
@@ -75,20 +78,49 @@ func base(language string) string {
 
 var (
 	heart   = regexp.MustCompile(`(^|\s)<3+(\s|[.,!?]|$)`)
-	dong    = regexp.MustCompile(`₫ ?(\d[\d.,]*\d|\d)|(\d) ?₫`)
 	compare = regexp.MustCompile(`[\pL\d)] [<>] [\pL\d(]|[\pL\d)][<>][\pL\d(]`)
 )
 
-// withSigns replaces "₫", "<3", and "<" and ">" between words by words of the language.
+// withSigns replaces "<3", and "<" and ">" between words by words of the language.
 func withSigns(text, language string) string {
 	s, ok := signsOf(language)
-	if !ok || !strings.ContainsAny(text, "<>₫") {
+	if !ok || !strings.ContainsAny(text, "<>") {
 		return text
 	}
-	text = dong.ReplaceAllString(text, "${1}${2} "+s.dong)
 	text = heart.ReplaceAllString(text, "${1}"+s.heart+"${2}")
 	words := strings.NewReplacer("<", " "+s.less+" ", ">", " "+s.greater+" ")
-	return compare.ReplaceAllStringFunc(text, func(found string) string {
-		return strings.Join(strings.FieldsFunc(words.Replace(found), func(r rune) bool { return r == ' ' }), " ")
-	})
+	for range 2 { // in "a < b < c", "b" belongs to two of them
+		text = compare.ReplaceAllStringFunc(text, func(found string) string {
+			return strings.Join(strings.FieldsFunc(words.Replace(found), func(r rune) bool { return r == ' ' }), " ")
+		})
+	}
+	return text
+}
+
+// withoutTones returns a text with the letters that only Vietnamese has as their base
+// letters, for a voice of another language: it would spell them, as in "Nguyễn".
+func withoutTones(text, language string) string {
+	if !unmarked[base(language)] || !strings.ContainsFunc(text, toneless) {
+		return text
+	}
+	return strings.Map(func(r rune) rune {
+		switch {
+		case !toneless(r):
+			return r
+		case r == 'đ':
+			return 'd'
+		case r == 'Đ':
+			return 'D'
+		}
+		return []rune(norm.NFD.String(string(r)))[0]
+	}, text)
+}
+
+// unmarked are languages that have none of these letters themselves, as Croatian, Welsh
+// and Yoruba have.
+var unmarked = set("en de fr es it pt nl da nb no sv fi pl cs sk hu ro tr id ms")
+
+// toneless reports whether a letter occurs in Vietnamese only.
+func toneless(r rune) bool {
+	return r >= 0x1ea0 && r <= 0x1ef9 || strings.ContainsRune("ơƠưƯđĐ", r)
 }

@@ -11,6 +11,7 @@ import (
 // characters keep their form, because speech engines know it: "½", "²", "™".
 var styled = &unicode.RangeTable{
 	R16: []unicode.Range16{
+		{Lo: 0x1d2c, Hi: 0x1d6a, Stride: 1}, {Lo: 0x2071, Hi: 0x2071, Stride: 1}, {Lo: 0x207f, Hi: 0x209c, Stride: 1}, // raised and lowered
 		{Lo: 0x2103, Hi: 0x2103, Stride: 1}, {Lo: 0x2109, Hi: 0x2109, Stride: 1}, // ℃, ℉
 		{Lo: 0x2160, Hi: 0x217f, Stride: 1}, // Roman numerals
 		{Lo: 0x3000, Hi: 0x3000, Stride: 1}, // the full-width space
@@ -38,8 +39,15 @@ const (
 	presented = '\ufe0f' // asks for the coloured form of the character before it
 )
 
+// isSkin reports whether a character is only the skin colour of the emoji before it.
+func isSkin(r rune) bool { return r >= 0x1f3fb && r <= 0x1f3ff }
+
 // invisible reports whether a character is only for the layout.
 func invisible(r rune) bool { return strings.ContainsRune("\u200b\u2060\ufeff\u00ad", r) }
+
+// Letters returns a text with ordinary letters and digits for full-width, circled and
+// styled ones, and without invisible characters.
+func Letters(text string) string { return forms(norm.NFC.String(text)) }
 
 // forms replaces styled characters by ordinary ones and removes invisible ones.
 func forms(text string) string {
@@ -48,14 +56,17 @@ func forms(text string) string {
 	runes := []rune(text)
 	for i, r := range runes {
 		switch {
-		case invisible(r), r == keycap, r == presented && i+1 < len(runes) && runes[i+1] == keycap:
+		case invisible(r), r == keycap, r == presented, isSkin(r): // engines that see them read another sign
+		case isApostrophe(r) && i > 0 && inWord(runes[i-1]):
+			b.WriteByte('\'')
 		case unicode.Is(circled, r):
 			// "①Apples" is one thing and another.
-			if i > 0 && inWord(runes[i-1]) {
+			isLetter := strings.ContainsFunc(inCircle(r), unicode.IsLetter)
+			if i > 0 && (inWord(runes[i-1]) || unicode.Is(circled, runes[i-1]) && !isLetter) {
 				b.WriteByte(' ')
 			}
 			b.WriteString(inCircle(r))
-			if i+1 < len(runes) && (inWord(runes[i+1]) || unicode.Is(circled, runes[i+1])) {
+			if i+1 < len(runes) && inWord(runes[i+1]) {
 				b.WriteByte(' ')
 			}
 		case unicode.Is(styled, r):
@@ -66,6 +77,10 @@ func forms(text string) string {
 	}
 	return b.String()
 }
+
+// isApostrophe reports whether keyboards write r for an apostrophe; engines read it as
+// a letter or sign of its own.
+func isApostrophe(r rune) bool { return r == 'ʼ' || r == 'ʻ' || r == 'ʹ' }
 
 // inCircle returns what is in the circle, without brackets and full stop.
 func inCircle(r rune) string {

@@ -14,6 +14,8 @@ var (
 	address    = regexp.MustCompile(`<?\b(?:https?|ftp)://([^\s<>()"\x60|]+)>?|<(?:mailto:)?([^\s<>@]+@[^\s<>@]+)>`)
 	escape     = regexp.MustCompile("\\\\([\\\\`*_{}\\[\\]()#+\\-.!~|<>&])")
 	strike     = regexp.MustCompile(`~~+`)
+	marked     = regexp.MustCompile(`(^|[\s(])==([^=\s](?:[^=]*[^=\s])?)==($|[\s).,:;!?])`)
+	lowered    = regexp.MustCompile(`(\pL)(?:~(\d{1,9}|\pL{1,2})~|\^([\pL\d]{1,9})\^)`)
 )
 
 // inline removes the marks within a line.
@@ -29,6 +31,10 @@ func inline(line string) string {
 		line = replace(address, line, func(found []string, _, _ string) string { return found[2] + host(found[1]) })
 	}
 	line = strike.ReplaceAllLiteralString(line, "")
+	for range 2 { // in "==a== ==b==", the space belongs to both
+		line = marked.ReplaceAllString(line, "$1$2$3")
+	}
+	line = lowered.ReplaceAllString(line, "$1$2$3")
 	line = emphasis(line)
 	return strings.TrimRight(escape.ReplaceAllString(line, "$1"), " \t\\")
 }

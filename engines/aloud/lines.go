@@ -24,8 +24,8 @@ var (
 	rule      = regexp.MustCompile(`^\s*(?:(?:-\s*){3,}|(?:\*\s*){3,}|(?:_\s*){3,}|={2,}|-{2,})\s*$`)
 	tableRule = regexp.MustCompile(`^\s*\|?\s*:?-{2,}:?\s*(?:\|\s*:?-{2,}:?\s*)*\|?\s*$`)
 	row       = regexp.MustCompile(`^\s*\|(.+)$`)
-	bullet    = regexp.MustCompile(`^\s*[-*+•·‣◦▪●○–—]\s+(?:\[[ xX]\]\s+)?(.*)$`)
-	ordered   = regexp.MustCompile(`^\s*(?:\(?(\d{1,3}|[a-zA-Z])\)|(\d{1,3})\.)\s+(.+)$`)
+	bullet    = regexp.MustCompile(`^\s*[-*+•·‣◦▪●○■□◆►▶➤➜→–—]\s+(?:\[[ xX]\]\s+)?(.*)$`)
+	ordered   = regexp.MustCompile(`^\s*(?:\((\d{1,2}|[a-zA-Z])\)|(\d{1,3}|[a-zA-Z])\)|(\d{1,3}|[a-z])\.)\s+(.+)$`)
 	reference = regexp.MustCompile(`^\s*\[[^\]]+\]:\s+\S+`)
 )
 
@@ -40,7 +40,9 @@ type line struct {
 func lines(text string) string {
 	var all []line
 	inCode := false
-	for _, raw := range strings.Split(text, "\n") {
+	raws := strings.Split(text, "\n")
+	rows(raws)
+	for _, raw := range raws {
 		if fence.MatchString(raw) {
 			inCode = !inCode
 			all = append(all, line{kind: empty})
@@ -68,6 +70,22 @@ func lines(text string) string {
 	return b.String()
 }
 
+// rows puts a mark before the rows of tables that have none at the beginning: the lines
+// around a rule that have marks too.
+func rows(raws []string) {
+	for i, raw := range raws {
+		if !strings.Contains(raw, "|") || !strings.Contains(raw, "-") || !tableRule.MatchString(raw) {
+			continue
+		}
+		if i > 0 && strings.Contains(raws[i-1], "|") && !row.MatchString(raws[i-1]) {
+			raws[i-1] = "|" + raws[i-1]
+		}
+		for j := i + 1; j < len(raws) && strings.Contains(raws[j], "|") && !row.MatchString(raws[j]); j++ {
+			raws[j] = "|" + raws[j]
+		}
+	}
+}
+
 // maxNested is the number of marks that may begin a line: "- # Tea".
 const maxNested = 3
 
@@ -91,7 +109,7 @@ func read(raw string, nested int) line {
 		return line{read(m[1], nested+1).text, item}
 	}
 	if m := ordered.FindStringSubmatch(raw); m != nil {
-		return line{m[1] + m[2] + ", " + inline(m[3]), item}
+		return line{m[1] + m[2] + m[3] + ", " + inline(m[4]), item}
 	}
 	return line{inline(raw), plain}
 }
@@ -124,7 +142,7 @@ func ends(l, next line) bool {
 	case next.kind == empty:
 		return false // the engine pauses after a paragraph
 	}
-	return utf8.RuneCountInString(l.text) <= shortLine && (unicode.IsUpper(first) || unicode.IsDigit(first))
+	return utf8.RuneCountInString(l.text) <= shortLine && (unicode.IsUpper(first) || unicode.IsDigit(first) || unicode.Is(unicode.So, first))
 }
 
 // fullStop returns the full stop that a line lacks.

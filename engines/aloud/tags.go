@@ -15,6 +15,8 @@ var (
 	code   = "`[^`\n]+`"
 	tag    = `</?([A-Za-z][\w:.-]*)((?:\s[^<>]*)?)/?>`
 	tagged = regexp.MustCompile(code + "|" + tag)
+	// alias is SSML for what is read instead of the text.
+	alias  = regexp.MustCompile(`(?is)<sub\s[^<>]*alias\s*=\s*["']([^"'<>]*)["'][^<>]*>[^<>]*</sub\s*>`)
 	closes = regexp.MustCompile(`</([A-Za-z][\w:.-]*)\s*>`)
 	// blanks and spaces are left where tags were.
 	blanks = regexp.MustCompile(`[ \t]*([ \t,])`)
@@ -27,6 +29,7 @@ var (
 func withoutTags(text string) string {
 	if strings.Contains(text, "<") {
 		text = unsaid.ReplaceAllLiteralString(text, " ")
+		text = alias.ReplaceAllString(text, "$1")
 		closed := map[string]bool{}
 		for _, found := range closes.FindAllStringSubmatch(text, -1) {
 			closed[strings.ToLower(found[1])] = true
@@ -45,11 +48,11 @@ func withoutTags(text string) string {
 // readTag returns what is read of a tag.
 func readTag(found []string, closed map[string]bool, before, after string) string {
 	whole, name := found[0], strings.ToLower(found[1])
-	isTag := strings.HasPrefix(whole, "</") || strings.HasSuffix(whole, "/>") || strings.Contains(found[2], "=") || closed[name] || isOpen(name)
+	isTag := strings.HasPrefix(whole, "</") || strings.HasSuffix(whole, "/>") || strings.Contains(found[2], "=") || closed[name] || IsOpen(name)
 	switch {
 	case !isTag:
 		return found[1] + found[2] // a place to fill in: "Dear <name>"
-	case isBlock(name):
+	case IsBlock(name):
 		return block(name, whole)
 	case name == "break":
 		// A pause.
@@ -66,8 +69,8 @@ func readTag(found []string, closed map[string]bool, before, after string) strin
 	return ""
 }
 
-// isOpen reports whether a tag often has no end.
-func isOpen(name string) bool {
+// IsOpen reports whether a tag of HTML, in lower case, often has no end.
+func IsOpen(name string) bool {
 	switch name {
 	case "br", "hr", "wbr", "p", "li", "dt", "dd", "tr", "td", "th", "b", "i", "u", "em", "strong", "span", "div", "break":
 		return true
@@ -75,7 +78,8 @@ func isOpen(name string) bool {
 	return false
 }
 
-func isBlock(name string) bool {
+// IsBlock reports whether a tag, in lower case, divides a text.
+func IsBlock(name string) bool {
 	switch name {
 	case "br", "hr", "p", "div", "li", "ul", "ol", "dl", "dt", "dd", "tr", "td", "th", "table", "h1", "h2", "h3", "h4", "h5", "h6",
 		"blockquote", "section", "article", "header", "footer", "title", "caption", "pre", "sentence", "paragraph":

@@ -76,7 +76,7 @@ func classifyWord(from, to, before string) gatewayv1.GrammarErrorType {
 		return agreement
 	case sameGroup(confusable, from, to):
 		return wordChoice
-	case sameGroup(plurals, from, to):
+	case samePlural(from, to):
 		return nounNumber
 	case addsS(from, to) || addsS(to, from):
 		return classifyS(from, to, before)
@@ -84,7 +84,7 @@ func classifyWord(from, to, before string) gatewayv1.GrammarErrorType {
 		return verbTense
 	case regularForms(from, to):
 		return verbTense
-	case misspelt(from, to) || sameGroup(shortened, from, to):
+	case misspelt(from, to) || sameGroup(shortened, from, to) || stretched(from) && unstretched(from) == unstretched(to):
 		return spelling
 	case inAny(agreeing, from) || inAny(agreeing, to) || prepositions[from] || prepositions[to]:
 		return unspecified

@@ -81,14 +81,17 @@ func (e edit) repeats(tokens []token) bool {
 		len(after) >= len(again) && slices.Equal(after[:len(again)], again)
 }
 
-// keepForeign returns the edits without those that spoil a word of another language, and
-// without those beside them: they belong together.
-func keepForeign(edits []edit, tokens []token) []edit {
+// keepUnknown returns the edits without those that spoil a word of another language or
+// lose a mark, and without those beside them: they belong together.
+func keepUnknown(edits []edit, tokens, after []token) []edit {
+	spoils := func(e edit) bool {
+		return e.spoils(tokens) || e.losesMark(tokens, after) && !e.isFormatting(tokens)
+	}
 	var out []edit
 	for i, e := range edits {
-		spoiled := e.spoils(tokens) ||
-			i > 0 && e.start-edits[i-1].end <= 1 && edits[i-1].spoils(tokens) ||
-			i+1 < len(edits) && edits[i+1].start-e.end <= 1 && edits[i+1].spoils(tokens)
+		spoiled := spoils(e) ||
+			i > 0 && e.start-edits[i-1].end <= 1 && spoils(edits[i-1]) ||
+			i+1 < len(edits) && edits[i+1].start-e.end <= 1 && spoils(edits[i+1])
 		if !spoiled {
 			out = append(out, e)
 		}
@@ -105,7 +108,7 @@ func (e edit) spoils(tokens []token) bool {
 		if !isForeign(w) || slices.ContainsFunc(to, func(other string) bool { return fold(other) == plain }) {
 			return false
 		}
-		return len(to) == 0 || slices.ContainsFunc(to, func(other string) bool { return resembles(plain, other) })
+		return len(to) == 0 || slices.ContainsFunc(to, func(other string) bool { return resembles(plain, other) && !sameGroup(shortened, w, other) })
 	})
 }
 
@@ -239,6 +242,9 @@ func split(e edit, a []token) []edit {
 func alike(a, b token) bool {
 	if !a.word || !b.word || len(a.key) > maxWordBytes || len(b.key) > maxWordBytes {
 		return false
+	}
+	if strings.Trim(a.key+b.key, "0123456789") == "" {
+		return a.key == b.key // "1000" and the "000" of "1,000"
 	}
 	return levenshtein.Similarity(a.key, b.key, nil) >= similarWords || sameVerb(a.key, b.key)
 }

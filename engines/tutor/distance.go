@@ -1,6 +1,10 @@
 package tutor
 
-import "slices"
+import (
+	"math"
+	"slices"
+	"strings"
+)
 
 // What it costs to turn the words of a text into those of its correction. Forms of
 // one word are near to each other, and the small words of a sentence may change; a
@@ -57,8 +61,8 @@ func parts(text []token, edits []edit) []part {
 	var out []part
 	end := 0 // of the last edit
 	for i, e := range edits {
-		from, to := words(text[e.start:e.end]), words(e.replacement)
-		if between := words(text[end:e.start]); i > 0 && len(between) < partGap {
+		from, to := spelledOut(words(text[e.start:e.end])), spelledOut(words(e.replacement))
+		if between := spelledOut(words(text[end:e.start])); i > 0 && len(between) < partGap {
 			last := &out[len(out)-1]
 			last.from = slices.Concat(last.from, between, from)
 			last.to = slices.Concat(last.to, between, to)
@@ -71,21 +75,68 @@ func parts(text []token, edits []edit) []part {
 }
 
 // distance returns the edit distance from one list of words to another, with the costs
-// above.
+// above. Two words may be written as one: "a lot" and "alot".
 func distance(from, to []string, was, is map[string]bool) float64 {
-	row := make([]float64, len(to)+1)
-	for j, b := range to {
-		row[j+1] = row[j] + addedCost(b, was)
-	}
-	for _, a := range from {
-		lost, above := lostCost(a, is), row[0]
-		row[0] += lost
-		for j, b := range to {
-			cost := min(above+replacedCost(a, b), row[j+1]+lost, row[j]+addedCost(b, was))
-			above, row[j+1] = row[j+1], cost
+	table := make([][]float64, len(from)+1)
+	for i := range table {
+		table[i] = make([]float64, len(to)+1)
+		for j := range table[i] {
+			if i == 0 && j == 0 {
+				continue
+			}
+			cost := math.Inf(1)
+			if i > 0 {
+				cost = min(cost, table[i-1][j]+lostCost(from[i-1], is))
+			}
+			if j > 0 {
+				cost = min(cost, table[i][j-1]+addedCost(to[j-1], was))
+			}
+			if i > 0 && j > 0 {
+				cost = min(cost, table[i-1][j-1]+replacedCost(from[i-1], to[j-1]))
+			}
+			if i > 1 && j > 0 && sameLetters(from[i-2]+from[i-1], to[j-1]) {
+				cost = min(cost, table[i-2][j-1]+costForm)
+			}
+			if i > 0 && j > 1 && sameLetters(from[i-1], to[j-2]+to[j-1]) {
+				cost = min(cost, table[i-1][j-2]+costForm)
+			}
+			if i > 0 && j > 2 && sameLetters(from[i-1], to[j-3]+to[j-2]+to[j-1]) {
+				cost = min(cost, table[i-1][j-3]+costForm) // "6am" and "6 a.m."
+			}
+			table[i][j] = cost
 		}
 	}
-	return row[len(to)]
+	return table[len(from)][len(to)]
+}
+
+// sameLetters reports whether two words have the same letters, whatever is between them.
+func sameLetters(a, b string) bool {
+	letters := strings.NewReplacer("'", "", "-", "")
+	return letters.Replace(a) == letters.Replace(b)
+}
+
+// spelledOut returns words with those that a contraction or an abbreviation of chats
+// stands for.
+func spelledOut(list []string) []string {
+	var out []string
+	for _, w := range list {
+		if long := phrases[w]; long != nil {
+			out = append(out, long...)
+			continue
+		}
+		base, ending, found := strings.Cut(w, "'")
+		switch long := endings[ending]; {
+		case found && w == "can't", found && w == "won't":
+			out = append(out, map[string]string{"can't": "can", "won't": "will"}[w], "not")
+		case found && strings.HasSuffix(base, "n") && ending == "t", found && ending == "nt":
+			out = append(out, strings.TrimSuffix(base, "n"), "not")
+		case found && long != "" && (ending != "s" || pronounIs[base]):
+			out = append(out, base, long)
+		default:
+			out = append(out, w)
+		}
+	}
+	return out
 }
 
 func addedCost(word string, was map[string]bool) float64 {

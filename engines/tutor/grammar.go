@@ -27,10 +27,10 @@ type note struct {
 	Explanation string `json:"explanation"`
 }
 
-// TrivialGrammar returns the response to a text without letters and digits, which
-// has no mistakes. It returns nil for all other texts.
+// TrivialGrammar returns the response to a text without letters, which has no mistakes.
+// It returns nil for all other texts.
 func TrivialGrammar(req *gatewayv1.GrammarRequest) *gatewayv1.GrammarResponse {
-	if strings.ContainsFunc(joinKeys(tokenize(req.GetText())), inWord) {
+	if strings.ContainsFunc(joinKeys(tokenize(req.GetText())), unicode.IsLetter) {
 		return nil
 	}
 	return unchanged(req)
@@ -64,6 +64,7 @@ func ParseGrammar(req *gatewayv1.GrammarRequest, modelText string) (*gatewayv1.G
 		return nil, errs.New(errs.Internal, "the model returned an empty correction: try again, or use another model")
 	}
 	text := req.GetText()
+	corrected = unwrapped(corrected, text)
 	tokens := tokenize(text)
 	lead, trail := surroundingSpace(joinKeys(tokens))
 	after := tokenize(lead + corrected + trail)
@@ -71,9 +72,10 @@ func ParseGrammar(req *gatewayv1.GrammarRequest, modelText string) (*gatewayv1.G
 	if !plausible(tokens, after, edits) {
 		return unchanged(req), nil
 	}
-	edits = keepForeign(edits, tokens)
+	edits = keepUnknown(edits, tokens, after)
 	edits = slices.DeleteFunc(edits, func(e edit) bool {
-		return e.hides(tokens) || e.joinsLines(tokens) || e.void(tokens) || e.repeats(tokens)
+		return e.hides(tokens) || e.joinsLines(tokens) || e.void(tokens) || e.repeats(tokens) || e.repeated(tokens) ||
+			e.styles(tokens) || e.losesMark(tokens, after)
 	})
 	describe(edits, tokens, a.Notes)
 

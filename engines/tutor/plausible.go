@@ -1,6 +1,7 @@
 package tutor
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"unicode"
@@ -9,11 +10,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// What a model that has lost the text gives away.
-const (
-	leakedWords = 5 // words in a row that come from the prompt
-	longNumber  = 2 // digits of a number that must not be lost
-)
+// leakedWords is the number of words in a row from the prompt that no correction has.
+const leakedWords = 5
 
 // plausible reports whether after can be a correction of before. Small models lose a
 // text with characters that they have not seen, and continue with pieces of what
@@ -22,13 +20,13 @@ func plausible(before, after []token, edits []edit) bool {
 	was, is := words(before), words(after)
 	known := knownWords(was)
 	for _, w := range is {
-		if !known[w] && isForeign(w) && !known[fold(w)] {
+		if !known[w] && (isForeign(w) && !known[fold(w)] || stretched(w) && strings.Trim(w, "ivxlcdm") != "") {
 			return false
 		}
 	}
 	return len(is) > 0 && !leaks(was, is) && !strangeCase(before, after, known) &&
-		keepsMarks(joinKeys(before), joinKeys(after)) && keepsNumbers(before, after) && keepsFixed(before, after) &&
-		keepsPairs(before, after) && concerns(before, edits, after)
+		keepsMarks(before, after) && keepsNumbers(before, after, edits) && keepsFixed(before, after) && keepsPairs(before, after) &&
+		keepsMeaning(before, after, edits) && concerns(before, edits, after)
 }
 
 // knownWords returns the words of a text and their forms without diacritics.
@@ -84,13 +82,15 @@ var instructions = sync.OnceValue(func() string {
 // strangeCase reports whether after has a new word with capitals in it, such as the
 // name of an error type.
 func strangeCase(before, after []token, known map[string]bool) bool {
-	text := strings.ToLower(strings.Join(words(before), ""))
+	was := words(before)
+	letters := strings.NewReplacer("'", "", "-", "")
+	text := letters.Replace(strings.Join(was, ""))
 	for _, t := range after {
 		lower := strings.ToLower(t.key)
-		if !t.word || known[lower] || strings.Contains(text, lower) {
+		if !t.word || known[lower] || !strings.ContainsFunc(t.key[1:], unicode.IsUpper) || strings.Contains(text, letters.Replace(lower)) {
 			continue
 		}
-		if strings.ContainsFunc(t.key[1:], unicode.IsUpper) && !shouted(before) {
+		if !slices.ContainsFunc(was, func(w string) bool { return sameWord(w, lower) }) && !shouted(before) { // "k" may become "OK"
 			return true
 		}
 	}
@@ -103,86 +103,6 @@ func shouted(tokens []token) bool {
 	return strings.ToUpper(text) == text
 }
 
-// newMarks are the marks that a correction may add.
-const newMarks = `.,!?;:'"-()`
-
-// keepsMarks reports whether after has the symbols of before, and no other ones.
-func keepsMarks(was, is string) bool {
-	for _, r := range is {
-		mark := unicode.IsPunct(r) || unicode.IsSymbol(r) || unicode.IsControl(r) && !unicode.IsSpace(r)
-		if mark && !strings.ContainsRune(newMarks, r) && !strings.ContainsRune(was, r) {
-			return false
-		}
-	}
-	for _, r := range was {
-		if unicode.IsSymbol(r) && strings.Count(is, string(r)) < strings.Count(was, string(r)) {
-			return false
-		}
-	}
-	return true
-}
-
-// keepsNumbers reports whether after has the long numbers of before, and no other
-// numbers. A short one may become a word.
-func keepsNumbers(before, after []token) bool {
-	was, is := numbers(joinKeys(before)), numbers(joinKeys(after))
-	for n := range is {
-		if !was[n] {
-			return false
-		}
-	}
-	for n := range was {
-		if len(n) >= longNumber && !is[n] {
-			return false
-		}
-	}
-	return true
-}
-
-// keepsPairs reports whether after has a second quotation mark to each one if before
-// has.
-func keepsPairs(before, after []token) bool {
-	for _, mark := range []string{`"`, "'"} {
-		was, is := marksOf(before, mark), marksOf(after, mark)
-		if was > 0 && was%2 == 0 && is%2 != 0 {
-			return false
-		}
-	}
-	return true
-}
-
-// marksOf counts a mark that is not within a word.
-func marksOf(tokens []token, mark string) int {
-	n := 0
-	for _, t := range tokens {
-		if t.key == mark {
-			n++
-		}
-	}
-	return n
-}
-
-func numbers(text string) map[string]bool {
-	found := map[string]bool{}
-	for _, n := range strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsDigit(r) }) {
-		found[n] = true
-	}
-	return found
-}
-
-// keepsFixed reports whether after has the addresses of before.
-func keepsFixed(before, after []token) bool {
-	is := joinKeys(after)
-	for _, field := range strings.Fields(joinKeys(before)) {
-		if strings.Contains(field, "://") || strings.Contains(field, "www.") || strings.Contains(strings.Trim(field, "@"), "@") {
-			if !strings.Contains(is, strings.TrimRight(field, `.,!?;:'")`)) {
-				return false
-			}
-		}
-	}
-	return true
-}
-
 func isSmall(w string) bool {
 	return articles[w] || prepositions[w] || subjects[w] || quantifiers[w] || small[w] || inAny(agreeing, w)
 }
@@ -192,10 +112,36 @@ var small = set("and or but so if because when while than as not very much too a
 
 // resembles reports whether two words are forms of one word, or nearly spelt alike.
 func resembles(a, b string) bool {
-	return sameWord(a, b) || len(a) <= maxWordBytes && len(b) <= maxWordBytes && levenshtein.Similarity(a, b, nil) >= similarWords
+	return sameWord(a, b) || stretched(a) && unstretched(a) == unstretched(b) || len(a) <= maxWordBytes && len(b) <= maxWordBytes && levenshtein.Similarity(a, b, nil) >= similarWords
 }
 
 // sameWord reports whether two words are known to be forms of one, or easily confused.
 func sameWord(a, b string) bool {
-	return sameVerb(a, b) || sameGroup(confusable, a, b) || sameGroup(plurals, a, b) || sameGroup(shortened, a, b)
+	return sameVerb(a, b) || sameGroup(confusable, a, b) || samePlural(a, b) || sameGroup(shortened, a, b) || sameNumber(a, b)
+}
+
+// sameNumber reports whether one is the word for the other: "3" and "three".
+func sameNumber(a, b string) bool {
+	return numberWords[a] == b && b != "" || numberWords[b] == a && a != ""
+}
+
+// stretchedRun is how many equal letters in a row show that a word is stretched: "sooo".
+const stretchedRun = 3
+
+func stretched(w string) bool {
+	run, last := 0, rune(0)
+	for _, r := range w {
+		if r != last {
+			run, last = 0, r
+		}
+		if run++; run == stretchedRun && unicode.IsLetter(r) {
+			return true
+		}
+	}
+	return false
+}
+
+// unstretched returns a word with one letter for several equal ones.
+func unstretched(w string) string {
+	return string(slices.Compact([]rune(w)))
 }

@@ -9,6 +9,9 @@ import (
 
 // figures returns the readings of a number with what follows it in the same word.
 func figures(body string) [][]string {
+	if readings := special(body); readings != nil {
+		return readings
+	}
 	end := strings.LastIndexFunc(body, isASCIIDigit) + 1
 	number, tail := body[:end], body[end:]
 	if readings := joined(number); readings != nil {
@@ -16,6 +19,9 @@ func figures(body string) [][]string {
 	}
 	readings := decimal(number)
 	if readings == nil {
+		if compound := hyphenated(body); compound != nil {
+			return compound
+		}
 		return split(body, integer)
 	}
 	switch lower := strings.ToLower(tail); {
@@ -27,6 +33,9 @@ func figures(body string) [][]string {
 		return out
 	case (lower == "s" || lower == "'s") && isDigits(number):
 		var out [][]string
+		if strings.Trim(number[1:], "0") == "" && number[0] == '1' && len(number) > 2 {
+			out = append(out, plural(cardinals(number)[0][1:])) // "100s"
+		}
 		for _, r := range readings {
 			out = append(out, plural(r))
 		}
@@ -34,6 +43,9 @@ func figures(body string) [][]string {
 			return out // years
 		}
 		return append(out, withUnit(few(readings, 2), tail, number == "1")...)
+	}
+	if compound := hyphenated(body); compound != nil {
+		return append(few(compound, MaxReadings/2), few(withUnit(readings, tail, false), MaxReadings/2)...)
 	}
 	return withUnit(readings, strings.TrimRight(tail, "."), number == "1")
 }
@@ -179,7 +191,14 @@ func split(word string, run func(string) [][]string) [][]string {
 		readings := ordinary(part)
 		switch {
 		case digit:
-			readings = few(run(part), 3)
+			readings = few(run(part), 6)
+		case part == "v" && parts == 0:
+			readings = append(readings, []string{"version"})
+		case sum[part] != nil && len(said[0]) > 0 && end < len(word):
+			readings = append(sum[part], ordinary(part)...)
+			if part == "." {
+				readings = word1("point", "dot", "")
+			}
 		case len(part) > 1 && len(part) <= maxLetters:
 			readings = append(readings, spelled(part)) // "MP3"
 		}
@@ -196,7 +215,14 @@ func split(word string, run func(string) [][]string) [][]string {
 
 // amount returns the readings of an amount of money.
 func amount(text string, money currency, c *context) [][]string {
+	text, per := perUnit(text)
+	if per != nil {
+		return few(cross(few(amount(text, money, c), MaxReadings/3), per), MaxReadings)
+	}
 	lower := strings.ToLower(text)
+	if m := commaCents.FindStringSubmatch(lower); m != nil {
+		lower = m[1] + "." + m[2] // "€3,50"
+	}
 	end := strings.LastIndexFunc(lower, isASCIIDigit) + 1
 	plain, tail := lower[:end], lower[end:]
 	scaled := scaleOf(tail)
@@ -237,7 +263,8 @@ func amount(text string, money currency, c *context) [][]string {
 	var out [][]string
 	for _, r := range cardinals(whole) {
 		out = append(out, append(append(append([]string(nil), r...), unit), last...),
-			append(append(append([]string(nil), r...), unit, "and"), last...), append(append([]string(nil), r...), belowHundred(cents)...))
+			append(append(append([]string(nil), r...), unit, "and"), last...), append(append([]string(nil), r...), belowHundred(cents)...),
+			append(append(append([]string(nil), r...), unit), belowHundred(cents)...))
 	}
 	return out
 }

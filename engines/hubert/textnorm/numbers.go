@@ -74,9 +74,18 @@ func digits(text string) []string {
 func integer(text string) [][]string {
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || len(text) > maxDigits || len(text) > 1 && text[0] == '0' {
-		return [][]string{digits(text), oh(text)}
+		return [][]string{digits(text), oh(text), doubled(digits(text)), doubled(oh(text))}
 	}
 	readings := withA([][]string{cardinal(n, false), cardinal(n, true)})
+	if text == "0" {
+		readings = append(readings, word("oh", "nought", "nil")...)
+	}
+	if len(text) == 4 && n%100 == 0 && n%1000 != 0 && n > 2100 {
+		readings = append(readings, append(belowHundred(int(n/100)), "hundred")) // "twenty five hundred"
+	}
+	if len(text) == 4 && n < 1100 && n > 1000 && n%100 >= 10 {
+		readings = append(readings, append(belowHundred(int(n/100)), belowHundred(int(n%100))...)) // "ten sixty six"
+	}
 	if len(text) == 4 && n >= 1100 && n < 2100 {
 		readings = append(append([][]string{year(int(n))}, readings...), years(int(n))...)
 	}

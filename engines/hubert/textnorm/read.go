@@ -3,23 +3,41 @@ package textnorm
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // read returns the readings of a word. field is the word with its punctuation.
 func read(word, field string, c *context) [][]string {
 	before := *c
-	c.number, c.one, c.money, c.month = false, false, "", isMonth(word)
+	c.number, c.one, c.money, c.month, c.between = false, false, "", isMonth(word), false
+	if chat := abbreviations[strings.ToLower(word)]; chat != nil && strings.ContainsFunc(word, isASCIIDigit) {
+		return chat
+	}
+	if gluedDot.MatchString(word) {
+		return afterDot(word, c)
+	}
+	if readings := grades(word); readings != nil {
+		return readings
+	}
+	if readings := tagged(word); readings != nil {
+		return readings
+	}
+	if readings := address(word); readings != nil {
+		return readings
+	}
 	if readings := mixed(word); readings != nil {
 		c.number = true
 		return readings
 	}
 	if strings.ContainsFunc(word, isASCIIDigit) {
-		return onDays(word, number(word, c), before.month, isMonth(c.next))
+		return onDays(word, onScale(word, number(word, c), c.next), before.month, isMonth(c.next))
 	}
 	lower := strings.ToLower(word)
 	switch {
-	case symbols[word] != "":
-		return [][]string{{symbols[word]}}
+	case before.number && isHalfDay(lower):
+		return append(units[lower].readings(false), []string{lower})
+	case signs[word] != nil:
+		return signs[word]
 	case before.money != "" && isScale(lower):
 		return [][]string{{lower, before.money}}
 	case before.number && !units[lower].glued && units[lower].one != "":
@@ -29,9 +47,11 @@ func read(word, field string, c *context) [][]string {
 		}
 		return readings
 	}
-	if n := roman(word); n > 0 {
-		nth := ordinal(belowHundred(n))
-		return append([][]string{belowHundred(n), append([]string{"the"}, nth...), nth}, ordinary(word)...)
+	if before.number && besideNumber(lower) {
+		return append(ordinary(word), units[lower].readings(before.one)...)
+	}
+	if readings := romanReadings(word, before.word); readings != nil {
+		return readings
 	}
 	if readings := abbreviation(word, lower, field, c); readings != nil {
 		return readings
@@ -39,8 +59,31 @@ func read(word, field string, c *context) [][]string {
 	return ordinary(word)
 }
 
+// isHalfDay reports whether a word is "am" or "pm".
+func isHalfDay(word string) bool { return word == "am" || word == "pm" }
+
+// onScale adds the readings that a number has because of the word behind it: "1
+// million", "7.30 am".
+func onScale(word string, readings [][]string, next string) [][]string {
+	if word == "1" && isScale(strings.ToLower(next)) {
+		return append(readings, []string{"a"})
+	}
+	if clock := timeOfDay(strings.Replace(word, ".", ":", 1)); strings.Contains(word, ".") && isHalfDay(strings.ToLower(strings.ReplaceAll(next, ".", ""))) {
+		return append(clock, readings...)
+	}
+	return readings
+}
+
 // onDays adds the readings of a number beside the name of a month as a day: "May 5".
 func onDays(word string, readings [][]string, after, before bool) [][]string {
+	if m := dayOrdinal.FindStringSubmatch(word); m != nil && (after || before) {
+		nth := readings[0]
+		readings = append(readings, append([]string{"the"}, nth...))
+		if before {
+			readings = append(readings, append(nth[:len(nth):len(nth)], "of"), append(append([]string{"the"}, nth...), "of"))
+		}
+		return readings
+	}
 	if !isDigits(word) || len(word) > 2 || !after && !before {
 		return readings
 	}
@@ -67,8 +110,12 @@ func abbreviation(word, lower, field string, c *context) [][]string {
 			return [][]string{{"saint"}, {"street"}}
 		}
 		return [][]string{{"street"}, {"saint"}}
-	case key == "no" && hasDot && strings.ContainsFunc(c.next, isASCIIDigit):
-		return [][]string{{"number"}}
+	case counted[key] != "" && hasDot && startsWithDigit(c.next):
+		return [][]string{{counted[key]}}
+	case key == "no" && startsWithDigit(c.next):
+		return [][]string{{"no"}, {"number"}}
+	case dotted[key] != nil && isMonth(word) && startsWithDigit(c.next), isWeekday(word):
+		return [][]string{dotted[key], {key}}
 	case abbreviations[key] != nil:
 		return abbreviations[key]
 	case hasDot && dotted[key] != nil && word[:1] != lower[:1]:
@@ -76,6 +123,13 @@ func abbreviation(word, lower, field string, c *context) [][]string {
 			return [][]string{{key}, dotted[key]} // the dot is the end of the text
 		}
 		return [][]string{dotted[key], {key}}
+	case initialsAnd.MatchString(word): // "U.S.-based", "U.K.'s"
+		m := initialsAnd.FindStringSubmatch(word)
+		letters := spelled(m[1])
+		letters[len(letters)-1] += m[3]
+		return cross([][]string{letters}, ordinary(m[2]))
+	case dottedLetters.MatchString(key):
+		return append([][]string{spelled(word)}, ordinary(key)...)
 	case isInitials(word):
 		return [][]string{spelled(strings.ReplaceAll(word, ".", ""))}
 	}
@@ -107,7 +161,7 @@ func ordinary(word string) [][]string {
 		if i > 0 {
 			parts = append(parts, strings.ToLower(rest[:i]))
 		}
-		sign, size := []rune(rest[i:])[0], len(string([]rune(rest[i:])[0]))
+		sign, size := utf8.DecodeRuneInString(rest[i:])
 		if said := joint(sign, rest[i+size:]); said != "" {
 			parts = append(parts, said)
 		}
@@ -118,10 +172,10 @@ func ordinary(word string) [][]string {
 		readings = append(readings, []string{strings.Join(parts, "")})
 	}
 	// NASA is read as a word, USA as letters: both are possible.
-	if letters := []rune(word); len(parts) == 1 && len(letters) > 1 && len(letters) <= 5 && strings.ToUpper(word) == word {
+	if letters := []rune(word); len(parts) == 1 && len(letters) > 1 && len(letters) <= 5 && strings.ToUpper(word[1:]) == word[1:] && word[1:] != strings.ToLower(word[1:]) {
 		readings = append(readings, spelled(word))
 	}
-	return readings
+	return append(readings, mixedCase(word)...)
 }
 
 // joint returns the word for a sign between two parts of a word.
@@ -138,19 +192,26 @@ func number(word string, c *context) [][]string {
 	c.one = word == "1"
 	signs := ""
 	for _, r := range word {
-		if money, ok := currencies[r]; ok && signs == "" {
-			return amount(strings.TrimPrefix(word, string(r)), money, c)
+		if money, ok := currencies[r]; ok && (signs == "" || signs == "-" || signs == "+") {
+			return signed(signs, amount(word[len(signs)+len(string(r)):], money, c))
 		}
-		if r != '-' && r != '#' && r != '.' && r != '\'' {
+		if !strings.ContainsRune(leading, r) {
 			break
 		}
 		signs += string(r)
 	}
 	body := word[len(signs):]
+	if readings := otherDollars(body, c); readings != nil {
+		return signed(signs, readings)
+	}
 	switch signs {
-	case "-":
-		readings := figures(body)
-		return append(prefixed([]string{"minus"}, readings), prefixed([]string{"negative"}, readings)...)
+	case "+":
+		if isDigits(body) {
+			return signed(signs, append(few(figures(body), 4), digits(body), oh(body), doubled(digits(body)), doubled(oh(body)))) // a telephone number
+		}
+		return signed(signs, figures(body))
+	case "-", "~", "≈", "≥", "≤", "√", "±":
+		return signed(signs, figures(body))
 	case "#":
 		readings := figures(body)
 		return append(prefixed([]string{"number"}, readings), append(prefixed([]string{"hash"}, readings), prefixed([]string{"hashtag"}, readings)...)...)

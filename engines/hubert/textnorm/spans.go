@@ -61,6 +61,9 @@ func joined(text string) [][]string {
 		if readings := timeOfDay(text); readings != nil {
 			return readings
 		}
+		if m[1] == "0" && m[3] == "0" {
+			return span(m[1], m[3])
+		}
 		return between(m[1], m[3], "", "to")
 	case "/":
 		return overUnder(m[1], m[3])
@@ -85,8 +88,11 @@ func span(a, b string) [][]string {
 	out = append(out, prefixed([]string{"between"}, between(a, b, "and"))...)
 	if b == "0" {
 		for _, r := range few(numeric(a), 1) {
-			out = append(out, cross([][]string{r}, word("nil", "to nil", "oh", "to nothing", "nothing"))...)
+			out = append(out, cross([][]string{r}, word("nil", "to nil", "oh", "to nothing", "nothing", "love", "to love"))...)
 		}
+	}
+	if a == "0" && b == "0" {
+		out = append(word("nil nil", "zero zero", "nothing nothing", "love all"), out...)
 	}
 	if len(a)+len(b) >= 7 && isDigits(a+b) {
 		out = append(out, digits(a+b), oh(a+b))
@@ -215,7 +221,7 @@ func halves(whole, part string) [][]string {
 }
 
 // vulgar has the fractions that are one character.
-var vulgar = map[rune][2]int64{'½': {1, 2}, '¼': {1, 4}, '¾': {3, 4}, '⅓': {1, 3}, '⅔': {2, 3}, '⅕': {1, 5}, '⅛': {1, 8}, '⅜': {3, 8}, '⅝': {5, 8}, '⅞': {7, 8}}
+var vulgar = map[rune][2]int64{'½': {1, 2}, '¼': {1, 4}, '¾': {3, 4}, '⅓': {1, 3}, '⅔': {2, 3}, '⅕': {1, 5}, '⅛': {1, 8}, '⅙': {1, 6}, '⅚': {5, 6}, '⅖': {2, 5}, '⅗': {3, 5}, '⅘': {4, 5}, '⅜': {3, 8}, '⅝': {5, 8}, '⅞': {7, 8}}
 
 // mixed returns the readings of a number with a fraction: "2½"; nil if the word is
 // none.
@@ -230,19 +236,4 @@ func mixed(text string) [][]string {
 		return fraction(f[0], f[1])
 	}
 	return cross(suffixed(few(cardinals(whole), 1), "and"), fraction(f[0], f[1]))
-}
-
-// roman returns the value of a Roman numeral of two to five letters; 0 if the word is
-// none.
-func roman(text string) int {
-	if len(text) < 2 || len(text) > 5 || strings.Trim(text, "IVX") != "" {
-		return 0
-	}
-	for n := 1; n < 40; n++ {
-		ten, one := n/10, n%10
-		if text == strings.Repeat("X", ten)+[]string{"", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX"}[one] {
-			return n
-		}
-	}
-	return 0
 }

@@ -6,8 +6,11 @@ package textnorm
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/lexilingo/modelgateway/engines/aloud"
 )
 
 // Word is a word of the written text.
@@ -24,7 +27,7 @@ type Word struct {
 // Words divides a text into words. A word has a letter or a digit, or is a sign that
 // is read as a word.
 func Words(text string) []Word {
-	fields := strings.Fields(plainQuotes(norm.NFC.String(strings.ToValidUTF8(text, " "))))
+	fields := strings.Fields(joinGroups(plainQuotes(withoutMarkup(norm.NFC.String(strings.ToValidUTF8(text, " "))))))
 	var words []Word
 	var after context
 	for i, field := range fields {
@@ -34,6 +37,10 @@ func Words(text string) []Word {
 			after.next = ""
 		}
 		w := Word{Text: core(field), Pause: strings.ContainsAny(field, ".,;:!?…–—")}
+		if i+1 < len(fields) && after.number && isBetween(field) && startsWithDigit(after.next) {
+			after.between = true // "10 - 15"
+			continue
+		}
 		if w.Text == "" && after.number && isMoney(field) {
 			w.Text = strings.TrimRight(field, ".,;:!?") // "5 $"
 		}
@@ -43,8 +50,11 @@ func Words(text string) []Word {
 			}
 			continue
 		}
-		w.Readings = dedupe(read(wide(w.Text), field, &after))
+		before := after
+		w.Readings = dedupe(beside(read(plain(w.Text), field, &after), plain(w.Text), before))
+		after.word = w.Text
 		w.Readings = few(w.Readings, MaxReadings)
+		w.Text = strings.ReplaceAll(w.Text, joiner, "\u00a0")
 		if plain := strings.TrimRight(w.Text, "."); len(w.Readings) > 0 && len(w.Readings[0]) == 1 && w.Readings[0][0] == strings.ToLower(plain) {
 			w.Text = plain // not an abbreviation: the dot is the end of a sentence
 		}
@@ -60,6 +70,9 @@ type context struct {
 	one    bool   // that number was 1
 	month  bool   // the previous word was the name of a month
 	money  string // unit of money that is said after a scale word: "$5 million"
+
+	word    string // the previous word
+	between bool   // there is a hyphen between the previous number and this word
 }
 
 // isMoney reports whether a field is the sign of a currency.
@@ -72,54 +85,73 @@ func isMoney(field string) bool {
 	return ok
 }
 
-// isStyled reports whether r is a number in a circle or a Roman numeral.
-func isStyled(r rune) bool { return r >= 0x2460 && r <= 0x2473 || r >= 0x2160 && r <= 0x216b }
-
 // isNumber reports whether r alone can be read as a number.
 func isNumber(r rune) bool {
 	_, fraction := vulgar[r]
-	return unicode.IsDigit(r) || fraction || isStyled(r)
+	return fraction || unicode.IsDigit(r) || unicode.In(r, unicode.No, unicode.Nl) && r != '²' && r != '³'
 }
 
-// wide returns a word with ordinary letters and digits for full-width and styled
-// ones.
-func wide(word string) string {
-	var b strings.Builder
-	for _, r := range word {
-		if r >= 0xff01 && r <= 0xff5e || isStyled(r) {
-			b.WriteString(norm.NFKC.String(string(r)))
-		} else {
-			b.WriteRune(r)
+// plain returns a word with ordinary letters and digits.
+func plain(word string) string {
+	word = strings.Map(func(r rune) rune {
+		if n := digitValue(r); n >= 0 {
+			return '0' + n
 		}
+		return r
+	}, aloud.Letters(word))
+	if strings.Trim(word, "0123456789"+joiner) == "" {
+		return strings.ReplaceAll(word, joiner, "")
 	}
-	return b.String()
+	return word
+}
+
+// digitValue returns the value of a decimal digit of any script; -1 for anything else.
+// The digits of a script follow each other.
+func digitValue(r rune) rune {
+	if !unicode.Is(unicode.Nd, r) {
+		return -1
+	}
+	n := rune(0)
+	for n < 9 && unicode.Is(unicode.Nd, r-n-1) {
+		n++
+	}
+	return n % 10
 }
 
 // plainQuotes replaces typographic apostrophes by the ASCII one.
 func plainQuotes(text string) string {
-	return strings.NewReplacer("’", "'", "‘", "'", "ʼ", "'", "`", "'", "´", "'").Replace(text)
+	return strings.NewReplacer("’", "'", "‘", "'", "ʼ", "'", "`", "'", "´", "'", "′", "'", "−", "-").Replace(text)
 }
 
 // core removes the punctuation around a word that does not belong to it.
 func core(field string) string {
-	if _, ok := symbols[field]; ok {
+	if signs[field] != nil {
 		return field
 	}
 	kept := func(r rune) bool {
 		_, money := currencies[r]
-		return unicode.IsLetter(r) || isNumber(r) || unicode.IsMark(r) || money
+		return isSaid(r) || unicode.IsMark(r) || money || r == '¢'
 	}
-	word := strings.TrimLeftFunc(field, func(r rune) bool { return !kept(r) && r != '\'' && r != '-' && r != '.' && r != '#' })
+	word := strings.TrimLeftFunc(field, func(r rune) bool { return !kept(r) && !strings.ContainsRune(leading, r) })
 	word = strings.TrimRightFunc(word, func(r rune) bool {
 		return !kept(r) && r != '%' && r != '°' && r != '\'' && r != '.' && r != '²' && r != '³'
 	})
-	if strings.ContainsAny(word, "²³") && !strings.HasSuffix(word, "m²") && !strings.HasSuffix(word, "m³") {
-		word = strings.TrimRight(word, "²³") // a note below the text
+	if strings.HasSuffix(word, "²") || strings.HasSuffix(word, "³") {
+		if !raised.MatchString(word) {
+			word = strings.TrimRight(word, "²³") // a note below the text
+		}
 	}
-	if !strings.ContainsFunc(word, func(r rune) bool { return unicode.IsLetter(r) || isNumber(r) }) {
+	word = withGrade(word, field)
+	if !strings.ContainsFunc(word, isSaid) {
 		return ""
 	}
 	return trimEdges(word)
+}
+
+// isSaid reports whether r is read: a letter, a number, a letter in a circle, or one of
+// the units that are one character, such as "℃" and "㎏".
+func isSaid(r rune) bool {
+	return unicode.IsLetter(r) || isNumber(r) || r == '℃' || r == '℉' || r >= 0x24b6 && r <= 0x24e9 || r >= 0x3371 && r <= 0x33df
 }
 
 // trimEdges removes signs that core keeps for numbers and abbreviations if the word
@@ -128,11 +160,13 @@ func trimEdges(word string) string {
 	if strings.HasSuffix(word, ".") && !isAbbreviation(word) {
 		word = strings.TrimRight(word, ".'")
 	}
-	first := strings.IndexFunc(word, unicode.IsDigit)
-	lead := strings.TrimLeft(word, "-.#'")
+	lead := strings.TrimLeft(word, leading)
 	signs := word[:len(word)-len(lead)]
+	first, _ := utf8.DecodeRuneInString(lead)
+	_, money := currencies[first]
 	switch {
-	case first == len(signs) && (signs == "-" || signs == "." || signs == "#" || signs == "'"):
+	case signs == "#" || signs == "@" || signs == "°":
+	case (unicode.IsDigit(first) || money) && strings.Contains(" - . ' + ~ ≈ ≥ ≤ √ ± ", " "+signs+" ") && signs != "":
 	case signs == "'" && isClipped(strings.ToLower(lead)):
 	default:
 		word = lead

@@ -163,6 +163,8 @@ func TestOtherReadings(t *testing.T) {
 func TestNoWrongReadings(t *testing.T) {
 	for text, wrong := range map[string]string{
 		"$5": "five dollar", "5kg": "five kilogram", "50,000₫": "fifty thousand", "5€": "five", "1990s": "nineteen ninety seconds",
+		"$5/hour": "five dollar per hour", "20℃": "twenty", "1m70": "one seventy", "H₂O": "h o", "C#": "c", "99¢": "ninety nine", "-$5": "five dollars",
+		"US$5": "five dollar", "USD 20": "twenty", "3,5kg": "three point five kilogram", "12th-century": "twelve century",
 	} {
 		for _, r := range Words(text)[0].Readings {
 			if strings.Join(r, " ") == wrong {
@@ -185,12 +187,31 @@ func TestTextAndPause(t *testing.T) {
 	if got := strings.Join(texts, " "); got != "Hi/ said Mr./ Lee/ I owe $5/ She sat/ No/" {
 		t.Errorf("the words are %q", got)
 	}
+	for text, want := range map[string]string{
+		"10\u202f000 USD 5": "10\u00a0000|USD\u00a05", "7 - 2 = 5": "7|2|=|5", "(No.5) ｆｕｌｌ": "No.5|ｆｕｌｌ", "A+, C#. 18+": "A+|C#|18+",
+	} {
+		var texts []string
+		for _, w := range Words(text) {
+			texts = append(texts, w.Text)
+		}
+		if got := strings.Join(texts, "|"); got != want {
+			t.Errorf("%q has the words %q, want %q", text, got, want)
+		}
+	}
+}
+
+// TestLongPath checks an address that would take minutes if each part of its path copied
+// those before it.
+func TestLongPath(t *testing.T) {
+	for _, piece := range []string{"/b", "/b-c", "-b", ".b", "/", "/1", "1-", "@a"} {
+		Words("www.a.com/a" + strings.Repeat(piece, 20_000/len(piece)))
+	}
 }
 
 // FuzzWords checks that for any text the readings are words of letters and
 // apostrophes, and that every word has its text.
 func FuzzWords(f *testing.F) {
-	for _, text := range []string{"$1.00", "1/0", "99:99", "'", "-", "1,2,3", "٣", "5€", "a.b.c.", "--5", "$$5", "$", "0x1F", "1e9", "½", "''90s", "#", "%%"} {
+	for _, text := range []string{"$1.00", "1/0", "99:99", "'", "-", "1,2,3", "٣", "5€", "a.b.c.", "--5", "$$5", "$", "0x1F", "1e9", "½", "''90s", "#", "%%", "@a", "#a1", "a.b@c.vn/1-x_y", "1-a-2b", "No.5a", "C+", "5'10", "MCMXC", "1 000", "USD 5/x", "٣²", "+1~2", "<b>&#49;</b>", "a\xff"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
