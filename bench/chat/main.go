@@ -1,5 +1,6 @@
 // Command chat compares Chat with llama-server and llama-bench for the same
-// file, threads and prompts, in interleaved rounds.
+// file, threads and prompts, in interleaved rounds. With -grammar it compares Grammar
+// with llama-server.
 //
 // Every round has its own system prompt, which its clients share, so that a
 // prefix is computed in the round that uses it. Both sides decode greedily.
@@ -33,6 +34,7 @@ type options struct {
 	tokens        int
 	prefixTokens  int
 	contextLength int
+	grammar       bool
 	verbose       bool
 }
 
@@ -53,6 +55,7 @@ func parse() options {
 	flag.IntVar(&o.tokens, "tokens", 64, "tokens to generate per request")
 	flag.IntVar(&o.prefixTokens, "prefix", 600, "tokens of the shared system prompt")
 	flag.IntVar(&o.contextLength, "context", 4096, "context length in tokens, shared by the sequences")
+	flag.BoolVar(&o.grammar, "grammar", false, "compare corrections of learners' texts instead; -tokens is the number of texts")
 	flag.BoolVar(&o.verbose, "v", false, "show the servers' output")
 	flag.Parse()
 	for _, field := range strings.Split(*clients, ",") {
@@ -80,6 +83,10 @@ func run(ctx context.Context, o options) error {
 		return fmt.Errorf("server: %w", err)
 	}
 	defer ours.Stop()
+	if o.grammar {
+		fmt.Printf("file %s · %d threads · context of %d tokens · %d rounds\n", o.model, o.threads, o.contextLength, o.rounds)
+		return compareGrammar(ctx, o, ours, theirs)
+	}
 	prefix, err := theirs.textOfTokens(ctx, o.prefixTokens)
 	if err != nil {
 		return err

@@ -30,6 +30,7 @@ models:
       n_ctx: %d
 tasks:
   chat: {primary: qwen}
+  grammar: {primary: qwen}
 `
 
 func startServer(ctx context.Context, o options) (*server, error) {

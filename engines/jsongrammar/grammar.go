@@ -63,7 +63,7 @@ func (g *rules) spend(steps int) {
 // base are rules that do not depend on a schema. Space is bounded, because a model that
 // may write space without end sometimes does.
 const base = `ws ::= " "?
-char ::= [^"\\\x00-\x1F\x7F] | "\\" ["\\/bfnrt]
+char ::= [ !#-\[\]-~\x80-\uD7FF\uE000-\U0010FFFF] | "\\" ["\\/bfnrt]
 string ::= "\"" char* "\""
 digits ::= [0-9]{0,14}
 integer ::= "-"? ("0" | [1-9] digits)

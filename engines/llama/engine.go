@@ -147,6 +147,7 @@ func newModel(backend *llamacpp.Backend, weights *llamacpp.Model, p settings.Par
 		Batch:      p.Batch,
 		MicroBatch: p.MicroBatch,
 		Sequences:  slots,
+		Outputs:    slots + p.DraftTokens,
 		Threads:    max(1, opts.Threads),
 	})
 	if err != nil {
@@ -165,6 +166,7 @@ func newModel(backend *llamacpp.Backend, weights *llamacpp.Model, p settings.Par
 			ContextTokens:      min(context.Tokens(), context.SequenceTokens()),
 			BatchTokens:        p.Batch,
 			PromptTokens:       p.MicroBatch,
+			DraftTokens:        p.DraftTokens,
 			Parallel:           p.Parallel,
 			Slots:              slots,
 			KeepsEveryPosition: weights.KeepsEveryPosition(),

@@ -100,9 +100,9 @@ func TestParity(t *testing.T) {
 	t.Run("gemma", func(t *testing.T) { testParity(t, modelstest.Path(t, "gemma3-270m"), 3, 24) })
 }
 
-// sameBatches is the parameter that makes the engine compute prompts in the same parts
-// as llama-server, so that numbers are rounded in the same way.
-var sameBatches = map[string]any{"n_ubatch": 512}
+// sameBatches are the parameters that make the engine compute in the same batches as
+// llama-server, so that numbers are rounded in the same way.
+var sameBatches = map[string]any{"n_ubatch": 512, "draft_tokens": 0}
 
 // testParity compares the prompts of all conversations, and answers to the first ones.
 func testParity(t *testing.T, path string, answered int, maxTokens int32) {
@@ -181,6 +181,19 @@ func testParity(t *testing.T, path string, answered int, maxTokens int32) {
 	t.Run("cached", func(t *testing.T) {
 		for i, p := range prompts {
 			if err := ref.follows(p, m.tokens(t, p, greedy(maxTokens))); err != nil {
+				t.Errorf("conversation %d: %v", i, err)
+			}
+		}
+	})
+	t.Run("drafted", func(t *testing.T) {
+		drafting := load(t, path, nil)
+		copies := conversation("You repeat what the user says.", strings.Repeat("The black cat sat on the old mat. ", 8), strings.Repeat("The black cat sat on the old mat. ", 8), "Again!")
+		repeated, err := drafting.prompt(task{messages: copies})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, p := range append(prompts, repeated.Tokens) {
+			if err := ref.follows(p, drafting.tokens(t, p, greedy(maxTokens))); err != nil {
 				t.Errorf("conversation %d: %v", i, err)
 			}
 		}

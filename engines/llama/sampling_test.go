@@ -20,6 +20,7 @@ func TestSamplingParametersArePassedOn(t *testing.T) {
 		"Batch":        "engine.go",
 		"MicroBatch":   "engine.go",
 		"Parallel":     "engine.go",
+		"DraftTokens":  "engine.go",
 		"GPULayers":    "engine.go",
 		"LoadMode":     "engine.go",
 		"ChatTemplate": "engine.go",

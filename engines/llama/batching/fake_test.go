@@ -20,8 +20,11 @@ func (letters) Piece(t Token) []byte { return []byte{byte('a' + t%26)} }
 func (letters) IsEnd(t Token) bool   { return t == endToken }
 
 // following is the fake model: the token after a sequence depends on all its
-// tokens.
+// tokens, or, for one that repeats itself, mostly on the last.
 func following(tokens []Token) Token {
+	if last := tokens[len(tokens)-1]; tokens[0]%2 == 1 && (last+Token(len(tokens)))%11 != 0 {
+		return (last*7 + 3) % fakeVocabulary
+	}
 	h := fnv.New32a()
 	for _, t := range tokens {
 		_, _ = h.Write([]byte{byte(t), byte(t >> 8)})

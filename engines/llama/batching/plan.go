@@ -7,9 +7,13 @@ type part struct {
 	seq *sequence
 	// count is the number of its pending tokens that are in the batch.
 	count int
-	// output is the index in the batch of the part's last token if the token needs
-	// an output, else -1.
+	// output is the index in the batch of the last of them if it needs an output, else
+	// -1.
 	output int
+	// draft are the tokens that may come next. They follow in the batch, and each needs
+	// an output. match is how many tokens before them led to the draft.
+	draft []Token
+	match int
 }
 
 // plan fills a batch: one token of each sequence that generates, then prompts in
@@ -69,6 +73,9 @@ func inputs(parts []part, batch []Input) []Input {
 		if p.count == len(p.seq.pending()) {
 			p.output = len(batch) - 1
 			batch[p.output].Output = true
+		}
+		for j, t := range p.draft {
+			batch = append(batch, Input{Token: t, Position: from + p.count + j, Sequence: p.seq.slot.id, Output: true})
 		}
 	}
 	return batch

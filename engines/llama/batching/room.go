@@ -68,6 +68,7 @@ func (s *Scheduler) place(seq *sequence, c choice) {
 	}
 	if !seq.started {
 		seq.started = true
+		seq.odds = s.odds
 		seq.cached = len(c.slot.tokens)
 		for _, t := range seq.tokens[max(0, len(seq.tokens)-maxPenaltyWindow):] {
 			seq.sampler.Accept(t)

@@ -26,9 +26,12 @@ type Scheduler struct {
 	active []*sequence // with a slot, in order of arrival
 	tick   uint64
 	pace   pace
-	limit  int // tokens of the next batch; below BatchTokens after NoRoom
+	cost   batchCost
+	odds   odds // with which the next sequence begins
+	limit  int  // tokens of the next batch; below BatchTokens after NoRoom
 	// tokenTook is the duration of the last batch without prompts.
 	tokenTook time.Duration
+	drafted   int // tokens of drafts in the current batch
 	batch     []Input
 	// retried are the sequences of the last batch if it was aborted. The next batch
 	// is for them alone: each abort leaves fewer sequences that can abort the next
@@ -61,6 +64,7 @@ func New(config Config, executor Executor, vocab Vocabulary) *Scheduler {
 		stopped:  make(chan struct{}),
 		pool:     newCellPool(config.ContextTokens),
 		limit:    config.BatchTokens,
+		odds:     firstOdds,
 		// The speed is not known yet, so the first batch may be aborted.
 		tokenTook: fastBatch + 1,
 	}
@@ -235,6 +239,9 @@ func (s *Scheduler) endCancelled() {
 // end removes a sequence from its slot, whose tokens stay cached, and gives its
 // caller the result.
 func (s *Scheduler) end(seq *sequence, r Result, err error) {
+	if seq.drafts > 0 {
+		s.odds.learn(seq.odds)
+	}
 	if seq.slot != nil {
 		s.active = slices.DeleteFunc(s.active, func(a *sequence) bool { return a == seq })
 		seq.slot.owner = nil

@@ -67,6 +67,7 @@ func TestGenerationsDoNotAffectEachOther(t *testing.T) {
 		config := testConfig(capacity)
 		config.KeepsEveryPosition = f.partial
 		config.BatchTokens = rapid.IntRange(1, 64).Draw(t, "batch")
+		config.DraftTokens = rapid.IntRange(0, 12).Draw(t, "drafts")
 		s := New(config, f, letters{})
 
 		type request struct {

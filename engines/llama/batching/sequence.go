@@ -22,6 +22,8 @@ type sequence struct {
 	slot    *slot   // nil while it is queued
 	cached  int
 	started bool // it has had a slot
+	odds    odds // of drafts
+	drafts  int  // tokens that were drafted and compared
 	// undecided are the tokens at the start of the answer of which it is not known yet
 	// whether they belong to a thought, and their logprobs.
 	undecided int

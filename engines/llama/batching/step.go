@@ -19,6 +19,7 @@ func (s *Scheduler) step() {
 	for {
 		next := s.nextSequences()
 		parts = plan(next, s.limit, s.pace.promptTokens(next, s.config.PromptTokens))
+		s.drafted = s.addDrafts(parts)
 		s.batch = inputs(parts, s.batch[:0])
 		if s.makeRoom(len(s.batch)) {
 			break
@@ -45,9 +46,11 @@ func (s *Scheduler) step() {
 	default:
 		s.retried = s.retried[:0]
 		s.limit = s.config.BatchTokens
-		s.pace.measured(len(s.batch), took)
-		if len(s.batch) == len(parts) {
+		if s.hasPrompt(parts) {
+			s.pace.measured(len(s.batch), took)
+		} else {
 			s.tokenTook = took
+			s.cost.measured(len(s.batch), took.Seconds())
 		}
 		s.config.Work(len(s.batch))
 		s.commit(parts)
@@ -83,10 +86,13 @@ func (s *Scheduler) beginBatch(parts []part) bool {
 		return false
 	}
 	s.computing = parts
-	s.slow = s.tokenTook > fastBatch || len(s.batch) > len(parts)
+	s.slow = s.tokenTook > fastBatch || s.hasPrompt(parts)
 	s.executor.ClearAbort()
 	return true
 }
+
+// hasPrompt reports whether the batch has parts of prompts.
+func (s *Scheduler) hasPrompt(parts []part) bool { return len(s.batch)-s.drafted > len(parts) }
 
 func (s *Scheduler) endBatch() {
 	s.mu.Lock()
@@ -94,23 +100,18 @@ func (s *Scheduler) endBatch() {
 	s.mu.Unlock()
 }
 
-// commit records the tokens that are in the cache now, and samples the next ones.
+// commit records the tokens that are in the cache now, and chooses the next ones.
 func (s *Scheduler) commit(parts []part) {
 	for _, p := range parts {
 		at := p.seq.slot
 		pending := p.seq.pending()[:p.count]
-		at.cells = s.pool.take(at.cells, p.count)
-		at.tokens = append(at.tokens, pending...)
+		at.cells = s.pool.take(at.cells, p.count+len(p.draft))
+		at.tokens = append(append(at.tokens, pending...), p.draft...)
 		at.used = s.tick
 	}
 	for _, p := range parts {
 		if p.output >= 0 {
-			t := p.seq.sampler.Sample(p.output)
-			var probs *Logprobs
-			if t != NoToken {
-				probs = p.seq.sampler.Logprobs(p.output, t)
-			}
-			s.next(p.seq, t, probs)
+			s.choose(p)
 		}
 	}
 }

@@ -94,6 +94,10 @@ type Config struct {
 	// PromptTokens is the largest number of prompt tokens in a batch; 0 is
 	// BatchTokens.
 	PromptTokens int
+	// DraftTokens is the largest number of tokens in a batch that are drafted from what
+	// their sequences have already; 0 is none. A batch requests at most one output for
+	// each of them and for each active sequence.
+	DraftTokens int
 	// Parallel is the largest number of sequences that are active together.
 	Parallel int
 	// Slots is the number of sequences in the cache, at least Parallel. Those

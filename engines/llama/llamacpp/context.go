@@ -24,6 +24,9 @@ type ContextOptions struct {
 	MicroBatch int
 	// Sequences is the number of sequences.
 	Sequences int
+	// Outputs is the largest number of outputs that one Decode may request, at least
+	// Sequences.
+	Outputs int
 	// Threads is the number of compute threads.
 	Threads int
 }
@@ -72,7 +75,7 @@ func (m *Model) NewContext(b *Backend, opts ContextOptions) (*Context, error) {
 	control := C.mg_control_new()
 	b.log.ClearErrors()
 	c := C.mg_context_new(m.c, C.uint32_t(opts.Tokens), C.uint32_t(opts.Batch), C.uint32_t(opts.MicroBatch),
-		C.uint32_t(opts.Sequences), C.int32_t(opts.Threads), control)
+		C.uint32_t(opts.Sequences), C.uint32_t(opts.Outputs), C.int32_t(opts.Threads), control)
 	if c == nil {
 		C.mg_control_free(control)
 		return nil, b.log.LastErrors("llama.cpp could not create a context")

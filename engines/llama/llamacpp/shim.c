@@ -41,14 +41,13 @@ struct llama_model *mg_model_load(const char *path, ggml_backend_dev_t *devices,
 }
 
 struct llama_context *mg_context_new(struct llama_model *model, uint32_t n_ctx, uint32_t n_batch, uint32_t n_ubatch,
-                                     uint32_t n_seq, int32_t n_threads, mg_control *control) {
+                                     uint32_t n_seq, uint32_t n_outputs, int32_t n_threads, mg_control *control) {
 	struct llama_context_params p = llama_context_default_params();
 	p.n_ctx = n_ctx;
 	p.n_batch = n_batch;
 	p.n_ubatch = n_ubatch;
 	p.n_seq_max = n_seq;
-	// A batch requests at most one output for each sequence.
-	p.n_outputs_max = n_seq;
+	p.n_outputs_max = n_outputs;
 	p.n_threads = n_threads;
 	p.n_threads_batch = n_threads;
 	p.kv_unified = true;

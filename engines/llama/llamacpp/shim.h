@@ -23,7 +23,7 @@ struct llama_model *mg_model_load(const char *path, ggml_backend_dev_t *devices,
                                   enum llama_load_mode mode, uintptr_t progress);
 
 struct llama_context *mg_context_new(struct llama_model *model, uint32_t n_ctx, uint32_t n_batch, uint32_t n_ubatch,
-                                     uint32_t n_seq, int32_t n_threads, mg_control *control);
+                                     uint32_t n_seq, uint32_t n_outputs, int32_t n_threads, mg_control *control);
 
 // mg_sample chooses a token from output i of the last decode and passes it to both
 // samplers. The grammar may be NULL. It first checks the token that the chain

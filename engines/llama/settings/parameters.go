@@ -31,6 +31,10 @@ type Parameters struct {
 	// Parallel is the largest number of conversations that are decoded together;
 	// 0 is the model's max_concurrency.
 	Parallel int `json:"parallel"`
+	// DraftTokens is the largest number of tokens of answers that are drafted from the
+	// text before them and computed together; 0 is none. Drafts change no answer but by
+	// the rounding of numbers, and are made only as far as they save time.
+	DraftTokens int `json:"draft_tokens"`
 	// GPULayers is the number of layers on an accelerator; a negative number is
 	// all of them.
 	GPULayers int `json:"n_gpu_layers"`
@@ -66,6 +70,9 @@ const (
 	// accelerator idle, and a computation there cannot be interrupted anyway.
 	acceleratorMicroBatch = 512
 
+	// maxDraft keeps the outputs of a batch, which are as wide as the vocabulary, small.
+	maxDraft = 64
+
 	// maxParallel is the largest number of conversations that llama.cpp can tell
 	// apart with the slots that each one gets.
 	maxParallel = 64
@@ -74,11 +81,12 @@ const (
 // Defaults returns the parameters of a model that sets none.
 func Defaults() Parameters {
 	return Parameters{
-		Context:   8192,
-		Batch:     2048,
-		GPULayers: -1,
-		LoadMode:  LoadRead,
-		MaxTokens: 512,
+		Context:     8192,
+		Batch:       2048,
+		DraftTokens: 8,
+		GPULayers:   -1,
+		LoadMode:    LoadRead,
+		MaxTokens:   512,
 	}
 }
 
@@ -97,6 +105,7 @@ func Read(from *structpb.Struct, maxConcurrency int) (Parameters, error) {
 		engines.CheckRange("n_batch", p.Batch, 32, 1<<16),
 		engines.CheckRange("n_ubatch", cmp.Or(p.MicroBatch, cpuMicroBatch), 32, 1<<16),
 		engines.CheckRange("parallel", p.Parallel, 1, maxParallel),
+		engines.CheckRange("draft_tokens", p.DraftTokens, 0, maxDraft),
 		engines.CheckRange("max_tokens", p.MaxTokens, 1, 1<<22),
 		engines.CheckOneOf("load_mode", p.LoadMode, LoadRead, LoadMap),
 		p.checkSampling(),

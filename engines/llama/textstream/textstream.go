@@ -54,9 +54,7 @@ func (s *Stream) Push(piece []byte) (text string, ended bool) {
 	}
 	s.bytes = append(s.bytes, piece...)
 	n := len(s.bytes) - incomplete(s.bytes)
-	// Each byte that is not part of a character becomes a replacement character, so
-	// that the text does not depend on how it is divided into tokens.
-	s.held += string([]rune(string(s.bytes[:n])))
+	s.held += valid(s.bytes[:n])
 	s.bytes = append(s.bytes[:0], s.bytes[n:]...)
 	s.skipThought()
 	if s.state != answering {
@@ -195,17 +193,59 @@ func prefixAtEnd(text, mark string) int {
 	return 0
 }
 
+// valid returns text in which each sequence that is no character, of a first byte and
+// the continuation bytes that belong to it, is one replacement character. llama.cpp's
+// grammars count such a sequence as one character too, so that an answer is no longer
+// than its grammar allows. The text does not depend on how it is divided into tokens.
+func valid(b []byte) string {
+	var text strings.Builder
+	for len(b) > 0 {
+		r, n := utf8.DecodeRune(b)
+		if r == utf8.RuneError {
+			n = sequence(b)
+		}
+		text.WriteRune(r)
+		b = b[n:]
+	}
+	return text.String()
+}
+
 // incomplete returns the number of bytes at the end that are the start of an
-// incomplete character.
+// incomplete sequence.
 func incomplete(b []byte) int {
 	for n := 1; n <= min(len(b), utf8.UTFMax-1); n++ {
 		tail := b[len(b)-n:]
 		if utf8.RuneStart(tail[0]) {
-			if utf8.FullRune(tail) {
-				return 0
+			if n < length(tail[0]) {
+				return n
 			}
-			return n
+			return 0
 		}
 	}
 	return 0
+}
+
+// sequence returns the number of bytes of the first byte of b and of its continuation
+// bytes.
+func sequence(b []byte) int {
+	n := 1
+	for n < min(length(b[0]), len(b)) && !utf8.RuneStart(b[n]) {
+		n++
+	}
+	return n
+}
+
+// length returns the number of bytes of the characters that begin with a byte, or 1 if
+// none does.
+func length(first byte) int {
+	switch {
+	case first < 0xC2 || first > 0xF4:
+		return 1
+	case first < 0xE0:
+		return 2
+	case first < 0xF0:
+		return 3
+	default:
+		return 4
+	}
 }
