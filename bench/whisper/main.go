@@ -106,7 +106,7 @@ func (c clipCase) compare(ctx context.Context, o options, g *server, cli whisper
 		var elapsed time.Duration
 		var err error
 		if side == 0 {
-			texts[0], elapsed, err = g.recognise(ctx, "full", file, c.beams)
+			texts[0], elapsed, err = g.recognise(ctx, "auto", file, c.beams)
 		} else {
 			texts[1], elapsed, err = cli.recognise(ctx, clip, c.beams)
 		}

@@ -17,26 +17,26 @@ type server struct {
 	client gatewayv1.ModelGatewayServiceClient
 }
 
-// serverConfig has the model twice: with the default audio_ctx, and with an
-// encoder that is limited to the length of a short recording. Failed windows are
+// serverConfig has the model twice: with the default audio_ctx, and with an encoder that
+// computes 30 s of live streams too. Failed windows are
 // not decoded again, because random weights always fail, and no context is passed
 // between windows. whisper-cli has -nf and -mc 0 for that.
 const serverConfig = `
 models:
-  full:
+  auto:
     engine: whisper
     path: %q
     threads: %d
     max_concurrency: 1
     parameters: {temperature_inc: 0, n_max_text_ctx: 0, silence_threshold: 0}
-  short:
+  full:
     engine: whisper
     path: %[1]q
     threads: %[2]d
     max_concurrency: 1
-    parameters: {temperature_inc: 0, n_max_text_ctx: 0, silence_threshold: 0, audio_ctx: short}
+    parameters: {temperature_inc: 0, n_max_text_ctx: 0, silence_threshold: 0, audio_ctx: full}
 tasks:
-  transcribe: {primary: full}
+  transcribe: {primary: auto}
 `
 
 func startServer(ctx context.Context, o options, log io.Writer) (*server, error) {
@@ -54,7 +54,7 @@ func startServer(ctx context.Context, o options, log io.Writer) (*server, error)
 }
 
 // models returns the configured models, with which streams are measured.
-func models() []string { return []string{"full", "short"} }
+func models() []string { return []string{"auto", "full"} }
 
 // recognise transcribes a clip and returns the text.
 func (g *server) recognise(ctx context.Context, model string, clip []byte, beams int) (string, time.Duration, error) {

@@ -1,6 +1,7 @@
 package whisper
 
 import (
+	"encoding/binary"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -151,14 +152,20 @@ func TestInterimResults(t *testing.T) {
 	}
 }
 
-// A stream with a single hypothesis has exactly the transcript of the whole clip.
+// A stream with a single hypothesis and a full context has exactly the transcript of the
+// whole clip.
 func TestStreamEqualsClip(t *testing.T) {
-	m := load(t, starter(), map[string]any{"interim_step_ms": 30_000})
+	m := load(t, starter(), map[string]any{"audio_ctx": "full"})
+	cfg := &gatewayv1.TranscriptionConfig{Format: rawFormat(), WordTimestamps: true}
 	data := pcm(speechSamples(t))
-	cfg := func(interim bool) *gatewayv1.TranscriptionConfig {
-		return &gatewayv1.TranscriptionConfig{Format: rawFormat(), InterimResults: interim, WordTimestamps: true}
+	whole := final(t, m, cfg, data)
+	l := listen(t, m, cfg)
+	samples := make([]float32, len(data)/2)
+	for i := range samples { // all at once: how audio arrives decides where phrases end
+		samples[i] = float32(int16(binary.LittleEndian.Uint16(data[2*i:]))) / (1 << 15) //nolint:gosec // the sign is in the highest bit
 	}
-	if whole, stream := final(t, m, cfg(false), data), final(t, m, cfg(true), data); !proto.Equal(whole, stream) {
+	l.add(samples)
+	if stream, _ := l.end(); !proto.Equal(whole, stream) {
 		t.Errorf("the stream gives %v\nthe clip gives %v", stream, whole)
 	}
 }

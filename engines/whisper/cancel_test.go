@@ -95,13 +95,13 @@ func TestGraphsAreInterrupted(t *testing.T) {
 	}
 	defer s.close()
 	s.state.Abort()
-	if _, _, err := s.state.DetectLanguage(speechSamples(t), 1); err == nil {
+	if _, _, err := s.state.DetectLanguage(speechSamples(t), 1, 0); err == nil {
 		t.Fatal("an aborted state still computes")
 	}
 	if err := s.renew(); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := s.state.DetectLanguage(speechSamples(t), 1); err != nil {
+	if _, _, err := s.state.DetectLanguage(speechSamples(t), 1, 0); err != nil {
 		t.Fatal(err)
 	}
 	// An encoder has dozens of nodes in few graphs.

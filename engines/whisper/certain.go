@@ -20,12 +20,12 @@ const delay = 130 * time.Millisecond
 // hear transcribes the input of a clip and gives each segment with text to deliver. It
 // returns the end of the last segment, in frames. If the model's max_disagreement asks for
 // it, the input is transcribed twice; if the texts differ by more, nothing is delivered and
-// t.uncertain is set.
-func (t *transcription) hear(options whispercpp.Options, c *clip, window func(int) bool, deliver func(transcript.Segment) error) (lastEnd int, err error) {
+// t.uncertain is set. understood is that of runClip.
+func (t *transcription) hear(options whispercpp.Options, c *clip, l limit, window func(int) bool, deliver func(transcript.Segment) error) (lastEnd int, understood bool, err error) {
 	t.uncertain = false
 	most := t.model.parameters.MaxDisagreement
 	var found []transcript.Segment
-	err = t.stream.runClip(options, c.input(), limitOf(len(c.input())), window, func(segment whispercpp.Segment) error {
+	understood, err = t.stream.runClip(options, c.input(), l, window, func(segment whispercpp.Segment) error {
 		lastEnd = int(segment.End)
 		s, ok := t.segment(c, segment)
 		if !ok {
@@ -38,36 +38,38 @@ func (t *transcription) hear(options whispercpp.Options, c *clip, window func(in
 		return nil
 	})
 	if err != nil || len(found) == 0 {
-		return lastEnd, err
+		return lastEnd, understood, err
 	}
-	again, err := t.hearAgain(options, c)
-	if err != nil {
-		return lastEnd, err
+	again, understood, err := t.hearAgain(options, c, l)
+	if err != nil || !understood {
+		return lastEnd, understood, err
 	}
 	if agreement.Difference(wordsOf(found), wordsOf(again)) > most {
 		t.uncertain = true
-		return lastEnd, nil
+		return lastEnd, understood, nil
 	}
 	for _, s := range found {
 		if err := deliver(s); err != nil {
-			return lastEnd, err
+			return lastEnd, understood, err
 		}
 	}
-	return lastEnd, nil
+	return lastEnd, understood, nil
 }
 
-// hearAgain transcribes the input of a clip after a short silence.
-func (t *transcription) hearAgain(options whispercpp.Options, c *clip) ([]transcript.Segment, error) {
+// hearAgain transcribes the input of a clip after a short silence. understood is that of
+// runClip.
+func (t *transcription) hearAgain(options whispercpp.Options, c *clip, l limit) (found []transcript.Segment, understood bool, err error) {
 	later := &clip{samples: append(make([]float32, speech.Index(delay)), c.input()...), start: c.start}
 	options.KeepContext = false
-	var found []transcript.Segment
-	err := t.stream.runClip(options, later.samples, limitOf(len(later.samples)), nil, func(segment whispercpp.Segment) error {
+	most := limitOf(len(later.samples))
+	most.improbable, most.empty, most.again = l.improbable, l.empty, l.again
+	understood, err = t.stream.runClip(options, later.samples, most, nil, func(segment whispercpp.Segment) error {
 		if s, ok := t.segment(later, segment); ok {
 			found = append(found, s)
 		}
 		return nil
 	})
-	return found, err
+	return found, understood, err
 }
 
 func wordsOf(segments []transcript.Segment) []transcript.Word {

@@ -27,7 +27,7 @@ func TestAbandonedComputationsChangeNothing(t *testing.T) {
 			return err
 		}},
 		"language": {func(s *stream) computation { return s.state }, func(s *stream) error {
-			_, _, err := s.detect(samples)
+			_, _, err := s.detect(samples, 0)
 			return err
 		}},
 		"block": {func(s *stream) computation { return s.state }, func(s *stream) error {

@@ -22,177 +22,204 @@ const (
 	fullSamples = bufferSamples - 2*speech.Rate
 	// silenceKept is how much is kept of a buffer without speech.
 	silenceKept = speech.Rate
-	// promptBytes is how much of the text before the buffer is the prompt of the
-	// next pass.
-	promptBytes = 200
-	// languageSamples is the length of audio after which the language is not
-	// detected again.
-	languageSamples = 5 * speech.Rate
-	// After certainPasses in a row with a confidence above minCertainty, the language
-	// is not detected again either: a detection costs one pass of the encoder.
-	minCertainty  = 0.9
-	certainPasses = 2
+	// stepShare is the share of the buffer that must be new for a pass, at most: a pass
+	// costs as much as its audio is long.
+	stepShare = 5
+	// listenSamples is how much audio arrives before it is decided again what to do.
+	listenSamples = speech.Rate / 10
+	// A phrase ends after longPause; if it is longer than shortPhrase, after shortPause; if it
+	// is longer than longPhrase, as soon as nobody speaks.
+	longPause, shortPause   = 700 * time.Millisecond, 400 * time.Millisecond
+	shortPhrase, longPhrase = 5 * speech.Rate, 8 * speech.Rate
 )
 
 // live transcribes audio while it arrives. A pass transcribes the buffer, which holds
-// the audio that is not final yet. It starts when there is new audio and the last pass
-// has ended.
+// the audio that is not final yet. Positions are numbers of samples from the beginning of
+// the stream.
 type live struct {
 	*transcription
-	text      agreement.Text
-	buffer    []float32
-	start     time.Duration // of the buffer in the audio
-	processed int           // samples of the buffer that the last pass covered
+	text   agreement.Text
+	voice  *voice
+	buffer []float32
+	start  time.Duration // of the buffer in the audio
+	tried  int           // where the audio of the last pass ended
+	heard  int           // where the audio ends that the text is about
+	told   int           // where the audio of the last interim result ended
 	// lastInput is the number of samples of the buffer that the last pass gave to the
 	// model; 0 if it gave none or if the buffer was cut since.
 	lastInput int
-	// skipped reports whether the last pass was skipped.
-	skipped bool
-	// trimmed reports whether audio was removed from the beginning of the buffer.
-	trimmed bool
 	// certain is the number of passes in a row that were certain of the language.
 	certain int
-	// latest are the segments of the last pass.
-	latest []transcript.Segment
+	// nothing reports whether the last hypothesis is empty.
+	nothing bool
 }
 
 // live transcribes audio while it arrives and emits interim results.
 func (t *transcription) live(ctx context.Context, reader *audio.Reader) error {
-	l := &live{transcription: t}
 	in := newInbox()
 	go in.pump(ctx, reader)
-	step := t.model.parameters.StepMS * speech.Rate / 1000
+	return newLive(t).run(ctx, in)
+}
+
+func newLive(t *transcription) *live { return &live{transcription: t, voice: newVoice()} }
+
+// arrivals are the audio that arrives: an inbox.
+type arrivals interface {
+	take(ctx context.Context, minimum, maximum int) (samples []float32, ended bool, err error)
+}
+
+// run transcribes the audio that arrives.
+func (l *live) run(ctx context.Context, in arrivals) error {
 	for {
-		want := min(l.processed+step, bufferSamples) - len(l.buffer)
-		more, ended, err := in.take(ctx, want, bufferSamples-len(l.buffer))
+		// If nothing waits for audio, in does not see the end of ctx.
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		more, ended, err := in.take(ctx, listenSamples, bufferSamples-len(l.buffer))
 		if err != nil {
 			return err
 		}
-		l.buffer = append(l.buffer, more...)
-		t.received += len(more)
+		l.add(more)
 		if ended {
 			return l.finish()
 		}
-		if err := l.pass(); err != nil {
+		if err := l.listen(); err != nil {
 			return err
 		}
 	}
 }
 
-// pass transcribes the buffer and emits an interim result. It skips the transcription
-// if nothing was said since the last pass.
-func (l *live) pass() error {
+func (l *live) add(samples []float32) {
+	l.buffer = append(l.buffer, samples...)
+	l.received += len(samples)
+	l.voice.add(samples)
+}
+
+// listen does what the audio so far asks for: a pass, an interim result, the end of a
+// phrase.
+func (l *live) listen() error {
+	ended, due := l.phraseEnded(), l.due()
+	if due || ended && l.unheard() {
+		if err := l.pass(ended || l.mustUnderstand()); err != nil {
+			return err
+		}
+	}
+	switch {
+	case ended:
+		if err := l.endPhrase(); err != nil {
+			return err
+		}
+	case l.voice.spoken <= l.received-len(l.buffer) && len(l.buffer) > 2*silenceKept:
+		l.dropBefore(l.start + speech.Duration(len(l.buffer)-silenceKept))
+	}
+	if due || ended || l.received-l.told >= l.step() {
+		return l.tell()
+	}
+	return nil
+}
+
+func (l *live) step() int { return l.model.parameters.StepMS * speech.Rate / 1000 }
+
+// due reports whether a pass is worth its cost: something was said since the last one,
+// and enough of it or all of it.
+func (l *live) due() bool {
+	step := max(l.step(), len(l.buffer)/stepShare)
+	if !l.voice.speaking {
+		step = l.step() / 2
+	}
+	return l.unheard() && (l.received-l.voice.began >= step || len(l.buffer) >= fullSamples)
+}
+
+// unheard reports whether something was said that the text is not about. The end of a word
+// may be softer than speech is, so that some audio after it must be heard too.
+func (l *live) unheard() bool {
+	spoken := l.voice.spoken + speech.Index(anySpeech.Silence)
+	return l.voice.spoken > 0 && l.heard < min(l.received, spoken)
+}
+
+// phraseEnded reports whether somebody has spoken and then paused.
+func (l *live) phraseEnded() bool {
+	if l.voice.speaking || l.voice.spoken <= l.received-len(l.buffer) {
+		return false
+	}
+	pause := longPause
+	switch {
+	case len(l.buffer) > longPhrase:
+		pause = anySpeech.Silence
+	case len(l.buffer) > shortPhrase:
+		pause = shortPause
+	}
+	return l.received-l.voice.spoken >= speech.Index(pause) || len(l.buffer) >= fullSamples
+}
+
+// mustUnderstand reports whether the buffer is so long that its audio is removed if the
+// model does not understand it now.
+func (l *live) mustUnderstand() bool {
+	// What is kept of the phrase before, or of silence, was heard.
+	unheard := l.heard <= l.received-len(l.buffer)+silenceKept
+	return unheard && len(l.buffer) >= l.model.parameters.TrimSeconds*speech.Rate || len(l.buffer) >= fullSamples
+}
+
+// endPhrase makes all text final and removes the audio that it is about.
+func (l *live) endPhrase() error {
+	// The next phrase may have begun where voice does not tell yet.
+	heard := max(l.voice.spoken, min(l.heard, l.received-speech.Index(l.voice.detector.StartDelay())))
+	end := l.start + speech.Duration(heard-(l.received-len(l.buffer)))
+	for _, s := range l.text.Finish() {
+		// A stream that resumes after the segment must hear all audio from end on.
+		if err := l.emitSegment(s.Until(end)); err != nil {
+			return err
+		}
+	}
+	l.dropBefore(end)
+	l.voice.length = 0
+	return nil
+}
+
+// pass transcribes the buffer. last reports whether no other pass will have its audio.
+func (l *live) pass(last bool) error {
 	c := &clip{samples: l.buffer, start: l.start}
 	hasSpeech, err := l.prepare(c)
 	if err != nil {
 		return err
 	}
-	l.skipped = l.canSkip(c)
-	if !l.skipped {
-		if l.latest, err = l.hypothesis(c, hasSpeech); err != nil {
-			return err
-		}
-		l.text.Update(l.latest)
+	l.tried = l.received
+	l.voice.next()
+	if l.sameInput(c) {
+		l.heard = l.received
+		return l.trim()
 	}
-	l.processed = len(l.buffer)
-	if err := l.trim(l.skipped || len(l.latest) == 0); err != nil {
+	segments, understood, err := l.hypothesis(c, hasSpeech, last)
+	if err != nil {
 		return err
 	}
-	return l.emit(&gatewayv1.TranscriptionEvent{Event: &gatewayv1.TranscriptionEvent_Interim{Interim: &gatewayv1.InterimTranscript{
-		CommittedText:  l.text.Committed(),
-		TentativeText:  l.text.Tentative(),
-		AudioProcessed: durationpb.New(speech.Duration(l.received)),
-	}}})
-}
-
-// canSkip reports whether a pass would only repeat the committed text: all of the last
-// pass is committed, and the audio since is digital silence, or not speech according
-// to the voice activity model.
-func (l *live) canSkip(c *clip) bool {
-	if l.lastInput == 0 || l.text.Tentative() != "" || l.request.detect && l.mustDetect() {
-		return false
-	}
-	threshold := float32(l.model.parameters.SilenceThreshold)
-	return c.cut != nil && len(c.cut.Samples) == l.lastInput ||
-		threshold > 0 && speech.Silent(l.buffer[l.processed:], threshold)
-}
-
-// hypothesis transcribes the buffer. It returns nothing if hasSpeech is false.
-func (l *live) hypothesis(c *clip, hasSpeech bool) ([]transcript.Segment, error) {
-	l.lastInput = 0
-	if !hasSpeech {
-		return nil, nil
-	}
-	l.lastInput = len(c.input())
-	// With a new state, a pass depends only on its audio and prompt.
-	if err := l.stream.renew(); err != nil {
-		return nil, err
-	}
-	if l.mustDetect() {
-		before := l.request.options.Language
-		if err := l.detect(c.input()); err != nil {
-			return nil, err
-		}
-		l.countCertain(before)
-	}
-	options := l.request.options
-	options.AudioContext = l.model.parameters.audioContext(len(c.input()))
-	if l.trimmed {
-		options.InitialPrompt = l.prompt()
-	}
-	var segments []transcript.Segment
-	_, err := l.hear(options, c, nil, func(s transcript.Segment) error {
-		segments = append(segments, s)
+	if !understood {
 		return nil
+	}
+	l.text.Update(segments)
+	l.heard, l.nothing = l.received, len(segments) == 0
+	return l.trim()
+}
+
+// tell emits an interim result.
+func (l *live) tell() error {
+	l.told = l.received
+	return l.emit(&gatewayv1.TranscriptionEvent{
+		Event: &gatewayv1.TranscriptionEvent_Interim{Interim: &gatewayv1.InterimTranscript{
+			CommittedText:  l.text.Committed(),
+			TentativeText:  l.text.Tentative(),
+			AudioProcessed: durationpb.New(speech.Duration(l.received)),
+		}},
+		Offset: &gatewayv1.TranscriptionOffset{CommittedTime: durationpb.New(l.start)},
 	})
-	return segments, err
 }
 
-// mustDetect reports whether this pass must detect the language: until it is certain,
-// and at the end if the buffer is the whole audio, as for a whole clip.
-func (l *live) mustDetect() bool {
-	if !l.detected {
-		return true
-	}
-	atEnd := len(l.buffer) == l.processed
-	return !l.trimmed && (atEnd || l.processed < languageSamples && l.certain < certainPasses)
-}
-
-// countCertain counts the passes in a row that were certain of the same language.
-// before is the language before this pass.
-func (l *live) countCertain(before int) {
-	switch {
-	case l.confidence <= minCertainty:
-		l.certain = 0
-	case l.certain > 0 && l.request.options.Language != before:
-		l.certain = 1
-	default:
-		l.certain++
-	}
-}
-
-// prompt returns the end of the final text, beginning with a whole word.
-func (l *live) prompt() string {
-	text := transcript.Text(l.segments)
-	if len(text) <= promptBytes {
-		return text
-	}
-	from := len(text) - promptBytes
-	for i, r := range text[from:] {
-		if r == ' ' {
-			return text[from+i+1:]
-		}
-	}
-	return transcript.Clean(text[from:])
-}
-
-// trim removes final segments or silence from the beginning of a long buffer. nothing
-// reports whether the last pass found no new text.
-func (l *live) trim(nothing bool) error {
+// trim removes final segments or silence from the beginning of a long buffer.
+func (l *live) trim() error {
 	if len(l.buffer) < l.model.parameters.TrimSeconds*speech.Rate {
 		return nil
 	}
-	if nothing && l.text.Committed() == "" {
+	if l.nothing && l.text.Committed() == "" {
 		l.dropBefore(l.start + speech.Duration(len(l.buffer)-silenceKept))
 		return nil
 	}
@@ -235,31 +262,21 @@ func (l *live) dropBefore(to time.Duration) {
 	l.buffer = slices.Clone(l.buffer[samples:])
 	l.start += speech.Duration(samples)
 	l.omitted = l.omitted || l.uncertain
-	l.processed -= samples
 	l.lastInput = 0
-	l.trimmed = true
 }
 
-// finish transcribes the rest of the audio and emits the final segments and the
-// transcript.
+// finish transcribes the rest of the audio, if anything was said that is not heard, and
+// emits the final segments and the transcript.
 func (l *live) finish() error {
-	segments := l.latest
-	if l.trimmed || l.request.detect || l.skipped || l.processed != len(l.buffer) {
-		l.processed = len(l.buffer)
-		c := &clip{samples: l.buffer, start: l.start}
-		hasSpeech, err := l.prepare(c)
-		if err != nil {
-			return err
-		}
-		if segments, err = l.hypothesis(c, hasSpeech); err != nil {
+	l.voice.speaking = false
+	if l.unheard() || l.heard == 0 {
+		if err := l.pass(true); err != nil {
 			return err
 		}
 	}
 	l.omitted = l.omitted || l.uncertain
-	for _, s := range l.text.Finish(segments) {
-		if err := l.emitSegment(s); err != nil {
-			return err
-		}
+	if err := l.endPhrase(); err != nil {
+		return err
 	}
 	return l.emitFinal()
 }

@@ -104,6 +104,7 @@ func (m *model) Transcribe(ctx context.Context, cfg *gatewayv1.TranscriptionConf
 	}
 	defer s.close()
 	reader := audio.NewReader(cfg.GetFormat(), source, audio.Limits{})
+	reader.Skip(cfg.GetResumeFrom().GetCommittedTime().AsDuration())
 	t := &transcription{model: m, request: req, stream: s, emit: emit}
 	if cfg.GetInterimResults() {
 		return t.live(s.ctx, reader)

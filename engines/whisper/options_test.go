@@ -20,7 +20,7 @@ func TestMaxDecodersIsWhispercpps(t *testing.T) {
 func TestParametersArePassedOn(t *testing.T) {
 	paramtest.PassedOn(t, settings.Defaults(), func(p settings.Parameters) any {
 		q := parameters{p}
-		return []any{q.options(1), q.vad(), q.audioContext(speech.Rate)}
+		return []any{q.options(1), q.vad(), q.audioContext(speech.Rate, false)}
 	}, map[string]string{
 		"FlashAttention":    "engine.go: it is an option of the load",
 		"VADModel":          "stream.go: it is the path of a file",

@@ -45,14 +45,17 @@ func TestLiveSpeechOfPeople(t *testing.T) {
 	err := m.Transcribe(t.Context(), &gatewayv1.TranscriptionConfig{Format: rawFormat(), InterimResults: true}, in, func(e *gatewayv1.TranscriptionEvent) error {
 		events = append(events, e)
 		if e.GetInterim() != nil {
-			in.gate <- struct{}{}
+			select {
+			case in.gate <- struct{}{}:
+			default: // there are more interim results than seconds
+			}
 		}
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if interims := checkStream(t, events); interims != len(speech)/16000 {
+	if interims := checkStream(t, events); interims < len(speech)/16000 {
 		t.Errorf("%d interim results about %d seconds", interims, len(speech)/16000)
 	}
 	final := events[len(events)-1].GetFinal()

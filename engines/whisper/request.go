@@ -17,6 +17,8 @@ type request struct {
 	detect bool
 	// words reports whether the answer contains words.
 	words bool
+	// resumed reports whether the prompt is the text of a lost stream.
+	resumed bool
 }
 
 const (
@@ -30,7 +32,7 @@ var aliases = map[string]string{"jv": "jw", "nb": "no", "fil": "tl", "iw": "he"}
 
 // request checks the configuration of a call.
 func (m *model) request(cfg *gatewayv1.TranscriptionConfig) (request, error) {
-	r := request{options: m.parameters.options(m.threads), words: cfg.GetWordTimestamps()}
+	r := request{options: m.parameters.options(m.threads), words: cfg.GetWordTimestamps(), resumed: cfg.GetResumeFrom().GetCommittedText() != ""}
 	r.options.Translate = cfg.GetTranslate() && m.weights.Multilingual()
 	r.options.InitialPrompt = norm.NFC.String(strings.ReplaceAll(cfg.GetInitialPrompt(), "\x00", ""))
 	r.options.TokenTimes = r.words

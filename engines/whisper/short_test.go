@@ -11,14 +11,20 @@ import (
 
 func TestShortContext(t *testing.T) {
 	p := parameters{settings.Defaults()}
-	if got := p.audioContext(16000); got != 0 {
+	if got := p.audioContext(16000, false); got != 0 {
 		t.Errorf("a full context has %d positions, want 0", got)
 	}
-	p.AudioContext = settings.AudioContextShort
-	for seconds, want := range map[int]int{1: 320, 2: 320, 5: 384, 20: 1152, 29: 0, 60: 0} {
-		if got := p.audioContext(seconds * 16000); got != want {
-			t.Errorf("%d s take %d positions, want %d", seconds, got, want)
+	for name, live := range map[string]bool{settings.AudioContextAuto: true, settings.AudioContextShort: false} {
+		p.AudioContext = name
+		for seconds, want := range map[int]int{1: 320, 2: 320, 5: 384, 10: 704, 20: 1344, 29: 0, 60: 0} {
+			if got := p.audioContext(seconds*16000, live); got != want {
+				t.Errorf("%s: %d s take %d positions, want %d", name, seconds, got, want)
+			}
 		}
+	}
+	p.AudioContext = settings.AudioContextFull
+	if got := p.audioContext(16000, true); got != 0 {
+		t.Errorf("a full context of a live stream has %d positions, want 0", got)
 	}
 }
 
@@ -44,7 +50,7 @@ func TestRunsWithAShortContextHaveALimit(t *testing.T) {
 		req.options.AudioContext = context
 		var text string
 		runs = 0
-		err = s.runClip(req.options, samples, l, func(int) bool { runs++; return true }, func(found whispercpp.Segment) error {
+		_, err = s.runClip(req.options, samples, l, func(int) bool { runs++; return true }, func(found whispercpp.Segment) error {
 			text += found.Text
 			return nil
 		})
@@ -56,18 +62,18 @@ func TestRunsWithAShortContextHaveALimit(t *testing.T) {
 	full := text(0, limit{})
 	const context = minContext
 	for name, l := range map[string]limit{"no window": {tokens: 1000}, "no token": {windows: 1000, tokens: 1}} {
-		if got := text(context, l); got != full || runs == 0 {
-			t.Errorf("with a limit of %s: %q in %d windows of a full context; want %q", name, got, runs, full)
+		if got := text(context, l); got != full || runs < 2 {
+			t.Errorf("with a limit of %s: %q in %d windows; want %q in those of two runs", name, got, runs, full)
 		}
 	}
-	if short := text(context, limitOf(len(samples))); short == "" || runs != 0 {
-		t.Errorf("within the limit: %q, %d windows of a full context", short, runs)
+	if short := text(context, limitOf(len(samples))); short == "" || runs != 1 {
+		t.Errorf("within the limit: %q, %d windows", short, runs)
 	}
 }
 
 // The limit is above what any speech has, and far below what a model can produce.
 func TestLimitDependsOnTheLength(t *testing.T) {
-	for seconds, want := range map[int]limit{0: {41, 2}, 2: {91, 2}, 25: {666, 4}} {
+	for seconds, want := range map[int]limit{0: {tokens: 41, windows: 2}, 2: {tokens: 91, windows: 2}, 25: {tokens: 666, windows: 4}} {
 		if got := limitOf(seconds * speech.Rate); got != want {
 			t.Errorf("%d s: %+v, want %+v", seconds, got, want)
 		}

@@ -1,97 +1,198 @@
 package whisper
 
 import (
+	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
-	"github.com/lexilingo/modelgateway/engines/whisper/settings"
 	"github.com/lexilingo/modelgateway/engines/whisper/speech"
 	"github.com/lexilingo/modelgateway/engines/whisper/whispercpp"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// A pass is skipped if all text is committed and no speech followed.
-func TestCanSkip(t *testing.T) {
-	const processed = 3 * speech.Rate
-	segments := segmentsTo(1e9, 2e9)
-	canSkip := func(change func(*live, *clip)) bool {
-		l := &live{transcription: &transcription{model: &model{parameters: parameters{settings.Defaults()}}}, processed: processed, lastInput: processed}
-		l.buffer = make([]float32, processed+speech.Rate)
-		l.text.Update(segments)
-		l.text.Update(segments)
-		c := &clip{samples: l.buffer}
-		change(l, c)
-		return l.canSkip(c)
-	}
-	for name, c := range map[string]struct {
-		change func(*live, *clip)
-		want   bool
-	}{
-		"silence":              {func(*live, *clip) {}, true},
-		"a sound":              {func(l *live, _ *clip) { l.buffer[processed] = 0.1 }, false},
-		"no silence threshold": {func(l *live, _ *clip) { l.model.parameters.SilenceThreshold = 0 }, false},
-		"tentative words":      {func(l *live, _ *clip) { l.text.Update(segmentsTo(1e9, 2e9, 3e9)) }, false},
-		"no input so far":      {func(l *live, _ *clip) { l.lastInput = 0 }, false},
-		"uncertain language":   {func(l *live, _ *clip) { l.request.detect = true }, false},
-		"a sound, not speech": {func(l *live, c *clip) {
-			l.buffer[processed] = 0.1
-			c.cut = &speech.Cut{Samples: make([]float32, processed)}
-		}, true},
-		"more speech": {func(l *live, c *clip) {
-			l.buffer[processed] = 0.1
-			c.cut = &speech.Cut{Samples: make([]float32, processed+1)}
-		}, false},
-	} {
-		if got := canSkip(c.change); got != c.want {
-			t.Errorf("%s: canSkip is %v", name, got)
-		}
-	}
+// listener is a live stream whose audio arrives in pieces of a tenth of a second.
+type listener struct {
+	*live
+	t      *testing.T
+	passes int
+	events []*gatewayv1.TranscriptionEvent
 }
 
-// A skipped pass computes nothing and emits an interim result. The end of the stream
-// is still transcribed.
-func TestSkippedPassesComputeNothing(t *testing.T) {
-	m := load(t, starter(), nil)
+func listen(t *testing.T, m *model, cfg *gatewayv1.TranscriptionConfig) *listener {
+	t.Helper()
 	s, err := m.open(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.close()
-	req, err := m.request(&gatewayv1.TranscriptionConfig{Language: "en"})
+	t.Cleanup(s.close)
+	req, err := m.request(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var events []*gatewayv1.TranscriptionEvent
-	l := &live{transcription: &transcription{model: m, request: req, stream: s, emit: func(e *gatewayv1.TranscriptionEvent) error {
-		events = append(events, e)
+	l := &listener{t: t}
+	l.live = newLive(&transcription{model: m, request: req, stream: s, emit: func(e *gatewayv1.TranscriptionEvent) error {
+		l.events = append(l.events, e)
 		return nil
-	}}}
-	add := func(samples []float32) uint64 {
-		before := m.work.Count()
-		l.buffer = append(l.buffer, samples...)
-		l.received += len(samples)
-		if err := l.pass(); err != nil {
+	}})
+	return l
+}
+
+// hear gives samples to the stream and returns how many graphs were computed.
+func (l *listener) hear(samples []float32) uint64 {
+	l.t.Helper()
+	before := l.model.work.Count()
+	for piece := range slices.Chunk(samples, listenSamples) {
+		tried := l.tried
+		l.add(piece)
+		if err := l.listen(); err != nil {
+			l.t.Fatal(err)
+		}
+		if l.tried != tried {
+			l.passes++
+		}
+	}
+	return l.model.work.Count() - before
+}
+
+// end ends the stream and returns its transcript and how many graphs were computed.
+func (l *listener) end() (*gatewayv1.Transcript, uint64) {
+	l.t.Helper()
+	before := l.model.work.Count()
+	if err := l.finish(); err != nil {
+		l.t.Fatal(err)
+	}
+	checkStream(l.t, l.events)
+	return l.events[len(l.events)-1].GetFinal(), l.model.work.Count() - before
+}
+
+// While somebody speaks there is a pass for each step, and one when they pause. After
+// that, nothing is computed for silence, nor at the end; interim results still tell how
+// much audio came.
+func TestSilenceIsNotComputed(t *testing.T) {
+	for name, background := range map[string]float32{"digital silence": 0, "a quiet room": 0.0005} {
+		l := listen(t, load(t, starter(), nil), &gatewayv1.TranscriptionConfig{Language: "en", Format: rawFormat()})
+		random := rand.New(rand.NewPCG(1, 2))
+		room := func(seconds int) []float32 {
+			samples := make([]float32, seconds*speech.Rate)
+			for i := range samples {
+				samples[i] = background * float32(random.NormFloat64())
+			}
+			return samples
+		}
+		if worked := l.hear(room(4)); worked != 0 {
+			t.Errorf("%s: %d graphs before the speech", name, worked)
+		}
+		l.hear(append(room(4)[:speech.Rate/2], speechSamples(t)[:2*speech.Rate]...))
+		l.hear(room(1))
+		if l.passes < 2 || l.passes > 4 {
+			t.Errorf("%s: %d passes for 2 s of speech and a pause", name, l.passes)
+		}
+		if worked := l.hear(room(10)); worked != 0 {
+			t.Errorf("%s: %d graphs after the speech", name, worked)
+		}
+		last := l.events[len(l.events)-1].GetInterim()
+		if got := last.GetAudioProcessed().AsDuration(); got < speech.Duration(l.received)-time.Second {
+			t.Errorf("%s: %v of %v are reported", name, got, speech.Duration(l.received))
+		}
+		if len(l.buffer) > 3*silenceKept {
+			t.Errorf("%s: %d samples of silence are kept", name, len(l.buffer))
+		}
+		if text, worked := l.end(); worked != 0 || background == 0 && text.GetText() == "" {
+			t.Errorf("%s: %d graphs at the end, the text is %q", name, worked, text.GetText())
+		}
+	}
+}
+
+// Speech that no pass has heard is heard at the end.
+func TestTheEndIsHeard(t *testing.T) {
+	l := listen(t, load(t, starter(), map[string]any{"interim_step_ms": 30_000}), &gatewayv1.TranscriptionConfig{Language: "en", Format: rawFormat()})
+	if worked := l.hear(speechSamples(t)[:3*speech.Rate]); worked != 0 {
+		t.Fatalf("%d graphs in less than a step", worked)
+	}
+	if text, worked := l.end(); worked == 0 || text.GetText() == "" {
+		t.Errorf("%d graphs, the text is %q", worked, text.GetText())
+	}
+}
+
+// Passes are rarer the longer the audio is that they are about.
+func TestLongPassesAreRare(t *testing.T) {
+	l := listen(t, load(t, starter(), nil), &gatewayv1.TranscriptionConfig{})
+	l.voice.speaking, l.voice.spoken = true, 100*speech.Rate
+	for seconds, want := range map[int]int{1: 1000, 5: 1000, 10: 2000, 20: 4000} {
+		l.buffer = make([]float32, seconds*speech.Rate)
+		l.received = want * speech.Rate / 1000
+		now := l.due()
+		l.received--
+		if early := l.due(); !now || early {
+			t.Errorf("%d s: a pass after %d ms is %v, before it %v", seconds, want, now, early)
+		}
+	}
+}
+
+// With a voice activity model, audio in which it finds no speech does not cost a pass.
+func TestSameInputIsNotComputed(t *testing.T) {
+	m := load(t, starter(), map[string]any{"vad_model": vadModel(t)})
+	l := listen(t, m, &gatewayv1.TranscriptionConfig{Language: "en"})
+	c := &clip{cut: &speech.Cut{Samples: make([]float32, speech.Rate)}}
+	for input, want := range map[int]bool{0: false, speech.Rate - 1: false, speech.Rate: true} {
+		if l.lastInput = input; l.sameInput(c) != want {
+			t.Errorf("after an input of %d samples: sameInput is %v", input, !want)
+		}
+	}
+	l.request.detect, l.lastInput = true, speech.Rate
+	if l.sameInput(c) {
+		t.Error("the language is not known, but not detected")
+	}
+}
+
+// A full buffer is trimmed after a pass without new input, too: it could take no more audio
+// otherwise, and the stream would not end.
+func TestFullBufferIsTrimmedWithoutNewInput(t *testing.T) {
+	l := listen(t, load(t, starter(), map[string]any{"vad_model": vadModel(t)}), &gatewayv1.TranscriptionConfig{Language: "en"})
+	l.add(append(speechSamples(t)[:3*speech.Rate], make([]float32, fullSamples-4*speech.Rate)...))
+	if err := l.pass(true); err != nil || l.lastInput == 0 {
+		t.Fatalf("%v, and the model had %d samples", err, l.lastInput)
+	}
+	l.add(make([]float32, fullSamples-len(l.buffer)))
+	if err := l.pass(true); err != nil || len(l.buffer) >= fullSamples {
+		t.Errorf("%v, and %v of audio are kept", err, speech.Duration(len(l.buffer)))
+	}
+}
+
+// What a run with a longer context leaves in the state is not in the result of the next.
+func TestRunsAreIndependentOfTheStatesPast(t *testing.T) {
+	m := load(t, starter(), nil)
+	samples := speechSamples(t)[:3*speech.Rate]
+	tokens := func(contexts ...int) (found []whispercpp.Token) {
+		s, err := m.open(t.Context())
+		if err != nil {
 			t.Fatal(err)
 		}
-		return m.work.Count() - before
+		defer s.close()
+		req, err := m.request(&gatewayv1.TranscriptionConfig{Language: "en"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, req.options.AudioContext = range contexts {
+			found = nil
+			if err := s.run(req.options, samples, nil, func(segment whispercpp.Segment) error {
+				found = append(found, segment.Tokens...)
+				return nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return found
 	}
-	if add(speechSamples(t)) == 0 {
-		t.Fatal("the first pass computes nothing")
+	want := tokens(320)
+	for _, before := range [][]int{{704, 320}, {0, 320}, {384, 320}, {320, 704, 320}} {
+		if got := tokens(before...); !slices.Equal(got, want) {
+			t.Errorf("after contexts of %v: %v, in a new state %v", before, got, want)
+		}
 	}
-	l.text.Update(l.latest) // as if another pass agreed
-	if worked := add(make([]float32, speech.Rate)); worked != 0 || !l.skipped {
-		t.Errorf("a pass over new silence computes %d", worked)
-	}
-	last := events[len(events)-1].GetInterim()
-	if got := last.GetAudioProcessed().AsDuration(); got != speech.Duration(l.received) || last.GetTentativeText() != "" {
-		t.Errorf("the interim result is %v", last)
-	}
-	before := m.work.Count()
-	if err := l.finish(); err != nil {
-		t.Fatal(err)
-	}
-	if m.work.Count() == before || events[len(events)-1].GetFinal() == nil {
-		t.Errorf("the end computes %d and emits %v", m.work.Count()-before, events[len(events)-1])
+	if got, want := tokens(320, 384, 704), tokens(704); !slices.Equal(got, want) {
+		t.Errorf("after shorter contexts: %v, in a new state %v", got, want)
 	}
 }
 
@@ -112,7 +213,7 @@ func TestDetectionDoesNotChangeTheText(t *testing.T) {
 		}
 		defer s.close()
 		if detect != nil {
-			if _, _, err := s.detect(detect); err != nil {
+			if _, _, err := s.detect(detect, 0); err != nil {
 				t.Fatal(err)
 			}
 		}

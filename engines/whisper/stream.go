@@ -1,6 +1,7 @@
 package whisper
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"path/filepath"
@@ -19,7 +20,9 @@ type stream struct {
 	stopWatching func() bool // of the model's lifetime
 
 	state *whispercpp.State
-	vad   *whispercpp.VAD // nil without a voice activity model
+	// positions is the context of the runs of the state; 0 if there was none.
+	positions int
+	vad       *whispercpp.VAD // nil without a voice activity model
 
 	// abandoned is closed when the abandoned computation has ended; nil if there is
 	// none.
@@ -37,7 +40,7 @@ func (s *stream) renew() error {
 	if err != nil {
 		return errs.New(errs.MemoryBusy, "there is not enough memory for another transcription: try again later").WithCause(err)
 	}
-	s.state = state
+	s.state, s.positions = state, 0
 	if path := s.model.parameters.VADModel; path != "" && s.vad == nil {
 		if s.vad, err = s.model.backend.OpenVAD(path, s.model.threads); err != nil {
 			return errs.New(errs.ModelFileInvalid,
@@ -45,6 +48,23 @@ func (s *stream) renew() error {
 				filepath.Base(path), whispercpp.Version(), err).WithCause(err)
 		}
 	}
+	return nil
+}
+
+// contextPad is the multiple to which whisper.cpp pads the context.
+const contextPad = 256
+
+// fit renews the state if a run with this context, 0 for the full one, could read what
+// runs with another one have left: whisper.cpp does not mask the padding, nor clear it.
+func (s *stream) fit(audioContext int) error {
+	positions := cmp.Or(audioContext, windowSeconds*framesPerSecond)
+	pads := func(n int) int { return (n + contextPad - 1) / contextPad }
+	if s.positions > 0 && (positions < s.positions || pads(positions) != pads(s.positions)) {
+		if err := s.renew(); err != nil {
+			return err
+		}
+	}
+	s.positions = positions
 	return nil
 }
 
@@ -132,6 +152,9 @@ func (s *stream) abandon(c computation, ended chan struct{}) {
 // window is called before each window, in another goroutine; if it returns false, the
 // run ends.
 func (s *stream) run(opts whispercpp.Options, samples []float32, window func(percent int) bool, deliver func(whispercpp.Segment) error) error {
+	if err := s.fit(opts.AudioContext); err != nil {
+		return err
+	}
 	found := make(chan whispercpp.Segment)
 	events := whispercpp.Events{Window: window, Segment: func(segment whispercpp.Segment) {
 		select {
@@ -143,13 +166,16 @@ func (s *stream) run(opts whispercpp.Options, samples []float32, window func(per
 }
 
 // detect returns the language of samples and its probability.
-func (s *stream) detect(samples []float32) (int, float32, error) {
+func (s *stream) detect(samples []float32, audioContext int) (int, float32, error) {
+	if err := s.fit(audioContext); err != nil {
+		return 0, 0, err
+	}
 	// The results are returned only if the computation has ended: an abandoned one
 	// still writes to these variables.
 	var id int
 	var probability float32
 	err := s.do(s.state, func() (err error) {
-		id, probability, err = s.state.DetectLanguage(samples, s.model.threads)
+		id, probability, err = s.state.DetectLanguage(samples, s.model.threads, audioContext)
 		return err
 	}, nil, nil)
 	if err != nil {

@@ -111,11 +111,11 @@ func (t *transcription) prepare(c *clip) (bool, error) {
 }
 
 // detect detects and sets the language if the request does not give it.
-func (t *transcription) detect(samples []float32) error {
+func (t *transcription) detect(samples []float32, audioContext int) error {
 	if !t.request.detect {
 		return nil
 	}
-	id, probability, err := t.stream.detect(samples)
+	id, probability, err := t.stream.detect(samples, audioContext)
 	if err != nil {
 		return err
 	}

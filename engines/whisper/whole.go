@@ -84,7 +84,7 @@ func (t *transcription) block(b *block, c *clip, again bool) (next int, ran bool
 		return c.rest, false, err
 	}
 	if !again {
-		if err := t.detect(c.input()); err != nil {
+		if err := t.detect(c.input(), 0); err != nil {
 			return 0, false, err
 		}
 	}
@@ -101,7 +101,7 @@ func (t *transcription) block(b *block, c *clip, again bool) (next int, ran bool
 	if again {
 		options.InitialPrompt = ""
 	}
-	lastEnd, err := t.hear(options, c, window, t.emitSegment)
+	lastEnd, _, err := t.hear(options, c, limitOf(len(c.input())), window, t.emitSegment)
 	t.omitted = t.omitted || t.uncertain
 	if err != nil {
 		// Do not use b here: an abandoned run still changes it.
@@ -119,5 +119,5 @@ func (t *transcription) shortContext(c *clip, b *block, again bool) int {
 	if b.more || b.begin > 0 || again {
 		return 0
 	}
-	return t.model.parameters.audioContext(len(c.input()))
+	return t.model.parameters.audioContext(len(c.input()), false)
 }

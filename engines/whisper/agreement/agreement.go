@@ -2,7 +2,7 @@
 // which may differ, into a text whose words are never withdrawn. It implements
 // LocalAgreement-2 (Liu et al., Interspeech 2020; Macháček et al., "Turning Whisper
 // into Real-Time Transcription System", 2023): the common beginning of two successive
-// hypotheses is committed.
+// hypotheses is committed, up to the first word that is not likely.
 package agreement
 
 import (
@@ -26,13 +26,17 @@ type hypothesis struct {
 	place []int
 }
 
+// minConfidence is the confidence below which a word is not committed: the end of what
+// somebody says may change it, however often it was heard before.
+const minConfidence = 0.5
+
 // Update adds a new hypothesis about all audio since the last final segment.
 func (t *Text) Update(segments []transcript.Segment) {
 	words := wordsOf(segments)
 	covered, place := align(t.committed, words)
 	tail := words[covered:]
 	agreed := 0
-	for agreed < min(len(tail), len(t.tentative)) && tail[agreed].Text == t.tentative[agreed].Text {
+	for agreed < min(len(tail), len(t.tentative)) && tail[agreed].Text == t.tentative[agreed].Text && tail[agreed].Confidence >= minConfidence {
 		agreed++
 	}
 	t.committed = append(t.committed, tail[:agreed]...)
@@ -74,7 +78,7 @@ func (t *Text) Force() (final []transcript.Segment, end time.Duration) {
 			return nil, 0
 		}
 		// The last hypothesis is empty.
-		final = t.Finish(nil)
+		final = t.Finish()
 		return final, final[len(final)-1].End
 	}
 	count := 0
@@ -113,11 +117,11 @@ func (t *Text) finalize(upTo int) (final []transcript.Segment, end time.Duration
 	return final, end
 }
 
-// Finish adds the last hypothesis and returns all segments since the last final one.
-// They consist of the committed words and the words of the hypothesis after those. A
-// segment whose words do not differ from those of the hypothesis is returned
-// unchanged.
-func (t *Text) Finish(segments []transcript.Segment) []transcript.Segment {
+// Finish returns all segments since the last final one. They consist of the committed
+// words and the words of the last hypothesis after those. A segment whose words do not
+// differ from those of the hypothesis is returned unchanged.
+func (t *Text) Finish() []transcript.Segment {
+	segments := t.latest.segments
 	words := wordsOf(segments)
 	covered, place := align(t.committed, words)
 	all := append(append([]transcript.Word(nil), t.committed...), words[covered:]...)

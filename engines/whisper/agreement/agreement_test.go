@@ -64,7 +64,7 @@ func TestAgreement(t *testing.T) {
 			if s.Committed() != c.committed || s.Tentative() != c.tentative {
 				t.Errorf("committed %q, tentative %q; want %q, %q", s.Committed(), s.Tentative(), c.committed, c.tentative)
 			}
-			if got := text(s.Finish(segments(c.hypotheses[len(c.hypotheses)-1]))); got != c.final {
+			if got := text(s.Finish()); got != c.final {
 				t.Errorf("final %q, want %q", got, c.final)
 			}
 		})
@@ -108,6 +108,24 @@ func TestTrim(t *testing.T) {
 	}
 }
 
+// A word that is not likely is not committed, nor are those after it, until it is.
+func TestUnlikelyWordsAreNotCommitted(t *testing.T) {
+	var s Text
+	h := segments("one too three")
+	h[0].Words[1].Confidence = minConfidence / 2
+	for range 3 {
+		s.Update(h)
+	}
+	if s.Committed() != "one" || s.Tentative() != " too three" {
+		t.Errorf("committed %q, tentative %q", s.Committed(), s.Tentative())
+	}
+	s.Update(segments("one two three"))
+	s.Update(segments("one two three four"))
+	if s.Committed() != "one two three" || s.Tentative() != " four" {
+		t.Errorf("committed %q, tentative %q", s.Committed(), s.Tentative())
+	}
+}
+
 // Finish returns an unchanged hypothesis exactly, including times and spaces.
 func TestFinishKeepsAnUnchangedHypothesis(t *testing.T) {
 	var s Text
@@ -115,7 +133,7 @@ func TestFinishKeepsAnUnchangedHypothesis(t *testing.T) {
 	h[0].Text = "  And so  my" // the decoder's spaces
 	s.Update(h[:1])
 	s.Update(h)
-	if got := s.Finish(h); !reflect.DeepEqual(got, h) {
+	if got := s.Finish(); !reflect.DeepEqual(got, h) {
 		t.Errorf("got %+v, want %+v", got, h)
 	}
 }
@@ -159,10 +177,8 @@ func TestCommittedNeverChanges(t *testing.T) {
 				final = append(final, strings.Fields(f.Text)...)
 			}
 		}
-		var last []transcript.Segment
 		for range rapid.IntRange(0, 12).Draw(t, "hypotheses") {
-			last = segments(strings.Join(rapid.SliceOfN(words, 0, 9).Draw(t, "words"), " "))
-			s.Update(last)
+			s.Update(segments(strings.Join(rapid.SliceOfN(words, 0, 9).Draw(t, "words"), " ")))
 			check("a hypothesis")
 			switch rapid.IntRange(0, 4).Draw(t, "then") {
 			case 0:
@@ -175,7 +191,7 @@ func TestCommittedNeverChanges(t *testing.T) {
 				check("a forced trim")
 			}
 		}
-		keep(s.Finish(last))
+		keep(s.Finish())
 		if len(final) < len(reported) || len(reported) > 0 && !reflect.DeepEqual(final[:len(reported)], reported) {
 			t.Fatalf("Finish changed %q to %q", reported, final)
 		}

@@ -51,6 +51,7 @@ type Parameters struct {
 	FlashAttention bool `json:"flash_attn"`
 	// AudioContext is AudioContextFull, or AudioContextShort to encode only the
 	// audio of a clip below 30 s: faster, but not what the model was trained on.
+	// AudioContextAuto is short for live streams and full for recordings.
 	AudioContext string `json:"audio_ctx"`
 
 	// VADModel is the path of a Silero model in ggml's format, relative to the
@@ -88,6 +89,7 @@ type Parameters struct {
 
 // The values of audio_ctx.
 const (
+	AudioContextAuto  = "auto"
 	AudioContextFull  = "full"
 	AudioContextShort = "short"
 )
@@ -110,10 +112,10 @@ func Defaults() Parameters {
 	return Parameters{
 		BeamSize: 1, BestOf: 5, TemperatureIncrement: 0.2,
 		EntropyThreshold: 2.4, LogProbThreshold: -1, NoSpeechThreshold: 0.6,
-		MaxTextContext: 16384, FlashAttention: true, AudioContext: AudioContextFull,
+		MaxTextContext: 16384, FlashAttention: true, AudioContext: AudioContextAuto,
 		VADThreshold: 0.5, VADMinSpeechMS: 250, VADMinSilenceMS: 100, VADSpeechPadMS: 30, VADSamplesOverlap: 0.1,
 		SilenceThreshold: 0.0003, MaxDisagreement: 1,
-		BlockSeconds: 300, StepMS: 1000, TrimSeconds: 15,
+		BlockSeconds: 300, StepMS: 1000, TrimSeconds: 8,
 	}
 }
 
@@ -144,7 +146,7 @@ func Read(from *structpb.Struct) (Parameters, error) {
 		engines.CheckRange("block_seconds", p.BlockSeconds, 60, 24*3600),
 		engines.CheckRange("interim_step_ms", p.StepMS, 100, 30_000),
 		engines.CheckRange("interim_trim_seconds", p.TrimSeconds, 2, WindowSeconds-trimMargin),
-		engines.CheckOneOf("audio_ctx", p.AudioContext, AudioContextFull, AudioContextShort),
+		engines.CheckOneOf("audio_ctx", p.AudioContext, AudioContextAuto, AudioContextFull, AudioContextShort),
 	)
 }
 

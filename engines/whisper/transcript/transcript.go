@@ -3,6 +3,7 @@
 package transcript
 
 import (
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -42,6 +43,16 @@ type Segment struct {
 	Words []Word
 	// Confidence is the mean probability of its tokens.
 	Confidence float32
+}
+
+// Until returns the segment with no time after end.
+func (s Segment) Until(end time.Duration) Segment {
+	s.Start, s.End = min(s.Start, end), min(s.End, end)
+	s.Words = slices.Clone(s.Words)
+	for i, w := range s.Words {
+		s.Words[i].Start, s.Words[i].End = min(w.Start, end), min(w.End, end)
+	}
+	return s
 }
 
 // Words assembles words from tokens. A word begins at a space or, in scripts without

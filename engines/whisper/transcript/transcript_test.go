@@ -1,6 +1,7 @@
 package transcript
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -99,4 +100,12 @@ func TestTextIsThatOfTheTokens(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestUntil(t *testing.T) {
+	whole := Segment{Start: 1, End: 9, Words: []Word{{Start: 1, End: 4}, {Start: 6, End: 9}}}
+	want := Segment{Start: 1, End: 5, Words: []Word{{Start: 1, End: 4}, {Start: 5, End: 5}}}
+	if got := whole.Until(5); !reflect.DeepEqual(got, want) || whole.Words[1].End != 9 {
+		t.Errorf("%v, and the segment is %v", got, whole)
+	}
 }

@@ -131,11 +131,28 @@ int mg_full(struct whisper_context *ctx, struct whisper_state *state, struct whi
 	return status;
 }
 
+// no_window ends a run before its first window.
+static bool no_window(struct whisper_context *ctx, struct whisper_state *state, void *data) {
+	(void)ctx, (void)state, (void)data;
+	return false;
+}
+
+// set_audio_ctx sets how many positions the encoder computes, which only a run does.
+static int set_audio_ctx(struct whisper_context *ctx, struct whisper_state *state, int n_threads, int audio_ctx) {
+	struct whisper_full_params params = whisper_full_default_params(WHISPER_SAMPLING_GREEDY);
+	params.print_progress = false;
+	params.n_threads = n_threads;
+	params.audio_ctx = audio_ctx;
+	params.encoder_begin_callback = no_window;
+	return whisper_full_with_state(ctx, state, params, NULL, 0);
+}
+
 int mg_detect_language(struct whisper_context *ctx, struct whisper_state *state, const float *samples, int n_samples,
-                       int n_threads, float *probabilities, mg_control *control) {
+                       int n_threads, int audio_ctx, float *probabilities, mg_control *control) {
 	mg_control_enter(control);
 	int id = -1;
-	if (whisper_pcm_to_mel_with_state(ctx, state, samples, n_samples, n_threads) == 0 && !mg_control_aborted(control)) {
+	if (whisper_pcm_to_mel_with_state(ctx, state, samples, n_samples, n_threads) == 0 &&
+	    set_audio_ctx(ctx, state, n_threads, audio_ctx) == 0 && !mg_control_aborted(control)) {
 		id = whisper_lang_auto_detect_with_state(ctx, state, 0, n_threads, probabilities);
 	}
 	mg_control_leave();

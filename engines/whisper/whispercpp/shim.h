@@ -42,10 +42,10 @@ struct whisper_vad_context *mg_vad_load(const char *path, int n_threads);
 int mg_full(struct whisper_context *ctx, struct whisper_state *state, struct whisper_full_params params,
             const float *samples, int n_samples, mg_control *control, uintptr_t run);
 
-// mg_detect_language fills probabilities, whisper_lang_max_id() + 1 of them, and
+// mg_detect_language encodes audio_ctx positions, all of them if it is 0, fills probabilities, whisper_lang_max_id() + 1 of them, and
 // returns the id of the most likely language, or a negative number after a failure.
 int mg_detect_language(struct whisper_context *ctx, struct whisper_state *state, const float *samples, int n_samples,
-                       int n_threads, float *probabilities, mg_control *control);
+                       int n_threads, int audio_ctx, float *probabilities, mg_control *control);
 
 // mg_vad finds the stretches of speech in samples.
 struct whisper_vad_segments *mg_vad(struct whisper_vad_context *ctx, struct whisper_vad_params params,

@@ -253,15 +253,15 @@ func (s *State) segment(i C.int) Segment {
 }
 
 // DetectLanguage returns the most likely language of the first 30 s of samples and its
-// probability. It returns ErrAborted after Abort.
-func (s *State) DetectLanguage(samples []float32, threads int) (id int, probability float32, err error) {
+// probability. audioContext is as in Options. It returns ErrAborted after Abort.
+func (s *State) DetectLanguage(samples []float32, threads, audioContext int) (id int, probability float32, err error) {
 	probabilities := make([]float32, binding.Whisper_lang_max_id()+1)
 	if len(samples) == 0 {
 		return 0, 0, errors.New("no audio to detect the language of")
 	}
 	s.spectrum = nil
 	found := C.mg_detect_language(s.model.c, s.c, (*C.float)(unsafe.Pointer(&samples[0])), C.int(len(samples)),
-		C.int(threads), (*C.float)(unsafe.Pointer(&probabilities[0])), s.control.c)
+		C.int(threads), C.int(audioContext), (*C.float)(unsafe.Pointer(&probabilities[0])), s.control.c)
 	switch {
 	case s.aborted():
 		return 0, 0, ErrAborted

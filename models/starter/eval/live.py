@@ -18,6 +18,10 @@ MODEL = "MG_EVAL_WHISPER"  # the file of the model; scripts/models-eval.sh sets 
 PROGRAM = pathlib.Path(__file__).resolve().parents[3] / "bin" / "modelgateway"
 LONG = 600  # seconds
 WORSE = 0.01  # by how much the error rate of live speech may be above that of recordings
+# Seconds until a word is told, median and 95 %, and from the end of speech to the final result; with two streams at once,
+# twice as many.
+TOLD, LATE, REST = 1.0, 2.0, 1.0
+COST = 3.0  # processor time of live speech, times that of the same recordings
 
 
 def live(run: Run) -> Iterator[Figure]:
@@ -28,18 +32,39 @@ def live(run: Run) -> Iterator[Figure]:
     with server.serving(PROGRAM, ["--starters-only"], {"WHISPER_MODEL_PATH": os.environ[MODEL]}) as addresses, \
             modelgateway.Client(addresses.grpc, timeout=streams.TIMEOUT) as client:
         recordings = Recordings(run, client)
+        meter = Meter(client)
         whole = recordings.errors("clips", everyone, lambda clip: audio_of(clip))
+        cost = meter.read()
         yield error_rate("live", "words wrong, recordings", whole, None)
         yield from recordings.variants(everyone)
         best = scores.rate(whole)
+        meter.read()
         for name, form in streams.FORMS.items():
             yield from _streamed(run, name, form, addresses, everyone, best)
+            yield Figure("live", "  processor time, times that of recordings", meter.read() / cost, len(everyone),
+                         Target("<=", COST), percent=False)
+        yield from _streamed(run, "gRPC, two at once", streams.FORMS["gRPC"], addresses, everyone, best, 2)
         long = people.repeated(everyone, LONG if run.count is None else 25)
         text = client.recognize(long.pcm, format=audio.pcm_s16le(RATE), language="en", routing=LOCAL).transcript.text
         counts = [people.errors(long.text, text)]
         label = f"{long.seconds / 60:.0f} min" if run.count is None else f"{long.seconds:.0f} s"
         yield error_rate("live", f"words wrong, recording of {label}", counts, None)
         yield from _streamed(run, f"gRPC, {label}", streams.FORMS["gRPC"], addresses, [long], scores.rate(counts))
+
+
+class Meter:
+    """Measures the processor time of the model's worker."""
+
+    def __init__(self, client: modelgateway.Client):
+        client.recognize(audio.Wav(b"\0\0" * RATE, RATE).to_bytes(), routing=LOCAL)  # loads the model
+        self.workers = [model.worker_pid for model in client.list_models() if model.worker_pid]
+        self.seconds = 0.0
+        self.read()
+
+    def read(self) -> float:
+        """Returns the processor time since the last call."""
+        before, self.seconds = self.seconds, sum(server.processor_seconds(pid) for pid in self.workers)
+        return self.seconds - before
 
 
 def audio_of(clip: people.Clip) -> bytes:
@@ -81,9 +106,10 @@ class Recordings:
             yield error_rate("live", f"words unlike WAV, {name}", counts, Target("<=", 0.0 if name == "FLAC" else WORSE))
 
 
-def _streamed(run: Run, name: str, form, addresses: server.Addresses, clips: list[people.Clip], best: float) -> Iterator[Figure]:
+def _streamed(run: Run, name: str, form, addresses: server.Addresses, clips: list[people.Clip], best: float,
+              at_once: int = 1) -> Iterator[Figure]:
     """Yields the error rate of clips that are sent at the pace of speech, changes of committed text, and delays."""
-    heard = run.progress.each(f"live, {name}", clips, lambda clip: streams.play(form, addresses, clip.pcm, RATE), 1)
+    heard = run.progress.each(f"live, {name}", clips, lambda clip: streams.play(form, addresses, clip.pcm, RATE), at_once)
     if run.verbose:
         for clip, one in zip(clips, heard):
             print(f"{name}: {clip.text!r} → {one.text!r}")
@@ -94,5 +120,10 @@ def _streamed(run: Run, name: str, form, addresses: server.Addresses, clips: lis
     delays = [delay for one in heard for delay in one.delays]
     if len(delays) > 1:
         cuts = statistics.quantiles(delays, n=20)
-        yield Figure("live", "  seconds until a word is told, median", cuts[9], len(delays), percent=False)
-        yield Figure("live", "  seconds until a word is told, 95 %", cuts[18], len(delays), percent=False)
+        for label, cut, wanted in (("median", cuts[9], TOLD), ("95 %", cuts[18], LATE)):
+            yield Figure("live", f"  seconds until a word is told, {label}", cut, len(delays), Target("<=", wanted * at_once),
+                         percent=False)
+    rests = [one.rest for one in heard]
+    yield Figure("live", "  seconds to the final result, median", statistics.median(rests), len(rests),
+                 Target("<=", REST * at_once), percent=False)
+    yield Figure("live", "  seconds to the final result, longest", max(rests), len(rests), percent=False)

@@ -58,6 +58,12 @@ def serving(binary: pathlib.Path, options: list[str], variables: Mapping[str, st
             _stop(process)
 
 
+def processor_seconds(pid: int) -> float:
+    """Returns the processor time that a process has used."""
+    user, system = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
 def _stop(process: subprocess.Popen) -> None:
     process.terminate()
     try:

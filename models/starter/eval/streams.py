@@ -32,13 +32,14 @@ class Heard:
     text: str = ""
     changed: int = 0  # events that changed committed text
     delays: list[float] = dataclasses.field(default_factory=list)  # seconds from the end of a word until it is told
+    rest: float = 0.0  # seconds from the end of the audio to the final result
 
 
 class Listener:
     """Follows the events of a stream."""
 
     def __init__(self) -> None:
-        self.started = 0.0
+        self.started = self.ended = 0.0
         self.segments = ""
         self.committed = ""
         self.heard = Heard()
@@ -48,6 +49,7 @@ class Listener:
         """Yields the samples, each piece when it has been spoken."""
         size = int(PIECE * rate) * 2
         self.started = time.monotonic()
+        self.ended = self.started + len(pcm) / 2 / rate
         for at in range(0, len(pcm), size):
             time.sleep(max(0.0, self.started + (at + size) / 2 / rate - time.monotonic()))
             yield pcm[at:at + size]
@@ -75,6 +77,7 @@ class Listener:
             self.heard.changed += 1
         self.heard.text = final.text
         self.told.append((time.monotonic(), scores.normalise(final.text).split()))
+        self.heard.rest = self.told[-1][0] - self.ended
         ends = [(word, one.end.ToTimedelta().total_seconds()) for segment in final.segments for one in segment.words
                 for word in scores.normalise(one.text).split()]
         for place, (word, end) in enumerate(ends):

@@ -46,6 +46,7 @@ def test_a_word_is_told_when_it_does_not_change_any_more(monkeypatch: pytest.Mon
         listener.event(event)
     assert listener.heard.text == "One two."
     assert listener.heard.delays == [2 - 1, 4 - 2]
+    assert listener.heard.rest == 5
 
 
 def test_pieces_are_whole_and_not_early() -> None:
