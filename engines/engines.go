@@ -109,7 +109,11 @@ type AudioSource interface {
 
 // Transcriber transcribes speech.
 type Transcriber interface {
-	// Transcribe calls emit with events. The last event is the final transcript.
+	// Transcribe calls emit with events. The last event is the final transcript. If
+	// cfg has resume_from, the audio up to its committed_time is not to be
+	// transcribed, and times count from there: package audio's Reader skips it. An
+	// event may say in its offset up to what committed_time all words are final;
+	// otherwise that is the end of the last segment.
 	Transcribe(ctx context.Context, cfg *gatewayv1.TranscriptionConfig, audio AudioSource, emit func(*gatewayv1.TranscriptionEvent) error) error
 }
 

@@ -15,6 +15,7 @@ import (
 	llama "github.com/lexilingo/modelgateway/engines/llama/settings"
 	piper "github.com/lexilingo/modelgateway/engines/piper/settings"
 	whisper "github.com/lexilingo/modelgateway/engines/whisper/settings"
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
 // Engine is an engine that ships with ModelGateway.
@@ -29,6 +30,9 @@ type Engine struct {
 	// CheckParameters returns the error with which the load of a model refuses its
 	// parameters, INVALID_REQUEST, as far as it does not depend on the model's files.
 	CheckParameters func(footprint.Model) error
+	// Voices returns the voices of a model from its files; nil if the engine does not
+	// speak.
+	Voices func(footprint.Model) ([]*gatewayv1.Voice, error)
 }
 
 // The names of the engines.
@@ -45,19 +49,19 @@ func Engines() []Engine {
 		{Llama, "engine-llama", llama.EstimateMemory, func(m footprint.Model) error {
 			_, err := llama.Read(m.Parameters, m.MaxConcurrency)
 			return err
-		}},
+		}, nil},
 		{Whisper, "engine-whisper", whisper.EstimateMemory, func(m footprint.Model) error {
 			_, err := whisper.Read(m.Parameters)
 			return err
-		}},
+		}, nil},
 		{Piper, "engine-piper", piper.EstimateMemory, func(m footprint.Model) error {
 			_, err := piper.Read(m.Parameters)
 			return err
-		}},
+		}, piper.Voices},
 		{Hubert, "engine-hubert", hubert.EstimateMemory, func(m footprint.Model) error {
 			_, err := hubert.Read(m.Parameters)
 			return err
-		}},
+		}, nil},
 	}
 }
 
@@ -101,4 +105,13 @@ func CheckParameters(command []string, m footprint.Model) error {
 		return e.CheckParameters(m)
 	}
 	return nil
+}
+
+// Voices returns the voices of a model if it is started by command. An engine that is not
+// bundled does not tell its voices: the answer has one, of which nothing is known.
+func Voices(command []string, m footprint.Model) ([]*gatewayv1.Voice, error) {
+	if e, ok := Of(command); ok && e.Voices != nil {
+		return e.Voices(m)
+	}
+	return []*gatewayv1.Voice{{}}, nil
 }

@@ -56,6 +56,8 @@ type Parameters struct {
 	SpawnChild bool `json:"spawn_child"`
 	// ChatOnly makes a model that implements only Chat.
 	ChatOnly bool `json:"chat_only"`
+	// HearNumbers makes Transcribe hear numbers; see numbers.
+	HearNumbers bool `json:"hear_numbers"`
 
 	RunParameters
 }

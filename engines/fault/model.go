@@ -184,6 +184,9 @@ func (m *model) ExplainVietnamese(_ context.Context, req *gatewayv1.ExplainVietn
 // Transcribe implements engines.Transcriber: it counts the bytes. Its only faults
 // are "stall", after the first bytes, and "error", at the end.
 func (m *model) Transcribe(ctx context.Context, cfg *gatewayv1.TranscriptionConfig, audio engines.AudioSource, emit func(*gatewayv1.TranscriptionEvent) error) error {
+	if m.params.HearNumbers {
+		return m.hearNumbers(audio, emit)
+	}
 	total := 0
 	for {
 		data, err := audio.Next()
@@ -254,9 +257,16 @@ func tone(from, n int) []byte {
 }
 
 // Pronunciation implements engines.PronunciationScorer: all scores are 100, and a
-// word is as long as one of Synthesize.
-func (m *model) Pronunciation(_ context.Context, req *gatewayv1.PronunciationRequest) (*gatewayv1.PronunciationResponse, error) {
+// word is as long as one of Synthesize. Its only faults are "stall" and "error".
+func (m *model) Pronunciation(ctx context.Context, req *gatewayv1.PronunciationRequest) (*gatewayv1.PronunciationResponse, error) {
 	m.work.Add(1)
+	switch m.params.Fault {
+	case "stall":
+		<-ctx.Done()
+		return nil, ctx.Err()
+	case "error":
+		return nil, m.params.failure()
+	}
 	resp := &gatewayv1.PronunciationResponse{
 		OverallScore: 100, AccuracyScore: 100, FluencyScore: 100, CompletenessScore: 100,
 		Unit: gatewayv1.PronunciationUnit_PRONUNCIATION_UNIT_LETTER,

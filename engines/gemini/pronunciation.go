@@ -73,7 +73,7 @@ func (m *model) Pronunciation(ctx context.Context, req *gatewayv1.PronunciationR
 	if len(reference) == 0 {
 		return nil, errs.New(errs.InvalidRequest, "the reference text has no words: send the text that was read aloud")
 	}
-	pcm, err := readSound(ctx, req.GetFormat(), &bytesSource{req.GetAudio()})
+	pcm, err := readSound(ctx, req.GetFormat(), &bytesSource{req.GetAudio()}, 0)
 	if err != nil {
 		return nil, err
 	}

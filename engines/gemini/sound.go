@@ -43,10 +43,11 @@ func (m *model) acquireSound(ctx context.Context, bytes int) (release func(), er
 	return func() { m.sounds.Release(weight) }, nil
 }
 
-// readSound reads a sound to its end. It returns 16-bit samples at
+// readSound reads a sound to its end, but for its first part. It returns 16-bit samples at
 // audio.SampleRate.
-func readSound(ctx context.Context, format *gatewayv1.AudioFormat, source audio.Source) ([]byte, error) {
+func readSound(ctx context.Context, format *gatewayv1.AudioFormat, source audio.Source, skip time.Duration) ([]byte, error) {
 	r := audio.NewReader(format, source, audio.Limits{MaxDuration: maxSound})
+	r.Skip(skip)
 	defer func() { _ = r.Close() }()
 	var pcm []byte
 	buf := make([]float32, 8192)

@@ -64,7 +64,7 @@ func (m *model) Synthesize(ctx context.Context, req *gatewayv1.SynthesizeRequest
 		if first == 0 {
 			first, announced = rate, int32(rate) //nolint:gosec // checked
 		}
-		if err := emitSamples(applyVolume(pcm, req), announced, emit); err != nil {
+		if err := emitSamples(applyVolume(pcm, req), part, announced, emit); err != nil {
 			return err
 		}
 	}
@@ -125,14 +125,14 @@ func applyVolume(pcm []byte, req *gatewayv1.SynthesizeRequest) []byte {
 	return pcm
 }
 
-// emitSamples emits samples in pieces. Only the first piece has the rate.
-func emitSamples(pcm []byte, rate int32, emit func(*gatewayv1.SynthesizeResponse) error) error {
+// emitSamples emits samples in pieces. Only the first piece has the text and the rate.
+func emitSamples(pcm []byte, text string, rate int32, emit func(*gatewayv1.SynthesizeResponse) error) error {
 	for len(pcm) > 0 {
 		n := min(len(pcm), pieceBytes)
-		if err := emit(&gatewayv1.SynthesizeResponse{Audio: pcm[:n], SampleRateHertz: rate}); err != nil {
+		if err := emit(&gatewayv1.SynthesizeResponse{Audio: pcm[:n], Sentence: text, SampleRateHertz: rate}); err != nil {
 			return err
 		}
-		pcm, rate = pcm[n:], 0
+		pcm, text, rate = pcm[n:], "", 0
 	}
 	return nil
 }

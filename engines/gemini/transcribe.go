@@ -51,7 +51,7 @@ func transcriptSchema() map[string]any {
 // Transcribe implements engines.Transcriber. It sends the sound when all of it has
 // arrived, so there are no interim results. There are no times of words either.
 func (m *model) Transcribe(ctx context.Context, cfg *gatewayv1.TranscriptionConfig, source engines.AudioSource, emit func(*gatewayv1.TranscriptionEvent) error) error {
-	pcm, err := readSound(ctx, cfg.GetFormat(), source)
+	pcm, err := readSound(ctx, cfg.GetFormat(), source, cfg.GetResumeFrom().GetCommittedTime().AsDuration())
 	if err != nil {
 		return err
 	}

@@ -92,25 +92,3 @@ func expectExternal(t *testing.T, path string, want errs.Reason) {
 		t.Errorf("%s computes %v, %v", filepath.Base(path), got, err)
 	}
 }
-
-// FuzzDescribe checks that no file makes describe panic or return more than it read.
-func FuzzDescribe(f *testing.F) {
-	for _, name := range []string{"double.onnx", "slow.onnx", "outside.onnx"} {
-		data, err := os.ReadFile(filepath.Join("testdata", name))
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(data)
-	}
-	f.Add([]byte{0x3a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f})
-	f.Fuzz(func(t *testing.T, data []byte) {
-		path := filepath.Join(t.TempDir(), "model.onnx")
-		if err := os.WriteFile(path, data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		desc, err := describe(path)
-		if err == nil && len(desc.inputs)+len(desc.outputs)+len(desc.external) > len(data) {
-			t.Errorf("%d bytes give %v", len(data), desc)
-		}
-	})
-}

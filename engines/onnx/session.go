@@ -15,6 +15,7 @@ import (
 	ort "github.com/yalue/onnxruntime_go"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
+	"github.com/lexilingo/modelgateway/engines/onnx/onnxfile"
 )
 
 // Options are the options of loading a model.
@@ -53,14 +54,14 @@ func (r *Runtime) Load(ctx context.Context, path string, opts Options) (*Session
 	if err != nil {
 		return nil, err
 	}
-	desc, err := describe(path)
+	desc, err := onnxfile.Describe(path)
 	if err != nil {
 		return nil, fileError(path, err)
 	}
-	if len(desc.inputs) == 0 || len(desc.outputs) == 0 {
+	if len(desc.Inputs) == 0 || len(desc.Outputs) == 0 {
 		return nil, fileError(path, errors.New("its graph has no inputs, or no outputs"))
 	}
-	if err := checkExternal(path, desc.external); err != nil {
+	if err := checkExternal(path, desc.External); err != nil {
 		return nil, err
 	}
 	type result struct {
@@ -101,7 +102,7 @@ func checkFile(path string) error {
 }
 
 // loadOnFirst loads the model on the first of the devices on which that succeeds.
-func loadOnFirst(devices []string, path string, desc description, opts Options) (*Session, error) {
+func loadOnFirst(devices []string, path string, desc onnxfile.Description, opts Options) (*Session, error) {
 	for i, device := range devices {
 		session, err := load(device, path, desc, opts)
 		if err == nil || i == len(devices)-1 {
@@ -112,18 +113,19 @@ func loadOnFirst(devices []string, path string, desc description, opts Options) 
 	return nil, errs.New(errs.Internal, "no device is available")
 }
 
-func load(device, path string, desc description, opts Options) (*Session, error) {
+func load(device, path string, desc onnxfile.Description, opts Options) (*Session, error) {
 	options, err := newSessionOptions(device, opts)
 	if err != nil {
 		return nil, errs.New(errs.EngineUnavailable, "ONNX Runtime cannot use device %q: %v", device, err).
 			With("device", device).WithCause(err)
 	}
 	defer func() { _ = options.Destroy() }() // never fails
-	session, err := ort.NewDynamicAdvancedSession(path, names(desc.inputs), names(desc.outputs), options)
+	inputs, outputs := infos(desc.Inputs), infos(desc.Outputs)
+	session, err := ort.NewDynamicAdvancedSession(path, names(inputs), names(outputs), options)
 	if err != nil {
 		return nil, fileError(path, fmt.Errorf("ONNX Runtime reports: %w", err))
 	}
-	return &Session{session: session, inputs: desc.inputs, outputs: desc.outputs, device: device}, nil
+	return &Session{session: session, inputs: inputs, outputs: outputs, device: device}, nil
 }
 
 // allowSpinning is ONNX Runtime's option for what the threads of an operator do while

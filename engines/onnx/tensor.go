@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	ort "github.com/yalue/onnxruntime_go"
+
+	"github.com/lexilingo/modelgateway/engines/onnx/onnxfile"
 )
 
 // ElementType is the type of a tensor's elements.
@@ -21,19 +23,30 @@ func TypeName(t ElementType) string {
 
 // The element types that Tensor supports.
 const (
-	Float32 ElementType = ort.TensorElementDataTypeFloat
-	Int64   ElementType = ort.TensorElementDataTypeInt64
-	Int32   ElementType = ort.TensorElementDataTypeInt32
+	Undefined ElementType = ort.TensorElementDataTypeUndefined
+	Float32   ElementType = ort.TensorElementDataTypeFloat
+	Int64     ElementType = ort.TensorElementDataTypeInt64
+	Int32     ElementType = ort.TensorElementDataTypeInt32
 )
 
 // Info describes an input or output of a graph.
 type Info struct {
 	// Name is the name in the graph.
 	Name string
-	// Type is the element type; undefined if the value is not a tensor.
+	// Type is the element type; Undefined if the value is not a tensor, or the file
+	// does not state its type.
 	Type ElementType
 	// Shape is the length of each dimension, -1 if it is not fixed.
 	Shape []int64
+}
+
+// infos converts what a file says. ONNX Runtime uses the same numbers for element types.
+func infos(values []onnxfile.Value) []Info {
+	var out []Info
+	for _, v := range values {
+		out = append(out, Info{Name: v.Name, Type: ElementType(v.Type), Shape: v.Shape})
+	}
+	return out
 }
 
 // Tensor is an input or output of a run. Exactly one of the data slices is used. It

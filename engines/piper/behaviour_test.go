@@ -129,10 +129,11 @@ func TestPhonemes(t *testing.T) {
 // TestWords checks that each word has a time, in order and within the sound.
 func TestWords(t *testing.T) {
 	m := loadVoice(t, starter(), nil)
-	for _, said := range []string{
-		"The cat, in the hat, has paid $3.50 for it. Was it Dr. Smith?",
-		"One two three",
-		"In 1998, 25% of the state-of-the-art CPUs cost £1,000.",
+	for said, read := range map[string]string{
+		"The cat, in the hat, has paid $3.50 for it. Was it Dr. Smith?": "The cat in the hat has paid 3 dollars and 50 cents for it Was it Dr Smith",
+		"One two three": "One two three",
+		"In 1998, 25% of the state-of-the-art CPUs cost £1,000.": "In nineteen ninety eight 25 of the state-of-the-art CPUs cost 1,000 pounds",
+		"12,998 cases in the box":                                "12,998 cases in the box",
 	} {
 		var words []*gatewayv1.SpokenWord
 		out := mustSay(t, m, text(said))
@@ -150,11 +151,7 @@ func TestWords(t *testing.T) {
 			last = end
 			texts = append(texts, w.GetText())
 		}
-		want := strings.FieldsFunc(said, func(r rune) bool { return r == ' ' })
-		for i := range want {
-			want[i] = strings.TrimRight(want[i], ".,?!%")
-		}
-		if got := strings.Join(texts, " "); got != strings.Join(want, " ") {
+		if got := strings.Join(texts, " "); got != read {
 			t.Errorf("%q: the words are %q", said, got)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -119,13 +118,7 @@ func (p parameters) optionsOf(config *voicefile.Config, req *gatewayv1.Synthesiz
 // speakerOf returns the number of a speaker with a name or number; empty is the
 // voice's default.
 func speakerOf(config *voicefile.Config, speaker string) (int64, error) {
-	if speaker == "" {
-		return config.DefaultSpeaker, nil
-	}
-	if id, ok := config.SpeakerIDs[speaker]; ok {
-		return id, nil
-	}
-	if id, err := strconv.ParseInt(speaker, 10, 64); err == nil && id >= 0 && id < int64(config.Speakers) {
+	if id, ok := config.Speaker(speaker); ok {
 		return id, nil
 	}
 	return 0, errs.New(errs.InvalidRequest, "the voice has no speaker %.40q; it has %s", speaker, speakerNames(config)).

@@ -65,7 +65,7 @@ func newVoice(session *onnx.Session, config *voicefile.Config, name string) (*vo
 			return nil, v.invalid("its output is %s, not %s; it is not a Piper voice", onnx.TypeName(output.Type), onnx.TypeName(onnx.Float32))
 		case i == 0:
 			v.output = output.Name
-		case i == 1 && output.Type == onnx.Float32:
+		case i == 1 && (output.Type == onnx.Float32 || output.Type == onnx.Undefined): // patch_voice_with_alignment states none
 			v.durations = output.Name
 		}
 	}

@@ -33,6 +33,17 @@ func Path(tb testing.TB, name string) string {
 	return strings.TrimSpace(stdout.String())
 }
 
+// Speech returns the path of a sentence that a person says, which comes with whisper.cpp:
+// a WAV of 11 s with 16 kHz, whose samples begin after 44 bytes.
+func Speech(tb testing.TB) string {
+	tb.Helper()
+	module, err := exec.CommandContext(tb.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/ggerganov/whisper.cpp/bindings/go").Output()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return filepath.Join(strings.TrimSpace(string(module)), "samples", "jfk.wav")
+}
+
 // root returns the project's folder. Tests run in the folder of their package.
 func root(tb testing.TB) string {
 	tb.Helper()

@@ -5,6 +5,7 @@ package voicefile
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,7 +13,10 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
+
+	"golang.org/x/text/language"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
 )
@@ -38,6 +42,8 @@ type Config struct {
 	PhonemeType string
 	// EspeakVoice is espeak-ng's name of the language, such as "en-us".
 	EspeakVoice string
+	// Language is the tag of the language, such as "en-US"; empty if it is not known.
+	Language string
 	// SampleRate is in hertz.
 	SampleRate int
 	// HopLength is the number of samples in one unit of a phoneme's duration.
@@ -66,6 +72,9 @@ type document struct {
 	Espeak *struct {
 		Voice *string `json:"voice"`
 	} `json:"espeak"`
+	Language struct {
+		Code string `json:"code"`
+	} `json:"language"`
 	Inference struct {
 		NoiseScale  float64 `json:"noise_scale"`
 		LengthScale float64 `json:"length_scale"`
@@ -223,9 +232,50 @@ func (d *document) config() *Config {
 	if d.Espeak != nil && d.Espeak.Voice != nil {
 		c.EspeakVoice = *d.Espeak.Voice
 	}
+	c.Language = tagOf(cmp.Or(d.Language.Code, c.EspeakVoice))
 	c.VowelClusters = slices.DeleteFunc(c.VowelClusters, func(cluster []string) bool { return len(cluster) < 2 })
 	slices.SortStableFunc(c.VowelClusters, func(a, b []string) int { return len(b) - len(a) })
 	return c
+}
+
+// tagOf returns the tag of a language that a description or espeak-ng names, such as
+// "en_US" or "en-us"; empty if there is none.
+func tagOf(name string) string {
+	tag, err := language.Parse(name)
+	if err != nil || tag == language.Und {
+		return ""
+	}
+	return tag.String()
+}
+
+// Speaker returns the number of a speaker with a name or number; empty is the default
+// one. It reports false if the voice has no such speaker.
+func (c *Config) Speaker(name string) (int64, bool) {
+	if name == "" {
+		return c.DefaultSpeaker, true
+	}
+	if id, ok := c.SpeakerIDs[name]; ok {
+		return id, true
+	}
+	id, err := strconv.ParseInt(name, 10, 64)
+	return id, err == nil && id >= 0 && id < int64(c.Speakers)
+}
+
+// SpeakerNames returns the names of the speakers, by number: one for each. A speaker
+// without a name has its number.
+func (c *Config) SpeakerNames() []string {
+	names := make([]string, c.Speakers)
+	for name, id := range c.SpeakerIDs {
+		if names[id] == "" || name < names[id] {
+			names[id] = name
+		}
+	}
+	for i := range names {
+		if names[i] == "" {
+			names[i] = strconv.Itoa(i)
+		}
+	}
+	return names
 }
 
 // LargestID returns the largest id in IDs.

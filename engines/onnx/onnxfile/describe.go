@@ -1,4 +1,6 @@
-package onnx
+// Package onnxfile reads what an ONNX file says about its graph, without its weights. It
+// is pure Go, for the server, and for engines before they load a model.
+package onnxfile
 
 import (
 	"os"
@@ -7,12 +9,27 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// description is the part of a model's file that is read before it is loaded.
-type description struct {
-	inputs, outputs []Info
-	// external are the names of files with weights, as the model's file states them.
-	external []string
+// Description is the part of a model's file that is read before it is loaded.
+type Description struct {
+	// Inputs and Outputs are those of the graph.
+	Inputs, Outputs []Value
+	// External are the names of files with weights, as the model's file states them.
+	External []string
 }
+
+// Value describes an input or output of a graph.
+type Value struct {
+	// Name is the name in the graph.
+	Name string
+	// Type is the number of the element type in onnx.proto; 0 if the value is not a
+	// tensor, or the file does not state its type.
+	Type uint32
+	// Shape is the length of each dimension, -1 if it is not fixed.
+	Shape []int64
+}
+
+// Float is the Type of floats of 32 bits.
+const Float = 1
 
 // Limits of what is read from a file, far beyond every real model.
 const (
@@ -21,33 +38,33 @@ const (
 	maxGraphDepth = 32      // graphs inside nodes of graphs
 )
 
-// describe reads the names, types and shapes of a graph's inputs and outputs, and the
+// Describe reads the names, types and shapes of a graph's inputs and outputs, and the
 // files of its weights, from the model's file (onnx.proto of the ONNX project). ONNX
 // Runtime could replace it if it returned these before it loads the whole model, and
 // did not open files of weights outside the model's folder.
-func describe(path string) (description, error) {
+func Describe(path string) (Description, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return description{}, err
+		return Description{}, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return description{}, err
+		return Description{}, err
 	}
 	d := describer{reader: wireReader{file: f}, weights: map[string]bool{}}
 	if err := d.model(span{0, info.Size()}); err != nil {
-		return description{}, err
+		return Description{}, err
 	}
 	// Files before IR version 4 list weights among the inputs.
-	d.found.inputs = slices.DeleteFunc(d.found.inputs, func(i Info) bool { return d.weights[i.Name] })
+	d.found.Inputs = slices.DeleteFunc(d.found.Inputs, func(v Value) bool { return d.weights[v.Name] })
 	return d.found, nil
 }
 
 // describer collects a description. Each method reads one message of onnx.proto.
 type describer struct {
 	reader  wireReader
-	found   description
+	found   Description
 	weights map[string]bool
 }
 
@@ -90,9 +107,9 @@ func (d *describer) graph(s span, depth int) error {
 		case f.number == 15: // sparse_initializer
 			return d.sparse(f.span)
 		case f.number == 11 && depth == 0: // input
-			return d.value(f.span, &d.found.inputs)
+			return d.value(f.span, &d.found.Inputs)
 		case f.number == 12 && depth == 0: // output
-			return d.value(f.span, &d.found.outputs)
+			return d.value(f.span, &d.found.Outputs)
 		}
 		return nil
 	})
@@ -151,22 +168,22 @@ func (d *describer) externalData(s span) error {
 		}
 		return err
 	})
-	if err != nil || key != "location" || slices.Contains(d.found.external, value) {
+	if err != nil || key != "location" || slices.Contains(d.found.External, value) {
 		return err
 	}
-	if len(d.found.external) >= maxValues {
+	if len(d.found.External) >= maxValues {
 		return errMalformed
 	}
-	d.found.external = append(d.found.external, value)
+	d.found.External = append(d.found.External, value)
 	return nil
 }
 
 // value reads a ValueInfoProto.
-func (d *describer) value(s span, into *[]Info) error {
+func (d *describer) value(s span, into *[]Value) error {
 	if len(*into) >= maxValues {
 		return errMalformed
 	}
-	var info Info
+	var info Value
 	err := d.reader.fields(s, func(f field) (err error) {
 		switch f.number {
 		case 1: // name
@@ -182,14 +199,14 @@ func (d *describer) value(s span, into *[]Info) error {
 
 // tensorType reads a TypeProto.Tensor. ONNX Runtime uses the same numbers for element
 // types.
-func (d *describer) tensorType(s span, info *Info) error {
+func (d *describer) tensorType(s span, info *Value) error {
 	return d.reader.fields(s, func(f field) error {
 		switch f.number {
 		case 1: // elem_type
 			if f.value > 1000 {
 				return errMalformed
 			}
-			info.Type = ElementType(f.value) //nolint:gosec // checked above
+			info.Type = uint32(f.value) //nolint:gosec // checked above
 		case 2: // shape: TensorShapeProto
 			info.Shape = []int64{}
 			return d.each(f.span, func(s span) error { return d.dimension(s, info) }, 1)
@@ -199,7 +216,7 @@ func (d *describer) tensorType(s span, info *Info) error {
 }
 
 // dimension reads a TensorShapeProto.Dimension. One without a number is not fixed.
-func (d *describer) dimension(s span, info *Info) error {
+func (d *describer) dimension(s span, info *Value) error {
 	if len(info.Shape) >= maxValues {
 		return errMalformed
 	}
