@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Generates gen/ from proto/ under the folder given (`.` for the project itself): Go, the REST gateway
-# and OpenAPI (buf.gen.yaml), then Python and TypeScript (buf.gen.clients.yaml).
+# and OpenAPI (buf.gen.yaml), then Python and TypeScript (buf.gen.clients.yaml, buf.gen.details.yaml).
 set -euo pipefail
 out=$(cd "$1" && pwd)
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -11,3 +11,4 @@ rm -rf build/protodeps
 CGO_ENABLED=0 go run -C scripts/protodeps . "$PWD/build/protodeps"
 buf generate --output "$out"
 buf generate --output "$out" --template buf.gen.clients.yaml
+buf generate --output "$out" --template buf.gen.details.yaml

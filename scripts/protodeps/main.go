@@ -1,4 +1,5 @@
-// Command protodeps writes the third-party .proto files that proto/ imports.
+// Command protodeps writes the third-party .proto files that proto/ imports, and
+// that of the details of errors, which clients read.
 //
 // It prints them from the descriptors inside the Go modules that the server
 // links, so go.sum pins them and no registry of protos is needed.
@@ -17,6 +18,7 @@ import (
 	"github.com/jhump/protoreflect/desc"
 	"github.com/jhump/protoreflect/desc/protoprint"
 	"google.golang.org/genproto/googleapis/api/annotations"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	// The main module selects the versions of the modules above: the protos
@@ -41,6 +43,7 @@ func write(dir string) error {
 		validate.File_buf_validate_validate_proto,
 		annotations.File_google_api_annotations_proto,
 		annotations.File_google_api_http_proto,
+		errdetails.File_google_rpc_error_details_proto,
 	} {
 		wrapped, err := desc.WrapFile(f)
 		if err != nil {

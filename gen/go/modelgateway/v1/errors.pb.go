@@ -94,8 +94,8 @@ const (
 	ErrorReason_ERROR_REASON_MODEL_CONFIG_INVALID ErrorReason = 21
 	// No open transcription of this server has the session_id: it has ended, or
 	// had no stream for too long, or another server has it, or had it before it
-	// ended. Open a new one and send the audio again from the last committed
-	// event on (UNAVAILABLE, HTTP 503).
+	// ended. Open a new one with the offset of the last event as resume_from, and
+	// send the audio again from its committed_sequence on (UNAVAILABLE, HTTP 503).
 	ErrorReason_ERROR_REASON_SESSION_LOST ErrorReason = 22
 )
 

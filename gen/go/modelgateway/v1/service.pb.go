@@ -25,7 +25,7 @@ var File_modelgateway_v1_service_proto protoreflect.FileDescriptor
 
 const file_modelgateway_v1_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1dmodelgateway/v1/service.proto\x12\x0fmodelgateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1amodelgateway/v1/auth.proto\x1a\x1amodelgateway/v1/chat.proto\x1a#modelgateway/v1/pronunciation.proto\x1a\x1cmodelgateway/v1/status.proto\x1a\x1fmodelgateway/v1/synthesis.proto\x1a\x1amodelgateway/v1/task.proto\x1a#modelgateway/v1/transcription.proto\x1a\x1bmodelgateway/v1/tutor.proto2\xdc\x0e\n" +
+	"\x1dmodelgateway/v1/service.proto\x12\x0fmodelgateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1amodelgateway/v1/auth.proto\x1a\x1amodelgateway/v1/chat.proto\x1a#modelgateway/v1/pronunciation.proto\x1a\x1cmodelgateway/v1/status.proto\x1a\x1fmodelgateway/v1/synthesis.proto\x1a\x1amodelgateway/v1/task.proto\x1a#modelgateway/v1/transcription.proto\x1a\x1bmodelgateway/v1/tutor.proto2\xcd\x0f\n" +
 	"\x13ModelGatewayService\x12X\n" +
 	"\x04Chat\x12\x1c.modelgateway.v1.ChatRequest\x1a\x1d.modelgateway.v1.ChatResponse\"\x13\x82\xd3\xe4\x93\x02\r:\x01*\"\b/v1/chat\x12s\n" +
 	"\n" +
@@ -40,7 +40,9 @@ const file_modelgateway_v1_service_proto_rawDesc = "" +
 	"\tPushAudio\x12!.modelgateway.v1.PushAudioRequest\x1a\".modelgateway.v1.PushAudioResponse\"/\x82\xd3\xe4\x93\x02):\x01*\"$/v1/transcriptions/{session_id}:push\x12m\n" +
 	"\tRecognize\x12!.modelgateway.v1.RecognizeRequest\x1a\".modelgateway.v1.RecognizeResponse\"\x19\x82\xd3\xe4\x93\x02\x13:\x01*\"\x0e/v1/transcribe\x12r\n" +
 	"\n" +
-	"Synthesize\x12\".modelgateway.v1.SynthesizeRequest\x1a#.modelgateway.v1.SynthesizeResponse\"\x19\x82\xd3\xe4\x93\x02\x13:\x01*\"\x0e/v1/synthesize0\x01\x12|\n" +
+	"Synthesize\x12\".modelgateway.v1.SynthesizeRequest\x1a#.modelgateway.v1.SynthesizeResponse\"\x19\x82\xd3\xe4\x93\x02\x13:\x01*\"\x0e/v1/synthesize0\x01\x12o\n" +
+	"\n" +
+	"ListVoices\x12\".modelgateway.v1.ListVoicesRequest\x1a#.modelgateway.v1.ListVoicesResponse\"\x18\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/audio/voices\x12|\n" +
 	"\rPronunciation\x12%.modelgateway.v1.PronunciationRequest\x1a&.modelgateway.v1.PronunciationResponse\"\x1c\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/pronunciation\x12\x88\x01\n" +
 	"\x11CreateAccessToken\x12).modelgateway.v1.CreateAccessTokenRequest\x1a*.modelgateway.v1.CreateAccessTokenResponse\"\x1c\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/access-tokens\x12]\n" +
 	"\x06Status\x12\x1e.modelgateway.v1.StatusRequest\x1a\x1f.modelgateway.v1.StatusResponse\"\x12\x82\xd3\xe4\x93\x02\f\x12\n" +
@@ -61,27 +63,29 @@ var file_modelgateway_v1_service_proto_goTypes = []any{
 	(*PushAudioRequest)(nil),          // 8: modelgateway.v1.PushAudioRequest
 	(*RecognizeRequest)(nil),          // 9: modelgateway.v1.RecognizeRequest
 	(*SynthesizeRequest)(nil),         // 10: modelgateway.v1.SynthesizeRequest
-	(*PronunciationRequest)(nil),      // 11: modelgateway.v1.PronunciationRequest
-	(*CreateAccessTokenRequest)(nil),  // 12: modelgateway.v1.CreateAccessTokenRequest
-	(*StatusRequest)(nil),             // 13: modelgateway.v1.StatusRequest
-	(*ExecuteTaskRequest)(nil),        // 14: modelgateway.v1.ExecuteTaskRequest
-	(*InvokeRequest)(nil),             // 15: modelgateway.v1.InvokeRequest
-	(*ChatResponse)(nil),              // 16: modelgateway.v1.ChatResponse
-	(*StreamChatResponse)(nil),        // 17: modelgateway.v1.StreamChatResponse
-	(*GrammarResponse)(nil),           // 18: modelgateway.v1.GrammarResponse
-	(*RespondResponse)(nil),           // 19: modelgateway.v1.RespondResponse
-	(*ExplainVietnameseResponse)(nil), // 20: modelgateway.v1.ExplainVietnameseResponse
-	(*TranscribeResponse)(nil),        // 21: modelgateway.v1.TranscribeResponse
-	(*StreamTranscribeResponse)(nil),  // 22: modelgateway.v1.StreamTranscribeResponse
-	(*OpenTranscriptionResponse)(nil), // 23: modelgateway.v1.OpenTranscriptionResponse
-	(*PushAudioResponse)(nil),         // 24: modelgateway.v1.PushAudioResponse
-	(*RecognizeResponse)(nil),         // 25: modelgateway.v1.RecognizeResponse
-	(*SynthesizeResponse)(nil),        // 26: modelgateway.v1.SynthesizeResponse
-	(*PronunciationResponse)(nil),     // 27: modelgateway.v1.PronunciationResponse
-	(*CreateAccessTokenResponse)(nil), // 28: modelgateway.v1.CreateAccessTokenResponse
-	(*StatusResponse)(nil),            // 29: modelgateway.v1.StatusResponse
-	(*ExecuteTaskResponse)(nil),       // 30: modelgateway.v1.ExecuteTaskResponse
-	(*InvokeResponse)(nil),            // 31: modelgateway.v1.InvokeResponse
+	(*ListVoicesRequest)(nil),         // 11: modelgateway.v1.ListVoicesRequest
+	(*PronunciationRequest)(nil),      // 12: modelgateway.v1.PronunciationRequest
+	(*CreateAccessTokenRequest)(nil),  // 13: modelgateway.v1.CreateAccessTokenRequest
+	(*StatusRequest)(nil),             // 14: modelgateway.v1.StatusRequest
+	(*ExecuteTaskRequest)(nil),        // 15: modelgateway.v1.ExecuteTaskRequest
+	(*InvokeRequest)(nil),             // 16: modelgateway.v1.InvokeRequest
+	(*ChatResponse)(nil),              // 17: modelgateway.v1.ChatResponse
+	(*StreamChatResponse)(nil),        // 18: modelgateway.v1.StreamChatResponse
+	(*GrammarResponse)(nil),           // 19: modelgateway.v1.GrammarResponse
+	(*RespondResponse)(nil),           // 20: modelgateway.v1.RespondResponse
+	(*ExplainVietnameseResponse)(nil), // 21: modelgateway.v1.ExplainVietnameseResponse
+	(*TranscribeResponse)(nil),        // 22: modelgateway.v1.TranscribeResponse
+	(*StreamTranscribeResponse)(nil),  // 23: modelgateway.v1.StreamTranscribeResponse
+	(*OpenTranscriptionResponse)(nil), // 24: modelgateway.v1.OpenTranscriptionResponse
+	(*PushAudioResponse)(nil),         // 25: modelgateway.v1.PushAudioResponse
+	(*RecognizeResponse)(nil),         // 26: modelgateway.v1.RecognizeResponse
+	(*SynthesizeResponse)(nil),        // 27: modelgateway.v1.SynthesizeResponse
+	(*ListVoicesResponse)(nil),        // 28: modelgateway.v1.ListVoicesResponse
+	(*PronunciationResponse)(nil),     // 29: modelgateway.v1.PronunciationResponse
+	(*CreateAccessTokenResponse)(nil), // 30: modelgateway.v1.CreateAccessTokenResponse
+	(*StatusResponse)(nil),            // 31: modelgateway.v1.StatusResponse
+	(*ExecuteTaskResponse)(nil),       // 32: modelgateway.v1.ExecuteTaskResponse
+	(*InvokeResponse)(nil),            // 33: modelgateway.v1.InvokeResponse
 }
 var file_modelgateway_v1_service_proto_depIdxs = []int32{
 	0,  // 0: modelgateway.v1.ModelGatewayService.Chat:input_type -> modelgateway.v1.ChatRequest
@@ -95,29 +99,31 @@ var file_modelgateway_v1_service_proto_depIdxs = []int32{
 	8,  // 8: modelgateway.v1.ModelGatewayService.PushAudio:input_type -> modelgateway.v1.PushAudioRequest
 	9,  // 9: modelgateway.v1.ModelGatewayService.Recognize:input_type -> modelgateway.v1.RecognizeRequest
 	10, // 10: modelgateway.v1.ModelGatewayService.Synthesize:input_type -> modelgateway.v1.SynthesizeRequest
-	11, // 11: modelgateway.v1.ModelGatewayService.Pronunciation:input_type -> modelgateway.v1.PronunciationRequest
-	12, // 12: modelgateway.v1.ModelGatewayService.CreateAccessToken:input_type -> modelgateway.v1.CreateAccessTokenRequest
-	13, // 13: modelgateway.v1.ModelGatewayService.Status:input_type -> modelgateway.v1.StatusRequest
-	14, // 14: modelgateway.v1.ModelGatewayService.ExecuteTask:input_type -> modelgateway.v1.ExecuteTaskRequest
-	15, // 15: modelgateway.v1.ModelGatewayService.Invoke:input_type -> modelgateway.v1.InvokeRequest
-	16, // 16: modelgateway.v1.ModelGatewayService.Chat:output_type -> modelgateway.v1.ChatResponse
-	17, // 17: modelgateway.v1.ModelGatewayService.StreamChat:output_type -> modelgateway.v1.StreamChatResponse
-	18, // 18: modelgateway.v1.ModelGatewayService.Grammar:output_type -> modelgateway.v1.GrammarResponse
-	19, // 19: modelgateway.v1.ModelGatewayService.Respond:output_type -> modelgateway.v1.RespondResponse
-	20, // 20: modelgateway.v1.ModelGatewayService.ExplainVietnamese:output_type -> modelgateway.v1.ExplainVietnameseResponse
-	21, // 21: modelgateway.v1.ModelGatewayService.Transcribe:output_type -> modelgateway.v1.TranscribeResponse
-	22, // 22: modelgateway.v1.ModelGatewayService.StreamTranscribe:output_type -> modelgateway.v1.StreamTranscribeResponse
-	23, // 23: modelgateway.v1.ModelGatewayService.OpenTranscription:output_type -> modelgateway.v1.OpenTranscriptionResponse
-	24, // 24: modelgateway.v1.ModelGatewayService.PushAudio:output_type -> modelgateway.v1.PushAudioResponse
-	25, // 25: modelgateway.v1.ModelGatewayService.Recognize:output_type -> modelgateway.v1.RecognizeResponse
-	26, // 26: modelgateway.v1.ModelGatewayService.Synthesize:output_type -> modelgateway.v1.SynthesizeResponse
-	27, // 27: modelgateway.v1.ModelGatewayService.Pronunciation:output_type -> modelgateway.v1.PronunciationResponse
-	28, // 28: modelgateway.v1.ModelGatewayService.CreateAccessToken:output_type -> modelgateway.v1.CreateAccessTokenResponse
-	29, // 29: modelgateway.v1.ModelGatewayService.Status:output_type -> modelgateway.v1.StatusResponse
-	30, // 30: modelgateway.v1.ModelGatewayService.ExecuteTask:output_type -> modelgateway.v1.ExecuteTaskResponse
-	31, // 31: modelgateway.v1.ModelGatewayService.Invoke:output_type -> modelgateway.v1.InvokeResponse
-	16, // [16:32] is the sub-list for method output_type
-	0,  // [0:16] is the sub-list for method input_type
+	11, // 11: modelgateway.v1.ModelGatewayService.ListVoices:input_type -> modelgateway.v1.ListVoicesRequest
+	12, // 12: modelgateway.v1.ModelGatewayService.Pronunciation:input_type -> modelgateway.v1.PronunciationRequest
+	13, // 13: modelgateway.v1.ModelGatewayService.CreateAccessToken:input_type -> modelgateway.v1.CreateAccessTokenRequest
+	14, // 14: modelgateway.v1.ModelGatewayService.Status:input_type -> modelgateway.v1.StatusRequest
+	15, // 15: modelgateway.v1.ModelGatewayService.ExecuteTask:input_type -> modelgateway.v1.ExecuteTaskRequest
+	16, // 16: modelgateway.v1.ModelGatewayService.Invoke:input_type -> modelgateway.v1.InvokeRequest
+	17, // 17: modelgateway.v1.ModelGatewayService.Chat:output_type -> modelgateway.v1.ChatResponse
+	18, // 18: modelgateway.v1.ModelGatewayService.StreamChat:output_type -> modelgateway.v1.StreamChatResponse
+	19, // 19: modelgateway.v1.ModelGatewayService.Grammar:output_type -> modelgateway.v1.GrammarResponse
+	20, // 20: modelgateway.v1.ModelGatewayService.Respond:output_type -> modelgateway.v1.RespondResponse
+	21, // 21: modelgateway.v1.ModelGatewayService.ExplainVietnamese:output_type -> modelgateway.v1.ExplainVietnameseResponse
+	22, // 22: modelgateway.v1.ModelGatewayService.Transcribe:output_type -> modelgateway.v1.TranscribeResponse
+	23, // 23: modelgateway.v1.ModelGatewayService.StreamTranscribe:output_type -> modelgateway.v1.StreamTranscribeResponse
+	24, // 24: modelgateway.v1.ModelGatewayService.OpenTranscription:output_type -> modelgateway.v1.OpenTranscriptionResponse
+	25, // 25: modelgateway.v1.ModelGatewayService.PushAudio:output_type -> modelgateway.v1.PushAudioResponse
+	26, // 26: modelgateway.v1.ModelGatewayService.Recognize:output_type -> modelgateway.v1.RecognizeResponse
+	27, // 27: modelgateway.v1.ModelGatewayService.Synthesize:output_type -> modelgateway.v1.SynthesizeResponse
+	28, // 28: modelgateway.v1.ModelGatewayService.ListVoices:output_type -> modelgateway.v1.ListVoicesResponse
+	29, // 29: modelgateway.v1.ModelGatewayService.Pronunciation:output_type -> modelgateway.v1.PronunciationResponse
+	30, // 30: modelgateway.v1.ModelGatewayService.CreateAccessToken:output_type -> modelgateway.v1.CreateAccessTokenResponse
+	31, // 31: modelgateway.v1.ModelGatewayService.Status:output_type -> modelgateway.v1.StatusResponse
+	32, // 32: modelgateway.v1.ModelGatewayService.ExecuteTask:output_type -> modelgateway.v1.ExecuteTaskResponse
+	33, // 33: modelgateway.v1.ModelGatewayService.Invoke:output_type -> modelgateway.v1.InvokeResponse
+	17, // [17:34] is the sub-list for method output_type
+	0,  // [0:17] is the sub-list for method input_type
 	0,  // [0:0] is the sub-list for extension type_name
 	0,  // [0:0] is the sub-list for extension extendee
 	0,  // [0:0] is the sub-list for field type_name

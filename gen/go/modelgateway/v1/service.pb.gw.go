@@ -284,6 +284,27 @@ func request_ModelGatewayService_Synthesize_0(ctx context.Context, marshaler run
 	return stream, metadata, nil
 }
 
+func request_ModelGatewayService_ListVoices_0(ctx context.Context, marshaler runtime.Marshaler, client ModelGatewayServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq ListVoicesRequest
+		metadata runtime.ServerMetadata
+	)
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.ListVoices(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_ModelGatewayService_ListVoices_0(ctx context.Context, marshaler runtime.Marshaler, server ModelGatewayServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq ListVoicesRequest
+		metadata runtime.ServerMetadata
+	)
+	msg, err := server.ListVoices(ctx, &protoReq)
+	return msg, metadata, err
+}
+
 func request_ModelGatewayService_Pronunciation_0(ctx context.Context, marshaler runtime.Marshaler, client ModelGatewayServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq PronunciationRequest
@@ -596,6 +617,26 @@ func RegisterModelGatewayServiceHandlerServer(ctx context.Context, mux *runtime.
 		runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 		return
 	})
+	mux.Handle(http.MethodGet, pattern_ModelGatewayService_ListVoices_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/modelgateway.v1.ModelGatewayService/ListVoices", runtime.WithHTTPPathPattern("/v1/audio/voices"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_ModelGatewayService_ListVoices_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_ModelGatewayService_ListVoices_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodPost, pattern_ModelGatewayService_Pronunciation_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -889,6 +930,23 @@ func RegisterModelGatewayServiceHandlerClient(ctx context.Context, mux *runtime.
 		}
 		forward_ModelGatewayService_Synthesize_0(annotatedContext, mux, outboundMarshaler, w, req, func() (proto.Message, error) { return resp.Recv() }, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodGet, pattern_ModelGatewayService_ListVoices_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/modelgateway.v1.ModelGatewayService/ListVoices", runtime.WithHTTPPathPattern("/v1/audio/voices"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_ModelGatewayService_ListVoices_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_ModelGatewayService_ListVoices_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodPost, pattern_ModelGatewayService_Pronunciation_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -987,6 +1045,7 @@ var (
 	pattern_ModelGatewayService_PushAudio_0         = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "transcriptions", "session_id"}, "push"))
 	pattern_ModelGatewayService_Recognize_0         = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "transcribe"}, ""))
 	pattern_ModelGatewayService_Synthesize_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "synthesize"}, ""))
+	pattern_ModelGatewayService_ListVoices_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"v1", "audio", "voices"}, ""))
 	pattern_ModelGatewayService_Pronunciation_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "pronunciation"}, ""))
 	pattern_ModelGatewayService_CreateAccessToken_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "access-tokens"}, ""))
 	pattern_ModelGatewayService_Status_0            = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "status"}, ""))
@@ -1004,6 +1063,7 @@ var (
 	forward_ModelGatewayService_PushAudio_0         = runtime.ForwardResponseMessage
 	forward_ModelGatewayService_Recognize_0         = runtime.ForwardResponseMessage
 	forward_ModelGatewayService_Synthesize_0        = runtime.ForwardResponseStream
+	forward_ModelGatewayService_ListVoices_0        = runtime.ForwardResponseMessage
 	forward_ModelGatewayService_Pronunciation_0     = runtime.ForwardResponseMessage
 	forward_ModelGatewayService_CreateAccessToken_0 = runtime.ForwardResponseMessage
 	forward_ModelGatewayService_Status_0            = runtime.ForwardResponseMessage

@@ -30,6 +30,7 @@ const (
 	ModelGatewayService_PushAudio_FullMethodName         = "/modelgateway.v1.ModelGatewayService/PushAudio"
 	ModelGatewayService_Recognize_FullMethodName         = "/modelgateway.v1.ModelGatewayService/Recognize"
 	ModelGatewayService_Synthesize_FullMethodName        = "/modelgateway.v1.ModelGatewayService/Synthesize"
+	ModelGatewayService_ListVoices_FullMethodName        = "/modelgateway.v1.ModelGatewayService/ListVoices"
 	ModelGatewayService_Pronunciation_FullMethodName     = "/modelgateway.v1.ModelGatewayService/Pronunciation"
 	ModelGatewayService_CreateAccessToken_FullMethodName = "/modelgateway.v1.ModelGatewayService/CreateAccessToken"
 	ModelGatewayService_Status_FullMethodName            = "/modelgateway.v1.ModelGatewayService/Status"
@@ -76,6 +77,8 @@ type ModelGatewayServiceClient interface {
 	Recognize(ctx context.Context, in *RecognizeRequest, opts ...grpc.CallOption) (*RecognizeResponse, error)
 	// Turns text into speech and streams it sentence by sentence.
 	Synthesize(ctx context.Context, in *SynthesizeRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SynthesizeResponse], error)
+	// Lists the voices that Synthesize can speak with. It loads no model.
+	ListVoices(ctx context.Context, in *ListVoicesRequest, opts ...grpc.CallOption) (*ListVoicesResponse, error)
 	// Scores how well a text was read aloud.
 	Pronunciation(ctx context.Context, in *PronunciationRequest, opts ...grpc.CallOption) (*PronunciationResponse, error)
 	// Makes an access token from the API key of the call: for minutes, and with
@@ -242,6 +245,16 @@ func (c *modelGatewayServiceClient) Synthesize(ctx context.Context, in *Synthesi
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type ModelGatewayService_SynthesizeClient = grpc.ServerStreamingClient[SynthesizeResponse]
 
+func (c *modelGatewayServiceClient) ListVoices(ctx context.Context, in *ListVoicesRequest, opts ...grpc.CallOption) (*ListVoicesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListVoicesResponse)
+	err := c.cc.Invoke(ctx, ModelGatewayService_ListVoices_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *modelGatewayServiceClient) Pronunciation(ctx context.Context, in *PronunciationRequest, opts ...grpc.CallOption) (*PronunciationResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(PronunciationResponse)
@@ -331,6 +344,8 @@ type ModelGatewayServiceServer interface {
 	Recognize(context.Context, *RecognizeRequest) (*RecognizeResponse, error)
 	// Turns text into speech and streams it sentence by sentence.
 	Synthesize(*SynthesizeRequest, grpc.ServerStreamingServer[SynthesizeResponse]) error
+	// Lists the voices that Synthesize can speak with. It loads no model.
+	ListVoices(context.Context, *ListVoicesRequest) (*ListVoicesResponse, error)
 	// Scores how well a text was read aloud.
 	Pronunciation(context.Context, *PronunciationRequest) (*PronunciationResponse, error)
 	// Makes an access token from the API key of the call: for minutes, and with
@@ -386,6 +401,9 @@ func (UnimplementedModelGatewayServiceServer) Recognize(context.Context, *Recogn
 }
 func (UnimplementedModelGatewayServiceServer) Synthesize(*SynthesizeRequest, grpc.ServerStreamingServer[SynthesizeResponse]) error {
 	return status.Error(codes.Unimplemented, "method Synthesize not implemented")
+}
+func (UnimplementedModelGatewayServiceServer) ListVoices(context.Context, *ListVoicesRequest) (*ListVoicesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListVoices not implemented")
 }
 func (UnimplementedModelGatewayServiceServer) Pronunciation(context.Context, *PronunciationRequest) (*PronunciationResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Pronunciation not implemented")
@@ -578,6 +596,24 @@ func _ModelGatewayService_Synthesize_Handler(srv interface{}, stream grpc.Server
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type ModelGatewayService_SynthesizeServer = grpc.ServerStreamingServer[SynthesizeResponse]
 
+func _ModelGatewayService_ListVoices_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListVoicesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ModelGatewayServiceServer).ListVoices(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ModelGatewayService_ListVoices_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ModelGatewayServiceServer).ListVoices(ctx, req.(*ListVoicesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ModelGatewayService_Pronunciation_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(PronunciationRequest)
 	if err := dec(in); err != nil {
@@ -698,6 +734,10 @@ var ModelGatewayService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Recognize",
 			Handler:    _ModelGatewayService_Recognize_Handler,
+		},
+		{
+			MethodName: "ListVoices",
+			Handler:    _ModelGatewayService_ListVoices_Handler,
 		},
 		{
 			MethodName: "Pronunciation",

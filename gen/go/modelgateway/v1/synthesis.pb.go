@@ -55,7 +55,13 @@ type SynthesizeRequest struct {
 	// Which models may answer, and with what priority.
 	Routing *Routing `protobuf:"bytes,10,opt,name=routing,proto3" json:"routing,omitempty"`
 	// How the speech is encoded. Default: samples of 16 bits at the voice's rate.
-	Output        *SpeechOutput `protobuf:"bytes,11,opt,name=output,proto3" json:"output,omitempty"`
+	Output *SpeechOutput `protobuf:"bytes,11,opt,name=output,proto3" json:"output,omitempty"`
+	// Words of a voice that gives no times are aligned: a local model of the task
+	// "pronunciation" finds each word in the speech. It runs as a request of its own
+	// for each sentence, and the words come after the audio of their sentence. If it
+	// cannot run, the words have no times, and `served_by.warning` says why. It knows
+	// the words of its own language only. Default false.
+	AlignWords    bool `protobuf:"varint,12,opt,name=align_words,json=alignWords,proto3" json:"align_words,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -178,6 +184,13 @@ func (x *SynthesizeRequest) GetOutput() *SpeechOutput {
 	return nil
 }
 
+func (x *SynthesizeRequest) GetAlignWords() bool {
+	if x != nil {
+		return x.AlignWords
+	}
+	return false
+}
+
 type isSynthesizeRequest_Input interface {
 	isSynthesizeRequest_Input()
 }
@@ -269,12 +282,15 @@ func (x *SpeechOutput) GetSampleRateHertz() int32 {
 // Start and end of a spoken word.
 type SpokenWord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The word as written in the text.
+	// The word as it is read: the amount $5 is the words 5 and dollars.
 	Text string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
 	// Start, measured from the beginning of the stream.
 	Start *durationpb.Duration `protobuf:"bytes,2,opt,name=start,proto3" json:"start,omitempty"`
 	// End, measured from the beginning of the stream.
-	End           *durationpb.Duration `protobuf:"bytes,3,opt,name=end,proto3" json:"end,omitempty"`
+	End *durationpb.Duration `protobuf:"bytes,3,opt,name=end,proto3" json:"end,omitempty"`
+	// True if the times were found by aligning the speech with its text. They are
+	// less exact than those of a voice.
+	Aligned       bool `protobuf:"varint,4,opt,name=aligned,proto3" json:"aligned,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -330,6 +346,13 @@ func (x *SpokenWord) GetEnd() *durationpb.Duration {
 	return nil
 }
 
+func (x *SpokenWord) GetAligned() bool {
+	if x != nil {
+		return x.Aligned
+	}
+	return false
+}
+
 // The next piece of speech.
 type SynthesizeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -342,7 +365,8 @@ type SynthesizeResponse struct {
 	// Text of the sentence that starts with this audio. Empty if no sentence
 	// starts here.
 	Sentence string `protobuf:"bytes,3,opt,name=sentence,proto3" json:"sentence,omitempty"`
-	// Words in this audio. Empty if the voice does not give word times.
+	// Words in this audio, or words of an earlier sentence that were aligned. Empty
+	// if the voice does not give word times and the request does not align words.
 	Words []*SpokenWord `protobuf:"bytes,4,rep,name=words,proto3" json:"words,omitempty"`
 	// Which model answered. Only in the last message.
 	ServedBy      *ServedBy `protobuf:"bytes,5,opt,name=served_by,json=servedBy,proto3" json:"served_by,omitempty"`
@@ -415,11 +439,200 @@ func (x *SynthesizeResponse) GetServedBy() *ServedBy {
 	return nil
 }
 
+// Requests the voices.
+type ListVoicesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListVoicesRequest) Reset() {
+	*x = ListVoicesRequest{}
+	mi := &file_modelgateway_v1_synthesis_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListVoicesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListVoicesRequest) ProtoMessage() {}
+
+func (x *ListVoicesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_modelgateway_v1_synthesis_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListVoicesRequest.ProtoReflect.Descriptor instead.
+func (*ListVoicesRequest) Descriptor() ([]byte, []int) {
+	return file_modelgateway_v1_synthesis_proto_rawDescGZIP(), []int{4}
+}
+
+// A voice that can speak.
+type Voice struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What clients of OpenAI's API send as `voice`: the name of the model, followed by
+	// "/" and the speaker if the voice has one.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Name to show to people.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// The `model` of a SynthesizeRequest that asks for this voice.
+	Model string `protobuf:"bytes,3,opt,name=model,proto3" json:"model,omitempty"`
+	// The `speaker` of a SynthesizeRequest that asks for this voice. Empty if the
+	// model has only one voice, or if its engine does not tell its speakers.
+	Speaker string `protobuf:"bytes,4,opt,name=speaker,proto3" json:"speaker,omitempty"`
+	// Language that the voice speaks, such as "en-US" or "vi". Empty if it speaks
+	// several, or if its engine does not tell.
+	Language string `protobuf:"bytes,5,opt,name=language,proto3" json:"language,omitempty"`
+	// Sample rate in hertz. 0 if the engine does not tell.
+	SampleRateHertz int32 `protobuf:"varint,6,opt,name=sample_rate_hertz,json=sampleRateHertz,proto3" json:"sample_rate_hertz,omitempty"`
+	// True if the voice gives the times of the words that it speaks. Those of other
+	// voices can be aligned: `align_words` of a SynthesizeRequest.
+	WordTimes     bool `protobuf:"varint,7,opt,name=word_times,json=wordTimes,proto3" json:"word_times,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Voice) Reset() {
+	*x = Voice{}
+	mi := &file_modelgateway_v1_synthesis_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Voice) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Voice) ProtoMessage() {}
+
+func (x *Voice) ProtoReflect() protoreflect.Message {
+	mi := &file_modelgateway_v1_synthesis_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Voice.ProtoReflect.Descriptor instead.
+func (*Voice) Descriptor() ([]byte, []int) {
+	return file_modelgateway_v1_synthesis_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Voice) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Voice) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Voice) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *Voice) GetSpeaker() string {
+	if x != nil {
+		return x.Speaker
+	}
+	return ""
+}
+
+func (x *Voice) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
+}
+
+func (x *Voice) GetSampleRateHertz() int32 {
+	if x != nil {
+		return x.SampleRateHertz
+	}
+	return 0
+}
+
+func (x *Voice) GetWordTimes() bool {
+	if x != nil {
+		return x.WordTimes
+	}
+	return false
+}
+
+// The voices that the caller may use.
+type ListVoicesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The voices: in the order in which the models are tried, and the speaker first
+	// with which a model speaks by default. Models whose files are missing or
+	// damaged have none.
+	Voices        []*Voice `protobuf:"bytes,1,rep,name=voices,proto3" json:"voices,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListVoicesResponse) Reset() {
+	*x = ListVoicesResponse{}
+	mi := &file_modelgateway_v1_synthesis_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListVoicesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListVoicesResponse) ProtoMessage() {}
+
+func (x *ListVoicesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_modelgateway_v1_synthesis_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListVoicesResponse.ProtoReflect.Descriptor instead.
+func (*ListVoicesResponse) Descriptor() ([]byte, []int) {
+	return file_modelgateway_v1_synthesis_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ListVoicesResponse) GetVoices() []*Voice {
+	if x != nil {
+		return x.Voices
+	}
+	return nil
+}
+
 var File_modelgateway_v1_synthesis_proto protoreflect.FileDescriptor
 
 const file_modelgateway_v1_synthesis_proto_rawDesc = "" +
 	"\n" +
-	"\x1fmodelgateway/v1/synthesis.proto\x12\x0fmodelgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cmodelgateway/v1/common.proto\x1a#modelgateway/v1/transcription.proto\"\xe5\x04\n" +
+	"\x1fmodelgateway/v1/synthesis.proto\x12\x0fmodelgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cmodelgateway/v1/common.proto\x1a#modelgateway/v1/transcription.proto\"\x86\x05\n" +
 	"\x11SynthesizeRequest\x12!\n" +
 	"\x04text\x18\x01 \x01(\tB\v\xbaH\br\x06\x10\x01\x18\xa0\x8d\x06H\x00R\x04text\x12)\n" +
 	"\bphonemes\x18\x02 \x01(\tB\v\xbaH\br\x06\x10\x01\x18\xa0\x8d\x06H\x00R\bphonemes\x12\"\n" +
@@ -442,7 +655,9 @@ const file_modelgateway_v1_synthesis_proto_rawDesc = "" +
 	"\x05model\x18\t \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x05model\x122\n" +
 	"\arouting\x18\n" +
 	" \x01(\v2\x18.modelgateway.v1.RoutingR\arouting\x125\n" +
-	"\x06output\x18\v \x01(\v2\x1d.modelgateway.v1.SpeechOutputR\x06outputB\x0e\n" +
+	"\x06output\x18\v \x01(\v2\x1d.modelgateway.v1.SpeechOutputR\x06output\x12\x1f\n" +
+	"\valign_words\x18\f \x01(\bR\n" +
+	"alignWordsB\x0e\n" +
 	"\x05input\x12\x05\xbaH\x02\b\x01B\b\n" +
 	"\x06_speedB\t\n" +
 	"\a_volumeB\x0e\n" +
@@ -452,18 +667,31 @@ const file_modelgateway_v1_synthesis_proto_rawDesc = "" +
 	"\fSpeechOutput\x12N\n" +
 	"\bencoding\x18\x01 \x01(\x0e2\x1e.modelgateway.v1.AudioEncodingB\x12\xbaH\x0f\x82\x01\f\x18\x00\x18\x01\x18\x03\x18\x04\x18\x05\x18\x06R\bencoding\x12)\n" +
 	"\abitrate\x18\x02 \x01(\x05B\x0f\xbaH\f\xd8\x01\x01\x1a\a\x18\x80\xc4\x13(\xf0.R\abitrate\x12;\n" +
-	"\x11sample_rate_hertz\x18\x03 \x01(\x05B\x0f\xbaH\f\xd8\x01\x01\x1a\a\x18\x80\xf7\x02(\xc0>R\x0fsampleRateHertz\"~\n" +
+	"\x11sample_rate_hertz\x18\x03 \x01(\x05B\x0f\xbaH\f\xd8\x01\x01\x1a\a\x18\x80\xf7\x02(\xc0>R\x0fsampleRateHertz\"\x98\x01\n" +
 	"\n" +
 	"SpokenWord\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12/\n" +
 	"\x05start\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x05start\x12+\n" +
-	"\x03end\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x03end\"\xdd\x01\n" +
+	"\x03end\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x03end\x12\x18\n" +
+	"\aaligned\x18\x04 \x01(\bR\aaligned\"\xdd\x01\n" +
 	"\x12SynthesizeResponse\x12\x14\n" +
 	"\x05audio\x18\x01 \x01(\fR\x05audio\x12*\n" +
 	"\x11sample_rate_hertz\x18\x02 \x01(\x05R\x0fsampleRateHertz\x12\x1a\n" +
 	"\bsentence\x18\x03 \x01(\tR\bsentence\x121\n" +
 	"\x05words\x18\x04 \x03(\v2\x1b.modelgateway.v1.SpokenWordR\x05words\x126\n" +
-	"\tserved_by\x18\x05 \x01(\v2\x19.modelgateway.v1.ServedByR\bservedByB\xcb\x01\n" +
+	"\tserved_by\x18\x05 \x01(\v2\x19.modelgateway.v1.ServedByR\bservedBy\"\x13\n" +
+	"\x11ListVoicesRequest\"\xc2\x01\n" +
+	"\x05Voice\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
+	"\x05model\x18\x03 \x01(\tR\x05model\x12\x18\n" +
+	"\aspeaker\x18\x04 \x01(\tR\aspeaker\x12\x1a\n" +
+	"\blanguage\x18\x05 \x01(\tR\blanguage\x12*\n" +
+	"\x11sample_rate_hertz\x18\x06 \x01(\x05R\x0fsampleRateHertz\x12\x1d\n" +
+	"\n" +
+	"word_times\x18\a \x01(\bR\twordTimes\"D\n" +
+	"\x12ListVoicesResponse\x12.\n" +
+	"\x06voices\x18\x01 \x03(\v2\x16.modelgateway.v1.VoiceR\x06voicesB\xcb\x01\n" +
 	"\x13com.modelgateway.v1B\x0eSynthesisProtoP\x01ZGgithub.com/lexilingo/modelgateway/gen/go/modelgateway/v1;modelgatewayv1\xa2\x02\x03MXX\xaa\x02\x0fModelgateway.V1\xca\x02\x0fModelgateway\\V1\xe2\x02\x1bModelgateway\\V1\\GPBMetadata\xea\x02\x10Modelgateway::V1b\x06proto3"
 
 var (
@@ -478,31 +706,35 @@ func file_modelgateway_v1_synthesis_proto_rawDescGZIP() []byte {
 	return file_modelgateway_v1_synthesis_proto_rawDescData
 }
 
-var file_modelgateway_v1_synthesis_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_modelgateway_v1_synthesis_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_modelgateway_v1_synthesis_proto_goTypes = []any{
 	(*SynthesizeRequest)(nil),   // 0: modelgateway.v1.SynthesizeRequest
 	(*SpeechOutput)(nil),        // 1: modelgateway.v1.SpeechOutput
 	(*SpokenWord)(nil),          // 2: modelgateway.v1.SpokenWord
 	(*SynthesizeResponse)(nil),  // 3: modelgateway.v1.SynthesizeResponse
-	(*durationpb.Duration)(nil), // 4: google.protobuf.Duration
-	(*Routing)(nil),             // 5: modelgateway.v1.Routing
-	(AudioEncoding)(0),          // 6: modelgateway.v1.AudioEncoding
-	(*ServedBy)(nil),            // 7: modelgateway.v1.ServedBy
+	(*ListVoicesRequest)(nil),   // 4: modelgateway.v1.ListVoicesRequest
+	(*Voice)(nil),               // 5: modelgateway.v1.Voice
+	(*ListVoicesResponse)(nil),  // 6: modelgateway.v1.ListVoicesResponse
+	(*durationpb.Duration)(nil), // 7: google.protobuf.Duration
+	(*Routing)(nil),             // 8: modelgateway.v1.Routing
+	(AudioEncoding)(0),          // 9: modelgateway.v1.AudioEncoding
+	(*ServedBy)(nil),            // 10: modelgateway.v1.ServedBy
 }
 var file_modelgateway_v1_synthesis_proto_depIdxs = []int32{
-	4, // 0: modelgateway.v1.SynthesizeRequest.sentence_silence:type_name -> google.protobuf.Duration
-	5, // 1: modelgateway.v1.SynthesizeRequest.routing:type_name -> modelgateway.v1.Routing
-	1, // 2: modelgateway.v1.SynthesizeRequest.output:type_name -> modelgateway.v1.SpeechOutput
-	6, // 3: modelgateway.v1.SpeechOutput.encoding:type_name -> modelgateway.v1.AudioEncoding
-	4, // 4: modelgateway.v1.SpokenWord.start:type_name -> google.protobuf.Duration
-	4, // 5: modelgateway.v1.SpokenWord.end:type_name -> google.protobuf.Duration
-	2, // 6: modelgateway.v1.SynthesizeResponse.words:type_name -> modelgateway.v1.SpokenWord
-	7, // 7: modelgateway.v1.SynthesizeResponse.served_by:type_name -> modelgateway.v1.ServedBy
-	8, // [8:8] is the sub-list for method output_type
-	8, // [8:8] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	7,  // 0: modelgateway.v1.SynthesizeRequest.sentence_silence:type_name -> google.protobuf.Duration
+	8,  // 1: modelgateway.v1.SynthesizeRequest.routing:type_name -> modelgateway.v1.Routing
+	1,  // 2: modelgateway.v1.SynthesizeRequest.output:type_name -> modelgateway.v1.SpeechOutput
+	9,  // 3: modelgateway.v1.SpeechOutput.encoding:type_name -> modelgateway.v1.AudioEncoding
+	7,  // 4: modelgateway.v1.SpokenWord.start:type_name -> google.protobuf.Duration
+	7,  // 5: modelgateway.v1.SpokenWord.end:type_name -> google.protobuf.Duration
+	2,  // 6: modelgateway.v1.SynthesizeResponse.words:type_name -> modelgateway.v1.SpokenWord
+	10, // 7: modelgateway.v1.SynthesizeResponse.served_by:type_name -> modelgateway.v1.ServedBy
+	5,  // 8: modelgateway.v1.ListVoicesResponse.voices:type_name -> modelgateway.v1.Voice
+	9,  // [9:9] is the sub-list for method output_type
+	9,  // [9:9] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_modelgateway_v1_synthesis_proto_init() }
@@ -522,7 +754,7 @@ func file_modelgateway_v1_synthesis_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_modelgateway_v1_synthesis_proto_rawDesc), len(file_modelgateway_v1_synthesis_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

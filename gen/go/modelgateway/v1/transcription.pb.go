@@ -27,7 +27,7 @@ const (
 type AudioEncoding int32
 
 const (
-	// Detected from the first bytes: WAV, FLAC, MP3, Ogg/Opus or WebM/Opus.
+	// Detected from the first bytes: WAV, FLAC, MP3, Ogg, WebM, MP4, AMR or AAC.
 	AudioEncoding_AUDIO_ENCODING_UNSPECIFIED AudioEncoding = 0
 	// Raw signed 16-bit little-endian samples, channels interleaved.
 	AudioEncoding_AUDIO_ENCODING_PCM_S16LE AudioEncoding = 1
@@ -39,23 +39,34 @@ const (
 	AudioEncoding_AUDIO_ENCODING_FLAC AudioEncoding = 4
 	// MPEG layer III.
 	AudioEncoding_AUDIO_ENCODING_MP3 AudioEncoding = 5
-	// Opus in an Ogg container.
+	// Ogg with Opus; of speech that is sent, also with Vorbis.
 	AudioEncoding_AUDIO_ENCODING_OGG_OPUS AudioEncoding = 6
-	// Opus in a WebM container, as a browser's MediaRecorder produces it.
+	// WebM or Matroska with Opus or Vorbis, as a browser's MediaRecorder produces it.
 	AudioEncoding_AUDIO_ENCODING_WEBM_OPUS AudioEncoding = 7
+	// AAC or AMR in MP4, M4A, 3GP or QuickTime, with or without fragments. For speech
+	// that is sent, not for speech that is synthesized.
+	AudioEncoding_AUDIO_ENCODING_MP4 AudioEncoding = 8
+	// AMR, narrowband or wideband, as in files with the ending .amr. Also only for
+	// speech that is sent.
+	AudioEncoding_AUDIO_ENCODING_AMR AudioEncoding = 9
+	// AAC in ADTS, as in files with the ending .aac. Also only for speech that is sent.
+	AudioEncoding_AUDIO_ENCODING_AAC AudioEncoding = 10
 )
 
 // Enum value maps for AudioEncoding.
 var (
 	AudioEncoding_name = map[int32]string{
-		0: "AUDIO_ENCODING_UNSPECIFIED",
-		1: "AUDIO_ENCODING_PCM_S16LE",
-		2: "AUDIO_ENCODING_PCM_F32LE",
-		3: "AUDIO_ENCODING_WAV",
-		4: "AUDIO_ENCODING_FLAC",
-		5: "AUDIO_ENCODING_MP3",
-		6: "AUDIO_ENCODING_OGG_OPUS",
-		7: "AUDIO_ENCODING_WEBM_OPUS",
+		0:  "AUDIO_ENCODING_UNSPECIFIED",
+		1:  "AUDIO_ENCODING_PCM_S16LE",
+		2:  "AUDIO_ENCODING_PCM_F32LE",
+		3:  "AUDIO_ENCODING_WAV",
+		4:  "AUDIO_ENCODING_FLAC",
+		5:  "AUDIO_ENCODING_MP3",
+		6:  "AUDIO_ENCODING_OGG_OPUS",
+		7:  "AUDIO_ENCODING_WEBM_OPUS",
+		8:  "AUDIO_ENCODING_MP4",
+		9:  "AUDIO_ENCODING_AMR",
+		10: "AUDIO_ENCODING_AAC",
 	}
 	AudioEncoding_value = map[string]int32{
 		"AUDIO_ENCODING_UNSPECIFIED": 0,
@@ -66,6 +77,9 @@ var (
 		"AUDIO_ENCODING_MP3":         5,
 		"AUDIO_ENCODING_OGG_OPUS":    6,
 		"AUDIO_ENCODING_WEBM_OPUS":   7,
+		"AUDIO_ENCODING_MP4":         8,
+		"AUDIO_ENCODING_AMR":         9,
+		"AUDIO_ENCODING_AAC":         10,
 	}
 )
 
@@ -188,7 +202,11 @@ type TranscriptionConfig struct {
 	// Model to use. Default: the model of the task "transcribe".
 	Model string `protobuf:"bytes,8,opt,name=model,proto3" json:"model,omitempty"`
 	// Which models may answer, and with what priority.
-	Routing       *Routing `protobuf:"bytes,9,opt,name=routing,proto3" json:"routing,omitempty"`
+	Routing *Routing `protobuf:"bytes,9,opt,name=routing,proto3" json:"routing,omitempty"`
+	// Where the audio begins, if a transcription is continued that another server
+	// had: the offset of the last event that the client received. Only for
+	// streams. Default: at the beginning.
+	ResumeFrom    *TranscriptionOffset `protobuf:"bytes,10,opt,name=resume_from,json=resumeFrom,proto3" json:"resume_from,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -286,6 +304,93 @@ func (x *TranscriptionConfig) GetRouting() *Routing {
 	return nil
 }
 
+func (x *TranscriptionConfig) GetResumeFrom() *TranscriptionOffset {
+	if x != nil {
+		return x.ResumeFrom
+	}
+	return nil
+}
+
+// How far the words of a transcription are final, as the offset of a consumer
+// says how far it has read. A client that loses its server sends it to another
+// one, as resume_from, and then the audio from committed_sequence on: no word is
+// lost, and none comes twice.
+type TranscriptionOffset struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of the first piece of audio to send again, counted from 0. All words
+	// of the pieces before it are final. It is 0 unless the audio is raw PCM: other
+	// formats can only be read from their beginning.
+	CommittedSequence int64 `protobuf:"varint,1,opt,name=committed_sequence,json=committedSequence,proto3" json:"committed_sequence,omitempty"`
+	// Time at which that piece begins, from the beginning of the audio.
+	SequenceStart *durationpb.Duration `protobuf:"bytes,2,opt,name=sequence_start,json=sequenceStart,proto3" json:"sequence_start,omitempty"`
+	// Time up to which all words are final, from the beginning of the audio: the
+	// segments up to it were sent as events, and the next one begins there or later.
+	CommittedTime *durationpb.Duration `protobuf:"bytes,3,opt,name=committed_time,json=committedTime,proto3" json:"committed_time,omitempty"`
+	// End of the text that is final. It takes the place of initial_prompt, so that
+	// the next words continue it.
+	CommittedText string `protobuf:"bytes,4,opt,name=committed_text,json=committedText,proto3" json:"committed_text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TranscriptionOffset) Reset() {
+	*x = TranscriptionOffset{}
+	mi := &file_modelgateway_v1_transcription_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TranscriptionOffset) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TranscriptionOffset) ProtoMessage() {}
+
+func (x *TranscriptionOffset) ProtoReflect() protoreflect.Message {
+	mi := &file_modelgateway_v1_transcription_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TranscriptionOffset.ProtoReflect.Descriptor instead.
+func (*TranscriptionOffset) Descriptor() ([]byte, []int) {
+	return file_modelgateway_v1_transcription_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *TranscriptionOffset) GetCommittedSequence() int64 {
+	if x != nil {
+		return x.CommittedSequence
+	}
+	return 0
+}
+
+func (x *TranscriptionOffset) GetSequenceStart() *durationpb.Duration {
+	if x != nil {
+		return x.SequenceStart
+	}
+	return nil
+}
+
+func (x *TranscriptionOffset) GetCommittedTime() *durationpb.Duration {
+	if x != nil {
+		return x.CommittedTime
+	}
+	return nil
+}
+
+func (x *TranscriptionOffset) GetCommittedText() string {
+	if x != nil {
+		return x.CommittedText
+	}
+	return ""
+}
+
 // A word of a transcript.
 type TranscribedWord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -303,7 +408,7 @@ type TranscribedWord struct {
 
 func (x *TranscribedWord) Reset() {
 	*x = TranscribedWord{}
-	mi := &file_modelgateway_v1_transcription_proto_msgTypes[2]
+	mi := &file_modelgateway_v1_transcription_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -315,7 +420,7 @@ func (x *TranscribedWord) String() string {
 func (*TranscribedWord) ProtoMessage() {}
 
 func (x *TranscribedWord) ProtoReflect() protoreflect.Message {
-	mi := &file_modelgateway_v1_transcription_proto_msgTypes[2]
+	mi := &file_modelgateway_v1_transcription_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -328,7 +433,7 @@ func (x *TranscribedWord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TranscribedWord.ProtoReflect.Descriptor instead.
 func (*TranscribedWord) Descriptor() ([]byte, []int) {
-	return file_modelgateway_v1_transcription_proto_rawDescGZIP(), []int{2}
+	return file_modelgateway_v1_transcription_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *TranscribedWord) GetText() string {
@@ -378,7 +483,7 @@ type TranscriptSegment struct {
 
 func (x *TranscriptSegment) Reset() {
 	*x = TranscriptSegment{}
-	mi := &file_modelgateway_v1_transcription_proto_msgTypes[3]
+	mi := &file_modelgateway_v1_transcription_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -390,7 +495,7 @@ func (x *TranscriptSegment) String() string {
 func (*TranscriptSegment) ProtoMessage() {}
 
 func (x *TranscriptSegment) ProtoReflect() protoreflect.Message {
-	mi := &file_modelgateway_v1_transcription_proto_msgTypes[3]
+	mi := &file_modelgateway_v1_transcription_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -403,7 +508,7 @@ func (x *TranscriptSegment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TranscriptSegment.ProtoReflect.Descriptor instead.
 func (*TranscriptSegment) Descriptor() ([]byte, []int) {
-	return file_modelgateway_v1_transcription_proto_rawDescGZIP(), []int{3}
+	return file_modelgateway_v1_transcription_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *TranscriptSegment) GetText() string {
@@ -463,7 +568,7 @@ type Transcript struct {
 
 func (x *Transcript) Reset() {
 	*x = Transcript{}
-	mi := &file_modelgateway_v1_transcription_proto_msgTypes[4]
+	mi := &file_modelgateway_v1_transcription_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -475,7 +580,7 @@ func (x *Transcript) String() string {
 func (*Transcript) ProtoMessage() {}
 
 func (x *Transcript) ProtoReflect() protoreflect.Message {
-	mi := &file_modelgateway_v1_transcription_proto_msgTypes[4]
+	mi := &file_modelgateway_v1_transcription_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -488,7 +593,7 @@ func (x *Transcript) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transcript.ProtoReflect.Descriptor instead.
 func (*Transcript) Descriptor() ([]byte, []int) {
-	return file_modelgateway_v1_transcription_proto_rawDescGZIP(), []int{4}
+	return file_modelgateway_v1_transcription_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Transcript) GetText() string {
@@ -550,7 +655,7 @@ type InterimTranscript struct {
 
 func (x *InterimTranscript) Reset() {
 	*x = InterimTranscript{}
-	mi := &file_modelgateway_v1_transcription_proto_msgTypes[5]
+	mi := &file_modelgateway_v1_transcription_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -562,7 +667,7 @@ func (x *InterimTranscript) String() string {
 func (*InterimTranscript) ProtoMessage() {}
 
 func (x *InterimTranscript) ProtoReflect() protoreflect.Message {
-	mi := &file_modelgateway_v1_transcription_proto_msgTypes[5]
+	mi := &file_modelgateway_v1_transcription_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -575,7 +680,7 @@ func (x *InterimTranscript) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InterimTranscript.ProtoReflect.Descriptor instead.
 func (*InterimTranscript) Descriptor() ([]byte, []int) {
-	return file_modelgateway_v1_transcription_proto_rawDescGZIP(), []int{5}
+	return file_modelgateway_v1_transcription_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *InterimTranscript) GetCommittedText() string {
@@ -609,14 +714,16 @@ type TranscriptionEvent struct {
 	//	*TranscriptionEvent_Interim
 	//	*TranscriptionEvent_Segment
 	//	*TranscriptionEvent_Final
-	Event         isTranscriptionEvent_Event `protobuf_oneof:"event"`
+	Event isTranscriptionEvent_Event `protobuf_oneof:"event"`
+	// How far the words are final, after this event. Unset: none is.
+	Offset        *TranscriptionOffset `protobuf:"bytes,4,opt,name=offset,proto3" json:"offset,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TranscriptionEvent) Reset() {
 	*x = TranscriptionEvent{}
-	mi := &file_modelgateway_v1_transcription_proto_msgTypes[6]
+	mi := &file_modelgateway_v1_transcription_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -628,7 +735,7 @@ func (x *TranscriptionEvent) String() string {
 func (*TranscriptionEvent) ProtoMessage() {}
 
 func (x *TranscriptionEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_modelgateway_v1_transcription_proto_msgTypes[6]
+	mi := &file_modelgateway_v1_transcription_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -641,7 +748,7 @@ func (x *TranscriptionEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TranscriptionEvent.ProtoReflect.Descriptor instead.
 func (*TranscriptionEvent) Descriptor() ([]byte, []int) {
-	return file_modelgateway_v1_transcription_proto_rawDescGZIP(), []int{6}
+	return file_modelgateway_v1_transcription_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *TranscriptionEvent) GetEvent() isTranscriptionEvent_Event {
@@ -678,6 +785,13 @@ func (x *TranscriptionEvent) GetFinal() *Transcript {
 	return nil
 }
 
+func (x *TranscriptionEvent) GetOffset() *TranscriptionOffset {
+	if x != nil {
+		return x.Offset
+	}
+	return nil
+}
+
 type isTranscriptionEvent_Event interface {
 	isTranscriptionEvent_Event()
 }
@@ -693,7 +807,8 @@ type TranscriptionEvent_Segment struct {
 }
 
 type TranscriptionEvent_Final struct {
-	// The complete transcript. This is the last event.
+	// The complete transcript. This is the last event. If the transcription was
+	// continued with resume_from, it begins there.
 	Final *Transcript `protobuf:"bytes,3,opt,name=final,proto3,oneof"`
 }
 
@@ -720,7 +835,7 @@ type TranscribeRequest struct {
 
 func (x *TranscribeRequest) Reset() {
 	*x = TranscribeRequest{}
-	mi := &file_modelgateway_v1_transcription_proto_msgTypes[7]
+	mi := &file_modelgateway_v1_transcription_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -732,7 +847,7 @@ func (x *TranscribeRequest) String() string {
 func (*TranscribeRequest) ProtoMessage() {}
 
 func (x *TranscribeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_modelgateway_v1_transcription_proto_msgTypes[7]
+	mi := &file_modelgateway_v1_transcription_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -745,7 +860,7 @@ func (x *TranscribeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TranscribeRequest.ProtoReflect.Descriptor instead.
 func (*TranscribeRequest) Descriptor() ([]byte, []int) {
-	return file_modelgateway_v1_transcription_proto_rawDescGZIP(), []int{7}
+	return file_modelgateway_v1_transcription_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *TranscribeRequest) GetPayload() isTranscribeRequest_Payload {
@@ -804,7 +919,7 @@ type TranscribeResponse struct {
 
 func (x *TranscribeResponse) Reset() {
 	*x = TranscribeResponse{}
-	mi := &file_modelgateway_v1_transcription_proto_msgTypes[8]
+	mi := &file_modelgateway_v1_transcription_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -816,7 +931,7 @@ func (x *TranscribeResponse) String() string {
 func (*TranscribeResponse) ProtoMessage() {}
 
 func (x *TranscribeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_modelgateway_v1_transcription_proto_msgTypes[8]
+	mi := &file_modelgateway_v1_transcription_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -829,7 +944,7 @@ func (x *TranscribeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TranscribeResponse.ProtoReflect.Descriptor instead.
 func (*TranscribeResponse) Descriptor() ([]byte, []int) {
-	return file_modelgateway_v1_transcription_proto_rawDescGZIP(), []int{8}
+	return file_modelgateway_v1_transcription_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *TranscribeResponse) GetTranscript() *Transcript {
@@ -864,7 +979,7 @@ type StreamTranscribeRequest struct {
 
 func (x *StreamTranscribeRequest) Reset() {
 	*x = StreamTranscribeRequest{}
-	mi := &file_modelgateway_v1_transcription_proto_msgTypes[9]
+	mi := &file_modelgateway_v1_transcription_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -876,7 +991,7 @@ func (x *StreamTranscribeRequest) String() string {
 func (*StreamTranscribeRequest) ProtoMessage() {}
 
 func (x *StreamTranscribeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_modelgateway_v1_transcription_proto_msgTypes[9]
+	mi := &file_modelgateway_v1_transcription_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -889,7 +1004,7 @@ func (x *StreamTranscribeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamTranscribeRequest.ProtoReflect.Descriptor instead.
 func (*StreamTranscribeRequest) Descriptor() ([]byte, []int) {
-	return file_modelgateway_v1_transcription_proto_rawDescGZIP(), []int{9}
+	return file_modelgateway_v1_transcription_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *StreamTranscribeRequest) GetPayload() isStreamTranscribeRequest_Payload {
@@ -927,7 +1042,9 @@ type StreamTranscribeRequest_Config struct {
 }
 
 type StreamTranscribeRequest_Audio struct {
-	// The next bytes of the audio, at most 1 MiB.
+	// The next bytes of the audio, at most 1 MiB. In the offsets of events, these
+	// messages are the pieces of audio: the first is 0, or the committed_sequence
+	// of resume_from.
 	Audio []byte `protobuf:"bytes,2,opt,name=audio,proto3,oneof"`
 }
 
@@ -948,7 +1065,7 @@ type StreamTranscribeResponse struct {
 
 func (x *StreamTranscribeResponse) Reset() {
 	*x = StreamTranscribeResponse{}
-	mi := &file_modelgateway_v1_transcription_proto_msgTypes[10]
+	mi := &file_modelgateway_v1_transcription_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -960,7 +1077,7 @@ func (x *StreamTranscribeResponse) String() string {
 func (*StreamTranscribeResponse) ProtoMessage() {}
 
 func (x *StreamTranscribeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_modelgateway_v1_transcription_proto_msgTypes[10]
+	mi := &file_modelgateway_v1_transcription_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -973,7 +1090,7 @@ func (x *StreamTranscribeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamTranscribeResponse.ProtoReflect.Descriptor instead.
 func (*StreamTranscribeResponse) Descriptor() ([]byte, []int) {
-	return file_modelgateway_v1_transcription_proto_rawDescGZIP(), []int{10}
+	return file_modelgateway_v1_transcription_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *StreamTranscribeResponse) GetEvent() *TranscriptionEvent {
@@ -995,8 +1112,9 @@ type OpenTranscriptionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How to transcribe. Ignored when a session is resumed.
 	Config *TranscriptionConfig `protobuf:"bytes,1,opt,name=config,proto3" json:"config,omitempty"`
-	// Session to resume, within 30 seconds after its stream broke; later the call
-	// fails with INVALID_REQUEST. Empty: a new session.
+	// Session to resume, within 30 seconds after its stream broke, on the server
+	// that has it; later and elsewhere the call fails with SESSION_LOST. Empty: a
+	// new session. With resume_from in its config, it continues a lost one.
 	SessionId string `protobuf:"bytes,2,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
 	// Number of the last event that the client received, when it resumes a
 	// session. Later events are sent again.
@@ -1007,7 +1125,7 @@ type OpenTranscriptionRequest struct {
 
 func (x *OpenTranscriptionRequest) Reset() {
 	*x = OpenTranscriptionRequest{}
-	mi := &file_modelgateway_v1_transcription_proto_msgTypes[11]
+	mi := &file_modelgateway_v1_transcription_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1019,7 +1137,7 @@ func (x *OpenTranscriptionRequest) String() string {
 func (*OpenTranscriptionRequest) ProtoMessage() {}
 
 func (x *OpenTranscriptionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_modelgateway_v1_transcription_proto_msgTypes[11]
+	mi := &file_modelgateway_v1_transcription_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1032,7 +1150,7 @@ func (x *OpenTranscriptionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenTranscriptionRequest.ProtoReflect.Descriptor instead.
 func (*OpenTranscriptionRequest) Descriptor() ([]byte, []int) {
-	return file_modelgateway_v1_transcription_proto_rawDescGZIP(), []int{11}
+	return file_modelgateway_v1_transcription_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *OpenTranscriptionRequest) GetConfig() *TranscriptionConfig {
@@ -1075,7 +1193,7 @@ type OpenTranscriptionResponse struct {
 
 func (x *OpenTranscriptionResponse) Reset() {
 	*x = OpenTranscriptionResponse{}
-	mi := &file_modelgateway_v1_transcription_proto_msgTypes[12]
+	mi := &file_modelgateway_v1_transcription_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1087,7 +1205,7 @@ func (x *OpenTranscriptionResponse) String() string {
 func (*OpenTranscriptionResponse) ProtoMessage() {}
 
 func (x *OpenTranscriptionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_modelgateway_v1_transcription_proto_msgTypes[12]
+	mi := &file_modelgateway_v1_transcription_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1100,7 +1218,7 @@ func (x *OpenTranscriptionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenTranscriptionResponse.ProtoReflect.Descriptor instead.
 func (*OpenTranscriptionResponse) Descriptor() ([]byte, []int) {
-	return file_modelgateway_v1_transcription_proto_rawDescGZIP(), []int{12}
+	return file_modelgateway_v1_transcription_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *OpenTranscriptionResponse) GetSessionId() string {
@@ -1143,8 +1261,9 @@ type PushAudioRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Id of the session, from OpenTranscriptionResponse.
 	SessionId string `protobuf:"bytes,1,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
-	// Number of this piece, counted from 0 without gaps. A piece may be sent
-	// again, and pieces may arrive out of order by up to 256.
+	// Number of this piece, counted without gaps from 0, or from the
+	// committed_sequence of resume_from. A piece may be sent again, and pieces may
+	// arrive out of order by up to 256.
 	Sequence int64 `protobuf:"varint,2,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	// Audio bytes, at most 1 MiB.
 	Audio []byte `protobuf:"bytes,3,opt,name=audio,proto3" json:"audio,omitempty"`
@@ -1156,7 +1275,7 @@ type PushAudioRequest struct {
 
 func (x *PushAudioRequest) Reset() {
 	*x = PushAudioRequest{}
-	mi := &file_modelgateway_v1_transcription_proto_msgTypes[13]
+	mi := &file_modelgateway_v1_transcription_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1168,7 +1287,7 @@ func (x *PushAudioRequest) String() string {
 func (*PushAudioRequest) ProtoMessage() {}
 
 func (x *PushAudioRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_modelgateway_v1_transcription_proto_msgTypes[13]
+	mi := &file_modelgateway_v1_transcription_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1181,7 +1300,7 @@ func (x *PushAudioRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushAudioRequest.ProtoReflect.Descriptor instead.
 func (*PushAudioRequest) Descriptor() ([]byte, []int) {
-	return file_modelgateway_v1_transcription_proto_rawDescGZIP(), []int{13}
+	return file_modelgateway_v1_transcription_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *PushAudioRequest) GetSessionId() string {
@@ -1224,7 +1343,7 @@ type PushAudioResponse struct {
 
 func (x *PushAudioResponse) Reset() {
 	*x = PushAudioResponse{}
-	mi := &file_modelgateway_v1_transcription_proto_msgTypes[14]
+	mi := &file_modelgateway_v1_transcription_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1236,7 +1355,7 @@ func (x *PushAudioResponse) String() string {
 func (*PushAudioResponse) ProtoMessage() {}
 
 func (x *PushAudioResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_modelgateway_v1_transcription_proto_msgTypes[14]
+	mi := &file_modelgateway_v1_transcription_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1249,7 +1368,7 @@ func (x *PushAudioResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushAudioResponse.ProtoReflect.Descriptor instead.
 func (*PushAudioResponse) Descriptor() ([]byte, []int) {
-	return file_modelgateway_v1_transcription_proto_rawDescGZIP(), []int{14}
+	return file_modelgateway_v1_transcription_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *PushAudioResponse) GetNextSequence() int64 {
@@ -1272,7 +1391,7 @@ type RecognizeRequest struct {
 
 func (x *RecognizeRequest) Reset() {
 	*x = RecognizeRequest{}
-	mi := &file_modelgateway_v1_transcription_proto_msgTypes[15]
+	mi := &file_modelgateway_v1_transcription_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1284,7 +1403,7 @@ func (x *RecognizeRequest) String() string {
 func (*RecognizeRequest) ProtoMessage() {}
 
 func (x *RecognizeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_modelgateway_v1_transcription_proto_msgTypes[15]
+	mi := &file_modelgateway_v1_transcription_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1297,7 +1416,7 @@ func (x *RecognizeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecognizeRequest.ProtoReflect.Descriptor instead.
 func (*RecognizeRequest) Descriptor() ([]byte, []int) {
-	return file_modelgateway_v1_transcription_proto_rawDescGZIP(), []int{15}
+	return file_modelgateway_v1_transcription_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *RecognizeRequest) GetConfig() *TranscriptionConfig {
@@ -1327,7 +1446,7 @@ type RecognizeResponse struct {
 
 func (x *RecognizeResponse) Reset() {
 	*x = RecognizeResponse{}
-	mi := &file_modelgateway_v1_transcription_proto_msgTypes[16]
+	mi := &file_modelgateway_v1_transcription_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1339,7 +1458,7 @@ func (x *RecognizeResponse) String() string {
 func (*RecognizeResponse) ProtoMessage() {}
 
 func (x *RecognizeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_modelgateway_v1_transcription_proto_msgTypes[16]
+	mi := &file_modelgateway_v1_transcription_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1352,7 +1471,7 @@ func (x *RecognizeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecognizeResponse.ProtoReflect.Descriptor instead.
 func (*RecognizeResponse) Descriptor() ([]byte, []int) {
-	return file_modelgateway_v1_transcription_proto_rawDescGZIP(), []int{16}
+	return file_modelgateway_v1_transcription_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *RecognizeResponse) GetTranscript() *Transcript {
@@ -1377,7 +1496,7 @@ const file_modelgateway_v1_transcription_proto_rawDesc = "" +
 	"\vAudioFormat\x12D\n" +
 	"\bencoding\x18\x01 \x01(\x0e2\x1e.modelgateway.v1.AudioEncodingB\b\xbaH\x05\x82\x01\x02\x10\x01R\bencoding\x12;\n" +
 	"\x11sample_rate_hertz\x18\x02 \x01(\x05B\x0f\xbaH\f\xd8\x01\x01\x1a\a\x18\x80\xdc\v(\xc0>R\x0fsampleRateHertz\x121\n" +
-	"\rchannel_count\x18\x03 \x01(\x05B\f\xbaH\t\xd8\x01\x01\x1a\x04\x18\b(\x01R\fchannelCount\"\x8d\x03\n" +
+	"\rchannel_count\x18\x03 \x01(\x05B\f\xbaH\t\xd8\x01\x01\x1a\x04\x18\b(\x01R\fchannelCount\"\xd4\x03\n" +
 	"\x13TranscriptionConfig\x124\n" +
 	"\x06format\x18\x01 \x01(\v2\x1c.modelgateway.v1.AudioFormatR\x06format\x12#\n" +
 	"\blanguage\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18\x10R\blanguage\x12\x1c\n" +
@@ -1387,7 +1506,15 @@ const file_modelgateway_v1_transcription_proto_rawDesc = "" +
 	"\tbeam_size\x18\x06 \x01(\x05B\t\xbaH\x06\x1a\x04\x18\x10(\x00R\bbeamSize\x12'\n" +
 	"\x0finterim_results\x18\a \x01(\bR\x0einterimResults\x12\x1e\n" +
 	"\x05model\x18\b \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x05model\x122\n" +
-	"\arouting\x18\t \x01(\v2\x18.modelgateway.v1.RoutingR\arouting\"\xa3\x01\n" +
+	"\arouting\x18\t \x01(\v2\x18.modelgateway.v1.RoutingR\arouting\x12E\n" +
+	"\vresume_from\x18\n" +
+	" \x01(\v2$.modelgateway.v1.TranscriptionOffsetR\n" +
+	"resumeFrom\"\xa4\x02\n" +
+	"\x13TranscriptionOffset\x126\n" +
+	"\x12committed_sequence\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x11committedSequence\x12Q\n" +
+	"\x0esequence_start\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\x0f\xbaH\f\xaa\x01\t\"\x05\b\x80\xdd\xdb\x012\x00R\rsequenceStart\x12Q\n" +
+	"\x0ecommitted_time\x18\x03 \x01(\v2\x19.google.protobuf.DurationB\x0f\xbaH\f\xaa\x01\t\"\x05\b\x80\xdd\xdb\x012\x00R\rcommittedTime\x12/\n" +
+	"\x0ecommitted_text\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xd0\x0fR\rcommittedText\"\xa3\x01\n" +
 	"\x0fTranscribedWord\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12/\n" +
 	"\x05start\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x05start\x12+\n" +
@@ -1414,11 +1541,12 @@ const file_modelgateway_v1_transcription_proto_rawDesc = "" +
 	"\x11InterimTranscript\x12%\n" +
 	"\x0ecommitted_text\x18\x01 \x01(\tR\rcommittedText\x12%\n" +
 	"\x0etentative_text\x18\x02 \x01(\tR\rtentativeText\x12B\n" +
-	"\x0faudio_processed\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x0eaudioProcessed\"\xd2\x01\n" +
+	"\x0faudio_processed\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x0eaudioProcessed\"\x90\x02\n" +
 	"\x12TranscriptionEvent\x12>\n" +
 	"\ainterim\x18\x01 \x01(\v2\".modelgateway.v1.InterimTranscriptH\x00R\ainterim\x12>\n" +
 	"\asegment\x18\x02 \x01(\v2\".modelgateway.v1.TranscriptSegmentH\x00R\asegment\x123\n" +
-	"\x05final\x18\x03 \x01(\v2\x1b.modelgateway.v1.TranscriptH\x00R\x05finalB\a\n" +
+	"\x05final\x18\x03 \x01(\v2\x1b.modelgateway.v1.TranscriptH\x00R\x05final\x12<\n" +
+	"\x06offset\x18\x04 \x01(\v2$.modelgateway.v1.TranscriptionOffsetR\x06offsetB\a\n" +
 	"\x05event\"\x88\x01\n" +
 	"\x11TranscribeRequest\x12>\n" +
 	"\x06config\x18\x01 \x01(\v2$.modelgateway.v1.TranscriptionConfigH\x00R\x06config\x12!\n" +
@@ -1464,7 +1592,7 @@ const file_modelgateway_v1_transcription_proto_rawDesc = "" +
 	"\n" +
 	"transcript\x18\x01 \x01(\v2\x1b.modelgateway.v1.TranscriptR\n" +
 	"transcript\x126\n" +
-	"\tserved_by\x18\x02 \x01(\v2\x19.modelgateway.v1.ServedByR\bservedBy*\xef\x01\n" +
+	"\tserved_by\x18\x02 \x01(\v2\x19.modelgateway.v1.ServedByR\bservedBy*\xb7\x02\n" +
 	"\rAudioEncoding\x12\x1e\n" +
 	"\x1aAUDIO_ENCODING_UNSPECIFIED\x10\x00\x12\x1c\n" +
 	"\x18AUDIO_ENCODING_PCM_S16LE\x10\x01\x12\x1c\n" +
@@ -1473,7 +1601,11 @@ const file_modelgateway_v1_transcription_proto_rawDesc = "" +
 	"\x13AUDIO_ENCODING_FLAC\x10\x04\x12\x16\n" +
 	"\x12AUDIO_ENCODING_MP3\x10\x05\x12\x1b\n" +
 	"\x17AUDIO_ENCODING_OGG_OPUS\x10\x06\x12\x1c\n" +
-	"\x18AUDIO_ENCODING_WEBM_OPUS\x10\aB\xcf\x01\n" +
+	"\x18AUDIO_ENCODING_WEBM_OPUS\x10\a\x12\x16\n" +
+	"\x12AUDIO_ENCODING_MP4\x10\b\x12\x16\n" +
+	"\x12AUDIO_ENCODING_AMR\x10\t\x12\x16\n" +
+	"\x12AUDIO_ENCODING_AAC\x10\n" +
+	"B\xcf\x01\n" +
 	"\x13com.modelgateway.v1B\x12TranscriptionProtoP\x01ZGgithub.com/lexilingo/modelgateway/gen/go/modelgateway/v1;modelgatewayv1\xa2\x02\x03MXX\xaa\x02\x0fModelgateway.V1\xca\x02\x0fModelgateway\\V1\xe2\x02\x1bModelgateway\\V1\\GPBMetadata\xea\x02\x10Modelgateway::V1b\x06proto3"
 
 var (
@@ -1489,62 +1621,67 @@ func file_modelgateway_v1_transcription_proto_rawDescGZIP() []byte {
 }
 
 var file_modelgateway_v1_transcription_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_modelgateway_v1_transcription_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_modelgateway_v1_transcription_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_modelgateway_v1_transcription_proto_goTypes = []any{
 	(AudioEncoding)(0),                // 0: modelgateway.v1.AudioEncoding
 	(*AudioFormat)(nil),               // 1: modelgateway.v1.AudioFormat
 	(*TranscriptionConfig)(nil),       // 2: modelgateway.v1.TranscriptionConfig
-	(*TranscribedWord)(nil),           // 3: modelgateway.v1.TranscribedWord
-	(*TranscriptSegment)(nil),         // 4: modelgateway.v1.TranscriptSegment
-	(*Transcript)(nil),                // 5: modelgateway.v1.Transcript
-	(*InterimTranscript)(nil),         // 6: modelgateway.v1.InterimTranscript
-	(*TranscriptionEvent)(nil),        // 7: modelgateway.v1.TranscriptionEvent
-	(*TranscribeRequest)(nil),         // 8: modelgateway.v1.TranscribeRequest
-	(*TranscribeResponse)(nil),        // 9: modelgateway.v1.TranscribeResponse
-	(*StreamTranscribeRequest)(nil),   // 10: modelgateway.v1.StreamTranscribeRequest
-	(*StreamTranscribeResponse)(nil),  // 11: modelgateway.v1.StreamTranscribeResponse
-	(*OpenTranscriptionRequest)(nil),  // 12: modelgateway.v1.OpenTranscriptionRequest
-	(*OpenTranscriptionResponse)(nil), // 13: modelgateway.v1.OpenTranscriptionResponse
-	(*PushAudioRequest)(nil),          // 14: modelgateway.v1.PushAudioRequest
-	(*PushAudioResponse)(nil),         // 15: modelgateway.v1.PushAudioResponse
-	(*RecognizeRequest)(nil),          // 16: modelgateway.v1.RecognizeRequest
-	(*RecognizeResponse)(nil),         // 17: modelgateway.v1.RecognizeResponse
-	(*Routing)(nil),                   // 18: modelgateway.v1.Routing
-	(*durationpb.Duration)(nil),       // 19: google.protobuf.Duration
-	(*ServedBy)(nil),                  // 20: modelgateway.v1.ServedBy
+	(*TranscriptionOffset)(nil),       // 3: modelgateway.v1.TranscriptionOffset
+	(*TranscribedWord)(nil),           // 4: modelgateway.v1.TranscribedWord
+	(*TranscriptSegment)(nil),         // 5: modelgateway.v1.TranscriptSegment
+	(*Transcript)(nil),                // 6: modelgateway.v1.Transcript
+	(*InterimTranscript)(nil),         // 7: modelgateway.v1.InterimTranscript
+	(*TranscriptionEvent)(nil),        // 8: modelgateway.v1.TranscriptionEvent
+	(*TranscribeRequest)(nil),         // 9: modelgateway.v1.TranscribeRequest
+	(*TranscribeResponse)(nil),        // 10: modelgateway.v1.TranscribeResponse
+	(*StreamTranscribeRequest)(nil),   // 11: modelgateway.v1.StreamTranscribeRequest
+	(*StreamTranscribeResponse)(nil),  // 12: modelgateway.v1.StreamTranscribeResponse
+	(*OpenTranscriptionRequest)(nil),  // 13: modelgateway.v1.OpenTranscriptionRequest
+	(*OpenTranscriptionResponse)(nil), // 14: modelgateway.v1.OpenTranscriptionResponse
+	(*PushAudioRequest)(nil),          // 15: modelgateway.v1.PushAudioRequest
+	(*PushAudioResponse)(nil),         // 16: modelgateway.v1.PushAudioResponse
+	(*RecognizeRequest)(nil),          // 17: modelgateway.v1.RecognizeRequest
+	(*RecognizeResponse)(nil),         // 18: modelgateway.v1.RecognizeResponse
+	(*Routing)(nil),                   // 19: modelgateway.v1.Routing
+	(*durationpb.Duration)(nil),       // 20: google.protobuf.Duration
+	(*ServedBy)(nil),                  // 21: modelgateway.v1.ServedBy
 }
 var file_modelgateway_v1_transcription_proto_depIdxs = []int32{
 	0,  // 0: modelgateway.v1.AudioFormat.encoding:type_name -> modelgateway.v1.AudioEncoding
 	1,  // 1: modelgateway.v1.TranscriptionConfig.format:type_name -> modelgateway.v1.AudioFormat
-	18, // 2: modelgateway.v1.TranscriptionConfig.routing:type_name -> modelgateway.v1.Routing
-	19, // 3: modelgateway.v1.TranscribedWord.start:type_name -> google.protobuf.Duration
-	19, // 4: modelgateway.v1.TranscribedWord.end:type_name -> google.protobuf.Duration
-	19, // 5: modelgateway.v1.TranscriptSegment.start:type_name -> google.protobuf.Duration
-	19, // 6: modelgateway.v1.TranscriptSegment.end:type_name -> google.protobuf.Duration
-	3,  // 7: modelgateway.v1.TranscriptSegment.words:type_name -> modelgateway.v1.TranscribedWord
-	4,  // 8: modelgateway.v1.Transcript.segments:type_name -> modelgateway.v1.TranscriptSegment
-	19, // 9: modelgateway.v1.Transcript.audio_duration:type_name -> google.protobuf.Duration
-	19, // 10: modelgateway.v1.InterimTranscript.audio_processed:type_name -> google.protobuf.Duration
-	6,  // 11: modelgateway.v1.TranscriptionEvent.interim:type_name -> modelgateway.v1.InterimTranscript
-	4,  // 12: modelgateway.v1.TranscriptionEvent.segment:type_name -> modelgateway.v1.TranscriptSegment
-	5,  // 13: modelgateway.v1.TranscriptionEvent.final:type_name -> modelgateway.v1.Transcript
-	2,  // 14: modelgateway.v1.TranscribeRequest.config:type_name -> modelgateway.v1.TranscriptionConfig
-	5,  // 15: modelgateway.v1.TranscribeResponse.transcript:type_name -> modelgateway.v1.Transcript
-	20, // 16: modelgateway.v1.TranscribeResponse.served_by:type_name -> modelgateway.v1.ServedBy
-	2,  // 17: modelgateway.v1.StreamTranscribeRequest.config:type_name -> modelgateway.v1.TranscriptionConfig
-	7,  // 18: modelgateway.v1.StreamTranscribeResponse.event:type_name -> modelgateway.v1.TranscriptionEvent
-	20, // 19: modelgateway.v1.StreamTranscribeResponse.served_by:type_name -> modelgateway.v1.ServedBy
-	2,  // 20: modelgateway.v1.OpenTranscriptionRequest.config:type_name -> modelgateway.v1.TranscriptionConfig
-	7,  // 21: modelgateway.v1.OpenTranscriptionResponse.event:type_name -> modelgateway.v1.TranscriptionEvent
-	20, // 22: modelgateway.v1.OpenTranscriptionResponse.served_by:type_name -> modelgateway.v1.ServedBy
-	2,  // 23: modelgateway.v1.RecognizeRequest.config:type_name -> modelgateway.v1.TranscriptionConfig
-	5,  // 24: modelgateway.v1.RecognizeResponse.transcript:type_name -> modelgateway.v1.Transcript
-	20, // 25: modelgateway.v1.RecognizeResponse.served_by:type_name -> modelgateway.v1.ServedBy
-	26, // [26:26] is the sub-list for method output_type
-	26, // [26:26] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	19, // 2: modelgateway.v1.TranscriptionConfig.routing:type_name -> modelgateway.v1.Routing
+	3,  // 3: modelgateway.v1.TranscriptionConfig.resume_from:type_name -> modelgateway.v1.TranscriptionOffset
+	20, // 4: modelgateway.v1.TranscriptionOffset.sequence_start:type_name -> google.protobuf.Duration
+	20, // 5: modelgateway.v1.TranscriptionOffset.committed_time:type_name -> google.protobuf.Duration
+	20, // 6: modelgateway.v1.TranscribedWord.start:type_name -> google.protobuf.Duration
+	20, // 7: modelgateway.v1.TranscribedWord.end:type_name -> google.protobuf.Duration
+	20, // 8: modelgateway.v1.TranscriptSegment.start:type_name -> google.protobuf.Duration
+	20, // 9: modelgateway.v1.TranscriptSegment.end:type_name -> google.protobuf.Duration
+	4,  // 10: modelgateway.v1.TranscriptSegment.words:type_name -> modelgateway.v1.TranscribedWord
+	5,  // 11: modelgateway.v1.Transcript.segments:type_name -> modelgateway.v1.TranscriptSegment
+	20, // 12: modelgateway.v1.Transcript.audio_duration:type_name -> google.protobuf.Duration
+	20, // 13: modelgateway.v1.InterimTranscript.audio_processed:type_name -> google.protobuf.Duration
+	7,  // 14: modelgateway.v1.TranscriptionEvent.interim:type_name -> modelgateway.v1.InterimTranscript
+	5,  // 15: modelgateway.v1.TranscriptionEvent.segment:type_name -> modelgateway.v1.TranscriptSegment
+	6,  // 16: modelgateway.v1.TranscriptionEvent.final:type_name -> modelgateway.v1.Transcript
+	3,  // 17: modelgateway.v1.TranscriptionEvent.offset:type_name -> modelgateway.v1.TranscriptionOffset
+	2,  // 18: modelgateway.v1.TranscribeRequest.config:type_name -> modelgateway.v1.TranscriptionConfig
+	6,  // 19: modelgateway.v1.TranscribeResponse.transcript:type_name -> modelgateway.v1.Transcript
+	21, // 20: modelgateway.v1.TranscribeResponse.served_by:type_name -> modelgateway.v1.ServedBy
+	2,  // 21: modelgateway.v1.StreamTranscribeRequest.config:type_name -> modelgateway.v1.TranscriptionConfig
+	8,  // 22: modelgateway.v1.StreamTranscribeResponse.event:type_name -> modelgateway.v1.TranscriptionEvent
+	21, // 23: modelgateway.v1.StreamTranscribeResponse.served_by:type_name -> modelgateway.v1.ServedBy
+	2,  // 24: modelgateway.v1.OpenTranscriptionRequest.config:type_name -> modelgateway.v1.TranscriptionConfig
+	8,  // 25: modelgateway.v1.OpenTranscriptionResponse.event:type_name -> modelgateway.v1.TranscriptionEvent
+	21, // 26: modelgateway.v1.OpenTranscriptionResponse.served_by:type_name -> modelgateway.v1.ServedBy
+	2,  // 27: modelgateway.v1.RecognizeRequest.config:type_name -> modelgateway.v1.TranscriptionConfig
+	6,  // 28: modelgateway.v1.RecognizeResponse.transcript:type_name -> modelgateway.v1.Transcript
+	21, // 29: modelgateway.v1.RecognizeResponse.served_by:type_name -> modelgateway.v1.ServedBy
+	30, // [30:30] is the sub-list for method output_type
+	30, // [30:30] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_modelgateway_v1_transcription_proto_init() }
@@ -1553,16 +1690,16 @@ func file_modelgateway_v1_transcription_proto_init() {
 		return
 	}
 	file_modelgateway_v1_common_proto_init()
-	file_modelgateway_v1_transcription_proto_msgTypes[6].OneofWrappers = []any{
+	file_modelgateway_v1_transcription_proto_msgTypes[7].OneofWrappers = []any{
 		(*TranscriptionEvent_Interim)(nil),
 		(*TranscriptionEvent_Segment)(nil),
 		(*TranscriptionEvent_Final)(nil),
 	}
-	file_modelgateway_v1_transcription_proto_msgTypes[7].OneofWrappers = []any{
+	file_modelgateway_v1_transcription_proto_msgTypes[8].OneofWrappers = []any{
 		(*TranscribeRequest_Config)(nil),
 		(*TranscribeRequest_Audio)(nil),
 	}
-	file_modelgateway_v1_transcription_proto_msgTypes[9].OneofWrappers = []any{
+	file_modelgateway_v1_transcription_proto_msgTypes[10].OneofWrappers = []any{
 		(*StreamTranscribeRequest_Config)(nil),
 		(*StreamTranscribeRequest_Audio)(nil),
 	}
@@ -1572,7 +1709,7 @@ func file_modelgateway_v1_transcription_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_modelgateway_v1_transcription_proto_rawDesc), len(file_modelgateway_v1_transcription_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   17,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -106,6 +106,11 @@ class ModelGatewayServiceStub:
                 request_serializer=modelgateway_dot_v1_dot_synthesis__pb2.SynthesizeRequest.SerializeToString,
                 response_deserializer=modelgateway_dot_v1_dot_synthesis__pb2.SynthesizeResponse.FromString,
                 _registered_method=True)
+        self.ListVoices = channel.unary_unary(
+                '/modelgateway.v1.ModelGatewayService/ListVoices',
+                request_serializer=modelgateway_dot_v1_dot_synthesis__pb2.ListVoicesRequest.SerializeToString,
+                response_deserializer=modelgateway_dot_v1_dot_synthesis__pb2.ListVoicesResponse.FromString,
+                _registered_method=True)
         self.Pronunciation = channel.unary_unary(
                 '/modelgateway.v1.ModelGatewayService/Pronunciation',
                 request_serializer=modelgateway_dot_v1_dot_pronunciation__pb2.PronunciationRequest.SerializeToString,
@@ -225,6 +230,13 @@ class ModelGatewayServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListVoices(self, request, context):
+        """Lists the voices that Synthesize can speak with. It loads no model.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Pronunciation(self, request, context):
         """Scores how well a text was read aloud.
         """
@@ -320,6 +332,11 @@ def add_ModelGatewayServiceServicer_to_server(servicer, server):
                     servicer.Synthesize,
                     request_deserializer=modelgateway_dot_v1_dot_synthesis__pb2.SynthesizeRequest.FromString,
                     response_serializer=modelgateway_dot_v1_dot_synthesis__pb2.SynthesizeResponse.SerializeToString,
+            ),
+            'ListVoices': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListVoices,
+                    request_deserializer=modelgateway_dot_v1_dot_synthesis__pb2.ListVoicesRequest.FromString,
+                    response_serializer=modelgateway_dot_v1_dot_synthesis__pb2.ListVoicesResponse.SerializeToString,
             ),
             'Pronunciation': grpc.unary_unary_rpc_method_handler(
                     servicer.Pronunciation,
@@ -654,6 +671,33 @@ class ModelGatewayService:
             '/modelgateway.v1.ModelGatewayService/Synthesize',
             modelgateway_dot_v1_dot_synthesis__pb2.SynthesizeRequest.SerializeToString,
             modelgateway_dot_v1_dot_synthesis__pb2.SynthesizeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListVoices(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelgateway.v1.ModelGatewayService/ListVoices',
+            modelgateway_dot_v1_dot_synthesis__pb2.ListVoicesRequest.SerializeToString,
+            modelgateway_dot_v1_dot_synthesis__pb2.ListVoicesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -76,6 +76,8 @@ class ModelGatewayServiceStub:
     """Transcribes a whole recording."""
     Synthesize: _grpc.UnaryStreamMultiCallable[_synthesis_pb2.SynthesizeRequest, _synthesis_pb2.SynthesizeResponse]
     """Turns text into speech and streams it sentence by sentence."""
+    ListVoices: _grpc.UnaryUnaryMultiCallable[_synthesis_pb2.ListVoicesRequest, _synthesis_pb2.ListVoicesResponse]
+    """Lists the voices that Synthesize can speak with. It loads no model."""
     Pronunciation: _grpc.UnaryUnaryMultiCallable[_pronunciation_pb2.PronunciationRequest, _pronunciation_pb2.PronunciationResponse]
     """Scores how well a text was read aloud."""
     CreateAccessToken: _grpc.UnaryUnaryMultiCallable[_auth_pb2.CreateAccessTokenRequest, _auth_pb2.CreateAccessTokenResponse]
@@ -133,6 +135,8 @@ class ModelGatewayServiceAsyncStub(ModelGatewayServiceStub):
     """Transcribes a whole recording."""
     Synthesize: _aio.UnaryStreamMultiCallable[_synthesis_pb2.SynthesizeRequest, _synthesis_pb2.SynthesizeResponse]  # type: ignore[assignment]
     """Turns text into speech and streams it sentence by sentence."""
+    ListVoices: _aio.UnaryUnaryMultiCallable[_synthesis_pb2.ListVoicesRequest, _synthesis_pb2.ListVoicesResponse]  # type: ignore[assignment]
+    """Lists the voices that Synthesize can speak with. It loads no model."""
     Pronunciation: _aio.UnaryUnaryMultiCallable[_pronunciation_pb2.PronunciationRequest, _pronunciation_pb2.PronunciationResponse]  # type: ignore[assignment]
     """Scores how well a text was read aloud."""
     CreateAccessToken: _aio.UnaryUnaryMultiCallable[_auth_pb2.CreateAccessTokenRequest, _auth_pb2.CreateAccessTokenResponse]  # type: ignore[assignment]
@@ -253,6 +257,14 @@ class ModelGatewayServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_synthesis_pb2.SynthesizeResponse], _abc.AsyncIterator[_synthesis_pb2.SynthesizeResponse]]:
         """Turns text into speech and streams it sentence by sentence."""
+
+    @_abc_1.abstractmethod
+    def ListVoices(
+        self,
+        request: _synthesis_pb2.ListVoicesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_synthesis_pb2.ListVoicesResponse, _abc.Awaitable[_synthesis_pb2.ListVoicesResponse]]:
+        """Lists the voices that Synthesize can speak with. It loads no model."""
 
     @_abc_1.abstractmethod
     def Pronunciation(

@@ -27,7 +27,7 @@ from modelgateway.v1 import common_pb2 as modelgateway_dot_v1_dot_common__pb2
 from modelgateway.v1 import transcription_pb2 as modelgateway_dot_v1_dot_transcription__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fmodelgateway/v1/synthesis.proto\x12\x0fmodelgateway.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cmodelgateway/v1/common.proto\x1a#modelgateway/v1/transcription.proto\"\xde\x03\n\x11SynthesizeRequest\x12\x14\n\x04text\x18\x01 \x01(\tH\x00R\x04text\x12\x1c\n\x08phonemes\x18\x02 \x01(\tH\x00R\x08phonemes\x12\x18\n\x07speaker\x18\x03 \x01(\tR\x07speaker\x12\x19\n\x05speed\x18\x04 \x01(\x02H\x01R\x05speed\x88\x01\x01\x12\x1b\n\x06volume\x18\x05 \x01(\x02H\x02R\x06volume\x88\x01\x01\x12$\n\x0bnoise_scale\x18\x06 \x01(\x02H\x03R\nnoiseScale\x88\x01\x01\x12\x1c\n\x07noise_w\x18\x07 \x01(\x02H\x04R\x06noiseW\x88\x01\x01\x12\x44\n\x10sentence_silence\x18\x08 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0fsentenceSilence\x12\x14\n\x05model\x18\t \x01(\tR\x05model\x12\x32\n\x07routing\x18\n \x01(\x0b\x32\x18.modelgateway.v1.RoutingR\x07routing\x12\x35\n\x06output\x18\x0b \x01(\x0b\x32\x1d.modelgateway.v1.SpeechOutputR\x06outputB\x07\n\x05inputB\x08\n\x06_speedB\t\n\x07_volumeB\x0e\n\x0c_noise_scaleB\n\n\x08_noise_w\"\x90\x01\n\x0cSpeechOutput\x12:\n\x08\x65ncoding\x18\x01 \x01(\x0e\x32\x1e.modelgateway.v1.AudioEncodingR\x08\x65ncoding\x12\x18\n\x07\x62itrate\x18\x02 \x01(\x05R\x07\x62itrate\x12*\n\x11sample_rate_hertz\x18\x03 \x01(\x05R\x0fsampleRateHertz\"~\n\nSpokenWord\x12\x12\n\x04text\x18\x01 \x01(\tR\x04text\x12/\n\x05start\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x05start\x12+\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\x03\x65nd\"\xdd\x01\n\x12SynthesizeResponse\x12\x14\n\x05\x61udio\x18\x01 \x01(\x0cR\x05\x61udio\x12*\n\x11sample_rate_hertz\x18\x02 \x01(\x05R\x0fsampleRateHertz\x12\x1a\n\x08sentence\x18\x03 \x01(\tR\x08sentence\x12\x31\n\x05words\x18\x04 \x03(\x0b\x32\x1b.modelgateway.v1.SpokenWordR\x05words\x12\x36\n\tserved_by\x18\x05 \x01(\x0b\x32\x19.modelgateway.v1.ServedByR\x08servedByb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fmodelgateway/v1/synthesis.proto\x12\x0fmodelgateway.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cmodelgateway/v1/common.proto\x1a#modelgateway/v1/transcription.proto\"\xff\x03\n\x11SynthesizeRequest\x12\x14\n\x04text\x18\x01 \x01(\tH\x00R\x04text\x12\x1c\n\x08phonemes\x18\x02 \x01(\tH\x00R\x08phonemes\x12\x18\n\x07speaker\x18\x03 \x01(\tR\x07speaker\x12\x19\n\x05speed\x18\x04 \x01(\x02H\x01R\x05speed\x88\x01\x01\x12\x1b\n\x06volume\x18\x05 \x01(\x02H\x02R\x06volume\x88\x01\x01\x12$\n\x0bnoise_scale\x18\x06 \x01(\x02H\x03R\nnoiseScale\x88\x01\x01\x12\x1c\n\x07noise_w\x18\x07 \x01(\x02H\x04R\x06noiseW\x88\x01\x01\x12\x44\n\x10sentence_silence\x18\x08 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0fsentenceSilence\x12\x14\n\x05model\x18\t \x01(\tR\x05model\x12\x32\n\x07routing\x18\n \x01(\x0b\x32\x18.modelgateway.v1.RoutingR\x07routing\x12\x35\n\x06output\x18\x0b \x01(\x0b\x32\x1d.modelgateway.v1.SpeechOutputR\x06output\x12\x1f\n\x0b\x61lign_words\x18\x0c \x01(\x08R\nalignWordsB\x07\n\x05inputB\x08\n\x06_speedB\t\n\x07_volumeB\x0e\n\x0c_noise_scaleB\n\n\x08_noise_w\"\x90\x01\n\x0cSpeechOutput\x12:\n\x08\x65ncoding\x18\x01 \x01(\x0e\x32\x1e.modelgateway.v1.AudioEncodingR\x08\x65ncoding\x12\x18\n\x07\x62itrate\x18\x02 \x01(\x05R\x07\x62itrate\x12*\n\x11sample_rate_hertz\x18\x03 \x01(\x05R\x0fsampleRateHertz\"\x98\x01\n\nSpokenWord\x12\x12\n\x04text\x18\x01 \x01(\tR\x04text\x12/\n\x05start\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x05start\x12+\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\x03\x65nd\x12\x18\n\x07\x61ligned\x18\x04 \x01(\x08R\x07\x61ligned\"\xdd\x01\n\x12SynthesizeResponse\x12\x14\n\x05\x61udio\x18\x01 \x01(\x0cR\x05\x61udio\x12*\n\x11sample_rate_hertz\x18\x02 \x01(\x05R\x0fsampleRateHertz\x12\x1a\n\x08sentence\x18\x03 \x01(\tR\x08sentence\x12\x31\n\x05words\x18\x04 \x03(\x0b\x32\x1b.modelgateway.v1.SpokenWordR\x05words\x12\x36\n\tserved_by\x18\x05 \x01(\x0b\x32\x19.modelgateway.v1.ServedByR\x08servedBy\"\x13\n\x11ListVoicesRequest\"\xc2\x01\n\x05Voice\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n\x05model\x18\x03 \x01(\tR\x05model\x12\x18\n\x07speaker\x18\x04 \x01(\tR\x07speaker\x12\x1a\n\x08language\x18\x05 \x01(\tR\x08language\x12*\n\x11sample_rate_hertz\x18\x06 \x01(\x05R\x0fsampleRateHertz\x12\x1d\n\nword_times\x18\x07 \x01(\x08R\twordTimes\"D\n\x12ListVoicesResponse\x12.\n\x06voices\x18\x01 \x03(\x0b\x32\x16.modelgateway.v1.VoiceR\x06voicesb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,11 +35,17 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'modelgateway.v1.synthesis_p
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SYNTHESIZEREQUEST']._serialized_start=152
-  _globals['_SYNTHESIZEREQUEST']._serialized_end=630
-  _globals['_SPEECHOUTPUT']._serialized_start=633
-  _globals['_SPEECHOUTPUT']._serialized_end=777
-  _globals['_SPOKENWORD']._serialized_start=779
-  _globals['_SPOKENWORD']._serialized_end=905
-  _globals['_SYNTHESIZERESPONSE']._serialized_start=908
-  _globals['_SYNTHESIZERESPONSE']._serialized_end=1129
+  _globals['_SYNTHESIZEREQUEST']._serialized_end=663
+  _globals['_SPEECHOUTPUT']._serialized_start=666
+  _globals['_SPEECHOUTPUT']._serialized_end=810
+  _globals['_SPOKENWORD']._serialized_start=813
+  _globals['_SPOKENWORD']._serialized_end=965
+  _globals['_SYNTHESIZERESPONSE']._serialized_start=968
+  _globals['_SYNTHESIZERESPONSE']._serialized_end=1189
+  _globals['_LISTVOICESREQUEST']._serialized_start=1191
+  _globals['_LISTVOICESREQUEST']._serialized_end=1210
+  _globals['_VOICE']._serialized_start=1213
+  _globals['_VOICE']._serialized_end=1407
+  _globals['_LISTVOICESRESPONSE']._serialized_start=1409
+  _globals['_LISTVOICESRESPONSE']._serialized_end=1477
 # @@protoc_insertion_point(module_scope)

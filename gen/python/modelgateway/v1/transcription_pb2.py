@@ -26,47 +26,49 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from modelgateway.v1 import common_pb2 as modelgateway_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#modelgateway/v1/transcription.proto\x12\x0fmodelgateway.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cmodelgateway/v1/common.proto\"\x9a\x01\n\x0b\x41udioFormat\x12:\n\x08\x65ncoding\x18\x01 \x01(\x0e\x32\x1e.modelgateway.v1.AudioEncodingR\x08\x65ncoding\x12*\n\x11sample_rate_hertz\x18\x02 \x01(\x05R\x0fsampleRateHertz\x12#\n\rchannel_count\x18\x03 \x01(\x05R\x0c\x63hannelCount\"\xe5\x02\n\x13TranscriptionConfig\x12\x34\n\x06\x66ormat\x18\x01 \x01(\x0b\x32\x1c.modelgateway.v1.AudioFormatR\x06\x66ormat\x12\x1a\n\x08language\x18\x02 \x01(\tR\x08language\x12\x1c\n\ttranslate\x18\x03 \x01(\x08R\ttranslate\x12%\n\x0einitial_prompt\x18\x04 \x01(\tR\rinitialPrompt\x12\'\n\x0fword_timestamps\x18\x05 \x01(\x08R\x0ewordTimestamps\x12\x1b\n\tbeam_size\x18\x06 \x01(\x05R\x08\x62\x65\x61mSize\x12\'\n\x0finterim_results\x18\x07 \x01(\x08R\x0einterimResults\x12\x14\n\x05model\x18\x08 \x01(\tR\x05model\x12\x32\n\x07routing\x18\t \x01(\x0b\x32\x18.modelgateway.v1.RoutingR\x07routing\"\xa3\x01\n\x0fTranscribedWord\x12\x12\n\x04text\x18\x01 \x01(\tR\x04text\x12/\n\x05start\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x05start\x12+\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\x03\x65nd\x12\x1e\n\nconfidence\x18\x04 \x01(\x02R\nconfidence\"\xdd\x01\n\x11TranscriptSegment\x12\x12\n\x04text\x18\x01 \x01(\tR\x04text\x12/\n\x05start\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x05start\x12+\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\x03\x65nd\x12\x36\n\x05words\x18\x04 \x03(\x0b\x32 .modelgateway.v1.TranscribedWordR\x05words\x12\x1e\n\nconfidence\x18\x05 \x01(\x02R\nconfidence\"\x8d\x02\n\nTranscript\x12\x12\n\x04text\x18\x01 \x01(\tR\x04text\x12>\n\x08segments\x18\x02 \x03(\x0b\x32\".modelgateway.v1.TranscriptSegmentR\x08segments\x12\x1a\n\x08language\x18\x03 \x01(\tR\x08language\x12/\n\x13language_confidence\x18\x04 \x01(\x02R\x12languageConfidence\x12@\n\x0e\x61udio_duration\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationR\raudioDuration\x12\x1c\n\tuncertain\x18\x06 \x01(\x08R\tuncertain\"\xa5\x01\n\x11InterimTranscript\x12%\n\x0e\x63ommitted_text\x18\x01 \x01(\tR\rcommittedText\x12%\n\x0etentative_text\x18\x02 \x01(\tR\rtentativeText\x12\x42\n\x0f\x61udio_processed\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0e\x61udioProcessed\"\xd2\x01\n\x12TranscriptionEvent\x12>\n\x07interim\x18\x01 \x01(\x0b\x32\".modelgateway.v1.InterimTranscriptH\x00R\x07interim\x12>\n\x07segment\x18\x02 \x01(\x0b\x32\".modelgateway.v1.TranscriptSegmentH\x00R\x07segment\x12\x33\n\x05\x66inal\x18\x03 \x01(\x0b\x32\x1b.modelgateway.v1.TranscriptH\x00R\x05\x66inalB\x07\n\x05\x65vent\"v\n\x11TranscribeRequest\x12>\n\x06\x63onfig\x18\x01 \x01(\x0b\x32$.modelgateway.v1.TranscriptionConfigH\x00R\x06\x63onfig\x12\x16\n\x05\x61udio\x18\x02 \x01(\x0cH\x00R\x05\x61udioB\t\n\x07payload\"\x89\x01\n\x12TranscribeResponse\x12;\n\ntranscript\x18\x01 \x01(\x0b\x32\x1b.modelgateway.v1.TranscriptR\ntranscript\x12\x36\n\tserved_by\x18\x02 \x01(\x0b\x32\x19.modelgateway.v1.ServedByR\x08servedBy\"|\n\x17StreamTranscribeRequest\x12>\n\x06\x63onfig\x18\x01 \x01(\x0b\x32$.modelgateway.v1.TranscriptionConfigH\x00R\x06\x63onfig\x12\x16\n\x05\x61udio\x18\x02 \x01(\x0cH\x00R\x05\x61udioB\t\n\x07payload\"\x8d\x01\n\x18StreamTranscribeResponse\x12\x39\n\x05\x65vent\x18\x01 \x01(\x0b\x32#.modelgateway.v1.TranscriptionEventR\x05\x65vent\x12\x36\n\tserved_by\x18\x02 \x01(\x0b\x32\x19.modelgateway.v1.ServedByR\x08servedBy\"\xa7\x01\n\x18OpenTranscriptionRequest\x12<\n\x06\x63onfig\x18\x01 \x01(\x0b\x32$.modelgateway.v1.TranscriptionConfigR\x06\x63onfig\x12\x1d\n\nsession_id\x18\x02 \x01(\tR\tsessionId\x12.\n\x13last_event_sequence\x18\x03 \x01(\x03R\x11lastEventSequence\"\x84\x02\n\x19OpenTranscriptionResponse\x12\x1d\n\nsession_id\x18\x01 \x01(\tR\tsessionId\x12%\n\x0e\x65vent_sequence\x18\x02 \x01(\x03R\reventSequence\x12\x39\n\x05\x65vent\x18\x03 \x01(\x0b\x32#.modelgateway.v1.TranscriptionEventR\x05\x65vent\x12\x36\n\tserved_by\x18\x04 \x01(\x0b\x32\x19.modelgateway.v1.ServedByR\x08servedBy\x12.\n\x13next_audio_sequence\x18\x05 \x01(\x03R\x11nextAudioSequence\"w\n\x10PushAudioRequest\x12\x1d\n\nsession_id\x18\x01 \x01(\tR\tsessionId\x12\x1a\n\x08sequence\x18\x02 \x01(\x03R\x08sequence\x12\x14\n\x05\x61udio\x18\x03 \x01(\x0cR\x05\x61udio\x12\x12\n\x04last\x18\x04 \x01(\x08R\x04last\"8\n\x11PushAudioResponse\x12#\n\rnext_sequence\x18\x01 \x01(\x03R\x0cnextSequence\"f\n\x10RecognizeRequest\x12<\n\x06\x63onfig\x18\x01 \x01(\x0b\x32$.modelgateway.v1.TranscriptionConfigR\x06\x63onfig\x12\x14\n\x05\x61udio\x18\x02 \x01(\x0cR\x05\x61udio\"\x88\x01\n\x11RecognizeResponse\x12;\n\ntranscript\x18\x01 \x01(\x0b\x32\x1b.modelgateway.v1.TranscriptR\ntranscript\x12\x36\n\tserved_by\x18\x02 \x01(\x0b\x32\x19.modelgateway.v1.ServedByR\x08servedBy*\xef\x01\n\rAudioEncoding\x12\x1e\n\x1a\x41UDIO_ENCODING_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x41UDIO_ENCODING_PCM_S16LE\x10\x01\x12\x1c\n\x18\x41UDIO_ENCODING_PCM_F32LE\x10\x02\x12\x16\n\x12\x41UDIO_ENCODING_WAV\x10\x03\x12\x17\n\x13\x41UDIO_ENCODING_FLAC\x10\x04\x12\x16\n\x12\x41UDIO_ENCODING_MP3\x10\x05\x12\x1b\n\x17\x41UDIO_ENCODING_OGG_OPUS\x10\x06\x12\x1c\n\x18\x41UDIO_ENCODING_WEBM_OPUS\x10\x07\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#modelgateway/v1/transcription.proto\x12\x0fmodelgateway.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cmodelgateway/v1/common.proto\"\x9a\x01\n\x0b\x41udioFormat\x12:\n\x08\x65ncoding\x18\x01 \x01(\x0e\x32\x1e.modelgateway.v1.AudioEncodingR\x08\x65ncoding\x12*\n\x11sample_rate_hertz\x18\x02 \x01(\x05R\x0fsampleRateHertz\x12#\n\rchannel_count\x18\x03 \x01(\x05R\x0c\x63hannelCount\"\xac\x03\n\x13TranscriptionConfig\x12\x34\n\x06\x66ormat\x18\x01 \x01(\x0b\x32\x1c.modelgateway.v1.AudioFormatR\x06\x66ormat\x12\x1a\n\x08language\x18\x02 \x01(\tR\x08language\x12\x1c\n\ttranslate\x18\x03 \x01(\x08R\ttranslate\x12%\n\x0einitial_prompt\x18\x04 \x01(\tR\rinitialPrompt\x12\'\n\x0fword_timestamps\x18\x05 \x01(\x08R\x0ewordTimestamps\x12\x1b\n\tbeam_size\x18\x06 \x01(\x05R\x08\x62\x65\x61mSize\x12\'\n\x0finterim_results\x18\x07 \x01(\x08R\x0einterimResults\x12\x14\n\x05model\x18\x08 \x01(\tR\x05model\x12\x32\n\x07routing\x18\t \x01(\x0b\x32\x18.modelgateway.v1.RoutingR\x07routing\x12\x45\n\x0bresume_from\x18\n \x01(\x0b\x32$.modelgateway.v1.TranscriptionOffsetR\nresumeFrom\"\xef\x01\n\x13TranscriptionOffset\x12-\n\x12\x63ommitted_sequence\x18\x01 \x01(\x03R\x11\x63ommittedSequence\x12@\n\x0esequence_start\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\rsequenceStart\x12@\n\x0e\x63ommitted_time\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\rcommittedTime\x12%\n\x0e\x63ommitted_text\x18\x04 \x01(\tR\rcommittedText\"\xa3\x01\n\x0fTranscribedWord\x12\x12\n\x04text\x18\x01 \x01(\tR\x04text\x12/\n\x05start\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x05start\x12+\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\x03\x65nd\x12\x1e\n\nconfidence\x18\x04 \x01(\x02R\nconfidence\"\xdd\x01\n\x11TranscriptSegment\x12\x12\n\x04text\x18\x01 \x01(\tR\x04text\x12/\n\x05start\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x05start\x12+\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\x03\x65nd\x12\x36\n\x05words\x18\x04 \x03(\x0b\x32 .modelgateway.v1.TranscribedWordR\x05words\x12\x1e\n\nconfidence\x18\x05 \x01(\x02R\nconfidence\"\x8d\x02\n\nTranscript\x12\x12\n\x04text\x18\x01 \x01(\tR\x04text\x12>\n\x08segments\x18\x02 \x03(\x0b\x32\".modelgateway.v1.TranscriptSegmentR\x08segments\x12\x1a\n\x08language\x18\x03 \x01(\tR\x08language\x12/\n\x13language_confidence\x18\x04 \x01(\x02R\x12languageConfidence\x12@\n\x0e\x61udio_duration\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationR\raudioDuration\x12\x1c\n\tuncertain\x18\x06 \x01(\x08R\tuncertain\"\xa5\x01\n\x11InterimTranscript\x12%\n\x0e\x63ommitted_text\x18\x01 \x01(\tR\rcommittedText\x12%\n\x0etentative_text\x18\x02 \x01(\tR\rtentativeText\x12\x42\n\x0f\x61udio_processed\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0e\x61udioProcessed\"\x90\x02\n\x12TranscriptionEvent\x12>\n\x07interim\x18\x01 \x01(\x0b\x32\".modelgateway.v1.InterimTranscriptH\x00R\x07interim\x12>\n\x07segment\x18\x02 \x01(\x0b\x32\".modelgateway.v1.TranscriptSegmentH\x00R\x07segment\x12\x33\n\x05\x66inal\x18\x03 \x01(\x0b\x32\x1b.modelgateway.v1.TranscriptH\x00R\x05\x66inal\x12<\n\x06offset\x18\x04 \x01(\x0b\x32$.modelgateway.v1.TranscriptionOffsetR\x06offsetB\x07\n\x05\x65vent\"v\n\x11TranscribeRequest\x12>\n\x06\x63onfig\x18\x01 \x01(\x0b\x32$.modelgateway.v1.TranscriptionConfigH\x00R\x06\x63onfig\x12\x16\n\x05\x61udio\x18\x02 \x01(\x0cH\x00R\x05\x61udioB\t\n\x07payload\"\x89\x01\n\x12TranscribeResponse\x12;\n\ntranscript\x18\x01 \x01(\x0b\x32\x1b.modelgateway.v1.TranscriptR\ntranscript\x12\x36\n\tserved_by\x18\x02 \x01(\x0b\x32\x19.modelgateway.v1.ServedByR\x08servedBy\"|\n\x17StreamTranscribeRequest\x12>\n\x06\x63onfig\x18\x01 \x01(\x0b\x32$.modelgateway.v1.TranscriptionConfigH\x00R\x06\x63onfig\x12\x16\n\x05\x61udio\x18\x02 \x01(\x0cH\x00R\x05\x61udioB\t\n\x07payload\"\x8d\x01\n\x18StreamTranscribeResponse\x12\x39\n\x05\x65vent\x18\x01 \x01(\x0b\x32#.modelgateway.v1.TranscriptionEventR\x05\x65vent\x12\x36\n\tserved_by\x18\x02 \x01(\x0b\x32\x19.modelgateway.v1.ServedByR\x08servedBy\"\xa7\x01\n\x18OpenTranscriptionRequest\x12<\n\x06\x63onfig\x18\x01 \x01(\x0b\x32$.modelgateway.v1.TranscriptionConfigR\x06\x63onfig\x12\x1d\n\nsession_id\x18\x02 \x01(\tR\tsessionId\x12.\n\x13last_event_sequence\x18\x03 \x01(\x03R\x11lastEventSequence\"\x84\x02\n\x19OpenTranscriptionResponse\x12\x1d\n\nsession_id\x18\x01 \x01(\tR\tsessionId\x12%\n\x0e\x65vent_sequence\x18\x02 \x01(\x03R\reventSequence\x12\x39\n\x05\x65vent\x18\x03 \x01(\x0b\x32#.modelgateway.v1.TranscriptionEventR\x05\x65vent\x12\x36\n\tserved_by\x18\x04 \x01(\x0b\x32\x19.modelgateway.v1.ServedByR\x08servedBy\x12.\n\x13next_audio_sequence\x18\x05 \x01(\x03R\x11nextAudioSequence\"w\n\x10PushAudioRequest\x12\x1d\n\nsession_id\x18\x01 \x01(\tR\tsessionId\x12\x1a\n\x08sequence\x18\x02 \x01(\x03R\x08sequence\x12\x14\n\x05\x61udio\x18\x03 \x01(\x0cR\x05\x61udio\x12\x12\n\x04last\x18\x04 \x01(\x08R\x04last\"8\n\x11PushAudioResponse\x12#\n\rnext_sequence\x18\x01 \x01(\x03R\x0cnextSequence\"f\n\x10RecognizeRequest\x12<\n\x06\x63onfig\x18\x01 \x01(\x0b\x32$.modelgateway.v1.TranscriptionConfigR\x06\x63onfig\x12\x14\n\x05\x61udio\x18\x02 \x01(\x0cR\x05\x61udio\"\x88\x01\n\x11RecognizeResponse\x12;\n\ntranscript\x18\x01 \x01(\x0b\x32\x1b.modelgateway.v1.TranscriptR\ntranscript\x12\x36\n\tserved_by\x18\x02 \x01(\x0b\x32\x19.modelgateway.v1.ServedByR\x08servedBy*\xb7\x02\n\rAudioEncoding\x12\x1e\n\x1a\x41UDIO_ENCODING_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x41UDIO_ENCODING_PCM_S16LE\x10\x01\x12\x1c\n\x18\x41UDIO_ENCODING_PCM_F32LE\x10\x02\x12\x16\n\x12\x41UDIO_ENCODING_WAV\x10\x03\x12\x17\n\x13\x41UDIO_ENCODING_FLAC\x10\x04\x12\x16\n\x12\x41UDIO_ENCODING_MP3\x10\x05\x12\x1b\n\x17\x41UDIO_ENCODING_OGG_OPUS\x10\x06\x12\x1c\n\x18\x41UDIO_ENCODING_WEBM_OPUS\x10\x07\x12\x16\n\x12\x41UDIO_ENCODING_MP4\x10\x08\x12\x16\n\x12\x41UDIO_ENCODING_AMR\x10\t\x12\x16\n\x12\x41UDIO_ENCODING_AAC\x10\nb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'modelgateway.v1.transcription_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_AUDIOENCODING']._serialized_start=3064
-  _globals['_AUDIOENCODING']._serialized_end=3303
+  _globals['_AUDIOENCODING']._serialized_start=3439
+  _globals['_AUDIOENCODING']._serialized_end=3750
   _globals['_AUDIOFORMAT']._serialized_start=119
   _globals['_AUDIOFORMAT']._serialized_end=273
   _globals['_TRANSCRIPTIONCONFIG']._serialized_start=276
-  _globals['_TRANSCRIPTIONCONFIG']._serialized_end=633
-  _globals['_TRANSCRIBEDWORD']._serialized_start=636
-  _globals['_TRANSCRIBEDWORD']._serialized_end=799
-  _globals['_TRANSCRIPTSEGMENT']._serialized_start=802
-  _globals['_TRANSCRIPTSEGMENT']._serialized_end=1023
-  _globals['_TRANSCRIPT']._serialized_start=1026
-  _globals['_TRANSCRIPT']._serialized_end=1295
-  _globals['_INTERIMTRANSCRIPT']._serialized_start=1298
-  _globals['_INTERIMTRANSCRIPT']._serialized_end=1463
-  _globals['_TRANSCRIPTIONEVENT']._serialized_start=1466
-  _globals['_TRANSCRIPTIONEVENT']._serialized_end=1676
-  _globals['_TRANSCRIBEREQUEST']._serialized_start=1678
-  _globals['_TRANSCRIBEREQUEST']._serialized_end=1796
-  _globals['_TRANSCRIBERESPONSE']._serialized_start=1799
-  _globals['_TRANSCRIBERESPONSE']._serialized_end=1936
-  _globals['_STREAMTRANSCRIBEREQUEST']._serialized_start=1938
-  _globals['_STREAMTRANSCRIBEREQUEST']._serialized_end=2062
-  _globals['_STREAMTRANSCRIBERESPONSE']._serialized_start=2065
-  _globals['_STREAMTRANSCRIBERESPONSE']._serialized_end=2206
-  _globals['_OPENTRANSCRIPTIONREQUEST']._serialized_start=2209
-  _globals['_OPENTRANSCRIPTIONREQUEST']._serialized_end=2376
-  _globals['_OPENTRANSCRIPTIONRESPONSE']._serialized_start=2379
-  _globals['_OPENTRANSCRIPTIONRESPONSE']._serialized_end=2639
-  _globals['_PUSHAUDIOREQUEST']._serialized_start=2641
-  _globals['_PUSHAUDIOREQUEST']._serialized_end=2760
-  _globals['_PUSHAUDIORESPONSE']._serialized_start=2762
-  _globals['_PUSHAUDIORESPONSE']._serialized_end=2818
-  _globals['_RECOGNIZEREQUEST']._serialized_start=2820
-  _globals['_RECOGNIZEREQUEST']._serialized_end=2922
-  _globals['_RECOGNIZERESPONSE']._serialized_start=2925
-  _globals['_RECOGNIZERESPONSE']._serialized_end=3061
+  _globals['_TRANSCRIPTIONCONFIG']._serialized_end=704
+  _globals['_TRANSCRIPTIONOFFSET']._serialized_start=707
+  _globals['_TRANSCRIPTIONOFFSET']._serialized_end=946
+  _globals['_TRANSCRIBEDWORD']._serialized_start=949
+  _globals['_TRANSCRIBEDWORD']._serialized_end=1112
+  _globals['_TRANSCRIPTSEGMENT']._serialized_start=1115
+  _globals['_TRANSCRIPTSEGMENT']._serialized_end=1336
+  _globals['_TRANSCRIPT']._serialized_start=1339
+  _globals['_TRANSCRIPT']._serialized_end=1608
+  _globals['_INTERIMTRANSCRIPT']._serialized_start=1611
+  _globals['_INTERIMTRANSCRIPT']._serialized_end=1776
+  _globals['_TRANSCRIPTIONEVENT']._serialized_start=1779
+  _globals['_TRANSCRIPTIONEVENT']._serialized_end=2051
+  _globals['_TRANSCRIBEREQUEST']._serialized_start=2053
+  _globals['_TRANSCRIBEREQUEST']._serialized_end=2171
+  _globals['_TRANSCRIBERESPONSE']._serialized_start=2174
+  _globals['_TRANSCRIBERESPONSE']._serialized_end=2311
+  _globals['_STREAMTRANSCRIBEREQUEST']._serialized_start=2313
+  _globals['_STREAMTRANSCRIBEREQUEST']._serialized_end=2437
+  _globals['_STREAMTRANSCRIBERESPONSE']._serialized_start=2440
+  _globals['_STREAMTRANSCRIBERESPONSE']._serialized_end=2581
+  _globals['_OPENTRANSCRIPTIONREQUEST']._serialized_start=2584
+  _globals['_OPENTRANSCRIPTIONREQUEST']._serialized_end=2751
+  _globals['_OPENTRANSCRIPTIONRESPONSE']._serialized_start=2754
+  _globals['_OPENTRANSCRIPTIONRESPONSE']._serialized_end=3014
+  _globals['_PUSHAUDIOREQUEST']._serialized_start=3016
+  _globals['_PUSHAUDIOREQUEST']._serialized_end=3135
+  _globals['_PUSHAUDIORESPONSE']._serialized_start=3137
+  _globals['_PUSHAUDIORESPONSE']._serialized_end=3193
+  _globals['_RECOGNIZEREQUEST']._serialized_start=3195
+  _globals['_RECOGNIZEREQUEST']._serialized_end=3297
+  _globals['_RECOGNIZERESPONSE']._serialized_start=3300
+  _globals['_RECOGNIZERESPONSE']._serialized_end=3436
 # @@protoc_insertion_point(module_scope)

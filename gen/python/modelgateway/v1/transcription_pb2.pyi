@@ -21,6 +21,9 @@ class AudioEncoding(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     AUDIO_ENCODING_MP3: _ClassVar[AudioEncoding]
     AUDIO_ENCODING_OGG_OPUS: _ClassVar[AudioEncoding]
     AUDIO_ENCODING_WEBM_OPUS: _ClassVar[AudioEncoding]
+    AUDIO_ENCODING_MP4: _ClassVar[AudioEncoding]
+    AUDIO_ENCODING_AMR: _ClassVar[AudioEncoding]
+    AUDIO_ENCODING_AAC: _ClassVar[AudioEncoding]
 AUDIO_ENCODING_UNSPECIFIED: AudioEncoding
 AUDIO_ENCODING_PCM_S16LE: AudioEncoding
 AUDIO_ENCODING_PCM_F32LE: AudioEncoding
@@ -29,6 +32,9 @@ AUDIO_ENCODING_FLAC: AudioEncoding
 AUDIO_ENCODING_MP3: AudioEncoding
 AUDIO_ENCODING_OGG_OPUS: AudioEncoding
 AUDIO_ENCODING_WEBM_OPUS: AudioEncoding
+AUDIO_ENCODING_MP4: AudioEncoding
+AUDIO_ENCODING_AMR: AudioEncoding
+AUDIO_ENCODING_AAC: AudioEncoding
 
 class AudioFormat(_message.Message):
     __slots__ = ("encoding", "sample_rate_hertz", "channel_count")
@@ -41,7 +47,7 @@ class AudioFormat(_message.Message):
     def __init__(self, encoding: _Optional[_Union[AudioEncoding, str]] = ..., sample_rate_hertz: _Optional[int] = ..., channel_count: _Optional[int] = ...) -> None: ...
 
 class TranscriptionConfig(_message.Message):
-    __slots__ = ("format", "language", "translate", "initial_prompt", "word_timestamps", "beam_size", "interim_results", "model", "routing")
+    __slots__ = ("format", "language", "translate", "initial_prompt", "word_timestamps", "beam_size", "interim_results", "model", "routing", "resume_from")
     FORMAT_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     TRANSLATE_FIELD_NUMBER: _ClassVar[int]
@@ -51,6 +57,7 @@ class TranscriptionConfig(_message.Message):
     INTERIM_RESULTS_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     ROUTING_FIELD_NUMBER: _ClassVar[int]
+    RESUME_FROM_FIELD_NUMBER: _ClassVar[int]
     format: AudioFormat
     language: str
     translate: bool
@@ -60,7 +67,20 @@ class TranscriptionConfig(_message.Message):
     interim_results: bool
     model: str
     routing: _common_pb2.Routing
-    def __init__(self, format: _Optional[_Union[AudioFormat, _Mapping]] = ..., language: _Optional[str] = ..., translate: _Optional[bool] = ..., initial_prompt: _Optional[str] = ..., word_timestamps: _Optional[bool] = ..., beam_size: _Optional[int] = ..., interim_results: _Optional[bool] = ..., model: _Optional[str] = ..., routing: _Optional[_Union[_common_pb2.Routing, _Mapping]] = ...) -> None: ...
+    resume_from: TranscriptionOffset
+    def __init__(self, format: _Optional[_Union[AudioFormat, _Mapping]] = ..., language: _Optional[str] = ..., translate: _Optional[bool] = ..., initial_prompt: _Optional[str] = ..., word_timestamps: _Optional[bool] = ..., beam_size: _Optional[int] = ..., interim_results: _Optional[bool] = ..., model: _Optional[str] = ..., routing: _Optional[_Union[_common_pb2.Routing, _Mapping]] = ..., resume_from: _Optional[_Union[TranscriptionOffset, _Mapping]] = ...) -> None: ...
+
+class TranscriptionOffset(_message.Message):
+    __slots__ = ("committed_sequence", "sequence_start", "committed_time", "committed_text")
+    COMMITTED_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    SEQUENCE_START_FIELD_NUMBER: _ClassVar[int]
+    COMMITTED_TIME_FIELD_NUMBER: _ClassVar[int]
+    COMMITTED_TEXT_FIELD_NUMBER: _ClassVar[int]
+    committed_sequence: int
+    sequence_start: _duration_pb2.Duration
+    committed_time: _duration_pb2.Duration
+    committed_text: str
+    def __init__(self, committed_sequence: _Optional[int] = ..., sequence_start: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., committed_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., committed_text: _Optional[str] = ...) -> None: ...
 
 class TranscribedWord(_message.Message):
     __slots__ = ("text", "start", "end", "confidence")
@@ -115,14 +135,16 @@ class InterimTranscript(_message.Message):
     def __init__(self, committed_text: _Optional[str] = ..., tentative_text: _Optional[str] = ..., audio_processed: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class TranscriptionEvent(_message.Message):
-    __slots__ = ("interim", "segment", "final")
+    __slots__ = ("interim", "segment", "final", "offset")
     INTERIM_FIELD_NUMBER: _ClassVar[int]
     SEGMENT_FIELD_NUMBER: _ClassVar[int]
     FINAL_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
     interim: InterimTranscript
     segment: TranscriptSegment
     final: Transcript
-    def __init__(self, interim: _Optional[_Union[InterimTranscript, _Mapping]] = ..., segment: _Optional[_Union[TranscriptSegment, _Mapping]] = ..., final: _Optional[_Union[Transcript, _Mapping]] = ...) -> None: ...
+    offset: TranscriptionOffset
+    def __init__(self, interim: _Optional[_Union[InterimTranscript, _Mapping]] = ..., segment: _Optional[_Union[TranscriptSegment, _Mapping]] = ..., final: _Optional[_Union[Transcript, _Mapping]] = ..., offset: _Optional[_Union[TranscriptionOffset, _Mapping]] = ...) -> None: ...
 
 class TranscribeRequest(_message.Message):
     __slots__ = ("config", "audio")
