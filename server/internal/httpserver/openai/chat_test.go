@@ -150,6 +150,7 @@ func TestChatCompletionStream(t *testing.T) {
 // event is the error.
 func TestChatStreamFails(t *testing.T) {
 	r := start(t, servertest.FaultModels)
+	r.Post(t, completions, `{`+userSays+`}`) // loads the model: a stream that tells of a load has begun
 	early := `{"stream":true,` + says(`{"fault":"error","error_reason":"QUEUE_FULL","error_retry_ms":1500}`) + `}`
 	resp, text := r.Post(t, completions, early)
 	if got := parse[completion](t, text); resp.StatusCode != http.StatusTooManyRequests || got.Error == nil || got.Error.Type != "rate_limit_error" {

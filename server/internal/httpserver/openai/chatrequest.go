@@ -16,19 +16,11 @@ const (
 
 // chatRequest is the body of a chat completion, as far as it is translated.
 type chatRequest struct {
+	sampling
 	Model               string          `json:"model"`
 	Messages            []chatMessage   `json:"messages"`
 	MaxTokens           *int64          `json:"max_tokens"`
 	MaxCompletionTokens *int64          `json:"max_completion_tokens"`
-	Temperature         *float32        `json:"temperature"`
-	TopP                *float32        `json:"top_p"`
-	TopK                *int32          `json:"top_k"`
-	MinP                *float32        `json:"min_p"`
-	RepeatPenalty       *float32        `json:"repeat_penalty"`
-	PresencePenalty     *float32        `json:"presence_penalty"`
-	FrequencyPenalty    *float32        `json:"frequency_penalty"`
-	Seed                *int64          `json:"seed"`
-	Stop                oneOrMore       `json:"stop"`
 	ReasoningEffort     string          `json:"reasoning_effort"`
 	Stream              bool            `json:"stream"`
 	StreamOptions       streamOptions   `json:"stream_options"`
@@ -55,40 +47,6 @@ type responseFormat struct {
 	} `json:"json_schema"`
 }
 
-type tool struct {
-	Type     string `json:"type"`
-	Function struct {
-		Name        string          `json:"name"`
-		Description string          `json:"description"`
-		Parameters  json.RawMessage `json:"parameters"`
-	} `json:"function"`
-}
-
-// toolChoice is a mode, or the name of a tool.
-type toolChoice struct{ mode, name string }
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (c *toolChoice) UnmarshalJSON(text []byte) error {
-	if isNull(text) {
-		return nil
-	}
-	if text[0] != '{' {
-		return json.Unmarshal(text, &c.mode)
-	}
-	var object struct {
-		Type     string `json:"type"`
-		Function struct {
-			Name string `json:"name"`
-		} `json:"function"`
-	}
-	err := json.Unmarshal(text, &object)
-	if err == nil && (object.Type != "function" || object.Function.Name == "") {
-		err = invalid("tool_choice", "tool_choice: the type %q is not supported; use none, auto, required, or the name of a function", object.Type)
-	}
-	c.mode, c.name = "required", object.Function.Name
-	return err
-}
-
 type chatMessage struct {
 	Role       string     `json:"role"`
 	Content    richText   `json:"content"`
@@ -103,11 +61,6 @@ var roles = map[string]gatewayv1.Role{
 	"user": gatewayv1.Role_ROLE_USER, "assistant": gatewayv1.Role_ROLE_ASSISTANT, "tool": gatewayv1.Role_ROLE_TOOL,
 }
 
-var toolModes = map[string]gatewayv1.ToolChoiceMode{
-	"": gatewayv1.ToolChoiceMode_TOOL_CHOICE_MODE_UNSPECIFIED, "auto": gatewayv1.ToolChoiceMode_TOOL_CHOICE_MODE_AUTO,
-	"none": gatewayv1.ToolChoiceMode_TOOL_CHOICE_MODE_NONE, "required": gatewayv1.ToolChoiceMode_TOOL_CHOICE_MODE_REQUIRED,
-}
-
 // typed translates a request.
 func (h *Handlers) typed(req *chatRequest) (*gatewayv1.ChatRequest, error) {
 	if err := req.check(); err != nil {
@@ -117,10 +70,14 @@ func (h *Handlers) typed(req *chatRequest) (*gatewayv1.ChatRequest, error) {
 	if err != nil {
 		return nil, err
 	}
+	limit := req.MaxTokens
+	if req.MaxCompletionTokens != nil {
+		limit = req.MaxCompletionTokens
+	}
 	typed := &gatewayv1.ChatRequest{
-		Model: model, Sampling: req.sampling(), N: req.N, Logprobs: req.Logprobs, TopLogprobs: req.TopLogprobs,
+		Model: model, Sampling: req.samplingOptions(limit), N: req.N, Logprobs: req.Logprobs, TopLogprobs: req.TopLogprobs,
 		ParallelToolCalls: req.ParallelToolCalls,
-		Thinking:          !slices.Contains([]string{"", "none", "minimal"}, req.ReasoningEffort),
+		Thinking:          thinks(req.ReasoningEffort),
 	}
 	if typed.Messages, err = typedMessages(req.Messages); err != nil {
 		return nil, err
@@ -128,11 +85,15 @@ func (h *Handlers) typed(req *chatRequest) (*gatewayv1.ChatRequest, error) {
 	if typed.ResponseFormat, err = req.ResponseFormat.typed(); err != nil {
 		return nil, err
 	}
-	if err := req.setTools(typed); err != nil {
+	functions, err := functionsOf(req.Tools, func(t tool) (string, function) { return t.Type, t.Function })
+	if err != nil {
 		return nil, err
 	}
-	return typed, nil
+	return typed, setTools(typed, functions, req.ToolChoice)
 }
+
+// thinks reports whether a model that can think does so.
+func thinks(effort string) bool { return !slices.Contains([]string{"", "none", "minimal"}, effort) }
 
 func typedMessages(messages []chatMessage) ([]*gatewayv1.ChatMessage, error) {
 	var typed []*gatewayv1.ChatMessage
@@ -154,38 +115,22 @@ func (f *responseFormat) typed() (*gatewayv1.ResponseFormat, error) {
 	if f == nil {
 		return nil, nil
 	}
-	switch f.Type {
+	return typedFormat("response_format", f.Type, f.JSONSchema.Schema)
+}
+
+// typedFormat translates the form of an answer. field is its name in the request.
+func typedFormat(field, kind string, schema json.RawMessage) (*gatewayv1.ResponseFormat, error) {
+	switch kind {
 	case "text":
 		return nil, nil
 	case "json_object":
 		return &gatewayv1.ResponseFormat{Type: gatewayv1.ResponseFormatType_RESPONSE_FORMAT_TYPE_JSON_OBJECT}, nil
 	case "json_schema":
 		return &gatewayv1.ResponseFormat{
-			Type: gatewayv1.ResponseFormatType_RESPONSE_FORMAT_TYPE_JSON_SCHEMA, JsonSchema: string(f.JSONSchema.Schema),
+			Type: gatewayv1.ResponseFormatType_RESPONSE_FORMAT_TYPE_JSON_SCHEMA, JsonSchema: string(schema),
 		}, nil
 	}
-	return nil, invalid("response_format", "the response_format %q is not supported; use text, json_object or json_schema", f.Type)
-}
-
-func (req *chatRequest) setTools(typed *gatewayv1.ChatRequest) error {
-	for i, t := range req.Tools {
-		if t.Type != "function" {
-			return invalid("tools", "tools[%d]: the type %q is not supported; use function", i, t.Type)
-		}
-		f := &gatewayv1.Tool{Name: t.Function.Name, Description: t.Function.Description}
-		if !isNull(t.Function.Parameters) {
-			f.Parameters = string(t.Function.Parameters)
-		}
-		typed.Tools = append(typed.Tools, f)
-	}
-	mode, ok := toolModes[req.ToolChoice.mode]
-	if !ok {
-		return invalid("tool_choice", "the tool_choice %q is not supported; use none, auto, required, or the name of a function", req.ToolChoice.mode)
-	}
-	if mode != gatewayv1.ToolChoiceMode_TOOL_CHOICE_MODE_UNSPECIFIED && len(req.Tools) > 0 {
-		typed.ToolChoice = &gatewayv1.ToolChoice{Mode: mode, ToolName: req.ToolChoice.name}
-	}
-	return nil
+	return nil, invalid(field, "the %s %q is not supported; use text, json_object or json_schema", field, kind)
 }
 
 // check refuses what would change the answer and cannot be done.

@@ -29,7 +29,7 @@ func (h *Handlers) streamChat(w http.ResponseWriter, r *http.Request, typed *gat
 	defer cancel()
 	out := &chunks{events: h.newEvents(w), head: head, withUsage: withUsage}
 	defer out.close()
-	stream, piece, err := h.openChat(ctx, r, out, typed)
+	stream, piece, err := h.openChat(ctx, r, out.events, typed)
 	for ; err == nil; piece, err = stream.Recv() {
 		if err := out.add(piece); err != nil {
 			return // the client is gone, or reads too slowly
@@ -44,7 +44,7 @@ func (h *Handlers) streamChat(w http.ResponseWriter, r *http.Request, typed *gat
 
 // openChat begins a chat and waits for its first piece. Meanwhile it tells the client
 // how far the load of the model is.
-func (h *Handlers) openChat(ctx context.Context, r *http.Request, out *chunks, req *gatewayv1.ChatRequest) (gatewayv1.ModelGatewayService_StreamChatClient, *gatewayv1.StreamChatResponse, error) {
+func (h *Handlers) openChat(ctx context.Context, r *http.Request, out *events, req *gatewayv1.ChatRequest) (gatewayv1.ModelGatewayService_StreamChatClient, *gatewayv1.StreamChatResponse, error) {
 	for {
 		stream, err := h.client.StreamChat(ctx, streamRequest(req))
 		if err != nil {
@@ -66,7 +66,7 @@ func streamRequest(req *gatewayv1.ChatRequest) *gatewayv1.StreamChatRequest {
 }
 
 // firstPiece waits for the first piece of an answer.
-func (h *Handlers) firstPiece(r *http.Request, out *chunks, stream gatewayv1.ModelGatewayService_StreamChatClient, model string) (*gatewayv1.StreamChatResponse, error) {
+func (h *Handlers) firstPiece(r *http.Request, out *events, stream gatewayv1.ModelGatewayService_StreamChatClient, model string) (*gatewayv1.StreamChatResponse, error) {
 	type received struct {
 		piece *gatewayv1.StreamChatResponse
 		err   error
@@ -111,13 +111,16 @@ func (c *chunks) add(piece *gatewayv1.StreamChatResponse) error {
 			return err
 		}
 	}
-	if one.Delta = deltaOf(piece); one.Delta != nil || one.Logprobs != nil {
-		if one.Delta == nil {
-			one.Delta = &delta{}
-		}
+	deltas := deltasOf(piece)
+	if len(deltas) == 0 && one.Logprobs != nil {
+		deltas = []*delta{{}}
+	}
+	for _, d := range deltas {
+		one.Delta = d
 		if err := c.send(one); err != nil {
 			return err
 		}
+		one.Logprobs = nil
 	}
 	if piece.GetServedBy() != nil {
 		speech.SetServedBy(c.w.Header(), piece.GetServedBy())
@@ -135,24 +138,31 @@ func (c *chunks) add(piece *gatewayv1.StreamChatResponse) error {
 	return c.events.send(last)
 }
 
-// deltaOf returns what a piece adds to an answer; nil: nothing.
-func deltaOf(piece *gatewayv1.StreamChatResponse) *delta {
-	if piece.GetDelta() == "" && piece.GetReasoningDelta() == "" && len(piece.GetToolCallDeltas()) == 0 {
-		return nil
-	}
-	d := &delta{Reasoning: piece.GetReasoningDelta()}
-	if text := piece.GetDelta(); text != "" {
-		d.Content = &text
-	}
-	for _, c := range piece.GetToolCallDeltas() {
-		index := c.GetIndex()
-		call := toolCall{Index: &index, ID: c.GetId(), Function: functionCall{c.GetName(), c.GetArgumentsDelta()}}
-		if call.ID != "" {
-			call.Type = "function"
+// deltasOf returns what a piece adds to an answer. Each has at most one entry of
+// tool_calls, because some clients read only the first one of a chunk.
+func deltasOf(piece *gatewayv1.StreamChatResponse) []*delta {
+	var all []*delta
+	if text := piece.GetDelta(); text != "" || piece.GetReasoningDelta() != "" {
+		d := &delta{Reasoning: piece.GetReasoningDelta()}
+		if text != "" {
+			d.Content = &text
 		}
-		d.ToolCalls = append(d.ToolCalls, call)
+		all = append(all, d)
 	}
-	return d
+	var call *toolCall
+	for _, c := range piece.GetToolCallDeltas() {
+		if index := c.GetIndex(); call == nil || *call.Index != index {
+			d := &delta{ToolCalls: []toolCall{{Index: &index}}}
+			call = &d.ToolCalls[0]
+			all = append(all, d)
+		}
+		if c.GetId() != "" {
+			call.ID, call.Type = c.GetId(), "function"
+		}
+		call.Function.Name += c.GetName()
+		call.Function.Arguments += c.GetArgumentsDelta()
+	}
+	return all
 }
 
 // send sends a chunk with one choice.

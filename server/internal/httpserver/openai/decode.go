@@ -20,12 +20,17 @@ func decode(body io.Reader, v any) error {
 	if err := pieces.Fill(body); err != nil {
 		return bodies.ReadError(err)
 	}
-	text := bytes.TrimPrefix(pieces.Bytes(), []byte("\ufeff"))
+	return unmarshal("body", pieces.Bytes(), v)
+}
+
+// unmarshal is decode for a text. what is what it is of.
+func unmarshal(what string, text []byte, v any) error {
+	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	if err := width.CheckJSON(text); err != nil {
-		return errs.New(errs.InvalidRequest, "the body cannot be read: %s", err)
+		return errs.New(errs.InvalidRequest, "the %s cannot be read: %s", what, err)
 	}
 	if !utf8.Valid(text) {
-		return errs.New(errs.InvalidRequest, "the body cannot be read: it is not UTF-8")
+		return errs.New(errs.InvalidRequest, "the %s cannot be read: it is not UTF-8", what)
 	}
 	err := json.Unmarshal(text, v)
 	var typed *errs.Error
@@ -38,7 +43,7 @@ func decode(body io.Reader, v any) error {
 	case errors.As(err, &kind):
 		return invalid(kind.Field, "%s: a %s cannot be used here", kind.Field, kind.Value)
 	}
-	return errs.New(errs.InvalidRequest, "the body cannot be read: it is not valid JSON: %s", err)
+	return errs.New(errs.InvalidRequest, "the %s cannot be read: it is not valid JSON: %s", what, err)
 }
 
 // isNull reports whether a field is missing, or null.
@@ -77,11 +82,11 @@ func (t *richText) UnmarshalJSON(text []byte) error {
 	var all []byte
 	for i, p := range parts {
 		switch p.Type {
-		case "text", "input_text", "output_text":
+		case "text", "input_text", "output_text", "reasoning_text":
 		case "refusal":
 			p.Text = p.Refusal
 		default:
-			return invalid("content", "messages: parts of the type %q are not supported; send text", p.Type)
+			return invalid("content", "content: parts of the type %q are not supported; send text", p.Type)
 		}
 		if i > 0 {
 			all = append(all, '\n')

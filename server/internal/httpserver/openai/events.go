@@ -38,12 +38,18 @@ func (e *events) begin() {
 }
 
 // send sends an event whose data is a value as JSON.
-func (e *events) send(v any) error {
+func (e *events) send(v any) error { return e.sendNamed("", v) }
+
+// sendNamed sends an event that has a name; "": none.
+func (e *events) sendNamed(name string, v any) error {
 	text, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
-	return e.write("data: " + string(text) + "\n\n")
+	if name != "" {
+		name = "event: " + name + "\n"
+	}
+	return e.write(name + "data: " + string(text) + "\n\n")
 }
 
 // done sends the event that ends a stream.

@@ -18,6 +18,7 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/pages"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/reply"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/rest"
+	"github.com/lexilingo/modelgateway/server/internal/httpserver/sockets"
 	"github.com/lexilingo/modelgateway/server/internal/httpserver/speech"
 )
 
@@ -27,6 +28,8 @@ type Options struct {
 	Conn *grpc.ClientConn
 	// Speech transcribes and speaks.
 	Speech *speech.Handlers
+	// Sockets serves WebSockets.
+	Sockets *sockets.Set
 	// API is the REST API of the same server.
 	API *rest.API
 	// State has the models.

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"google.golang.org/protobuf/encoding/protojson"
+
 	"github.com/lexilingo/modelgateway/engines"
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
@@ -120,15 +122,41 @@ func (h *Handlers) synthesis(req *speechRequest) (*gatewayv1.SynthesizeRequest, 
 	return typed, format.media, nil
 }
 
-// setVoice sets the model or the speaker that a voice stands for.
+// Voices serves the list of the voices, as the native API does. Open WebUI and others ask
+// for it, though OpenAI does not have it.
+func (h *Handlers) Voices(w http.ResponseWriter, r *http.Request) {
+	ctx, err := h.opts.API.CallContext(r, gatewayv1.ModelGatewayService_ListVoices_FullMethodName)
+	if err != nil {
+		reply.OpenAIError(w, err)
+		return
+	}
+	voices, err := h.client.ListVoices(ctx, &gatewayv1.ListVoicesRequest{})
+	if err != nil {
+		reply.OpenAIError(w, err)
+		return
+	}
+	text, err := protojson.MarshalOptions{UseProtoNames: true, EmitDefaultValues: true}.Marshal(voices)
+	if err != nil {
+		reply.OpenAIError(w, err)
+		return
+	}
+	answer(w, json.RawMessage(text))
+}
+
+// setVoice sets the model or the speaker that a voice stands for: that of its id in the
+// list of voices, or a name.
 func (h *Handlers) setVoice(req *gatewayv1.SynthesizeRequest, voice string) {
 	target := voice
 	if alias, ok := h.opts.Aliases[voice]; ok {
 		target = alias
 	}
+	models := h.opts.Tasks[engines.TaskName(enginev1.Task_TASK_SYNTHESIZE)]
+	model, speaker, _ := strings.Cut(target, "/")
 	switch {
-	case slices.Contains(h.opts.Tasks[engines.TaskName(enginev1.Task_TASK_SYNTHESIZE)], target):
+	case slices.Contains(models, target):
 		req.Model = target
+	case slices.Contains(models, model):
+		req.Model, req.Speaker = model, speaker
 	case target == voice && !slices.Contains(voices, voice):
 		req.Speaker = voice
 	}

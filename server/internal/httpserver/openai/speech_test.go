@@ -14,7 +14,7 @@ func TestSpeech(t *testing.T) {
 	r := start(t, servertest.SpeechModels+"aliases: {robot: qwen}\n")
 	want := r.Synthesize(t, "one two")
 	for _, path := range []string{"/openai/v1/audio/speech", "/v1/audio/speech"} {
-		for _, voice := range []string{`"alloy"`, `{"id":"robot"}`, `"qwen"`, `""`} {
+		for _, voice := range []string{`"alloy"`, `{"id":"robot"}`, `"qwen"`, `"qwen/robot"`, `""`} {
 			resp, file := r.Post(t, path, `{"model":"tts-1","input":"one two","voice":`+voice+`,"response_format":"wav","speed":1,"instructions":"Be kind."}`)
 			if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "audio/wav" || file[44:] != string(want) || resp.Header.Get("X-Request-Id") == "" {
 				t.Errorf("%s: %d %v", voice, resp.StatusCode, resp.Header)

@@ -65,14 +65,15 @@ func TestChatRequestIsTranslated(t *testing.T) {
 func TestChatAnswerIsTranslated(t *testing.T) {
 	call := &gatewayv1.ChatMessage{ToolCalls: []*gatewayv1.ToolCall{{Id: "c1", Name: "f", Arguments: "{}"}}, Reasoning: "Hm."}
 	piece := &gatewayv1.StreamChatResponse{AnswerIndex: 1, ReasoningDelta: "H", ToolCallDeltas: []*gatewayv1.ToolCallDelta{
-		{Index: 0, Id: "c1", Name: "f"}, {Index: 0, ArgumentsDelta: "{}"},
+		{Index: 0, Id: "c1", Name: "f"}, {Index: 0, ArgumentsDelta: "{"}, {Index: 0, ArgumentsDelta: "}"}, {Index: 1, Id: "c2", Name: "g"},
 	}}
 	impossible := &gatewayv1.TokenProbability{Logprob: float32(math.Inf(-1))}
 	probability := &gatewayv1.TokenProbability{Text: "á", TextBytes: []byte("á"), Logprob: -0.5}
 	for want, value := range map[string]any{
 		`{"role":"assistant","content":null,"refusal":null,"reasoning_content":"Hm.","tool_calls":[{"id":"c1","type":"function","function":{"name":"f","arguments":"{}"}}]}`: messageOf(call),
 		`{"role":"assistant","content":"","refusal":null}`: messageOf(&gatewayv1.ChatMessage{}),
-		`{"reasoning_content":"H","tool_calls":[{"index":0,"id":"c1","type":"function","function":{"name":"f","arguments":""}},{"index":0,"function":{"arguments":"{}"}}]}`: deltaOf(piece),
+		`[{"reasoning_content":"H"},{"tool_calls":[{"index":0,"id":"c1","type":"function","function":{"name":"f","arguments":"{}"}}]},` +
+			`{"tool_calls":[{"index":1,"id":"c2","type":"function","function":{"name":"g","arguments":""}}]}]`: deltasOf(piece),
 		`{"content":[{"token":"á","logprob":-0.5,"bytes":[195,161],"top_logprobs":[{"token":"á","logprob":-0.5,"bytes":[195,161]}]}],"refusal":null}`: logprobsOf(
 			[]*gatewayv1.TokenLogprob{{Token: probability, Top: []*gatewayv1.TokenProbability{probability}}}),
 		`{"content":[{"token":"","logprob":-9999,"bytes":[],"top_logprobs":[]}],"refusal":null}`: logprobsOf([]*gatewayv1.TokenLogprob{{Token: impossible}}),
@@ -80,6 +81,37 @@ func TestChatAnswerIsTranslated(t *testing.T) {
 	} {
 		if got, err := json.Marshal(value); err != nil || string(got) != want {
 			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
+// Joined, the deltas of a transcription are its text, however it becomes final.
+func TestDeltas(t *testing.T) {
+	interim := func(text string) *gatewayv1.TranscriptionEvent {
+		return &gatewayv1.TranscriptionEvent{Event: &gatewayv1.TranscriptionEvent_Interim{Interim: &gatewayv1.InterimTranscript{CommittedText: text, TentativeText: " perhaps"}}}
+	}
+	segment := func(text string) *gatewayv1.TranscriptionEvent {
+		return &gatewayv1.TranscriptionEvent{Event: &gatewayv1.TranscriptionEvent_Segment{Segment: &gatewayv1.TranscriptSegment{Text: text}}}
+	}
+	final := func(text string) *gatewayv1.TranscriptionEvent {
+		return &gatewayv1.TranscriptionEvent{Event: &gatewayv1.TranscriptionEvent_Final{Final: &gatewayv1.Transcript{Text: text}}}
+	}
+	for want, events := range map[string][]*gatewayv1.TranscriptionEvent{
+		"One| two|, three.| Four| five.": {interim(""), interim("One"), interim("One two"), interim("One two, three."), interim("One two, three. Four"),
+			segment("One two, three."), interim("Four"), interim("Four five."), segment("Four five."), final("One two, three. Four five.")},
+		"One.| Two.": {segment("One."), segment("Two."), final("One. Two.")},
+		"One.":       {final("One.")},
+		"一。|二。":      {segment("一。"), segment("二。"), final("一。二。")},
+	} {
+		var told deltas
+		var got []string
+		for _, e := range events {
+			if text := told.add(e); text != "" {
+				got = append(got, text)
+			}
+		}
+		if strings.Join(got, "|") != want {
+			t.Errorf("%q, want %s", got, want)
 		}
 	}
 }

@@ -94,6 +94,12 @@ func (t *transcription) write(w http.ResponseWriter, transcript *gatewayv1.Trans
 	}
 }
 
+// promptEnd returns a copy of the end of a prompt, which is what a model may get.
+func promptEnd(prompt string) string {
+	runes := []rune(prompt)
+	return string(runes[max(0, len(runes)-maxPromptRunes):])
+}
+
 // transcription translates the fields of a form. Fields that it does not know are
 // ignored.
 func (h *Handlers) transcription(fields url.Values, translate bool) (*transcription, error) {
@@ -101,10 +107,10 @@ func (h *Handlers) transcription(fields url.Values, translate bool) (*transcript
 	if err != nil {
 		return nil, err
 	}
-	prompt := []rune(strings.ToValidUTF8(fields.Get("prompt"), ""))
+	language := oneLanguage(fields.Get("language"), slices.Concat(fields["languages[]"], fields["languages"]))
 	t := &transcription{format: fields.Get("response_format"), stream: fields.Get("stream") == "true", cfg: &gatewayv1.TranscriptionConfig{
-		Model: strings.ToValidUTF8(model, "\uFFFD"), Language: strings.ToValidUTF8(fields.Get("language"), "\uFFFD"), Translate: translate,
-		InitialPrompt: string(prompt[max(0, len(prompt)-maxPromptRunes):]),
+		Model: strings.ToValidUTF8(model, "\uFFFD"), Language: strings.ToValidUTF8(language, "\uFFFD"), Translate: translate,
+		InitialPrompt: promptEnd(strings.ToValidUTF8(fields.Get("prompt"), "")),
 	}}
 	formats := []string{"json", "text", "srt", "verbose_json", "vtt"}
 	if t.format != "" && !slices.Contains(formats, t.format) {
@@ -115,6 +121,15 @@ func (h *Handlers) transcription(fields url.Values, translate bool) (*transcript
 	}
 	t.cfg.WordTimestamps = t.cfg.GetWordTimestamps() && t.format == "verbose_json"
 	return t, nil
+}
+
+// oneLanguage returns the language of a request, which some clients send as a list; "" if
+// it is not known.
+func oneLanguage(language string, list []string) string {
+	if language == "" && len(list) == 1 {
+		return list[0]
+	}
+	return language
 }
 
 // textEvent is an event of a transcript that is streamed.
@@ -135,21 +150,10 @@ func (h *Handlers) streamTranscript(w http.ResponseWriter, r *http.Request, t *t
 	}
 	out := h.newEvents(w)
 	defer out.close()
-	sent := ""
+	var told deltas
 	err = h.opts.Speech.StreamTranscribeAudio(ctx, t.cfg, up.Audio, stop, func(event *gatewayv1.StreamTranscribeResponse) error {
-		text := ""
 		final := event.GetEvent().GetFinal()
-		switch {
-		case event.GetEvent().GetSegment() != nil:
-			text = event.GetEvent().GetSegment().GetText()
-			if sent != "" {
-				text = transcripts.Space(text) + text
-			}
-		case final != nil && sent == "":
-			text = final.GetText()
-		}
-		if text != "" {
-			sent += text
+		if text := told.add(event.GetEvent()); text != "" {
 			if err := out.send(textEvent{Type: "transcript.text.delta", Delta: text}); err != nil {
 				return err
 			}
@@ -164,4 +168,38 @@ func (h *Handlers) streamTranscript(w http.ResponseWriter, r *http.Request, t *t
 	if err != nil {
 		out.fail(err)
 	}
+}
+
+// deltas finds out what each event of a transcription adds to the text that will not
+// change any more.
+type deltas struct {
+	final string // of the segments
+	told  string
+}
+
+func (d *deltas) add(e *gatewayv1.TranscriptionEvent) string {
+	whole := ""
+	switch {
+	case e.GetSegment() != nil:
+		d.final = join(d.final, e.GetSegment().GetText())
+		whole = d.final
+	case e.GetInterim() != nil:
+		whole = join(d.final, e.GetInterim().GetCommittedText())
+	default:
+		whole = e.GetFinal().GetText()
+	}
+	added, ok := strings.CutPrefix(whole, d.told)
+	if !ok { // a segment has less than was told before it
+		return ""
+	}
+	d.told = whole
+	return added
+}
+
+// join returns two texts with what stands between them.
+func join(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + transcripts.Space(b) + b
 }

@@ -85,6 +85,7 @@ func TestTranscriptionErrors(t *testing.T) {
 		"no file":   {[]string{"model", "whisper-1"}, 400, "no file"},
 		"two files": {[]string{"model", "whisper-1", "file", "a.wav", "file", "b.wav"}, 400, "more than one file"},
 		"language":  {[]string{"model", "whisper-1", "file", "a.wav", "language", strings.Repeat("x", 99)}, 400, `"param":"language"`},
+		"languages": {[]string{"model", "whisper-1", "file", "a.wav", "languages[]", strings.Repeat("x", 99)}, 400, `"param":"language"`},
 		"stream":    {[]string{"model", "gpt-9", "file", "a.wav", "stream", "true"}, 404, "model_not_found"},
 	} {
 		body, kind := form(t, 100, c.fields...)
