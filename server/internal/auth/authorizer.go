@@ -41,6 +41,9 @@ type Observer interface {
 	RequestDenied(caller string, err error)
 }
 
+// Required reports whether callers need a credential.
+func (a *Authorizer) Required() bool { return a.required }
+
 // Observe makes an observer count what is refused. It must be called before any call.
 func (a *Authorizer) Observe(o Observer) { a.observer = o }
 

@@ -18,6 +18,7 @@ type rule struct {
 var (
 	open     = rule{open: true}
 	infer    = rule{roles: []Role{Infer}}
+	user     = rule{roles: []Role{Infer, Observe, Admin}}
 	observer = rule{roles: []Role{Observe, Admin}}
 	admin    = rule{roles: []Role{Admin}}
 )
@@ -39,6 +40,7 @@ var rules = map[string]rule{
 	gatewayv1.ModelGatewayService_ExecuteTask_FullMethodName:       infer,
 	gatewayv1.ModelGatewayService_Invoke_FullMethodName:            infer,
 	gatewayv1.ModelGatewayService_CreateAccessToken_FullMethodName: infer,
+	gatewayv1.ModelGatewayService_ListVoices_FullMethodName:        user,
 	gatewayv1.ModelGatewayService_Status_FullMethodName:            observer,
 
 	gatewayv1.ModelAdminService_ListModels_FullMethodName:  observer,

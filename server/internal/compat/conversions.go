@@ -196,11 +196,15 @@ func synthesize(ctx context.Context, s *Service, call untypedCall) (*structpb.St
 		sound = file.Bytes()
 	}
 	length := time.Duration(len(samples)/2) * time.Second / time.Duration(rate)
-	data, err := structpb.NewStruct(map[string]any{
+	values := map[string]any{
 		"audio":       base64.StdEncoding.EncodeToString(sound),
 		"format":      format,
 		"sample_rate": float64(rate),
 		"duration":    length.Seconds(),
-	})
+	}
+	if words := resp.GetWords(); len(words) > 0 {
+		values["words"] = messageValues(&gatewayv1.SynthesizeResponse{Words: words})["words"]
+	}
+	data, err := structpb.NewStruct(values)
 	return data, resp.GetServedBy(), err
 }

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
-	"github.com/lexilingo/modelgateway/server/internal/worker/isolate"
+	"github.com/lexilingo/modelgateway/internal/isolate"
 )
 
 // Config is the configuration. Load returns it complete and valid.

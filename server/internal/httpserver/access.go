@@ -83,7 +83,11 @@ func useSocketToken(r *http.Request) {
 	}
 	var others []string
 	for _, name := range websocket.Subprotocols(r) {
-		if key, ok := strings.CutPrefix(name, sockets.TokenProtocol); ok {
+		key, ok := strings.CutPrefix(name, sockets.TokenProtocol)
+		if !ok {
+			key, ok = strings.CutPrefix(name, sockets.OpenAITokenProtocol)
+		}
+		if ok {
 			r.Header.Set(auth.Header, auth.Scheme+key)
 			continue
 		}

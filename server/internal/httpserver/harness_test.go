@@ -101,6 +101,7 @@ func serve(t *testing.T, change func(*Options)) string {
 	opts := Options{
 		GRPC: grpc.NewServer(grpc.MaxRecvMsgSize(8 << 20)), State: fixedState{}, Metrics: http.NotFoundHandler(),
 		Limits: config.Limits{MaxRequestMB: 8, MaxHeaderKB: 64, MaxConcurrentStreams: 100}, Log: slog.New(slog.DiscardHandler),
+		Encodes: func() bool { return true },
 	}
 	opts.Pool = NewPool(opts.Limits)
 	opts.Calls, opts.Cancels = inflight.NewShares(4000), inflight.NewRates(1000)

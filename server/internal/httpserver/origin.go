@@ -70,6 +70,8 @@ func allowCORS(cfg config.CORS, next http.Handler) http.Handler {
 			"Accept", "Authorization", "Content-Type",
 			"Connect-Protocol-Version", "Connect-Timeout-Ms", "Connect-Content-Encoding",
 			"Grpc-Timeout", "X-Grpc-Web", "X-User-Agent", peers.EndpointHeader,
+			// For proxies, from the clients of this project.
+			"Mg-Affinity", "Mg-Model",
 			// Of the official clients for OpenAI's API.
 			"Idempotency-Key", "OpenAI-Beta", "OpenAI-Organization", "OpenAI-Project", "X-Client-Request-Id",
 			"X-Stainless-Arch", "X-Stainless-Async", "X-Stainless-Custom-Poll-Interval", "X-Stainless-Helper-Method", "X-Stainless-Lang",

@@ -50,7 +50,7 @@ func newRoutes(ctx context.Context, opts Options, set *sockets.Set) (http.Handle
 	mux.Handle("/v1/", anyKey, api)
 	mux.Handle("/", anyKey, api)
 
-	audio := speech.New(opts.Conn, api, set, opts.Limits.SlowReaderTimeout)
+	audio := speech.New(opts.Conn, api, set, opts.Limits.SlowReaderTimeout, opts.Encodes)
 	mux.Handle("POST "+speech.TranscribePath, anyKey, bodies.Choose(speech.TranscribeBody, bodies.Decompress(http.HandlerFunc(audio.Transcribe))))
 	mux.Handle("POST "+speech.PronunciationPath, anyKey, bodies.With(bodies.Large, bodies.Decompress(http.HandlerFunc(audio.Pronounce))))
 	mux.Handle("POST "+speech.SynthesizePath, anyKey, bodies.With(bodies.Small, bodies.Decompress(http.HandlerFunc(audio.Synthesize))))
@@ -58,7 +58,7 @@ func newRoutes(ctx context.Context, opts Options, set *sockets.Set) (http.Handle
 	mux.handleGet(speech.SynthesizeSocketPath, anyKey, http.HandlerFunc(audio.SynthesizeSocket))
 
 	mux.handleOpenAI(openai.New(openai.Options{
-		Conn: opts.Conn, API: api, Speech: audio, State: opts.State, Tasks: opts.Tasks, Aliases: opts.Aliases, WriteTimeout: opts.Limits.SlowReaderTimeout,
+		Conn: opts.Conn, API: api, Speech: audio, Sockets: set, State: opts.State, Tasks: opts.Tasks, Aliases: opts.Aliases, WriteTimeout: opts.Limits.SlowReaderTimeout,
 	}), bodies.With(bodies.Small, http.HandlerFunc(reply.NotFound)))
 
 	for _, m := range rest.Methods() {
@@ -75,8 +75,7 @@ func newRoutes(ctx context.Context, opts Options, set *sockets.Set) (http.Handle
 	mux.handleGet("/openapi.json", everyone, openAPI)
 	mux.handleGet("/docs/", everyone, pages.Docs())
 	mux.handleGet("/docs", everyone, http.RedirectHandler("/docs/", http.StatusMovedPermanently))
-	mux.handleGet("/{$}", everyone, http.RedirectHandler("/docs/", http.StatusFound))
-	return mux, nil
+	return mux, mux.handlePlayground(opts.Authorizer.Required())
 }
 
 // handleOpenAI registers OpenAI's API: below its own path, and below /v1 beside the
@@ -84,10 +83,14 @@ func newRoutes(ctx context.Context, opts Options, set *sockets.Set) (http.Handle
 func (m routes) handleOpenAI(h *openai.Handlers, notFound http.Handler) {
 	for _, base := range []string{reply.OpenAIBase, "/v1"} {
 		m.handlePost(base+"/chat/completions", anyKey, bodies.With(bodies.Small, bodies.Decompress(http.HandlerFunc(h.ChatCompletions))))
+		m.handlePost(base+"/responses", anyKey, bodies.With(bodies.Small, bodies.Decompress(http.HandlerFunc(h.Responses))))
+		m.Handle(base+"/responses/", anyKey, bodies.With(bodies.Small, http.HandlerFunc(h.StoredResponses)))
+		m.handleGet(base+"/realtime", anyKey, http.HandlerFunc(h.Realtime))
 		m.handlePost(base+"/audio/speech", anyKey, bodies.With(bodies.Small, bodies.Decompress(http.HandlerFunc(h.Speech))))
 		m.handlePost(base+"/audio/transcriptions", anyKey, bodies.With(openai.AudioBody(), bodies.Decompress(http.HandlerFunc(h.Transcriptions))))
 		m.handlePost(base+"/audio/translations", anyKey, bodies.With(openai.AudioBody(), bodies.Decompress(http.HandlerFunc(h.Translations))))
 	}
+	m.handleGet(reply.OpenAIBase+"/audio/voices", anyKey, http.HandlerFunc(h.Voices))
 	m.handleGet(reply.OpenAIBase+"/models", users, http.HandlerFunc(h.Models))
 	m.handleGet(reply.OpenAIBase+"/models/{model}", users, http.HandlerFunc(h.Model))
 	m.Handle("GET /v1/models", users, http.HandlerFunc(h.NativeModels))

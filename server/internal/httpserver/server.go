@@ -76,6 +76,8 @@ type Options struct {
 	// of models and tasks: for OpenAI's API.
 	Tasks   map[string][]string
 	Aliases map[string]string
+	// Encodes reports whether the server can compress speech.
+	Encodes func() bool
 	// Version is that of the program.
 	Version string
 	// Endpoint is the address of this server behind a proxy; "" for none.

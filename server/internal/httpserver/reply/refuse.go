@@ -18,6 +18,15 @@ func Refuse(w http.ResponseWriter, r *http.Request, code int, e *errs.Error) {
 	refuse(w, r, code, e, e.GRPCStatus().Proto())
 }
 
+// Fail answers with an error in the form of the API that a path belongs to.
+func Fail(w http.ResponseWriter, r *http.Request, err error) {
+	if isOpenAI(r.URL.Path) {
+		OpenAIError(w, err)
+		return
+	}
+	Error(w, err)
+}
+
 // NotFound refuses a path that does not exist.
 func NotFound(w http.ResponseWriter, r *http.Request) {
 	e := errs.New(errs.InvalidRequest, "nothing is served at %s; see /docs", errs.Shorten(r.URL.Path))

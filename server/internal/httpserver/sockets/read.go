@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// maxMessageBytes bounds a client's message: the largest piece of audio, and
-	// more than a text may have.
+	// maxMessageBytes bounds a client's message, unless its form says more: the
+	// largest piece of audio, and more than a text may have.
 	maxMessageBytes = 1 << 20
 	// unreservedBytes is the size up to which a message needs no reservation: more
 	// than a microphone's pieces have.
@@ -95,19 +95,19 @@ func (c *Socket) readData(r io.Reader, reservation *inflight.Reservation) ([]byt
 	size := int64(0)
 	err := pieces.Fill(io.LimitReader(readerFunc(func(p []byte) (int, error) {
 		n, err := r.Read(p)
-		if size += int64(n); !reservation.Grow(size) {
+		if size += int64(n); !reservation.Grow(c.form.Copies * size) {
 			return n, errs.New(errs.QueueFull, "the memory for large messages is in use; try again later")
 		}
 		return n, err
-	}), maxMessageBytes+1))
+	}), c.form.MaxBytes+1))
 	var full *errs.Error
 	switch {
 	case errors.As(err, &full):
 		return nil, err
 	case err != nil:
 		return nil, c.readError(err)
-	case size > maxMessageBytes:
-		return nil, errs.New(errs.InvalidRequest, "a message may have at most %d bytes", maxMessageBytes).WithCause(errLarge)
+	case size > c.form.MaxBytes:
+		return nil, errs.New(errs.InvalidRequest, "a message may have at most %d bytes", c.form.MaxBytes).WithCause(errLarge)
 	}
 	return pieces.Bytes(), nil
 }

@@ -4,6 +4,7 @@
 package sockets
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"sync"
@@ -38,7 +39,22 @@ const (
 	Protocol = "modelgateway"
 	// TokenProtocol begins the subprotocol that has a browser's API key.
 	TokenProtocol = "modelgateway.key."
+	// OpenAIProtocol is the subprotocol of OpenAI's clients.
+	OpenAIProtocol = "realtime"
+	// OpenAITokenProtocol is their TokenProtocol.
+	OpenAITokenProtocol = "openai-insecure-api-key."
 )
+
+// Form is what the messages of a path are.
+type Form struct {
+	// Error returns an error as a message.
+	Error func(error) []byte
+	// MaxBytes is the size of the largest message of a client. 0 means 1 MiB.
+	MaxBytes int64
+	// Copies is how much memory a message takes until the next one, as a multiple of
+	// its size. 0 means 1.
+	Copies int64
+}
 
 // Options are the bounds of all sockets of a Set.
 type Options struct {
@@ -72,20 +88,25 @@ func NewSet(opts Options) *Set {
 }
 
 // Serve upgrades a request to a WebSocket and calls work with it. ctx becomes
-// the context of the socket, which also ends when the key of its caller does. The error that work returns is sent to the client,
-// and the socket is closed; ErrDone is the normal end. A request that is not an
-// upgrade is refused.
-func (s *Set) Serve(ctx context.Context, w http.ResponseWriter, r *http.Request, work func(*Socket) error) {
+// the context of the socket, which also ends when the key of its caller does. The error
+// that work returns is sent to the client, and the socket is closed; ErrDone is
+// the normal end. A request that is not an upgrade is refused, with the error of an
+// upgrade if that would be refused, too: pages in browsers cannot see that one.
+func (s *Set) Serve(ctx context.Context, w http.ResponseWriter, r *http.Request, form Form, work func(*Socket) error) {
+	caller := peers.Caller(r.Context())
 	if !websocket.IsWebSocketUpgrade(r) || r.ContentLength != 0 {
+		if err := s.check(caller); err != nil {
+			reply.Fail(w, r, err)
+			return
+		}
 		w.Header().Set("Upgrade", "websocket")
 		w.Header().Set("Connection", "Upgrade")
 		reply.Refuse(w, r, http.StatusUpgradeRequired, errs.New(errs.InvalidRequest,
 			"this path is a WebSocket; send a GET over HTTP/1.1 with Upgrade: websocket and no body"))
 		return
 	}
-	caller := peers.Caller(r.Context())
 	if err := s.enter(caller); err != nil {
-		reply.Error(w, err)
+		reply.Fail(w, r, err)
 		return
 	}
 	var c *Socket
@@ -93,7 +114,7 @@ func (s *Set) Serve(ctx context.Context, w http.ResponseWriter, r *http.Request,
 	upgrader := websocket.Upgrader{
 		CheckOrigin:      func(*http.Request) bool { return true }, // the server checks all origins
 		HandshakeTimeout: closeTimeout,
-		Subprotocols:     []string{Protocol},
+		Subprotocols:     []string{Protocol, OpenAIProtocol},
 		Error: func(w http.ResponseWriter, r *http.Request, status int, reason error) {
 			reply.Refuse(w, r, status, errs.New(errs.InvalidRequest, "%s", reason))
 		},
@@ -104,7 +125,8 @@ func (s *Set) Serve(ctx context.Context, w http.ResponseWriter, r *http.Request,
 	}
 	ctx, end := auth.CallerOf(ctx).While(ctx)
 	defer end()
-	c = newSocket(ctx, conn, s.opts)
+	form.MaxBytes, form.Copies = cmp.Or(form.MaxBytes, maxMessageBytes), cmp.Or(form.Copies, 1)
+	c = newSocket(ctx, conn, s.opts, form)
 	s.add(c)
 	defer s.remove(c)
 	c.run(work)
@@ -114,14 +136,42 @@ func (s *Set) Serve(ctx context.Context, w http.ResponseWriter, r *http.Request,
 func (s *Set) enter(caller string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case s.closed:
-		return errDraining()
-	case !s.places.Take(caller, 1) && !s.replaceSilent(caller):
-		return errs.New(errs.QueueFull, "too many WebSockets are open: %d are possible, and fewer for one caller; try again later", maxSockets)
+	silent, err := s.take(caller)
+	if err != nil {
+		return err
+	}
+	if silent != nil {
+		silent.replaced = true
+		silent.End(errs.New(errs.QueueFull, "too many WebSockets are open, and this one had no work for the longest time; open one when you need it"))
 	}
 	s.running.Add(1)
 	return nil
+}
+
+// check returns the error that enter would return. It takes no place.
+func (s *Set) check(caller string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	silent, err := s.take(caller)
+	if err == nil && silent == nil {
+		s.places.GiveBack(caller, 1)
+	}
+	return err
+}
+
+// take takes a place for a socket of a caller. If none is free, it returns the open
+// socket that must leave its own. mu is held.
+func (s *Set) take(caller string) (silent *Socket, err error) {
+	if s.closed {
+		return nil, errDraining()
+	}
+	if s.places.Take(caller, 1) {
+		return nil, nil
+	}
+	if silent = s.silent(caller); silent == nil {
+		return nil, errs.New(errs.QueueFull, "too many WebSockets are open: %d are possible, and fewer for one caller; try again later", maxSockets)
+	}
+	return silent, nil
 }
 
 // exit gives back the place of a socket, which is nil if its handshake failed.
@@ -134,23 +184,16 @@ func (s *Set) exit(caller string, c *Socket) {
 	s.running.Done()
 }
 
-// replaceSilent ends the socket of a caller that has been without work for the
-// longest time, and leaves its place to a new one of that caller. It reports whether
-// there was such a socket. mu is held.
-func (s *Set) replaceSilent(caller string) bool {
-	var silent *Socket
+// silent returns the socket of a caller that has been without work for the longest
+// time; nil if all have work. mu is held.
+func (s *Set) silent(caller string) (silent *Socket) {
 	var since time.Time
 	for c := range s.open {
 		if at, idle := c.idleSince(); c.caller == caller && !c.replaced && idle && (silent == nil || at.Before(since)) {
 			silent, since = c, at
 		}
 	}
-	if silent == nil {
-		return false
-	}
-	silent.replaced = true
-	silent.End(errs.New(errs.QueueFull, "too many WebSockets are open, and this one had no work for the longest time; open one when you need it"))
-	return true
+	return silent
 }
 
 func (s *Set) add(c *Socket) {

@@ -29,6 +29,7 @@ var (
 type Socket struct {
 	conn     *websocket.Conn
 	opts     Options
+	form     Form
 	caller   string
 	messages *inflight.Ahead[Message]
 	last     Message // which Next returned
@@ -47,11 +48,10 @@ type Socket struct {
 	replaced bool // another socket has its place; guarded by the mutex of the Set
 }
 
-func newSocket(ctx context.Context, conn *websocket.Conn, opts Options) *Socket {
-	c := &Socket{conn: conn, opts: opts, idle: time.Now(), caller: peers.Caller(ctx)}
-	spare := opts.Pool.Reserve(inflight.Options{Caller: c.caller, Spare: true})
-	c.messages = inflight.NewAhead[Message](spare, inflight.MaxAhead, inflight.HangupOf(ctx))
+func newSocket(ctx context.Context, conn *websocket.Conn, opts Options, form Form) *Socket {
+	c := &Socket{conn: conn, opts: opts, form: form, idle: time.Now(), caller: peers.Caller(ctx)}
 	c.ctx, c.end = context.WithCancelCause(ctx)
+	c.messages = Ahead[Message](c, inflight.MaxAhead)
 	conn.SetPongHandler(func(string) error {
 		c.extendReadDeadline()
 		return nil
@@ -70,6 +70,17 @@ func (c *Socket) run(work func(*Socket) error) {
 	for _, m := range c.messages.Close() {
 		m.release()
 	}
+}
+
+// Ahead returns a queue for what is made of messages before its use, of at most max
+// bytes, as far as there is memory.
+func Ahead[T any](c *Socket, max int64) *inflight.Ahead[T] {
+	return inflight.NewAhead[T](c.Spare(), max, inflight.HangupOf(c.ctx))
+}
+
+// Spare returns a reservation of memory that nobody waits for.
+func (c *Socket) Spare() *inflight.Reservation {
+	return c.opts.Pool.Reserve(inflight.Options{Caller: c.caller, Spare: true})
 }
 
 // Context ends with the socket.
@@ -139,7 +150,7 @@ func (c *Socket) SendText(text []byte) error { return c.send(websocket.TextMessa
 func (c *Socket) SendBinary(data []byte) error { return c.send(websocket.BinaryMessage, data) }
 
 // SendError sends an error as a message and leaves the socket open.
-func (c *Socket) SendError(err error) error { return c.SendText(errorMessage(err)) }
+func (c *Socket) SendError(err error) error { return c.SendText(c.form.Error(err)) }
 
 func (c *Socket) send(kind int, data []byte) error {
 	deadline := time.Time{}
@@ -189,7 +200,7 @@ func (c *Socket) close(err error) {
 	c.mu.Unlock()
 	if !errors.Is(err, errGone) {
 		if !errors.Is(err, ErrDone) {
-			_ = c.write(websocket.TextMessage, errorMessage(err), deadline) // the code says it too
+			_ = c.write(websocket.TextMessage, c.form.Error(err), deadline) // the code says it too
 		}
 		code, reason := closeCode(err)
 		_ = c.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, reason), deadline)
@@ -198,8 +209,8 @@ func (c *Socket) close(err error) {
 	c.extendReadDeadline()
 }
 
-// errorMessage is an error as a message, in the form of the REST API.
-func errorMessage(err error) []byte {
+// RESTError returns an error as a message, in the form of the REST API.
+func RESTError(err error) []byte {
 	text, failed := json.Marshal(map[string]reply.Body{"error": reply.BodyOf(err)})
 	if failed != nil {
 		return []byte(`{"error":{}}`)

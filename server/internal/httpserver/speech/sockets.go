@@ -36,7 +36,7 @@ func (h *Handlers) TranscribeSocket(w http.ResponseWriter, r *http.Request) {
 		reply.Error(w, err)
 		return
 	}
-	h.sockets.Serve(ctx, w, r, func(c *sockets.Socket) error { return h.transcribeSocket(c, cfg) })
+	h.sockets.Serve(ctx, w, r, sockets.Form{Error: sockets.RESTError}, func(c *sockets.Socket) error { return h.transcribeSocket(c, cfg) })
 }
 
 // transcribeSocket runs one transcription on a socket.
@@ -151,7 +151,7 @@ func (h *Handlers) SynthesizeSocket(w http.ResponseWriter, r *http.Request) {
 		reply.Error(w, err)
 		return
 	}
-	h.sockets.Serve(ctx, w, r, func(c *sockets.Socket) error {
+	h.sockets.Serve(ctx, w, r, sockets.Form{Error: sockets.RESTError}, func(c *sockets.Socket) error {
 		for {
 			m, err := c.Next()
 			if err != nil {

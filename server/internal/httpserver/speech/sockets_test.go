@@ -65,6 +65,7 @@ func TestSocketsRefuseInvalidMessages(t *testing.T) {
 		"broken config":        {micPath, func(c *client) { c.text(`{`) }, errs.InvalidRequest, websocket.ClosePolicyViolation, "config cannot be read"},
 		"unknown config":       {micPath, func(c *client) { c.text(`{"langauge":"en"}`) }, errs.InvalidRequest, websocket.ClosePolicyViolation, "langauge"},
 		"config out of range":  {micPath, func(c *client) { c.text(`{"beam_size":17}`) }, errs.InvalidRequest, websocket.ClosePolicyViolation, "beam_size"},
+		"encoded from within":  {micPath, func(c *client) { c.text(`{"resume_from":{"committed_sequence":"3"}}`) }, errs.InvalidRequest, websocket.ClosePolicyViolation, "raw PCM"},
 		"no such model":        {micPath, func(c *client) { c.text(`{"model":"nobody"}`) }, errs.ModelNotFound, websocket.ClosePolicyViolation, "nobody"},
 		"no engine":            {micPath, func(c *client) { c.text(`{"model":"whisper"}`); c.audio(10) }, errs.EngineUnavailable, websocket.ClosePolicyViolation, "whisper"},
 		"config twice":         {micPath, func(c *client) { c.text(`{}`); c.text(`{}`) }, errs.InvalidRequest, websocket.ClosePolicyViolation, "binary"},

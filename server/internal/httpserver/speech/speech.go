@@ -41,13 +41,16 @@ type Handlers struct {
 	// writeTimeout is how long a client may take to read one piece of speech. 0
 	// means no limit.
 	writeTimeout time.Duration
+	// encodes reports whether speech can be compressed.
+	encodes func() bool
 }
 
-// New returns the handlers over a connection to the gRPC server.
-func New(conn *grpc.ClientConn, api *rest.API, set *sockets.Set, writeTimeout time.Duration) *Handlers {
+// New returns the handlers over a connection to the gRPC server. encodes reports whether
+// that can compress speech.
+func New(conn *grpc.ClientConn, api *rest.API, set *sockets.Set, writeTimeout time.Duration, encodes func() bool) *Handlers {
 	return &Handlers{
 		client: gatewayv1.NewModelGatewayServiceClient(conn), api: api, sockets: set,
-		unsent: inflight.NewPool(unsentBytes), writeTimeout: writeTimeout,
+		unsent: inflight.NewPool(unsentBytes), writeTimeout: writeTimeout, encodes: encodes,
 	}
 }
 

@@ -52,9 +52,21 @@ var encodings = map[string]gatewayv1.AudioEncoding{
 // speechTypes are the media types of answers with speech. The first is the default.
 var speechTypes = []string{wavType, xWAVType, pcmType, l16Type, mp3Type, oggType, flacType, reply.JSON, rest.JSONLines, rest.EventStream}
 
+// uncompressed returns the media types that need no encode-speech.
+func uncompressed() []string {
+	return slices.DeleteFunc(slices.Clone(speechTypes), func(media string) bool { return encodings[media] != 0 })
+}
+
 // Synthesize serves POST of SynthesizePath.
 func (h *Handlers) Synthesize(w http.ResponseWriter, r *http.Request) {
-	media := reply.Negotiate(r, speechTypes...)
+	offers := speechTypes
+	if !h.encodes() {
+		offers = uncompressed()
+	}
+	media := reply.Negotiate(r, offers...)
+	if media == "" {
+		media = reply.Negotiate(r, speechTypes...) // the error of the RPC says what is missing
+	}
 	switch media {
 	case "":
 		reply.NotAcceptable(w, r, speechTypes...)
@@ -77,6 +89,10 @@ func (h *Handlers) Synthesize(w http.ResponseWriter, r *http.Request) {
 // Speak answers with speech of a media type, or of that of the encoding that req asks
 // for. It returns an error if the answer has not begun.
 func (h *Handlers) Speak(w http.ResponseWriter, r *http.Request, req *gatewayv1.SynthesizeRequest, media string) error {
+	if req.GetAlignWords() {
+		return errs.New(errs.InvalidRequest, "an answer that is only audio has no place for words: ask for Accept: %s, or leave align_words out", rest.JSONLines).
+			With("field", "align_words")
+	}
 	ctx, err := h.api.CallContext(r, gatewayv1.ModelGatewayService_Synthesize_FullMethodName)
 	if err != nil {
 		return err

@@ -84,6 +84,20 @@ func TestLongSpeechIsSentWhileItIsMade(t *testing.T) {
 	}
 }
 
+// A client that prefers MP3 and takes everything gets WAV where encode-speech is missing,
+// as in the folder of the test's engines.
+func TestSynthesizeWithoutEncoder(t *testing.T) {
+	r := start(t, servertest.SpeechModels)
+	for _, accept := range []string{"audio/mpeg, */*", "audio/ogg, audio/flac, audio/*;q=0.5"} {
+		resp, file := r.Post(t, "/v1/synthesize", `{"text":"one"}`, "Accept", accept)
+		if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "audio/wav" || !strings.HasPrefix(file, "RIFF") {
+			t.Errorf("%s: %d, %s", accept, resp.StatusCode, resp.Header.Get("Content-Type"))
+		}
+	}
+	resp, text := r.Post(t, "/v1/synthesize", `{"text":"one"}`, "Accept", "audio/mpeg")
+	servertest.CheckHTTP(t, resp, text, http.StatusBadRequest, codes.FailedPrecondition, errs.EngineUnavailable, false)
+}
+
 func TestSynthesizeRefusesInvalidRequests(t *testing.T) {
 	r := start(t, servertest.SpeechModels)
 	for body, reason := range map[string]errs.Reason{
