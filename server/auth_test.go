@@ -188,7 +188,7 @@ func TestEveryRouteNeedsAKey(t *testing.T) {
 	}
 	routes := []route{
 		{method: "GET", path: "/healthz", open: true}, {method: "GET", path: "/readyz", open: true},
-		{method: "GET", path: "/docs/", open: true}, {method: "GET", path: "/openapi.json", open: true},
+		{method: "GET", path: "/docs/", open: true}, {method: "GET", path: "/openapi.json", open: true}, {method: "GET", path: "/ui/", open: true},
 		{method: "GET", path: "/health", roles: []string{"observe", "admin"}}, {method: "HEAD", path: "/health"}, {method: "POST", path: "/health"},
 		{method: "GET", path: "/metrics", roles: []string{"metrics", "admin"}},
 		{method: "GET", path: "/v1/transcribe/ws"}, {method: "GET", path: "/v1/synthesize/ws"},
@@ -196,10 +196,13 @@ func TestEveryRouteNeedsAKey(t *testing.T) {
 		{method: "POST", path: "/v1/pronunciation", header: []string{"Content-Type", "multipart/form-data; boundary=x"}},
 		{method: "GET", path: "/none"}, {method: "POST", path: "/v1/none"}, {method: "GET", path: "/v1/status", roles: []string{"observe", "admin"}},
 		{method: "POST", path: "/openai/v1/chat/completions"}, {method: "POST", path: "/v1/chat/completions"}, {method: "GET", path: "/openai/v1/chat/completions"},
+		{method: "POST", path: "/openai/v1/responses"}, {method: "POST", path: "/v1/responses"}, {method: "GET", path: "/openai/v1/responses/resp_1"},
+		{method: "GET", path: "/openai/v1/realtime"}, {method: "GET", path: "/v1/realtime"},
 		{method: "POST", path: "/openai/v1/audio/speech"}, {method: "POST", path: "/v1/audio/translations"}, {method: "POST", path: "/openai/v1/audio/transcriptions"},
 		{method: "GET", path: "/openai/v1/models", roles: []string{"infer", "observe", "admin"}}, {method: "GET", path: "/openai/v1/none"},
 		{method: "GET", path: "/openai/v1/models/qwen", roles: []string{"infer", "observe", "admin"}}, {method: "GET", path: "/v1/models/qwen", roles: []string{"infer", "observe", "admin"}},
 		{method: "GET", path: "/v1/models", roles: []string{"infer", "observe", "admin"}},
+		{method: "GET", path: "/v1/audio/voices", roles: []string{"infer", "observe", "admin"}}, {method: "GET", path: "/openai/v1/audio/voices", roles: []string{"infer", "observe", "admin"}},
 		{method: "POST", path: "/v1/models/qwen:unload", roles: []string{"admin"}},
 		{method: "POST", path: "/modelgateway.v1.ModelGatewayService/None"},
 	}
@@ -415,6 +418,12 @@ func TestKeyOfABrowser(t *testing.T) {
 		}
 		_ = conn.Close()
 	}
+	openAI := websocket.Dialer{Subprotocols: []string{sockets.OpenAIProtocol, sockets.OpenAITokenProtocol + g.keys["page"]}}
+	conn, _, err := openAI.DialContext(t.Context(), "ws"+strings.TrimPrefix(g.http, "http")+"/v1/realtime?intent=transcription", nil)
+	if err != nil || conn.Subprotocol() != sockets.OpenAIProtocol {
+		t.Fatalf("as OpenAI's clients do: %v", err)
+	}
+	_ = conn.Close()
 	_, resp, _ := websocket.DefaultDialer.DialContext(t.Context(), url+"?api_key="+g.keys["page"], nil)
 	if resp == nil || resp.StatusCode != http.StatusUnauthorized {
 		t.Errorf("a key in the URL: %v", resp)

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"encoding/base64"
 	"net/http"
 	"slices"
 	"strings"
@@ -139,6 +140,7 @@ func TestMatrixOfModels(t *testing.T) {
 	}
 	for path, body := range map[string]string{
 		"/chat/completions": `{"model":"chat","messages":[{"role":"user","content":"Hello"}]}`,
+		"/responses":        `{"model":"chat","input":"Hello"}`,
 		"/audio/speech":     `{"model":"synthesize","input":"Hello","voice":"alloy","response_format":"wav"}`,
 	} {
 		for _, base := range []string{"/openai/v1", "/v1"} {
@@ -150,6 +152,13 @@ func TestMatrixOfModels(t *testing.T) {
 	}
 	tried["OpenAI's transcriptions"] = func(credential string) codes.Code {
 		return overForm(t, g, "/openai/v1/audio/transcriptions", credential, map[string]string{"model": "transcribe"})
+	}
+	tried["OpenAI's realtime"] = func(credential string) codes.Code {
+		return overSocket(t, g, "/openai/v1/realtime?intent=transcription", [][]byte{
+			[]byte(`{"type":"session.update","session":{"audio":{"input":{"turn_detection":null}}}}`),
+			[]byte(`{"type":"input_audio_buffer.append","audio":"` + base64.StdEncoding.EncodeToString(make([]byte, 9600)) + `"}`),
+			[]byte(`{"type":"input_audio_buffer.commit"}`),
+		}, credential)
 	}
 	t.Logf("%d ways to ask a model, %d credentials", len(tried), len(right)+len(wrong["invalid"])+len(wrong["denied"]))
 	for what, try := range tried {
@@ -185,6 +194,7 @@ func TestMatrixOfRoles(t *testing.T) {
 		put([]string{"infer"}, c.rpc)
 	}
 	put([]string{"infer"}, gatewayv1.ModelGatewayService_PushAudio_FullMethodName, gatewayv1.ModelGatewayService_CreateAccessToken_FullMethodName)
+	put([]string{"infer", "observe", "admin"}, gatewayv1.ModelGatewayService_ListVoices_FullMethodName)
 	put([]string{"observe", "admin"}, gatewayv1.ModelGatewayService_Status_FullMethodName, gatewayv1.ModelAdminService_ListModels_FullMethodName,
 		gatewayv1.ModelAdminService_GetModel_FullMethodName, gatewayv1.ModelAdminService_PlanLoad_FullMethodName, gatewayv1.ModelAdminService_WatchModels_FullMethodName)
 	put([]string{"admin"}, gatewayv1.ModelAdminService_LoadModel_FullMethodName, gatewayv1.ModelAdminService_UnloadModel_FullMethodName)

@@ -99,6 +99,7 @@ func requestSurfaces() map[string]surface {
 		"gRPC over HTTP port": unaryHTTP2(service + "Chat"),
 		"OpenAI":              openAIRequest("/openai/v1/chat/completions", `"stream":false`),
 		"OpenAI, a stream":    openAIRequest("/v1/chat/completions", `"stream":true`),
+		"OpenAI's responses":  openAIRequest("/openai/v1/responses", `"stream":true`),
 		"a WebSocket":         socketRequest,
 	}
 }
@@ -106,7 +107,7 @@ func requestSurfaces() map[string]surface {
 // openAIRequest is a request of OpenAI's API.
 func openAIRequest(path, stream string) surface {
 	return func(t *testing.T, g *guarded, key string) (http.Header, error) {
-		body := `{"model":"qwen",` + stream + `,"messages":[{"role":"user","content":"Hello"}]}`
+		body := `{"model":"qwen",` + stream + `,"input":"Hello","messages":[{"role":"user","content":"Hello"}]}`
 		resp, text := g.post(t, path, body, "Authorization", "Bearer "+g.keys[key], "Content-Type", "application/json")
 		if resp.StatusCode == http.StatusOK {
 			return resp.Header, nil

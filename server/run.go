@@ -41,7 +41,11 @@ func Serve(ctx context.Context, cfg *config.Config, version string, out, logs io
 		Version:     version,
 		ReapOrphans: true,
 		Ready: func(grpcAddress, httpAddress net.Addr) {
-			fmt.Fprintf(out, "modelgateway %s is ready: gRPC %s, HTTP %s\n", version, formatAddr("", grpcAddress), formatAddr(scheme, httpAddress))
+			page := ""
+			if host := httpserver.PlaygroundAddress(httpAddress, cfg.Auth.Required()); host != "" {
+				page = ", page " + scheme + host + "/ui/"
+			}
+			fmt.Fprintf(out, "modelgateway %s is ready: gRPC %s, HTTP %s%s\n", version, formatAddr("", grpcAddress), formatAddr(scheme, httpAddress), page)
 		},
 	})
 	if err != nil {

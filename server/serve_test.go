@@ -57,7 +57,7 @@ func serveCommand(t *testing.T, yaml string) *command {
 	return c
 }
 
-var readyLine = regexp.MustCompile(`^modelgateway test is ready: gRPC (127\.0\.0\.1:\d+), HTTP http://(127\.0\.0\.1:\d+)\n$`)
+var readyLine = regexp.MustCompile(`^modelgateway test is ready: gRPC (127\.0\.0\.1:\d+), HTTP http://(127\.0\.0\.1:\d+), page http://localhost:\d+/ui/\n$`)
 
 // ready waits until the server is ready and returns its gRPC address.
 func (c *command) ready(t *testing.T) string {

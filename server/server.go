@@ -70,6 +70,7 @@ type Server struct {
 
 	lock    *flock.Flock
 	host    *worker.Host
+	encoder speechout.Encoder
 	local   *worker.InProcess
 	manager *lifecycle.Manager
 	service *api.Inference
@@ -192,6 +193,7 @@ func (s *Server) startModels(opts Options) (*telemetry.Metrics, error) {
 	if s.host, err = worker.NewHost(worker.Options{Logger: s.log, ReapOrphans: opts.ReapOrphans, Private: s.cfg.Private()}); err != nil {
 		return nil, err
 	}
+	s.encoder = speechout.Encoder{Path: s.cfg.ProgramPath(speechout.Program)}
 	s.local = worker.NewInProcess(s.log, builtIn(s.cfg, s.log), s.host)
 	names := make([]string, len(specs))
 	for i, s := range specs {
@@ -268,6 +270,7 @@ func (s *Server) makeServers(version string, metrics *telemetry.Metrics) error {
 		CORS:         s.cfg.CORS,
 		Tasks:        candidates,
 		Aliases:      s.cfg.Aliases,
+		Encodes:      s.encoder.Available,
 		Version:      version,
 		Endpoint:     s.cfg.Advertise,
 		Log:          s.log,
@@ -295,6 +298,10 @@ func (s *Server) makeServices(version string, metrics *telemetry.Metrics) (*api.
 		Draining:          s.accepting,
 		Log:               s.log,
 	})
+	voices, err := voiceSources(s.cfg, s.log)
+	if err != nil {
+		return nil, err
+	}
 	s.service = api.NewInference(api.InferenceOptions{
 		Router:       routed,
 		Models:       s.manager,
@@ -304,7 +311,11 @@ func (s *Server) makeServices(version string, metrics *telemetry.Metrics) (*api.
 		Version:      version,
 		Instance:     instance(s.cfg),
 		Draining:     s.Draining,
-		EncodeSpeech: s.cfg.ProgramPath(speechout.Program),
+		Encoder:      s.encoder,
+		VoiceSources: voices,
+		Log:          s.log,
+
+		SlowReaderTimeout: s.cfg.Limits.SlowReaderTimeout,
 	})
 	s.health = health.NewServer()
 	s.setServing(healthpb.HealthCheckResponse_NOT_SERVING)

@@ -16,8 +16,6 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/mattn/go-isatty"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials"
 
 	modelgateway "github.com/lexilingo/modelgateway/clients/go"
 	"github.com/lexilingo/modelgateway/server/internal/config"
@@ -54,6 +52,7 @@ type cli struct {
 	Explain    explainCommand    `cmd:"" help:"Explain English text in Vietnamese."`
 	Transcribe transcribeCommand `cmd:"" help:"Transcribe a recording or live speech."`
 	Synthesize synthesizeCommand `cmd:"" help:"Convert text to speech."`
+	Voices     voicesCommand     `cmd:"" help:"List the voices that can speak."`
 	Pronounce  pronounceCommand  `cmd:"" help:"Score the pronunciation of a text that was read aloud."`
 	Pull       pullCommand       `cmd:"" help:"Download published models, or list them."`
 	Import     importCommand     `cmd:"" help:"Convert a Whisper model of CTranslate2 or Hugging Face."`
@@ -162,7 +161,8 @@ func (g *globals) client() (*modelgateway.Client, error) {
 	if err := checkAddr(g.Addr); err != nil {
 		return nil, err
 	}
-	var options []grpc.DialOption
+	// The command shows what happens, and its flags say how long it may take.
+	options := []modelgateway.Option{modelgateway.WithTimeout(0), modelgateway.WithRetry(modelgateway.Retry{Attempts: 1})}
 	if g.APIKey != "" {
 		options = append(options, modelgateway.WithAPIKey(g.APIKey))
 	}
@@ -171,7 +171,7 @@ func (g *globals) client() (*modelgateway.Client, error) {
 		return nil, err
 	}
 	if secure != nil {
-		options = append(options, grpc.WithTransportCredentials(credentials.NewTLS(secure)))
+		options = append(options, modelgateway.WithTLS(secure))
 	}
 	client, err := modelgateway.New(g.Addr, options...)
 	if err != nil {

@@ -7,7 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+
+	"github.com/alecthomas/kong"
 
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
@@ -36,6 +39,34 @@ func TestTranscribe(t *testing.T) {
 		s.run(t, "transcribe", recording(t, 0)).check(t, exitOK, "0 bytes\n")
 		s.run(t, "transcribe", "--format=vtt", recording(t, 10)).check(t, exitOK, "WEBVTT\n")
 		s.run(t, "transcribe", "--format=verbose_json", "--words", recording(t, 10)).check(t, exitOK, `"task": "transcribe"`, `"text": "10 bytes"`)
+	})
+	t.Run("into a file", func(t *testing.T) {
+		dir, clip := t.TempDir(), recording(t, 10)
+		for name, c := range map[string]struct{ flag, want string }{
+			"a.srt": {"--format=auto", ""}, "a.vtt": {"--format=auto", "WEBVTT\n"}, "a.json": {"--format=auto", `"task": "transcribe"`},
+			"a.txt": {"--words", "10 bytes\n"}, "b.json": {"--json", `"served_by": {`}, "b.txt": {"--format=vtt", "WEBVTT\n"},
+		} {
+			file := filepath.Join(dir, name)
+			if r := s.run(t, "transcribe", clip, c.flag, "-o", file); r.code != exitOK || r.out != "" {
+				t.Errorf("%s: exit code %d, printed %q", name, r.code, r.out)
+			}
+			if got, err := os.ReadFile(file); err != nil || !strings.Contains(string(got), c.want) {
+				t.Errorf("%s: %q, %v; want %q", name, got, err, c.want)
+			}
+		}
+		file := filepath.Join(dir, "live.txt")
+		cmd := s.command(t, "transcribe", "-", "-o", file)
+		cmd.Stdin = bytes.NewReader(make([]byte, 150_000))
+		finish(t, cmd).check(t, exitOK)
+		if got, err := os.ReadFile(file); err != nil || string(got) != "150000 bytes\n" {
+			t.Errorf("%q, %v", got, err)
+		}
+		s.run(t, "transcribe", clip, "--words", "-o", filepath.Join(dir, "a.srt")).check(t, exitUsage, "leave it out")
+		s.run(t, "transcribe", clip, "-m", "missing", "-o", filepath.Join(dir, "none.srt")).check(t, exitNotFound, "MODEL_NOT_FOUND")
+		s.run(t, "transcribe", clip, "-o", "/nowhere/a.srt").check(t, exitUsage, "/nowhere")
+		if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) != 7 {
+			t.Errorf("failures leave a file behind: %v", left)
+		}
 	})
 	t.Run("standard input", func(t *testing.T) {
 		for _, args := range [][]string{{"transcribe", "-"}, {"transcribe", "-", "--json"}} {
@@ -86,6 +117,10 @@ func TestSynthesize(t *testing.T) {
 		if got := read(t); len(got) != 2*samples {
 			t.Errorf("%d bytes", len(got))
 		}
+		s.run(t, "synthesize", "--rate=8000", "-o", file, "one two").check(t, exitOK)
+		if got := read(t); len(got) != 44+samples || binary.LittleEndian.Uint32(got[24:]) != 8000 {
+			t.Errorf("at 8 kHz: %d bytes: %.60q", len(got), got)
+		}
 		r := s.run(t, "synthesize", "--json", "-o", file, "one two")
 		r.check(t, exitOK, `"sample_rate_hertz":16000`, `"audio":""`, `"model":"fast"`)
 		for line := range strings.Lines(r.out) {
@@ -107,6 +142,7 @@ func TestSynthesize(t *testing.T) {
 		}
 	})
 	t.Run("errors", func(t *testing.T) {
+		s.run(t, "synthesize", "--align-words", "-o", file, "one").check(t, exitUsage, "--align-words needs --json")
 		if err := os.Remove(file); err != nil {
 			t.Fatal(err)
 		}
@@ -116,10 +152,64 @@ func TestSynthesize(t *testing.T) {
 			t.Errorf("failures leave %v behind", left)
 		}
 		s.run(t, "synthesize", "-o", "/nowhere/out.wav", "hi").check(t, exitUsage, "/nowhere")
-		s.run(t, "synthesize", "-o", "out.mp3", "hi").check(t, exitUsage, "only WAV")
+		s.run(t, "synthesize", "-o", "out.m4a", "hi").check(t, exitUsage, ".m4a files cannot be written", ".wav, .mp3, .opus, .ogg, .flac, .pcm or .raw", "--encoding")
+		s.run(t, "synthesize", "--raw", "--encoding=mp3", "-o", file, "hi").check(t, exitUsage, "--raw")
+		s.run(t, "synthesize", "--bitrate=64000", "-o", file, "hi").check(t, exitUsage, "INVALID_REQUEST", "only MP3 and Opus have a bitrate")
 		s.run(t, "synthesize", "--voice=a", "--model=b", "hi").check(t, exitUsage, "--voice")
 		s.run(t, "synthesize", "").check(t, exitUsage, "no text: give it")
 	})
+}
+
+// The encoding is that of the file's name, unless a flag names another one.
+func TestSpeechFormats(t *testing.T) {
+	for args, want := range map[string]string{
+		"": "wav", "-o -": "wav", "-o hello": "wav", "-o hello.WAV": "wav", "-o hello.mp3": "mp3", "-o a.b/c.opus": "opus", "-o c.ogg": "opus",
+		"-o c.flac": "flac", "-o c.pcm": "pcm", "--raw": "pcm", "--raw -o c.wav": "pcm", "--encoding mp3": "mp3", "--encoding flac -o c.bin": "flac",
+		"-o c.bin": "", "--raw --encoding wav": "",
+	} {
+		var c struct {
+			Synthesize synthesizeCommand `cmd:""`
+		}
+		parser, err := kong.New(&c)
+		if err == nil {
+			_, err = parser.Parse(append([]string{"synthesize"}, strings.Fields(args)...))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := c.Synthesize.format(); got.name != want || (err == nil) != (want != "") {
+			t.Errorf("%q: %q, %v; want %q", args, got.name, err, want)
+		}
+	}
+}
+
+// What is no file is written, not replaced.
+func TestOutputThatIsNoFile(t *testing.T) {
+	s := start(t)
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	link := pipe + ".link"
+	if err := os.Symlink(pipe, link); err != nil {
+		t.Fatal(err)
+	}
+	for name, args := range map[string][]string{
+		pipe: {"transcribe", recording(t, 10)}, link: {"synthesize", "--encoding=wav", "one two"},
+	} {
+		got := make(chan []byte, 1)
+		go func() {
+			data, _ := os.ReadFile(pipe) // an error is no data
+			got <- data
+		}()
+		s.run(t, append(args, "-o", name)...).check(t, exitOK)
+		if data := <-got; len(data) == 0 || name == pipe && string(data) != "10 bytes\n" || name == link && len(data) != 44+6400 {
+			t.Errorf("%s: %d bytes", args[0], len(data))
+		}
+	}
+	if info, err := os.Lstat(pipe); err != nil || info.Mode().IsRegular() {
+		t.Errorf("the pipe became %v, %v", info.Mode(), err)
+	}
 }
 
 func TestPronounce(t *testing.T) {

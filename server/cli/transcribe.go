@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 
@@ -21,7 +22,8 @@ type transcribeCommand struct {
 	File      string `arg:"" help:"Recording; \"-\" transcribes standard input as it arrives."`
 	Language  string `short:"l" placeholder:"CODE" help:"Spoken language (en, vi, …). Default: detected."`
 	Translate bool   `help:"Translate to English."`
-	Format    string `enum:"text,srt,vtt,verbose_json" default:"text" help:"Format of the transcript (${enum})."`
+	Output    string `short:"o" placeholder:"FILE" help:"File to write: .srt, .vtt, .json, or any other name for text. Default, or with \"-\": standard output."`
+	Format    string `enum:"auto,text,srt,vtt,verbose_json" default:"auto" help:"Format of the transcript (${enum}). Default: that of the file's extension, or text."`
 	Words     bool   `help:"Print each word with its time and confidence."`
 	Prompt    string `placeholder:"TEXT" help:"Context for the model: names, spelling and style to expect."`
 	Beam      int32  `placeholder:"NUMBER" help:"Beam size: 1 is greedy search, 0 uses the setting of the model."`
@@ -34,7 +36,8 @@ func (transcribeCommand) Help() string {
 	return `Examples:
   modelgateway transcribe lecture.mp3
   modelgateway transcribe --words --json clip.wav
-  modelgateway transcribe --format srt film.mp3 >film.srt
+  modelgateway transcribe film.mp3 -o film.srt
+  modelgateway transcribe --format vtt film.mp3 >film.vtt
   arecord -f S16_LE -r 16000 -c 1 | modelgateway transcribe -
   ffmpeg -i film.mkv -f s16le -ar 16000 -ac 1 - | modelgateway transcribe --encoding s16le -
 
@@ -42,11 +45,34 @@ Live speech is printed segment by segment. Ctrl-C ends the speech and prints the
 last segment. --timeout starts when the speech ends.`
 }
 
+// transcriptFormats are the formats of files with an extension.
+var transcriptFormats = map[string]string{".srt": "srt", ".vtt": "vtt", ".json": "verbose_json"}
+
 // Run transcribes a file, or live speech.
 func (c transcribeCommand) Run(ctx context.Context, g *globals, con *console) error {
-	if c.Format != "text" && (g.JSON || c.Words && c.Format != "verbose_json") {
-		return usagef("--format %s cannot be combined with --json or --words", c.Format)
+	if c.Format == "auto" {
+		c.Format = "text"
+		if named := transcriptFormats[strings.ToLower(filepath.Ext(c.Output))]; named != "" && !g.JSON {
+			c.Format = named
+		}
 	}
+	switch {
+	case c.Format != "text" && g.JSON:
+		return usagef("--format %s cannot be combined with --json", c.Format)
+	case c.Words && (c.Format == "srt" || c.Format == "vtt"):
+		return usagef("subtitles (%s) cannot have --words: leave it out, or write text or verbose_json", c.Format)
+	}
+	if c.Output == "" || c.Output == standardInput {
+		return c.transcribe(ctx, g, con)
+	}
+	return writeFile(c.Output, func(file io.Writer) error {
+		toFile := *con
+		toFile.out, toFile.outTTY = file, false
+		return c.transcribe(ctx, g, &toFile)
+	})
+}
+
+func (c transcribeCommand) transcribe(ctx context.Context, g *globals, con *console) error {
 	if c.File == standardInput && c.Format == "text" {
 		return c.live(ctx, g, con)
 	}

@@ -34,9 +34,10 @@ func openAudio(ctx context.Context, recv func() (audioMessage, error)) (*gateway
 
 // liveAudio is audio that arrives during the request. It can be read only once.
 type liveAudio struct {
-	pieces chan livePiece
-	start  func()
-	read   bool
+	pieces   chan livePiece
+	start    func()
+	read     bool
+	progress *progress // nil if nobody is told
 }
 
 type livePiece struct {
@@ -85,6 +86,9 @@ func (a *liveAudio) Next(ctx context.Context) ([]byte, error) {
 	}
 	select {
 	case piece := <-a.pieces:
+		if piece.err == nil && a.progress != nil {
+			piece.data = a.progress.take(piece.data)
+		}
 		return piece.data, piece.err
 	case <-ctx.Done():
 		return nil, ctx.Err()

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
@@ -9,6 +10,7 @@ import (
 	"github.com/lexilingo/modelgateway/server/internal/lifecycle"
 	"github.com/lexilingo/modelgateway/server/internal/quota"
 	"github.com/lexilingo/modelgateway/server/internal/router"
+	"github.com/lexilingo/modelgateway/server/internal/speechout"
 	"google.golang.org/protobuf/types/known/durationpb"
 )
 
@@ -33,16 +35,18 @@ type ModelStatus interface {
 type Inference struct {
 	gatewayv1.UnimplementedModelGatewayServiceServer
 
-	router      Router
-	models      ModelStatus
-	taskMethods map[string]string
-	sessions    *sessions
-	version     string
-	instance    string
-	draining    func() bool
-	started     time.Time
-	// encodeSpeech is the path of the program that encodes speech.
-	encodeSpeech string
+	router       Router
+	models       ModelStatus
+	taskMethods  map[string]string
+	sessions     *sessions
+	version      string
+	instance     string
+	draining     func() bool
+	started      time.Time
+	encoder      speechout.Encoder
+	voiceSources []VoiceSource
+	patience     time.Duration // how long an answer waits for the alignment of its words; 0 is no limit
+	log          *slog.Logger
 }
 
 var _ gatewayv1.ModelGatewayServiceServer = (*Inference)(nil)
@@ -66,8 +70,15 @@ type InferenceOptions struct {
 	Instance string
 	// Draining reports whether the server shuts down; nil: it never does.
 	Draining func() bool
-	// EncodeSpeech is the path of the program that encodes speech.
-	EncodeSpeech string
+	// Encoder encodes speech.
+	Encoder speechout.Encoder
+	// SlowReaderTimeout is how long a client may take to read one message; 0 is no limit.
+	// Speech waits up to a third of it for the alignment of its words.
+	SlowReaderTimeout time.Duration
+	// VoiceSources are the models that speak, in the order in which they are tried.
+	VoiceSources []VoiceSource
+	// Log gets the internal errors of alignments; nil discards them.
+	Log *slog.Logger
 }
 
 // NewInference returns the service. Close must be called at its end.
@@ -78,6 +89,9 @@ func NewInference(opts InferenceOptions) *Inference {
 	if opts.Denied == nil {
 		opts.Denied = func(_ *auth.Caller, err error) error { return err }
 	}
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
 	return &Inference{
 		router:       authorized{limited{opts.Router, opts.Limiter}, opts.Denied},
 		models:       opts.Models,
@@ -87,7 +101,10 @@ func NewInference(opts InferenceOptions) *Inference {
 		instance:     opts.Instance,
 		draining:     opts.Draining,
 		started:      time.Now(),
-		encodeSpeech: opts.EncodeSpeech,
+		encoder:      opts.Encoder,
+		voiceSources: opts.VoiceSources,
+		patience:     opts.SlowReaderTimeout / 3,
+		log:          opts.Log,
 	}
 }
 

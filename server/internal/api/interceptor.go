@@ -94,7 +94,21 @@ func (i *interceptor) ended(ctx context.Context, method string, start time.Time,
 	if panicked != nil {
 		err = fmt.Errorf("panic: %v\n%s", panicked, debug.Stack())
 	}
-	attrs := []any{"method", method, "duration", time.Since(start)}
+	attrs := append([]any{"method", method, "duration", time.Since(start)}, callerAttrs(ctx)...)
+	if err == nil {
+		i.log.DebugContext(ctx, "call ended", attrs...)
+		return nil
+	}
+	e := errs.From(err)
+	if e.Reason() != errs.Internal {
+		i.log.DebugContext(ctx, "call failed", append(attrs, "reason", errs.ReasonName(e.Reason()), "message", e.Message())...)
+		return e
+	}
+	return hidden(ctx, i.log, "call failed inside the server", err, attrs...)
+}
+
+// callerAttrs returns what the log says of the caller.
+func callerAttrs(ctx context.Context) (attrs []any) {
 	caller := auth.CallerOf(ctx)
 	if caller.Name != "" {
 		attrs = append(attrs, "key", caller.Name)
@@ -102,17 +116,12 @@ func (i *interceptor) ended(ctx context.Context, method string, start time.Time,
 	if caller.Subject != "" {
 		attrs = append(attrs, "subject", caller.Subject)
 	}
-	if err == nil {
-		i.log.DebugContext(ctx, "call ended", attrs...)
-		return nil
-	}
-	e := errs.From(err)
-	attrs = append(attrs, "reason", errs.ReasonName(e.Reason()))
-	if e.Reason() != errs.Internal {
-		i.log.DebugContext(ctx, "call failed", append(attrs, "message", e.Message())...)
-		return e
-	}
+	return attrs
+}
+
+// hidden logs an internal error, and returns what a caller gets instead of its text.
+func hidden(ctx context.Context, log *slog.Logger, what string, err error, attrs ...any) *errs.Error {
 	id := rand.Text()[:12]
-	i.log.ErrorContext(ctx, "call failed inside the server", append(attrs, "error_id", id, "error", err.Error())...)
+	log.ErrorContext(ctx, what, append(attrs, "reason", errs.ReasonName(errs.Internal), "error_id", id, "error", err.Error())...)
 	return errs.New(errs.Internal, "internal error; the server's log has the cause under error_id %s", id).With("error_id", id)
 }

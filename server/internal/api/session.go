@@ -45,12 +45,14 @@ type session struct {
 	changed chan struct{}
 
 	// Audio.
-	next    int64            // the next expected sequence number
-	early   map[int64][]byte // pieces with later sequence numbers
-	last    int64            // sequence number of the last piece, -1 if not known yet
-	ready   [][]byte         // pieces in order that the engine has not read yet
-	waiting int              // size of ready and early, by pieceSize
-	active  time.Time        // when audio last came or was read
+	progress *progress
+	first    int64            // the first expected sequence number
+	next     int64            // the next expected sequence number
+	early    map[int64][]byte // pieces with later sequence numbers
+	last     int64            // sequence number of the last piece, -1 if not known yet
+	ready    [][]byte         // pieces in order that the engine has not read yet
+	waiting  int              // size of ready and early, by pieceSize
+	active   time.Time        // when audio last came or was read
 
 	// Events.
 	begun    bool // the router wants audio, so the request is valid
@@ -69,8 +71,15 @@ func newSession(id string, cancel context.CancelFunc, caller string, all *inflig
 	now := time.Now()
 	return &session{
 		id: id, cancel: cancel, caller: caller, all: all, opened: now, active: now,
-		changed: make(chan struct{}), early: map[int64][]byte{}, last: -1,
+		changed: make(chan struct{}), early: map[int64][]byte{}, last: -1, progress: &progress{distance: markDistance},
 	}
+}
+
+// continues says where the audio begins. It is called before the first audio.
+func (s *session) continues(p *progress) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.progress, s.first, s.next = p, p.sequence, p.sequence
 }
 
 // touch wakes all goroutines that wait for a change. The caller holds mu.
@@ -115,6 +124,7 @@ func (s *session) push(ctx context.Context, req *gatewayv1.PushAudioRequest) (in
 	case s.ended && s.err != nil:
 		return 0, s.err
 	case s.ended || seq < s.next || known:
+		s.endOfKnown(req)
 		return s.next, nil
 	case s.last >= 0 && seq > s.last:
 		return 0, errs.New(errs.InvalidRequest, "sequence %d is after the last piece, which was %d", seq, s.last)
@@ -131,18 +141,30 @@ func (s *session) push(ctx context.Context, req *gatewayv1.PushAudioRequest) (in
 	s.active = time.Now()
 	for piece, ok := s.early[s.next]; ok; piece, ok = s.early[s.next] {
 		delete(s.early, s.next)
-		s.ready = append(s.ready, piece)
+		wanted := s.progress.take(piece)
+		s.free(len(piece) - len(wanted))
+		s.ready = append(s.ready, wanted)
 		s.next++
 	}
 	s.touch()
 	return s.next, nil
 }
 
+// endOfKnown ends the audio after the pieces that have come, if a client says that an
+// empty piece is the last whose number another one had: it believed that the call for
+// that one had failed. The caller holds mu.
+func (s *session) endOfKnown(req *gatewayv1.PushAudioRequest) {
+	if req.GetLast() && len(req.GetAudio()) == 0 && req.GetSequence() < s.next && s.last < 0 {
+		s.last = s.next - 1
+		s.touch()
+	}
+}
+
 // unused reports whether the client is gone, or has sent no piece yet.
 func (s *session) unused() (gone, silent bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.detached, s.next == 0 && len(s.early) == 0
+	return s.detached, s.next == s.first && len(s.early) == 0
 }
 
 // pieceSize returns the memory that a piece takes while it waits, in bytes.

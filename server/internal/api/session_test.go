@@ -45,6 +45,24 @@ func TestSessionWithoutAudioEnds(t *testing.T) {
 	})
 }
 
+// A client whose push was cancelled may use its number again, to say that the audio ends.
+func TestLastPieceWithKnownNumberEndsTheAudio(t *testing.T) {
+	s := newSession("s", func() {}, "", inflight.NewShares(totalQueueLimit))
+	for _, req := range []*gatewayv1.PushAudioRequest{{Audio: []byte{1}}, {Audio: []byte{2}}, {Last: true}, {Last: true}} {
+		if next, err := s.push(t.Context(), req); err != nil || next != 1 {
+			t.Fatalf("%v: %d, %v", req, next, err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if piece, err := s.Next(ctx); err != nil || string(piece) != "\x01" {
+		t.Fatalf("%v, %v", piece, err)
+	}
+	if _, err := s.Next(ctx); !errors.Is(err, io.EOF) {
+		t.Errorf("after the last piece: %v", err)
+	}
+}
+
 func TestEmptyPiecesFillTheQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSession("s", func() {}, "", inflight.NewShares(totalQueueLimit))

@@ -30,7 +30,7 @@ func (s *session) Emit(resp *enginev1.RunResponse) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.record(event)
+	return s.record(s.progress.stamp(event))
 }
 
 // Committed implements router.Sink.

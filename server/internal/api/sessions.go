@@ -98,7 +98,7 @@ func (r *sessions) find(ctx context.Context, id string) (*session, error) {
 	if s, ok := r.open[id]; ok && s.owner == auth.CallerOf(ctx).Owner() {
 		return s, nil
 	}
-	return nil, errs.New(errs.SessionLost, "this server has no open transcription with this session_id: it has ended, or it had no stream for %s, or another server has it; open a new one", reopenTimeout)
+	return nil, errs.New(errs.SessionLost, "this server has no open transcription with this session_id: it has ended, or it had no stream for %s, or another server has it; open a new one, with the offset of the last event as resume_from", reopenTimeout)
 }
 
 // attach returns the number of a new stream, to which the session's events now go.
@@ -175,7 +175,12 @@ func (s *Inference) session(ctx context.Context, req *gatewayv1.OpenTranscriptio
 	if cfg == nil {
 		return nil, errs.New(errs.ConfigNotFirst, "the request needs a config, or the session_id of an open transcription")
 	}
+	progress, cfg, err := newProgress(cfg)
+	if err != nil {
+		return nil, err
+	}
 	return s.sessions.start(ctx, func(ctx context.Context, open *session) {
+		open.continues(progress)
 		served, err := s.router.Run(ctx, transcription(cfg, open), open)
 		open.end(served, endOf(ctx, err))
 	})

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"cmp"
+
 	"github.com/lexilingo/modelgateway/engines/errs"
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
@@ -128,8 +130,8 @@ func (f *transcriptCollector) Committed() bool { return false }
 
 // speechCollector is the sink of speech that is sent in one message.
 type speechCollector struct {
-	samples    []byte
-	sampleRate int32
+	pieces []*gatewayv1.SynthesizeResponse
+	size   int // of their samples, in bytes
 }
 
 func (c *speechCollector) Begin() { *c = speechCollector{} }
@@ -139,14 +141,25 @@ func (c *speechCollector) Emit(resp *enginev1.RunResponse) error {
 	if piece == nil {
 		return wrongAnswer()
 	}
-	if len(c.samples)+len(piece.GetAudio()) > maxSpeech {
+	if c.size += len(piece.GetAudio()); c.size > maxSpeech {
 		return tooLong(maxSpeech)
 	}
-	c.samples = append(c.samples, piece.GetAudio()...)
-	if c.sampleRate == 0 {
-		c.sampleRate = piece.GetSampleRateHertz()
-	}
+	c.pieces = append(c.pieces, piece)
 	return nil
 }
 
 func (c *speechCollector) Committed() bool { return false }
+
+// whole returns all of the speech as one message. The samples of the pieces become
+// parts of it, so that they are in memory once.
+func (c *speechCollector) whole() *gatewayv1.SynthesizeResponse {
+	all := &gatewayv1.SynthesizeResponse{Audio: make([]byte, 0, c.size)}
+	for _, piece := range c.pieces {
+		at := len(all.GetAudio())
+		all.Audio = append(all.Audio, piece.GetAudio()...)
+		piece.Audio = all.Audio[at:len(all.Audio):len(all.Audio)]
+		all.Words = append(all.Words, piece.GetWords()...)
+		all.SampleRateHertz = cmp.Or(all.GetSampleRateHertz(), piece.GetSampleRateHertz())
+	}
+	return all
+}

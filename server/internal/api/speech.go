@@ -37,6 +37,9 @@ func (s *Inference) Recognize(ctx context.Context, req *gatewayv1.RecognizeReque
 
 // transcript runs a transcription and returns the final transcript.
 func (s *Inference) transcript(ctx context.Context, cfg *gatewayv1.TranscriptionConfig, audio router.Audio) (*gatewayv1.Transcript, *gatewayv1.ServedBy, error) {
+	if cfg.GetResumeFrom() != nil {
+		return nil, nil, errs.New(errs.InvalidRequest, "resume_from is for StreamTranscribe and OpenTranscription, which send events with offsets: leave it out here")
+	}
 	sink := &transcriptCollector{}
 	served, err := s.router.Run(ctx, transcription(cfg, audio), sink)
 	if err != nil {
@@ -54,9 +57,17 @@ func (s *Inference) StreamTranscribe(stream gatewayv1.ModelGatewayService_Stream
 	if err != nil {
 		return err
 	}
+	progress, cfg, err := newProgress(cfg)
+	if err != nil {
+		return err
+	}
+	audio.progress = progress
 	sink := &streamRelay[*gatewayv1.StreamTranscribeResponse]{
 		pick: func(r *enginev1.RunResponse) (*gatewayv1.StreamTranscribeResponse, bool, bool) {
 			event := r.GetTranscribe()
+			if event != nil {
+				event = progress.stamp(event)
+			}
 			return &gatewayv1.StreamTranscribeResponse{Event: event}, event.GetFinal() != nil, event != nil
 		},
 		send: stream.Send,

@@ -1,7 +1,11 @@
 package api
 
 import (
+	"cmp"
 	"context"
+	"slices"
+	"strings"
+	"sync"
 
 	"google.golang.org/protobuf/proto"
 
@@ -14,23 +18,36 @@ import (
 
 // Synthesize implements gatewayv1.ModelGatewayServiceServer.
 func (s *Inference) Synthesize(req *gatewayv1.SynthesizeRequest, stream gatewayv1.ModelGatewayService_SynthesizeServer) error {
-	if err := speechout.Check(req.GetOutput(), s.encodeSpeech); err != nil {
+	if err := s.encoder.Check(req.GetOutput()); err != nil {
 		return err
 	}
 	out := s.output(stream.Context(), req)
 	defer out.close()
+	var sending sync.Mutex
+	send := func(piece *gatewayv1.SynthesizeResponse) error {
+		sending.Lock()
+		defer sending.Unlock()
+		return stream.Send(piece)
+	}
+	words := s.newAligner(stream.Context(), req, func(words []*gatewayv1.SpokenWord) error {
+		return send(&gatewayv1.SynthesizeResponse{Words: words})
+	})
+	defer words.stop()
 	sink := &streamRelay[*gatewayv1.SynthesizeResponse]{
 		pick: func(r *enginev1.RunResponse) (*gatewayv1.SynthesizeResponse, bool, bool) {
 			return r.GetSynthesize(), false, r.GetSynthesize() != nil
 		},
 		send: func(piece *gatewayv1.SynthesizeResponse) error {
+			words.take(piece)
 			if err := out.encode(piece); err != nil {
 				return err
 			}
-			return stream.Send(piece)
+			return send(piece)
 		},
 	}
-	served, err := s.router.Run(stream.Context(), synthesis(req), sink)
+	run := synthesis(req)
+	run.Room = words.room
+	served, err := s.router.Run(stream.Context(), run, sink)
 	if err != nil {
 		return err
 	}
@@ -38,13 +55,19 @@ func (s *Inference) Synthesize(req *gatewayv1.SynthesizeRequest, stream gatewayv
 	if last.Audio, err = out.end(); err != nil {
 		return err
 	}
-	return stream.Send(last)
+	warn(served, words.finish())
+	return send(last)
+}
+
+// warn adds a warning to those of an answer.
+func warn(served *gatewayv1.ServedBy, warning string) {
+	served.Warning = strings.TrimSpace(served.GetWarning() + " " + warning)
 }
 
 // SynthesizeWhole returns all of the speech in one message. Nothing reaches the
 // caller before the end, so another model can take over at any time.
 func (s *Inference) SynthesizeWhole(ctx context.Context, req *gatewayv1.SynthesizeRequest) (*gatewayv1.SynthesizeResponse, error) {
-	if err := speechout.Check(req.GetOutput(), s.encodeSpeech); err != nil {
+	if err := s.encoder.Check(req.GetOutput()); err != nil {
 		return nil, err
 	}
 	sink := &speechCollector{}
@@ -52,25 +75,44 @@ func (s *Inference) SynthesizeWhole(ctx context.Context, req *gatewayv1.Synthesi
 	if err != nil {
 		return nil, err
 	}
-	if sink.sampleRate <= 0 {
+	resp := sink.whole()
+	if !req.GetAlignWords() {
+		sink.pieces = nil // only the alignment needs them
+	}
+	if resp.GetSampleRateHertz() <= 0 {
 		return nil, errs.New(errs.Internal, "the engine sent speech without its sample rate")
 	}
-	resp := &gatewayv1.SynthesizeResponse{Audio: sink.samples, SampleRateHertz: sink.sampleRate, ServedBy: served}
 	out := s.output(ctx, req)
 	defer out.close()
 	if err := out.encode(resp); err != nil {
 		return nil, err
 	}
 	rest, err := out.end()
+	if err != nil {
+		return nil, err
+	}
 	resp.Audio = append(resp.Audio, rest...)
-	return resp, err
+	words := s.newAligner(ctx, req, func(words []*gatewayv1.SpokenWord) error {
+		resp.Words = append(resp.Words, words...)
+		return nil
+	})
+	defer words.stop()
+	words.takeAll(sink.pieces)
+	resp.ServedBy = served
+	warn(served, words.finish())
+	// A voice may have timed the words of some sentences.
+	slices.SortStableFunc(resp.Words, func(a, b *gatewayv1.SpokenWord) int {
+		return cmp.Compare(a.GetStart().AsDuration(), b.GetStart().AsDuration())
+	})
+	return resp, nil
 }
 
-// synthesis is the request for samples. How they are encoded is the server's work.
+// synthesis is the request for samples. To encode them and to align their words is the
+// server's work.
 func synthesis(req *gatewayv1.SynthesizeRequest) router.Request {
-	if req.GetOutput() != nil {
+	if req.GetOutput() != nil || req.GetAlignWords() {
 		req = proto.CloneOf(req)
-		req.Output = nil
+		req.Output, req.AlignWords = nil, false
 	}
 	return request(req, &enginev1.RunRequest{Payload: &enginev1.RunRequest_Synthesize{Synthesize: req}})
 }
@@ -78,13 +120,13 @@ func synthesis(req *gatewayv1.SynthesizeRequest) router.Request {
 // speechOutput encodes the speech of one answer.
 type speechOutput struct {
 	ctx     context.Context
-	program string
+	encoder speechout.Encoder
 	output  *gatewayv1.SpeechOutput // nil: the samples of the engine
 	stream  *speechout.Stream
 }
 
 func (s *Inference) output(ctx context.Context, req *gatewayv1.SynthesizeRequest) *speechOutput {
-	return &speechOutput{ctx: ctx, program: s.encodeSpeech, output: req.GetOutput()}
+	return &speechOutput{ctx: ctx, encoder: s.encoder, output: req.GetOutput()}
 }
 
 // encode replaces the samples of a piece by what they become.
@@ -97,7 +139,7 @@ func (o *speechOutput) encode(piece *gatewayv1.SynthesizeResponse) error {
 		if piece.GetSampleRateHertz() <= 0 {
 			return errs.New(errs.Internal, "the engine sent speech without its sample rate")
 		}
-		if o.stream, err = speechout.NewStream(o.ctx, o.program, o.output, int(piece.GetSampleRateHertz())); err != nil {
+		if o.stream, err = o.encoder.NewStream(o.ctx, o.output, int(piece.GetSampleRateHertz())); err != nil {
 			return err
 		}
 		piece.SampleRateHertz = int32(o.stream.Rate()) //nolint:gosec // at most 48,000, or the engine's

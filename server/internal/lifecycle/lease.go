@@ -81,7 +81,8 @@ type Lease struct {
 type Waiting int
 
 const (
-	// ForReader says that the client does not read.
+	// ForReader says that the client does not read, or that there is no room for the
+	// output.
 	ForReader Waiting = iota
 	// ForAudio says that the client sends no audio.
 	ForAudio

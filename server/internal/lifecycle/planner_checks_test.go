@@ -43,10 +43,10 @@ func (w *world) check(s *snapshot, d decision) {
 	case suspend:
 		w.checkSuspend(s, s.model(d.model))
 		if d.counts {
-			w.hadTurn(d.rank)
+			w.checkCores(s, d, d.rank, 1)
 		}
 	case nextTurn:
-		w.hadTurn(d.rank)
+		w.checkCores(s, d, d.rank, 1)
 	case refuse:
 		if d.err == nil {
 			w.Fatalf("%+v: no error", d)
@@ -55,47 +55,47 @@ func (w *world) check(s *snapshot, d decision) {
 	}
 }
 
-// checkTurns checks that every priority gets its turns: of the leases of a model,
-// and, once it is overdue, of the cores. Two other priorities may be due with it.
+// checkTurns checks that every priority gets its turns of the leases of a model, and
+// counts a turn of the cores that begins. One of a suspended model that resumes counts
+// once it is over, if it is not cut short.
 func (w *world) checkTurns(s *snapshot, d grant, granted waiterView) {
-	count := func(model string, to, p gatewayv1.Priority, concurrent int, waits bool) {
-		k := passedOver{model, p}
-		if !waits || to <= p {
-			w.passed[k] = 0
-			return
-		}
-		if w.passed[k] += wholeTurn / concurrent; w.passed[k] > (turnOf+1)*wholeTurn {
-			w.Fatalf("%+v: %d turns in a row passed over priority %d", d, w.passed[k]/wholeTurn, p)
-		}
-	}
 	m := s.model(d.model)
 	if granted.kind == waitLease {
 		for p := low; p < critical; p++ {
-			count(m.name, granted.priority, p, 1, slices.ContainsFunc(m.queue, func(q waiterView) bool {
+			w.countTurn(d, passedOver{m.name, p}, granted.priority, 1, slices.ContainsFunc(m.queue, func(q waiterView) bool {
 				return q.kind == waitLease && q.priority == p && !s.keptPlace(m).withheld(q.caller, s.now)
 			}))
 		}
 	}
-	if m.threads == 0 {
-		return
-	}
-	for p := low; p < critical; p++ {
-		waits := false
-		for i := range s.models {
-			if other := &s.models[i]; other.threads > 0 {
-				head := (&planner{snapshot: s}).grantable(other)
-				waits = waits || head != nil && head.overdue && head.priority == p
-			}
-		}
-		count("", d.rank, p, m.maxConcurrency, waits)
+	if d.counts {
+		w.checkCores(s, d, d.rank, m.maxConcurrency)
 	}
 }
 
-// hadTurn notes that a model at work has had the cores for another turn: those of its
-// priority were not passed over.
-func (w *world) hadTurn(of gatewayv1.Priority) {
-	for p := raised(of); p < critical; p++ {
-		w.passed[passedOver{"", p}] = 0
+// checkCores checks, at a turn of the cores that counts, that every priority gets its
+// turns once it is overdue.
+func (w *world) checkCores(s *snapshot, d decision, rank gatewayv1.Priority, concurrent int) {
+	for p := low; p < critical; p++ {
+		waits := false
+		for i := range s.models {
+			if m := &s.models[i]; m.threads > 0 {
+				head := (&planner{snapshot: s}).grantable(m)
+				waits = waits || head != nil && head.overdue && head.priority == p
+			}
+		}
+		w.countTurn(d, passedOver{"", p}, raised(rank), concurrent, waits)
+	}
+}
+
+// countTurn counts a turn of a priority, or the part of one that each of several
+// concurrent requests has, for a lower one that waits. Two others may be due with it.
+func (w *world) countTurn(d decision, k passedOver, to gatewayv1.Priority, concurrent int, waits bool) {
+	if !waits || to <= k.priority {
+		w.passed[k] = 0
+		return
+	}
+	if w.passed[k] += wholeTurn / concurrent; w.passed[k] > (turnOf+1)*wholeTurn {
+		w.Fatalf("%+v: %d turns in a row passed over priority %d", d, w.passed[k]/wholeTurn, k.priority)
 	}
 }
 

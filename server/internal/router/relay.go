@@ -106,14 +106,14 @@ func exchange(ctx context.Context, cancel context.CancelCauseFunc, senders *sync
 		if err := stream.CloseSend(); err != nil {
 			return err
 		}
-		return receive(ctx, stream, reader)
+		return receive(ctx, stream, lease, req, reader)
 	}
 	senders.Go(func() {
 		if err := recovered(func() error { return sendAudio(ctx, stream, lease, req) }); err != nil {
 			cancel(err)
 		}
 	})
-	return receive(ctx, stream, reader)
+	return receive(ctx, stream, lease, req, reader)
 }
 
 // sendAudio sends audio until it ends, or until the stream does.
@@ -143,7 +143,7 @@ func sendAudio(ctx context.Context, stream enginev1.Engine_RunClient, lease Leas
 }
 
 // receive gives the worker's output to the reader.
-func receive(ctx context.Context, stream enginev1.Engine_RunClient, reader *slowReader) error {
+func receive(ctx context.Context, stream enginev1.Engine_RunClient, lease Lease, req Request, reader *slowReader) error {
 	for {
 		resp, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
@@ -152,10 +152,30 @@ func receive(ctx context.Context, stream enginev1.Engine_RunClient, reader *slow
 		if err != nil {
 			return err
 		}
+		if err := awaitRoom(ctx, lease, req); err != nil {
+			return err
+		}
 		if err := reader.give(ctx, resp); err != nil {
 			return err
 		}
 	}
+}
+
+// awaitRoom waits until there is room for a message.
+func awaitRoom(ctx context.Context, lease Lease, req Request) error {
+	if req.Room == nil {
+		return nil
+	}
+	room := req.Room()
+	if room == nil {
+		return nil
+	}
+	resume := lease.Pause(lifecycle.ForReader)
+	select {
+	case <-room:
+	case <-ctx.Done():
+	}
+	return resume(ctx)
 }
 
 // clientError is a failure of the client, to send audio or to take output. The

@@ -24,6 +24,10 @@ type Request struct {
 	// It is not called concurrently, and may end the request's context: the piece is not
 	// sent then.
 	OnAudio func([]byte)
+	// Room is called before each message that Sink gets. It returns nil if there is room
+	// for the message, else a channel that is closed when there is. The wait does not
+	// count as the client's; the model has no cores meanwhile. Nil: there always is.
+	Room func() <-chan struct{}
 	// Caller names who sent the request, for metrics; empty if callers need no key.
 	Caller string
 	// MaxPriority limits the priority of Routing, and that of the model, which counts
