@@ -4,97 +4,145 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log"
-	"os"
+	"strings"
 	"time"
 
 	modelgateway "github.com/lexilingo/modelgateway/clients/go"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
-// A chat request, with a deadline.
+// A chat request, with a deadline. The server of these examples always answers the same.
 func Example() {
-	client, err := modelgateway.New(modelgateway.DefaultAddress)
+	client, err := modelgateway.New("") // $MODELGATEWAY_ADDR, or 127.0.0.1:50051
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer func() { _ = client.Close() }()
 
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	resp, err := client.Chat(ctx, &gatewayv1.ChatRequest{
-		Messages: []*gatewayv1.ChatMessage{{Role: gatewayv1.Role_ROLE_USER, Content: "Hello, how are you?"}},
-	})
+	answer, err := client.Chat(ctx, &gatewayv1.ChatRequest{Messages: modelgateway.User("Hello, how are you?")})
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(resp.GetMessage().GetContent())
-	fmt.Println("answered by", resp.GetServedBy().GetModel())
+	fmt.Println(strings.TrimSpace(answer.GetMessage().GetContent()))
+	fmt.Println("answered by", answer.GetServedBy().GetModel())
+	// Output:
+	// The quick brown fox jumps over the lazy dog.
+	// answered by tutor
 }
 
-// The answer arrives piece by piece. The last message says why it ended.
-func ExampleClient_StreamChat() {
-	client, err := modelgateway.New(modelgateway.DefaultAddress)
+// The answer arrives piece by piece. Leaving the loop cancels the call.
+func ExampleStream() {
+	client, err := modelgateway.New("")
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer func() { _ = client.Close() }()
 
-	stream, err := client.StreamChat(context.Background(), &gatewayv1.StreamChatRequest{
-		Messages: []*gatewayv1.ChatMessage{{Role: gatewayv1.Role_ROLE_USER, Content: "Count to five."}},
-	})
-	if err != nil {
-		log.Fatal(err)
-	}
-	for {
-		resp, err := stream.Recv()
-		if errors.Is(err, io.EOF) {
-			break
-		}
+	request := &gatewayv1.StreamChatRequest{Messages: modelgateway.User("Tell me about foxes.")}
+	for piece, err := range modelgateway.Stream(context.Background(), client.StreamChat, request) {
 		if err != nil {
 			log.Fatal(err)
 		}
-		fmt.Print(resp.GetDelta())
+		fmt.Print(piece.GetDelta())
 	}
+	// Output: The quick brown fox jumps over the lazy dog.
 }
 
-// A whole recording in any supported format.
-func ExampleClient_Recognize() {
-	client, err := modelgateway.New(modelgateway.DefaultAddress)
+// A session transcribes speech while it is spoken. It survives a broken connection, and
+// the loss of its server if there is another one.
+func ExampleClient_OpenSession() {
+	client, err := modelgateway.New("")
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer func() { _ = client.Close() }()
 
-	recording, err := os.ReadFile("hello.wav")
+	ctx := context.Background()
+	session, err := client.OpenSession(ctx, &gatewayv1.TranscriptionConfig{
+		Format: &gatewayv1.AudioFormat{Encoding: gatewayv1.AudioEncoding_AUDIO_ENCODING_PCM_S16LE, SampleRateHertz: 16000},
+	})
 	if err != nil {
 		log.Fatal(err)
 	}
-	resp, err := client.Recognize(context.Background(), &gatewayv1.RecognizeRequest{Audio: recording})
-	if err != nil {
-		log.Fatal(err)
+	defer session.Close()
+
+	go func() {
+		for audio := range microphone() {
+			if err := session.Push(ctx, audio); err != nil {
+				return // the events end with the error
+			}
+		}
+		_ = session.Finish(ctx)
+	}()
+	for event, err := range session.Events() {
+		if err != nil {
+			log.Fatal(err)
+		}
+		if segment := event.GetSegment(); segment != nil {
+			fmt.Println(segment.GetEnd().AsDuration(), segment.GetText())
+		}
 	}
-	fmt.Println(resp.GetTranscript().GetText())
+	fmt.Println(session.Transcript().GetText())
+	// Output:
+	// 500ms 1 2 3 4 5
+	// 800ms 6 7 8
+	// 1 2 3 4 5 6 7 8
+}
+
+// microphone returns audio as it comes from a microphone.
+func microphone() <-chan []byte {
+	audio := make(chan []byte)
+	go func() {
+		defer close(audio)
+		pieces, _ := numbers(8)
+		for _, piece := range pieces {
+			audio <- piece
+		}
+	}()
+	return audio
 }
 
 // The reason of an error says what to do; the message is for people.
-func ExampleErrorOf() {
-	client, err := modelgateway.New(modelgateway.DefaultAddress)
+func ExampleError() {
+	client, err := modelgateway.New("", modelgateway.WithRetry(modelgateway.Retry{Attempts: 3, MaxWait: 10 * time.Second}))
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer func() { _ = client.Close() }()
 
-	_, err = client.Grammar(context.Background(), &gatewayv1.GrammarRequest{Text: "She have two book."})
-	if e := modelgateway.ErrorOf(err); e != nil {
-		switch {
-		case e.Reason == gatewayv1.ErrorReason_ERROR_REASON_MODEL_NOT_FOUND:
-			log.Fatalf("configure the model %q first", e.Metadata["model"])
-		case e.RetryAfter > 0:
-			log.Printf("busy; try again in %s", e.RetryAfter)
-		default:
-			log.Fatal(e)
-		}
+	_, err = client.Grammar(context.Background(), &gatewayv1.GrammarRequest{Text: "She have two book.", Model: "big"})
+	var failed *modelgateway.Error
+	switch {
+	case errors.Is(err, modelgateway.ErrModelNotFound) && errors.As(err, &failed):
+		fmt.Println(failed.Message)
+	case errors.Is(err, modelgateway.ErrQueueFull), errors.Is(err, modelgateway.ErrUnreachable):
+		fmt.Println("try again later")
 	}
+	// Output: no model "big" is configured
+}
+
+// All calls of a conversation reach the same server, if a proxy in front of several
+// servers looks at mg-affinity: that server has computed the conversation's beginning.
+func ExampleConversation() {
+	client, err := modelgateway.New("")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = client.Close() }()
+
+	ctx := modelgateway.Conversation(context.Background(), "lesson 7 of Lan")
+	conversation := modelgateway.User("Hello")
+	for _, text := range []string{"I am Lan.", "Goodbye."} {
+		answer, err := client.Chat(ctx, &gatewayv1.ChatRequest{Messages: conversation})
+		if err != nil {
+			log.Fatal(err)
+		}
+		conversation = append(conversation, answer.GetMessage())
+		conversation = append(conversation, modelgateway.User(text)...)
+	}
+	fmt.Println(len(conversation), "messages")
+	// Output: 5 messages
 }

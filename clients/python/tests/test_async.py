@@ -124,6 +124,7 @@ def test_models(server: Server) -> None:
         assert {m.name for m in await client.list_models()} >= {"qwen", "hubert"}
         assert (await client.invoke("tutor", "echo", {"a": [1]})).data == {"a": [1]}
         assert (await client.status()).version
+        assert (await client.list_voices())[0].model
 
     connected(server, body)
 

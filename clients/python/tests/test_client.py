@@ -158,6 +158,15 @@ def test_synthesize_streams_and_saves(client: modelgateway.Client, tmp_path: pat
     assert client.synthesize("Hello, how are you?").wav() == wav
 
 
+def test_synthesize_aligns_words(client: modelgateway.Client) -> None:
+    with client.synthesize("Hello, how are you?", align_words=True) as speech:
+        pieces = list(speech)
+    assert all(pieces)  # messages that have only words are no pieces
+    assert [(word.text, word.aligned) for word in speech.words] == [(word, True) for word in ("Hello", "how", "are", "you")]
+    plain = client.synthesize("Hello, how are you?")
+    assert plain.read() == b"".join(pieces) and not plain.words
+
+
 def test_pronunciation(client: modelgateway.Client) -> None:
     answer = client.pronunciation(audio.Wav(bytes(32_000), 16_000).to_bytes(), "Hello world")
     assert [word.text for word in answer.words] == ["Hello", "world"]
@@ -252,3 +261,4 @@ def test_address_from_the_environment(server: Server, monkeypatch: pytest.Monkey
     with modelgateway.Client() as client:
         assert client.address == server.grpc
         assert client.status().version
+        assert client.list_voices()[0].model

@@ -21,8 +21,8 @@ class Proxy:
     """Forwards TCP connections to a server until they are cut."""
 
     def __init__(self, target: str) -> None:
-        host, port = target.rsplit(":", 1)
-        self._target = (host, int(port))
+        #: The address to which new connections go.
+        self.target = target
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._lock = threading.Lock()
         self._open: list[socket.socket] = []
@@ -33,7 +33,8 @@ class Proxy:
         with contextlib.suppress(OSError):
             while True:
                 here, _ = self._listener.accept()
-                there = socket.create_connection(self._target)
+                host, port = self.target.rsplit(":", 1)
+                there = socket.create_connection((host, int(port)))
                 with self._lock:
                     self._open += [here, there]
                 for source, sink in ((here, there), (there, here)):
@@ -94,6 +95,22 @@ def test_a_broken_stream_is_resumed_by_asyncio(proxy: Proxy) -> None:
                 await session.finish()
                 rest = [event async for event in session]
         assert rest[-1].final.text == session.text == "3000 bytes"
+
+    asyncio.run(asyncio.wait_for(main(), 120))
+
+
+def test_the_audio_of_a_cancelled_push_is_not_lost(server: Server) -> None:
+    async def main() -> None:
+        async with modelgateway.AsyncClient(server.grpc) as client:
+            async with client.open_transcription(format=PCM) as session:
+                await session.push(bytes(1000))
+                pushing = asyncio.create_task(session.push(bytes(2000)))
+                await asyncio.sleep(0)
+                pushing.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await pushing
+                await session.finish()
+                assert [event async for event in session][-1].final.text == "3000 bytes"
 
     asyncio.run(asyncio.wait_for(main(), 120))
 

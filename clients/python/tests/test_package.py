@@ -1,4 +1,4 @@
-"""Tests that packages are complete, whether installed from the clone or built."""
+"""Tests that packages are complete and can be installed, from the clone or built."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 import zipfile
 
 import pytest
+from conftest import ROOT, Server
 
 PROJECT = pathlib.Path(__file__).parents[1]
 NEEDED = {
@@ -44,6 +45,54 @@ def checkout(tmp_path: pathlib.Path) -> pathlib.Path:
     shutil.copytree(PROJECT, root / "clients/python", symlinks=True, ignore=ignore)
     shutil.copytree(PROJECT.parents[1] / "gen/python", root / "gen/python", ignore=ignore)
     return root / "clients/python"
+
+
+# A program that uses the package, with the address of a server.
+CALL = """
+import sys, modelgateway
+with modelgateway.Client(sys.argv[1]) as client:
+    print(modelgateway.__file__, client.chat("Hello", model="tutor").served_by.model)
+"""
+
+
+def interpreters() -> list[str]:
+    """Returns the interpreters of this machine that the package supports, also those that pyenv has."""
+    found = []
+    for name in (f"python3.{minor}" for minor in range(10, 15)):
+        installed = [shutil.which(name), *sorted(pathlib.Path.home().glob(f".pyenv/versions/*/bin/{name}"))]
+        for path in filter(None, installed):
+            if subprocess.run([path, "-c", ""], capture_output=True, check=False).returncode == 0:
+                found.append(str(path))
+                break
+    return found
+
+
+def environment(python: str, where: pathlib.Path, package: pathlib.Path, wheels: str) -> pathlib.Path:
+    """Makes an environment with nothing but a package and what it needs, without a network. Returns its Python."""
+    subprocess.run([python, "-m", "venv", "--without-pip", str(where)], check=True, capture_output=True)
+    inside = where / "bin/python"
+    install = [sys.executable, "-m", "pip", "--python", str(inside), "install", "--quiet", "--no-index"]
+    done = subprocess.run([*install, "--find-links", wheels, str(package)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return inside
+
+
+@pytest.mark.parametrize(
+    ("python", "kind"), [*((python, "wheel") for python in interpreters()), (interpreters()[-1], "sdist")]
+)
+def test_install_into_a_clean_environment(
+    python: str, kind: str, checkout: pathlib.Path, tmp_path: pathlib.Path, server: Server
+) -> None:
+    tools = subprocess.run([ROOT / "scripts/tools.sh", "wheels"], check=True, capture_output=True, text=True)
+    out = tmp_path / "built"
+    out.mkdir()
+    package = build(kind, checkout, out)
+    shutil.rmtree(tmp_path / "clone")
+    inside = environment(python, tmp_path / "env", package, tools.stdout.strip())
+    # -I: without the folder and the variables of this test.
+    called = subprocess.run([inside, "-I", "-c", CALL, server.grpc], check=True, capture_output=True, text=True)
+    file, model = called.stdout.split()
+    assert file.startswith(str(tmp_path / "env")) and model == "tutor"
 
 
 def test_wheel_and_sdist_contain_the_generated_code(checkout: pathlib.Path, tmp_path: pathlib.Path) -> None:

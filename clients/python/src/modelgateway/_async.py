@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable
 from types import TracebackType
 from typing import IO, Any, TypeVar, Union
 
@@ -16,7 +16,7 @@ from modelgateway.v1 import chat_pb2, synthesis_pb2, transcription_pb2
 
 from . import _results
 from . import audio as audio_module
-from ._calls import Deadline, Retry
+from ._calls import AFFINITY_HEADER, Deadline, Metadata, Retry, affinity, named
 from .audio import AudioSource, Wav
 from .errors import error_of
 
@@ -28,16 +28,25 @@ AsyncAudioSource = Union[AudioSource, AsyncIterable[bytes]]
 class AsyncCaller:
     """Calls methods with deadlines and retries; raises this package's exceptions."""
 
-    def __init__(self, retry: Retry, metadata: tuple[tuple[str, str], ...]) -> None:
+    def __init__(self, retry: Retry, metadata: Metadata) -> None:
         self._retry = retry
-        self._metadata = aio.Metadata(*metadata)
+        self._metadata = metadata
 
-    async def unary(self, method: Any, request: Callable[[], Any], timeout: float, *, retry: bool = True) -> Any:
-        """Calls a unary method. request returns a new request for each attempt."""
-        deadline = Deadline(timeout)
+    def of(self, conversation: str) -> AsyncCaller:
+        """Returns a caller for the calls of a conversation."""
+        others = tuple(item for item in self._metadata if item[0] != AFFINITY_HEADER)
+        return AsyncCaller(self._retry, (*others, *affinity(conversation)))
+
+    def metadata_of(self, request: Any, more: Metadata = ()) -> aio.Metadata:
+        """Returns the metadata of a call. request is the request, or its config."""
+        return aio.Metadata(*self._metadata, *named(request), *more)
+
+    async def attempt(self, call: Callable[[], Awaitable[None]], deadline: Deadline, *, retry: bool = True) -> None:
+        """Calls until it succeeds, or a retry cannot help."""
         for attempt in itertools.count(1):
             try:
-                return await method(request(), timeout=deadline.remaining(), metadata=self._metadata)
+                await call()
+                return
             except grpc.RpcError as failure:
                 error = deadline.judge(error_of(failure))
                 wait = self._retry.wait(error, attempt, deadline) if retry else None
@@ -45,13 +54,37 @@ class AsyncCaller:
                     raise error from failure
             await asyncio.sleep(wait)
 
+    async def unary(
+        self,
+        method: Any,
+        request: Callable[[], Any],
+        timeout: float | Deadline,
+        *,
+        config: Any = None,
+        metadata: Metadata = (),
+        retry: bool = True,
+    ) -> Any:
+        """Calls a unary method. request returns a new request for each attempt, config is one that is a stream's."""
+        deadline = timeout if isinstance(timeout, Deadline) else Deadline(timeout)
+        answers: list[Any] = []
+
+        async def once() -> None:
+            message = request()
+            header = self.metadata_of(config or message, metadata)
+            answers.append(await method(message, timeout=deadline.remaining(), metadata=header))
+
+        await self.attempt(once, deadline, retry=retry)
+        return answers[-1]
+
     async def stream(
-        self, method: Any, request: Callable[[], Any], timeout: float, *, retry: bool = True
+        self, method: Any, request: Callable[[], Any], timeout: float, *, config: Any = None, retry: bool = True
     ) -> AsyncGenerator[Any, None]:
         """Calls a method that returns a stream. It is retried only before the first answer."""
         deadline = Deadline(timeout)
         for attempt in itertools.count(1):
-            call = method(request(), timeout=deadline.remaining(), metadata=self._metadata)
+            message = request()
+            header = self.metadata_of(config or message)
+            call = method(message, timeout=deadline.remaining(), metadata=header)
             began = False
             try:
                 async for answer in call:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import AsyncGenerator, Callable, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
@@ -9,7 +10,7 @@ from typing import Any, TypeVar
 import grpc
 from grpc import aio
 
-from modelgateway.v1 import admin_pb2, admin_pb2_grpc, auth_pb2, model_pb2, service_pb2_grpc, status_pb2
+from modelgateway.v1 import admin_pb2, admin_pb2_grpc, auth_pb2, model_pb2, service_pb2_grpc, status_pb2, synthesis_pb2
 
 from . import _calls, _requests
 from ._async import AsyncCaller
@@ -67,6 +68,16 @@ class AsyncConnection:
     ) -> None:
         await self.aclose()
 
+    def conversation(self: Self, id: str) -> Self:
+        """Returns a client for the calls of one conversation, on the same connection.
+
+        id is any text. A proxy in front of several servers can send these calls to the same one, which has
+        computed the beginning of the conversation already: they have the header mg-affinity, a hash of the id.
+        """
+        bound = copy.copy(self)
+        bound._caller = self._caller.of(id)
+        return bound
+
     async def _ask(self, method: Any, request: Any, timeout: float | None, default: float | None = None) -> Any:
         limit = timeout if timeout is not None else default if default is not None else self._timeout
         return await self._caller.unary(method, lambda: request, limit)
@@ -101,6 +112,13 @@ class AsyncConnection:
             self.models.CreateAccessToken, request, timeout, _calls.ADMIN_TIMEOUT
         )
         return answer
+
+    async def list_voices(self, *, timeout: float | None = None) -> list[synthesis_pb2.Voice]:
+        """Returns the voices that may speak; the first one does if a request names none."""
+        answer = await self._ask(
+            self.models.ListVoices, synthesis_pb2.ListVoicesRequest(), timeout, _calls.ADMIN_TIMEOUT
+        )
+        return list(answer.voices)
 
     async def list_models(self, *, timeout: float | None = None) -> list[model_pb2.Model]:
         """Returns all models, in the order of the configuration."""

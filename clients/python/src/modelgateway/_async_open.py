@@ -3,104 +3,177 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from types import TracebackType
 from typing import Any
 
+import grpc
+from grpc import aio
+
 from modelgateway.v1 import transcription_pb2
 
-from . import _results
 from . import audio as audio_module
 from ._async import AsyncCaller
-from ._calls import RESUME_WITHIN
-from .errors import ServerUnreachable
+from ._calls import Deadline, deadline_passed, endpoint_of
+from ._session import SessionState, ended_early
+from .errors import ModelGatewayError, error_of
 
 
-class AsyncOpenTranscription(_results.TranscriptionState, AsyncIterator[transcription_pb2.TranscriptionEvent]):
+class AsyncOpenTranscription(SessionState, AsyncIterator[transcription_pb2.TranscriptionEvent]):
     """A transcription session. Send audio with push(), end it with finish(), and iterate over the events.
 
     push() may be called from another task than the one that iterates, but not
-    concurrently. If it fails, it may be called again with the same audio. If the
-    stream of events breaks, it is resumed without losing an event.
+    concurrently. If it fails, or is cancelled, the session still has the audio: the
+    next push() or finish() sends it first. Do not push it again.
+
+    If the stream of events breaks, it is resumed without losing an event. If the
+    server is lost, the session continues on another one: it keeps the audio whose
+    words are not final, and sends it again from there. No word is lost, and none
+    comes twice. Words that were not final may change.
     """
 
     def __init__(
         self, caller: AsyncCaller, stub: Any, config: transcription_pb2.TranscriptionConfig, timeout: float
     ) -> None:
-        super().__init__()
+        super().__init__(config)
         self._caller = caller
         self._stub = stub
-        self._config = config
-        self._timeout = timeout
-        self._last_event = 0
-        self._next_audio = 0
-        #: Id of the session; "" before the first push and the first event.
-        self.session_id = ""
-        self._opening = asyncio.Lock()
+        self._deadline = Deadline(timeout)
+        self._pushing = asyncio.Lock()  # held while pieces are sent
+        self._reopening = asyncio.Lock()  # held while a stream is opened
+        self._generation = 0  # number of the stream; 0 before the first push and the first event
+        self._closed = False
+        self._call: Any = None
+        self._next_call: Any = None  # the stream that is being opened
+        self._dropped: Any = None  # the last stream that another one replaces
 
     async def _begin(self) -> None:
-        async with self._opening:
-            if not self.session_id:
-                self.session_id = (await self._open()).session_id
+        if self._generation:
+            return
+        async with self._reopening:
+            if not self._generation:
+                await self._caller.attempt(self._open, self._deadline)  # retried as every call
 
-    async def _open(self, session_id: str = "") -> transcription_pb2.OpenTranscriptionResponse:
-        request = transcription_pb2.OpenTranscriptionRequest(
-            config=self._config, session_id=session_id, last_event_sequence=self._last_event
-        )
-        self._messages: AsyncGenerator[Any, None] = self._caller.stream(
-            self._stub.OpenTranscription, lambda: request, self._timeout
-        )
-        first: transcription_pb2.OpenTranscriptionResponse = await self._messages.__anext__()
-        return first
+    async def _open(self) -> None:
+        """Opens a stream, of the session or of a new one."""
+        metadata = self._caller.metadata_of(self._config, self._route())
+        call = self._stub.OpenTranscription(self._opening(), timeout=self._deadline.remaining(), metadata=metadata)
+        self._next_call = call
+        try:
+            first = await call.read()
+            if first is aio.EOF:
+                raise ended_early()
+            endpoint = endpoint_of(await call.initial_metadata())
+        except BaseException as error:
+            call.cancel()
+            if isinstance(error, asyncio.CancelledError) and self._closed and not _cancelling():
+                raise ended_early() from None  # aclose() cancelled the call, nobody this task
+            raise
+        self._call = call
+        self._generation += 1
+        self._opened(first, endpoint)
+        if self._closed:
+            call.cancel()
 
     async def push(self, audio: bytes, *, timeout: float = 30.0) -> None:
         """Sends the next audio, of any length. Waits and retries if the server cannot accept more yet."""
-        for piece in audio_module.pieces(audio):
-            await self._push(piece, False, timeout)
+        await self._push(audio_module.pieces(audio), False, timeout)
 
     async def finish(self, *, timeout: float = 30.0) -> None:
         """Ends the audio; the server then sends the final result."""
-        await self._push(b"", True, timeout)
+        await self._push([b""], True, timeout)
 
-    async def _push(self, piece: bytes, last: bool, timeout: float) -> None:
+    async def _push(self, audio: Iterable[bytes], last: bool, timeout: float) -> None:
+        self._add(audio, last)
         await self._begin()
-        request = transcription_pb2.PushAudioRequest(
-            session_id=self.session_id, sequence=self._next_audio, audio=piece, last=last
-        )
-        await self._caller.unary(self._stub.PushAudio, lambda: request, timeout)
-        self._next_audio += 1
+        deadline = Deadline(timeout)
+        try:
+            await asyncio.wait_for(self._send(deadline), deadline.remaining())
+        except asyncio.TimeoutError as error:
+            if isinstance(error, ModelGatewayError):
+                raise
+            raise deadline_passed() from None
+
+    async def _send(self, deadline: Deadline) -> None:
+        async with self._pushing:
+            await self._send_all(deadline)
+
+    async def _send_all(self, deadline: Deadline) -> None:
+        """Sends the pieces that the server does not have. The caller holds _pushing."""
+        while True:
+            request, route, generation = self._next_push(), self._route(), self._generation
+            if request is None:
+                return
+            try:
+                await self._caller.unary(self._stub.PushAudio, lambda: request, deadline, metadata=route)
+            except ModelGatewayError as error:
+                await self._recover(generation, error, deadline)
+                continue
+            if self._generation == generation:
+                self._pushed(request.sequence)
 
     async def __anext__(self) -> transcription_pb2.TranscriptionEvent:
         await self._begin()
         while True:
-            message = await self._next_message()
-            if message.event_sequence:
-                self._last_event = message.event_sequence
-            if message.HasField("served_by"):
-                self.served_by = message.served_by
-            if message.HasField("event"):
-                self._event(message.event)
-                return message.event
-
-    async def _next_message(self) -> transcription_pb2.OpenTranscriptionResponse:
-        broken: float | None = None
-        while True:
+            if self.transcript is not None or self._closed:
+                raise StopAsyncIteration
+            call, generation = self._call, self._generation
+            message: Any = None
+            failure: ModelGatewayError | None = None
             try:
-                if broken is not None:
-                    return await self._open(self.session_id)
-                message: transcription_pb2.OpenTranscriptionResponse = await self._messages.__anext__()
-                return message
-            except ServerUnreachable:
-                broken = broken or time.monotonic()
-                if time.monotonic() - broken > RESUME_WITHIN:
+                message = await call.read()
+                if message is aio.EOF:
+                    failure = ended_early()
+            except grpc.RpcError as error:
+                failure = self._deadline.judge(error_of(error))
+            except asyncio.CancelledError:  # of this task, or of a call that is replaced
+                if not (call is self._dropped or self._closed) or _cancelling():
                     raise
-                await asyncio.sleep(0.2)
+                failure = ended_early()
+            if failure is not None:
+                if self._closed:
+                    raise StopAsyncIteration
+                try:
+                    await self._recover(generation, failure, self._deadline)
+                    await self._send(self._deadline)  # for the case that nothing is pushed any more
+                except ModelGatewayError:
+                    if not self._closed:
+                        raise
+                continue
+            if self._generation != generation:
+                continue
+            event = self._take(message)
+            if event is not None:
+                return event
+
+    async def _recover(self, generation: int, failure: ModelGatewayError, deadline: Deadline) -> None:
+        """Opens the next stream after a failure of one. Raises the failure if that cannot help."""
+        deadline = deadline.earlier(self._deadline)
+        async with self._reopening:
+            if self._generation != generation or self.transcript is not None:
+                return
+            while True:
+                wait = None if self._closed else self._failed(failure, deadline.remaining())
+                if wait is None:
+                    raise failure
+                self._dropped = self._call
+                self._call.cancel()  # if this opens no stream, whoever iterates does
+                await asyncio.sleep(wait)
+                try:
+                    await self._open()
+                except grpc.RpcError as again:
+                    failure = deadline.judge(error_of(again))
+                except ModelGatewayError as again:
+                    failure = again
+                else:
+                    return
 
     async def aclose(self) -> None:
         """Closes the stream of events. The server ends the session 30 seconds later."""
-        if self.session_id:
-            await self._messages.aclose()
+        self._closed = True
+        for call in (self._call, self._next_call):
+            if call is not None:
+                call.cancel()
 
     async def __aenter__(self) -> AsyncOpenTranscription:
         return self
@@ -109,3 +182,9 @@ class AsyncOpenTranscription(_results.TranscriptionState, AsyncIterator[transcri
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+def _cancelling() -> bool:
+    """Reports whether the current task is being cancelled. Before Python 3.11 that is not known."""
+    cancelling = getattr(asyncio.current_task(), "cancelling", None)
+    return bool(cancelling and cancelling())

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import math
 import os
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import grpc
 
-from .errors import Cancelled, DeadlineExceeded, EngineCrashed, ModelGatewayError, ServerUnreachable
+from .errors import Cancelled, DeadlineExceeded, EngineCrashed, ModelGatewayError, ServerUnreachable, SessionLost
 
 #: Default address of a server.
 DEFAULT_ADDRESS = "127.0.0.1:50051"
@@ -30,6 +32,14 @@ ADMIN_TIMEOUT = 15.0
 
 #: Seconds for which the server keeps a transcription session after its stream broke.
 RESUME_WITHIN = 30.0
+
+#: Headers by which a proxy chooses a server. The server itself does not read them.
+AFFINITY_HEADER = "mg-affinity"  # the same for all calls of one conversation
+MODEL_HEADER = "mg-model"  # the model that a call names
+ENDPOINT_HEADER = "mg-endpoint"  # the server that has a session; in answers: who answered
+
+#: Metadata of a call.
+Metadata = tuple[tuple[str, str], ...]
 
 _CLOCK_TOLERANCE = 0.1
 
@@ -54,6 +64,8 @@ class Retry:
             return None
         if isinstance(error, EngineCrashed) and attempt > 1:
             return None  # this request may be the cause of the crash
+        if isinstance(error, SessionLost):
+            return None  # the session does not come back
         if error.retry_after is not None:
             seconds = error.retry_after
         elif isinstance(error, ServerUnreachable):
@@ -80,16 +92,26 @@ class Deadline:
             return None
         return max(0.0, self._end - time.monotonic())
 
+    def earlier(self, other: Deadline) -> Deadline:
+        """Returns the one that passes first."""
+        return self if self._end <= other._end else other
+
     def judge(self, error: ModelGatewayError) -> ModelGatewayError:
-        """Returns the error, or DeadlineExceeded for a cancellation at the deadline.
+        """Returns the error, or DeadlineExceeded for a stream that was reset at the deadline.
 
         The server resets the stream when the deadline passes by its own clock.
         That can arrive shortly before the deadline passes by the client's clock.
         """
         remaining = self.remaining()
-        if isinstance(error, Cancelled) and remaining is not None and remaining < _CLOCK_TOLERANCE:
-            return DeadlineExceeded("the deadline passed", code=grpc.StatusCode.DEADLINE_EXCEEDED)
+        reset = isinstance(error, Cancelled | ServerUnreachable) and error.code != grpc.StatusCode.UNAVAILABLE
+        if reset and remaining is not None and remaining < _CLOCK_TOLERANCE:
+            return deadline_passed()
         return error
+
+
+def deadline_passed() -> DeadlineExceeded:
+    """Returns the error of a call whose deadline passed."""
+    return DeadlineExceeded("the deadline passed", code=grpc.StatusCode.DEADLINE_EXCEEDED)
 
 
 def resolve_address(address: str | None) -> str:
@@ -106,6 +128,11 @@ def channel_options() -> list[tuple[str, int]]:
         ("grpc.enable_retries", 0),
         ("grpc.initial_reconnect_backoff_ms", 200),
         ("grpc.max_reconnect_backoff_ms", 2000),
+        # A machine that is gone does not close its connections.
+        ("grpc.keepalive_time_ms", 10_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.http2.ping_timeout_ms", 10_000),
+        ("grpc.http2.max_pings_without_data", 0),
     ]
 
 
@@ -116,8 +143,28 @@ def channel_credentials(tls: bool | grpc.ChannelCredentials) -> grpc.ChannelCred
     return tls or None
 
 
-def call_metadata(api_key: str | None, metadata: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+def call_metadata(api_key: str | None, metadata: Sequence[tuple[str, str]]) -> Metadata:
     """Returns the metadata of every call."""
     api_key = api_key or os.environ.get("MODELGATEWAY_API_KEY")
     key = (("authorization", f"Bearer {api_key}"),) if api_key else ()
     return (*metadata, *key)
+
+
+def affinity(conversation: str) -> Metadata:
+    """Returns the header of a conversation's calls. Every client of the project computes the same."""
+    return ((AFFINITY_HEADER, hashlib.sha256(conversation.encode()).hexdigest()[:32]),)
+
+
+def named(request: Any) -> Metadata:
+    """Returns the header with the model that a request, or a config, names."""
+    config = getattr(request, "config", request)
+    model = getattr(config, "model", "") or getattr(request, "model_name", "")
+    return ((MODEL_HEADER, model),) if model and model.isascii() and model.isprintable() else ()
+
+
+def endpoint_of(metadata: Iterable[Any]) -> str:
+    """Returns the server that an answer's header names; "" if none."""
+    for key, value in metadata or ():
+        if key == ENDPOINT_HEADER:
+            return str(value)
+    return ""

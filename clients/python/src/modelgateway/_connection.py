@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Generator, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
 import grpc
 
-from modelgateway.v1 import admin_pb2, admin_pb2_grpc, auth_pb2, model_pb2, service_pb2_grpc, status_pb2
+from modelgateway.v1 import admin_pb2, admin_pb2_grpc, auth_pb2, model_pb2, service_pb2_grpc, status_pb2, synthesis_pb2
 
 from . import _calls, _requests
 from ._calls import Retry
@@ -64,6 +65,16 @@ class Connection:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
+    def conversation(self: Self, id: str) -> Self:
+        """Returns a client for the calls of one conversation, on the same connection.
+
+        id is any text. A proxy in front of several servers can send these calls to the same one, which has
+        computed the beginning of the conversation already: they have the header mg-affinity, a hash of the id.
+        """
+        bound = copy.copy(self)
+        bound._caller = self._caller.of(id)
+        return bound
+
     def _ask(self, method: Any, request: Any, timeout: float | None, default: float | None = None) -> Any:
         limit = timeout if timeout is not None else default if default is not None else self._timeout
         return self._caller.unary(method, lambda: request, limit)
@@ -98,6 +109,13 @@ class Connection:
             self.models.CreateAccessToken, request, timeout, _calls.ADMIN_TIMEOUT
         )
         return answer
+
+    def list_voices(self, *, timeout: float | None = None) -> list[synthesis_pb2.Voice]:
+        """Returns the voices that may speak; the first one does if a request names none."""
+        answer = self._ask(
+            self.models.ListVoices, synthesis_pb2.ListVoicesRequest(), timeout, _calls.ADMIN_TIMEOUT
+        )
+        return list(answer.voices)
 
     def list_models(self, *, timeout: float | None = None) -> list[model_pb2.Model]:
         """Returns all models, in the order of the configuration."""

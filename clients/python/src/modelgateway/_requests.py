@@ -37,7 +37,7 @@ def turn(value: Turn) -> chat_pb2.ChatMessage:
     """Converts a message. Raises ValueError for an unknown role."""
     if isinstance(value, chat_pb2.ChatMessage):
         return value
-    fields = dict(value) if isinstance(value, Mapping) else dict(zip(("role", "content"), value))
+    fields: dict[str, Any] = dict(value if isinstance(value, Mapping) else zip(("role", "content"), value))
     return chat_pb2.ChatMessage(**{**fields, "role": _enum("ROLE_", fields["role"])})
 
 

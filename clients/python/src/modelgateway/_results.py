@@ -69,7 +69,7 @@ class SpeechState:
         self.sample_rate = 0
         #: The sentences that have started.
         self.sentences: list[str] = []
-        #: Words with their times, if the voice gives them.
+        #: Words with their times, if the voice gives them or they are aligned.
         self.words: list[synthesis_pb2.SpokenWord] = []
         #: Which model answered; None until the end.
         self.served_by: common_pb2.ServedBy | None = None
@@ -117,6 +117,7 @@ def speech_request(
     noise_scale: float | None,
     noise_w: float | None,
     sentence_silence: float | None,
+    align_words: bool,
     model: str,
     routing: common_pb2.Routing | None,
 ) -> synthesis_pb2.SynthesizeRequest:
@@ -127,6 +128,7 @@ def speech_request(
         volume=volume,
         noise_scale=noise_scale,
         noise_w=noise_w,
+        align_words=align_words,
         model=model,
         routing=routing,
     )

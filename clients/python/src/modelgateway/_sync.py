@@ -14,28 +14,36 @@ import grpc
 from modelgateway.v1 import chat_pb2, synthesis_pb2, transcription_pb2
 
 from . import _results
-from ._calls import Deadline, Retry
+from ._calls import AFFINITY_HEADER, Deadline, Metadata, Retry, affinity, named
 from .audio import Wav
 from .errors import error_of
 
 Response = TypeVar("Response")
 Self = TypeVar("Self", bound="_Stream")
-Metadata = "tuple[tuple[str, str], ...]"
 
 
 class Caller:
     """Calls methods with deadlines and retries; raises this package's exceptions."""
 
-    def __init__(self, retry: Retry, metadata: tuple[tuple[str, str], ...]) -> None:
+    def __init__(self, retry: Retry, metadata: Metadata) -> None:
         self._retry = retry
         self._metadata = metadata
 
-    def unary(self, method: Any, request: Callable[[], Any], timeout: float, *, retry: bool = True) -> Any:
-        """Calls a unary method. request returns a new request for each attempt."""
-        deadline = Deadline(timeout)
+    def of(self, conversation: str) -> Caller:
+        """Returns a caller for the calls of a conversation."""
+        others = tuple(item for item in self._metadata if item[0] != AFFINITY_HEADER)
+        return Caller(self._retry, (*others, *affinity(conversation)))
+
+    def metadata_of(self, request: Any, more: Metadata = ()) -> Metadata:
+        """Returns the metadata of a call. request is the request, or its config."""
+        return (*self._metadata, *named(request), *more)
+
+    def attempt(self, call: Callable[[], None], deadline: Deadline, *, retry: bool = True) -> None:
+        """Calls until it succeeds, or a retry cannot help."""
         for attempt in itertools.count(1):
             try:
-                return method(request(), timeout=deadline.remaining(), metadata=self._metadata)
+                call()
+                return
             except grpc.RpcError as failure:
                 error = deadline.judge(error_of(failure))
                 wait = self._retry.wait(error, attempt, deadline) if retry else None
@@ -43,13 +51,37 @@ class Caller:
                     raise error from failure
             time.sleep(wait)
 
+    def unary(
+        self,
+        method: Any,
+        request: Callable[[], Any],
+        timeout: float | Deadline,
+        *,
+        config: Any = None,
+        metadata: Metadata = (),
+        retry: bool = True,
+    ) -> Any:
+        """Calls a unary method. request returns a new request for each attempt, config is one that is a stream's."""
+        deadline = timeout if isinstance(timeout, Deadline) else Deadline(timeout)
+        answers: list[Any] = []
+
+        def once() -> None:
+            message = request()
+            header = self.metadata_of(config or message, metadata)
+            answers.append(method(message, timeout=deadline.remaining(), metadata=header))
+
+        self.attempt(once, deadline, retry=retry)
+        return answers[-1]
+
     def stream(
-        self, method: Any, request: Callable[[], Any], timeout: float, *, retry: bool = True
+        self, method: Any, request: Callable[[], Any], timeout: float, *, config: Any = None, retry: bool = True
     ) -> Generator[Any, None, None]:
         """Calls a method that returns a stream. It is retried only before the first answer."""
         deadline = Deadline(timeout)
         for attempt in itertools.count(1):
-            call = method(request(), timeout=deadline.remaining(), metadata=self._metadata)
+            message = request()
+            header = self.metadata_of(config or message)
+            call = method(message, timeout=deadline.remaining(), metadata=header)
             began = False
             try:
                 for answer in call:

@@ -194,6 +194,7 @@ class AsyncClient(AsyncConnection):
                 self.models.Transcribe,
                 requests,
                 self._timeout if timeout is None else timeout,
+                config=settings,
                 retry=audio_module.replayable(audio),
             )
         except BaseException as error:  # gRPC cancels the call if its source fails
@@ -225,6 +226,7 @@ class AsyncClient(AsyncConnection):
             self.models.StreamTranscribe,
             lambda: feed,
             _calls.LIVE_TIMEOUT if timeout is None else timeout,
+            config=settings,
             retry=False,
         )
         return AsyncTranscriptionStream(_async.fed(messages, feed))
@@ -237,7 +239,7 @@ class AsyncClient(AsyncConnection):
         timeout: float | None = None,
         **config: Any,
     ) -> AsyncOpenTranscription:
-        """Opens a transcription session. Send audio with push(); if the stream of events breaks, it is resumed."""
+        """Opens a transcription session, which survives broken connections and lost servers. Send audio with push()."""
         settings = _requests.transcription_config(
             interim_results=interim_results, routing=_requests.routing(routing), **config
         )
@@ -265,13 +267,14 @@ class AsyncClient(AsyncConnection):
         noise_scale: float | None = None,
         noise_w: float | None = None,
         sentence_silence: float | None = None,
+        align_words: bool = False,
         model: str = "",
         routing: Routing | None = None,
         timeout: float | None = None,
     ) -> AsyncSpeechStream:
         """Turns text into speech. Iterate over the result to get samples, or use wav() or save().
 
-        sentence_silence is in seconds.
+        sentence_silence is in seconds. align_words finds the times of words if the voice gives none.
         """
         request = speech_request(
             text,
@@ -282,6 +285,7 @@ class AsyncClient(AsyncConnection):
             noise_scale=noise_scale,
             noise_w=noise_w,
             sentence_silence=sentence_silence,
+            align_words=align_words,
             model=model,
             routing=_requests.routing(routing),
         )

@@ -7,7 +7,7 @@ import io
 import os
 import wave
 from collections.abc import Iterable, Iterator
-from typing import IO, Union
+from typing import IO, Any, Union
 
 from modelgateway.v1 import transcription_pb2
 
@@ -56,7 +56,7 @@ def _read(file: IO[bytes]) -> Iterator[bytes]:
         yield piece
 
 
-def _split(data: bytes | bytearray | memoryview) -> Iterator[bytes]:
+def _split(data: bytes | bytearray | memoryview[Any]) -> Iterator[bytes]:
     view = memoryview(data).cast("B")
     for start in range(0, len(view), MAX_PIECE_BYTES):
         yield bytes(view[start : start + MAX_PIECE_BYTES])

@@ -187,6 +187,7 @@ class Client(Connection):
                 self.models.Transcribe,
                 requests,
                 self._timeout if timeout is None else timeout,
+                config=settings,
                 retry=audio_module.replayable(audio),
             )
         except Exception as error:
@@ -218,6 +219,7 @@ class Client(Connection):
             self.models.StreamTranscribe,
             lambda: feed,
             _calls.LIVE_TIMEOUT if timeout is None else timeout,
+            config=settings,
             retry=False,
         )
         return TranscriptionStream(fed(messages, feed))
@@ -230,7 +232,7 @@ class Client(Connection):
         timeout: float | None = None,
         **config: Any,
     ) -> OpenTranscription:
-        """Opens a transcription session. Send audio with push(); if the stream of events breaks, it is resumed."""
+        """Opens a transcription session, which survives broken connections and lost servers. Send audio with push()."""
         settings = _requests.transcription_config(
             interim_results=interim_results, routing=_requests.routing(routing), **config
         )
@@ -258,13 +260,14 @@ class Client(Connection):
         noise_scale: float | None = None,
         noise_w: float | None = None,
         sentence_silence: float | None = None,
+        align_words: bool = False,
         model: str = "",
         routing: Routing | None = None,
         timeout: float | None = None,
     ) -> SpeechStream:
         """Turns text into speech. Iterate over the result to get samples, or use wav() or save().
 
-        sentence_silence is in seconds.
+        sentence_silence is in seconds. align_words finds the times of words if the voice gives none.
         """
         request = speech_request(
             text,
@@ -275,6 +278,7 @@ class Client(Connection):
             noise_scale=noise_scale,
             noise_w=noise_w,
             sentence_silence=sentence_silence,
+            align_words=align_words,
             model=model,
             routing=_requests.routing(routing),
         )

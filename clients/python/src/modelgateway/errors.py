@@ -38,6 +38,8 @@ class ModelGatewayError(Exception):
             self.reason = reason
         #: What happened and what to do.
         self.message = message
+        #: True if the server sent the reason.
+        self.from_server = reason is not None
         #: The gRPC status code.
         self.code = code
         #: Seconds after which a retry can help; None if it cannot.
@@ -182,7 +184,7 @@ class Cancelled(ModelGatewayError):
 
 
 class ServerUnreachable(ModelGatewayError, ConnectionError):
-    """There is no server at the address, or the connection to it broke."""
+    """There is no server at the address, or the connection to it broke: also that of a proxy to the server."""
 
 
 def _by_reason() -> dict[str, type[ModelGatewayError]]:
@@ -200,6 +202,14 @@ _BY_CODE: dict[grpc.StatusCode, type[ModelGatewayError]] = {
 }
 
 
+# A proxy whose server is gone resets the stream, with one of several codes.
+_RESET_CODES = (grpc.StatusCode.CANCELLED, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN)
+
+
+def _was_reset(code: grpc.StatusCode, message: str) -> bool:
+    return code in _RESET_CODES and "RST_STREAM" in message
+
+
 def error_of(error: grpc.RpcError) -> ModelGatewayError:
     """Converts an exception of gRPC to the class for its reason."""
     code = error.code() if hasattr(error, "code") else grpc.StatusCode.UNKNOWN
@@ -207,17 +217,17 @@ def error_of(error: grpc.RpcError) -> ModelGatewayError:
     reason, retry_after, metadata = "", None, {}
     for detail in _details(error):
         info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
-        if detail.Is(info.DESCRIPTOR):
-            detail.Unpack(info)
+        if detail.Unpack(info):
             if info.domain == DOMAIN:
                 reason, metadata = info.reason, dict(info.metadata)
-        elif detail.Is(retry.DESCRIPTOR):
-            detail.Unpack(retry)
+        elif detail.Unpack(retry):
             retry_after = retry.retry_delay.ToTimedelta().total_seconds()
     if not reason and code == grpc.StatusCode.UNAVAILABLE:
         message += '. Start a server with "modelgateway serve", or set address or MODELGATEWAY_ADDR to a running one.'
     # A reason that this version does not know raises the base class.
     cls = _by_reason().get(reason, ModelGatewayError) if reason else _BY_CODE.get(code, ModelGatewayError)
+    if not reason and _was_reset(code, message):
+        cls = ServerUnreachable
     return cls(message, reason=reason or None, code=code, retry_after=retry_after, metadata=metadata)
 
 

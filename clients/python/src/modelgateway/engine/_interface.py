@@ -143,6 +143,7 @@ class Model:
     respond(request: RespondRequest, call) returns RespondResponse.
     explain_vietnamese(request: ExplainVietnameseRequest, call) returns ExplainVietnameseResponse.
     transcribe(config: TranscriptionConfig, audio: Iterator[bytes], call) yields TranscriptionEvent, finally final.
+        With config.resume_from, the audio up to its committed_time is to be left out, and times count from there.
     synthesize(request: SynthesizeRequest, call) yields SynthesizeResponse; the first one has the sample rate.
     pronunciation(request: PronunciationRequest, call) returns PronunciationResponse.
     invoke(method: str, params: dict, call) returns a dict.
