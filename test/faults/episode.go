@@ -11,6 +11,7 @@ import (
 	"time"
 
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/test/internal/calls"
 )
 
 // mostLate is how much later than its deadline a request may end.
@@ -35,7 +36,7 @@ type episode struct {
 type riderEnd struct {
 	call  string
 	model string
-	end
+	calls.End
 }
 
 // run plays a fault.
@@ -104,13 +105,13 @@ func (e *episode) hold() {
 const slowText = `fault: {"token_count":60,"token_interval_us":10000}`
 
 // slow returns a chat whose answer takes a while.
-func (e *episode) slow() ask {
-	a := ask{model: e.model, text: slowText, deadline: e.kind.deadlineOf()}
+func (e *episode) slow() calls.Ask {
+	a := calls.Ask{Model: e.model, Text: slowText, Deadline: e.kind.deadlineOf()}
 	switch {
 	case e.model == real:
-		a.text, a.tokens = "Hello. "+strings.Repeat("I am fine. ", 8), 2000
+		a.Text, a.Tokens = "Hello. "+strings.Repeat("I am fine. ", 8), 2000
 	case e.kind.text != nil:
-		a.text = e.kind.text(e)
+		a.Text = e.kind.text(e)
 	}
 	return a
 }
@@ -135,7 +136,7 @@ func (e *episode) reach() error {
 			e.riders.Go(func() { _ = e.unload(e.model) })
 		}
 	case evicting:
-		e.ride(streamChats()[0], ask{model: rival, text: hello, deadline: 20 * time.Second}, true)
+		e.ride(calls.StreamChats()[0], calls.Ask{Model: rival, Text: calls.Hello, Deadline: 20 * time.Second}, true)
 	}
 	want := gatewayv1.ModelState_MODEL_STATE_READY
 	if e.phase == evicting || e.phase == draining {
@@ -149,7 +150,7 @@ func (e *episode) reach() error {
 }
 
 func (e *episode) reachLoading() error {
-	e.ride(pick(e.random, streamChats()), ask{model: e.model, text: hello, deadline: 15 * time.Second}, true)
+	e.ride(pick(e.random, calls.StreamChats()), calls.Ask{Model: e.model, Text: calls.Hello, Deadline: 15 * time.Second}, true)
 	m, err := e.await(e.model, func(m *gatewayv1.Model) bool {
 		return m.GetWorkerPid() > 0 || m.GetState() == gatewayv1.ModelState_MODEL_STATE_FAILED || m.GetState() == gatewayv1.ModelState_MODEL_STATE_READY
 	})
@@ -162,8 +163,8 @@ func (e *episode) reachLoading() error {
 func (e *episode) beginStream() {
 	first := make(chan struct{})
 	a := e.slow()
-	a.first = sync.OnceFunc(func() { close(first) })
-	ended := e.ride(pick(e.random, streamChats()), a, true)
+	a.First = sync.OnceFunc(func() { close(first) })
+	ended := e.ride(pick(e.random, calls.StreamChats()), a, true)
 	select {
 	case <-first:
 	case <-ended: // at once, because of its fault
@@ -174,25 +175,25 @@ func pick[T any](r *rand.Rand, some []T) T { return some[r.IntN(len(some))] }
 
 // rideAlong makes requests that meet the fault.
 func (e *episode) rideAlong() {
-	calls := inferences()
+	kinds := calls.Inferences()
 	if e.model == real {
-		calls = slices.DeleteFunc(calls, func(c call) bool { return !c.written })
+		kinds = slices.DeleteFunc(kinds, func(c calls.Call) bool { return !c.Written })
 	}
 	for range 2 {
-		c, deadline := pick(e.random, calls), pick(e.random, []time.Duration{300, 1000, 3000, 12000})*time.Millisecond
-		if c.session { // whose deadline ends only the stream: the session would hold its place for half a minute
+		c, deadline := pick(e.random, kinds), pick(e.random, []time.Duration{300, 1000, 3000, 12000})*time.Millisecond
+		if c.Session { // whose deadline ends only the stream: the session would hold its place for half a minute
 			deadline = 12 * time.Second
 		}
-		e.ride(c, ask{model: e.model, text: hello, deadline: deadline}, false)
+		e.ride(c, calls.Ask{Model: e.model, Text: calls.Hello, Deadline: deadline}, false)
 	}
 	// This one names no model, and may be answered by another.
-	e.ride(pick(e.random, streamChats()), ask{text: hello, deadline: 12 * time.Second}, false)
+	e.ride(pick(e.random, calls.StreamChats()), calls.Ask{Text: calls.Hello, Deadline: 12 * time.Second}, false)
 }
 
 // ride makes a request in the background and checks its end. own: it made the phase,
 // and its client may leave.
-func (e *episode) ride(c call, a ask, own bool) (ended <-chan struct{}) {
-	ctx, cancel := patient(a.deadline)
+func (e *episode) ride(c calls.Call, a calls.Ask, own bool) (ended <-chan struct{}) {
+	ctx, cancel := patient(a.Deadline)
 	if own {
 		e.leave = cancel
 	}
@@ -200,15 +201,15 @@ func (e *episode) ride(c call, a ask, own bool) (ended <-chan struct{}) {
 	e.riders.Go(func() {
 		defer close(done)
 		defer cancel()
-		e.history.add("%s to %q begins, deadline %v", c.name, a.model, a.deadline)
+		e.history.add("%s to %q begins, deadline %v", c.Name, a.Model, a.Deadline)
 		began := time.Now()
 		g := e.gateway.Load()
-		end := c.do(ctx, g.link, a)
+		end := c.Do(ctx, g.Link, a)
 		took := time.Since(began)
-		e.history.add("%s to %q ended after %v: %s", c.name, a.model, took.Round(time.Millisecond), end)
-		e.count(g, end.reason != broken && end.reason != unanswered && end.reason != untyped)
+		e.history.add("%s to %q ended after %v: %s", c.Name, a.Model, took.Round(time.Millisecond), end)
+		e.count(g, end.Reason != calls.Broken && end.Reason != calls.Unanswered && end.Reason != calls.Untyped)
 		e.checkEnd(c, a, end, began, own)
-		e.ends <- riderEnd{c.name, a.model, end}
+		e.ends <- riderEnd{c.Name, a.Model, end}
 	})
 	return done
 }
@@ -217,7 +218,7 @@ func (e *episode) ride(c call, a ask, own bool) (ended <-chan struct{}) {
 // client libraries would tell the gateway that one.
 func patient(deadline time.Duration) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.Background())
-	timer := time.AfterFunc(deadline+patience, cancel)
+	timer := time.AfterFunc(deadline+calls.Patience, cancel)
 	return ctx, func() {
 		timer.Stop()
 		cancel()
@@ -228,27 +229,27 @@ func patient(deadline time.Duration) (context.Context, context.CancelFunc) {
 var usual = []string{"", "ENGINE_CRASHED", "DEADLINE_EXCEEDED", "LOAD_COOLDOWN", "MEMORY_BUSY"}
 
 // checkEnd checks that a request ended once, with a type, in time.
-func (e *episode) checkEnd(c call, a ask, got end, began time.Time, own bool) {
-	if own && e.kind.leaves && (got.reason == unanswered || got.reason == broken) {
+func (e *episode) checkEnd(c calls.Call, a calls.Ask, got calls.End, began time.Time, own bool) {
+	if own && e.kind.leaves && (got.Reason == calls.Unanswered || got.Reason == calls.Broken) {
 		return // its client left
 	}
-	if got.reason == reset && time.Since(began) >= a.deadline {
-		got.reason = "DEADLINE_EXCEEDED"
+	if got.Reason == calls.Reset && time.Since(began) >= a.Deadline {
+		got.Reason = "DEADLINE_EXCEEDED"
 	}
 	may := slices.Concat(usual, e.kind.reasons)
-	if !slices.Contains(may, got.reason) {
-		e.violate("%s to %q ended with %s, want one of %q", c.name, a.model, got, may)
+	if !slices.Contains(may, got.Reason) {
+		e.violate("%s to %q ended with %s, want one of %q", c.Name, a.Model, got, may)
 	}
-	if a.deadline == 0 {
+	if a.Deadline == 0 {
 		return
 	}
-	due := began.Add(a.deadline)
+	due := began.Add(a.Deadline)
 	late, most := time.Since(due), mostLate+e.slack(due)
 	if e.kind.wide {
 		most += max(0, time.Since(e.harm))
 	}
 	if late > most {
-		e.violate("%s to %q ended %v after its deadline; the machine accounts for %v", c.name, a.model, late, e.slack(due))
+		e.violate("%s to %q ended %v after its deadline; the machine accounts for %v", c.Name, a.Model, late, e.slack(due))
 	}
 }
 

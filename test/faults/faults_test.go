@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/test/internal/calls"
 )
 
 func TestMain(m *testing.M) {
@@ -92,8 +93,8 @@ func TestEveryRPCIsCalled(t *testing.T) {
 		"PushAudio":   true, // by OpenTranscription
 		"UnloadModel": true, // before each fault
 	}
-	for _, c := range append(inferences(), questions()...) {
-		called[c.name[strings.LastIndexByte(c.name, ' ')+1:]] = true
+	for _, c := range append(calls.Inferences(), calls.Questions()...) {
+		called[c.Name[strings.LastIndexByte(c.Name, ' ')+1:]] = true
 	}
 	for _, file := range []protoreflect.FileDescriptor{gatewayv1.File_modelgateway_v1_service_proto, gatewayv1.File_modelgateway_v1_admin_proto} {
 		for i := range file.Services().Len() {
@@ -135,19 +136,19 @@ func TestLinesHaveOneEnd(t *testing.T) {
 	}{
 		"complete":    {[]string{piece, last}, ""},
 		"failed":      {[]string{piece, failed}, "ENGINE_CRASHED"},
-		"no end":      {[]string{piece, piece}, malformed},
-		"nothing":     {nil, malformed},
-		"two ends":    {[]string{last, last}, malformed},
-		"piece after": {[]string{failed, piece}, malformed},
-		"untyped":     {[]string{piece, `{"error":{"message":"it crashed"}}`}, untyped},
-		"cut off":     {[]string{piece, `{"resu`}, malformed},
+		"no end":      {[]string{piece, piece}, calls.Malformed},
+		"nothing":     {nil, calls.Malformed},
+		"two ends":    {[]string{last, last}, calls.Malformed},
+		"piece after": {[]string{failed, piece}, calls.Malformed},
+		"untyped":     {[]string{piece, `{"error":{"message":"it crashed"}}`}, calls.Untyped},
+		"cut off":     {[]string{piece, `{"resu`}, calls.Malformed},
 		"of OpenAI":   {[]string{`{"error":{"message":"it crashed","type":"server_error","code":"engine_crashed"}}`}, "ENGINE_CRASHED"},
 	} {
 		var text bytes.Buffer
 		for _, l := range c.lines {
 			text.WriteString(l + "\n")
 		}
-		if got := readLines(&text, ask{}); got.reason != c.want {
+		if got := calls.ReadLines(&text, calls.Ask{}); got.Reason != c.want {
 			t.Errorf("%s: %v, want %q", name, got, c.want)
 		}
 	}

@@ -22,11 +22,12 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/test/internal/calls"
 )
 
 // gateway is a running `modelgateway serve`.
 type gateway struct {
-	*link
+	*calls.Link
 	cmd    *exec.Cmd
 	exited chan struct{}
 	conn   *grpc.ClientConn
@@ -72,7 +73,7 @@ func startGateway(program, dir, key string) (*gateway, error) {
 		g.kill()
 		return nil, fmt.Errorf("%s printed no line with two addresses but %q:\n%s", program, line, strings.Join(g.output.last(30), "\n"))
 	}
-	g.link = newLink(addrs[0], addrs[1], key)
+	g.Link = calls.New(addrs[0], addrs[1], key)
 	g.conn, err = grpc.NewClient(addrs[0], grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithUnaryInterceptor(func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 			return invoke(metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+key), method, req, reply, cc, opts...)
@@ -102,7 +103,7 @@ func (g *gateway) stop() bool {
 	g.signal(syscall.SIGTERM)
 	select {
 	case <-g.exited:
-	case <-time.After(patience):
+	case <-time.After(calls.Patience):
 		g.signal(syscall.SIGKILL)
 		<-g.exited
 	}
@@ -113,7 +114,7 @@ func (g *gateway) stop() bool {
 func (g *gateway) close() {
 	if g.conn != nil {
 		_ = g.conn.Close()
-		g.link.close()
+		g.Close()
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
+
+	"github.com/lexilingo/modelgateway/test/internal/calls"
 )
 
 // kind is a kind of fault.
@@ -100,14 +102,14 @@ func kinds() []*kind {
 		{name: "misbehaving end", model: stubborn, phases: []phase{evicting, idle}, inject: endWithChildren, reasons: []string{"INTERNAL"}},
 		{name: "growth", model: grower, phases: []phase{idle, midStream}, inject: growTooFar, grows: true, another: true, reasons: []string{"MEMORY_BUSY"}},
 		{name: "lost client", model: anyEngine, phases: []phase{loading, midStream, evicting, draining}, inject: loseClient, check: checkNoLease, leaves: true},
-		{name: "gateway killed", model: anyEngine, inject: killGateway, wide: true, reasons: []string{broken}},
+		{name: "gateway killed", model: anyEngine, inject: killGateway, wide: true, reasons: []string{calls.Broken}},
 	}
 }
 
 // gatewayKinds returns the faults of the gateway itself.
 func gatewayKinds() []*kind {
 	with := func(name string, inject func(*episode) (func(), error)) *kind {
-		return &kind{name: name, model: anyEngine, inject: inject, wide: true, reasons: []string{broken, "DRAINING"}}
+		return &kind{name: name, model: anyEngine, inject: inject, wide: true, reasons: []string{calls.Broken, "DRAINING"}}
 	}
 	return []*kind{
 		with("gateway SIGKILL", killGateway),
@@ -164,7 +166,7 @@ func endWithChildren(e *episode) (func(), error) {
 func (e *episode) harmFile(reason string, err error) (func(), error) {
 	return func() {
 		if e.unload(e.model) == nil {
-			_, err := e.use(e.context(patience), e.model)
+			_, err := e.use(e.context(calls.Patience), e.model)
 			if got := errs.ReasonName(errs.ReasonOf(err)); err == nil || got != reason {
 				e.violate("a load with the harmed file ended with %v, want %s", err, reason)
 			}

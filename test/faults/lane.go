@@ -14,6 +14,7 @@ import (
 	"time"
 
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/test/internal/calls"
 )
 
 // lane is one gateway with its clients and its faults, which come one after another.
@@ -152,7 +153,7 @@ func (l *lane) start() error {
 	}
 	l.gateway.Store(g)
 	l.history.add("gateway %d started", g.pid())
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), calls.Patience)
 	defer cancel()
 	_, err = l.use(ctx, beside)
 	return err
@@ -163,7 +164,7 @@ func (l *lane) start() error {
 func (l *lane) use(ctx context.Context, model string) (load time.Duration, err error) {
 	g := l.gateway.Load()
 	l.count(g, true)
-	resp, err := g.models.Grammar(ctx, &gatewayv1.GrammarRequest{Text: hello, Model: model})
+	resp, err := g.models.Grammar(ctx, &gatewayv1.GrammarRequest{Text: calls.Hello, Model: model})
 	return resp.GetServedBy().GetLoadDuration().AsDuration(), err
 }
 
@@ -227,7 +228,7 @@ func (l *lane) slack(from time.Time) time.Duration { return l.delays.between(fro
 
 // unload unloads a model, and clears its failure.
 func (l *lane) unload(model string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), calls.Patience)
 	defer cancel()
 	_, err := l.gateway.Load().admin.UnloadModel(ctx, &gatewayv1.UnloadModelRequest{Name: model})
 	return err
@@ -235,7 +236,7 @@ func (l *lane) unload(model string) error {
 
 // await waits until a model is in a state that ok accepts.
 func (l *lane) await(model string, ok func(*gatewayv1.Model) bool) (*gatewayv1.Model, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), calls.Patience)
 	defer cancel()
 	for {
 		m, err := l.gateway.Load().model(ctx, model)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/test/internal/calls"
 )
 
 // workerCgroup returns the folder and the names of the files of the worker's memory
@@ -79,8 +80,8 @@ func checkMemoryTold(e *episode) {
 		return
 	}
 	for r := range e.ends {
-		if r.model == e.model && r.reason == "ENGINE_CRASHED" && !strings.Contains(r.detail, "memory limit") {
-			e.violate("%s ended with %s, which does not name the memory limit", r.call, r.end)
+		if r.model == e.model && r.Reason == "ENGINE_CRASHED" && !strings.Contains(r.Detail, "memory limit") {
+			e.violate("%s ended with %s, which does not name the memory limit", r.call, r.End)
 		}
 	}
 }
@@ -101,7 +102,7 @@ func growTooFar(e *episode) (func(), error) {
 		g := e.gateway.Load()
 		e.count(g, true)
 		_, err := g.models.Invoke(ctx, &gatewayv1.InvokeRequest{
-			ModelName: e.model, Method: "allocate", Params: structOf(map[string]any{"bytes": 400 << 20}),
+			ModelName: e.model, Method: "allocate", Params: calls.Struct(map[string]any{"bytes": 400 << 20}),
 		})
 		e.history.add("Invoke allocate ended: %v", err)
 		e.awaitWorkerGone()
@@ -112,7 +113,7 @@ func growTooFar(e *episode) (func(), error) {
 // awaitWorkerGone waits until the gateway has ended the worker, which it must soon.
 func (e *episode) awaitWorkerGone() {
 	for began := time.Now(); ; time.Sleep(3 * time.Millisecond) {
-		m, err := e.gateway.Load().model(e.context(patience), e.model)
+		m, err := e.gateway.Load().model(e.context(calls.Patience), e.model)
 		if err != nil || int(m.GetWorkerPid()) != e.pid {
 			return
 		}
@@ -134,7 +135,7 @@ func (e *episode) context(limit time.Duration) context.Context {
 func checkNoLease(e *episode) {
 	began := time.Now()
 	for {
-		m, err := e.gateway.Load().model(e.context(patience), e.model)
+		m, err := e.gateway.Load().model(e.context(calls.Patience), e.model)
 		if err != nil {
 			e.violate("GetModel: %v", err)
 			return

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/test/internal/calls"
 )
 
 const (
@@ -27,9 +27,16 @@ const (
 // process is a process of this machine.
 type process struct {
 	parent  int
-	state   string
+	ended   bool   // all its threads have: its parent can wait for it
 	program string // only of engines
 }
+
+// fields of /proc/PID/stat behind the name.
+const (
+	statState   = 0
+	statParent  = 1
+	statThreads = 17
+)
 
 // processes returns all processes by id.
 func processes() map[int]process {
@@ -49,11 +56,13 @@ func processes() map[int]process {
 		}
 		before, rest, _ := strings.Cut(string(stat), ") ")
 		fields := strings.Fields(rest)
-		if len(fields) < 2 {
+		if len(fields) <= statThreads {
 			continue
 		}
-		p := process{state: fields[0]}
-		p.parent, _ = strconv.Atoi(fields[1])
+		// The first thread of a process is a zombie as soon as it ends, which may be long
+		// before the last one does.
+		p := process{ended: fields[statState] == "Z" && (fields[statThreads] == "1" || fields[statThreads] == "0")}
+		p.parent, _ = strconv.Atoi(fields[statParent])
 		if strings.HasSuffix(before, "(engine-fault") {
 			p.program, _ = os.Readlink(filepath.Join("/proc", entry.Name(), "exe"))
 		}
@@ -109,7 +118,7 @@ func (o *observer) wrongFor(most time.Duration, what string) {
 
 func (o *observer) look(ctx context.Context) {
 	began := time.Now()
-	limited, cancel := context.WithTimeout(ctx, patience)
+	limited, cancel := context.WithTimeout(ctx, calls.Patience)
 	defer cancel()
 	st, err := o.gateway.models.Status(limited, &gatewayv1.StatusRequest{})
 	var health map[string]string
@@ -157,12 +166,12 @@ func (o *observer) checkProcesses(st *gatewayv1.StatusResponse, all map[int]proc
 			continue
 		}
 		reported[pid] = true
-		if p, ok := all[pid]; !ok || p.state == "Z" {
+		if p, ok := all[pid]; !ok || p.ended {
 			o.wrong("model %s is %s, but its process %d has ended", m.GetName(), stateNames[m.GetState()], pid)
 		}
 	}
 	for pid, p := range all {
-		if p.state == "Z" && p.parent == o.gateway.pid() {
+		if p.ended && p.parent == o.gateway.pid() {
 			o.wrong("process %d is a zombie", pid)
 		}
 		if !strings.HasPrefix(p.program, filepath.Join(o.dir, "bin")) || reported[pid] {
@@ -188,12 +197,7 @@ var stateNames = map[gatewayv1.ModelState]string{
 
 // readHealth returns the states of the models in /health.
 func (o *observer) readHealth(ctx context.Context) (map[string]string, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, o.gateway.httpURL+"/health", nil)
-	if err != nil {
-		return nil, err
-	}
-	req.Header = o.gateway.header(ask{})
-	resp, err := o.gateway.one.Do(req)
+	resp, err := o.gateway.Get(ctx, "/health")
 	if err != nil {
 		return nil, err
 	}
@@ -216,19 +220,19 @@ func (o *observer) readHealth(ctx context.Context) (map[string]string, error) {
 // besides makes requests of every kind to the model that must not notice the faults,
 // until ctx ends.
 func (l *lane) besides(ctx context.Context) {
-	calls := append(inferences(), questions()...)
+	kinds := append(calls.Inferences(), calls.Questions()...)
 	for i := 0; ctx.Err() == nil; i++ {
-		c := calls[i%len(calls)]
+		c := kinds[i%len(kinds)]
 		g, began := l.gateway.Load(), time.Now()
 		const deadline = 20 * time.Second
 		limited, cancel := patient(deadline)
-		got := c.do(limited, g.link, ask{model: beside, text: hello, deadline: deadline})
+		got := c.Do(limited, g.Link, calls.Ask{Model: beside, Text: calls.Hello, Deadline: deadline})
 		cancel()
-		if c.inference {
-			l.count(g, got.reason == "")
+		if c.Inference {
+			l.count(g, got.Reason == "")
 		}
-		if got.reason != "" && !l.harmed(began) {
-			l.violate("beside the fault, %s ended with %s", c.name, got)
+		if got.Reason != "" && !l.harmed(began) {
+			l.violate("beside the fault, %s ended with %s", c.Name, got)
 		}
 		time.Sleep(20 * time.Millisecond)
 	}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/lexilingo/modelgateway/engines/errs"
+
+	"github.com/lexilingo/modelgateway/test/internal/calls"
 )
 
 const (
@@ -31,7 +33,7 @@ func (e *episode) loadCold() error {
 }
 
 func (e *episode) measureCold() (time.Duration, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), calls.Patience)
 	defer cancel()
 	began := time.Now()
 	load, err := e.use(ctx, e.model)
@@ -68,7 +70,7 @@ func (e *episode) recover() error {
 		}
 	}
 	for failures := 0; ; {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), calls.Patience)
 		g := e.gateway.Load()
 		began, before := time.Now(), waited(g.pid())
 		load, err := e.use(ctx, e.model)
@@ -80,7 +82,7 @@ func (e *episode) recover() error {
 				return nil
 			}
 			slack := e.slack(began) + max(0, waited(g.pid())-before)
-			if m, err := g.model(e.context(patience), e.model); err == nil {
+			if m, err := g.model(e.context(calls.Patience), e.model); err == nil {
 				slack += waited(int(m.GetWorkerPid()))
 			}
 			return e.checkRecovery(took, slack)

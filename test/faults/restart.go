@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/lexilingo/modelgateway/test/internal/calls"
 )
 
 // killGateway kills the gateway and starts it again.
@@ -25,7 +27,7 @@ func (e *episode) restart(sig syscall.Signal) error {
 	g.signal(sig)
 	select {
 	case <-g.exited:
-	case <-time.After(patience):
+	case <-time.After(calls.Patience):
 		e.violate("the gateway did not end on %v", sig)
 		g.signal(syscall.SIGKILL)
 		<-g.exited

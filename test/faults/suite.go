@@ -15,6 +15,7 @@ import (
 	"time"
 
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
+	"github.com/lexilingo/modelgateway/test/internal/calls"
 )
 
 type options struct {
@@ -134,7 +135,7 @@ func (l *lane) finish(check bool) {
 // checkCounts checks that the gateway has counted each request once and has none
 // left.
 func (l *lane) checkCounts(g *gateway) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), calls.Patience)
 	defer cancel()
 	st, err := g.models.Status(ctx, &gatewayv1.StatusRequest{})
 	for ; err == nil && requests(st) > 0; st, err = g.models.Status(ctx, &gatewayv1.StatusRequest{}) {
@@ -144,7 +145,7 @@ func (l *lane) checkCounts(g *gateway) {
 		l.violate("requests are left in the gateway: %v", err)
 		return
 	}
-	counted, err := endedRequests(ctx, g.link)
+	counted, err := endedRequests(ctx, g.Link)
 	if err != nil {
 		l.violate("the metrics cannot be read: %v", err)
 	}
@@ -155,13 +156,8 @@ func (l *lane) checkCounts(g *gateway) {
 }
 
 // endedRequests returns how many inferences a gateway has counted.
-func endedRequests(ctx context.Context, l *link) (int64, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, l.httpURL+"/metrics", nil)
-	if err != nil {
-		return 0, err
-	}
-	req.Header = l.header(ask{})
-	resp, err := l.one.Do(req)
+func endedRequests(ctx context.Context, l *calls.Link) (int64, error) {
+	resp, err := l.Get(ctx, "/metrics")
 	if err != nil {
 		return 0, err
 	}

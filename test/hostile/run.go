@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
 // result is what a run has found.
@@ -21,7 +23,7 @@ type result struct {
 	failed    []string // requests of the honest client
 	open      []string // models whose breaker did not let requests through
 	cancelled int64
-	restarted []string // models that were loaded more than once
+	restarted []string // models that were loaded more than once, and not because they had been idle
 	before    int64    // memory of the server before the attacks
 	left      int64    // and afterwards
 	leftAfter time.Duration
@@ -99,7 +101,8 @@ func (r *result) measure(ctx context.Context, s *server, o options, out io.Write
 	r.leftAfter, r.left, r.memoryErr = s.awaitMemory(limited, r.before)
 	st, err := s.status(ctx)
 	for _, m := range st.GetModels() {
-		if m.GetLoadCount() > 1 {
+		idle := m.GetLastEviction().GetReason() == gatewayv1.EvictionReason_EVICTION_REASON_IDLE
+		if m.GetLoadCount() > 1 && !idle {
 			r.restarted = append(r.restarted, fmt.Sprintf("%s (%s)", m.GetName(), m.GetLastEviction().GetDetail()))
 		}
 	}
