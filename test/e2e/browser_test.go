@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -16,11 +15,11 @@ import (
 // readAloud is the text that the recording speaks.
 const readAloud = "The quick brown fox jumps over the lazy dog. Then it runs away, and nobody knows where."
 
-// page serves the built page and a recording, and calls the page's functions in
-// Chromium.
+// page serves the built page and a recording.
 type page struct {
 	*httptest.Server
 	speech []byte
+	handle func(pattern string, handler func(http.ResponseWriter, *http.Request))
 }
 
 func newPage(t *testing.T) *page {
@@ -32,27 +31,30 @@ func newPage(t *testing.T) *page {
 		w.Header().Set("Content-Type", "audio/wav")
 		_, _ = w.Write(p.speech)
 	})
+	p.handle = mux.HandleFunc
 	p.Server = httptest.NewServer(mux)
 	t.Cleanup(p.Close)
 	return p
 }
 
-// call runs a function of the page and decodes its result.
-func call[T any](t *testing.T, p *page, name string, args ...any) T {
+// call runs a function of the page in a browser and decodes its result.
+func call[T any](t *testing.T, b browser, p *page, name string, args ...any) T {
 	t.Helper()
-	chromium, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Fatalf("%v: run the tests with `make test`, which installs it", err)
-	}
-	list, err := json.Marshal(args)
+	return callAt[T](t, b, p.URL, name, args...)
+}
+
+// callAt is call for the page at an address.
+func callAt[T any](t *testing.T, b browser, url, name string, args ...any) T {
+	t.Helper()
+	list, err := json.Marshal(append([]any{}, args...))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return decode[T](t, output(t, nil, "node", "browser/drive.mjs", chromium, p.URL, name, string(list)))
+	return decode[T](t, output(t, nil, "node", "browser/drive.mjs", string(b), b.program(t), url, name, string(list)))
 }
 
 // A page streams speech over gRPC-Web. Its stream breaks once and every tenth push
-// is repeated; no event is lost or duplicated.
+// is repeated; no event is lost or duplicated. TestWebClient does that in Firefox.
 func TestSpeechFromAPage(t *testing.T) {
 	p := newPage(t)
 	s := start(t, speechModels+fmt.Sprintf("cors: {allowed_origins: [%q]}\n", p.URL))
@@ -69,7 +71,7 @@ func TestSpeechFromAPage(t *testing.T) {
 		Sequences                         []int
 	}
 	for _, interim := range []bool{false, true} {
-		got := call[result](t, p, "speak", s.http, interim, 4000)
+		got := call[result](t, chromium, p, "speak", s.http, interim, 4000)
 		if got.ServedBy != "whisper" || got.Pieces < 20 || got.ResumedAt != got.Half+1 || got.Breakage == "" {
 			t.Errorf("interim results %v: %+v", interim, got)
 		}
@@ -93,26 +95,35 @@ func TestSpeechFromAPage(t *testing.T) {
 func TestRecordingOfAPage(t *testing.T) {
 	p := newPage(t)
 	s := start(t, speechModels+fmt.Sprintf("cors: {allowed_origins: [%q]}\n", p.URL))
-	got := call[struct {
-		MimeType, Head, Error, ServedBy, Duration string
-		Bytes, Code, Milliseconds                 int
-	}](t, p, "record", s.http)
-	heard, err := time.ParseDuration(got.Duration)
-	if err != nil || got.Error != "" || got.Code != 1000 || got.ServedBy != "whisper" {
-		t.Fatalf("%v: %+v", err, got)
+	formats := map[browser]struct{ mimeType, head string }{
+		chromium: {"audio/webm;codecs=opus", "1a45dfa3"},
+		firefox:  {"audio/ogg;codecs=opus", "4f676753"},
 	}
-	// On a busy machine, a browser may record less than requested.
-	said := time.Duration(got.Milliseconds) * time.Millisecond
-	if got.MimeType != "audio/webm;codecs=opus" || got.Head != "1a45dfa3" || heard < said/4 || heard > 4*said {
-		t.Errorf("%+v", got)
-	}
+	inBrowsers(t, func(t *testing.T, b browser) {
+		want := formats[b]
+		got := call[struct {
+			MimeType, Head, Error, ServedBy, Duration string
+			Bytes, Code, Milliseconds                 int
+		}](t, b, p, "record", s.http, want.mimeType)
+		heard, err := time.ParseDuration(got.Duration)
+		if err != nil || got.Error != "" || got.Code != 1000 || got.ServedBy != "whisper" {
+			t.Fatalf("%v: %+v", err, got)
+		}
+		// On a busy machine, a browser may record less than requested.
+		said := time.Duration(got.Milliseconds) * time.Millisecond
+		if got.MimeType != want.mimeType || got.Head != want.head || heard < said/4 || heard > 4*said {
+			t.Errorf("%+v", got)
+		}
+	})
 }
 
 // A page of an origin that is not configured cannot open a WebSocket.
 func TestPageOfAnotherOriginCannotOpenSocket(t *testing.T) {
 	p := newPage(t)
 	s := start(t, speechModels)
-	if got := call[struct{ Opened bool }](t, p, "refused", s.http); got.Opened {
-		t.Error("the socket was opened")
-	}
+	inBrowsers(t, func(t *testing.T, b browser) {
+		if got := call[struct{ Opened bool }](t, b, p, "refused", s.http); got.Opened {
+			t.Error("the socket was opened")
+		}
+	})
 }

@@ -152,3 +152,29 @@ func TestKeyIsHidden(t *testing.T) {
 		}
 	}
 }
+
+// The program that encodes speech runs without the rights of the server.
+func TestEncoderIsIsolated(t *testing.T) {
+	s := start(t, speechModels)
+	stream, err := s.models.Synthesize(within(t, patience), &gatewayv1.SynthesizeRequest{
+		Input:  &gatewayv1.SynthesizeRequest_Text{Text: strings.Repeat(readAloud+" ", 50)},
+		Output: &gatewayv1.SpeechOutput{Encoding: gatewayv1.AudioEncoding_AUDIO_ENCODING_OGG_OPUS},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.Recv(); err != nil {
+		t.Fatal(err)
+	}
+	found := false
+	for _, pid := range processes(t, s.cmd.Process.Pid) {
+		name, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if err == nil && strings.Contains(string(name), "encode-speech") {
+			found = true
+			checkIsolated(t, pid)
+		}
+	}
+	if !found {
+		t.Error("no process encodes")
+	}
+}

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -24,11 +23,7 @@ func TestDownloadedModelsServe(t *testing.T) {
 		t.Helper()
 		return strings.TrimSpace(output(t, nil, program(t), append([]string{"--addr", s.grpc}, args...)...))
 	}
-	module, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/ggerganov/whisper.cpp/bindings/go").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	clip := filepath.Join(strings.TrimSpace(string(module)), "samples", "jfk.wav")
+	clip := modelstest.Speech(t)
 	if got := cli("transcribe", clip); letters(got) != letters(kennedy) {
 		t.Errorf("heard %q", got)
 	}

@@ -66,7 +66,7 @@ func runPytest(t *testing.T, dir string, least int) {
 }
 
 func TestPythonClient(t *testing.T) {
-	runPytest(t, inProject(t, "clients", "python"), 95)
+	runPytest(t, inProject(t, "clients", "python"), 100)
 }
 
 // The evaluation of the starter models, from its arithmetic to a short run with a
@@ -75,13 +75,24 @@ func TestModelsEval(t *testing.T) {
 	runPytest(t, inProject(t, "models", "starter", "eval"), 60)
 }
 
-// The type annotations of the package pass mypy in strict mode.
+// The package, and a program that uses it, pass mypy in strict mode and pyright.
 func TestPythonClientTypes(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, python(t), "-m", "mypy", "--cache-dir="+t.TempDir())
-	cmd.Dir = inProject(t, "clients", "python")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Errorf("mypy: %v\n%s", err, out)
+	pyright, err := filepath.Abs(filepath.Join("python", "node_modules", ".bin", "pyright"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, command := range map[string][]string{
+		"mypy":    {python(t), "-m", "mypy", "--cache-dir=" + t.TempDir()},
+		"pyright": {pyright, "--pythonpath", python(t)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			cmd := exec.CommandContext(ctx, command[0], command[1:]...)
+			cmd.Dir = inProject(t, "clients", "python")
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
 	}
 }

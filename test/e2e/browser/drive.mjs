@@ -1,27 +1,19 @@
-// Opens a page in headless Chromium and calls a function of page.ts there.
+// Opens a page in a browser and calls a function of page.ts or client.ts there.
 //
-// Usage: node drive.mjs CHROMIUM PAGE_URL FUNCTION ARGUMENTS_AS_JSON
-// Prints the result of the function as JSON. Output of the browser goes to
-// standard error.
+// Usage: node drive.mjs BROWSER PROGRAM PAGE_URL FUNCTION ARGUMENTS_AS_JSON
+// The microphone hears the recording of MG_MICROPHONE again and again. Prints the
+// result of the function as JSON. Output of the browser goes to standard error.
 
-import { chromium } from "playwright-core";
+import { launch } from "./browsers.mjs";
 
-const [executablePath, url, name, args] = process.argv.slice(2);
-const browser = await chromium.launch({
-  executablePath,
-  args: [
-    "--no-sandbox", // tests run as root in containers
-    "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run",
-    "--autoplay-policy=no-user-gesture-required",
-  ],
-});
+const [name, program, url, call, args] = process.argv.slice(2);
+const browser = await launch(name, program, { clip: process.env.MG_MICROPHONE });
 try {
-  const page = await browser.newPage();
+  const page = await (await browser.newContext()).newPage();
   page.on("console", (message) => console.error(message.text()));
   page.on("pageerror", (error) => console.error(error));
   await page.goto(url);
-  const result = await page.evaluate(([name, args]) => window[name](...args), [name, JSON.parse(args)]);
+  const result = await page.evaluate(([call, args]) => window[call](...args), [call, JSON.parse(args)]);
   console.log(JSON.stringify(result));
 } finally {
   await browser.close();

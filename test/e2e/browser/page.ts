@@ -72,7 +72,7 @@ async function speak(baseUrl: string, interimResults: boolean, pieceBytes: numbe
 }
 
 /** Records a tone with MediaRecorder and sends the result over the WebSocket. */
-async function record(baseUrl: string) {
+async function record(baseUrl: string, mimeType: string) {
   const socket = new WebSocket(baseUrl.replace("http", "ws") + "/v1/transcribe/ws");
   socket.binaryType = "arraybuffer";
   const messages: any[] = [];
@@ -89,7 +89,7 @@ async function record(baseUrl: string) {
   const destination = new MediaStreamAudioDestinationNode(context);
   tone.connect(destination);
   tone.start();
-  const recorder = new MediaRecorder(destination.stream, { mimeType: "audio/webm;codecs=opus" });
+  const recorder = new MediaRecorder(destination.stream, { mimeType });
   let bytes = 0;
   let head = "";
   let sending = Promise.resolve();
