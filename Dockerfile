@@ -5,8 +5,8 @@ ARG BASE=debian:forky-slim
 
 FROM $BASE AS build
 RUN apt-get update && apt-get install -y --no-install-recommends \
-        ca-certificates gcc golang-go libc6-dev libespeak-ng-dev libflac-dev libllama-dev libmp3lame-dev \
-        libonnxruntime-dev libopusenc-dev libwhisper-dev pkg-config \
+        ca-certificates gcc golang-go libc6-dev libespeak-ng-dev libfaad-dev libflac-dev libllama-dev libmp3lame-dev \
+        libonnxruntime-dev libopencore-amrnb-dev libopencore-amrwb-dev libopusenc-dev libwhisper-dev pkg-config \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY go.mod go.sum ./
@@ -19,7 +19,8 @@ RUN --mount=type=cache,target=/root/go/pkg/mod --mount=type=cache,target=/root/.
 
 FROM $BASE
 RUN apt-get update && apt-get upgrade -y && apt-get install -y --no-install-recommends \
-        ca-certificates libespeak-ng1 libflac14 libllama0 libmp3lame0 libonnxruntime1.23 libopusenc0 libwhisper1 tini \
+        ca-certificates libespeak-ng1 libfaad2 libflac14 libllama0 libmp3lame0 libonnxruntime1.23 \
+        libopencore-amrnb0 libopencore-amrwb0 libopusenc0 libwhisper1 tini \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --no-create-home --uid 10001 --user-group --home-dir /var/lib/modelgateway --shell /usr/sbin/nologin modelgateway \
     && install -d -o modelgateway -g modelgateway /var/lib/modelgateway /models

@@ -8,8 +8,8 @@ MAKEFLAGS += --no-print-directory
 # Sets CGO_CFLAGS, CGO_LDFLAGS and MG_… for packages that link native libraries.
 NATIVE := eval "$$(scripts/native.sh env)"
 
-# ARGS: arguments of `make run`, `make models`, `make bench`, `make hostile`, `make soak` and `make models-eval`. PKG,
-# TESTFLAGS: packages and flags of `make test`.
+# ARGS: arguments of `make run`, `make models`, `make bench`, `make hostile`, `make soak`, `make scale` and
+# `make models-eval`. PKG, TESTFLAGS: packages and flags of `make test`.
 ARGS ?=
 PKG ?= ./...
 TESTFLAGS ?=
@@ -66,8 +66,16 @@ test-short: ## Run the Go tests of PKG without the race detector and without bui
 generate: ## Regenerate gen/ from proto/
 	@scripts/generate.sh .
 
+.PHONY: playground
+playground: ## Bundle the page at /ui/ from playground/src
+	@scripts/playground.sh
+
+.PHONY: screenshots
+screenshots: build ## Make the pictures of the page in docs/images
+	@MG_SCREENSHOTS=$(CURDIR)/docs/images scripts/test.sh -run TestScreenshots -count=1 ./test/e2e
+
 .PHONY: lint
-lint: ## Check format, code, import rules, protos, scripts, and that gen/ is up to date
+lint: ## Check format, code, import rules, protos, scripts, and that gen/ and playground/dist are up to date
 	@scripts/lint.sh
 
 .PHONY: bench
@@ -81,6 +89,10 @@ hostile: build ## Attack a server beside an honest client, and check what docs/s
 .PHONY: soak
 soak: build ## Inject 1,500 faults while clients use every RPC, and check what the server promises (ARGS="-seed N", ARGS=-help)
 	@go run ./test/faults $(ARGS)
+
+.PHONY: scale
+scale: build ## Restart three servers behind Envoy and HAProxy under load, and count failed requests (ARGS="-requests N", ARGS=-help)
+	@export PATH=$$(scripts/tools.sh envoy):$$(scripts/native.sh haproxy):$$PATH; go run ./test/scale $(ARGS)
 
 .PHONY: models-eval
 models-eval: ## Measure the starter models on held-out data (ARGS="--only chat", ARGS=--help)

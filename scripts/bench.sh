@@ -2,9 +2,9 @@
 # Runs the measurements in bench/ with the programs in bin/:
 #
 #   bench.sh                          all measurements
-#   bench.sh NAME… [OPTION…]          some: idle overhead cancel cancel-speech chat whisper piper hubert memory, or
-#                                     speech for whisper piper hubert memory cancel-speech; the options are passed
-#                                     to each (see `go run ./bench/NAME -h`)
+#   bench.sh NAME… [OPTION…]          some: idle overhead cancel cancel-speech chat grammar whisper piper hubert
+#                                     memory scale words, or speech for whisper piper hubert memory cancel-speech; the options
+#                                     are passed to each (see `go run ./bench/NAME -h`)
 #   bench.sh speech -quick            one minute with the starter models, to check that they work
 #
 # The first run creates models with random weights in the user's cache: 1 GiB for chat, 1.8 GB for speech.
@@ -15,14 +15,14 @@ names=()
 while [ $# -gt 0 ] && [[ $1 != -* ]]; do
 	case $1 in
 	speech) names+=(whisper piper hubert memory cancel-speech) ;;
-	idle | overhead | cancel | cancel-speech | chat | whisper | piper | hubert | memory) names+=("$1") ;;
+	idle | overhead | cancel | cancel-speech | chat | grammar | whisper | piper | hubert | memory | scale | words) names+=("$1") ;;
 	*) sed -n '2,/^set -/s/^# \{0,1\}//p' "$0" | sed '$d' >&2; exit 2 ;;
 	esac
 	shift
 done
 if [ ${#names[@]} = 0 ]; then
 	[ $# = 0 ] || { echo "bench: the options need the name of a measurement, e.g. chat $*" >&2; exit 2; }
-	names=(idle overhead cancel chat whisper piper hubert memory cancel-speech)
+	names=(idle overhead cancel chat grammar whisper piper hubert memory words cancel-speech scale)
 fi
 quick=
 for option in "$@"; do
@@ -38,7 +38,7 @@ audio=$(go list -m -f '{{.Dir}}' github.com/ggerganov/whisper.cpp/bindings/go)/s
 
 mkdir -p build/bench
 CGO_ENABLED=0 go build -o build/bench/ ./bench/chat ./bench/cancel ./bench/idle ./bench/overhead \
-	./bench/whisper ./bench/piper ./bench/hubert ./bench/memory
+	./bench/whisper ./bench/piper ./bench/hubert ./bench/memory ./bench/words ./test/scale ./server/internal/simulate
 
 # model NAME: prints its path, and creates it if it does not exist.
 model() {
@@ -60,8 +60,9 @@ run() {
 for name in "${names[@]}"; do
 	echo "== $name"
 	case $name in
-	idle | overhead) "build/bench/$name" "$@" ;;
+	idle | overhead | words) "build/bench/$name" "$@" ;;
 	chat) build/bench/chat -model "$(model chat)" "$@" ;;
+	grammar) build/bench/chat -grammar -model models/starter/chat.gguf "$@" ;;
 	cancel) build/bench/cancel -engine llama -model "$(model chat)" "$@" ;;
 	cancel-speech)
 		for engine in whisper piper hubert; do
@@ -76,6 +77,11 @@ for name in "${names[@]}"; do
 			models=(-whisper "$(model whisper)" -piper "$(model piper)" -hubert "$(model hubert)" -llama "$(model chat)")
 		fi
 		build/bench/memory "${models[@]}" -audio "$audio" "$@"
+		;;
+	scale)
+		PATH=$(scripts/tools.sh envoy):$PATH build/bench/scale -measure build/bench/scale.json
+		build/bench/simulate -measured build/bench/scale.json
+		build/bench/simulate "$@"
 		;;
 	esac
 done

@@ -15,7 +15,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-cgo_programs=(encode-speech engine-hubert engine-llama engine-piper engine-whisper) # the programs that link native libraries
+cgo_programs=(decode-speech encode-speech engine-hubert engine-llama engine-piper engine-whisper) # the programs that link native libraries
 
 version=${VERSION:-$(git describe --tags --always --dirty 2>/dev/null || echo dev)}
 # The commit is set here, because the Go tool records it only in a checkout, and GOFLAGS can turn that off.

@@ -46,7 +46,7 @@ server_is_pure() {
 
 files_are_short() {
 	local found
-	found=$(git ls-files -co --exclude-standard '*.go' '*.py' '*.ts' '*.sh' | grep -v '^gen/' |
+	found=$(git ls-files -co --exclude-standard '*.go' '*.py' '*.ts' '*.tsx' '*.sh' | grep -v '^gen/' |
 		xargs wc -l | awk '$2 != "total" && $1 > 500')
 	[ -z "$found" ] || { echo "longer than 500 lines:"; echo "$found"; return 1; }
 }
@@ -59,6 +59,17 @@ generated_is_current() {
 	status=$?
 	rm -rf "$tmp"
 	[ $status = 0 ] || echo "run: make generate"
+	return $status
+}
+
+# The page at /ui/ is bundled, so that nobody needs Node.js to build the server.
+playground_is_current() {
+	local tmp status
+	tmp=$(mktemp -d)
+	scripts/playground.sh "$tmp" && diff -r -q "$tmp" playground/dist
+	status=$?
+	rm -rf "$tmp"
+	[ $status = 0 ] || echo "run: make playground"
 	return $status
 }
 
@@ -134,6 +145,7 @@ check "go.mod" requirements_in_blocks
 check "golangci-lint" golangci-lint run ./...
 check "ruff" ruff check --quiet --select E9,F --exclude gen --exclude node_modules .
 check "generated code is current" generated_is_current
+check "playground is current" playground_is_current
 check "buf lint" buf lint
 if base=$(breaking_base) && git cat-file -e "$base:proto" 2>/dev/null; then
 	check "buf breaking against ${base:0:12}" compatible_with "$base"

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Finds or makes the native libraries (llama.cpp, whisper.cpp, espeak-ng, ONNX Runtime, LAME, libopusenc, libFLAC) that the
-# cgo programs use.
+# Finds or makes the native libraries (llama.cpp, whisper.cpp, espeak-ng, ONNX Runtime, LAME, libopusenc, libFLAC, FAAD2,
+# opencore-amr) that the cgo programs use.
 #
 #   native.sh           install the libraries if needed, and print where they are
 #   native.sh env       the same, then print shell exports:  eval "$(scripts/native.sh env)"
 #   native.sh tools     install the reference programs (llama-server, llama-bench, llama-quantize, whisper-cli) if
 #                       needed, and print their folder
-#   native.sh lock      write scripts/native.lock: the versions that the mirror has now
+#   native.sh haproxy   the same for HAProxy, which tests put in front of servers
+#   native.sh lock      write scripts/native.lock and scripts/haproxy.lock: the versions that the mirror has now
 #
 # The system's libraries are used if they are new enough. Otherwise the packages of Debian 14 are unpacked once
 # into a private prefix in the user's cache; later runs need no network. Their versions and checksums are compared with
@@ -31,11 +32,13 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 suite=forky
-library_packages=libllama-dev,libwhisper-dev,libespeak-ng-dev,libonnxruntime-dev,libmp3lame-dev,libopusenc-dev,libflac-dev,libc6-dev,base-files,patchelf
+library_packages=libllama-dev,libwhisper-dev,libespeak-ng-dev,libonnxruntime-dev,libmp3lame-dev,libopusenc-dev,libflac-dev,libfaad-dev,libopencore-amrnb-dev,libopencore-amrwb-dev,libc6-dev,base-files,patchelf
 tool_packages=llama.cpp-tools,whisper.cpp-tools,base-files,patchelf
+haproxy_packages=haproxy,base-files,patchelf
 cache=${XDG_CACHE_HOME:-${HOME:?set HOME or XDG_CACHE_HOME}/.cache}/modelgateway/native
 cc=${CC:-gcc}
 lock=$here/native.lock
+haproxy_lock=$here/haproxy.lock
 
 say() { echo "native: $*" >&2; }
 die() { say "$*"; exit 1; }
@@ -82,9 +85,9 @@ unpack() {
 	grep -q "^${packages%%,*} " "$work/packages" || die "the packages of the mirror cannot be checked; with a file:// mirror, use copy://"
 }
 
-# write_lock: records what the mirror has now, for every architecture that the project supports.
+# write_lock LOCK PACKAGES WHAT: records what the mirror has now, for every architecture that the project supports.
 write_lock() {
-	local work arch
+	local lock=$1 work arch
 	"$here/system.sh" mmdebstrap
 	mkdir -p "$cache"
 	work=$(mktemp -d "$cache/.lock-XXXXXX")
@@ -93,16 +96,34 @@ write_lock() {
 	for arch in amd64 arm64; do
 		say "asking for the packages of Debian $suite for $arch"
 		# Nothing of them runs, so the machine need not be able to run them.
-		unpack "$library_packages,$tool_packages" "$work" --architectures="$arch" --skip=check/qemu
+		unpack "$2" "$work" --architectures="$arch" --skip=check/qemu
 		LC_ALL=C sort "$work/packages" | sed "s/^/$arch /" >>"$work/lock"
 		rm "$work/root.tar"
 	done
 	{
-		echo "# Debian packages of the native libraries and reference programs: architecture, name, version, sha256 of the .deb file."
+		echo "# Debian packages of $3: architecture, name, version, sha256 of the .deb file."
 		echo "# Written by \"make lock\"; scripts/nativecheck.sh says what it is for."
 		cat "$work/lock"
 	} >"$work/new"
 	mv "$work/new" "$lock"
+	rm -rf "$work"
+	trap - EXIT
+}
+
+# haproxy_dir: makes a prefix with HAProxy and prints a folder with a program "haproxy" that starts it.
+haproxy_dir() {
+	local root
+	lock=$haproxy_lock
+	make_prefix "$haproxy_packages"
+	root=$(prefix_path "$haproxy_packages")
+	[ -x "$root/start/haproxy" ] || {
+		mkdir -p "$root/start"
+		printf '#!/bin/sh\nexec %s --library-path %s %s "$@"\n' \
+			"$(loader_of "$root")" "$root/usr/lib/$(triplet)" "$root/usr/sbin/haproxy" >"$root/start/new.$$"
+		chmod +x "$root/start/new.$$"
+		mv "$root/start/new.$$" "$root/start/haproxy"
+	}
+	echo "$root/start"
 }
 
 # make_prefix PACKAGES: unpacks them into a temporary folder, adapts them to the final one, and renames it.
@@ -110,7 +131,7 @@ make_prefix() {
 	local final work
 	final=$(prefix_path "$1")
 	[ -d "$final" ] && return
-	"$here/system.sh" mmdebstrap || die "without a recent llama.cpp, whisper.cpp, espeak-ng, ONNX Runtime, LAME, libopusenc and libFLAC on this system: see docs/building.md"
+	"$here/system.sh" mmdebstrap || die "without a recent llama.cpp, whisper.cpp, espeak-ng, ONNX Runtime, LAME, libopusenc, libFLAC, FAAD2 and opencore-amr on this system: see docs/building.md"
 	mkdir -p "$cache"
 	work=$(mktemp -d "$cache/.making-XXXXXX")
 	# shellcheck disable=SC2064 # expand the path now
@@ -158,7 +179,7 @@ fit() {
 
 # system_is_new_enough: reports whether code of the engines compiles and links with the system's libraries.
 system_is_new_enough() {
-	command -v pkg-config >/dev/null && pkg-config --exists llama whisper espeak-ng libonnxruntime lame libopusenc flac || return
+	command -v pkg-config >/dev/null && pkg-config --exists llama whisper espeak-ng libonnxruntime lame libopusenc flac faad2 opencore-amrnb opencore-amrwb || return
 	# shellcheck disable=SC2046 # split the flags into words
 	printf '%s\n' '#include <llama.h>' '#include <whisper.h>' '#include <espeak-ng/speak_lib.h>' \
 		'int main(void) { return llama_model_default_params().load_mode; }' |
@@ -243,6 +264,10 @@ tools)
 	[ -n "$(tools_dir)" ] || make_prefix "$tool_packages"
 	tools_dir
 	;;
-lock) write_lock ;;
+haproxy) haproxy_dir ;;
+lock)
+	write_lock "$lock" "$library_packages,$tool_packages" "the native libraries and reference programs"
+	write_lock "$haproxy_lock" "$haproxy_packages" "HAProxy, for tests"
+	;;
 *) sed -n '2,/^set -/s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac

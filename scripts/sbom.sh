@@ -5,7 +5,7 @@
 #   go.cdx.json             Go modules, and the Go version
 #   native.cdx.json         Debian packages of the native libraries: those in the private prefix, or the installed ones
 #   python-FOLDER.cdx.json  Python packages of a requirements.txt: tools, tests, training; the programs need none
-#   npm-FOLDER.cdx.json     npm packages of a package-lock.json: tools and tests; the programs need none
+#   npm-FOLDER.cdx.json     npm packages of a package-lock.json: the page at /ui/ (npm-playground), the client, tools and tests
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -25,6 +25,7 @@ packages() {
 	case $1 in
 	mmdebstrap) echo mmdebstrap uidmap debian-archive-keyring ;; # uidmap: to run without root; the keyring: on other systems than Debian
 	venv) echo python3-venv ;;
+	ip) echo iproute2 ;;
 	*) echo "$1" ;;
 	esac
 }

