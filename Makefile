@@ -72,7 +72,7 @@ playground: ## Bundle the page at /ui/ from playground/src
 
 .PHONY: screenshots
 screenshots: build ## Make the pictures of the page in docs/images
-	@MG_SCREENSHOTS=$(CURDIR)/docs/images scripts/test.sh -run TestScreenshots -count=1 ./test/e2e
+	@MG_SCREENSHOTS=$(CURDIR)/docs/images scripts/test.sh -run TestScreenshots ./test/e2e
 
 .PHONY: lint
 lint: ## Check format, code, import rules, protos, scripts, and that gen/ and playground/dist are up to date

@@ -25,13 +25,16 @@ func readSentence(t *testing.T, number string) []float32 {
 	return decode(t, data)
 }
 
-// paced is audio of whole seconds that arrives one by one: each after the interim result
-// about the one before.
+// paced is audio that arrives in pieces: each after an interim result about the one before.
+// A piece is longer than the time between interim results, because the last of its audio may
+// wait for more.
 func paced(samples []float32) *source {
 	gate := make(chan struct{}, 1)
 	gate <- struct{}{}
-	return &source{data: pcm(samples), piece: 2 * 16000, gate: gate}
+	return &source{data: pcm(samples), piece: 2 * pieceSamples, gate: gate}
 }
+
+const pieceSamples = 16000 * 5 / 4
 
 // A published model hears two people in turn. What it has committed never changes, also
 // when the beginning of a long stream becomes final, and the text is that of the whole
@@ -39,7 +42,6 @@ func paced(samples []float32) *source {
 func TestLiveSpeechOfPeople(t *testing.T) {
 	m := load(t, modelstest.Path(t, "whisper-tiny.en"), nil)
 	speech := slices.Concat(readSentence(t, "0930"), personSamples(t), readSentence(t, "0880"))
-	speech = append(speech, make([]float32, 16000-len(speech)%16000)...)
 	in := paced(speech)
 	var events []*gatewayv1.TranscriptionEvent
 	err := m.Transcribe(t.Context(), &gatewayv1.TranscriptionConfig{Format: rawFormat(), InterimResults: true}, in, func(e *gatewayv1.TranscriptionEvent) error {
@@ -47,7 +49,7 @@ func TestLiveSpeechOfPeople(t *testing.T) {
 		if e.GetInterim() != nil {
 			select {
 			case in.gate <- struct{}{}:
-			default: // there are more interim results than seconds
+			default: // there are more interim results than pieces
 			}
 		}
 		return nil
@@ -55,8 +57,8 @@ func TestLiveSpeechOfPeople(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if interims := checkStream(t, events); interims < len(speech)/16000 {
-		t.Errorf("%d interim results about %d seconds", interims, len(speech)/16000)
+	if interims := checkStream(t, events); interims < len(speech)/pieceSamples {
+		t.Errorf("%d interim results about %d pieces", interims, len(speech)/pieceSamples)
 	}
 	final := events[len(events)-1].GetFinal()
 	first := slices.IndexFunc(events, func(e *gatewayv1.TranscriptionEvent) bool { return e.GetSegment() != nil })
