@@ -54,11 +54,12 @@ func onConnections(e *episode, do func(fd int) error) error {
 		return err
 	}
 	e.history.add("worker %d has %d connections", e.pid, len(fds))
+	var failed error
 	for _, fd := range fds {
-		err = do(fd)
+		failed = errors.Join(failed, do(fd))
 		_ = unix.Close(fd)
 	}
-	return err
+	return failed
 }
 
 // loseConnection breaks the connections of the worker, which goes on running.

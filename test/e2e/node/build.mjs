@@ -17,7 +17,7 @@ mkdirSync("build/pages");
 
 const npm = (...args) => execFileSync("npm", [...args, "--loglevel=error"], { encoding: "utf8" });
 const [{ filename }] = JSON.parse(npm("pack", "../../../clients/node", "--pack-destination", "build", "--json"));
-npm("install", "--no-save", "--no-package-lock", "--offline", "--no-audit", "--no-fund", `./build/${filename}`);
+npm("install", "--no-save", "--offline", "--no-audit", "--no-fund", `./build/${filename}`);
 copyFileSync(`build/${filename}`, "build/package.tgz");
 
 const readme = readFileSync("../../../clients/node/README.md", "utf8");
