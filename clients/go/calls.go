@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
@@ -19,7 +20,7 @@ func (s settings) unary(ctx context.Context, method string, req, reply any, conn
 	defer cancel()
 	ctx = s.named(ctx, req)
 	for attempt := 1; ; attempt++ {
-		e := errorOf(judge(ctx, failed(invoke(ctx, method, req, reply, conn, opts...))))
+		e := errorOf(judge(ctx, failed(unsent(ctx, invoke(ctx, method, req, reply, conn, opts...)))))
 		if e == nil {
 			return nil
 		}
@@ -28,6 +29,18 @@ func (s settings) unary(ctx context.Context, method string, req, reply any, conn
 			return e
 		}
 	}
+}
+
+// unsent gives a call a status that gRPC repeated itself, because a stream was refused, and
+// whose second stream ended before the request was written: gRPC returns io.EOF then.
+func unsent(ctx context.Context, err error) error {
+	switch {
+	case !errors.Is(err, io.EOF):
+		return err
+	case ctx.Err() != nil:
+		return status.FromContextError(ctx.Err()).Err()
+	}
+	return status.Error(codes.Unavailable, "the connection ended before the request was sent")
 }
 
 // stream is the interceptor of calls that are streams.
