@@ -166,7 +166,10 @@ func (o *observer) checkProcesses(st *gatewayv1.StatusResponse, all map[int]proc
 			continue
 		}
 		reported[pid] = true
-		if p, ok := all[pid]; !ok || p.ended {
+		switch p, ok := all[pid]; {
+		case !ok:
+			o.wrong("model %s is %s, but its process %d is gone", m.GetName(), stateNames[m.GetState()], pid)
+		case p.ended:
 			o.wrong("model %s is %s, but its process %d has ended", m.GetName(), stateNames[m.GetState()], pid)
 		}
 	}
