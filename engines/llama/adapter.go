@@ -164,5 +164,20 @@ func (v *vocabulary) Piece(t batching.Token) []byte {
 	return v.Vocab.Piece(t)
 }
 
+// Draft implements batching.Vocabulary.
+func (v *vocabulary) Draft(text string) []batching.Token {
+	// Control tokens are recognised for the marks of tool calls. Another one that a
+	// grammar's text contains is never chosen, so drafting it does no harm.
+	tokens := v.Tokenize(text, false, true)
+	var same bool
+	rest := text
+	for _, t := range tokens {
+		if rest, same = strings.CutPrefix(rest, string(v.Piece(t))); !same {
+			return nil // some tokenizers put a space before a text
+		}
+	}
+	return tokens
+}
+
 // Specials implements chatprompt.Tokenizer.
 func (v *vocabulary) Specials() []chatprompt.Special { return v.specials }

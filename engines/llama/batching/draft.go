@@ -1,6 +1,10 @@
 package batching
 
-import "math"
+import (
+	"bytes"
+	"math"
+	"slices"
+)
 
 // Answers often repeat the conversation: a correction copies most of its text, and an
 // answer quotes the question. So the tokens that followed the same tokens earlier in a
@@ -8,6 +12,9 @@ import "math"
 // before them, and the sampler chooses a token after each one, from the distribution
 // that it would have had without a draft. The first token that differs from the draft
 // drops the rest of it. This is lookup decoding.
+//
+// Where the answer's grammar forces a text, as the punctuation and the names of JSON, that
+// text is drafted in the same way. That it comes is certain, but not in which tokens.
 
 const (
 	// longestMatch is the number of tokens from which a longer match does not count more.
@@ -21,16 +28,23 @@ const (
 	firstWeight    = 0.02
 )
 
-// odds are the probabilities that a drafted token is chosen, by the number of tokens
-// before it that match.
-type odds [longestMatch + 1]float64
+// odds are the probabilities that a drafted token is chosen, by its kind: the number of
+// tokens before it that match, or one of those below.
+type odds [longestMatch + 3]float64
+
+const (
+	// forcedToken is a token of a forced text, and lastForced the last one: the model may
+	// choose a longer one there.
+	forcedToken = longestMatch + 1 + iota
+	lastForced
+)
 
 // firstOdds are those of a model for which nothing has been drafted yet.
-var firstOdds = odds{0, 0.2, 0.45, 0.65, 0.8}
+var firstOdds = odds{0, 0.2, 0.45, 0.65, 0.8, 0.9, 0.5}
 
 // observe records whether a drafted token was chosen.
-func (o *odds) observe(match int, chosen bool) {
-	p := &o[min(match, longestMatch)]
+func (o *odds) observe(kind int, chosen bool) {
+	p := &o[kind]
 	var was float64
 	if chosen {
 		was = 1
@@ -62,6 +76,44 @@ func lookUp(tokens []Token, most int) (draft []Token, match int) {
 	return draft, match
 }
 
+// draft returns a draft of at most most tokens for a part that generates: what followed
+// the same tokens earlier, or the text that the grammar forces and what followed that.
+func (s *Scheduler) draft(p *part, most int) []Token {
+	seq := p.seq
+	var found []Token
+	found, p.match = lookUp(seq.tokens, most)
+	if seq.forced == "" || s.writes(p, found, most) {
+		return found
+	}
+	forced := s.vocab.Draft(seq.forced)
+	forced = forced[:min(len(forced), most)]
+	p.forced = len(forced)
+	if len(forced) == 0 {
+		return nil
+	}
+	found, p.match = lookUp(slices.Concat(seq.tokens, forced), most-len(forced))
+	return slices.Concat(forced, found)
+}
+
+// writes reports whether what was found earlier writes the forced text, as far as it can
+// have tokens, and sets how many tokens are within the text. Then these are the tokens
+// in which the model wrote it before.
+func (s *Scheduler) writes(p *part, found []Token, most int) bool {
+	var same bool
+	rest := []byte(p.seq.forced)
+	for i, t := range found {
+		piece := s.vocab.Piece(t)
+		if len(piece) > len(rest) {
+			return bytes.HasPrefix(piece, rest)
+		}
+		if rest, same = bytes.CutPrefix(rest, piece); !same {
+			return false
+		}
+		p.forced = i + 1
+	}
+	return len(rest) == 0 || len(found) > 0 && len(found) == most
+}
+
 // addDrafts adds drafts to a batch without prompts, as long as more tokens can be
 // expected for the time that the batch takes. It returns their number.
 func (s *Scheduler) addDrafts(parts []part) int {
@@ -75,7 +127,7 @@ func (s *Scheduler) addDrafts(parts []part) int {
 		if len(p.seq.pending()) > 1 {
 			return 0
 		}
-		found[i], p.match = lookUp(p.seq.tokens, min(room, p.seq.limit-len(p.seq.tokens)-1))
+		found[i] = s.draft(p, min(room, p.seq.limit-len(p.seq.tokens)-1))
 	}
 	chances := make([]float64, len(parts)) // that the last drafted token of a part is chosen
 	for i := range chances {
@@ -90,7 +142,7 @@ func (s *Scheduler) addDrafts(parts []part) int {
 			if at == len(found[i]) || s.vocab.IsEnd(found[i][at]) {
 				continue
 			}
-			if c := chances[i] * p.seq.odds[min(p.match+at, longestMatch)]; c > chance {
+			if c := chances[i] * p.seq.odds[p.kind(at)]; c > chance {
 				best, chance = i, c
 			}
 		}
@@ -130,14 +182,25 @@ func (s *Scheduler) choose(p part) {
 			break
 		}
 		chosen := t == p.draft[i]
-		seq.odds.observe(p.match+i, chosen)
+		seq.odds.observe(p.kind(i), chosen)
 		seq.drafts++
 		if !chosen || seq.slot == nil {
 			break
 		}
 	}
+	if seq.slot != nil {
+		s.force(seq)
+	}
 	if len(p.draft) > 0 {
 		s.truncate(at, commonPrefix(at.tokens, seq.tokens))
+	}
+}
+
+// force takes what the grammar forces after the chosen tokens. An end needs no step.
+func (s *Scheduler) force(seq *sequence) {
+	text, end := seq.sampler.Forced()
+	if seq.forced = text; end != NoToken {
+		s.next(seq, end, nil)
 	}
 }
 

@@ -47,12 +47,8 @@ func TestDraftsSaveBatches(t *testing.T) {
 			if err != nil || f.problem != nil {
 				t.Fatal(err, f.problem)
 			}
-			want := slices.Clone(prompt)
-			for range tokens {
-				want = append(want, following(want))
-			}
-			if !slices.Equal(chooser.chosen, want[len(prompt):]) {
-				t.Errorf("chose %v, without drafts %v", chooser.chosen, want[len(prompt):])
+			if want := continuationWithoutEnd(prompt, tokens); !slices.Equal(chooser.chosen, want) {
+				t.Errorf("chose %v, without drafts %v", chooser.chosen, want)
 			}
 			computed := 0
 			for _, n := range *sizes {

@@ -17,6 +17,7 @@ const (
 type letters struct{}
 
 func (letters) Piece(t Token) []byte { return []byte{byte('a' + t%26)} }
+func (letters) Draft(string) []Token { return nil }
 func (letters) IsEnd(t Token) bool   { return t == endToken }
 
 // following is the fake model: the token after a sequence depends on all its
@@ -41,6 +42,15 @@ func continuation(prompt []Token, limit int) []Token {
 		if t == endToken {
 			break
 		}
+	}
+	return tokens[len(prompt):]
+}
+
+// continuationWithoutEnd is the same for the vocabulary endless.
+func continuationWithoutEnd(prompt []Token, n int) []Token {
+	tokens := slices.Clone(prompt)
+	for range n {
+		tokens = append(tokens, following(tokens))
 	}
 	return tokens[len(prompt):]
 }
@@ -168,6 +178,7 @@ type fakeSampler struct {
 	accepted []Token
 	closed   atomic.Int32
 	probs    bool
+	forced   func(chosen []Token) (string, Token) // what the grammar forces; may be nil
 }
 
 func (s *fakeSampler) Accept(t Token) { s.accepted = append(s.accepted, t) }
@@ -186,6 +197,13 @@ func (s *fakeSampler) Logprobs(_ int, t Token) *Logprobs {
 		return &Logprobs{Likelihood: Likelihood{Token: t, Logprob: -float32(t)}}
 	}
 	return nil
+}
+
+func (s *fakeSampler) Forced() (string, Token) {
+	if s.forced == nil {
+		return "", NoToken
+	}
+	return s.forced(s.chosen)
 }
 
 func (s *fakeSampler) Close() { s.closed.Add(1) }

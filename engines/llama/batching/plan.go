@@ -11,9 +11,23 @@ type part struct {
 	// -1.
 	output int
 	// draft are the tokens that may come next. They follow in the batch, and each needs
-	// an output. match is how many tokens before them led to the draft.
-	draft []Token
-	match int
+	// an output. The first forced of them are of the text that the grammar forces. match
+	// is how many tokens before the others led to the draft.
+	draft  []Token
+	forced int
+	match  int
+}
+
+// kind returns the kind of a drafted token, for its odds.
+func (p *part) kind(i int) int {
+	switch {
+	case i < p.forced-1:
+		return forcedToken
+	case i < p.forced:
+		return lastForced
+	default:
+		return min(p.match+i-p.forced, longestMatch)
+	}
 }
 
 // plan fills a batch: one token of each sequence that generates, then prompts in

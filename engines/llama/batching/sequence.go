@@ -21,9 +21,10 @@ type sequence struct {
 	tokens  []Token // the prompt and what was generated
 	slot    *slot   // nil while it is queued
 	cached  int
-	started bool // it has had a slot
-	odds    odds // of drafts
-	drafts  int  // tokens that were drafted and compared
+	started bool   // it has had a slot
+	odds    odds   // of drafts
+	drafts  int    // tokens that were drafted and compared
+	forced  string // what the grammar forces after the tokens
 	// undecided are the tokens at the start of the answer of which it is not known yet
 	// whether they belong to a thought, and their logprobs.
 	undecided int

@@ -73,6 +73,9 @@ type Sampler interface {
 	// Logprobs returns how likely the token that Sample chose was, or nil if nobody
 	// wants to know.
 	Logprobs(index int, t Token) *Logprobs
+	// Forced returns the text that must come next, as far as that is known, or the token
+	// that must: the end of the answer. Without either, they are empty and NoToken.
+	Forced() (text string, end Token)
 	// Close frees the sampler.
 	Close()
 }
@@ -83,6 +86,8 @@ type Vocabulary interface {
 	Piece(Token) []byte
 	// IsEnd reports whether a token ends the generation.
 	IsEnd(Token) bool
+	// Draft returns tokens that write a text within an answer, or none.
+	Draft(text string) []Token
 }
 
 // Config configures a Scheduler.
@@ -95,8 +100,8 @@ type Config struct {
 	// BatchTokens.
 	PromptTokens int
 	// DraftTokens is the largest number of tokens in a batch that are drafted from what
-	// their sequences have already; 0 is none. A batch requests at most one output for
-	// each of them and for each active sequence.
+	// their sequences have already and from forced text; 0 is none. A batch requests at
+	// most one output for each of them and for each active sequence.
 	DraftTokens int
 	// Parallel is the largest number of sequences that are active together.
 	Parallel int

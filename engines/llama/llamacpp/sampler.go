@@ -52,6 +52,7 @@ type Sampler struct {
 	grammar *C.struct_llama_sampler
 	plain   bool // the chain only takes the most likely token
 	written []Token
+	forced  forced
 }
 
 // NewSampler returns a sampler. Its only error is ErrGrammar.
@@ -62,6 +63,7 @@ func (m *Model) NewSampler(s Sampling) (*Sampler, error) {
 		if out.grammar == nil {
 			return nil, ErrGrammar
 		}
+		out.forced = forced{vocab: m.vocab, grammar: m.newGrammar(s.Grammar)}
 	}
 	out.chain = C.llama_sampler_chain_init(C.struct_llama_sampler_chain_params{no_perf: true})
 	add := func(c *C.struct_llama_sampler) { C.llama_sampler_chain_add(out.chain, c) }
@@ -119,8 +121,12 @@ func (s *Sampler) Accept(t Token) { C.llama_sampler_accept(s.chain, C.llama_toke
 // Sample chooses a token from the output at index i of the context's last batch.
 // It returns NoToken if the grammar allows none.
 func (s *Sampler) Sample(c *Context, i int) Token {
-	return Token(C.mg_sample(c.c, C.int32_t(i), s.chain, C.bool(s.plain), s.grammar, c.candidates,
+	t := Token(C.mg_sample(c.c, C.int32_t(i), s.chain, C.bool(s.plain), s.grammar, c.candidates,
 		(*C.llama_token)(unsafe.SliceData(s.written)), C.int32_t(len(s.written))))
+	if t != NoToken {
+		s.forced.accept(t)
+	}
+	return t
 }
 
 // Likelihood is a token and the logarithm of its probability.
@@ -145,5 +151,6 @@ func (c *Context) Logprobs(i int, t Token, top int) (Likelihood, []Likelihood) {
 func (s *Sampler) Close() {
 	C.llama_sampler_free(s.chain)
 	C.llama_sampler_free(s.grammar)
+	s.forced.close()
 	*s = Sampler{}
 }

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "_cgo_export.h"
 
@@ -142,6 +143,93 @@ llama_token mg_sample(struct llama_context *ctx, int32_t i, struct llama_sampler
 		llama_sampler_accept(chain, token);
 	}
 	return token;
+}
+
+// among returns the only one of some bytes that a grammar allows next, or found if it
+// allows none, or MG_CHOICE if together there are more.
+static int32_t among(struct llama_sampler *grammar, const mg_alphabet *alphabet, const uint8_t *bytes, size_t n,
+                     int32_t found) {
+	llama_token_data data[256];
+	for (size_t i = 0; i < n; i++) {
+		data[i] = (llama_token_data){.id = alphabet->bytes[bytes[i]], .logit = 1, .p = 0};
+	}
+	llama_token_data_array all = {.data = data, .size = n, .selected = -1, .sorted = false};
+	llama_sampler_apply(grammar, &all);
+	for (size_t i = 0; i < n; i++) {
+		if (data[i].logit == -INFINITY) {
+			continue;
+		}
+		if (found != MG_NOTHING) {
+			return MG_CHOICE;
+		}
+		found = bytes[i];
+	}
+	return found;
+}
+
+int32_t mg_forced(struct llama_sampler *grammar, const mg_alphabet *alphabet) {
+	int32_t found = MG_NOTHING;
+	for (int32_t group = 0; group < MG_GROUPS; group++) {
+		found = among(grammar, alphabet, alphabet->order + alphabet->from[group],
+		              alphabet->from[group + 1] - alphabet->from[group], found);
+		// A grammar that allows one ASCII character and others is rare, and a draft may be
+		// wrong. So the last group, which takes as long as the others, is left out.
+		if (found == MG_CHOICE || (group == MG_GROUPS - 2 && found >= 0)) {
+			break;
+		}
+	}
+	if (found == MG_NOTHING && alphabet->end != LLAMA_TOKEN_NULL && allowed(grammar, alphabet->end)) {
+		return MG_END;
+	}
+	return found >= 0 ? found : MG_CHOICE;
+}
+
+bool mg_accept(struct llama_sampler *grammar, llama_token token) {
+	if (token == LLAMA_TOKEN_NULL || !allowed(grammar, token)) {
+		return false;
+	}
+	llama_sampler_accept(grammar, token);
+	return true;
+}
+
+// group returns the group of a byte. Of the first, most rules of a grammar allow two or none.
+static int32_t group(int32_t byte) {
+	if (byte >= 0x80) {
+		return MG_GROUPS - 1;
+	}
+	return memchr("ab12", byte, 4) != NULL ? 0 : 1;
+}
+
+void mg_alphabet_of(const struct llama_vocab *vocab, mg_alphabet *out) {
+	out->end = LLAMA_TOKEN_NULL;
+	for (int32_t i = 0; i < 256; i++) {
+		out->bytes[i] = LLAMA_TOKEN_NULL;
+	}
+	for (llama_token token = llama_vocab_n_tokens(vocab) - 1; token >= 0; token--) {
+		char byte;
+		if (llama_vocab_is_eog(vocab, token)) {
+			out->end = token;
+		} else if (!llama_vocab_is_control(vocab, token) &&
+		           llama_token_to_piece(vocab, token, &byte, 1, 0, false) == 1) {
+			out->bytes[(uint8_t)byte] = token;
+		}
+	}
+	// Without a token for each byte of UTF-8, it is not known whether a text must end.
+	for (int32_t i = 1; i <= 0xf4; i++) {
+		if (out->bytes[i] == LLAMA_TOKEN_NULL && i != 0xc0 && i != 0xc1) {
+			out->end = LLAMA_TOKEN_NULL;
+		}
+	}
+	size_t n = 0;
+	for (int32_t g = 0; g < MG_GROUPS; g++) {
+		out->from[g] = n;
+		for (int32_t i = 1; i < 256; i++) {
+			if (group(i) == g && out->bytes[i] != LLAMA_TOKEN_NULL) {
+				out->order[n++] = (uint8_t)i;
+			}
+		}
+	}
+	out->from[MG_GROUPS] = n;
 }
 
 int32_t mg_logprobs(struct llama_context *ctx, int32_t i, llama_token token, mg_likelihood *out, int32_t top) {

@@ -36,6 +36,28 @@ llama_token mg_sample(struct llama_context *ctx, int32_t i, struct llama_sampler
                       struct llama_sampler *grammar, llama_token_data *candidates, const llama_token *written,
                       int32_t n_written);
 
+enum { MG_GROUPS = 3 };
+
+// mg_alphabet has the tokens of a vocabulary that are one byte.
+typedef struct {
+	llama_token bytes[256];     // of each byte, or LLAMA_TOKEN_NULL
+	llama_token end;            // one that ends a text, or LLAMA_TOKEN_NULL if ends are not found
+	uint8_t order[256];         // the bytes that have a token, in groups that are tried one by one
+	size_t from[MG_GROUPS + 1]; // where the groups begin
+} mg_alphabet;
+
+void mg_alphabet_of(const struct llama_vocab *vocab, mg_alphabet *out);
+
+// What mg_forced returns if it is not a byte.
+enum { MG_CHOICE = -1, MG_END = -2, MG_NOTHING = -3 };
+
+// mg_forced returns the only byte that a grammar allows next, MG_END if the text must
+// end, or MG_CHOICE. If an ASCII character is allowed, it does not try other characters.
+int32_t mg_forced(struct llama_sampler *grammar, const mg_alphabet *alphabet);
+
+// mg_accept passes a token to a grammar, and returns false if the grammar forbids it.
+bool mg_accept(struct llama_sampler *grammar, llama_token token);
+
 // mg_likelihood is a token and the logarithm of its probability.
 typedef struct {
 	llama_token id;

@@ -21,6 +21,7 @@ const NoToken Token = C.LLAMA_TOKEN_NULL
 type Vocab struct {
 	c        *C.struct_llama_vocab
 	specials []Special
+	alphabet C.mg_alphabet
 }
 
 // Special is a token that the tokenizer recognises as a whole in text.
@@ -35,6 +36,7 @@ type Special struct {
 
 func newVocab(c *C.struct_llama_vocab) *Vocab {
 	v := &Vocab{c: c}
+	C.mg_alphabet_of(c, &v.alphabet)
 	for t := range C.llama_vocab_n_tokens(c) {
 		attr := C.llama_vocab_get_attr(c, C.llama_token(t))
 		control := attr&(C.LLAMA_TOKEN_ATTR_CONTROL|C.LLAMA_TOKEN_ATTR_UNKNOWN) != 0
@@ -79,11 +81,15 @@ func (v *Vocab) Tokenize(text string, addSpecial, parseSpecial bool) []Token {
 
 // Piece returns a token's bytes, which may be a part of a UTF-8 character. Control
 // tokens have none.
-func (v *Vocab) Piece(t Token) []byte {
+func (v *Vocab) Piece(t Token) []byte { return v.piece(t, false) }
+
+// piece returns the bytes of a token; with special, of control tokens their text, as
+// grammars see it.
+func (v *Vocab) piece(t Token, special bool) []byte {
 	buf := make([]byte, 64)
 	for {
 		n := int(C.llama_token_to_piece(v.c, C.llama_token(t), (*C.char)(unsafe.Pointer(unsafe.SliceData(buf))),
-			C.int32_t(len(buf)), 0, false))
+			C.int32_t(len(buf)), 0, C.bool(special)))
 		if n >= 0 {
 			return buf[:n]
 		}

@@ -32,8 +32,9 @@ type Parameters struct {
 	// 0 is the model's max_concurrency.
 	Parallel int `json:"parallel"`
 	// DraftTokens is the largest number of tokens of answers that are drafted from the
-	// text before them and computed together; 0 is none. Drafts change no answer but by
-	// the rounding of numbers, and are made only as far as they save time.
+	// text before them and from what their grammars force, and computed together; 0 is
+	// none. Drafts change no answer but by the rounding of numbers, and are made only as
+	// far as they save time.
 	DraftTokens int `json:"draft_tokens"`
 	// GPULayers is the number of layers on an accelerator; a negative number is
 	// all of them.
