@@ -63,6 +63,7 @@ func TestTextsOfGrammars(t *testing.T) {
 			[]string{`"ab"`, `"` + strings.Repeat("é", 70) + `"`, `"\n\""`}, []string{`"a"`, `"` + strings.Repeat("a", 71) + `"`}},
 		{`{"type":"string","pattern":"^[a-z]+$","maxLength":3}`,
 			[]string{`"a"`, `"abc"`}, []string{`""`, `"abcd"`, `"A"`}},
+		{`{"type":"string","pattern":"^[Đđ][Kk]a?$"}`, []string{`"Đk"`, `"đKa"`, `"đk"`}, []string{`"dk"`, `"Đ"`}},
 		{`{"type":"string","pattern":"b"}`, []string{`"abc"`, `"b"`}, []string{`"ac"`}},
 		{`{"enum":["red","reddish",1,null]}`, []string{`"red"`, `"reddish"`, "1", "null"}, []string{`"re"`, `"reds"`, "2"}},
 		{`{"type":"array","items":{"type":"boolean"},"minItems":1,"maxItems":2}`,

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // maxPattern is the largest size of a pattern in bytes.
@@ -251,7 +252,7 @@ func runes(inst *syntax.Inst) []edge {
 		return []edge{{low: 0, high: '\n' - 1}, {low: '\n' + 1, high: 0x10FFFF}}
 	case syntax.InstRune, syntax.InstRune1:
 		if len(inst.Rune) == 1 {
-			return []edge{{low: inst.Rune[0], high: inst.Rune[0]}}
+			return cases(inst.Rune[0], syntax.Flags(inst.Arg)&syntax.FoldCase != 0)
 		}
 		var out []edge
 		for i := 0; i+1 < len(inst.Rune); i += 2 {
@@ -261,4 +262,14 @@ func runes(inst *syntax.Inst) []edge {
 	default:
 		return nil
 	}
+}
+
+// cases returns a character and, if its case does not matter, the others that differ from it
+// by case. Package syntax writes [Aa] so, too.
+func cases(r rune, fold bool) []edge {
+	out := []edge{{low: r, high: r}}
+	for other := unicode.SimpleFold(r); fold && other != r; other = unicode.SimpleFold(other) {
+		out = append(out, edge{low: other, high: other})
+	}
+	return out
 }
