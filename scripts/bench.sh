@@ -5,7 +5,10 @@
 #   bench.sh NAME… [OPTION…]          some: idle overhead cancel cancel-speech chat grammar whisper piper hubert
 #                                     memory scale words, or speech for whisper piper hubert memory cancel-speech; the options
 #                                     are passed to each (see `go run ./bench/NAME -h`)
+#   bench.sh whisper piper -published   with the models that `make run` serves
 #   bench.sh speech -quick            one minute with the starter models, to check that they work
+#
+# Each measurement writes its results to bench/results as NAME.json and draws them as NAME.svg; with -quick, none does.
 #
 # The first run creates models with random weights in the user's cache: 1 GiB for chat, 1.8 GB for speech.
 set -euo pipefail
@@ -24,10 +27,17 @@ if [ ${#names[@]} = 0 ]; then
 	[ $# = 0 ] || { echo "bench: the options need the name of a measurement, e.g. chat $*" >&2; exit 2; }
 	names=(idle overhead cancel chat grammar whisper piper hubert memory words cancel-speech scale)
 fi
-quick=
+quick='' published='' options=()
 for option in "$@"; do
-	case $option in -quick | --quick) quick=yes ;; esac
+	case $option in
+	-published | --published) published=yes ;;
+	-quick | --quick) quick=yes options+=("$option") ;;
+	*) options+=("$option") ;;
+	esac
 done
+asked=$*
+set -- "${options[@]}"
+[ -n "$quick" ] || export MG_BENCH_RESULTS=bench/results
 
 scripts/native.sh tools >/dev/null
 exports=$(scripts/native.sh env)
@@ -40,13 +50,17 @@ mkdir -p build/bench
 CGO_ENABLED=0 go build -o build/bench/ ./bench/chat ./bench/cancel ./bench/idle ./bench/overhead \
 	./bench/whisper ./bench/piper ./bench/hubert ./bench/memory ./bench/words ./test/scale ./server/internal/simulate
 
-# model NAME: prints its path, and creates it if it does not exist.
+# model NAME: prints its path. It is fetched or, without -published, created if it does not exist. Those that are not
+# fetched for `make run` either are starters.
 model() {
-	if [ "$1" = chat ]; then
-		"$MG_PYTHON" bench/make_model.py --quantize-bin "$MG_NATIVE_TOOLS/llama-quantize"
-	else
-		"$(scripts/tools.sh bench)/python3" bench/make_speech.py "$1"
-	fi | tail -n 1
+	case $published$1 in
+	yeswhisper) MG_PULL=bin/modelgateway scripts/models.sh whisper-base ;;
+	yespiper) MG_PULL=bin/modelgateway scripts/models.sh en_US-joe-medium ;;
+	yeshubert) echo models/starter/pronunciation.onnx ;;
+	yeschat) echo models/starter/chat.gguf ;;
+	chat) "$MG_PYTHON" bench/make_model.py --quantize-bin "$MG_NATIVE_TOOLS/llama-quantize" ;;
+	*) "$(scripts/tools.sh bench)/python3" bench/make_speech.py "$1" ;;
+	esac | tail -n 1
 }
 
 # run NAME OPTION…: runs a program with its model, or with -quick with the starter model.
@@ -59,6 +73,7 @@ run() {
 
 for name in "${names[@]}"; do
 	echo "== $name"
+	export MG_BENCH_COMMAND="make bench ARGS=\"$name${asked:+ $asked}\""
 	case $name in
 	idle | overhead | words) "build/bench/$name" "$@" ;;
 	chat) build/bench/chat -model "$(model chat)" "$@" ;;

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/lexilingo/modelgateway/bench/internal/benchkit"
+	"github.com/lexilingo/modelgateway/bench/internal/report"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
@@ -83,11 +84,12 @@ func run(ctx context.Context, o options) error {
 		ended.Add(float64(a.Milliseconds()))
 		idle.Add(float64(b.Milliseconds()))
 	}
-	fmt.Println(benchkit.Machine())
-	fmt.Printf("%s %s: %d cancellations after %v of %s, %d threads\n", t.engine, benchkit.FileSize(model), o.rounds, o.after, t.what, o.threads)
-	fmt.Printf("request ended after ms   median %s  p99 %.4g\n", ended.Format(), ended.Quantile(0.99))
-	fmt.Printf("processor idle after ms  median %s  p99 %.4g\n", idle.Format(), idle.Quantile(0.99))
-	return nil
+	r := report.New("cancel-"+t.engine, "Cancellation of "+t.what, o.server)
+	r.Setting("%s %s: %d cancellations after %v of %s, %d threads", t.engine, benchkit.FileSize(model), o.rounds, o.after, t.what, o.threads)
+	unit := report.Unit{Name: "ms", Better: report.Lower}
+	r.Measure("request ended after", unit, ended)
+	r.Measure("processor idle after", unit, idle)
+	return r.Write()
 }
 
 // cancel returns the time from a cancellation to the end of the request, and to

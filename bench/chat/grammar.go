@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/lexilingo/modelgateway/bench/internal/benchkit"
+	"github.com/lexilingo/modelgateway/bench/internal/report"
 	"github.com/lexilingo/modelgateway/engines/tutor"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
@@ -47,7 +48,7 @@ type corrections struct {
 
 // compareGrammar has the same texts corrected by both sides, one after the other, with
 // the same prompt and grammar.
-func compareGrammar(ctx context.Context, o options, ours *server, theirs *llamaServer) error {
+func compareGrammar(ctx context.Context, o options, r *report.Report, ours *server, theirs *llamaServer) error {
 	texts := learnerTexts()
 	if o.tokens < len(texts) {
 		texts = texts[:o.tokens]
@@ -82,9 +83,9 @@ func compareGrammar(ctx context.Context, o options, ours *server, theirs *llamaS
 			same++
 		}
 	}
-	fmt.Printf("%d texts, %d and %d tokens of answers; %d corrected alike\n", len(texts), last[0].tokens, last[1].tokens, same)
-	fmt.Println(benchkit.Row("grammar tokens/s", "llama-server", wall[0], wall[1]))
-	fmt.Println(benchkit.Row("grammar tokens/processor second", "llama-server", worked[0], worked[1]))
+	r.Setting("%d texts, %d and %d tokens of answers; %d corrected alike", len(texts), last[0].tokens, last[1].tokens, same)
+	r.Compare("corrections", report.Unit{Name: "tokens of answers / s", Better: report.Higher}, "llama-server", wall[0], wall[1])
+	r.Compare("corrections", report.Unit{Name: "tokens of answers / processor second", Better: report.Higher}, "llama-server", worked[0], worked[1])
 	return nil
 }
 

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/lexilingo/modelgateway/bench/internal/benchkit"
+	"github.com/lexilingo/modelgateway/bench/internal/report"
 )
 
 type options struct {
@@ -84,21 +85,28 @@ func run(ctx context.Context, o options) error {
 	}
 	defer ours.Stop()
 	if o.grammar {
-		fmt.Printf("file %s · %d threads · context of %d tokens · %d rounds\n", o.model, o.threads, o.contextLength, o.rounds)
-		return compareGrammar(ctx, o, ours, theirs)
+		r := report.New("grammar", "Grammar correction", o.server)
+		r.Program(o.llamaServer, "--version")
+		r.Setting("%s · %d threads · context of %d tokens · %d rounds", benchkit.FileSize(o.model), o.threads, o.contextLength, o.rounds)
+		if err := compareGrammar(ctx, o, r, ours, theirs); err != nil {
+			return err
+		}
+		return r.Write()
 	}
 	prefix, err := theirs.textOfTokens(ctx, o.prefixTokens)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("file %s · %d threads · context of %d tokens · %d tokens per request · system prompt of about %d tokens · %d rounds\n",
-		o.model, o.threads, o.contextLength, o.tokens, o.prefixTokens, o.rounds)
+	r := report.New("chat", "Chat", o.server)
+	r.Program(o.llamaServer, "--version")
+	r.Setting("%s · %d threads · context of %d tokens · %d tokens per request · system prompt of about %d tokens · %d rounds",
+		benchkit.FileSize(o.model), o.threads, o.contextLength, o.tokens, o.prefixTokens, o.rounds)
 	for _, n := range o.clients {
-		if err := compare(ctx, o, n, prefix, ours, theirs); err != nil {
+		if err := compare(ctx, o, r, n, prefix, ours, theirs); err != nil {
 			return err
 		}
 	}
-	return nil
+	return r.Write()
 }
 
 // ceiling returns the tokens/s that llama-bench decodes after a prefix of the
@@ -138,7 +146,7 @@ type sample struct {
 	firstToken float64 // median seconds to the first token
 }
 
-func compare(ctx context.Context, o options, clients int, prefix string, ours, theirs side) error {
+func compare(ctx context.Context, o options, r *report.Report, clients int, prefix string, ours, theirs side) error {
 	var a, b [3]benchkit.Series
 	var most benchkit.Series
 	for round := range o.rounds + 1 {
@@ -171,14 +179,14 @@ func compare(ctx context.Context, o options, clients int, prefix string, ours, t
 			most.Add(rate)
 		}
 	}
-	for i, name := range []string{"throughput tokens/s", "decode tokens/s", "first token s"} {
-		fmt.Printf("%d clients  %-20s server %-24s llama-server %-24s ratio %s\n",
-			clients, name, a[i].Format(), b[i].Format(), benchkit.Ratios(a[i], b[i]).Format())
-	}
+	rate := report.Unit{Name: "tokens/s", Better: report.Higher}
+	const peer = "llama-server"
+	r.Compare(fmt.Sprintf("clients: %d, throughput", clients), rate, peer, a[0], b[0])
+	r.Compare(fmt.Sprintf("clients: %d, decode", clients), rate, peer, a[1], b[1])
 	if clients == 1 {
-		fmt.Printf("%d clients  %-20s server %-24s llama-bench  %-24s ratio %s\n",
-			clients, "decode tokens/s", a[1].Format(), most.Format(), benchkit.Ratios(a[1], most).Format())
+		r.Compare("clients: 1, decode", rate, "llama-bench", a[1], most)
 	}
+	r.Compare(fmt.Sprintf("clients: %d", clients), report.Unit{Name: "first token after s", Better: report.Lower}, peer, a[2], b[2])
 	return nil
 }
 

@@ -11,11 +11,13 @@ import (
 	"time"
 
 	"github.com/lexilingo/modelgateway/bench/internal/benchkit"
+	"github.com/lexilingo/modelgateway/bench/internal/report"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
 // bench has what all measurements need.
 type bench struct {
+	report   *report.Report
 	client   gatewayv1.ModelGatewayServiceClient
 	peer     *benchkit.Peer
 	variants []variant
@@ -56,8 +58,8 @@ func (b bench) compare(ctx context.Context, rounds int, clip benchkit.Clip) erro
 		return err
 	}
 	for v, variant := range b.variants {
-		what := fmt.Sprintf("recording %g s, %s: time/audio", clip.Seconds(), variant.name)
-		fmt.Println(benchkit.Row(what, "onnxruntime", took[2*v], took[2*v+1]))
+		what := fmt.Sprintf("recording of %g s, %s", clip.Seconds(), variant.name)
+		b.report.Compare(what, report.Unit{Name: "time / length of the audio", Better: report.Lower}, "onnxruntime", took[2*v], took[2*v+1])
 	}
 	if len(b.variants) > 1 {
 		fmt.Printf("recording %g s, int8/fp32: server %s onnxruntime %s", clip.Seconds(),

@@ -19,6 +19,7 @@ import (
 	"strconv"
 
 	"github.com/lexilingo/modelgateway/bench/internal/benchkit"
+	"github.com/lexilingo/modelgateway/bench/internal/report"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
@@ -125,12 +126,13 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println(benchkit.Machine())
+	r := report.New("hubert", "Pronunciation scores", o.server)
+	r.Version(versions)
 	for _, v := range files {
-		fmt.Printf("hubert %s %s\n", v.name, benchkit.FileSize(v.onnx))
+		r.Setting("hubert %s %s", v.name, benchkit.FileSize(v.onnx))
 	}
-	fmt.Printf("%d threads · audio %s · %d rounds · peer %s\n", o.threads, filepath.Base(o.audio), o.rounds, versions)
-	b := bench{client: gatewayv1.NewModelGatewayServiceClient(g.Conn), peer: p, variants: files}
+	r.Setting("%d threads · audio %s · %d rounds", o.threads, filepath.Base(o.audio), o.rounds)
+	b := bench{report: r, client: gatewayv1.NewModelGatewayServiceClient(g.Conn), peer: p, variants: files}
 	if b.dir, err = os.MkdirTemp("", "bench-hubert-"); err != nil {
 		return err
 	}
@@ -140,5 +142,5 @@ func run(ctx context.Context, o options) error {
 			return err
 		}
 	}
-	return nil
+	return r.Write()
 }

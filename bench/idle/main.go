@@ -7,11 +7,11 @@ package main
 import (
 	"context"
 	"flag"
-	"fmt"
 	"io"
 	"time"
 
 	"github.com/lexilingo/modelgateway/bench/internal/benchkit"
+	"github.com/lexilingo/modelgateway/bench/internal/report"
 )
 
 func main() {
@@ -23,6 +23,8 @@ func main() {
 }
 
 func run(ctx context.Context, program string, rounds int, settle time.Duration) error {
+	r := report.New("idle", "An idle server", program)
+	r.Setting("%d starts", rounds)
 	var ready, memory benchkit.Series
 	for range rounds {
 		g, err := benchkit.StartServer(ctx, io.Discard, program, "")
@@ -38,7 +40,7 @@ func run(ctx context.Context, program string, rounds int, settle time.Duration) 
 		}
 		memory.Add(float64(pss) / 1e6)
 	}
-	fmt.Printf("start to ready, ms   %s\n", ready.Format())
-	fmt.Printf("idle memory, MB PSS  %s\n", memory.Format())
-	return nil
+	r.Measure("start to ready", report.Unit{Name: "ms", Better: report.Lower}, ready)
+	r.Measure("idle memory (PSS)", report.Unit{Name: "MB", Better: report.Lower}, memory)
+	return r.Write()
 }

@@ -20,6 +20,7 @@ import (
 	"sync"
 
 	"github.com/lexilingo/modelgateway/bench/internal/benchkit"
+	"github.com/lexilingo/modelgateway/bench/internal/report"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
@@ -63,27 +64,29 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println(benchkit.Machine())
-	fmt.Printf("%d threads; MB: reservation, peak measured by the server, peak measured here every 100 ms (PSS), peak of the kernel (RSS, including mapped files), what is left after the requests (PSS)\n", o.threads)
+	r := report.New("memory", "Memory of a worker: peak and reservation", o.server)
+	r.Side = "peak"
+	r.Setting("%d threads", o.threads)
+	fmt.Printf("MB: reservation, peak measured by the server, peak measured here every 100 ms (PSS), peak of the kernel (RSS, including mapped files), what is left after the requests (PSS)\n")
 	none := true
 	for _, l := range loads(o, speech) {
 		if l.path == "" {
 			continue
 		}
 		none = false
-		if err := l.measure(ctx, o); err != nil {
+		if err := l.measure(ctx, o, r); err != nil {
 			return fmt.Errorf("%s: %w", l.name, err)
 		}
 	}
 	if none {
 		return errors.New("give a model with -whisper, -piper, -hubert or -llama")
 	}
-	return nil
+	return r.Write()
 }
 
 // measure loads and runs a model twice in a new server. At the first load the
 // server knows only the file.
-func (l load) measure(ctx context.Context, o options) error {
+func (l load) measure(ctx context.Context, o options, r *report.Report) error {
 	path, err := filepath.Abs(l.path)
 	if err != nil {
 		return err
@@ -97,7 +100,7 @@ func (l load) measure(ctx context.Context, o options) error {
 		return err
 	}
 	defer g.Stop()
-	fmt.Printf("%-9s %s: %d at once, each %s\n", l.name, benchkit.FileSize(path), l.concurrency, l.what)
+	r.Setting("%s %s: %d at once, each %s", l.name, benchkit.FileSize(path), l.concurrency, l.what)
 	for _, kind := range []string{"first", "second"} {
 		p, err := l.once(ctx, g)
 		if err != nil {
@@ -105,6 +108,8 @@ func (l load) measure(ctx context.Context, o options) error {
 		}
 		fmt.Printf("%-9s %s load: reserved %.0f · server %.0f · here %.0f · RSS %.0f · peak/reserved %.2f · after the requests %.0f · processor %.2f s\n", "", kind,
 			p.reserved/1e6, p.seen/1e6, p.sampled/1e6, p.mark/1e6, max(p.seen, p.sampled)/p.reserved, p.after/1e6, p.processor)
+		r.Compare(fmt.Sprintf("%s, %s, %s load", l.name, l.what, kind), report.Unit{Name: "MB"}, "reserved",
+			benchkit.Series{max(p.seen, p.sampled) / 1e6}, benchkit.Series{p.reserved / 1e6})
 	}
 	return nil
 }

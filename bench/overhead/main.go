@@ -20,6 +20,7 @@ import (
 	"github.com/hashicorp/go-plugin"
 
 	"github.com/lexilingo/modelgateway/bench/internal/benchkit"
+	"github.com/lexilingo/modelgateway/bench/internal/report"
 	"github.com/lexilingo/modelgateway/engines"
 	enginev1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/engine/v1"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
@@ -103,6 +104,8 @@ func loaded(ctx context.Context, host *plugin.Client) (enginev1.EngineClient, er
 }
 
 func compare(ctx context.Context, o options, ours, bare side) error {
+	r := report.New("overhead", "Time of a call through the server, and directly", o.server)
+	r.Setting("%d rounds of %d calls and %d tokens", o.rounds, o.calls, o.tokens)
 	sides := []side{ours, bare}
 	var unary, token [2]benchkit.Series
 	for round := range o.rounds + 1 {
@@ -126,18 +129,20 @@ func compare(ctx context.Context, o options, ours, bare side) error {
 			token[i].Add(benchkit.Micros(time.Since(start)) / float64(o.tokens))
 		}
 	}
-	report("unary call", unary)
-	report("streamed token", token)
-	return nil
+	add(r, "unary call", unary)
+	add(r, "streamed token", token)
+	return r.Write()
 }
 
-func report(what string, s [2]benchkit.Series) {
+func add(r *report.Report, what string, s [2]benchkit.Series) {
 	added := make(benchkit.Series, len(s[0]))
 	for i := range added {
 		added[i] = s[0][i] - s[1][i]
 	}
-	fmt.Printf("%-15s µs: server %-22s direct %-22s added %-22s ratio %s\n",
-		what, s[0].Format(), s[1].Format(), added.Format(), benchkit.Ratios(s[0], s[1]).Format())
+	// A call takes a hundred times as long as a token: each has its own scale.
+	unit := report.Unit{Name: "µs for each " + what, Better: report.Lower}
+	r.Compare("whole", unit, "direct", s[0], s[1])
+	r.Measure("added by the server", unit, added)
 }
 
 // message makes the stub engine answer with n tokens.

@@ -24,6 +24,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/lexilingo/modelgateway/bench/internal/benchkit"
+	"github.com/lexilingo/modelgateway/bench/internal/report"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
 
@@ -111,15 +112,30 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println(benchkit.Machine())
-	fmt.Printf("voice %s · %d threads · %d rounds · peer %s\n", benchkit.FileSize(model), o.threads, o.rounds, versions)
-	client := gatewayv1.NewModelGatewayServiceClient(g.Conn)
+	voice, err := g.Model(ctx, "voice")
+	if err != nil {
+		return err
+	}
+	r := report.New("piper", "Text to speech", o.server)
+	r.Version(versions)
+	r.Setting("voice %s · %d threads · %d rounds", benchkit.FileSize(model), o.threads, o.rounds)
+	b := bench{report: r, client: gatewayv1.NewModelGatewayServiceClient(g.Conn), peer: p, rounds: o.rounds,
+		pids: [2]int{int(voice.GetWorkerPid()), p.PID()}}
 	for _, t := range texts() {
-		if err := t.compare(ctx, o.rounds, client, p); err != nil {
+		if err := b.compare(ctx, t); err != nil {
 			return fmt.Errorf("%s: %w", t.name, err)
 		}
 	}
-	return nil
+	return r.Write()
+}
+
+// bench has what the measurements of all texts need.
+type bench struct {
+	report *report.Report
+	client gatewayv1.ModelGatewayServiceClient
+	peer   *benchkit.Peer
+	rounds int
+	pids   [2]int // of the processes that run the voice
 }
 
 // spoken has the measurements of a text.
@@ -132,25 +148,37 @@ type spoken struct {
 
 func (s spoken) seconds() float64 { return float64(s.Samples) / float64(s.Rate) }
 
+// leastForCPU is the length of audio in seconds below which the kernel's clock of
+// processor time, which counts in steps of 10 ms, is too coarse.
+const leastForCPU = 5
+
 // mostDifference is how much longer the audio of one side may be if the text is
 // split differently: each run has additional ids at its ends.
 const mostDifference = 0.05
 
-func (t text) compare(ctx context.Context, rounds int, client gatewayv1.ModelGatewayServiceClient, p *benchkit.Peer) error {
-	var first, factor [2]benchkit.Series
+func (b bench) compare(ctx context.Context, t text) error {
+	var first, factor, worked [2]benchkit.Series
 	var said [2]spoken
-	err := benchkit.Interleave(rounds, 2, func(round, side int) error {
-		var err error
+	err := benchkit.Interleave(b.rounds, 2, func(round, side int) error {
+		before, err := benchkit.CPUSeconds(b.pids[side])
+		if err != nil {
+			return err
+		}
 		if side == 0 {
-			said[0], err = synthesize(ctx, client, t.words)
+			said[0], err = synthesize(ctx, b.client, t.words)
 		} else {
-			err = p.Ask(map[string]string{"text": t.words}, &said[1])
+			err = b.peer.Ask(map[string]string{"text": t.words}, &said[1])
 		}
 		if err != nil || round == 0 {
 			return err
 		}
+		after, err := benchkit.CPUSeconds(b.pids[side])
+		if err != nil {
+			return err
+		}
 		first[side].Add(1000 * said[side].First)
 		factor[side].Add(said[side].Total / said[side].seconds())
+		worked[side].Add((after - before) / said[side].seconds())
 		return nil
 	})
 	if err != nil {
@@ -160,8 +188,14 @@ func (t text) compare(ctx context.Context, rounds int, client gatewayv1.ModelGat
 	if t.sameIDs && said[0].Samples != said[1].Samples || difference > mostDifference {
 		return fmt.Errorf("the sides did not do the same work: the server produced %.3f s of audio, piper-tts %.3f s", said[0].seconds(), said[1].seconds())
 	}
-	fmt.Println(benchkit.Row(t.name+": first audio ms", "piper-tts", first[0], first[1]))
-	fmt.Println(benchkit.Row(fmt.Sprintf("  %.1f s of audio: time/audio", said[0].seconds()), "piper-tts", factor[0], factor[1]))
+	const peer = "piper-tts"
+	b.report.Compare(t.name, report.Unit{Name: "first audio after ms", Better: report.Lower}, peer, first[0], first[1])
+	whole := fmt.Sprintf("%s, %.1f s of audio", t.name, said[0].seconds())
+	b.report.Compare(whole, report.Unit{Name: "time / length of the audio", Better: report.Lower}, peer, factor[0], factor[1])
+	if said[0].seconds() < leastForCPU {
+		return nil
+	}
+	b.report.Compare(whole, report.Unit{Name: "processor time / length of the audio", Better: report.Lower}, peer, worked[0], worked[1])
 	return nil
 }
 

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/lexilingo/modelgateway/bench/internal/benchkit"
+	"github.com/lexilingo/modelgateway/bench/internal/report"
 	"github.com/lexilingo/modelgateway/engines/whisper/transcript"
 )
 
@@ -75,20 +76,22 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	fmt.Println(benchkit.Machine())
-	fmt.Printf("whisper %s · %d threads · audio %s · %d rounds\n", benchkit.FileSize(o.model), o.threads, filepath.Base(o.audio), o.rounds)
+	r := report.New("whisper", "Speech to text", o.server)
+	r.Program(o.whisperCLI, "--version")
+	r.Setting("%s · %d threads · audio %s · %d rounds of recordings, %d of streams",
+		benchkit.FileSize(o.model), o.threads, filepath.Base(o.audio), o.rounds, o.streams)
 	cli := whisperCLI{program: o.whisperCLI, model: o.model, dir: dir, threads: o.threads}
 	for _, c := range []clipCase{{11, 1}, {11, 5}, {44, 1}} {
-		if err := c.compare(ctx, o, g, cli, speech.Cut(c.seconds)); err != nil {
+		if err := c.compare(ctx, o, r, g, cli, speech.Cut(c.seconds)); err != nil {
 			return err
 		}
 	}
 	for _, model := range models() {
-		if err := stream(ctx, o, g, model, speech.Cut(o.streamSeconds)); err != nil {
+		if err := stream(ctx, o, r, g, model, speech.Cut(o.streamSeconds)); err != nil {
 			return err
 		}
 	}
-	return nil
+	return r.Write()
 }
 
 // clipCase is the length of a recording and a number of beams; 1 is greedy.
@@ -98,7 +101,7 @@ type clipCase struct {
 }
 
 // compare measures a clip on both sides.
-func (c clipCase) compare(ctx context.Context, o options, g *server, cli whisperCLI, clip benchkit.Clip) error {
+func (c clipCase) compare(ctx context.Context, o options, r *report.Report, g *server, cli whisperCLI, clip benchkit.Clip) error {
 	var took [2]benchkit.Series
 	var texts [2]string
 	file := clip.WAV()
@@ -121,7 +124,8 @@ func (c clipCase) compare(ctx context.Context, o options, g *server, cli whisper
 	if plain(texts[0]) != plain(texts[1]) || plain(texts[0]) == "" {
 		return fmt.Errorf("the sides did not do the same work: the server wrote %q, whisper-cli %q", texts[0], texts[1])
 	}
-	fmt.Println(benchkit.Row(fmt.Sprintf("recording %g s, beams %d: time/audio", c.seconds, c.beams), "whisper-cli", took[0], took[1]))
+	what := fmt.Sprintf("recording of %g s, beams: %d", c.seconds, c.beams)
+	r.Compare(what, report.Unit{Name: "time / length of the audio", Better: report.Lower}, "whisper-cli", took[0], took[1])
 	return nil
 }
 
@@ -132,7 +136,7 @@ func plain(text string) string {
 }
 
 // stream measures the processor time and the latency of a live stream.
-func stream(ctx context.Context, o options, g *server, model string, clip benchkit.Clip) error {
+func stream(ctx context.Context, o options, r *report.Report, g *server, model string, clip benchkit.Clip) error {
 	var rest, lag, interims, live, whole benchkit.Series
 	file := clip.WAV()
 	for range o.streams {
@@ -157,9 +161,11 @@ func stream(ctx context.Context, o options, g *server, model string, clip benchk
 		live.Add((cpu[1] - cpu[0]) / clip.Seconds())
 		whole.Add((cpu[2] - cpu[1]) / clip.Seconds())
 	}
-	what := fmt.Sprintf("stream %g s, audio_ctx %s:", clip.Seconds(), model)
-	fmt.Printf("%-34s end of speech to final result, s %s · interim results %s, behind by s %s\n",
-		what, rest.Format(), interims.Format(), lag.Format())
-	fmt.Printf("%-34s processor s per audio s: stream %s recording %s ratio %s\n", what, live.Format(), whole.Format(), benchkit.Ratios(live, whole).Format())
+	what := fmt.Sprintf("stream of %g s, audio_ctx %s", clip.Seconds(), model)
+	seconds := report.Unit{Name: "s", Better: report.Lower}
+	r.Measure(what+": end of speech to final result", seconds, rest)
+	r.Measure(what+": interim results behind by", seconds, lag)
+	r.Measure(what+": interim results", report.Unit{Name: "number", Better: report.Higher}, interims)
+	r.Compare(what, report.Unit{Name: "processor time / length of the audio", Better: report.Lower}, "as a recording", live, whole)
 	return nil
 }

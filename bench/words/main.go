@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/lexilingo/modelgateway/bench/internal/benchkit"
+	"github.com/lexilingo/modelgateway/bench/internal/report"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 	"github.com/lexilingo/modelgateway/models/modelstest"
 )
@@ -86,8 +87,8 @@ func run(ctx context.Context, o options) error {
 			return err
 		}
 	}
-	fmt.Println(benchkit.Machine())
-	fmt.Printf("voice %s · model for pronunciation %s · %d threads\n", filepath.Base(voice), filepath.Base(scorer), o.threads)
+	r := report.New("words", "Times of aligned words", o.server)
+	r.Setting("voice %s · model for pronunciation %s · %d threads", filepath.Base(voice), filepath.Base(scorer), o.threads)
 	m := &measurement{client: gatewayv1.NewModelGatewayServiceClient(g.Conn), server: g, own: own, verbose: o.verbose}
 	spoken := texts
 	if o.quick {
@@ -101,8 +102,8 @@ func run(ctx context.Context, o options) error {
 			return fmt.Errorf("%q: %w", text, err)
 		}
 	}
-	m.print()
-	return nil
+	m.add(r)
+	return r.Write()
 }
 
 // measurement has what was measured.
@@ -215,13 +216,18 @@ func (m *measurement) speak(ctx context.Context, model, text string) (speech, er
 	return s, nil
 }
 
-func (m *measurement) print() {
+func (m *measurement) add(r *report.Report) {
 	seconds := m.audio.Seconds()
+	r.Side = "alignment"
+	r.Setting("%.0f s of speech", seconds)
 	if m.own {
-		fmt.Printf("%d words, %d without times\n", m.words, m.without)
-		fmt.Printf("start: median %.0f ms, 95th percentile %.0f ms from the voice's own\n", m.starts.Median(), m.starts.Quantile(0.95))
-		fmt.Printf("end: median %.0f ms, 95th percentile %.0f ms\n", m.ends.Median(), m.ends.Quantile(0.95))
+		r.Setting("%d words, %d without times", m.words, m.without)
+		unit := report.Unit{Name: "ms from the voice's own", Better: report.Lower}
+		r.Measure("start of a word, median", unit, benchkit.Series{m.starts.Median()})
+		r.Measure("start of a word, 95th percentile", unit, benchkit.Series{m.starts.Quantile(0.95)})
+		r.Measure("end of a word, median", unit, benchkit.Series{m.ends.Median()})
+		r.Measure("end of a word, 95th percentile", unit, benchkit.Series{m.ends.Quantile(0.95)})
 	}
-	fmt.Printf("%.0f s of speech: processor time of the voice %.3f of its length, of the alignment %.3f (%.1f times the voice's)\n",
-		seconds, m.voiceCPU/seconds, m.alignCPU/seconds, m.alignCPU/m.voiceCPU)
+	r.Compare("alignment", report.Unit{Name: "processor time / length of the audio", Better: report.Lower}, "the voice itself",
+		benchkit.Series{m.alignCPU / seconds}, benchkit.Series{m.voiceCPU / seconds})
 }

@@ -44,6 +44,9 @@ func StartPeer(log io.Writer, name string, args ...string) (*Peer, error) {
 	return &Peer{cmd: cmd, in: in, out: bufio.NewReaderSize(out, maxAnswer)}, nil
 }
 
+// PID returns the process id.
+func (p *Peer) PID() int { return p.cmd.Process.Pid }
+
 // Ask sends a request and decodes the answer.
 func (p *Peer) Ask(request, answer any) error {
 	if err := json.NewEncoder(p.in).Encode(request); err != nil {

@@ -55,13 +55,6 @@ func Ratios(ours, theirs Series) Series {
 	return out
 }
 
-// Row returns a line of a report: the server's result and the peer's, in the same
-// unit.
-func Row(what, peer string, ours, theirs Series) string {
-	return fmt.Sprintf("%-34s server %-24s %s %-24s ratio %s",
-		what, ours.Format(), peer, theirs.Format(), Ratios(ours, theirs).Format())
-}
-
 // Rest is the pause between two sides. Threads that spin while they wait for
 // work, such as those of ONNX Runtime, stop within that time.
 const Rest = 300 * time.Millisecond

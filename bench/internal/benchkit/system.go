@@ -3,14 +3,14 @@ package benchkit
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 
 	"github.com/prometheus/procfs"
 )
 
-// Machine describes this machine for a report: processor, cores, memory, and load
-// in the last minute.
+// Machine describes this machine for a report: processor, cores and memory.
 func Machine() string {
 	parts := []string{fmt.Sprintf("%d cores", runtime.NumCPU())}
 	fs, err := procfs.NewDefaultFS()
@@ -23,20 +23,31 @@ func Machine() string {
 	if memory, err := fs.Meminfo(); err == nil && memory.MemTotal != nil {
 		parts = append(parts, fmt.Sprintf("%.0f GiB", float64(*memory.MemTotal)/(1<<20)))
 	}
-	if load, err := fs.LoadAvg(); err == nil {
-		parts = append(parts, fmt.Sprintf("load %.1f", load.Load1))
-	}
 	return strings.Join(parts, " · ")
 }
 
-// FileSize describes a file with its size for a report. For a folder it returns
-// the path only.
+// Load1 returns the load of this machine in the last minute; 0 if it is not known.
+func Load1() float64 {
+	fs, err := procfs.NewDefaultFS()
+	if err != nil {
+		return 0
+	}
+	load, err := fs.LoadAvg()
+	if err != nil {
+		return 0
+	}
+	return load.Load1
+}
+
+// FileSize describes a file for a report, by its name without folders and its size.
+// For a folder it returns the name only.
 func FileSize(path string) string {
+	name := filepath.Base(path)
 	info, err := os.Stat(path)
 	if err != nil || info.IsDir() {
-		return path
+		return name
 	}
-	return fmt.Sprintf("%s (%.4g MB)", path, float64(info.Size())/1e6)
+	return fmt.Sprintf("%s (%.4g MB)", name, float64(info.Size())/1e6)
 }
 
 // PSSBytes returns the proportional set size of a process.
