@@ -18,6 +18,13 @@ const (
 	// 64 MiB of audio that the public API accepts, and room for the fields around it.
 	MaxMessageBytes = 64<<20 + 1<<20
 
+	// StreamWindow is the window of flow control of a stream between server and worker,
+	// in bytes. It is fixed: to find out whether another would be faster, gRPC would
+	// send a ping with each message, and wake both processes for it.
+	StreamWindow = 64 << 10
+	// ConnWindow is that of their connection.
+	ConnWindow = 1 << 20
+
 	protocolVersion = 1
 	cookieKey       = "MODELGATEWAY_ENGINE"
 	cookieValue     = "modelgateway.engine.v1"

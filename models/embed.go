@@ -4,7 +4,8 @@
 // The scripts in starter/ make the starter models (see the model cards there) and
 // write their checksums to starter/SHA256SUMS; a test compares the two. At run time
 // only that list is hashed, not the models: this keeps the start fast, and pages of
-// the program that are not read take no memory.
+// the program that are not read take no memory. Those that were read to write the
+// files are given back (see pages.go).
 package models
 
 import (
@@ -21,6 +22,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Names of the starter models, as keys of the map that [Extract] returns.
@@ -61,6 +64,7 @@ func Extract(dir string) (map[string]string, error) {
 		return nil, fmt.Errorf("starter models: %w", err)
 	}
 	paths, err := extract(source, dir)
+	releasePages()
 	if err != nil {
 		return nil, fmt.Errorf("extract starter models to %s: %w", dir, err)
 	}
@@ -96,13 +100,13 @@ func extract(source fs.FS, dir string) (map[string]string, error) {
 	}
 	removeUnfinished(target)
 	paths := make(map[string]string, len(sums))
+	var files errgroup.Group // at once: on the first start this is most of the time
 	for name := range sums {
-		paths[name] = filepath.Join(target, name)
-		if err := extractFile(source, name, paths[name]); err != nil {
-			return nil, err
-		}
+		path := filepath.Join(target, name)
+		paths[name] = path
+		files.Go(func() error { return extractFile(source, name, path) })
 	}
-	return paths, nil
+	return paths, files.Wait()
 }
 
 // unfinishedAge is the age after which a temporary file is one that a killed program

@@ -1,6 +1,7 @@
 // Command overhead measures the time that the server adds to a call: the same
 // stub engine (cmd/engine-fault, which needs almost no time) is called through
-// the server and directly, by the same client, in interleaved rounds.
+// the server, directly, and through a bare relay, by the same client, in
+// interleaved rounds.
 //
 // Usage: go run ./bench/overhead [flags]
 package main
@@ -13,7 +14,9 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -38,12 +41,22 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 15, "rounds per side")
 	flag.IntVar(&o.calls, "calls", 500, "unary calls per round")
 	flag.IntVar(&o.tokens, "tokens", 20000, "streamed tokens per round")
+	from := flag.String("relay-from", "", "be the bare relay, and listen on this address")
+	to := flag.String("relay-to", "", "the address of the engine of the bare relay")
 	flag.Parse()
+	if *from != "" {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		defer stop()
+		if err := serveRelay(ctx, *from, *to); err != nil {
+			fmt.Fprintln(os.Stderr, "bench/overhead: the relay:", err)
+		}
+		return
+	}
 	benchkit.Main("bench/overhead", func(ctx context.Context) error { return run(ctx, o) })
 }
 
-// side is one of the two ways to call the stub engine.
-type side interface {
+// caller is a way to call the stub engine.
+type caller interface {
 	// unary reads an answer of one token.
 	unary(ctx context.Context) error
 	// stream reads an answer of n tokens.
@@ -85,7 +98,16 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	return compare(ctx, o, viaServer{gatewayv1.NewModelGatewayServiceClient(g.Conn)}, direct{w})
+	between, conn, err := startRelay(ctx, host.ReattachConfig().Addr)
+	if err != nil {
+		return err
+	}
+	defer between.Stop()
+	defer func() { _ = conn.Close() }()
+	return compare(ctx, o,
+		&side{name: "server", caller: viaServer{gatewayv1.NewModelGatewayServiceClient(g.Conn)}, pid: g.PID()},
+		&side{name: "bare relay", caller: direct{enginev1.NewEngineClient(conn)}, pid: between.PID()},
+		&side{name: "direct", caller: direct{w}, pid: os.Getpid()})
 }
 
 // loaded starts the engine's process and loads its model.
@@ -103,46 +125,97 @@ func loaded(ctx context.Context, host *plugin.Client) (enginev1.EngineClient, er
 	return w, err
 }
 
-func compare(ctx context.Context, o options, ours, bare side) error {
+// side is one of the compared ways. Processor time is that of a process: of what is
+// between client and engine, or of the client itself.
+type side struct {
+	caller      caller
+	name        string
+	pid         int
+	calls       benchkit.Series // µs
+	tokens      benchkit.Series
+	callsSpent  float64 // processor seconds
+	tokensSpent float64
+}
+
+// compare measures the sides. The last calls the engine directly.
+func compare(ctx context.Context, o options, sides ...*side) error {
 	r := report.New("overhead", "Time of a call through the server, and directly", o.server)
 	r.Setting("%d rounds of %d calls and %d tokens", o.rounds, o.calls, o.tokens)
-	sides := []side{ours, bare}
-	var unary, token [2]benchkit.Series
 	for round := range o.rounds + 1 {
 		for k := range sides {
-			i := (k + round) % 2
-			start := time.Now()
-			for range o.calls {
-				if err := sides[i].unary(ctx); err != nil {
-					return err
-				}
-			}
-			unaryTook := time.Since(start)
-			start = time.Now()
-			if err := sides[i].stream(ctx, o.tokens); err != nil {
-				return err
-			}
+			s := sides[(k+round)%len(sides)]
 			if round == 0 {
-				continue // warm-up
+				measured := *s // warm-up
+				s = &measured
 			}
-			unary[i].Add(benchkit.Micros(unaryTook) / float64(o.calls))
-			token[i].Add(benchkit.Micros(time.Since(start)) / float64(o.tokens))
+			if err := s.measure(ctx, o); err != nil {
+				return fmt.Errorf("%s: %w", s.name, err)
+			}
 		}
 	}
-	add(r, "unary call", unary)
-	add(r, "streamed token", token)
+	add(r, "unary call", sides, func(s *side) benchkit.Series { return s.calls })
+	add(r, "streamed token", sides, func(s *side) benchkit.Series { return s.tokens })
+	for _, s := range sides {
+		who := s.name
+		if s.pid == os.Getpid() {
+			who = "client"
+		}
+		fmt.Printf("processor time, µs: %-10s %.0f a call, %.2f a token\n", who,
+			s.callsSpent*1e6/float64(o.rounds*o.calls), s.tokensSpent*1e6/float64(o.rounds*o.tokens))
+	}
 	return r.Write()
 }
 
-func add(r *report.Report, what string, s [2]benchkit.Series) {
-	added := make(benchkit.Series, len(s[0]))
-	for i := range added {
-		added[i] = s[0][i] - s[1][i]
-	}
+// add compares the sides with the last.
+func add(r *report.Report, what string, sides []*side, of func(*side) benchkit.Series) {
+	bare := of(sides[len(sides)-1])
 	// A call takes a hundred times as long as a token: each has its own scale.
 	unit := report.Unit{Name: "µs for each " + what, Better: report.Lower}
-	r.Compare("whole", unit, "direct", s[0], s[1])
-	r.Measure("added by the server", unit, added)
+	for _, s := range sides[:len(sides)-1] {
+		series := of(s)
+		added := make(benchkit.Series, len(series))
+		for i := range added {
+			added[i] = series[i] - bare[i]
+		}
+		r.Compare(s.name+", whole", unit, "direct", series, bare)
+		r.Measure("added by the "+s.name, unit, added)
+	}
+}
+
+// measure makes one round of calls.
+func (s *side) measure(ctx context.Context, o options) error {
+	took, spent, err := s.timed(func() error {
+		for range o.calls {
+			if err := s.caller.unary(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	s.calls.Add(benchkit.Micros(took) / float64(o.calls))
+	s.callsSpent += spent
+	took, spent, err = s.timed(func() error { return s.caller.stream(ctx, o.tokens) })
+	s.tokens.Add(benchkit.Micros(took) / float64(o.tokens))
+	s.tokensSpent += spent
+	return err
+}
+
+// timed returns how long f took, and the processor seconds of the side's process.
+func (s *side) timed(f func() error) (took time.Duration, spent float64, err error) {
+	before, err := benchkit.CPUSeconds(s.pid)
+	if err != nil {
+		return 0, 0, err
+	}
+	start := time.Now()
+	if err := f(); err != nil {
+		return 0, 0, err
+	}
+	took = time.Since(start)
+	after, err := benchkit.CPUSeconds(s.pid)
+	return took, after - before, err
 }
 
 // message makes the stub engine answer with n tokens.

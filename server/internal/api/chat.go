@@ -13,7 +13,9 @@ func (s *Inference) Chat(ctx context.Context, req *gatewayv1.ChatRequest) (*gate
 		return nil, err
 	}
 	sink := &chatCollector{}
-	served, err := s.router.Run(ctx, request(req, chatRun(req)), sink)
+	run := request(req, chatRun(req))
+	run.Collected = true
+	served, err := s.router.Run(ctx, run, sink)
 	if err != nil {
 		return nil, err
 	}

@@ -26,6 +26,7 @@ func request(from addressed, first *enginev1.RunRequest) router.Request {
 // if the message answers another task.
 func ask[T any](ctx context.Context, r Router, req router.Request, get func(*enginev1.RunResponse) *T) (*T, *gatewayv1.ServedBy, error) {
 	sink := &singleAnswer[T]{get: get}
+	req.Collected = true
 	served, err := r.Run(ctx, req, sink)
 	if err != nil {
 		return nil, nil, err

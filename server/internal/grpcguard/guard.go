@@ -182,8 +182,11 @@ func Receive(ctx context.Context, recv func() error) error {
 	s, guarded := ctx.Value(streamKey{}).(*stream)
 	if guarded {
 		refused = s.refused
-		s.resume()
+		arrived := s.resume()
 		defer s.pause()
+		if arrived { // recv does not wait for the client
+			return recv()
+		}
 	}
 	// If gRPC's own receiving fails, gRPC answers the call at once, with an error
 	// without a reason.

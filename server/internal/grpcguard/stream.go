@@ -20,6 +20,7 @@ type stream struct {
 
 	// Of what the client sends.
 	messages inflight.Framing
+	taken    int // messages that the service has received
 	total    int64
 	due      time.Time // when the next bytes of a message that is owed must have come
 	paused   time.Time // since when the service, which has received a message, asks for no other
@@ -104,14 +105,17 @@ func (s *stream) pause() {
 	s.paused = time.Now()
 }
 
-// resume says that the service asks for a message. The pause is not the client's.
-func (s *stream) resume() {
+// resume says that the service asks for a message, and reports whether all of it has
+// arrived. The pause is not the client's.
+func (s *stream) resume() (arrived bool) {
 	s.conn.mu.Lock()
 	defer s.conn.mu.Unlock()
 	if !s.paused.IsZero() {
 		s.due = s.due.Add(time.Since(s.paused))
 		s.paused = time.Time{}
 	}
+	s.taken++
+	return s.refusal == nil && s.messages.Count() >= s.taken
 }
 
 // late reports whether the client owes a message for too long.

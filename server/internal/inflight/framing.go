@@ -51,6 +51,9 @@ func (f *Framing) Memory() int64 {
 	return copies * f.size
 }
 
+// Count returns how many messages are complete.
+func (f *Framing) Count() int { return f.count }
+
 // Flags returns the highest flags of all messages.
 func (f *Framing) Flags() byte { return f.flags }
 

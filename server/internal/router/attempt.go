@@ -24,6 +24,9 @@ type attempt struct {
 	hasNext bool
 }
 
+// errPanicked is the error of a request that has panicked.
+var errPanicked = errs.New(errs.Internal, "the request panicked")
+
 // run runs the request. It gives the lease back before it returns, and adds to
 // queued how long the request waited for it. callCtx is the call's context; that
 // of the attempt can end earlier.
@@ -42,7 +45,7 @@ func (a *attempt) run(callCtx context.Context, queued *time.Duration) (served *g
 	info = lease.Info()
 	ctx, span := startSpan(ctx, "infer", a.model)
 	defer func() { endSpan(span, err) }()
-	err = errs.New(errs.Internal, "the request panicked") // the result of a panic below
+	err = errPanicked // the result of a panic below
 	defer func() { lease.Release(err) }()
 	if a.live() && !timer.stop() { // live audio may take as long as it likes
 		err = a.errorOf(ctx, callCtx, errs.From(ctx.Err()))

@@ -28,21 +28,27 @@ var errSlowReader = errors.New("the client does not read")
 // relay sends a request to the lease's worker and gives the output to emit. If
 // the client falls further than readTimeout behind minReadRate (0: no limit),
 // relay returns while emit still runs; only the end of the client's stream ends
-// emit then.
+// emit then. A sink that collects the output needs neither the goroutine nor the
+// timers for that.
 func relay(ctx context.Context, lease Lease, req Request, readTimeout time.Duration, emit func(*enginev1.RunResponse) error) error {
 	streamCtx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	reader := newSlowReader(lease, readTimeout, emit)
 	var senders sync.WaitGroup
-	ended := make(chan error, 1)
-	go func() {
-		ended <- recovered(func() error { return exchange(streamCtx, cancel, &senders, lease, req, reader) })
-	}()
+	run := func(give func(context.Context, *enginev1.RunResponse) error) error {
+		return recovered(func() error { return exchange(streamCtx, cancel, &senders, lease, req, give) })
+	}
 	var err error
-	select {
-	case err = <-ended:
-	case <-reader.timedOut:
-		err = errSlowReader
+	if req.Collected {
+		err = run(func(_ context.Context, resp *enginev1.RunResponse) error { return emitted(emit(resp)) })
+	} else {
+		reader := newSlowReader(lease, readTimeout, emit)
+		ended := make(chan error, 1)
+		go func() { ended <- run(reader.give) }()
+		select {
+		case err = <-ended:
+		case <-reader.timedOut:
+			err = errSlowReader
+		}
 	}
 	if err == nil && req.Audio != nil && streamCtx.Err() != nil {
 		err = context.Cause(streamCtx) // the worker took broken audio for its end
@@ -72,7 +78,7 @@ func relay(ctx context.Context, lease Lease, req Request, readTimeout time.Durat
 // the audio, and last what the worker said.
 func requestError(ctx, streamCtx context.Context, err error) error {
 	var p *panicError
-	var emitted emitError
+	var refused emitError
 	audio := context.Cause(streamCtx)
 	switch {
 	case errors.As(err, &p) || errors.As(audio, &p):
@@ -83,8 +89,8 @@ func requestError(ctx, streamCtx context.Context, err error) error {
 		return clientFault(err)
 	case callEnd(ctx) != nil:
 		return errs.From(callEnd(ctx))
-	case errors.As(err, &emitted):
-		return emitted.fault()
+	case errors.As(err, &refused):
+		return refused.fault()
 	case audio != nil && !errors.Is(audio, context.Canceled):
 		return audio
 	default:
@@ -93,8 +99,8 @@ func requestError(ctx, streamCtx context.Context, err error) error {
 }
 
 // exchange opens the stream, starts to send the audio, if any, and receives to
-// the end.
-func exchange(ctx context.Context, cancel context.CancelCauseFunc, senders *sync.WaitGroup, lease Lease, req Request, reader *slowReader) error {
+// the end. It calls give with each message of the worker.
+func exchange(ctx context.Context, cancel context.CancelCauseFunc, senders *sync.WaitGroup, lease Lease, req Request, give func(context.Context, *enginev1.RunResponse) error) error {
 	stream, err := lease.Run(ctx)
 	if err != nil {
 		return err
@@ -106,14 +112,14 @@ func exchange(ctx context.Context, cancel context.CancelCauseFunc, senders *sync
 		if err := stream.CloseSend(); err != nil {
 			return err
 		}
-		return receive(ctx, stream, lease, req, reader)
+		return receive(ctx, stream, lease, req, give)
 	}
 	senders.Go(func() {
 		if err := recovered(func() error { return sendAudio(ctx, stream, lease, req) }); err != nil {
 			cancel(err)
 		}
 	})
-	return receive(ctx, stream, lease, req, reader)
+	return receive(ctx, stream, lease, req, give)
 }
 
 // sendAudio sends audio until it ends, or until the stream does.
@@ -142,8 +148,8 @@ func sendAudio(ctx context.Context, stream enginev1.Engine_RunClient, lease Leas
 	}
 }
 
-// receive gives the worker's output to the reader.
-func receive(ctx context.Context, stream enginev1.Engine_RunClient, lease Lease, req Request, reader *slowReader) error {
+// receive receives the worker's output.
+func receive(ctx context.Context, stream enginev1.Engine_RunClient, lease Lease, req Request, give func(context.Context, *enginev1.RunResponse) error) error {
 	for {
 		resp, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
@@ -155,7 +161,7 @@ func receive(ctx context.Context, stream enginev1.Engine_RunClient, lease Lease,
 		if err := awaitRoom(ctx, lease, req); err != nil {
 			return err
 		}
-		if err := reader.give(ctx, resp); err != nil {
+		if err := give(ctx, resp); err != nil {
 			return err
 		}
 	}
@@ -206,6 +212,14 @@ func audioFault(ctx context.Context, err error) error {
 type emitError struct{ error }
 
 func (e emitError) Unwrap() error { return e.error }
+
+// emitted returns the error of a sink as an emitError; nil if there is none.
+func emitted(err error) error {
+	if err == nil {
+		return nil
+	}
+	return emitError{err}
+}
 
 // fault returns the failure as one of the engine if the sink refused the message,
 // else as one of the client.

@@ -35,6 +35,9 @@ type Request struct {
 	MaxPriority gatewayv1.Priority
 	// Weight is that of the caller; see lifecycle.Request.
 	Weight int
+	// Collected says that Sink keeps the output until Run has returned: to give it a
+	// message is never to wait for the client.
+	Collected bool
 	// MayUse returns an error if the caller may not use a model; cloud says that the
 	// request would leave the machine. Nil: the caller may use every model.
 	MayUse func(model string, cloud bool) *errs.Error

@@ -27,6 +27,8 @@ type slowReader struct {
 	// timedOut is closed if the client was too slow. Whichever of the two channels
 	// is used first decides.
 	timedOut chan struct{}
+	// slow calls waitForReader; it is set again for each message.
+	slow *time.Timer
 	// resume ends the pause. waitForReader sets it before it waits.
 	resume func(context.Context) error
 }
@@ -44,18 +46,25 @@ func (r *slowReader) give(ctx context.Context, resp *enginev1.RunResponse) error
 		r.pauseLimit = left - after
 	}
 	start := time.Now()
-	slow := time.AfterFunc(after, r.waitForReader)
+	if r.slow == nil {
+		r.slow = time.AfterFunc(after, r.waitForReader)
+	} else {
+		r.slow.Reset(after)
+	}
 	var paused, timedOut bool
 	err := func() error {
-		defer func() { paused, timedOut = r.stopWaiting(slow) }() // even if emit panics
+		defer func() { paused, timedOut = r.stopWaiting() }() // even if emit panics
 		return r.emit(resp)
 	}()
-	r.behind.add(time.Since(start), proto.Size(resp), minReadRate)
+	// Any message is worth the time of a byte: its size need not be known then.
+	if waited := time.Since(start); r.behind > 0 || waited > time.Second/minReadRate {
+		r.behind.add(waited, proto.Size(resp), minReadRate)
+	}
 	switch {
 	case timedOut:
 		return errSlowReader
 	case err != nil:
-		return emitError{err}
+		return emitted(err)
 	case paused:
 		return r.resume(ctx)
 	}
@@ -80,8 +89,8 @@ func (r *slowReader) waitForReader() {
 
 // stopWaiting ends waitForReader if it was started. It reports whether the lease
 // is paused, and whether the message took too long.
-func (r *slowReader) stopWaiting(slow *time.Timer) (paused, timedOut bool) {
-	if slow.Stop() {
+func (r *slowReader) stopWaiting() (paused, timedOut bool) {
+	if r.slow.Stop() {
 		return false, false
 	}
 	select {

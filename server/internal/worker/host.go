@@ -227,10 +227,11 @@ func (h *Host) newClient(p *process, sockets string) *plugin.Client {
 		SyncStderr:       printed,
 		// startError and exitError say more than the log of go-plugin.
 		Logger: hclog.New(&hclog.LoggerOptions{Output: io.Discard, Level: hclog.Off}),
-		GRPCDialOptions: []grpc.DialOption{grpc.WithDefaultCallOptions(
-			grpc.MaxCallRecvMsgSize(engines.MaxMessageBytes),
-			grpc.MaxCallSendMsgSize(engines.MaxMessageBytes),
-		)},
+		GRPCDialOptions: []grpc.DialOption{
+			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(engines.MaxMessageBytes), grpc.MaxCallSendMsgSize(engines.MaxMessageBytes)),
+			grpc.WithStaticStreamWindowSize(engines.StreamWindow),
+			grpc.WithStaticConnWindowSize(engines.ConnWindow),
+		},
 		RunnerFunc: func(_ hclog.Logger, handshake *exec.Cmd, own string) (runner.Runner, error) {
 			cmd := exec.Command(p.spec.Command[0], p.spec.Command[1:]...)
 			cmd.Env = workerEnvironment(p.spec, handshake.Env, own)

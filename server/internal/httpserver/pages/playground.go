@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/lexilingo/modelgateway/playground"
@@ -31,7 +32,8 @@ var mediaTypes = map[string]string{
 // playgroundFile is a file of the playground, as it is and compressed.
 type playgroundFile struct {
 	mediaType, tag string
-	plain, zipped  []byte
+	plain          []byte
+	zipped         func() ([]byte, error) // compresses it once
 }
 
 // Playground serves the page on which people try the server. The program contains all
@@ -50,8 +52,8 @@ func Playground() (http.Handler, error) {
 		if err != nil {
 			return err
 		}
-		files[PlaygroundPath+strings.TrimSuffix(name, "index.html")], err = newPlaygroundFile(name, text)
-		return err
+		files[PlaygroundPath+strings.TrimSuffix(name, "index.html")] = newPlaygroundFile(name, text)
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("the playground: %w", err)
@@ -66,22 +68,25 @@ func Playground() (http.Handler, error) {
 	}), nil
 }
 
-func newPlaygroundFile(name string, text []byte) (playgroundFile, error) {
+func newPlaygroundFile(name string, text []byte) playgroundFile {
+	sum := sha256.Sum256(text)
+	return playgroundFile{
+		mediaType: mediaTypes[path.Ext(name)], tag: hex.EncodeToString(sum[:8]), plain: text,
+		zipped: sync.OnceValues(func() ([]byte, error) { return zip(text) }), // not now: the server shall start soon
+	}
+}
+
+func zip(text []byte) ([]byte, error) {
 	var zipped bytes.Buffer
 	writer, err := gzip.NewWriterLevel(&zipped, gzip.BestCompression)
 	if err != nil {
-		return playgroundFile{}, err
+		return nil, err
 	}
 	if _, err := writer.Write(text); err != nil {
-		return playgroundFile{}, err
+		return nil, err
 	}
-	if err := writer.Close(); err != nil {
-		return playgroundFile{}, err
-	}
-	sum := sha256.Sum256(text)
-	return playgroundFile{
-		mediaType: mediaTypes[path.Ext(name)], tag: hex.EncodeToString(sum[:8]), plain: text, zipped: zipped.Bytes(),
-	}, nil
+	err = writer.Close()
+	return zipped.Bytes(), err
 }
 
 func (f playgroundFile) serve(w http.ResponseWriter, r *http.Request) {
@@ -89,8 +94,10 @@ func (f playgroundFile) serve(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Vary", "Accept-Encoding")
 	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
-		text, tag = f.zipped, f.tag+"-gzip"
-		h.Set("Content-Encoding", "gzip")
+		if zipped, err := f.zipped(); err == nil { // else as it is
+			text, tag = zipped, f.tag+"-gzip"
+			h.Set("Content-Encoding", "gzip")
+		}
 	}
 	h.Set("Content-Type", f.mediaType)
 	h.Set("Etag", `"`+tag+`"`)
