@@ -44,7 +44,7 @@ func startServer(program string) (*server, error) {
 		return nil, err
 	}
 	s := &server{dir: dir, exited: make(chan struct{})}
-	s.cmd = exec.Command(program, "serve", "--grpc-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--state-dir", filepath.Join(dir, "state"))
+	s.cmd = exec.Command(program, "serve", "--grpc-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--state-dir", filepath.Join(dir, "state"), "--starters-only")
 	s.cmd.Dir = dir // without models and a .env file of the caller's folder
 	// Who is not root can reset the peak of a process only if it is debuggable.
 	s.cmd.Env = append(os.Environ(), "MODELGATEWAY_DEBUGGABLE=true")

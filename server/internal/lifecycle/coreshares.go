@@ -19,6 +19,11 @@ import (
 // before another one came counts hardly longer than a few of its requests take.
 const coresHalfLife = 3 * time.Second
 
+// sharesSlack is the part of a turn of all cores that a caller may have used above its
+// share. Without it, callers with as much work as each other would take turns at each
+// request.
+const sharesSlack = 8
+
 // levels has a number for each priority.
 type levels [gatewayv1.Priority_PRIORITY_CRITICAL + 1]time.Duration
 
@@ -80,8 +85,9 @@ type coreShares struct {
 	share time.Duration
 }
 
-// shares returns the shares of the callers that have requests now.
-func (u *coreUse) shares(models []*model, quantum time.Duration) coreShares {
+// shares returns the shares of the callers that have requests now; turn is a turn of
+// all cores.
+func (u *coreUse) shares(models []*model, turn time.Duration) coreShares {
 	working := map[string]struct{}{}
 	for _, m := range models {
 		if m.spec.Threads == 0 {
@@ -103,7 +109,7 @@ func (u *coreUse) shares(models []*model, quantum time.Duration) coreShares {
 	for _, l := range u.callers {
 		all += l[0]
 	}
-	s := coreShares{used: map[string]levels{}, share: all/time.Duration(max(1, len(working))) + quantum}
+	s := coreShares{used: map[string]levels{}, share: all/time.Duration(max(1, len(working))) + turn/sharesSlack}
 	for caller := range working {
 		if l := u.callers[caller]; l != nil {
 			s.used[caller] = *l

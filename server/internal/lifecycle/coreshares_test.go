@@ -153,3 +153,20 @@ func TestOneCallersPrioritiesHold(t *testing.T) {
 		t.Errorf("%d callers are not forgotten", n)
 	}
 }
+
+// A request waits for at most a turn of a caller that keeps the cores busy with a higher
+// priority, whoever of the two has used them before.
+func TestACallerWithShortRequestsWaitsForATurnAtMost(t *testing.T) {
+	for name, before := range map[string]time.Duration{"came together": 0, "came last": time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			s := threeModels(t)
+			greedy := &flow{caller: "greedy", model: "chat", priority: critical, service: 100 * time.Millisecond, waiting: 20}
+			s.flow(before, greedy)
+			speech := &flow{caller: "a", model: "tts", priority: normal, service: 100 * time.Millisecond, every: time.Second, waiting: 1}
+			s.flow(30*time.Second, speech, greedy)
+			if speech.slowest > 600*time.Millisecond || speech.ended < 29 {
+				t.Errorf("speech of 100 ms took %s; %d answers in 30 s", speech.slowest, speech.ended)
+			}
+		})
+	}
+}

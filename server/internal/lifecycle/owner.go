@@ -99,7 +99,7 @@ func (o *owner) schedule() {
 			m.proc.observeIfStalled()
 		}
 	}
-	o.shares = o.coreUse.shares(o.models, o.opts.CPUQuantum)
+	o.shares = o.coreUse.shares(o.models, o.opts.CPUQuantum*time.Duration(o.opts.CPUThreads))
 	o.planned = o.snapshot()
 	for _, d := range plan(o.planned) {
 		d.carryOut(o)
