@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Runs the measurements in bench/ with the programs in bin/:
 #
-#   bench.sh                          all measurements
-#   bench.sh NAME… [OPTION…]          some: idle overhead cancel cancel-speech chat grammar whisper piper hubert
-#                                     memory scale words, or speech for whisper piper hubert memory cancel-speech; the options
-#                                     are passed to each (see `go run ./bench/NAME -h`)
+#   bench.sh                          all measurements but quantized
+#   bench.sh NAME… [OPTION…]          some: idle overhead cancel cancel-speech chat grammar whisper quantized
+#                                     piper hubert memory scale words, or speech for whisper piper hubert memory
+#                                     cancel-speech; the options are passed to each (see `go run ./bench/NAME -h`)
 #   bench.sh whisper piper -published   with the models that `make run` serves
 #   bench.sh speech -quick            one minute with the starter models, to check that they work
 #
-# Each measurement writes its results to bench/results as NAME.json and draws them as NAME.svg; with -quick, none does.
+# Each measurement but quantized writes its results to bench/results as NAME.json and draws them as NAME.svg; with -quick, none does.
 #
 # The first run creates models with random weights in the user's cache: 1 GiB for chat, 1.8 GB for speech.
 set -euo pipefail
@@ -18,7 +18,7 @@ names=()
 while [ $# -gt 0 ] && [[ $1 != -* ]]; do
 	case $1 in
 	speech) names+=(whisper piper hubert memory cancel-speech) ;;
-	idle | overhead | cancel | cancel-speech | chat | grammar | whisper | piper | hubert | memory | scale | words) names+=("$1") ;;
+	idle | overhead | cancel | cancel-speech | chat | grammar | whisper | quantized | piper | hubert | memory | scale | words) names+=("$1") ;;
 	*) sed -n '2,/^set -/s/^# \{0,1\}//p' "$0" | sed '$d' >&2; exit 2 ;;
 	esac
 	shift
@@ -85,6 +85,11 @@ for name in "${names[@]}"; do
 		done
 		;;
 	whisper | hubert) run "$name" -audio "$audio" "$@" ;;
+	quantized)
+		scripts/system.sh pocketsphinx-testdata
+		PYTHONPATH=models/starter:clients/python/src PYTHONDONTWRITEBYTECODE=1 MG_EVAL_SPEECH=$audio \
+			"$(scripts/tools.sh models-eval)/python3" bench/quantized.py "$(scripts/models.sh whisper-base)" "$@"
+		;;
 	piper) run piper "$@" ;;
 	memory)
 		models=()

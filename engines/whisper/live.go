@@ -22,9 +22,11 @@ const (
 	fullSamples = bufferSamples - 2*speech.Rate
 	// silenceKept is how much is kept of a buffer without speech.
 	silenceKept = speech.Rate
-	// stepShare is the share of the buffer that must be new for a pass, at most: a pass
-	// costs as much as its audio is long.
-	stepShare = 5
+	// A pass waits until restShare times as much audio is new as arrived during the last one,
+	// but not for more than longestStep: passes take at most four fifths of the time, so that
+	// there is processor time for others.
+	restShare   = 1.25
+	longestStep = 2 * speech.Rate
 	// listenSamples is how much audio arrives before it is decided again what to do.
 	listenSamples = speech.Rate / 10
 	// A phrase ends after longPause; if it is longer than shortPhrase, after shortPause; if it
@@ -45,6 +47,7 @@ type live struct {
 	tried  int           // where the audio of the last pass ended
 	heard  int           // where the audio ends that the text is about
 	told   int           // where the audio of the last interim result ended
+	missed int           // how much audio arrived during the last pass
 	// lastInput is the number of samples of the buffer that the last pass gave to the
 	// model; 0 if it gave none or if the buffer was cut since.
 	lastInput int
@@ -80,6 +83,9 @@ func (l *live) run(ctx context.Context, in arrivals) error {
 			return err
 		}
 		l.add(more)
+		if l.tried == l.received-len(more) {
+			l.missed = len(more)
+		}
 		if ended {
 			return l.finish()
 		}
@@ -123,7 +129,7 @@ func (l *live) step() int { return l.model.parameters.StepMS * speech.Rate / 100
 // due reports whether a pass is worth its cost: something was said since the last one,
 // and enough of it or all of it.
 func (l *live) due() bool {
-	step := max(l.step(), len(l.buffer)/stepShare)
+	step := max(l.step(), min(int(restShare*float64(l.missed)), longestStep))
 	if !l.voice.speaking {
 		step = l.step() / 2
 	}

@@ -80,7 +80,7 @@ type Parameters struct {
 	// BlockSeconds is the length of audio that is transcribed in one run, exactly
 	// as whisper-cli would; longer audio is divided into blocks.
 	BlockSeconds int `json:"block_seconds"`
-	// StepMS is the length of new audio between interim results, in milliseconds.
+	// StepMS is the length of new speech between passes, in milliseconds, at least.
 	StepMS int `json:"interim_step_ms"`
 	// TrimSeconds is the length of audio that interim results are computed from
 	// before finished segments are cut off.
@@ -115,7 +115,7 @@ func Defaults() Parameters {
 		MaxTextContext: 16384, FlashAttention: true, AudioContext: AudioContextAuto,
 		VADThreshold: 0.5, VADMinSpeechMS: 250, VADMinSilenceMS: 100, VADSpeechPadMS: 30, VADSamplesOverlap: 0.1,
 		SilenceThreshold: 0.0003, MaxDisagreement: 1,
-		BlockSeconds: 300, StepMS: 1000, TrimSeconds: 8,
+		BlockSeconds: 300, StepMS: 500, TrimSeconds: 8,
 	}
 }
 
