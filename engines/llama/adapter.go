@@ -3,6 +3,7 @@ package llama
 import (
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/lexilingo/modelgateway/engines"
 	"github.com/lexilingo/modelgateway/engines/llama/batching"
@@ -166,6 +167,7 @@ func (v *vocabulary) Piece(t batching.Token) []byte {
 
 // Draft implements batching.Vocabulary.
 func (v *vocabulary) Draft(text string) []batching.Token {
+	text = whole(text)
 	// Control tokens are recognised for the marks of tool calls. Another one that a
 	// grammar's text contains is never chosen, so drafting it does no harm.
 	tokens := v.Tokenize(text, false, true)
@@ -177,6 +179,20 @@ func (v *vocabulary) Draft(text string) []batching.Token {
 		}
 	}
 	return tokens
+}
+
+// whole returns a text without the beginning of a character at its end: what is forced may
+// end within one, and tokenizers replace such a byte.
+func whole(text string) string {
+	for i := len(text) - 1; i >= max(0, len(text)-utf8.UTFMax); i-- {
+		if utf8.RuneStart(text[i]) {
+			if !utf8.FullRuneInString(text[i:]) {
+				return text[:i]
+			}
+			break
+		}
+	}
+	return text
 }
 
 // Specials implements chatprompt.Tokenizer.

@@ -216,6 +216,39 @@ func TestForced(t *testing.T) {
 	}
 }
 
+// TestForcedUntilAnEnd checks that a text is not forced where the answer may end, as after
+// a call of a tool.
+func TestForcedUntilAnEnd(t *testing.T) {
+	m := load(t, starter(), nil)
+	options := sampling(m.sampling, greedy(1), 0)
+	options.Grammar = `root ::= "one call" (", another call")?`
+	chooser, err := m.weights.NewSampler(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer chooser.Close()
+	if text, end := chooser.Forced(); text != "one call" || end != batching.NoToken {
+		t.Errorf("forces %q, %d", text, end)
+	}
+}
+
+// TestDraft checks that a draft writes a forced text up to its last whole character.
+func TestDraft(t *testing.T) {
+	m := load(t, starter(), nil)
+	for text, want := range map[string]string{
+		`{"đúng":`: `{"đúng":`, "{\"\xc4": `{"`, "ti\xe1\xba": "ti", "x\xf0\x9f\x98": "x", "đ": "đ", "\xc4": "", "": "",
+		"\x91 là": "", "x\x80\x80\x80\x80": "",
+	} {
+		var draft strings.Builder
+		for _, token := range m.vocab.Draft(text) {
+			draft.Write(m.vocab.Piece(token))
+		}
+		if draft.String() != want {
+			t.Errorf("%q is drafted as %q", text, draft.String())
+		}
+	}
+}
+
 // forcedReader checks that what is chosen writes what was forced before.
 type forcedReader struct {
 	batching.Sampler

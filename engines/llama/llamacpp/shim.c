@@ -178,8 +178,9 @@ int32_t mg_forced(struct llama_sampler *grammar, const mg_alphabet *alphabet) {
 			break;
 		}
 	}
-	if (found == MG_NOTHING && alphabet->end != LLAMA_TOKEN_NULL && allowed(grammar, alphabet->end)) {
-		return MG_END;
+	// As after a call of a tool, the text may go on or end.
+	if (alphabet->end != LLAMA_TOKEN_NULL && allowed(grammar, alphabet->end)) {
+		return found == MG_NOTHING ? MG_END : MG_CHOICE;
 	}
 	return found >= 0 ? found : MG_CHOICE;
 }

@@ -52,7 +52,7 @@ void mg_alphabet_of(const struct llama_vocab *vocab, mg_alphabet *out);
 enum { MG_CHOICE = -1, MG_END = -2, MG_NOTHING = -3 };
 
 // mg_forced returns the only byte that a grammar allows next, MG_END if the text must
-// end, or MG_CHOICE. If an ASCII character is allowed, it does not try other characters.
+// end, or MG_CHOICE, also where the text may go on or end. If an ASCII character is allowed, it does not try other characters.
 int32_t mg_forced(struct llama_sampler *grammar, const mg_alphabet *alphabet);
 
 // mg_accept passes a token to a grammar, and returns false if the grammar forbids it.
