@@ -60,6 +60,13 @@ func (m *mirror) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(&limited{ResponseWriter: w, mirror: m, done: r.Context().Done()}, r, "", time.Time{}, f)
 }
 
+// sentBytes returns how many bytes were sent.
+func (m *mirror) sentBytes() int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.sent
+}
+
 // limited counts the bytes sent, and blocks at the limit until the client
 // disconnects.
 type limited struct {

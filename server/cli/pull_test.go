@@ -101,8 +101,8 @@ func resumedRun(t *testing.T, dir string) (fetched, resumed int64) {
 		t.Fatalf("%v in %s", err, res.out)
 	}
 	fetched, resumed = last.Files[0].Fetched, last.Files[0].Resumed
-	if fetched+resumed != second.size || second.sent != fetched {
-		t.Errorf("fetched %d, resumed %d, sent %d of %d bytes", fetched, resumed, second.sent, second.size)
+	if fetched+resumed != second.size || second.sentBytes() != fetched {
+		t.Errorf("fetched %d, resumed %d, sent %d of %d bytes", fetched, resumed, second.sentBytes(), second.size)
 	}
 	f, err := os.ReadFile(outsidePath(dir))
 	if sum := sha256.Sum256(f); err != nil || hex.EncodeToString(sum[:]) != second.sum {

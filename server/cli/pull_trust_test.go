@@ -21,8 +21,8 @@ func TestFilesOutsideTheCatalogueNeedTrust(t *testing.T) {
 	for _, name := range []string{outside, "https://huggingface.co/someone/Qwen3-GGUF/resolve/main/model.gguf", "hubert-large"} {
 		pull(m, name).check(t, exitFailed, "no checksum of ", "--trust-on-first-use", lock)
 	}
-	if m.sent > 0 {
-		t.Errorf("%d bytes were fetched without being asked to", m.sent)
+	if sent := m.sentBytes(); sent > 0 {
+		t.Errorf("%d bytes were fetched without being asked to", sent)
 	}
 	pull(m, outside, "--trust-on-first-use").check(t, exitOK, "hub/someone/Qwen3-GGUF/model.gguf was trusted on first use", m.sum, lock)
 	text, err := os.ReadFile(lock)

@@ -160,9 +160,13 @@ func (o *observer) checkBudget(st *gatewayv1.StatusResponse) {
 // checkProcesses compares the processes that run with those that the gateway reports.
 func (o *observer) checkProcesses(st *gatewayv1.StatusResponse, all map[int]process) {
 	reported := map[int]bool{}
+	starting := 0 // models whose process is not reported yet: it is being put into a cgroup, which waits for the kernel
 	for _, m := range st.GetModels() {
 		pid := int(m.GetWorkerPid())
 		if pid == 0 {
+			if m.GetState() == gatewayv1.ModelState_MODEL_STATE_LOADING {
+				starting++
+			}
 			continue
 		}
 		reported[pid] = true
@@ -181,6 +185,8 @@ func (o *observer) checkProcesses(st *gatewayv1.StatusResponse, all map[int]proc
 			continue
 		}
 		switch {
+		case p.parent == o.gateway.pid() && starting > 0:
+			starting--
 		case p.parent == o.gateway.pid():
 			o.wrong("process %d is not the worker of any model", pid)
 		case !reported[p.parent]:
