@@ -1,7 +1,9 @@
 package models
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 	"os"
 	"testing"
 	"unsafe"
@@ -20,6 +22,21 @@ func TestExtractReleasesThePagesThatItReads(t *testing.T) {
 	extractTo(t, t.TempDir())
 	if after := present(t, chatData); after > 0.1 {
 		t.Errorf("%.2f of the file is still in memory", after)
+	}
+	// Its pages are those that [Extract] reads, and come back as they were.
+	again, err := embedded.ReadFile(starterDir + "/" + Chat)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after := present(t, chatData); after < 0.9 {
+		t.Errorf("%.2f of the file is in memory after it was read again: the program has another copy", after)
+	}
+	sums, err := Checksums()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprintf("%x", sha256.Sum256(again)); got != sums[Chat] {
+		t.Errorf("the file that is read again has the checksum %s, not %s", got, sums[Chat])
 	}
 }
 

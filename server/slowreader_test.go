@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 
+	"github.com/lexilingo/modelgateway/engines"
 	"github.com/lexilingo/modelgateway/engines/errs"
 	gatewayv1 "github.com/lexilingo/modelgateway/gen/go/modelgateway/v1"
 )
@@ -74,6 +76,29 @@ func TestClientsThatNeverReadLoseTheirLeases(t *testing.T) {
 		}
 	}
 	eventually(t, func() bool { return threadsUsed(t, r) == 0 })
+}
+
+// The streams of a worker share a connection. Clients that read nothing, more of them
+// than fill its window, must not keep others from their answers and their audio.
+func TestSlowReadersDoNotHoldTheirWorkersConnection(t *testing.T) {
+	const slow = 2 * engines.ConnWindow / engines.StreamWindow
+	concurrency := fmt.Sprintf("max_concurrency: %d", slow+2)
+	r := start(t, strings.Replace(faultModels, "max_concurrency: 16", concurrency, 1)+"limits: {slow_reader_timeout: 5m}\n")
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	for range slow {
+		unread(ctx, t, r, `fault: {"fault":"flood_response","fault_after_tokens":1}`)
+	}
+	eventually(t, func() bool { return threadsUsed(t, r) == 0 }) // all are paused
+	readTokens(within(t, time.Minute), t, r, 20000)
+	// A message that is larger than the window of a stream.
+	text := strings.Repeat("word ", 10*engines.StreamWindow/5)
+	if err := chatOf("qwen", text)(within(t, time.Minute), r); err != nil {
+		t.Error(err)
+	}
+	if active := activeRequests(t, r); active != slow {
+		t.Errorf("%d requests are active, want the %d that are not read", active, slow)
+	}
 }
 
 // unread opens a stream and reads its first message only.

@@ -56,7 +56,7 @@ func newConn(raw net.Conn, g *Guard) *conn {
 	}
 	c.throttle = g.opts.Cancels.Throttle(c.peer)
 	c.in = frames{skip: prefaceLen, begin: c.received, data: c.arrived}
-	c.out = frames{begin: c.sending, data: func(uint32, []byte) {}}
+	c.out = frames{begin: c.sending, data: func(uint32, []byte, bool) {}}
 	return c
 }
 
@@ -124,12 +124,12 @@ func (c *conn) received(f frame) {
 	}
 }
 
-// arrived takes data of a stream.
-func (c *conn) arrived(id uint32, part []byte) {
+// arrived takes data of a stream; last says that its frame ends with it.
+func (c *conn) arrived(id uint32, part []byte, last bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if s := c.streams[id]; s != nil {
-		s.arrived(part, time.Now())
+		s.arrived(part, last, time.Now())
 	}
 }
 

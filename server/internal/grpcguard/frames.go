@@ -23,11 +23,12 @@ type frame struct {
 }
 
 // frames reads one direction of a connection as HTTP/2 frames. It calls begin for
-// each frame, and data for each part of the data of DATA frames.
+// each frame, and data for each part of the data of DATA frames; last says that the
+// frame ends with it. A part is empty if only padding ends the frame.
 type frames struct {
 	skip  int // bytes before the first frame
 	begin func(frame)
-	data  func(stream uint32, part []byte)
+	data  func(stream uint32, part []byte, last bool)
 
 	header [frameHeaderLen]byte
 	have   int // bytes of header
@@ -76,13 +77,14 @@ func (f *frames) feedPayload(part []byte) {
 	if f.frame.kind != frameData {
 		return
 	}
+	last := len(part) == f.left
 	if f.left == f.frame.length && f.frame.flags&flagPadded != 0 {
 		f.useful = f.left - 1 - int(part[0])
 		part = part[1:]
 	}
-	n := min(len(part), f.useful)
-	if n > 0 {
+	n := max(0, min(len(part), f.useful))
+	if n > 0 || last {
 		f.useful -= n
-		f.data(f.frame.stream, part[:n])
+		f.data(f.frame.stream, part[:n], last)
 	}
 }

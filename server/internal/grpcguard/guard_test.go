@@ -19,7 +19,12 @@ import (
 func TestFramesAreFollowed(t *testing.T) {
 	var got []frame
 	var data []byte
-	f := frames{skip: 3, begin: func(f frame) { got = append(got, f) }, data: func(_ uint32, p []byte) { data = append(data, p...) }}
+	f := frames{skip: 3, begin: func(f frame) { got = append(got, f) }, data: func(_ uint32, p []byte, last bool) {
+		data = append(data, p...)
+		if last {
+			data = append(data, '.')
+		}
+	}}
 	wire := []byte("PRI")
 	wire = append(wire, frameBytes(frameHeaders, 0, 1, []byte{7, 7, 7})...)
 	wire = append(wire, frameBytes(frameData, flagPadded, 1, []byte{2, 'a', 'b', 0, 0})...)
@@ -35,7 +40,7 @@ func TestFramesAreFollowed(t *testing.T) {
 		for _, g := range got {
 			kinds = append(kinds, g.kind)
 		}
-		if !slices.Equal(kinds, []byte{frameHeaders, frameData, frameData, frameData, frameReset}) || string(data) != "abcd" {
+		if !slices.Equal(kinds, []byte{frameHeaders, frameData, frameData, frameData, frameReset}) || string(data) != "ab.cd." {
 			t.Errorf("in steps of %d: %v %q", step, got, data)
 		}
 	}
@@ -147,6 +152,38 @@ func TestMessagesThatComeTooSlowly(t *testing.T) {
 	eventually(t, "the memory does not come back", func() bool { return g.small.Used() == 0 && g.opts.Pool.Used() == 0 })
 }
 
+// A message has not arrived before the frame in which it ends: a call that waits for
+// the rest of that frame must still hear that it is refused.
+func TestMessagesOfAnUnfinishedFrameHaveNotArrived(t *testing.T) {
+	g, e, c := serve(t, Options{messageTimeout: time.Second, sweepInterval: 10 * time.Millisecond}, 0)
+	reached := make(chan struct{})
+	e.again = func() { <-reached }
+	message := []byte{0, 0, 0, 0, 3, 10, 1, 'x'}
+	frame := frameBytes(frameData, 0, 1, slices.Concat(message, message))
+	c.write(c.headers(1), frameBytes(frameData, 0, 1, message), frame[:len(frame)-len(message)+2])
+	if err := <-e.received; err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the second message does not come", func() bool { return complete(g) == 2 })
+	close(reached)
+	if err := <-e.received; err == nil || !strings.Contains(err.Error(), "too slowly") {
+		t.Error(err)
+	}
+}
+
+// complete returns how many messages of the stream of the only connection are complete.
+func complete(g *Guard) int {
+	n := 0
+	for _, conn := range g.all() {
+		conn.mu.Lock()
+		defer conn.mu.Unlock()
+		for _, s := range conn.streams {
+			n += s.messages.Count()
+		}
+	}
+	return n
+}
+
 // Bytes count as they come, in the pool beyond the first of each stream.
 func TestBytesCountAsTheyCome(t *testing.T) {
 	g, e, c := serve(t, Options{}, 0)
@@ -192,7 +229,7 @@ func TestUnreadAnswersCountAsCalls(t *testing.T) {
 	c.write(frameBytes(6, 0, 0, make([]byte, 8)))
 	buf := make([]byte, 4<<10)
 	pong := false
-	f := frames{data: func(uint32, []byte) {}, begin: func(f frame) { pong = pong || f.kind == 6 }}
+	f := frames{data: func(uint32, []byte, bool) {}, begin: func(f frame) { pong = pong || f.kind == 6 }}
 	for !pong {
 		n, err := c.Read(buf)
 		if err != nil {

@@ -20,7 +20,8 @@ type stream struct {
 
 	// Of what the client sends.
 	messages inflight.Framing
-	taken    int // messages that the service has received
+	whole    int // messages that have arrived with the frames they end in: gRPC has them
+	taken    int // messages that the service has asked for
 	total    int64
 	due      time.Time // when the next bytes of a message that is owed must have come
 	paused   time.Time // since when the service, which has received a message, asks for no other
@@ -37,9 +38,12 @@ type stream struct {
 // streamKey is the key of the stream in the context of its call.
 type streamKey struct{}
 
-// arrived takes data of the client.
-func (s *stream) arrived(part []byte, now time.Time) {
+// arrived takes data of the client; last says that its frame ends with it.
+func (s *stream) arrived(part []byte, last bool, now time.Time) {
 	s.messages.Feed(part, nil)
+	if last {
+		s.whole = s.messages.Count()
+	}
 	s.total += int64(len(part))
 	if s.released || s.refusal != nil {
 		return
@@ -106,7 +110,7 @@ func (s *stream) pause() {
 }
 
 // resume says that the service asks for a message, and reports whether all of it has
-// arrived. The pause is not the client's.
+// arrived: gRPC takes no part of a frame. The pause is not the client's.
 func (s *stream) resume() (arrived bool) {
 	s.conn.mu.Lock()
 	defer s.conn.mu.Unlock()
@@ -115,7 +119,7 @@ func (s *stream) resume() (arrived bool) {
 		s.paused = time.Time{}
 	}
 	s.taken++
-	return s.refusal == nil && s.messages.Count() >= s.taken
+	return s.refusal == nil && s.whole >= s.taken
 }
 
 // late reports whether the client owes a message for too long.
