@@ -96,7 +96,8 @@ async function record(baseUrl: string, mimeType: string) {
   recorder.ondataavailable = ({ data }) => {
     sending = sending.then(async () => {
       const piece = new Uint8Array(await data.arrayBuffer());
-      head ||= Array.from(piece.slice(0, 4), (b) => b.toString(16).padStart(2, "0")).join("");
+      // The first piece of a recording may have one byte.
+      head += Array.from(piece.slice(0, 4 - head.length / 2), (b) => b.toString(16).padStart(2, "0")).join("");
       bytes += piece.length;
       socket.send(piece);
     });
