@@ -18,7 +18,6 @@ import os
 import pathlib
 import resource
 import subprocess
-import sys
 import tempfile
 import wave
 

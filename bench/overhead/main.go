@@ -106,8 +106,8 @@ func run(ctx context.Context, o options) error {
 	defer func() { _ = conn.Close() }()
 	return compare(ctx, o,
 		&side{name: "server", caller: viaServer{gatewayv1.NewModelGatewayServiceClient(g.Conn)}, pid: g.PID()},
-		&side{name: "bare relay", caller: direct{enginev1.NewEngineClient(conn)}, pid: between.PID()},
-		&side{name: "direct", caller: direct{w}, pid: os.Getpid()})
+		&side{name: "a bare relay", caller: direct{enginev1.NewEngineClient(conn)}, pid: between.PID()},
+		&side{name: "a direct call", caller: direct{w}, pid: os.Getpid()})
 }
 
 // loaded starts the engine's process and loads its model.
@@ -160,25 +160,19 @@ func compare(ctx context.Context, o options, sides ...*side) error {
 		if s.pid == os.Getpid() {
 			who = "client"
 		}
-		fmt.Printf("processor time, µs: %-10s %.0f a call, %.2f a token\n", who,
+		fmt.Printf("processor time, µs: %-12s %.0f a call, %.2f a token\n", who,
 			s.callsSpent*1e6/float64(o.rounds*o.calls), s.tokensSpent*1e6/float64(o.rounds*o.tokens))
 	}
 	return r.Write()
 }
 
-// add compares the sides with the last.
+// add compares the server, which is the first side, with the others.
 func add(r *report.Report, what string, sides []*side, of func(*side) benchkit.Series) {
-	bare := of(sides[len(sides)-1])
+	server := of(sides[0])
 	// A call takes a hundred times as long as a token: each has its own scale.
 	unit := report.Unit{Name: "µs for each " + what, Better: report.Lower}
-	for _, s := range sides[:len(sides)-1] {
-		series := of(s)
-		added := make(benchkit.Series, len(series))
-		for i := range added {
-			added[i] = series[i] - bare[i]
-		}
-		r.Compare(s.name+", whole", unit, "direct", series, bare)
-		r.Measure("added by the "+s.name, unit, added)
+	for _, s := range sides[1:] {
+		r.Compare("beside "+s.name, unit, s.name, server, of(s))
 	}
 }
 
