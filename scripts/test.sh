@@ -36,4 +36,4 @@ done
 # -count=1: results are not cached, because Go would hash gigabytes of models that tests open.
 mkdir -p build
 gotestsum --format "${GOTESTSUM_FORMAT:-pkgname}" --jsonfile build/test.json --junitfile build/test.xml -- \
-	-race -count=1 -timeout 30m "$@"
+	-race -count=1 -timeout 45m "$@"
