@@ -143,6 +143,7 @@ check "go vet" go vet ./...
 check "go vet of nested modules" vet_nested_modules
 check "go.mod" requirements_in_blocks
 check "golangci-lint" golangci-lint run ./...
+check "allocations" go test -count=1 -run '^TestAllocationsOfCallsAndTokens$' ./server
 check "ruff" ruff check --quiet --select E9,F --exclude gen --exclude node_modules .
 check "generated code is current" generated_is_current
 check "playground is current" playground_is_current
